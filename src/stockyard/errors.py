@@ -1,0 +1,174 @@
+"""The whole exception tree of Stockyard.
+
+    StockyardError
+    ├── ConfigError              settings, environment or topology are wrong
+    │   └── UnknownQueue         no queue of that name is declared
+    ├── InvalidOption            an argument is out of its range or not known (also a ValueError)
+    ├── PayloadError             a payload or result does not fit JSON or the declared type
+    ├── HandlerError             a handler cannot be used or found
+    ├── JobError                 one job cannot do what was asked
+    │   ├── JobNotFound          its record does not exist (any more)
+    │   ├── JobStateError        it is not in the state that the operation needs
+    │   ├── JobLocked            a worker is running it
+    │   └── LeaseLost            its lease passed to somebody else or ran out
+    ├── JobFailed                the awaited job ended failed
+    ├── ResultTimeout            the awaited job did not end in time (also a TimeoutError)
+    ├── JobTimeout               a handler ran longer than its timeout (also a TimeoutError)
+    ├── WorkerProcessDied        the child process of a job ended before the job did
+    ├── UnrecoverableError       raised by handlers: fail now, without a retry
+    └── ServerError              the server did not do what was asked
+        ├── ServerUnavailable    it cannot be reached; nothing was sent
+        ├── ReplyLost            sent, and no reply came: the outcome is unknown
+        ├── ServerRefused        it answered with an error
+        │   └── AuthenticationFailed
+        ├── ServerTooOld         its version lacks what the engine needs
+        └── EmbeddedServerError  the embedded server cannot be started or stopped
+
+Foreign exceptions stop at the border: each error here carries the foreign one as its cause.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class StockyardError(Exception):
+    """Root of every error that Stockyard raises on purpose."""
+
+
+class ConfigError(StockyardError):
+    """Settings, environment or topology are wrong; the message names every problem at once."""
+
+
+class UnknownQueue(ConfigError):
+    """No queue of that name is declared.
+
+    Attributes:
+        name: the name that was asked for.
+        known: the declared names.
+    """
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        self.known = tuple(known)
+        super().__init__(f"unknown queue {name!r}{suggestion(name, self.known)}")
+
+
+class InvalidOption(StockyardError, ValueError):
+    """An option is not known, of a wrong type or out of its range."""
+
+
+class PayloadError(StockyardError):
+    """A payload or a result is not JSON-able or does not fit the declared type; the field is named."""
+
+
+class HandlerError(StockyardError):
+    """A handler is no callable, has a signature that cannot be served, or is not registered."""
+
+
+class JobError(StockyardError):
+    """One job cannot do what was asked.
+
+    Attributes:
+        job_id: the job's id.
+    """
+
+    def __init__(self, job_id: str, message: str) -> None:
+        self.job_id = job_id
+        super().__init__(message)
+
+
+class JobNotFound(JobError):
+    """The job's record does not exist: never added, removed, or past its retention."""
+
+
+class JobStateError(JobError):
+    """The job is not in the state that the operation needs."""
+
+
+class JobLocked(JobError):
+    """A worker is running the job, so it cannot be removed."""
+
+
+class LeaseLost(JobError):
+    """The job's lease ran out or passed to another worker; what this worker did is not recorded."""
+
+
+class JobFailed(StockyardError):
+    """The awaited job ended failed.
+
+    Attributes:
+        job_id: the job's id.
+        reason: its recorded failure reason.
+    """
+
+    def __init__(self, job_id: str, reason: str) -> None:
+        self.job_id = job_id
+        self.reason = reason
+        super().__init__(f"job {job_id} failed: {reason}")
+
+
+class ResultTimeout(StockyardError, TimeoutError):
+    """The awaited job did not end within the caller's timeout; the job itself goes on."""
+
+
+class JobTimeout(StockyardError, TimeoutError):
+    """A handler ran longer than its job's timeout and was stopped."""
+
+
+class WorkerProcessDied(StockyardError):
+    """The child process that ran a job ended before the job did.
+
+    Attributes:
+        exit_code: the child's exit status, or None when a signal ended it.
+        signal: the signal's name (``SIGKILL``), or None.
+    """
+
+    def __init__(self, message: str, *, exit_code: int | None = None, signal: str | None = None) -> None:
+        self.exit_code = exit_code
+        self.signal = signal
+        super().__init__(message)
+
+
+class UnrecoverableError(StockyardError):
+    """Raise it in a handler to fail the job now, whatever attempts remain."""
+
+
+class ServerError(StockyardError):
+    """The server did not do what was asked."""
+
+
+class ServerUnavailable(ServerError):
+    """The server cannot be reached; nothing was sent, so repeating is safe."""
+
+
+class ReplyLost(ServerError):
+    """The call was sent and no reply came: it may or may not have happened."""
+
+
+class ServerRefused(ServerError):
+    """The server answered with an error."""
+
+
+class AuthenticationFailed(ServerRefused):
+    """The server refused the user name or password."""
+
+
+class ServerTooOld(ServerError):
+    """The server's version lacks what the engine needs (Redis 6.2 or later, or any Valkey)."""
+
+
+class EmbeddedServerError(ServerError):
+    """The embedded server cannot be found, started or stopped."""
+
+
+def suggestion(given: str, known: Iterable[str]) -> str:
+    """Say what a misspelt name may have meant, and what the known names are.
+
+    Returns text to append to a message: ``"; did you mean 'delay'? Known: attempts, delay"``.
+    """
+    names = list(known)
+    near = get_close_matches(given, names, n=1, cutoff=0.6)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"{hint} Known: {', '.join(names) if names else 'none'}"

@@ -1,0 +1,1 @@
+"""Plain values: jobs, options, outcomes, times."""

@@ -1,0 +1,48 @@
+"""Durations as people write them (``"5m"``, a timedelta, seconds), as integer milliseconds."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import timedelta
+
+from stockyard.errors import InvalidOption
+
+Duration = str | int | float | timedelta
+"""``"250ms"``, ``"5m"``, ``"1h30m"``, a timedelta, or a number of seconds."""
+
+_UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
+_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
+
+
+def milliseconds(value: Duration, *, option: str) -> int:
+    """Convert a duration to integer milliseconds.
+
+    Args:
+        value: text of numbers with units ms, s, m, h, d, w; a timedelta; or seconds.
+        option: the option's name, for the error message.
+
+    Raises:
+        InvalidOption: the value is no duration, is negative or not finite.
+    """
+    match value:
+        case bool():
+            pass
+        case timedelta():
+            return _checked(value.total_seconds() * 1000, value, option)
+        case int() | float():
+            return _checked(value * 1000, value, option)
+        case str() if _WHOLE.fullmatch(value.replace(" ", "")):
+            parts = _PART.findall(value.replace(" ", ""))
+            return _checked(sum(float(number) * _UNITS[unit] for number, unit in parts), value, option)
+    raise InvalidOption(
+        f"{option} must be a duration: seconds, a timedelta, or text such as '250ms', '30s', '5m', '1h30m'; "
+        f"got {value!r}"
+    )
+
+
+def _checked(amount: float, value: object, option: str) -> int:
+    if not math.isfinite(amount) or amount < 0:
+        raise InvalidOption(f"{option} must not be negative or infinite; got {value!r}")
+    return round(amount)

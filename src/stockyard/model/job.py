@@ -1,0 +1,180 @@
+"""One job, as its handler and its producer see it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from stockyard.errors import JobNotFound
+from stockyard.model.duration import Duration
+from stockyard.model.options import JobOptions
+
+T = TypeVar("T")
+
+
+class JobState(StrEnum):
+    """Where a job is."""
+
+    WAITING = "waiting"
+    PRIORITIZED = "prioritized"
+    DELAYED = "delayed"
+    ACTIVE = "active"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    WAITING_CHILDREN = "waiting-children"
+    UNKNOWN = "unknown"
+
+
+class JobPort(Protocol):
+    """What a job asks of whoever holds it: the store, or the parent of a child process."""
+
+    async def update_progress(self, job_id: str, value: Any) -> None: ...
+    async def log(self, job_id: str, line: str) -> int: ...
+    async def logs(self, job_id: str, start: int, end: int) -> list[str]: ...
+    async def state(self, job_id: str) -> JobState: ...
+    async def retry(self, job_id: str) -> None: ...
+    async def remove(self, job_id: str) -> None: ...
+    async def promote(self, job_id: str) -> None: ...
+    async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any: ...
+    async def get_job(self, job_id: str) -> Job[Any] | None: ...
+    def blocking(self, target: Any) -> Any: ...
+
+
+class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
+    """A job's record when it was read, and what can be done with it.
+
+    Attributes:
+        id: unique in its queue.
+        name: chooses the handler.
+        data: the payload; in a handler, of the type that its annotation declares.
+        options: what the producer asked for.
+        queue: name of its queue.
+        timestamp: creation, milliseconds since the epoch.
+        priority: 0 is none, and runs first; then 1, 2, ….
+        delay_ms: the wait last asked for.
+        attempts_made: attempts that have ended.
+        attempts_started: attempts that have begun, stalled ones included.
+        stalled_count: how often a worker died or froze over it.
+        progress: last value given to ``update_progress``, or None.
+        return_value: the handler's result once completed.
+        failed_reason: text of the last error, or None.
+        stacktrace: one entry per failed attempt, oldest first.
+        processed_on, finished_on: milliseconds since the epoch, or None.
+        processed_by: name of the worker that started it last, or None.
+        parent_key: full key of the parent job, or None.
+    """
+
+    id: str
+    name: str
+    data: T
+    options: JobOptions
+    queue: str
+    timestamp: int
+    port: JobPort
+    priority: int = 0
+    delay_ms: int = 0
+    attempts_made: int = 0
+    attempts_started: int = 0
+    stalled_count: int = 0
+    progress: Any = None
+    return_value: Any = None
+    failed_reason: str | None = None
+    stacktrace: tuple[str, ...] = ()
+    processed_on: int | None = None
+    finished_on: int | None = None
+    processed_by: str | None = None
+    parent_key: str | None = None
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt that runs or would run next, from 1."""
+        return self.attempts_made + 1
+
+    @property
+    def sync(self) -> Any:
+        """This job for code without a running loop: ``job.sync.log("…")`` blocks until it is done."""
+        return self.port.blocking(self)
+
+    async def update_progress(self, value: Any) -> None:
+        """Store progress (any JSON value) and announce it.
+
+        Raises:
+            PayloadError: the value is not JSON-able.
+            JobNotFound: the job was removed.
+        """
+        await self.port.update_progress(self.id, value)
+        self.progress = value
+
+    async def log(self, line: str) -> int:
+        """Append a line to the job's log; return how many lines it has.
+
+        Raises:
+            JobNotFound: the job was removed.
+        """
+        return await self.port.log(self.id, line)
+
+    async def logs(self, start: int = 0, end: int = -1) -> list[str]:
+        """Return log lines ``start`` to ``end`` inclusive, oldest first; -1 is the last."""
+        return await self.port.logs(self.id, start, end)
+
+    async def state(self) -> JobState:
+        """Return where the job is now."""
+        return await self.port.state(self.id)
+
+    async def retry(self) -> None:
+        """Put a finished job back to wait.
+
+        Raises:
+            JobNotFound: the job was removed.
+            JobStateError: it is neither failed nor completed.
+        """
+        await self.port.retry(self.id)
+
+    async def remove(self) -> None:
+        """Remove the job, its logs and its place in the queue.
+
+        Raises:
+            JobNotFound: there is no such job.
+            JobLocked: a worker is running it.
+        """
+        await self.port.remove(self.id)
+
+    async def promote(self) -> None:
+        """Let a delayed job run now.
+
+        Raises:
+            JobNotFound: the job was removed.
+            JobStateError: it is not delayed.
+        """
+        await self.port.promote(self.id)
+
+    async def wait_for_result(self, timeout: Duration | None = None) -> Any:
+        """Wait until the job ends, and return its result.
+
+        Args:
+            timeout: how long at most. Defaults to no limit.
+
+        Raises:
+            JobFailed: it ended failed; the reason is carried.
+            ResultTimeout: it did not end in time.
+            JobNotFound: it was removed before its result could be read.
+        """
+        return await self.port.wait_for_result(self.id, timeout)
+
+    async def refresh(self) -> Job[Any]:
+        """Read the job again.
+
+        Raises:
+            JobNotFound: it was removed.
+        """
+        current = await self.port.get_job(self.id)
+        if current is None:
+            raise JobNotFound(self.id, f"job {self.id} of queue {self.queue!r} does not exist (any more)")
+        return current
+
+
+JobProcessor = Callable[[Job[T]], Awaitable[Any] | Any]
+"""A handler: ``async def``, or a plain ``def`` that runs in a thread or a child process."""

@@ -1,0 +1,58 @@
+"""How one run of a job ended, as a value that one store call writes."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stockyard.model.retention import KeepOption
+
+
+class Completed(msgspec.Struct, array_like=True, tag="completed"):
+    """The handler returned.
+
+    Attributes:
+        value: JSON text of the result.
+        keep: retention of the record; None keeps it.
+    """
+
+    value: bytes
+    keep: KeepOption | None
+
+
+class Failed(msgspec.Struct, array_like=True, tag="failed"):
+    """No attempt is left, or the error forbids another.
+
+    Attributes:
+        reason: plain text of the error.
+        stacktrace: one entry per failed attempt, oldest first.
+        attempts: how many were allowed.
+        keep: retention of the record; None keeps it.
+    """
+
+    reason: str
+    stacktrace: tuple[str, ...]
+    attempts: int
+    keep: KeepOption | None
+
+
+class Retried(msgspec.Struct, array_like=True, tag="retried"):
+    """The attempt failed and another follows.
+
+    Attributes:
+        reason: plain text of the error.
+        stacktrace: one entry per failed attempt, oldest first.
+        delay_ms: wait before the next attempt; 0 is at once.
+        lifo: put it at the front of what waits.
+    """
+
+    reason: str
+    stacktrace: tuple[str, ...]
+    delay_ms: int
+    lifo: bool
+
+
+class HandedBack(msgspec.Struct, array_like=True, tag="handed back"):
+    """The worker stopped before the run ended; it has not used up an attempt."""
+
+
+Outcome = Completed | Failed | Retried | HandedBack

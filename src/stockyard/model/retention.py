@@ -1,0 +1,50 @@
+"""How long, and how many, finished jobs are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from stockyard.errors import InvalidOption
+from stockyard.model.duration import Duration, milliseconds
+
+
+class Keep(msgspec.Struct, frozen=True):
+    """What happens to a finished job's record.
+
+    Attributes:
+        age: seconds that finished jobs are kept. None: no limit by age.
+        count: how many of the newest are kept; 0 removes at once. None: no limit by count.
+        limit: at most so many are removed by age after one job. Defaults to 1000.
+    """
+
+    age: int | None = None
+    count: int | None = None
+    limit: int | None = None
+
+    @classmethod
+    def within(cls, age: Duration | None = None, count: int | None = None) -> Keep:
+        """Keep for ``age`` (``"1h"``; whole seconds on the wire) and at most ``count`` of the newest."""
+        seconds = None if age is None else -(-milliseconds(age, option="age") // 1000)
+        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
+            raise InvalidOption(f"count must be a whole number, 0 or more; got {count!r}")
+        return cls(seconds, count)
+
+
+KeepOption = bool | int | Keep
+"""True: remove at once. False: keep for ever. A number: keep so many. Keep: by age and count."""
+
+
+def checked_keep(value: Any, *, option: str) -> KeepOption:
+    """Return the keep option as given if it is one.
+
+    Raises:
+        InvalidOption: it is none.
+    """
+    if isinstance(value, bool | Keep) or (isinstance(value, int) and value >= 0):
+        return value
+    raise InvalidOption(
+        f"{option} must be True (remove at once), False (keep for ever), a count, or Keep.within('1h', 10_000); "
+        f"got {value!r}"
+    )
