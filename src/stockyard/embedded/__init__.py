@@ -1,0 +1,8 @@
+"""A real Valkey or Redis as a child process: private, persistent, shared by the processes of one machine."""
+
+from stockyard.embedded.binary import find_server
+from stockyard.embedded.inspection import ServerStatus, status
+from stockyard.embedded.pinning import pin, unpin
+from stockyard.embedded.server import EmbeddedServer, acquire, ephemeral
+
+__all__ = ["EmbeddedServer", "ServerStatus", "acquire", "ephemeral", "find_server", "pin", "status", "unpin"]

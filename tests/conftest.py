@@ -1,0 +1,61 @@
+"""The servers, key prefixes and clients that tests ask for by name."""
+
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+from tests.support.servers import OwnServer
+
+from stockyard import embedded
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The server of the whole test session: `REDIS_URL`, or an embedded one that goes with the session."""
+    if url := os.environ.get("REDIS_URL"):
+        yield url
+    else:
+        with embedded.ephemeral() as server:
+            yield server.url
+
+
+@pytest.fixture
+def raw(redis_url: str) -> Iterator["redis.Redis"]:
+    """A plain sync client, to look at the keyspace before and after."""
+    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+def prefix(raw: "redis.Redis") -> Iterator[str]:
+    """A key prefix of this test's own; its keys are deleted afterwards."""
+    own = f"t:{secrets.token_hex(4)}"
+    yield own
+    if keys := list(raw.scan_iter(match=f"{own}*", count=1000)):
+        raw.unlink(*keys)
+
+
+@pytest.fixture
+def make_server() -> Iterator[Callable[..., OwnServer]]:
+    """Makes started private servers, with the keyword arguments of `OwnServer`; they end with the test."""
+    with ExitStack() as ending:
+
+        def make(**options: object) -> OwnServer:
+            data = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="stockyard-test-")))
+            server = OwnServer(data, **options)  # type: ignore[arg-type]
+            ending.callback(server.stop)
+            server.start()
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def own_server(make_server: Callable[..., OwnServer]) -> OwnServer:
+    """A started private server, which the test may kill, stop, pause and start again."""
+    return make_server()
