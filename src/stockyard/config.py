@@ -1,0 +1,193 @@
+"""Settings of one process: defaults < ``.env`` file < environment < arguments, checked together."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
+
+from dotenv import dotenv_values
+
+from stockyard.errors import ConfigError
+
+DEFAULT_URL = "redis://localhost:6379"
+_SCHEMES = ("redis", "rediss", "unix", "embedded")
+_TLS_OPTIONS = ("ca", "cert", "key")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where the server is, taken apart.
+
+    Attributes:
+        scheme: ``redis``, ``rediss`` (TLS), ``unix`` or ``embedded``.
+        host, port: for ``redis`` and ``rediss``.
+        path: the socket of ``unix``, the data folder of ``embedded`` (None: the user's default).
+        username, password: credentials, or None.
+        database: number, from 0.
+        tls: files for ``rediss``: ``ca``, ``cert``, ``key``.
+    """
+
+    scheme: str
+    host: str = "localhost"
+    port: int = 6379
+    path: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    database: int = 0
+    tls: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Return the URL with its password masked, fit for logs."""
+        user = f"{self.username or ''}:***@" if self.password else f"{self.username}@" if self.username else ""
+        if self.scheme in ("unix", "embedded"):
+            return f"{self.scheme}://{user}{self.path or ''}" + (f"?db={self.database}" if self.database else "")
+        return f"{self.scheme}://{user}{self.host}:{self.port}/{self.database}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a process needs to know to reach its server.
+
+    Attributes:
+        address: where the server is. Defaults to ``redis://localhost:6379``.
+        prefix: first part of every key. Defaults to ``bull``, BullMQ's own.
+        call_timeout: seconds after which a call fails. Defaults to 5.
+    """
+
+    address: Address
+    prefix: str = "bull"
+    call_timeout: float = 5.0
+
+    @classmethod
+    def load(
+        cls,
+        redis: str | None = None,
+        *,
+        prefix: str | None = None,
+        call_timeout: float | None = None,
+        environ: Mapping[str, str] | None = None,
+        dotenv: Path | str | None = ".env",
+    ) -> Settings:
+        """Read the settings of this process.
+
+        Args:
+            redis: URL that wins over ``REDIS_URL``; credentials come then from the URL alone.
+            prefix: wins over ``STOCKYARD_PREFIX``.
+            call_timeout: seconds; wins over ``STOCKYARD_CALL_TIMEOUT``.
+            environ: defaults to the process environment.
+            dotenv: file of defaults below the environment; None reads none. Defaults to ``.env``.
+
+        Raises:
+            ConfigError: one message that names every wrong value.
+        """
+        given = {**_file_values(dotenv), **(os.environ if environ is None else environ)}
+        problems: list[str] = []
+        if redis is None:
+            address = _address(given.get("REDIS_URL") or DEFAULT_URL, "REDIS_URL", problems)
+            address = _with_credentials(address, given, problems)
+        else:
+            address = _address(redis, "redis", problems)
+        name = prefix if prefix is not None else given.get("STOCKYARD_PREFIX") or "bull"
+        if not name or name.startswith(":") or name.endswith(":") or any(each.isspace() for each in name):
+            problems.append(f"prefix must be text without spaces and without ':' at its ends; got {name!r}")
+        timeout = _seconds(call_timeout, given.get("STOCKYARD_CALL_TIMEOUT"), problems)
+        if problems:
+            lines = "\n".join(f"  - {each}" for each in problems)
+            raise ConfigError(f"{len(problems)} wrong setting{'s' if len(problems) > 1 else ''}:\n{lines}")
+        return cls(address, name, timeout)
+
+
+def _file_values(dotenv: Path | str | None) -> dict[str, str]:
+    if dotenv is None or not Path(dotenv).is_file():
+        return {}
+    return {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
+
+
+def _address(url: str, name: str, problems: list[str]) -> Address:
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        problems.append(f"{name} is no URL ({error}); expected redis://host:port/0")
+        return Address("redis")
+    if parts.scheme not in _SCHEMES:
+        later = parts.scheme in ("redis+sentinel", "redis+cluster")
+        why = "is not supported by this version" if later else "is not known"
+        problems.append(
+            f"{name}: scheme {parts.scheme!r} {why}; expected one of "
+            f"{', '.join(f'{each}://' for each in _SCHEMES)}; got {_masked(parts)!r}"
+        )
+        return Address("redis")
+    query = dict(parse_qsl(parts.query))
+    database = _database(parts, query, name, problems)
+    tls = {option: query[option] for option in _TLS_OPTIONS if option in query}
+    for option in query.keys() - {"db", *_TLS_OPTIONS}:
+        problems.append(f"{name}: unknown option {option!r} in the URL; known: db, {', '.join(_TLS_OPTIONS)}")
+    if tls and parts.scheme != "rediss":
+        problems.append(f"{name}: {', '.join(tls)} need a rediss:// URL; got {_masked(parts)!r}")
+    username = unquote(parts.username) if parts.username else None
+    password = unquote(parts.password) if parts.password else None
+    if parts.scheme in ("unix", "embedded"):
+        if parts.scheme == "unix" and not parts.path:
+            problems.append(f"{name}: unix:// needs the path of a socket, as in unix:///run/redis.sock")
+        return Address(
+            parts.scheme, path=unquote(parts.path) or None, username=username, password=password, database=database
+        )
+    return Address(
+        parts.scheme, parts.hostname or "localhost", port or 6379, None, username, password, database, tls
+    )
+
+
+def _database(parts: SplitResult, query: Mapping[str, str], name: str, problems: list[str]) -> int:
+    text = query.get("db") or (parts.path.strip("/") if parts.scheme in ("redis", "rediss") else "")
+    return _database_number(text, f"{name}: database", problems)
+
+
+def _database_number(text: str, name: str, problems: list[str]) -> int:
+    if text and not text.isdecimal():
+        problems.append(f"{name} must be a whole number, 0 or more; got {text!r}")
+        return 0
+    return int(text or 0)
+
+
+def _with_credentials(address: Address, given: Mapping[str, str], problems: list[str]) -> Address:
+    """REDIS_PASSWORD and REDIS_DB fill what the URL leaves open; a contradiction is refused."""
+    password = given.get("REDIS_PASSWORD") or None
+    database = _database_number((given.get("REDIS_DB") or "").strip(), "REDIS_DB", problems)
+    if password and address.password and password != address.password:
+        problems.append("REDIS_PASSWORD and the password in REDIS_URL differ; give one of them")
+    if database and address.database and database != address.database:
+        problems.append(
+            f"REDIS_DB is {database} and REDIS_URL names database {address.database}; give one of them"
+        )
+    return Address(
+        address.scheme,
+        address.host,
+        address.port,
+        address.path,
+        address.username,
+        address.password or password,
+        address.database or database,
+        address.tls,
+    )
+
+
+def _seconds(argument: float | None, text: str | None, problems: list[str]) -> float:
+    given: float | str = argument if argument is not None else text or 5.0
+    try:
+        value = float(given)
+    except (TypeError, ValueError):
+        value = -1.0
+    if not 0 < value < float("inf"):
+        problems.append(f"call_timeout must be seconds, more than 0; got {given!r}")
+        return 5.0
+    return value
+
+
+def _masked(parts: SplitResult) -> str:
+    if not parts.password:
+        return urlunsplit(parts)
+    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))

@@ -1,0 +1,8 @@
+"""Declared queues, checked and without I/O."""
+
+from stockyard.topology.queue_spec import QueueSpec
+from stockyard.topology.rate import Rate
+from stockyard.topology.router import Router
+from stockyard.topology.topology import Topology
+
+__all__ = ["QueueSpec", "Rate", "Router", "Topology"]
