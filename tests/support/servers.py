@@ -1,10 +1,11 @@
-"""A private server that a test may kill, stop, pause and start again."""
+"""Servers, and users of a server, as processes that a test may kill."""
 
 import contextlib
 import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import quote
 
@@ -15,9 +16,18 @@ from tests.support.waiting import wait_until
 
 from stockyard.embedded import find_server
 
+_USER = """
+import sys
+from pathlib import Path
+from stockyard.embedded import acquire
+server = acquire(Path(sys.argv[1]))
+print(server.url, flush=True)
+sys.stdin.read()
+"""
+
 
 class OwnServer:
-    """A plain child process on a unix socket, or on a TCP port of localhost; AOF every second.
+    """A private server: a child process on a unix socket or on a TCP port of localhost; AOF every second.
 
     Args:
         data: its folder.
@@ -115,6 +125,30 @@ class OwnServer:
         if self._password:
             directives["requirepass"] = self._password
         return "".join(f"{name} {value}\n" for name, value in (directives | self._options).items())
+
+
+class EmbeddedUser:
+    """A process that holds a share of the server of `data` until it leaves or is killed."""
+
+    def __init__(self, data: Path) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _USER, data], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    @property
+    def url(self) -> str:
+        """What it was given; waits until it was given something."""
+        assert self._process.stdout is not None
+        return self._process.stdout.readline().strip()
+
+    def leave(self) -> None:
+        """End it as a program ends: without a word about the server."""
+        self._process.communicate()
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self._process.kill()
+        self._process.communicate()
 
 
 def _free_port() -> int:

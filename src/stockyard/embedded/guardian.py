@@ -5,6 +5,7 @@ needs nothing but the standard library. Its users tell it nothing: they hold sha
 with them however they end.
 """
 
+import contextlib
 import ctypes
 import fcntl
 import os
@@ -80,7 +81,7 @@ class Guardian:
             if self._stopping:  # the signal came before there was a server to stop
                 self._server.terminate()
             status = self._server.wait()
-            if status > 0:
+            if status > 0 and not self._stopping:
                 # It refused by itself (its data, its options, a full disk) and would refuse again.
                 return status
             pause = _RESTART_PAUSE if time.monotonic() - started > _RESTART_PAUSE_LIMIT else pause * 2
@@ -114,7 +115,8 @@ class Guardian:
             late = time.monotonic() > deadline
             if pid and (polite or late):
                 polite = False
-                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
             time.sleep(0.02)
 
     def _await_last_user(self) -> None:
@@ -149,7 +151,7 @@ def main(arguments: Sequence[str]) -> int:
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
     status = Guardian(data, command).run()
-    if after == "delete":
+    if after == "delete" and not status:  # the log of a refusal is for the user to read
         shutil.rmtree(data, ignore_errors=True)
     # Released before the users' lock, which ends with this process: whoever comes next finds no guardian.
     os.close(guard)

@@ -27,7 +27,7 @@ class ServerStatus:
 def status(data: Path | None = None) -> ServerStatus:
     """Look at the embedded server of a data folder (default: this user's) without starting it."""
     folder = Folder.at(data)
-    info = probe.info(folder.socket)
+    info = probe.info(folder.socket, within=1.0)
     pinned = folder.pin_mark.exists()
     if not info:
         return ServerStatus(data=folder.path, url=folder.url, running=False, pinned=pinned)

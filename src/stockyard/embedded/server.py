@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -88,7 +89,11 @@ def ephemeral(*, appendonly: bool = True, timeout: float = 10.0) -> EmbeddedServ
         EmbeddedServerError: no server program, or no answer in time.
     """
     folder = Folder.at(Path(tempfile.mkdtemp(prefix="stockyard-")))
-    return _acquire(folder, timeout=timeout, appendonly=appendonly, delete=True)
+    try:
+        return _acquire(folder, timeout=timeout, appendonly=appendonly, delete=True)
+    except EmbeddedServerError:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
 
 
 def await_stop(folder: Folder) -> None:
@@ -173,7 +178,7 @@ def _options(folder: Folder, *, appendonly: bool) -> list[str]:
 
 
 def _await_answer(folder: Folder, deadline: float, timeout: float) -> None:
-    while not probe.answers(folder.socket):
+    while not probe.answers(folder.socket, within=max(deadline - time.monotonic(), _POLL)):
         if not folder.is_guarded:
             raise EmbeddedServerError(
                 f"the embedded server of {folder.path} refused to start; its log ends:\n{folder.log_tail()}"

@@ -7,10 +7,9 @@ import redis
 from tests.support.servers import OwnServer
 
 
-def test_it_forgets_nothing_that_is_a_second_old_when_it_is_killed(own_server: OwnServer) -> None:
+def test_it_forgets_nothing_when_it_is_killed(own_server: OwnServer) -> None:
     with own_server.client() as client:
         client.set("k", "v")
-        client.waitaof(1, 0, 5000)
     before = own_server.pid
     own_server.kill()
     own_server.start()
@@ -25,7 +24,7 @@ def test_it_listens_on_a_port_and_asks_for_its_password(make_server: Callable[..
     with server.client() as client:
         assert client.ping()
     with (
-        redis.Redis(host="127.0.0.1", port=server.port) as stranger,
+        redis.Redis.from_url(f"redis://127.0.0.1:{server.port}", retry=None) as stranger,
         pytest.raises(redis.AuthenticationError),
     ):
         stranger.ping()
