@@ -15,6 +15,7 @@
     ├── ResultTimeout            the awaited job did not end in time (also a TimeoutError)
     ├── JobTimeout               a handler ran longer than its timeout (also a TimeoutError)
     ├── WorkerProcessDied        the child process of a job ended before the job did
+    ├── RemoteHandlerError       a handler raised something in a child process
     ├── UnrecoverableError       raised by handlers: fail now, without a retry
     └── ServerError              the server did not do what was asked
         ├── ServerUnavailable    it cannot be reached; nothing was sent
@@ -128,6 +129,20 @@ class WorkerProcessDied(StockyardError):
     def __init__(self, message: str, *, exit_code: int | None = None, signal: str | None = None) -> None:
         self.exit_code = exit_code
         self.signal = signal
+        super().__init__(message)
+
+
+class RemoteHandlerError(StockyardError):
+    """A handler raised something in a child process; ``str()`` of this is the message of the original.
+
+    Attributes:
+        type_name: the original exception's class, as a traceback prints it (``ValueError``, ``shop.NotPaid``).
+        traceback: the child's traceback, as text.
+    """
+
+    def __init__(self, message: str, *, type_name: str, traceback: str) -> None:
+        self.type_name = type_name
+        self.traceback = traceback
         super().__init__(message)
 
 

@@ -1,0 +1,1 @@
+"""Takes jobs and runs them: the worker and its roles."""

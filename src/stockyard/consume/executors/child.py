@@ -1,0 +1,241 @@
+"""A child process: takes one task at a time from its parent and runs the handler."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import inspect
+import io
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from functools import partial, reduce
+from queue import SimpleQueue
+from typing import Any
+
+from stockyard.consume.executors.frames import (
+    HEADER,
+    Answer,
+    ChildTask,
+    FromChild,
+    LogLine,
+    Progress,
+    Raised,
+    Ready,
+    Returned,
+    ToChild,
+    encode,
+    to_child,
+)
+from stockyard.errors import HandlerError, StockyardError
+from stockyard.model.duration import Duration
+from stockyard.model.handler import Handler
+from stockyard.model.job import Job, JobState
+from stockyard.model.payload import encode_payload
+
+_LINGER = 5.0
+"""Seconds that an idle child may spend on its exit handlers once the parent let it go."""
+
+
+def main(pipe: socket.socket, known: tuple[str, ...]) -> None:
+    """Run tasks until the parent closes the pipe or dies.
+
+    Args:
+        pipe: the child's end of a socket pair.
+        known: handlers to import before the first task comes.
+    """
+    # A group of its own, so that what a handler started dies with it. The parent alone decides on Ctrl-C.
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # What a handler printed must not be lost with a killed child.
+            stream.reconfigure(line_buffering=True)
+    handlers = _Handlers()
+    for reference in known:
+        with contextlib.suppress(HandlerError):
+            handlers[reference]
+    link = _Link(pipe)
+    # The parent may be gone whenever we write; the reading thread sees to it.
+    with contextlib.suppress(ConnectionError), asyncio.Runner() as runner:
+        link.send(Ready())
+        while (task := link.tasks.get()) is not None:
+            port = _ParentPort(link)
+            end = _run(task, handlers=handlers, port=port, runner=runner)
+            link.finish(port, end)
+
+
+def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asyncio.Runner) -> Returned | Raised:
+    # SystemExit passes: a handler that exits ends its process, and the parent tells with which code.
+    try:
+        handler = handlers[task.handler]
+        result = handler.function(task.job(handler.decode(task.data), port=port))
+        if inspect.iscoroutine(result):
+            result = runner.run(result)
+        return Returned(encode_payload(result, what=f"result of {task.name!r}"))
+    except (Exception, asyncio.CancelledError) as error:
+        return Raised.of(error)
+
+
+class _Handlers(dict[str, Handler]):
+    """Handlers by reference, imported when first asked for."""
+
+    def __missing__(self, reference: str) -> Handler:
+        module, _, path = reference.partition(":")
+        try:
+            function = reduce(getattr, path.split("."), importlib.import_module(module))
+        except Exception as error:
+            hint = (
+                ": a prompt, a notebook or a package's __main__.py cannot be imported; move it into a module"
+                if module == "__main__"
+                else ""
+            )
+            raise HandlerError(
+                f"a child process cannot import handler {reference!r}{hint} ({type(error).__name__}: {error})"
+            ) from error
+        self[reference] = handler = Handler.of(function, executor="process")
+        return handler
+
+
+class _Link:
+    """The pipe to the parent. A thread reads it, so that the parent's end is seen while a handler computes."""
+
+    def __init__(self, pipe: socket.socket) -> None:
+        self.tasks: SimpleQueue[ChildTask | None] = SimpleQueue()
+        self._pipe = pipe
+        self._sending = threading.Lock()
+        self._open_requests: deque[Future[int]] = deque()
+        self._running: str | None = None
+        threading.Thread(target=self._read, name="stockyard-parent", daemon=True).start()
+
+    def send(self, frame: FromChild) -> None:
+        with self._sending:
+            self._pipe.sendall(encode(frame))
+
+    def ask(self, port: _ParentPort, frame: Progress | LogLine) -> Future[int]:
+        """Send a request of a job that still runs; the future is its answer."""
+        answer: Future[int] = Future()
+        # Its waiter may be cancelled, but the answer comes all the same and must find its place.
+        answer.set_running_or_notify_cancel()
+        text = encode(frame)
+        with self._sending:
+            if port.ended:
+                raise StockyardError("the job has ended: it takes no more progress or log lines")
+            # Answers come in the order of the requests.
+            self._open_requests.append(answer)
+            self._pipe.sendall(text)
+        return answer
+
+    def finish(self, port: _ParentPort, end: Returned | Raised) -> None:
+        """Send how the job ended; nothing of it may follow."""
+        text = encode(end)
+        with self._sending:
+            port.ended = True
+            self._running = None
+            self._pipe.sendall(text)
+
+    def _read(self) -> None:
+        try:
+            with contextlib.suppress(ConnectionError), self._pipe.makefile("rb") as stream:
+                while len(header := stream.read(HEADER.size)) == HEADER.size:
+                    (size,) = HEADER.unpack(header)
+                    if len(body := stream.read(size)) == size:
+                        self._take(to_child.decode(body))
+        finally:
+            self.tasks.put(None)
+            if self._running is None:
+                time.sleep(_LINGER)
+            os.killpg(0, signal.SIGKILL)
+
+    def _take(self, frame: ToChild) -> None:
+        match frame:
+            case ChildTask():
+                self._running = frame.id
+                self.tasks.put(frame)
+            case Answer():
+                self._open_requests.popleft().set_result(frame.lines)
+            case Raised():
+                self._open_requests.popleft().set_exception(frame.revived(self._running or ""))
+
+
+class _ParentPort:
+    """What a job in a child can ask of its parent: progress and log, one round trip each."""
+
+    def __init__(self, link: _Link) -> None:
+        self.ended = False
+        self._link = link
+
+    async def update_progress(self, job_id: str, value: Any) -> None:
+        await self._ask(Progress(encode_payload(value, what=f"progress of job {job_id}")))
+
+    async def log(self, job_id: str, line: str) -> int:
+        return await self._ask(LogLine(line))
+
+    async def logs(self, job_id: str, start: int, end: int) -> list[str]:
+        raise _not_here("logs")
+
+    async def state(self, job_id: str) -> JobState:
+        raise _not_here("state")
+
+    async def retry(self, job_id: str) -> None:
+        raise _not_here("retry")
+
+    async def remove(self, job_id: str) -> None:
+        raise _not_here("remove")
+
+    async def promote(self, job_id: str) -> None:
+        raise _not_here("promote")
+
+    async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any:
+        raise _not_here("wait_for_result")
+
+    async def get_job(self, job_id: str) -> Job[Any] | None:
+        raise _not_here("refresh")
+
+    def blocking(self, target: Job[Any]) -> _BlockingJob:
+        return _BlockingJob(target)
+
+    async def _ask(self, frame: Progress | LogLine) -> int:
+        answer = self._link.ask(self, frame)
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            # A plain def calls through job.sync: there is no loop to keep free.
+            return answer.result()
+        return await asyncio.wrap_future(answer)
+
+
+def _not_here(method: str) -> StockyardError:
+    return StockyardError(
+        f"job.{method}() is not there in a child process, which has no connection to the server: "
+        "open the queue in the handler, and get the job from it"
+    )
+
+
+class _BlockingJob:
+    """``job.sync`` of a plain ``def``: the job, with methods that block."""
+
+    def __init__(self, job: Job[Any]) -> None:
+        self._job = job
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._job, name)
+        return partial(_finished, found) if inspect.iscoroutinefunction(found) else found
+
+
+def _finished(method: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **options: Any) -> Any:
+    call = method(*args, **options)
+    try:
+        call.send(None)
+    except StopIteration as end:
+        return end.value
+    call.close()
+    raise StockyardError("job.sync is for a plain def; in an async def, await the job's own methods")

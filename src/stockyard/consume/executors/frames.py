@@ -1,0 +1,167 @@
+"""The messages between a worker and its child processes: msgpack, each after its length."""
+
+from __future__ import annotations
+
+import struct
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from stockyard.errors import (
+    HandlerError,
+    JobLocked,
+    JobNotFound,
+    JobStateError,
+    LeaseLost,
+    PayloadError,
+    RemoteHandlerError,
+    ReplyLost,
+    ServerError,
+    ServerRefused,
+    ServerUnavailable,
+    StockyardError,
+    UnrecoverableError,
+)
+from stockyard.model.job import Job
+from stockyard.model.options import JobOptions
+
+HEADER = struct.Struct("!Q")
+"""A frame's length in bytes, before its body."""
+
+
+class ChildTask(msgspec.Struct, array_like=True, tag="task"):
+    """One job for a child process to run, with all that its handler may read of it.
+
+    Attributes:
+        handler: ``module:qualname``, from ``model.handler.reference``.
+        data: JSON text of the payload, as stored.
+        progress: JSON text of the last progress.
+
+    The others are those of ``Job``.
+    """
+
+    handler: str
+    id: str
+    name: str
+    queue: str
+    data: bytes
+    options: JobOptions
+    timestamp: int
+    priority: int = 0
+    delay_ms: int = 0
+    attempts_made: int = 0
+    attempts_started: int = 0
+    stalled_count: int = 0
+    progress: bytes = b"null"
+    failed_reason: str | None = None
+    stacktrace: tuple[str, ...] = ()
+    processed_on: int | None = None
+    processed_by: str | None = None
+    parent_key: str | None = None
+
+    @classmethod
+    def of(cls, job: Job[Any], *, handler: str, data: bytes) -> ChildTask:
+        """Return the task of a job whose payload is still the JSON text ``data``."""
+        copied = {name: getattr(job, name) for name in _COPIED}
+        return cls(handler=handler, data=data, progress=msgspec.json.encode(job.progress), **copied)
+
+    def job(self, data: Any, *, port: Any) -> Job[Any]:
+        """Return the job that the handler is given."""
+        copied = {name: getattr(self, name) for name in _COPIED}
+        return Job(data=data, port=port, progress=msgspec.json.decode(self.progress), **copied)
+
+
+_COPIED = tuple(name for name in ChildTask.__struct_fields__ if name not in ("handler", "data", "progress"))
+
+
+class Ready(msgspec.Struct, array_like=True, tag="ready"):
+    """The child waits for its first task."""
+
+
+class Progress(msgspec.Struct, array_like=True, tag="progress"):
+    """The handler reports progress, as JSON text; answered."""
+
+    value: bytes
+
+
+class LogLine(msgspec.Struct, array_like=True, tag="log"):
+    """The handler logs a line; answered with how many there are."""
+
+    line: str
+
+
+class Answer(msgspec.Struct, array_like=True, tag="answer"):
+    """The oldest open request of the child is done."""
+
+    lines: int = 0
+
+
+class Returned(msgspec.Struct, array_like=True, tag="returned"):
+    """The handler returned this, as JSON text."""
+
+    result: bytes
+
+
+class Raised(msgspec.Struct, array_like=True, tag="raised"):
+    """The handler, or the parent on the child's request, raised an exception."""
+
+    kind: str
+    type_name: str
+    message: str
+    traceback: str
+
+    @classmethod
+    def of(cls, error: BaseException) -> Raised:
+        """Describe an exception."""
+        kinds = (each.__name__ for each in type(error).__mro__ if each.__name__ in _REVIVED)
+        module, name = type(error).__module__, type(error).__qualname__
+        return cls(
+            next(kinds, ""),
+            name if module == "builtins" else f"{module}.{name}",
+            _encodable(str(error)),
+            _encodable("".join(traceback.format_exception(error))),
+        )
+
+    def revived(self, job_id: str) -> StockyardError:
+        """Return the exception to raise on this side.
+
+        It is a ``RemoteHandlerError``; or one of our own kinds on which callers act, caused by such a one.
+        """
+        remote = RemoteHandlerError(self.message, type_name=self.type_name, traceback=self.traceback)
+        if self.kind not in _REVIVED:
+            return remote
+        revived = _REVIVED[self.kind](job_id, self.message)
+        revived.__cause__ = remote
+        return revived
+
+
+def _plain(kind: type[StockyardError]) -> Callable[[str, str], StockyardError]:
+    return lambda _job_id, message: kind(message)
+
+
+_REVIVED: dict[str, Callable[[str, str], StockyardError]] = {
+    **{kind.__name__: kind for kind in (JobNotFound, JobStateError, JobLocked, LeaseLost)},
+    **{kind.__name__: _plain(kind) for kind in (UnrecoverableError, PayloadError, HandlerError)},
+    **{kind.__name__: _plain(kind) for kind in (ServerUnavailable, ReplyLost, ServerRefused, ServerError)},
+}
+
+
+def _encodable(text: str) -> str:
+    # A lone surrogate, as in an odd file name, has no UTF-8 form.
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+ToChild = ChildTask | Answer | Raised
+FromChild = Ready | Progress | LogLine | Returned | Raised
+
+_ENCODER = msgspec.msgpack.Encoder()
+to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)
+from_child: msgspec.msgpack.Decoder[FromChild] = msgspec.msgpack.Decoder(FromChild)
+
+
+def encode(frame: ToChild | FromChild) -> bytes:
+    """Return a frame with its length before it."""
+    body = _ENCODER.encode(frame)
+    return HEADER.pack(len(body)) + body
