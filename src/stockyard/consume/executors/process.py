@@ -145,7 +145,7 @@ class ProcessPool:
     async def _next_child(self) -> WarmChild:
         while self._open:
             match await self._line.get():
-                case WarmChild() as child if child.ended.done():
+                case WarmChild() as child if child.gone:
                     self._let_go(child)
                     self._fill_place()
                 case WarmChild() as child:

@@ -7,6 +7,7 @@ import contextlib
 import multiprocessing
 import multiprocessing.process
 import os
+import select
 import signal
 import socket
 from collections.abc import Awaitable
@@ -64,6 +65,8 @@ class WarmChild:
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._pipe = select.poll()
+        self._pipe.register(writer.get_extra_info("socket").fileno(), select.POLLIN)
         loop.add_reader(process.sentinel, self._on_end, process.sentinel)
 
     @classmethod
@@ -123,6 +126,11 @@ class WarmChild:
                         pass
         except (EOFError, ConnectionError):
             raise await self._death(f"the child process of job {task.id}") from None
+
+    @property
+    def gone(self) -> bool:
+        """Whether an idle child has ended, even if the loop was not told yet: it says nothing else unasked."""
+        return self.ended.done() or bool(self._pipe.poll(0))
 
     def kill(self, verdict: str | None = None) -> None:
         """End it now, and what its handler started, by SIGKILL."""
