@@ -124,8 +124,9 @@ def _address(url: str, name: str, problems: list[str]) -> Address:
     query = dict(parse_qsl(parts.query))
     database = _database(parts, query, name, problems)
     tls = {option: query[option] for option in _TLS_OPTIONS if option in query}
-    for option in query.keys() - {"db", *_TLS_OPTIONS}:
-        problems.append(f"{name}: unknown option {option!r} in the URL; known: db, {', '.join(_TLS_OPTIONS)}")
+    unknown = sorted(query.keys() - {"db", *_TLS_OPTIONS})
+    if unknown:
+        problems.append(f"{name}: unknown URL option {', '.join(unknown)}; known: db, {', '.join(_TLS_OPTIONS)}")
     if tls and parts.scheme != "rediss":
         problems.append(f"{name}: {', '.join(tls)} need a rediss:// URL; got {_masked(parts)!r}")
     username = unquote(parts.username) if parts.username else None

@@ -1,0 +1,29 @@
+"""Pauses between attempts to reach a server: growing, jittered, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+
+class Patience:
+    """A pause that doubles with each failure and starts anew after a success.
+
+    Args:
+        first: seconds of the first pause. Defaults to 0.05.
+        longest: seconds of the longest. Defaults to 2.
+    """
+
+    def __init__(self, first: float = 0.05, longest: float = 2.0) -> None:
+        self._first = first
+        self._longest = longest
+        self._pause = first
+
+    async def wait(self) -> None:
+        """Sleep for half to one and a half of the present pause, and double it."""
+        await asyncio.sleep(self._pause * (0.5 + random.random()))
+        self._pause = min(self._pause * 2, self._longest)
+
+    def reset(self) -> None:
+        """The attempt succeeded."""
+        self._pause = self._first

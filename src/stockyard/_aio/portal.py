@@ -1,0 +1,95 @@
+"""Lets code without a running loop use asynchronous objects: a thread with a loop, and a blocking view of them."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import os
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class Portal:
+    """A loop in a thread of its own, started at the first call; a forked child gets a new one."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._owner = 0
+
+    def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the portal's loop and return its result, or raise its error."""
+        loop = self._running_loop()
+        if threading.current_thread() is self._thread:
+            coroutine.close()
+            raise RuntimeError("a blocking call from the portal's own loop would wait for itself: use await")
+        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+    def blocking(self, target: Any) -> Blocking:
+        """Return a view of an object whose coroutine methods block until they are done."""
+        return Blocking(self, target)
+
+    def close(self) -> None:
+        """End the thread; closing twice is fine, and a later call starts a new one."""
+        with self._guard:
+            loop, thread, owner = self._loop, self._thread, self._owner
+            self._loop = self._thread = None
+        if loop is not None and thread is not None and owner == os.getpid():
+            loop.call_soon_threadsafe(loop.stop)
+            thread.join()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._guard:
+            if self._loop is None or self._owner != os.getpid():
+                loop = asyncio.new_event_loop()
+                self._loop, self._owner = loop, os.getpid()
+                self._thread = threading.Thread(
+                    target=_run_loop, args=(loop,), name="stockyard-portal", daemon=True
+                )
+                self._thread.start()
+            return self._loop
+
+
+class Blocking:
+    """The blocking view of one object: same names, same arguments, same results."""
+
+    def __init__(self, portal: Portal, target: Any) -> None:
+        self._portal = portal
+        self._target = target
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._target, name)
+        if not inspect.iscoroutinefunction(found):
+            return found
+
+        @functools.wraps(found)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return self._portal.run(found(*args, **kwargs))
+
+        return call
+
+    def __repr__(self) -> str:
+        return f"<blocking view of {self._target!r}>"
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    try:
+        loop.run_forever()
+    finally:
+        tasks = asyncio.all_tasks(loop)
+        for task in tasks:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()

@@ -1,0 +1,43 @@
+"""Tells every interested part of a loop that the process was asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import threading
+import weakref
+from collections.abc import Callable
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_listeners: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Callable[[], None]]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def on_stop_signal(callback: Callable[[], None]) -> Callable[[], None]:
+    """Call back at each SIGTERM or SIGINT; return a function that ends that.
+
+    Signals reach only a loop in the main thread; elsewhere this does nothing.
+    """
+    loop = asyncio.get_running_loop()
+    if threading.current_thread() is not threading.main_thread():
+        return lambda: None
+    callbacks = _listeners.setdefault(loop, [])
+    if not callbacks:
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, _tell, callbacks)
+    callbacks.append(callback)
+
+    def end() -> None:
+        if callback in callbacks:
+            callbacks.remove(callback)
+            if not callbacks:
+                for number in _SIGNALS:
+                    loop.remove_signal_handler(number)
+
+    return end
+
+
+def _tell(callbacks: list[Callable[[], None]]) -> None:
+    for callback in list(callbacks):
+        callback()

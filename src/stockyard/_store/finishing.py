@@ -1,0 +1,93 @@
+"""Writes how runs ended and starts the next jobs, both in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from stockyard._store.link import QueueLink
+from stockyard._store.rows import Row
+from stockyard._store.scripts import load
+from stockyard.model.outcome import Failed, Outcome, Retried
+
+_FINISH = load("finishing.finish")
+_pack = msgspec.msgpack.Encoder().encode
+_json = msgspec.json.Encoder().encode
+
+WHY_NOT_WRITTEN = {
+    -1: "its record does not exist any more",
+    -2: "its lease ran out",
+    -3: "it is not active any more",
+    -4: "it has children that are not finished",
+    -6: "its lease passed to another worker",
+    -9: "one of its children failed",
+}
+"""Meaning of the codes that ``finish`` answers."""
+
+
+class EndedRun(NamedTuple):
+    """A run to be written: the job's id, the token of its lease, how it ended."""
+
+    job_id: str
+    token: str
+    outcome: Outcome
+
+
+class Order(msgspec.Struct):
+    """What a worker asks for.
+
+    Attributes:
+        take: how many jobs at most.
+        token: of their leases; unique for every call.
+        lock_ms: length of the leases.
+        limit_max, limit_window: the worker's window limit, or None.
+        worker: name written into the jobs, or empty.
+    """
+
+    take: int
+    token: str
+    lock_ms: int
+    limit_max: int | None = None
+    limit_window: int | None = None
+    worker: str = ""
+
+
+class Exchange(NamedTuple):
+    """What one call did.
+
+    Attributes:
+        codes: for each ended run 0, a negative code (see ``WHY_NOT_WRITTEN``) or the server's error text.
+        rows: the started jobs, for ``rows.started_job``.
+        limited_ms: how long a rate limit lasts, or 0.
+        next_due: when the next delayed job is due, ms since the epoch, or 0.
+    """
+
+    codes: list[int | str]
+    rows: list[Row]
+    limited_ms: int
+    next_due: int
+
+
+async def finish_and_take(link: QueueLink, ended: Sequence[EndedRun], order: Order) -> Exchange:
+    """Write the ended runs, each guarded by its own lease, then start up to ``order.take`` jobs.
+
+    Raises:
+        ServerUnavailable: nothing happened.
+        ReplyLost: it may have happened: writing the same runs again is safe, the jobs it started are found
+            by ``leasing.reclaim``.
+    """
+    settled = _pack([(run.job_id, run.token, _packable(run.outcome)) for run in ended])
+    codes, rows, limited, due = await link.run(_FINISH, link.base, link.clock(), settled, _pack(order))
+    return Exchange([each if isinstance(each, int) else each.decode() for each in codes], rows, limited, due)
+
+
+def _packable(outcome: Outcome) -> Any:
+    match outcome:
+        case Failed(reason, stacktrace, attempts, keep):
+            return ("failed", reason, _json(stacktrace), attempts, keep)
+        case Retried(reason, stacktrace, delay_ms, lifo):
+            return ("retried", reason, _json(stacktrace), delay_ms, lifo)
+        case _:
+            return outcome

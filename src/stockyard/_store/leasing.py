@@ -1,0 +1,34 @@
+"""Leases of running jobs: renewed, recovered from dead workers, found again after a lost reply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from stockyard._store.link import QueueLink
+from stockyard._store.rows import Row
+from stockyard._store.scripts import load
+
+_RENEW = load("leasing.renew")
+_RECOVER = load("leasing.recover")
+_RECLAIM = load("leasing.reclaim")
+_pack = msgspec.msgpack.Encoder().encode
+
+
+async def renew(link: QueueLink, leases: Sequence[tuple[str, str]], lock_ms: int) -> list[str]:
+    """Renew leases given as (job id, token); return the ids of those that are not the caller's any more."""
+    lost = await link.run(_RENEW, link.base, lock_ms, _pack(leases))
+    return [each.decode() for each in lost]
+
+
+async def recover_stalled(link: QueueLink, *, interval_ms: int, max_stalled: int) -> list[str]:
+    """Hand back jobs whose lease ran out; at most once per interval over all workers. Return their ids."""
+    recovered = await link.run(_RECOVER, link.base, link.clock(), interval_ms, max_stalled)
+    return [each.decode() for each in recovered]
+
+
+async def reclaim(link: QueueLink, token: str) -> list[Row]:
+    """Return rows of the jobs that run under a token: those of a ``finish`` whose reply was lost."""
+    rows: list[Row] = await link.run(_RECLAIM, link.base, token)
+    return rows

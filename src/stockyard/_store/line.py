@@ -1,0 +1,181 @@
+"""One connection to the server: sends calls, reads their replies in order, and never sends one twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from hiredis import pack_command
+from redis import exceptions as redis_errors
+from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from stockyard.config import Address
+from stockyard.errors import (
+    AuthenticationFailed,
+    ReplyLost,
+    ServerError,
+    ServerRefused,
+    ServerTooOld,
+    ServerUnavailable,
+)
+
+Command = Sequence[str | bytes | int | float]
+OLDEST_SERVER = (6, 2)
+
+_LOST = (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError, EOFError)
+
+
+class Line:
+    """A connection used by one caller at a time.
+
+    Args:
+        address: where the server is.
+        client_name: name shown by ``CLIENT LIST``, or None.
+    """
+
+    def __init__(self, address: Address, *, client_name: str | None = None) -> None:
+        self._address = address
+        self._connection = _connection(address, client_name)
+        self._broken = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected and its replies are in step with its calls."""
+        return self._connection.is_connected and not self._broken
+
+    async def open(self, timeout: float) -> None:
+        """Connect, authenticate, and look at the server's version.
+
+        Raises:
+            ServerUnavailable: it cannot be reached within ``timeout`` seconds.
+            AuthenticationFailed: it refused the credentials.
+            ServerTooOld: it is older than Redis 6.2.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self.close()
+                await self._connection.connect()  # type: ignore[no-untyped-call]
+                self._broken = False
+                await self._check_version()
+        except ServerTooOld:
+            await self.close()
+            raise
+        except redis_errors.AuthenticationError as error:
+            await self.close()
+            raise AuthenticationFailed(
+                f"the server at {self._address} refused the credentials ({error}); "
+                "check REDIS_PASSWORD or the user and password in REDIS_URL"
+            ) from error
+        except redis_errors.ResponseError as error:
+            await self.close()
+            raise ServerRefused(f"the server at {self._address} refused the connection: {error}") from error
+        except (TimeoutError, *_LOST) as error:
+            await self.close()
+            raise ServerUnavailable(
+                f"no server at {self._address} ({error or 'no answer'}); start one, or set REDIS_URL"
+            ) from error
+
+    async def ask(self, commands: Sequence[Command], timeout: float | None) -> list[Any]:
+        """Send commands in one write and return a reply for each; an error reply is returned, not raised.
+
+        Raises:
+            ServerUnavailable: not connected; nothing was sent.
+            ReplyLost: sent, and the replies did not arrive in time or the connection broke.
+        """
+        if not self.is_open:
+            raise ServerUnavailable(f"not connected to the server at {self._address}")
+        replies: list[Any] = []
+        is_loading = False
+        connection = self._connection
+        self._broken = True
+        try:
+            async with asyncio.timeout(timeout):
+                packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]
+                await connection.send_packed_command(packed, check_health=False)
+                for _ in commands:
+                    try:
+                        replies.append(await connection.read_response(disconnect_on_error=False))
+                    except redis_errors.ResponseError as error:
+                        replies.append(_refusal(error))
+                    except redis_errors.BusyLoadingError:
+                        is_loading = True
+            self._broken = False
+        except (TimeoutError, *_LOST) as error:
+            await self.close()
+            raise ReplyLost(
+                f"the server at {self._address} did not answer ({error or 'timed out'}); the call may or may not "
+                "have happened"
+            ) from error
+        finally:
+            # A caller that was cancelled leaves replies behind: nobody may read them as its own.
+            if self._broken:
+                self.drop()
+        if is_loading:
+            await self.close()
+            raise ServerUnavailable(f"the server at {self._address} is still loading its data")
+        return replies
+
+    def drop(self) -> None:
+        """Close at once, without waiting for the transport."""
+        writer = self._connection._writer
+        if writer is not None:
+            writer.transport.abort()
+        self._broken = True
+
+    async def close(self) -> None:
+        """Disconnect; closing twice is fine."""
+        try:
+            async with asyncio.timeout(1):
+                await self._connection.disconnect(nowait=True)
+        except (TimeoutError, *_LOST, RuntimeError):
+            self._broken = True
+
+    async def _check_version(self) -> None:
+        try:
+            # PING is refused while the server loads its data, INFO is not.
+            reply, _ = await self.ask([("INFO", "server"), ("PING",)], None)
+        except ServerError as error:
+            raise redis_errors.ConnectionError(str(error)) from error
+        if not isinstance(reply, bytes):
+            return
+        for row in reply.decode().splitlines():
+            if row.startswith("redis_version:"):
+                version = row.removeprefix("redis_version:")
+                if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_SERVER:
+                    raise ServerTooOld(
+                        f"the server at {self._address} is Redis {version}; Stockyard needs Redis 6.2 or later, "
+                        "or any Valkey"
+                    )
+
+
+def _refusal(error: redis_errors.ResponseError) -> ServerRefused:
+    text = str(error)
+    if isinstance(error, redis_errors.NoScriptError):
+        text = f"NOSCRIPT {text}"
+    refusal = ServerRefused(text)
+    refusal.__cause__ = error
+    return refusal
+
+
+def _connection(address: Address, client_name: str | None) -> AbstractConnection:
+    options: dict[str, Any] = {
+        "db": address.database,
+        "username": address.username,
+        "password": address.password,
+        "client_name": client_name,
+        # The library would send a call again whose reply was lost: whether to is ours to decide.
+        "retry": Retry(NoBackoff(), 0),
+        "socket_timeout": None,
+        "protocol": 2,
+    }
+    if address.scheme == "unix":
+        return UnixDomainSocketConnection(path=address.path or "", **options)
+    options |= {"host": address.host, "port": address.port, "socket_keepalive": True}
+    if address.scheme == "rediss":
+        files = {"ca": "ssl_ca_certs", "cert": "ssl_certfile", "key": "ssl_keyfile"}
+        options |= {files[name]: path for name, path in address.tls.items()}
+        return SSLConnection(**options)
+    return Connection(**options)

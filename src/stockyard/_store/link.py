@@ -1,0 +1,44 @@
+"""One queue on one server: what every store operation is given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stockyard._store.scripts import Script
+from stockyard._store.server import Server
+from stockyard._wire.keys import QueueKeys
+from stockyard.model.clock import Clock, system_clock
+
+
+class QueueLink:
+    """A queue's keys with the server that holds them.
+
+    Args:
+        server: the server.
+        prefix: first part of every key.
+        queue: the queue's name.
+        clock: gives the time that is written, in ms.
+    """
+
+    def __init__(self, server: Server, prefix: str, queue: str, *, clock: Clock = system_clock) -> None:
+        self.server = server
+        self.queue = queue
+        self.keys = QueueKeys(prefix, queue)
+        self.clock = clock
+        self._script_keys: dict[str, list[str]] = {}
+
+    @property
+    def base(self) -> str:
+        """What every key of the queue begins with."""
+        return self.keys.base
+
+    def script_keys(self, script: Script) -> list[str]:
+        """Return the script's keys in its order."""
+        keys = self._script_keys.get(script.name)
+        if keys is None:
+            keys = self._script_keys[script.name] = [self.keys[name] for name in script.keys]
+        return keys
+
+    async def run(self, script: Script, *args: str | bytes | int | float) -> Any:
+        """Run a script on this queue's keys."""
+        return await self.server.run(script, self.script_keys(script), *args)

@@ -1,0 +1,9 @@
+--- Stores a job's progress and announces it.
+-- parts: events
+-- keys: meta events
+-- args: job id value
+-- returns: 0, or -1 when the job does not exist
+if redis.call('EXISTS', job) == 0 then return -1 end
+redis.call('HSET', job, 'progress', value)
+redis.call('XADD', events, 'MAXLEN', '~', stream_cap(meta), '*', 'event', 'progress', 'jobId', id, 'data', value)
+return 0

@@ -1,0 +1,13 @@
+--- Lets a delayed job run now.
+-- parts: events markers placing
+-- keys: wait prioritized delayed active meta events marker priority_counter
+-- args: job id
+-- returns: 0, -1 when the job does not exist, -3 when it is not delayed
+if redis.call('EXISTS', job) == 0 then return -1 end
+if redis.call('ZREM', delayed, id) == 0 then return -3 end
+local priority = tonumber(redis.call('HGET', job, 'priority')) or 0
+make_ready(wait, prioritized, priority_counter, id, priority, false)
+if not is_blocked(meta, active) then ring(marker) end
+redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'delayed')
+redis.call('HSET', job, 'delay', 0)
+return 0

@@ -1,0 +1,40 @@
+-- What a finished job leaves of its deduplication: the id freed, and the newest kept payload queued.
+
+-- Frees the id when this job owns it for as long as it runs; a running time window stays.
+local function release_deduplication(base, name, id)
+  local owner = base .. 'de:' .. name
+  if redis.call('GET', owner) == id and redis.call('PTTL', owner) == -1 then
+    redis.call('DEL', owner)
+  end
+end
+
+local function requeue_kept_last(keys, base, name, now)
+  local kept = base .. 'dn:' .. name
+  local pairs_of = redis.call('HGETALL', kept)
+  if #pairs_of == 0 then return end
+  local next_job = {}
+  for i = 1, #pairs_of, 2 do next_job[pairs_of[i]] = pairs_of[i + 1] end
+  local counted = redis.call('INCR', keys.counter)
+  local id = next_job.jid or tostring(counted)
+  local options = cjson.decode(next_job.opts)
+  local delay, priority = tonumber(options.delay) or 0, tonumber(options.priority) or 0
+  redis.call('SET', base .. 'de:' .. name, id)
+  local job = base .. id
+  redis.call('HSET', job, 'name', next_job.name, 'data', next_job.data, 'opts', next_job.opts, 'timestamp', now,
+    'delay', delay, 'priority', priority, 'deid', name)
+  if next_job.pk then redis.call('HSET', job, 'parentKey', next_job.pk, 'parent', next_job.pd) end
+  if next_job.rjk then redis.call('HSET', job, 'rjk', next_job.rjk) end
+  redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', next_job.name)
+  if delay > 0 then
+    local score, due = delay_score(keys.delayed, now, delay)
+    redis.call('ZADD', keys.delayed, score, id)
+    redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
+    ring_when_due(keys.marker, keys.delayed)
+  else
+    make_ready(keys.wait, keys.prioritized, keys.priority_counter, id, priority, options.lifo)
+    if not is_blocked(keys.meta, keys.active) then ring(keys.marker) end
+    redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id)
+  end
+  if next_job.pdk then redis.call('SADD', next_job.pdk, job) end
+  redis.call('DEL', kept)
+end

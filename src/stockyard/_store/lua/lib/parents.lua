@@ -1,0 +1,72 @@
+-- What a child's end means to its parent, on the parent's own queue.
+
+-- The parent leaves waiting-children and goes where its own delay and priority say.
+local function release_parent(parent_base, parent_id, now)
+  if redis.call('ZREM', parent_base .. 'waiting-children', parent_id) == 0 then return end
+  local parent = parent_base .. parent_id
+  local events, marker = parent_base .. 'events', parent_base .. 'marker'
+  local fields = redis.call('HMGET', parent, 'delay', 'priority')
+  local delay, priority = tonumber(fields[1]) or 0, tonumber(fields[2]) or 0
+  if delay > 0 then
+    local delayed = parent_base .. 'delayed'
+    local score, due = delay_score(delayed, now, delay)
+    redis.call('ZADD', delayed, score, parent_id)
+    redis.call('XADD', events, '*', 'event', 'delayed', 'jobId', parent_id, 'delay', due)
+    ring_when_due(marker, delayed)
+    return
+  end
+  make_ready(parent_base .. 'wait', parent_base .. 'prioritized', parent_base .. 'pc', parent_id, priority, true)
+  if not is_blocked(parent_base .. 'meta', parent_base .. 'active') then ring(marker) end
+  redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', parent_id, 'prev', 'waiting-children')
+end
+
+local function release_if_none_pending(parent, parent_base, parent_id, now)
+  if redis.call('SCARD', parent .. ':dependencies') == 0 then
+    release_parent(parent_base, parent_id, now)
+  end
+end
+
+-- A child that failed with fail-parent: the parent is to fail at its next start, wherever it waits.
+local function fail_parent(parent, parent_base, parent_id, child, now)
+  redis.call('ZADD', parent .. ':unsuccessful', now, child)
+  if redis.call('EXISTS', parent) == 0 or redis.call('ZSCORE', parent_base .. 'failed', parent_id) then return end
+  redis.call('HSET', parent, 'defa', 'child ' .. child .. ' failed')
+  local delayed = parent_base .. 'delayed'
+  if redis.call('ZREM', delayed, parent_id) == 1 then
+    redis.call('HSET', parent, 'delay', 0)
+    redis.call('ZADD', parent_base .. 'waiting-children', now, parent_id)
+  end
+  release_parent(parent_base, parent_id, now)
+end
+
+local function tell_parent_completed(parent, link, child, value, now)
+  if redis.call('SREM', parent .. ':dependencies', child) == 0 then return end
+  redis.call('HSET', parent .. ':processed', child, value)
+  local of = cjson.decode(link)
+  release_if_none_pending(parent, of.queueKey .. ':', of.id, now)
+end
+
+local function tell_parent_failed(parent, link, child, reason, now)
+  local of = cjson.decode(link)
+  if not (of.fpof or of.cpof or of.idof or of.rdof) then return end
+  if redis.call('SREM', parent .. ':dependencies', child) == 0 then return end
+  local parent_base = of.queueKey .. ':'
+  if of.fpof then
+    fail_parent(parent, parent_base, of.id, child, now)
+  elseif of.cpof then
+    redis.call('HSET', parent .. ':failed', child, reason)
+    release_parent(parent_base, of.id, now)
+  else
+    if of.idof then redis.call('HSET', parent .. ':failed', child, reason) end
+    release_if_none_pending(parent, parent_base, of.id, now)
+  end
+end
+
+-- A record goes although its parent still counts on it: the parent must not wait for ever.
+local function forget_child(job, child, now)
+  local fields = redis.call('HMGET', job, 'parentKey', 'parent')
+  if fields[1] and redis.call('SREM', fields[1] .. ':dependencies', child) == 1 then
+    local of = cjson.decode(fields[2])
+    release_if_none_pending(fields[1], of.queueKey .. ':', of.id, now)
+  end
+end

@@ -1,0 +1,15 @@
+-- Removes a job's own keys, and everything that names it elsewhere.
+
+local function drop(base, id)
+  local job = base .. id
+  redis.call('DEL', job, job .. ':logs', job .. ':dependencies', job .. ':processed', job .. ':failed',
+    job .. ':unsuccessful')
+end
+
+-- The deduplication key that a removed job owns goes with it.
+local function release_deduplication_of_removed(base, job, id)
+  local name = redis.call('HGET', job, 'deid')
+  if name and redis.call('GET', base .. 'de:' .. name) == id then
+    redis.call('DEL', base .. 'de:' .. name, base .. 'dn:' .. name)
+  end
+end

@@ -1,0 +1,32 @@
+-- Which finished jobs stay.
+
+-- The keep option as given, as age in seconds, count and removals a call; count -1 is no limit, 0 removes at once.
+local function keep_policy(keep)
+  if keep == true then return nil, 0, 1000 end
+  if not keep then return nil, -1, 1000 end
+  if type(keep) == 'number' then return nil, keep, 1000 end
+  return tonumber(keep.age), tonumber(keep.count) or -1, tonumber(keep.limit) or 1000
+end
+
+local function remove_finished(finished, base, ids, now)
+  if #ids == 0 then return end
+  for _, id in ipairs(ids) do
+    forget_child(base .. id, base .. id, now)
+    drop(base, id)
+  end
+  redis.call('ZREM', finished, unpack(ids))
+end
+
+local function keep_within(finished, base, age, count, limit, now)
+  if age then
+    remove_finished(finished, base,
+      redis.call('ZREVRANGEBYSCORE', finished, now - age * 1000, 0, 'LIMIT', 0, limit), now)
+  end
+  if count > 0 then
+    -- Bounded, so that a lowered count cannot hold up the server: the next finish goes on.
+    local surplus = math.min(redis.call('ZCARD', finished) - count, 1000)
+    if surplus > 0 then
+      remove_finished(finished, base, redis.call('ZRANGE', finished, 0, surplus - 1), now)
+    end
+  end
+end

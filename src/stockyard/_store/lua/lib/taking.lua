@@ -1,0 +1,91 @@
+-- Starts jobs: out of where they wait, locked, announced, and handed to the worker.
+
+-- How many more may start now, and for how long not, by the queue's and the worker's limits.
+local function allowance(keys, order)
+  local limits = redis.call('HMGET', keys.meta, 'paused', 'concurrency', 'max', 'duration')
+  if limits[1] then return 0, 0, false, 0 end
+  local room = order.take
+  if limits[2] then
+    room = math.min(room, math.max(0, tonumber(limits[2]) - redis.call('LLEN', keys.active)))
+  end
+  local max = tonumber(limits[3]) or order.limit_max
+  local window = order.limit_max and order.limit_window or tonumber(limits[4])
+  if max then
+    local started = tonumber(redis.call('GET', keys.limiter) or 0)
+    local left = redis.call('PTTL', keys.limiter)
+    if left == 0 then
+      redis.call('DEL', keys.limiter)
+      started = 0
+    end
+    if started >= max and left > 0 then return 0, left, max, window end
+    if started < max then room = math.min(room, max - started) end
+  end
+  return room, 0, max, window
+end
+
+local function count_started(keys, number, max, window)
+  if max and number > 0 and redis.call('INCRBY', keys.limiter, number) == number and window then
+    redis.call('PEXPIRE', keys.limiter, math.floor(window))
+  end
+end
+
+-- The next ids: what waits plainly first, then by priority.
+local function pop_ready(keys, room)
+  local ids = redis.call('RPOP', keys.wait, room) or {}
+  if #ids < room then
+    local by_priority = redis.call('ZPOPMIN', keys.prioritized, room - #ids)
+    for i = 1, #by_priority, 2 do ids[#ids + 1] = by_priority[i] end
+    if #ids < room then redis.call('DEL', keys.priority_counter) end
+  end
+  return ids
+end
+
+-- Returns the job's fields as the caller reads them, or nothing for an id whose record is gone.
+local function start(keys, base, id, now, order)
+  local job = base .. id
+  local row = redis.call('HMGET', job, 'name', 'data', 'opts', 'timestamp', 'priority', 'delay', 'atm', 'ats',
+    'stc', 'progress', 'failedReason', 'stacktrace', 'parentKey', 'defa')
+  if not row[1] and redis.call('EXISTS', job) == 0 then return nil end
+  redis.call('SET', job .. ':lock', order.token, 'PX', order.lock_ms)
+  local starts = (tonumber(row[8]) or 0) + 1
+  row[8] = starts
+  row[15] = id
+  if order.worker ~= '' then
+    redis.call('HSET', job, 'processedOn', now, 'pb', order.worker, 'ats', starts)
+  else
+    redis.call('HSET', job, 'processedOn', now, 'ats', starts)
+  end
+  redis.call('XADD', keys.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
+  return row
+end
+
+-- Returns the started jobs, the wait in ms that a limit asks for, and the next due time.
+local function take(keys, base, now, order)
+  if promote_due(keys.delayed, keys.wait, keys.prioritized, keys.priority_counter, keys.events, base, now)
+    and not is_blocked(keys.meta, keys.active) then
+    ring(keys.marker)
+  end
+  local room, limited, max, window = allowance(keys, order)
+  local rows, started, counted = {}, {}, 0
+  while #started < room do
+    local ids = pop_ready(keys, room - #started)
+    if #ids == 0 then break end
+    for _, id in ipairs(ids) do
+      local row = start(keys, base, id, now, order)
+      if row then
+        rows[#rows + 1] = row
+        started[#started + 1] = id
+        if not row[14] then counted = counted + 1 end
+      end
+    end
+  end
+  if #started > 0 then
+    redis.call('LPUSH', keys.active, unpack(started))
+    count_started(keys, counted, max, window)
+    ring(keys.marker)
+    return rows, 0, 0
+  end
+  if limited > 0 then return rows, limited, 0 end
+  local first = redis.call('ZRANGE', keys.delayed, 0, 0, 'WITHSCORES')
+  return rows, 0, first[2] and math.floor(first[2] / 4096) or 0, room == 0
+end

@@ -1,0 +1,141 @@
+"""Rows as our scripts return them, read into jobs; a corrupt field is named, not guessed at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from stockyard._wire.options import decode_options
+from stockyard.model.job import Job, JobPort
+from stockyard.model.options import JobOptions
+
+Row = Sequence[Any]
+Decode = Callable[[bytes], Any]
+
+_plain = msgspec.json.Decoder().decode
+_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_known_options: dict[bytes, JobOptions] = {}
+
+
+class CorruptRecord(Exception):
+    """A stored field is not what the protocol says; the message names it."""
+
+
+def options_of(text: bytes | None) -> JobOptions:
+    """Read an ``opts`` field; equal texts are read once, as most jobs of a queue share theirs.
+
+    Raises:
+        CorruptRecord: it is no JSON object of options.
+    """
+    key = text or b""
+    found = _known_options.get(key)
+    if found is None:
+        try:
+            found = decode_options(text)
+        except ValueError as error:
+            raise CorruptRecord(f"corrupt job record: field 'opts' is {_shown(text)}: {error}") from error
+        if len(_known_options) > 1000:
+            _known_options.clear()
+        _known_options[key] = found
+    return found
+
+
+def started_job(row: Row, queue: str, port: JobPort, now: int) -> Job[bytes]:
+    """Read a row of ``start``: the payload stays JSON text, for the handler's own decoder.
+
+    Raises:
+        CorruptRecord: a field cannot be read.
+    """
+    name, data, opts, timestamp, priority, delay, made, starts, stalls, progress, reason, stack, parent = row[:13]
+    try:
+        return Job(
+            row[14].decode(),
+            name.decode() if name else "",
+            data or b"{}",
+            options_of(opts),
+            queue,
+            int(timestamp or 0),
+            port,
+            int(priority or 0),
+            int(delay or 0),
+            int(made or 0),
+            int(starts or 0),
+            int(stalls or 0),
+            _json(progress, "progress") if progress else None,
+            None,
+            reason.decode(errors="replace") if reason else None,
+            _stack(stack) if stack else (),
+            now,
+            None,
+            None,
+            parent.decode() if parent else None,
+        )
+    except ValueError as error:
+        raise CorruptRecord(f"corrupt job record: a number or text field cannot be read: {error}") from error
+
+
+def stored_job(row: Row, queue: str, port: JobPort) -> Job[Any]:
+    """Read a row of ``reading.page``; what cannot be read as JSON is shown as the text that is there."""
+    result, started, ended, worker, job_id = row[14:19]
+    try:
+        options = options_of(row[2])
+    except CorruptRecord:
+        options = JobOptions()
+    return Job(
+        job_id.decode(),
+        (row[0] or b"").decode(errors="replace"),
+        _lenient(row[1]),
+        options,
+        queue,
+        _number(row[3]) or 0,
+        port,
+        _number(row[4]) or 0,
+        _number(row[5]) or 0,
+        _number(row[6]) or 0,
+        _number(row[7]) or 0,
+        _number(row[8]) or 0,
+        _lenient(row[9]),
+        _lenient(result),
+        row[10].decode(errors="replace") if row[10] else None,
+        _stack(row[11]) if row[11] else (),
+        _number(started),
+        _number(ended),
+        worker.decode(errors="replace") if worker else None,
+        row[12].decode(errors="replace") if row[12] else None,
+    )
+
+
+def _number(text: bytes | None) -> int | None:
+    try:
+        return None if text is None else int(float(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _stack(text: bytes) -> tuple[str, ...]:
+    try:
+        return _texts(text)
+    except msgspec.MsgspecError:
+        return (text.decode(errors="replace"),)
+
+
+def _lenient(text: bytes | None) -> Any:
+    if not text:
+        return None
+    try:
+        return _plain(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return text.decode(errors="replace")
+
+
+def _json(text: bytes, field: str) -> Any:
+    try:
+        return _plain(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise CorruptRecord(f"corrupt job record: field {field!r} is {_shown(text)}: {error}") from error
+
+
+def _shown(text: bytes | None) -> str:
+    return repr((text or b"")[:80].decode(errors="replace"))

@@ -1,0 +1,147 @@
+"""The server as a whole: hands out connections, one pool per event loop, and runs calls and scripts on them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+import weakref
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from stockyard._store.line import Command, Line
+from stockyard._store.scripts import Script
+from stockyard.config import Address
+from stockyard.errors import ServerRefused, ServerUnavailable
+
+MAX_LINES = 8
+"""Connections of one loop that are in use at the same time; more callers wait in line."""
+
+
+class Server:
+    """One Redis or Valkey server.
+
+    Args:
+        address: where it is.
+        call_timeout: seconds a call may take, waiting for a connection included.
+    """
+
+    def __init__(self, address: Address, *, call_timeout: float = 5.0) -> None:
+        self.address = address
+        self.call_timeout = call_timeout
+        self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = weakref.WeakKeyDictionary()
+
+    async def call(self, *command: str | bytes | int | float, timeout: float | None = None) -> Any:
+        """Run one command and return its reply; the errors are those of ``ask``, and ServerRefused."""
+        (reply,) = await self.ask([command], timeout=timeout)
+        return _raised(reply)
+
+    async def ask(self, commands: Sequence[Command], *, timeout: float | None = None) -> list[Any]:
+        """Run commands in one round trip; error replies are returned in place.
+
+        Raises:
+            ServerUnavailable: no connection within the time; nothing was sent.
+            ReplyLost: sent, and the outcome is unknown; it is not sent again.
+        """
+        deadline = time.monotonic() + (timeout or self.call_timeout)
+        async with self.line(deadline) as line:
+            return await line.ask(commands, deadline - time.monotonic())
+
+    async def run(self, script: Script, keys: Sequence[str], *args: str | bytes | int | float) -> Any:
+        """Run a script and return its reply; it is sent again only if the server did not know it."""
+        (reply,) = await self.run_many([(script, keys, args)])
+        return _raised(reply)
+
+    async def run_many(
+        self,
+        runs: Sequence[tuple[Script, Sequence[str], Sequence[str | bytes | int | float]]],
+        *also: Command,
+        timeout: float | None = None,
+    ) -> list[Any]:
+        """Run scripts, and plain commands after them, in one round trip; error replies are returned in place."""
+        deadline = time.monotonic() + (timeout or self.call_timeout)
+        commands: list[Command] = [("EVALSHA", script.sha, len(keys), *keys, *args) for script, keys, args in runs]
+        async with self.line(deadline) as line:
+            replies = await line.ask([*commands, *also], deadline - time.monotonic())
+            unknown = [at for at, reply in enumerate(replies) if _is_unknown_script(reply)]
+            if unknown:
+                loads = {runs[at][0].sha: ("SCRIPT", "LOAD", runs[at][0].text) for at in unknown}
+                again: list[Command] = [*loads.values(), *(commands[at] for at in unknown)]
+                answers = await line.ask(again, deadline - time.monotonic())
+                for at, reply in zip(unknown, answers[len(loads) :], strict=True):
+                    replies[at] = reply
+        return replies
+
+    @asynccontextmanager
+    async def line(self, deadline: float) -> AsyncIterator[Line]:
+        """Lend a connected line until the block ends; connecting is tried again until the deadline.
+
+        Args:
+            deadline: on the monotonic clock, in seconds.
+
+        Raises:
+            ServerUnavailable: none could be had by then.
+        """
+        pool = self._pool()
+        try:
+            async with asyncio.timeout(max(deadline - time.monotonic(), 0)):
+                await pool.places.acquire()
+        except TimeoutError:
+            raise ServerUnavailable(
+                f"all {MAX_LINES} connections to {self.address} were busy until the call's timeout"
+            ) from None
+        try:
+            line = pool.idle.pop() if pool.idle else Line(self.address)
+            try:
+                if not line.is_open:
+                    await open_patiently(line, deadline)
+                yield line
+            finally:
+                if line.is_open:
+                    pool.idle.append(line)
+        finally:
+            pool.places.release()
+
+    async def aclose(self) -> None:
+        """Close this loop's connections; closing twice is fine."""
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        while pool and pool.idle:
+            await pool.idle.pop().close()
+
+    def _pool(self) -> _Pool:
+        loop = asyncio.get_running_loop()
+        pool = self._pools.get(loop)
+        if pool is None:
+            pool = self._pools[loop] = _Pool()
+        return pool
+
+
+class _Pool:
+    def __init__(self) -> None:
+        self.idle: list[Line] = []
+        self.places = asyncio.Semaphore(MAX_LINES)
+
+
+async def open_patiently(line: Line, deadline: float) -> None:
+    """Connect, trying again with growing, jittered pauses until the deadline; nothing was sent meanwhile."""
+    pause = 0.02
+    while True:
+        try:
+            return await line.open(max(deadline - time.monotonic(), 0.001))
+        except ServerUnavailable:
+            wait = pause * (0.5 + random.random())
+            if time.monotonic() + wait >= deadline:
+                raise
+            await asyncio.sleep(wait)
+            pause = min(pause * 2, 1.0)
+
+
+def _is_unknown_script(reply: Any) -> bool:
+    return isinstance(reply, ServerRefused) and str(reply).startswith("NOSCRIPT")
+
+
+def _raised(reply: Any) -> Any:
+    if isinstance(reply, Exception):
+        raise reply
+    return reply

@@ -1,0 +1,56 @@
+"""Every key name of BullMQ's layout, and nothing else (protocol section 1)."""
+
+from __future__ import annotations
+
+SUFFIXES = {
+    "counter": "id",
+    "wait": "wait",
+    "prioritized": "prioritized",
+    "active": "active",
+    "delayed": "delayed",
+    "waiting_children": "waiting-children",
+    "completed": "completed",
+    "failed": "failed",
+    "paused": "paused",
+    "meta": "meta",
+    "events": "events",
+    "marker": "marker",
+    "priority_counter": "pc",
+    "stalled": "stalled",
+    "stalled_check": "stalled-check",
+    "limiter": "limiter",
+    "repeat_set": "repeat",
+}
+"""Name in scripts and code -> last part of the key."""
+
+
+class QueueKeys:
+    """The keys of one queue.
+
+    Args:
+        prefix: first part of every key.
+        queue: the queue's name; may hold colons.
+    """
+
+    __slots__ = ("base", "by_name", "prefix", "queue")
+
+    def __init__(self, prefix: str, queue: str) -> None:
+        self.prefix = prefix
+        self.queue = queue
+        self.base = f"{prefix}:{queue}:"
+        self.by_name = {name: self.base + suffix for name, suffix in SUFFIXES.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self.by_name[name]
+
+    def job(self, job_id: str) -> str:
+        """Return the key of a job's hash."""
+        return self.base + job_id
+
+    def logs(self, job_id: str) -> str:
+        """Return the key of a job's log lines."""
+        return f"{self.base}{job_id}:logs"
+
+    def lock(self, job_id: str) -> str:
+        """Return the key of a running job's lease."""
+        return f"{self.base}{job_id}:lock"

@@ -1,0 +1,152 @@
+"""Waits for the end of jobs by reading their queue's event stream once for all who wait."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from typing import Any
+
+import msgspec
+
+from stockyard._aio.patience import Patience
+from stockyard._store import reading
+from stockyard._store.link import QueueLink
+from stockyard._store.streams import Event, EventStream
+from stockyard.errors import JobFailed, JobNotFound, ResultTimeout, ServerError
+
+_LOOK_AGAIN = 5.0
+_decode = msgspec.json.Decoder().decode
+
+
+class Results:
+    """The awaited ends of one queue's jobs; each loop that waits has a reader of its own.
+
+    Args:
+        link: the queue.
+    """
+
+    def __init__(self, link: QueueLink) -> None:
+        self._link = link
+        self._readers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Reader] = weakref.WeakKeyDictionary()
+
+    async def wait(self, job_id: str, timeout: float | None) -> Any:
+        """Return the job's result when it has ended.
+
+        Args:
+            job_id: the job.
+            timeout: seconds, or None for no limit.
+
+        Raises:
+            JobFailed: it ended failed.
+            ResultTimeout: it did not end in time.
+            JobNotFound: its record does not exist (any more).
+        """
+        loop = asyncio.get_running_loop()
+        reader = self._readers.get(loop)
+        if reader is None:
+            reader = self._readers[loop] = _Reader(self._link)
+        try:
+            async with asyncio.timeout(timeout):
+                return await reader.wait(job_id)
+        except TimeoutError:
+            raise ResultTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on") from None
+
+    async def aclose(self) -> None:
+        """End this loop's reader; those who wait are cancelled."""
+        reader = self._readers.pop(asyncio.get_running_loop(), None)
+        if reader is not None:
+            await reader.stop()
+
+
+class _Reader:
+    def __init__(self, link: QueueLink) -> None:
+        self._link = link
+        self._stream = EventStream(link)
+        self._waiters: dict[str, set[asyncio.Future[Any]]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
+
+    async def wait(self, job_id: str) -> Any:
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiters.setdefault(job_id, set()).add(future)
+        try:
+            async with self._starting:
+                if self._task is None or self._task.done():
+                    # The position is fixed before the state is read, so that no end falls between the two.
+                    await self._stream.start()
+                    self._task = asyncio.create_task(self._read(), name=f"results of {self._link.queue}")
+            await self._look(job_id)
+            return await future
+        finally:
+            waiters = self._waiters.get(job_id, set())
+            waiters.discard(future)
+            if not waiters:
+                self._waiters.pop(job_id, None)
+
+    async def stop(self) -> None:
+        for waiters in self._waiters.values():
+            for future in waiters:
+                future.cancel()
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        await self._stream.close()
+
+    async def _read(self) -> None:
+        patience = Patience()
+        while self._waiters:
+            try:
+                events = await self._stream.read(_LOOK_AGAIN)
+                patience.reset()
+                for event in events:
+                    self._tell(event)
+                if not events:
+                    await self._look_at_all()
+            except ServerError:
+                await patience.wait()
+        await self._stream.close()
+
+    async def _look_at_all(self) -> None:
+        """A stream that was trimmed or lost may have swallowed an end: ask for the states."""
+        for job_id in list(self._waiters):
+            await self._look(job_id)
+
+    async def _look(self, job_id: str) -> None:
+        ending = await reading.read_state(self._link, job_id)
+        if ending.state == "completed":
+            self._settle(job_id, value=ending.value)
+        elif ending.state == "failed":
+            self._settle(job_id, error=JobFailed(job_id, ending.reason or ""))
+        elif not ending.exists:
+            self._settle(job_id, error=_missing(job_id))
+
+    def _tell(self, event: Event) -> None:
+        job_id = event.fields.get("jobId", "")
+        if job_id not in self._waiters:
+            return
+        if event.name == "completed":
+            self._settle(job_id, value=event.fields.get("returnvalue", "null").encode())
+        elif event.name == "failed":
+            self._settle(job_id, error=JobFailed(job_id, event.fields.get("failedReason", "")))
+        elif event.name == "removed":
+            self._settle(job_id, error=_missing(job_id))
+
+    def _settle(self, job_id: str, *, value: bytes | None = None, error: Exception | None = None) -> None:
+        for future in self._waiters.get(job_id, set()):
+            if future.done():
+                continue
+            if error is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(_result(value))
+
+
+def _result(text: bytes | None) -> Any:
+    try:
+        return _decode(text or b"null")
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return (text or b"").decode(errors="replace")
+
+
+def _missing(job_id: str) -> JobNotFound:
+    return JobNotFound(job_id, f"job {job_id} does not exist (any more), so its result cannot be read")

@@ -1,0 +1,81 @@
+"""What a job can do through the store: the port behind every job that is not in a child process."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from stockyard._aio.portal import Blocking, Portal
+from stockyard._store import editing, reading
+from stockyard._store.link import QueueLink
+from stockyard._store.rows import stored_job
+from stockyard.errors import JobLocked, JobNotFound, JobStateError
+from stockyard.events.results import Results
+from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.job import Job, JobState
+from stockyard.model.payload import encode_payload
+
+
+class StoredJobs:
+    """The jobs of one queue, one at a time.
+
+    Args:
+        link: the queue.
+        results: awaits ends of its jobs.
+        portal: for callers without a loop.
+    """
+
+    def __init__(self, link: QueueLink, *, results: Results, portal: Portal) -> None:
+        self._link = link
+        self._results = results
+        self._portal = portal
+
+    async def update_progress(self, job_id: str, value: Any) -> None:
+        text = encode_payload(value, what=f"progress of job {job_id}")
+        self._check(job_id, await editing.write_progress(self._link, job_id, text))
+
+    async def log(self, job_id: str, line: str) -> int:
+        count = await editing.append_log(self._link, job_id, line)
+        self._check(job_id, count)
+        return count
+
+    async def logs(self, job_id: str, start: int, end: int) -> list[str]:
+        return await editing.read_logs(self._link, job_id, start, end)
+
+    async def state(self, job_id: str) -> JobState:
+        return JobState((await reading.read_state(self._link, job_id)).state)
+
+    async def retry(self, job_id: str) -> None:
+        self._check(job_id, await editing.retry(self._link, job_id), needs="failed or completed")
+
+    async def promote(self, job_id: str) -> None:
+        self._check(job_id, await editing.promote(self._link, job_id), needs="delayed")
+
+    async def remove(self, job_id: str) -> None:
+        code = await editing.remove(self._link, job_id)
+        if code == 0:
+            raise JobLocked(
+                job_id, f"job {job_id} of queue {self._link.queue!r} is being run; it cannot be removed"
+            )
+        if code == editing.SCHEDULED:
+            raise JobStateError(
+                job_id, f"job {job_id} is the next run of a schedule; remove the schedule instead of its run"
+            )
+        self._check(job_id, code)
+
+    async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any:
+        seconds = None if timeout is None else milliseconds(timeout, option="timeout") / 1000
+        return await self._results.wait(job_id, seconds)
+
+    async def get_job(self, job_id: str) -> Job[Any] | None:
+        row = await reading.read_job(self._link, job_id)
+        return None if row is None else stored_job(row, self._link.queue, self)
+
+    def blocking(self, target: Any) -> Blocking:
+        return self._portal.blocking(target)
+
+    def _check(self, job_id: str, code: int, needs: str = "") -> None:
+        where = f"job {job_id} of queue {self._link.queue!r}"
+        if code == editing.MISSING:
+            raise JobNotFound(job_id, f"{where} does not exist (any more)")
+        if code == editing.WRONG_STATE:
+            raise JobStateError(job_id, f"{where} is not {needs}")
