@@ -183,6 +183,12 @@ def spin(job: Job[str]) -> None:
         pass
 
 
+def hold_interpreter(job: Job[str]) -> None:
+    """Sleep in C code that lets no other thread of the process run."""
+    announce(Path(job.data), os.getpid())
+    ctypes.PyDLL(None).sleep(600)
+
+
 def spin_with_program(job: Job[str]) -> None:
     """Announce the pid of a program that it waits for."""
     program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])

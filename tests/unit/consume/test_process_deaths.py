@@ -81,12 +81,13 @@ async def test_a_child_that_died_idle_costs_no_job(port: RecordingPort) -> None:
     await pool.aclose()
 
 
-async def test_a_timeout_kills_the_child(port: RecordingPort, tmp_path: Path) -> None:
-    pool = ProcessPool(size=1)
+@pytest.mark.parametrize("handler", [handlers.spin, handlers.hold_interpreter])
+async def test_a_timeout_kills_the_child(port: RecordingPort, tmp_path: Path, handler: Any) -> None:
+    pool = ProcessPool(size=1, term_grace=60)
     await pool.start()
     before = await pid_of_next(pool)
     with pytest.raises(JobTimeout, match=r"job 17 ran longer than its timeout of 0\.2 s"):
-        await pool.run(task(handlers.spin, str(tmp_path / "pid")), port=port, timeout=0.2)
+        await pool.run(task(handler, str(tmp_path / "pid")), port=port, timeout=0.2)
     await eventually(lambda: not alive(before))
     assert await pid_of_next(pool) != before
     await pool.aclose()

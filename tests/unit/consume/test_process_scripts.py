@@ -10,9 +10,10 @@ from pathlib import Path
 from tests.support.waiting import wait_until
 
 SCRIPT = """
-import asyncio, os, signal, time
+import asyncio, ctypes, os, signal, time
 from pathlib import Path
 from stockyard.consume.executors.process import ChildTask, ProcessPool
+from stockyard.errors import WorkerProcessDied
 from stockyard.model.handler import reference
 from stockyard.model.options import JobOptions
 
@@ -113,6 +114,35 @@ def test_children_of_a_killed_parent_end_even_while_they_compute(tmp_path: Path)
         finally:
             parent.kill()
     wait_until(lambda: carrying(str(tmp_path)) == [])
+
+
+def test_a_lost_fork_server_costs_the_running_job_and_its_child(tmp_path: Path) -> None:
+    losing = """
+def hold(job):
+    announce(Path(job.data))
+    ctypes.PyDLL(None).sleep(600)  # in C code that lets no other thread see the pipe
+
+async def lose(place):
+    from multiprocessing.forkserver import _forkserver
+    pool = ProcessPool(size=1)
+    await pool.start()
+    job = asyncio.create_task(pool.run(task(hold, f'"{place}"'), port=None))
+    while not place.exists():
+        await asyncio.sleep(0.01)
+    os.kill(_forkserver._forkserver_pid, signal.SIGKILL)
+    try:
+        await job
+    except WorkerProcessDied as error:
+        print(error)
+    child = int(place.read_text())
+    while Path(f"/proc/{child}/stat").exists() and ") Z " not in Path(f"/proc/{child}/stat").read_text():
+        await asyncio.sleep(0.01)
+    await pool.aclose()
+"""
+    end = f"asyncio.run(lose(Path({str(tmp_path / 'pid')!r})))\n"
+    (tmp_path / "app.py").write_text(SCRIPT + losing + GUARDED + end)
+    done = run("app.py", cwd=tmp_path)
+    assert (done.stdout, done.returncode) == ("the child process of job 1 died: exit code 255\n", 0)
 
 
 def test_an_interrupt_of_the_whole_group_leaves_children_to_the_parent(tmp_path: Path) -> None:
