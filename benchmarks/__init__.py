@@ -1,0 +1,1 @@
+"""Measures Stockyard, alone and against its peers: `python -m benchmarks --help`."""

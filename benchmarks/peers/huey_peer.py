@@ -1,0 +1,27 @@
+"""huey: one consumer with four worker threads; none of 1, 2, 8, 16, 32 and 64 was clearly quicker."""
+
+from entry import JOBS, URL, main, mark, run_command
+from huey import RedisHuey
+
+huey = RedisHuey("bench", url=URL)
+
+
+@huey.task()
+def noop(i):
+    mark()
+
+
+def fill():
+    for n in range(JOBS):
+        noop(n)
+
+
+def work():
+    run_command("huey_consumer", "huey_peer.huey", "-k", "thread", "-w", "4", "-q")
+
+
+if __name__ == "__main__":
+    # A task is filed under its module's name, so that the producer must know this module as the consumer does.
+    import huey_peer
+
+    main(fill=huey_peer.fill, work=work)

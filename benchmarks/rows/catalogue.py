@@ -1,0 +1,22 @@
+"""What can be measured, by the name that `--only` takes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from benchmarks.bench import Bench
+from benchmarks.rows import adding, cpu, latency, memory, processing, scaling
+from benchmarks.table import Row
+
+ROWS: dict[str, Callable[[Bench], list[Row]]] = {
+    "process": processing.process,
+    "add": adding.add,
+    "add-many": adding.add_many,
+    "latency": latency.latency,
+    "backlog": scaling.backlog,
+    "priority": scaling.priority,
+    "flood": latency.flood,
+    "server-memory": memory.of_the_server,
+    "worker-memory": memory.of_the_worker,
+    "cpu": cpu.cpu,
+}

@@ -1,0 +1,1 @@
+"""Our measured sides: each is run as a process and answers in one JSON line."""

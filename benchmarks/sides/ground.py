@@ -1,0 +1,41 @@
+"""What our sides share: their arguments (one JSON object), the declared queues, an open app, their answer."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import uvloop
+
+from stockyard import App, Topology
+
+ARGUMENTS: dict[str, Any] = json.loads(sys.argv[1])
+QUEUE: str = ARGUMENTS.get("queue", "bench")
+RANKED = [f"ranked-{number}" for number in range(20)]
+
+TOPOLOGY = Topology("benchmarks")
+
+_KEPT: dict[str, Any] = {"attempts": 1, "remove_on_complete": False, "remove_on_fail": False}
+TOPOLOGY.queue("bench", concurrency=100, **_KEPT)
+TOPOLOGY.queue("portfolio:high_priority", concurrency=20, priority=5, **_KEPT)
+TOPOLOGY.queue("portfolio:low_priority", concurrency=5, priority=15, **_KEPT)
+TOPOLOGY.queue("burn", executor="process", **_KEPT)
+for _name in RANKED:
+    TOPOLOGY.queue(_name, **_KEPT)
+
+
+def main(side: Callable[[App], Awaitable[dict[str, Any]]]) -> None:
+    """Run a side on an open app, under uvloop, and print its answer once everything is closed."""
+
+    async def opened() -> dict[str, Any]:
+        async with App(TOPOLOGY, redis=ARGUMENTS["url"]) as app:
+            return await side(app)
+
+    answer(uvloop.run(opened()))
+
+
+def answer(value: dict[str, Any]) -> None:
+    """Print one JSON line."""
+    print(json.dumps(value), flush=True)
