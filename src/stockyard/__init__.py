@@ -1,1 +1,96 @@
-"""Stockyard."""
+"""Stockyard: job queues on BullMQ's Redis protocol, for trading platforms."""
+
+from stockyard.app import App
+from stockyard.config import Settings
+from stockyard.consume.hooks import Hooks
+from stockyard.consume.runner import Middleware
+from stockyard.consume.worker import Worker, WorkerOptions
+from stockyard.errors import (
+    AuthenticationFailed,
+    ConfigError,
+    EmbeddedServerError,
+    HandlerError,
+    InvalidOption,
+    JobError,
+    JobFailed,
+    JobLocked,
+    JobNotFound,
+    JobStateError,
+    JobTimeout,
+    LeaseLost,
+    PayloadError,
+    RemoteHandlerError,
+    ReplyLost,
+    ResultTimeout,
+    ServerError,
+    ServerRefused,
+    ServerTooOld,
+    ServerUnavailable,
+    StockyardError,
+    UnknownQueue,
+    UnrecoverableError,
+    WorkerProcessDied,
+)
+from stockyard.model.backoff import Backoff, BackoffStrategy
+from stockyard.model.clock import Clock, ManualClock
+from stockyard.model.duration import Duration
+from stockyard.model.job import Job, JobProcessor, JobState
+from stockyard.model.options import AddOptions, JobOptions
+from stockyard.model.retention import Keep
+from stockyard.observe.alerts import Alert, AlertRule, evaluate
+from stockyard.observe.health import QueueHealth
+from stockyard.produce.queue import Queue
+from stockyard.topology import QueueSpec, Rate, Router, Topology
+
+__all__ = [
+    "AddOptions",
+    "Alert",
+    "AlertRule",
+    "App",
+    "AuthenticationFailed",
+    "Backoff",
+    "BackoffStrategy",
+    "Clock",
+    "ConfigError",
+    "Duration",
+    "EmbeddedServerError",
+    "HandlerError",
+    "Hooks",
+    "InvalidOption",
+    "Job",
+    "JobError",
+    "JobFailed",
+    "JobLocked",
+    "JobNotFound",
+    "JobOptions",
+    "JobProcessor",
+    "JobState",
+    "JobStateError",
+    "JobTimeout",
+    "Keep",
+    "LeaseLost",
+    "ManualClock",
+    "Middleware",
+    "PayloadError",
+    "Queue",
+    "QueueHealth",
+    "QueueSpec",
+    "Rate",
+    "RemoteHandlerError",
+    "ReplyLost",
+    "ResultTimeout",
+    "Router",
+    "ServerError",
+    "ServerRefused",
+    "ServerTooOld",
+    "ServerUnavailable",
+    "Settings",
+    "StockyardError",
+    "Topology",
+    "UnknownQueue",
+    "UnrecoverableError",
+    "Worker",
+    "WorkerOptions",
+    "WorkerProcessDied",
+    "evaluate",
+]

@@ -1,1 +1,1 @@
-"""_aio."""
+"""Helpers of asyncio that know nothing of jobs."""

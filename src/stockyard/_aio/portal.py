@@ -22,6 +22,11 @@ class Portal:
         self._thread: threading.Thread | None = None
         self._owner = 0
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its thread runs in this process."""
+        return self._loop is not None and self._owner == os.getpid()
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the portal's loop and return its result, or raise its error."""
         loop = self._running_loop()

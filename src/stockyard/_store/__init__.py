@@ -1,1 +1,1 @@
-"""_store."""
+"""The only code that talks to Redis."""

@@ -34,7 +34,7 @@ class NewJob(msgspec.Struct, array_like=True):
 
     job_id: str
     name: str
-    data: bytes
+    data: str
     options: str
     timestamp: int
     delay_ms: int
@@ -42,7 +42,7 @@ class NewJob(msgspec.Struct, array_like=True):
     lifo: bool
 
 
-def new_job(name: str, data: bytes, options: JobOptions, now: int) -> NewJob:
+def new_job(name: str, data: str, options: JobOptions, now: int) -> NewJob:
     """Put a job into the form that is sent."""
     text = _encoded.get(options) if options.job_id is None else encode_options(options)
     if text is None:

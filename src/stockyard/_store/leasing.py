@@ -16,8 +16,12 @@ _RECLAIM = load("leasing.reclaim")
 _pack = msgspec.msgpack.Encoder().encode
 
 
-async def renew(link: QueueLink, leases: Sequence[tuple[str, str]], lock_ms: int) -> list[str]:
-    """Renew leases given as (job id, token); return the ids of those that are not the caller's any more."""
+async def renew(link: QueueLink, leases: Sequence[tuple[str, str, int]], lock_ms: int) -> list[str]:
+    """Renew leases given as (job id, token, start number of the job).
+
+    One that the server lost while nobody else took the job is restored; the ids of all that are not the
+    caller's any more are returned.
+    """
     lost = await link.run(_RENEW, link.base, lock_ms, _pack(leases))
     return [each.decode() for each in lost]
 

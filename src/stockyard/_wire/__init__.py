@@ -1,1 +1,1 @@
-"""_wire."""
+"""BullMQ's bytes."""

@@ -1,1 +1,1 @@
-"""Takes jobs and runs them: the worker and its roles."""
+"""Taking jobs and running them."""

@@ -1,1 +1,1 @@
-"""events."""
+"""Events of a queue: waiting for the end of a job."""

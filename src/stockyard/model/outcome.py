@@ -15,7 +15,7 @@ class Completed(msgspec.Struct, array_like=True, tag="completed"):
         keep: retention of the record; None keeps it.
     """
 
-    value: bytes
+    value: str
     keep: KeepOption | None
 
 

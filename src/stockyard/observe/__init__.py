@@ -1,1 +1,1 @@
-"""observe."""
+"""Health and alerts."""

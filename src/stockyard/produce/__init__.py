@@ -1,1 +1,1 @@
-"""produce."""
+"""Adding jobs and looking at them."""

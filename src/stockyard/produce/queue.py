@@ -130,7 +130,7 @@ class Queue:
     def _checked(self, name: str, data: Any, options: JobOptions) -> NewJob:
         if not isinstance(name, str) or not name:
             raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
-        text = b"{}" if data is None else encode_payload(data, what=f"the payload of {name!r}")
+        text = "{}" if data is None else encode_payload(data, what=f"the payload of {name!r}").decode()
         return new_job(name, text, options, self._link.clock())
 
     def _checked_tuple(self, given: JobTuple) -> tuple[str, Any, JobOptions, NewJob]:

@@ -1,1 +1,1 @@
-"""Where handlers run: in the loop, in threads, in child processes."""
+"""Where handlers run."""

@@ -1,14 +1,23 @@
---- Renews the leases of running jobs that are still the caller's own.
--- keys: stalled
+--- Renews the leases of running jobs that are still the caller's own; one that the server lost is restored.
+-- keys: stalled active
 -- args: base duration held
 -- returns: the ids whose lease is somebody else's or gone
-local lost = {}
-local kept = {}
+local lost, kept = {}, {}
+
+-- No lock, and nobody has taken the job since: it was evicted, or ran out while the server was away.
+local function is_still_ours(id, starts)
+  return redis.call('LPOS', active, id) and tonumber(redis.call('HGET', base .. id, 'ats')) == starts
+end
+
 for _, lease in ipairs(cmsgpack.unpack(held)) do
-  local id, token = lease[1], lease[2]
+  local id, token, starts = lease[1], lease[2], lease[3]
   local lock = base .. id .. ':lock'
-  if redis.call('GET', lock) == token then
+  local holder = redis.call('GET', lock)
+  if holder == token then
     redis.call('PEXPIRE', lock, duration)
+    kept[#kept + 1] = id
+  elseif not holder and is_still_ours(id, starts) then
+    redis.call('SET', lock, token, 'PX', duration)
     kept[#kept + 1] = id
   else
     lost[#lost + 1] = id

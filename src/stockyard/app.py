@@ -1,0 +1,199 @@
+"""Binds a topology to a server: opens and closes every part in a written order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Self
+
+from stockyard import embedded
+from stockyard._aio.portal import Portal
+from stockyard._store.link import QueueLink
+from stockyard._store.server import Server
+from stockyard.config import Address, Settings
+from stockyard.consume.lease_keeper import LeaseKeeper
+from stockyard.consume.worker import Worker, WorkerOptions
+from stockyard.errors import InvalidOption, suggestion
+from stockyard.events.results import Results
+from stockyard.model.clock import Clock, system_clock
+from stockyard.model.job import Job
+from stockyard.observe.health import QueueHealth, read_health
+from stockyard.produce.job_port import StoredJobs
+from stockyard.produce.queue import Queue
+from stockyard.topology import QueueSpec, Router, Topology
+
+_WORKER_OPTIONS = tuple(WorkerOptions.__dataclass_fields__)
+
+
+class App:
+    """A topology on a server.
+
+    Args:
+        topology: the queues.
+        redis: URL of the server. Defaults to ``REDIS_URL`` of the environment or ``.env``, else
+            ``redis://localhost:6379``; ``embedded://`` starts one.
+        settings: all settings, instead of ``redis``.
+        clock: gives the time that is written. Defaults to the machine's.
+
+    Raises:
+        ConfigError: settings are wrong; every problem is named.
+
+    Connections open at the first call, so an App may be made at import; ``async with`` or ``aclose`` ends them.
+
+    Example:
+        async with App(shop) as app:
+            await app.queue("mail").add("welcome", Welcome(to="a@b.c"), delay="5m")
+            await app.worker("mail").run()
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        redis: str | None = None,
+        *,
+        settings: Settings | None = None,
+        prefix: str | None = None,
+        call_timeout: float | None = None,
+        clock: Clock = system_clock,
+    ) -> None:
+        self.topology = topology
+        self.settings = settings or Settings.load(redis, prefix=prefix, call_timeout=call_timeout)
+        self._clock = clock
+        self._embedded: embedded.EmbeddedServer | None = None
+        self._server: Server | None = None
+        self._portal = Portal()
+        self._queues: dict[str, Queue] = {}
+        self._ports: dict[str, StoredJobs] = {}
+        self._results: dict[str, Results] = {}
+        self._links: dict[str, QueueLink] = {}
+        self._keeper: LeaseKeeper | None = None
+
+    @property
+    def url(self) -> str:
+        """The server's URL, its password masked."""
+        return str(self._reached().address)
+
+    @property
+    def sync(self) -> Any:
+        """This app for code without a running loop: ``app.sync.health()`` blocks until it is done."""
+        return self._portal.blocking(self)
+
+    def queue(self, name: str) -> Queue:
+        """Return a queue; asked again, the same.
+
+        Raises:
+            UnknownQueue: the topology does not declare it; the message lists those that it does.
+        """
+        spec = self.topology.spec(name)
+        queue = self._queues.get(spec.name)
+        if queue is None:
+            queue = self._queues[spec.name] = Queue(
+                spec, link=self._link(spec), jobs=self._port(spec), portal=self._portal
+            )
+        return queue
+
+    def worker(
+        self, name: str, processor: Callable[[Job[Any]], Any] | Router | None = None, **options: Any
+    ) -> Worker:
+        """Make a worker of a queue; ``await worker.run()`` starts it.
+
+        Args:
+            name: the queue.
+            processor: one handler for every job, or a Router. Defaults to the handlers of the queue's
+                declaration.
+            options: see ``WorkerOptions``.
+
+        Raises:
+            UnknownQueue: the topology does not declare it.
+            HandlerError: the processor cannot serve, or there is none.
+            InvalidOption: an option is not known or out of its range.
+        """
+        unknown = [each for each in options if each not in _WORKER_OPTIONS]
+        if unknown:
+            raise InvalidOption(f"unknown worker option {unknown[0]!r}{suggestion(unknown[0], _WORKER_OPTIONS)}")
+        spec = self.topology.spec(name)
+        return Worker(
+            spec,
+            processor,
+            WorkerOptions(**options),
+            link=self._link(spec),
+            jobs=self._port(spec),
+            keeper=self._lease_keeper(),
+        )
+
+    async def health(self, *names: str) -> list[QueueHealth]:
+        """Return snapshots of the named queues, or of all, in one round trip."""
+        specs = [self.topology.spec(name) for name in names] or list(self.topology)
+        return await read_health([self._link(spec) for spec in specs], now=self._clock())
+
+    async def aclose(self) -> None:
+        """Close what this loop opened, and the embedded server if this app was its last user.
+
+        In order: those who wait for results, then connections, then the server. Closing twice is fine.
+        """
+        for results in self._results.values():
+            await results.aclose()
+        if self._server is not None:
+            await self._server.aclose()
+        await asyncio.to_thread(self.close)
+
+    def close(self) -> None:
+        """End the thread of blocking callers and release the embedded server; for code without a loop."""
+        if self._portal.is_open:
+            self._portal.run(self._close_in_portal())
+            self._portal.close()
+        held, self._embedded = self._embedded, None
+        if held is not None:
+            held.release()
+            self._server = None
+            self._keeper = None
+            self._queues.clear()
+            self._ports.clear()
+            self._results.clear()
+            self._links.clear()
+
+    async def __aenter__(self) -> Self:
+        await asyncio.to_thread(self._reached)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    async def _close_in_portal(self) -> None:
+        for results in self._results.values():
+            await results.aclose()
+        if self._server is not None:
+            await self._server.aclose()
+
+    def _reached(self) -> Server:
+        if self._server is None:
+            address = self.settings.address
+            if address.scheme == "embedded":
+                address = self._start_embedded(address)
+            self._server = Server(address, call_timeout=self.settings.call_timeout)
+        return self._server
+
+    def _start_embedded(self, address: Address) -> Address:
+        self._embedded = embedded.acquire(Path(address.path) if address.path else None)
+        return Settings.load(self._embedded.url, dotenv=None).address
+
+    def _lease_keeper(self) -> LeaseKeeper:
+        if self._keeper is None:
+            self._keeper = LeaseKeeper(self._reached().address, prefix=self.settings.prefix)
+        return self._keeper
+
+    def _link(self, spec: QueueSpec) -> QueueLink:
+        link = self._links.get(spec.name)
+        if link is None:
+            link = self._links[spec.name] = QueueLink(
+                self._reached(), self.settings.prefix, spec.name, clock=self._clock
+            )
+        return link
+
+    def _port(self, spec: QueueSpec) -> StoredJobs:
+        port = self._ports.get(spec.name)
+        if port is None:
+            results = self._results[spec.name] = Results(self._link(spec))
+            port = self._ports[spec.name] = StoredJobs(self._link(spec), results=results, portal=self._portal)
+        return port

@@ -1,0 +1,88 @@
+"""Collects ended runs, hands them out in batches, and reads what the server said of each."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from stockyard._store.finishing import WHY_NOT_WRITTEN, EndedRun
+from stockyard.model.outcome import Completed, Failed, HandedBack
+
+_log = logging.getLogger("stockyard")
+
+_CHILDREN = (-4, -9)
+_GONE = (-1, -2, -3)
+
+
+class Finisher:
+    """The ended runs of one worker that are not written yet.
+
+    Args:
+        queue: name, for the log.
+        on_ended: called when a run was put.
+        on_written: called with a run whose end was written.
+        on_dropped: called with a run whose end could not be written.
+    """
+
+    def __init__(
+        self,
+        queue: str,
+        *,
+        on_ended: Callable[[], None],
+        on_written: Callable[[EndedRun], None],
+        on_dropped: Callable[[EndedRun], None],
+    ) -> None:
+        self._queue = queue
+        self._on_ended = on_ended
+        self._on_written = on_written
+        self._on_dropped = on_dropped
+        self._ended: deque[EndedRun] = deque()
+        self._sent_before: set[tuple[str, str]] = set()
+
+    def __len__(self) -> int:
+        return len(self._ended)
+
+    def put(self, run: EndedRun) -> None:
+        """Take over a run that ended."""
+        self._ended.append(run)
+        self._on_ended()
+
+    def batch(self, size: int) -> list[EndedRun]:
+        """Hand out up to so many; the caller writes them, or gives them back."""
+        ended = self._ended
+        if len(ended) <= size:
+            runs = list(ended)
+            ended.clear()
+            return runs
+        return [ended.popleft() for _ in range(size)]
+
+    def give_back(self, runs: list[EndedRun], *, may_be_written: bool) -> None:
+        """Take runs again whose call failed, to be sent first."""
+        if may_be_written:
+            self._sent_before.update((run.job_id, run.token) for run in runs)
+        self._ended.extendleft(reversed(runs))
+
+    def read(self, runs: list[EndedRun], codes: list[int | str]) -> None:
+        """Note what became of each run of a written batch."""
+        for run, code in zip(runs, codes, strict=True):
+            if code == 0:
+                self._on_written(run)
+            else:
+                self._not_written(run, code)
+        if self._sent_before:
+            self._sent_before.difference_update((run.job_id, run.token) for run in runs)
+
+    def _not_written(self, run: EndedRun, code: int | str) -> None:
+        if code in _GONE and (run.job_id, run.token) in self._sent_before:
+            # The call whose reply was lost had written it.
+            self._on_written(run)
+            return
+        if code in _CHILDREN and isinstance(run.outcome, Completed):
+            reason = f"the job returned, but {WHY_NOT_WRITTEN[int(code)]}"
+            self.put(run._replace(outcome=Failed(reason, (reason,), 0, None)))
+            return
+        why = WHY_NOT_WRITTEN.get(code, "") if isinstance(code, int) else code
+        if not isinstance(run.outcome, HandedBack):
+            _log.warning("the end of job %s of queue %s is not recorded: %s", run.job_id, self._queue, why)
+        self._on_dropped(run)

@@ -1,0 +1,100 @@
+"""The process that renews leases: it runs no user code, so nothing that a handler does can starve it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+
+from stockyard._store.leasing import renew
+from stockyard._store.link import QueueLink
+from stockyard._store.server import Server
+from stockyard.config import Address
+from stockyard.consume.lease_table import Lease, LeaseTable
+from stockyard.errors import ServerError
+
+_PER_CALL = 200
+
+
+class Assignment(msgspec.Struct):
+    """What the parent says first, on standard input: address, key prefix, and where the table is."""
+
+    address: Address
+    prefix: str
+    table: int
+
+
+class _Renewer:
+    def __init__(self, assignment: Assignment) -> None:
+        self._server = Server(assignment.address, call_timeout=2.0)
+        self._prefix = assignment.prefix
+        self._links: dict[str, QueueLink] = {}
+        self._parent = os.getppid()
+
+    async def renew_all(self, table: LeaseTable) -> float:
+        """Renew every lease of the table once; return the seconds until that is due again."""
+        leases = list(table)
+        if _is_stopped(self._parent):
+            # A frozen worker must lose its jobs to a live one.
+            return 0.25
+        by_queue: dict[tuple[str, int], list[Lease]] = {}
+        for lease in leases:
+            by_queue.setdefault((lease.queue, lease.lock_ms), []).append(lease)
+        for (queue, lock_ms), held in by_queue.items():
+            with contextlib.suppress(ServerError):
+                for at in range(0, len(held), _PER_CALL):
+                    await self._renew(queue, lock_ms, held[at : at + _PER_CALL])
+        return min((lock_ms for _, lock_ms in by_queue), default=1000) / 4000
+
+    async def _renew(self, queue: str, lock_ms: int, held: list[Lease]) -> None:
+        link = self._links.get(queue)
+        if link is None:
+            link = self._links[queue] = QueueLink(self._server, self._prefix, queue)
+        wanted = {lease.job_id: lease for lease in held}
+        for job_id in await renew(link, [(each.job_id, each.token, each.starts) for each in held], lock_ms):
+            sys.stdout.buffer.write(msgspec.json.encode(wanted[job_id]) + b"\n")
+        sys.stdout.buffer.flush()
+
+
+def _is_stopped(process: int) -> bool:
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][:1]
+    except OSError:
+        return False
+    return state in "Tt"
+
+
+async def _run(assignment: Assignment) -> None:
+    table = LeaseTable(assignment.table)
+    renewer = _Renewer(assignment)
+    loop = asyncio.get_running_loop()
+    hint = asyncio.Event()
+
+    def parent_spoke() -> None:
+        # A byte: something shorter is held now. The end of input: the parent is gone, and its leases with it.
+        if os.read(0, 4096):
+            hint.set()
+        else:
+            os._exit(0)
+
+    loop.add_reader(0, parent_spoke)
+    while True:
+        pause = await renewer.renew_all(table)
+        hint.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(min(pause, 5.0)):
+                await hint.wait()
+
+
+def main() -> None:
+    """Serve the parent until it ends."""
+    # Ctrl-C and a service manager's stop reach the whole group; the parent still needs its leases then.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    length = int.from_bytes(os.read(0, 4), "big")
+    asyncio.run(_run(msgspec.msgpack.decode(os.read(0, length), type=Assignment)))

@@ -1,0 +1,140 @@
+"""Keeps the leases of this process's running jobs, by a child that user code cannot starve."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import subprocess
+import sys
+from collections.abc import Callable
+
+import msgspec
+
+from stockyard.config import Address
+from stockyard.consume.lease_child import Assignment
+from stockyard.consume.lease_table import Lease, LeaseTable
+from stockyard.errors import ConfigError
+
+_log = logging.getLogger("stockyard")
+Lost = Callable[[Lease], None]
+
+
+class LeaseKeeper:
+    """The leases of one process, for all its workers.
+
+    Args:
+        address: the server.
+        prefix: first part of every key.
+    """
+
+    def __init__(self, address: Address, *, prefix: str) -> None:
+        self._address = address
+        self._prefix = prefix
+        self._table: LeaseTable | None = None
+        self._child: subprocess.Popen[bytes] | None = None
+        self._listeners: dict[str, Lost] = {}
+        self._shortest_known = 0
+        self._said = bytearray()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def start(self, worker: str, on_lost: Lost) -> None:
+        """Serve a worker; the first one starts the child.
+
+        Args:
+            worker: begins the tokens of its leases.
+            on_lost: called in the loop with a lease that is not this process's any more.
+
+        Raises:
+            ConfigError: it serves workers of another loop.
+        """
+        loop = asyncio.get_running_loop()
+        if self._listeners and loop is not self._loop:
+            raise ConfigError("the workers of one App run in one event loop; make another App for another loop")
+        self._loop = loop
+        self._listeners[worker] = on_lost
+        if self._table is None:
+            self._table = LeaseTable.create()
+        if self._child is None:
+            self._loop = asyncio.get_running_loop()
+            self._spawn()
+
+    def stop(self, worker: str) -> None:
+        """End serving a worker; the last one ends the child. Stopping twice is fine."""
+        self._listeners.pop(worker, None)
+        if not self._listeners:
+            self._end_child()
+            if self._table is not None:
+                self._table.close()
+                self._table = None
+            self._shortest_known = 0
+
+    def hold(self, lease: Lease) -> int:
+        """Keep a lease from now on; return its slot for ``release``."""
+        assert self._table is not None
+        return self._table.hold(lease)
+
+    def release(self, slot: int) -> None:
+        """Let a lease go."""
+        if self._table is not None:
+            self._table.release(slot)
+
+    def hint(self, lock_ms: int) -> None:
+        """Leases of this length were just taken: a child that sleeps longer looks at once."""
+        if self._shortest_known and lock_ms >= self._shortest_known:
+            return
+        self._shortest_known = lock_ms
+        if self._child is not None and self._child.stdin is not None:
+            try:
+                self._child.stdin.write(b"!")
+            except (BrokenPipeError, BlockingIOError):
+                _log.debug("the lease child does not read")
+
+    def _spawn(self) -> None:
+        assert self._table is not None
+        assert self._loop is not None
+        self._child = subprocess.Popen(
+            [sys.executable, "-c", "from stockyard.consume.lease_child import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=(self._table.descriptor,),
+            bufsize=0,
+        )
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        # By pipe, not by argument: the address holds the password.
+        text = msgspec.msgpack.encode(Assignment(self._address, self._prefix, self._table.descriptor))
+        self._child.stdin.write(len(text).to_bytes(4, "big") + text)
+        self._loop.add_reader(self._child.stdout.fileno(), self._child_spoke, self._child)
+
+    def _child_spoke(self, child: subprocess.Popen[bytes]) -> None:
+        assert child.stdout is not None
+        said = child.stdout.read(65536)
+        if not said:
+            self._end_child()
+            if self._listeners:
+                _log.warning("the lease child ended (exit code %s); starting another", child.returncode)
+                self._spawn()
+            return
+        self._said += said
+        *lines, rest = bytes(self._said).split(b"\n")
+        self._said = bytearray(rest)
+        for line in lines:
+            lease = msgspec.json.decode(line, type=Lease)
+            listener = self._listeners.get(lease.token.partition(":")[0])
+            if listener is not None:
+                listener(lease)
+
+    def _end_child(self) -> None:
+        child, self._child = self._child, None
+        if child is None or child.stdin is None or child.stdout is None or self._loop is None:
+            return
+        if not self._loop.is_closed():
+            self._loop.remove_reader(child.stdout.fileno())
+        child.stdin.close()
+        child.stdout.close()
+        # It ends by itself at the end of its input; this bounds the wait for one that cannot.
+        try:
+            child.wait(0.5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()

@@ -1,0 +1,111 @@
+"""The leases in hand, in memory shared by a worker's process and its lease child."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import Self
+
+import msgspec
+
+from stockyard.errors import ConfigError
+
+_SLOT = 1024
+_HEADER = 8
+_SIZE = 3
+CAPACITY = 16_384
+"""Jobs that one process can hold at a time."""
+
+
+class Lease(msgspec.Struct, array_like=True):
+    """One running job.
+
+    Attributes:
+        queue: its queue.
+        job_id: its id.
+        token: of its lock.
+        starts: number of this start of the job.
+        lock_ms: length of the lease.
+    """
+
+    queue: str
+    job_id: str
+    token: str
+    starts: int
+    lock_ms: int
+
+
+class LeaseTable:
+    """Slots of fixed size in an unlinked file, written by one process and read by another without a lock.
+
+    A slot begins with a flag byte that is written last; the reader looks at a slot twice, and passes over one
+    that changed meanwhile. A slot that is read although its job has just ended costs one renewal in vain.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self._memory = mmap.mmap(descriptor, _HEADER + _SLOT * CAPACITY)
+        self._free: list[int] = []
+        self._used = 0
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(Lease)
+
+    @classmethod
+    def create(cls) -> Self:
+        """Make an empty table."""
+        with tempfile.TemporaryFile() as file:
+            file.truncate(_HEADER + _SLOT * CAPACITY)
+            return cls(os.dup(file.fileno()))
+
+    def hold(self, lease: Lease) -> int:
+        """Write a lease and return its slot.
+
+        Raises:
+            ConfigError: the table is full, or the job's id is longer than a slot.
+        """
+        text = self._encoder.encode(lease)
+        if len(text) > _SLOT - _SIZE:
+            raise ConfigError(f"job id {lease.job_id[:40]!r}… is too long: {len(lease.job_id)} characters")
+        if self._free:
+            slot = self._free.pop()
+        elif self._used < CAPACITY:
+            slot = self._used
+            self._used += 1
+            self._memory[0:4] = self._used.to_bytes(4, "little")
+        else:
+            raise ConfigError(f"one process can hold {CAPACITY:,} running jobs; start more processes instead")
+        at = _HEADER + slot * _SLOT
+        end = at + _SIZE + len(text)
+        self._memory[at + 1 : end] = len(text).to_bytes(2, "little") + text
+        self._memory[at] = 1
+        return slot
+
+    def release(self, slot: int) -> None:
+        """Empty a slot."""
+        self._memory[_HEADER + slot * _SLOT] = 0
+        self._free.append(slot)
+
+    def __iter__(self) -> Iterator[Lease]:
+        """Read every lease in the table."""
+        memory = self._memory
+        for slot in range(int.from_bytes(memory[0:4], "little")):
+            at = _HEADER + slot * _SLOT
+            if not memory[at]:
+                continue
+            seen = memory[at : at + _SLOT]
+            size = int.from_bytes(seen[1:3], "little")
+            try:
+                lease = self._decoder.decode(seen[_SIZE : _SIZE + size])
+            except msgspec.MsgspecError:
+                continue
+            if memory[at : at + _SLOT] == seen:
+                yield lease
+
+    def close(self) -> None:
+        """Give the memory back; closing twice is fine."""
+        if self.descriptor >= 0:
+            self._memory.close()
+            os.close(self.descriptor)
+            self.descriptor = -1

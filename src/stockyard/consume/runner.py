@@ -1,0 +1,273 @@
+"""Runs the jobs in hand: finds the handler, runs it where it belongs, and turns its end into an outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from typing import Any
+
+from stockyard._store.finishing import EndedRun
+from stockyard._store.rows import CorruptRecord, Row, started_job
+from stockyard.consume.execution import Execution
+from stockyard.consume.finisher import Finisher
+from stockyard.consume.hooks import Hooks, tell
+from stockyard.consume.lease_keeper import LeaseKeeper
+from stockyard.consume.lease_table import Lease
+from stockyard.consume.verdict import decide, trace_of
+from stockyard.errors import HandlerError, JobTimeout, StockyardError, UnrecoverableError
+from stockyard.model.backoff import BackoffStrategy
+from stockyard.model.clock import Clock
+from stockyard.model.handler import Handler
+from stockyard.model.job import Job, JobPort
+from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome
+from stockyard.model.payload import encode_payload
+from stockyard.model.retention import KeepOption
+
+CallNext = Callable[[Job[Any]], Awaitable[Any]]
+Middleware = Callable[[Job[Any], CallNext], Awaitable[Any]]
+"""``async def middleware(job, call_next)``: runs around every job, and returns what ``call_next(job)`` returns."""
+
+_NOTHING = "null"
+
+
+class Run:
+    """One job in hand.
+
+    Attributes:
+        job: the job.
+        token: of its lock.
+        slot: of its lease.
+        task: runs it.
+        is_lost: its lease is not ours any more: whatever comes of it is not written.
+        is_stopping: the worker stops: hand it back.
+        result: what to tell the hooks once the end is written.
+    """
+
+    __slots__ = ("is_lost", "is_stopping", "job", "result", "slot", "task", "token")
+
+    def __init__(self, job: Job[Any], token: str, slot: int) -> None:
+        self.job = job
+        self.token = token
+        self.slot = slot
+        self.task: asyncio.Task[None] | None = None
+        self.is_lost = False
+        self.is_stopping = False
+        self.result: Any = None
+
+
+class Runner:
+    """The running jobs of one worker.
+
+    Args:
+        queue: its name.
+        find: gives the handler of a job's name; raises HandlerError.
+        execution: runs handlers in threads and child processes.
+        jobs: the port of the jobs.
+        keeper: keeps their leases.
+        finisher: takes over ended runs.
+        middleware: around every job, the first outermost.
+        hooks: told of starts and ends.
+        strategies: custom backoff by name.
+        lock_ms: length of a lease.
+        keep: retention of completed and of failed jobs, where the job says nothing.
+        clock, rng: the time and the jitter.
+    """
+
+    def __init__(
+        self,
+        queue: str,
+        *,
+        find: Callable[[str], Handler],
+        execution: Execution,
+        jobs: JobPort,
+        keeper: LeaseKeeper,
+        finisher: Finisher,
+        middleware: Sequence[Middleware],
+        hooks: Hooks,
+        strategies: Mapping[str, BackoffStrategy],
+        lock_ms: int,
+        keep: tuple[KeepOption | None, KeepOption | None],
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        self._queue = queue
+        self._find = find
+        self._execution = execution
+        self._jobs = jobs
+        self._keeper = keeper
+        self._finisher = finisher
+        self._middleware = tuple(middleware)
+        self._hooks = hooks
+        self._has_hooks = hooks != Hooks()
+        self._strategies = strategies
+        self._lock_ms = lock_ms
+        self._keep_completed, self._keep_failed = keep
+        self._clock = clock
+        self._rng = rng
+        self._runs: dict[tuple[str, str], Run] = {}
+        self._ended: dict[tuple[str, str], Run] = {}
+        self._telling: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def start(self, rows: Sequence[Row], token: str) -> None:
+        """Start the jobs of these rows, held under one token."""
+        loop = asyncio.get_running_loop()
+        now = self._clock()
+        for row in rows:
+            try:
+                job: Job[Any] = started_job(row, self._queue, self._jobs, now)
+            except CorruptRecord as error:
+                reason = str(error)
+                failed = Failed(reason, (reason,), 0, self._keep_failed)
+                self._finisher.put(EndedRun(row[14].decode(errors="replace"), token, failed))
+                continue
+            slot = self._keeper.hold(Lease(self._queue, job.id, token, job.attempts_started, self._lock_ms))
+            run = Run(job, token, slot)
+            self._runs[job.id, token] = run
+            deferred = row[13]
+            run.task = loop.create_task(
+                self._run(run, None if deferred is None else deferred.decode(errors="replace"))
+            )
+        self._keeper.hint(self._lock_ms)
+
+    def lose(self, lease: Lease) -> None:
+        """Break off a run whose lease passed to somebody else."""
+        run = self._runs.get((lease.job_id, lease.token))
+        if run is not None and run.task is not None:
+            run.is_lost = True
+            run.task.cancel()
+
+    async def wait_idle(self) -> None:
+        """Return when no job runs."""
+        while self._runs:
+            await asyncio.wait([run.task for run in self._runs.values() if run.task is not None])
+
+    async def hand_back_all(self) -> None:
+        """Break off every run; each goes back to where it waited, without having used up an attempt."""
+        for run in list(self._runs.values()):
+            run.is_stopping = True
+            if run.task is not None:
+                run.task.cancel()
+        await self.wait_idle()
+
+    def written(self, ended: EndedRun) -> None:
+        """Tell the hooks of an end that is written."""
+        run = self._ended.pop((ended.job_id, ended.token), None)
+        if run is None:
+            return
+        match ended.outcome:
+            case Completed():
+                self.tell_later(tell(self._hooks.completed, run.job, run.result))
+            case Failed():
+                self.tell_later(tell(self._hooks.failed, run.job, run.result))
+            case HandedBack():
+                return
+            case retried:
+                self.tell_later(tell(self._hooks.retried, run.job, run.result, retried.delay_ms))
+
+    def dropped(self, ended: EndedRun) -> None:
+        """Forget an end that could not be written."""
+        self._ended.pop((ended.job_id, ended.token), None)
+
+    async def wait_told(self) -> None:
+        """Return when every hook has returned."""
+        while self._telling:
+            await asyncio.wait(self._telling)
+
+    async def _run(self, run: Run, deferred: str | None) -> None:
+        outcome: Outcome | None
+        try:
+            outcome = await self._outcome(run, deferred)
+        except asyncio.CancelledError:
+            outcome = None if run.is_lost else HandedBack()
+        key = run.job.id, run.token
+        del self._runs[key]
+        self._keeper.release(run.slot)
+        if outcome is None:
+            return
+        if self._has_hooks:
+            self._ended[key] = run
+        self._finisher.put(EndedRun(run.job.id, run.token, outcome))
+
+    async def _outcome(self, run: Run, deferred: str | None) -> Outcome:
+        job = run.job
+        try:
+            if deferred is not None:
+                run.result = UnrecoverableError(deferred)
+                return self._given_up(job, deferred)
+            if self._hooks.started is not None:
+                await tell(self._hooks.started, job)
+            handler = self._find(job.name)
+            value = await self._value(job, handler)
+            if isinstance(value, bytes) and handler.executor == "process":
+                text = value.decode()
+            else:
+                text = _NOTHING if value is None else encode_payload(value, what=_result_of(job)).decode()
+        except Exception as error:
+            run.result = error
+            return decide(job, error, keep=self._keep_failed, strategies=self._strategies, rng=self._rng)
+        except asyncio.CancelledError:
+            if run.is_lost or run.is_stopping:
+                raise
+            # The handler cancelled itself: that is a failure of the attempt like any other.
+            run.result = StockyardError("the handler was cancelled")
+            return decide(job, run.result, keep=self._keep_failed, strategies=self._strategies, rng=self._rng)
+        except (KeyboardInterrupt, SystemExit) as error:
+            run.result = StockyardError(f"the handler raised {type(error).__name__}: {error}")
+            return decide(job, run.result, keep=self._keep_failed, strategies=self._strategies, rng=self._rng)
+        run.result = value
+        keep = job.options.remove_on_complete
+        return Completed(text, self._keep_completed if keep is None else keep)
+
+    async def _value(self, job: Job[Any], handler: Handler) -> Any:
+        limit = job.options.timeout_ms
+        if limit is None:
+            return await self._through_middleware(job, handler, 0)
+        if handler.executor == "process":
+            return await self._through_middleware(job, handler, 0)
+        try:
+            async with asyncio.timeout(limit / 1000) as deadline:
+                return await self._through_middleware(job, handler, 0)
+        except TimeoutError as error:
+            if deadline.expired():
+                raise JobTimeout(f"timed out after {limit} ms") from error
+            raise
+
+    async def _through_middleware(self, job: Job[Any], handler: Handler, depth: int) -> Any:
+        if depth == len(self._middleware):
+            return await self._execution.run(job, handler)
+
+        async def call_next(job: Job[Any]) -> Any:
+            return await self._through_middleware(job, handler, depth + 1)
+
+        return await self._middleware[depth](job, call_next)
+
+    def _given_up(self, job: Job[Any], reason: str) -> Failed:
+        keep = job.options.remove_on_fail
+        return Failed(
+            reason,
+            (*job.stacktrace, trace_of(UnrecoverableError(reason))),
+            job.options.attempts,
+            self._keep_failed if keep is None else keep,
+        )
+
+    def tell_later(self, telling: Coroutine[Any, Any, None]) -> None:
+        """Run a hook's call in the background; ``wait_told`` waits for it."""
+        task = asyncio.create_task(telling)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+
+def _result_of(job: Job[Any]) -> str:
+    return f"the result of {job.name!r}"
+
+
+def unknown_name(queue: str, name: str, known: Sequence[str]) -> HandlerError:
+    """Return the error of a job whose name nobody serves here."""
+    return HandlerError(
+        f"no handler for job name {name!r} in this worker of queue {queue!r}; it serves "
+        f"{', '.join(known) or 'none'}"
+    )

@@ -1,0 +1,50 @@
+"""Hands back the jobs of workers that died or froze."""
+
+from __future__ import annotations
+
+import logging
+
+from stockyard._aio.service import Periodic
+from stockyard._store import leasing
+from stockyard._store.link import QueueLink
+from stockyard.consume.hooks import Hooks, tell
+
+_log = logging.getLogger("stockyard")
+
+
+class StallSweeper:
+    """Looks for jobs whose lease ran out; over all workers of a queue at most once per interval.
+
+    A job is handed back by the second look after its last renewal, so that with an interval of half a lease it
+    runs again within one and a half leases.
+
+    Args:
+        link: the queue.
+        interval_ms: between two looks.
+        max_stalled: how often a job may lose its worker before it is failed.
+        hooks: told of each job.
+    """
+
+    def __init__(self, link: QueueLink, *, interval_ms: int, max_stalled: int, hooks: Hooks) -> None:
+        self._link = link
+        self._interval_ms = interval_ms
+        self._max_stalled = max_stalled
+        self._hooks = hooks
+        self._periodic = Periodic(self.sweep, interval_ms / 1000, name=f"stall sweeper of {link.queue}")
+
+    async def start(self) -> None:
+        """Look now, and then in every interval."""
+        await self._periodic.start()
+
+    async def stop(self) -> None:
+        """End; stopping twice is fine."""
+        await self._periodic.stop()
+
+    async def sweep(self) -> None:
+        """Look once."""
+        recovered = await leasing.recover_stalled(
+            self._link, interval_ms=self._interval_ms, max_stalled=self._max_stalled
+        )
+        for job_id in recovered:
+            _log.warning("job %s of queue %s lost its worker; handed back", job_id, self._link.queue)
+            await tell(self._hooks.stalled, job_id)

@@ -1,0 +1,268 @@
+"""A worker: takes a queue's jobs and runs them until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from stockyard._aio.patience import Patience
+from stockyard._aio.stop_signals import on_stop_signal
+from stockyard._store.doorbell import Doorbell
+from stockyard._store.link import QueueLink
+from stockyard.consume.execution import Execution
+from stockyard.consume.fetcher import Fetcher
+from stockyard.consume.finisher import Finisher
+from stockyard.consume.hooks import Hooks, tell
+from stockyard.consume.lease_keeper import LeaseKeeper
+from stockyard.consume.runner import Middleware, Runner, unknown_name
+from stockyard.consume.stall_sweeper import StallSweeper
+from stockyard.errors import ConfigError, HandlerError, ServerUnavailable
+from stockyard.model.backoff import BackoffStrategy
+from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.handler import Executor, Handler
+from stockyard.model.job import Job, JobPort
+from stockyard.topology import QueueSpec, Router
+
+_log = logging.getLogger("stockyard")
+_FLUSH_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """How a worker works; what is None follows the queue's declaration.
+
+    Attributes:
+        name: shown in dashboards and written into the jobs. Defaults to none.
+        concurrency: jobs at a time.
+        executor: where its one handler runs: ``"async"``, ``"thread"`` or ``"process"``.
+        lock: lease of a running job.
+        stalled_interval: pause between two looks for dead workers' jobs. Defaults to half the lease.
+        grace: time that running jobs have to end when the worker is stopped. Defaults to 30 s.
+        drain_delay: pause between two looks at an empty queue that nobody rings for. Defaults to 5 s.
+        middleware: around every job, the first outermost.
+        hooks: told of what happens.
+        backoff_strategies: custom backoff by name.
+        recycle_after: jobs after which a child process is replaced. Defaults to 1000.
+        memory_limit: bytes of resident memory of a child process. Defaults to no limit.
+        handle_signals: stop at SIGTERM and SIGINT. Defaults to True.
+    """
+
+    name: str | None = None
+    concurrency: int | None = None
+    executor: Executor | None = None
+    lock: Duration | None = None
+    stalled_interval: Duration | None = None
+    grace: Duration = 30
+    drain_delay: Duration = 5
+    middleware: Sequence[Middleware] = ()
+    hooks: Hooks = field(default_factory=Hooks)
+    backoff_strategies: Mapping[str, BackoffStrategy] = field(default_factory=dict)
+    recycle_after: int | None = 1000
+    memory_limit: int | None = None
+    handle_signals: bool = True
+
+
+class Worker:
+    """One worker of one queue; made by ``App.worker``.
+
+    Its parts, in the order they start: the process pool (slow to warm), the lease keeper (before any job is
+    held), the stall sweeper, the fetcher (which brings the jobs). They stop in reverse, with the ended runs
+    written in between.
+    """
+
+    def __init__(
+        self,
+        spec: QueueSpec,
+        processor: Callable[[Job[Any]], Any] | Router | None,
+        options: WorkerOptions,
+        *,
+        link: QueueLink,
+        jobs: JobPort,
+        keeper: LeaseKeeper,
+    ) -> None:
+        self.queue = spec.name
+        self.options = options
+        self.concurrency = _concurrency(spec, options)
+        self.id = uuid.uuid4().hex
+        self._handlers, self._find = _handlers(spec, processor, options.executor or spec.executor)
+        if options.name is not None and any(each.isspace() for each in options.name):
+            raise ConfigError(f"a worker's name must not hold spaces; got {options.name!r}")
+        self._lock_ms = spec.lock_ms if options.lock is None else milliseconds(options.lock, option="lock")
+        interval = options.stalled_interval
+        interval_ms = self._lock_ms // 2 if interval is None else milliseconds(interval, option="stalled_interval")
+        self._grace = milliseconds(options.grace, option="grace") / 1000
+        self._keeper = keeper
+        self._hooks = options.hooks
+        self._execution = Execution(
+            spec.name,
+            size=self.concurrency,
+            jobs=jobs,
+            recycle_after=options.recycle_after,
+            memory_limit=options.memory_limit,
+        )
+        self._finisher = Finisher(
+            spec.name,
+            on_ended=lambda: self._fetcher.wake(),
+            on_written=lambda run: self._runner.written(run),
+            on_dropped=lambda run: self._runner.dropped(run),
+        )
+        self._runner = Runner(
+            spec.name,
+            find=self._find,
+            execution=self._execution,
+            jobs=jobs,
+            keeper=keeper,
+            finisher=self._finisher,
+            middleware=options.middleware,
+            hooks=options.hooks,
+            strategies=options.backoff_strategies,
+            lock_ms=self._lock_ms,
+            keep=(spec.defaults.remove_on_complete, spec.defaults.remove_on_fail),
+            clock=link.clock,
+            rng=random.Random(),
+        )
+        self._sweeper = StallSweeper(
+            link, interval_ms=max(interval_ms, 10), max_stalled=spec.max_stalled, hooks=options.hooks
+        )
+        self._doorbell = Doorbell(link, worker=options.name)
+        self._fetcher = Fetcher(
+            link,
+            worker_id=self.id,
+            worker_name=options.name or "",
+            concurrency=self.concurrency,
+            lock_ms=self._lock_ms,
+            rate=spec.rate,
+            drain_delay=milliseconds(options.drain_delay, option="drain_delay") / 1000,
+            finisher=self._finisher,
+            runner=self._runner,
+            doorbell=self._doorbell,
+            on_drained=self._drained,
+        )
+        self._stop_asked = asyncio.Event()
+        self._stop_now = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._is_running = False
+        self.ready = asyncio.Event()
+
+    @property
+    def running(self) -> int:
+        """How many jobs it runs at this moment."""
+        return len(self._runner)
+
+    async def run(self) -> None:
+        """Work until ``stop`` is called or the process is asked to stop.
+
+        The first SIGTERM or SIGINT stops taking and gives running jobs their grace; the second hands them back
+        at once. A server that is away is waited for.
+
+        Raises:
+            AuthenticationFailed, ServerTooOld: the server will not serve, however long one waits.
+        """
+        if self._is_running:
+            raise ConfigError("this worker has been run already; make another")
+        self._is_running = True
+        end_signals = on_stop_signal(self.request_stop) if self.options.handle_signals else lambda: None
+        try:
+            await self._execution.warm(self._handlers)
+            await self._open()
+            self._keeper.start(self.id, self._runner.lose)
+            await self._sweeper.start()
+            await self._fetcher.start()
+            self.ready.set()
+            await self._stop_asked.wait()
+        finally:
+            try:
+                await self._shut_down()
+            finally:
+                end_signals()
+                self._stopped.set()
+
+    def request_stop(self) -> None:
+        """Ask it to stop; asked again, it hands back what runs at once."""
+        if self._stop_asked.is_set():
+            self._stop_now.set()
+        self._stop_asked.set()
+
+    async def stop(self, grace: Duration | None = None) -> None:
+        """Stop taking, let running jobs end, hand back the rest; return when all is written.
+
+        Args:
+            grace: how long running jobs have. Defaults to the worker's.
+        """
+        if grace is not None:
+            self._grace = milliseconds(grace, option="grace") / 1000
+        self._stop_asked.set()
+        if self._is_running:
+            await self._stopped.wait()
+
+    async def _open(self) -> None:
+        """Reach the server for the first time; one that is not there yet is waited for."""
+        patience = Patience()
+        while not self._stop_asked.is_set():
+            try:
+                await self._doorbell.open()
+                return
+            except ServerUnavailable as error:
+                _log.warning("worker of queue %s waits: %s", self.queue, error)
+                await patience.wait()
+
+    async def _shut_down(self) -> None:
+        if self.ready.is_set():
+            await self._fetcher.stop_taking()
+            await self._drain()
+            await self._fetcher.flush(_FLUSH_SECONDS)
+            await self._runner.wait_told()
+        await self._fetcher.stop()
+        await self._sweeper.stop()
+        self._keeper.stop(self.id)
+        await self._execution.stop()
+
+    async def _drain(self) -> None:
+        idle = asyncio.create_task(self._runner.wait_idle())
+        now = asyncio.create_task(self._stop_now.wait())
+        await asyncio.wait([idle, now], timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
+        now.cancel()
+        idle.cancel()
+        if len(self._runner):
+            _log.warning("worker of queue %s hands back %d running jobs", self.queue, len(self._runner))
+            await self._runner.hand_back_all()
+
+    def _drained(self) -> None:
+        if self._hooks.drained is not None:
+            self._runner.tell_later(tell(self._hooks.drained))
+
+
+def _concurrency(spec: QueueSpec, options: WorkerOptions) -> int:
+    chosen = spec.concurrency if options.concurrency is None else options.concurrency
+    if isinstance(chosen, bool) or not isinstance(chosen, int) or chosen < 1:
+        raise ConfigError(f"concurrency must be a whole number, 1 or more; got {chosen!r}")
+    return chosen
+
+
+def _handlers(
+    spec: QueueSpec, processor: Callable[[Job[Any]], Any] | Router | None, executor: Executor | None
+) -> tuple[list[Handler], Callable[[str], Handler]]:
+    if processor is None:
+        processor = spec.router
+        if not processor:
+            raise HandlerError(
+                f"the worker of queue {spec.name!r} has nothing to run: give it a processor, or register handlers "
+                "on the queue's declaration"
+            )
+    if isinstance(processor, Router):
+        router = processor
+
+        def find(name: str) -> Handler:
+            handler = router.get(name)
+            if handler is None:
+                raise unknown_name(spec.name, name, router.names)
+            return handler
+
+        return list(router), find
+    single = Handler.of(processor, executor)
+    return [single], lambda name: single

@@ -1,0 +1,65 @@
+"""How queues are at one moment, as frozen snapshots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stockyard._store.link import QueueLink
+from stockyard._store.reading import QueueFacts, read_facts
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """A queue at one moment.
+
+    Attributes:
+        name: of the queue.
+        waiting: jobs ready to run, prioritized ones included.
+        active: jobs being run.
+        completed, failed: finished jobs whose records are kept.
+        delayed: jobs that wait for their time.
+        prioritized: those of ``waiting`` that have a priority.
+        paused: whether the queue is paused.
+        oldest_waiting_age: seconds since the oldest waiting job was added, 0 when none waits.
+        longest_active: seconds since the longest running job was started, 0 when none runs.
+        workers: how many are connected.
+    """
+
+    name: str
+    waiting: int
+    active: int
+    completed: int
+    failed: int
+    delayed: int
+    prioritized: int = 0
+    paused: bool = False
+    oldest_waiting_age: float = 0.0
+    longest_active: float = 0.0
+    workers: int = 0
+
+
+async def read_health(links: Sequence[QueueLink], *, now: int) -> list[QueueHealth]:
+    """Return snapshots of queues of one server, in one round trip; ``now`` in ms since the epoch."""
+    facts = await read_facts(links)
+    return [_health(link.queue, each, now) for link, each in zip(links, facts, strict=True)]
+
+
+def _health(name: str, facts: QueueFacts, now: int) -> QueueHealth:
+    return QueueHealth(
+        name,
+        waiting=facts.wait + facts.legacy_paused + facts.prioritized,
+        active=facts.active,
+        completed=facts.completed,
+        failed=facts.failed,
+        delayed=facts.delayed,
+        prioritized=facts.prioritized,
+        paused=bool(facts.is_paused),
+        oldest_waiting_age=_age(facts.waiting_since, now),
+        longest_active=_age(facts.running_since, now),
+        workers=facts.workers,
+    )
+
+
+def _age(since: int, now: int) -> float:
+    return max(now - since, 0) / 1000 if since else 0.0
