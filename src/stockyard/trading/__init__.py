@@ -1,1 +1,45 @@
-"""trading."""
+"""The trading platform on Stockyard: its seven queues, their priorities and alerts, declared as data."""
+
+from stockyard.trading.alerts import ALERT_RULES, alert_rules
+from stockyard.trading.payloads import (
+    EvaluateSignals,
+    IngestCandles,
+    Order,
+    PortfolioQuery,
+    PriceUpdate,
+    RecalculatePosition,
+    Reconcile,
+    RunBacktest,
+)
+from stockyard.trading.platform import (
+    create_worker,
+    default_app,
+    get_all_queues_health,
+    get_queue,
+    get_queue_health,
+    use_app,
+)
+from stockyard.trading.queues import PLATFORM, QueueName, QueuePriority, declare_platform
+
+__all__ = [
+    "ALERT_RULES",
+    "EvaluateSignals",
+    "IngestCandles",
+    "Order",
+    "PLATFORM",
+    "PortfolioQuery",
+    "PriceUpdate",
+    "QueueName",
+    "QueuePriority",
+    "RecalculatePosition",
+    "Reconcile",
+    "RunBacktest",
+    "alert_rules",
+    "create_worker",
+    "declare_platform",
+    "default_app",
+    "get_all_queues_health",
+    "get_queue",
+    "get_queue_health",
+    "use_app",
+]

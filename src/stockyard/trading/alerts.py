@@ -1,0 +1,49 @@
+"""The platform's three alerts as rules."""
+
+from __future__ import annotations
+
+from stockyard.model.duration import Duration, milliseconds
+from stockyard.observe.alerts import AlertRule
+from stockyard.topology import Topology
+from stockyard.trading.queues import PLATFORM
+
+
+def alert_rules(
+    *, waiting: int = 100, failed: int = 50, active: Duration = "5m", topology: Topology = PLATFORM
+) -> tuple[AlertRule, ...]:
+    """Return the rules; give them with snapshots to ``stockyard.evaluate``.
+
+    Args:
+        waiting: jobs that may wait in a high-priority queue. Defaults to 100.
+        failed: failed jobs that any queue may keep. Defaults to 50.
+        active: how long a job may run. Defaults to 5 minutes.
+        topology: says which queues are high-priority. Defaults to the platform.
+
+    Raises:
+        InvalidOption: ``active`` is no duration.
+
+    Example:
+        alerts = evaluate(alert_rules(waiting=500), await get_all_queues_health())
+    """
+    urgent = frozenset(spec.name for spec in topology if spec.high_priority)
+    return (
+        AlertRule(
+            "waiting",
+            measure=lambda health: health.waiting,
+            threshold=waiting,
+            action="scale workers",
+            applies=lambda name: name in urgent,
+        ),
+        AlertRule("failed", measure=lambda health: health.failed, threshold=failed, action="investigate errors"),
+        AlertRule(
+            "longest active",
+            measure=lambda health: health.longest_active,
+            threshold=milliseconds(active, option="active") / 1000,
+            action="look for a dead worker",
+            unit=" s",
+        ),
+    )
+
+
+ALERT_RULES = alert_rules()
+"""The platform's alerts with their documented thresholds."""
