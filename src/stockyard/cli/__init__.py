@@ -1,1 +1,5 @@
-"""cli."""
+"""The command `stockyard`."""
+
+from stockyard.cli.program import main
+
+__all__ = ["main"]

@@ -1,0 +1,89 @@
+"""The options by which a command finds its queues and their server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from cyclopts import Group, Parameter
+
+from stockyard.app import App
+from stockyard.cli.targets import find
+from stockyard.config import Settings
+from stockyard.errors import ConfigError
+from stockyard.topology import Topology
+
+PLATFORM = "stockyard.trading:PLATFORM"
+"""The trading platform's topology, which commands speak of unless told otherwise."""
+
+WHERE = Group("Where", sort_key=10)
+
+RedisUrl = Annotated[
+    str | None, Parameter(name="--redis-url", group=WHERE, help="Server. Defaults to $REDIS_URL, else localhost.")
+]
+Prefix = Annotated[
+    str | None, Parameter(name="--prefix", group=WHERE, help="First part of every key. Defaults to bull.")
+]
+AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for programs.")]
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Where the queues are declared and where they live.
+
+    Attributes:
+        app: MODULE:ATTR of an App or a Topology.
+        redis_url: wins over the App's own server.
+        prefix: wins over the App's own prefix.
+    """
+
+    app: Annotated[
+        str,
+        Parameter(
+            name="--app", group=WHERE, help="MODULE:ATTR of an App or a Topology; the platform's by default."
+        ),
+    ] = PLATFORM
+    redis_url: RedisUrl = None
+    prefix: Prefix = None
+
+    def topology(self) -> Topology:
+        """Return the declared queues.
+
+        Raises:
+            ConfigError: ``app`` names neither an App nor a Topology.
+        """
+        found = find(self.app)
+        if isinstance(found, App):
+            return found.topology
+        if isinstance(found, Topology):
+            return found
+        raise ConfigError(f"{self.app!r} is a {type(found).__name__}; --app expects an App or a Topology")
+
+    def open(self) -> App:
+        """Return the App to use; the caller closes it.
+
+        Raises:
+            ConfigError: ``app`` names neither an App nor a Topology, or a setting is wrong.
+        """
+        topology, found = self.topology(), find(self.app)
+        return bound(found if isinstance(found, App) else topology, self.redis_url, self.prefix)
+
+
+DEFAULT = Connection()
+"""The platform on the server of the environment."""
+
+
+def bound(found: App | Topology, redis_url: str | None, prefix: str | None) -> App:
+    """Return an App on the server that was asked for; an App that says so itself keeps what was not asked for."""
+    if isinstance(found, Topology):
+        return App(found, redis_url, prefix=prefix)
+    if redis_url is None and prefix is None:
+        return found
+    asked = Settings.load(redis_url, prefix=prefix)
+    settings = found.settings
+    if redis_url is not None:
+        settings = replace(settings, address=asked.address)
+    if prefix is not None:
+        settings = replace(settings, prefix=asked.prefix)
+    return App(found.topology, settings=settings)

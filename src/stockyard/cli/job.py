@@ -1,0 +1,245 @@
+"""`stockyard job`: add one, look at it, run it again, remove it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import App as Command
+from cyclopts import Parameter
+
+from stockyard.app import App
+from stockyard.cli.connection import DEFAULT, AsJson, Connection
+from stockyard.cli.display import show_facts, show_json, show_table, when
+from stockyard.errors import JobNotFound, PayloadError
+from stockyard.model.job import Job, JobState
+from stockyard.model.options import AddOptions
+
+job = Command(name="job", help="Add, show, list, retry or remove jobs, and read their logs.")
+
+
+@job.command
+def add(
+    queue: str,
+    name: str,
+    data: str = "{}",
+    /,
+    *,
+    job_id: Annotated[str | None, Parameter(name="--id")] = None,
+    delay: str | None = None,
+    priority: int | None = None,
+    attempts: int | None = None,
+    timeout: str | None = None,
+    lifo: bool = False,
+    wait: str | None = None,
+    connection: Connection = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Add a job and print its id, or with --wait its result.
+
+    Args:
+        queue: where.
+        name: chooses the handler.
+        data: the payload as JSON text, {} by default; - reads it from standard input.
+        job_id: your own id; adding it again adds nothing.
+        delay: wait before it may run, as in 5m.
+        priority: 1 runs before 2.
+        attempts: tries in all.
+        timeout: limit of one run, as in 30s.
+        lifo: run it before what already waits.
+        wait: wait for its end at most so long, as in 30s.
+    """
+    given = {
+        "job_id": job_id,
+        "delay": delay,
+        "priority": priority,
+        "attempts": attempts,
+        "timeout": timeout,
+        "lifo": lifo or None,
+    }
+    options: AddOptions = {key: value for key, value in given.items() if value is not None}  # type: ignore[assignment]
+    payload = _payload(sys.stdin.read() if data == "-" else data)
+    added, result = asyncio.run(_add(connection, queue, name, payload, options, wait))
+    if json:
+        show_json(
+            {"queue": added.queue, "id": added.id, "name": added.name, **({"result": result} if wait else {})}
+        )
+    elif wait:
+        show_json(result)
+    else:
+        print(added.id)
+
+
+@job.command
+def show(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+    """Show one job: its record and where it is.
+
+    Args:
+        queue: its queue.
+        job_id: its id.
+    """
+    found, state = asyncio.run(_read(connection, queue, job_id))
+    record = _record(found, state)
+    if json:
+        show_json(record)
+        return
+    for moment in ("timestamp", "processed_on", "finished_on"):
+        record[moment] = when(record[moment])
+    trace = record.pop("stacktrace")
+    show_facts(record)
+    if trace:
+        print(f"\n{trace[-1].rstrip()}")
+
+
+@job.command(name="list")
+def list_jobs(
+    queue: str,
+    state: JobState = JobState.FAILED,
+    /,
+    *,
+    page: int = 1,
+    size: int = 20,
+    oldest_first: bool = False,
+    connection: Connection = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """List the jobs of a queue in one state, newest first.
+
+    Args:
+        queue: the queue.
+        state: where they are; failed by default.
+        page: from 1, which is the default.
+        size: jobs of a page, up to 1000; 20 by default.
+        oldest_first: the oldest first, or the next to run.
+    """
+    jobs = asyncio.run(_page(connection, queue, state, page, size, newest_first=not oldest_first))
+    if json:
+        show_json([_record(each, state) for each in jobs])
+        return
+    columns = ("id", "name", "added", "attempts", "data", "failed_reason")
+    rows = [
+        (each.id, each.name, when(each.timestamp), each.attempts_made, _short(each.data), each.failed_reason)
+        for each in jobs
+    ]
+    show_table(columns, rows, right=("attempts",))
+
+
+@job.command
+def retry(queue: str, /, *job_ids: str, connection: Connection = DEFAULT) -> None:
+    """Put finished jobs back to wait.
+
+    Args:
+        queue: their queue.
+        job_ids: their ids.
+    """
+    asyncio.run(_each(connection, queue, job_ids, Job.retry))
+
+
+@job.command
+def remove(queue: str, /, *job_ids: str, connection: Connection = DEFAULT) -> None:
+    """Remove jobs that no worker is running.
+
+    Args:
+        queue: their queue.
+        job_ids: their ids.
+    """
+    asyncio.run(_each(connection, queue, job_ids, Job.remove))
+
+
+@job.command
+def logs(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+    """Print the lines that a job's handler logged.
+
+    Args:
+        queue: its queue.
+        job_id: its id.
+    """
+    lines = asyncio.run(_logs(connection, queue, job_id))
+    if json:
+        show_json(lines)
+    else:
+        for line in lines:
+            print(line)
+
+
+def _payload(text: str) -> Any:
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError as error:
+        raise PayloadError(f'the data must be JSON text, as in \'{{"symbol": "BTCUSDT"}}\': {error}') from None
+
+
+async def _add(
+    connection: Connection, queue: str, name: str, data: Any, options: AddOptions, wait: str | None
+) -> tuple[Job[Any], Any]:
+    async with connection.open() as app:
+        added = await app.queue(queue).add(name, data, **options)
+        return added, None if wait is None else await added.wait_for_result(wait)
+
+
+async def _read(connection: Connection, queue: str, job_id: str) -> tuple[Job[Any], JobState]:
+    async with connection.open() as app:
+        found = await _found(app, queue, job_id)
+        return found, await found.state()
+
+
+async def _page(
+    connection: Connection, queue: str, state: JobState, page: int, size: int, *, newest_first: bool
+) -> list[Job[Any]]:
+    async with connection.open() as app:
+        return await app.queue(queue).get_jobs(state, page=page, size=size, newest_first=newest_first)
+
+
+async def _each(
+    connection: Connection, queue: str, job_ids: tuple[str, ...], action: Callable[[Job[Any]], Awaitable[None]]
+) -> None:
+    async with connection.open() as app:
+        for job_id in job_ids:
+            found = await _found(app, queue, job_id)
+            await action(found)
+
+
+async def _logs(connection: Connection, queue: str, job_id: str) -> list[str]:
+    async with connection.open() as app:
+        found = await _found(app, queue, job_id)
+        return await found.logs()
+
+
+async def _found(app: App, queue: str, job_id: str) -> Job[Any]:
+    found = await app.queue(queue).get_job(job_id)
+    if found is None:
+        raise JobNotFound(job_id, f"queue {queue!r} has no job {job_id!r}")
+    return found
+
+
+def _record(found: Job[Any], state: JobState) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "name": found.name,
+        "queue": found.queue,
+        "state": state.value,
+        "data": found.data,
+        "timestamp": found.timestamp,
+        "processed_on": found.processed_on,
+        "finished_on": found.finished_on,
+        "processed_by": found.processed_by,
+        "priority": found.priority,
+        "delay_ms": found.delay_ms,
+        "attempts": found.options.attempts,
+        "attempts_made": found.attempts_made,
+        "attempts_started": found.attempts_started,
+        "stalled_count": found.stalled_count,
+        "progress": found.progress,
+        "return_value": found.return_value,
+        "failed_reason": found.failed_reason,
+        "parent_key": found.parent_key,
+        "stacktrace": found.stacktrace,
+    }
+
+
+def _short(data: Any) -> str:
+    text = msgspec.json.encode(data).decode()
+    return text if len(text) <= 60 else f"{text[:59]}…"

@@ -1,0 +1,134 @@
+"""`stockyard queue`: what is declared, and how many jobs are where."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from cyclopts import App as Command
+
+from stockyard.cli.connection import DEFAULT, AsJson, Connection
+from stockyard.cli.display import show_facts, show_json, show_table, span
+from stockyard.model.backoff import Backoff
+from stockyard.model.job import JobState
+from stockyard.model.retention import Keep, KeepOption
+from stockyard.topology import QueueSpec
+
+queue = Command(name="queue", help="Show the declared queues and count their jobs.")
+
+
+@queue.command(name="list")
+def list_queues(*, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+    """List the declared queues; asks no server."""
+    topology = connection.topology()
+    if json:
+        show_json([_declaration(spec) for spec in topology])
+        return
+    columns = ("queue", "concurrency", "attempts", "backoff", "priority", "rate", "description")
+    rows = [
+        (
+            spec.name,
+            spec.concurrency,
+            spec.defaults.attempts,
+            _backoff(spec.defaults.backoff),
+            spec.defaults.priority or None,
+            _rate(spec),
+            spec.description,
+        )
+        for spec in topology
+    ]
+    show_table(columns, rows, right=("concurrency", "attempts", "priority"))
+
+
+@queue.command
+def show(name: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+    """Show one queue's declaration, and how a Node service reaches it; asks no server.
+
+    Args:
+        name: the queue.
+    """
+    declaration = _declaration(connection.topology().spec(name))
+    prefix = connection.prefix or "bull"
+    declaration["node"] = _node_spelling(prefix, declaration["name"])
+    if json:
+        show_json(declaration)
+    else:
+        show_facts(declaration)
+
+
+@queue.command
+def counts(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+    """Count the jobs of queues by state.
+
+    Args:
+        names: the queues. Defaults to all.
+    """
+    counted = asyncio.run(_counts(names, connection))
+    if json:
+        show_json(counted)
+        return
+    states = [state.value for state in JobState if state is not JobState.UNKNOWN]
+    rows = [(name, *(found[state] for state in states)) for name, found in counted.items()]
+    show_table(("queue", *states), rows, right=states)
+
+
+async def _counts(names: tuple[str, ...], connection: Connection) -> dict[str, dict[str, int]]:
+    async with connection.open() as app:
+        queues = [app.queue(name) for name in names or app.topology.names]
+        found = await asyncio.gather(*(each.counts() for each in queues))
+        return {
+            each.name: {state.value: number for state, number in counted.items()}
+            for each, counted in zip(queues, found, strict=True)
+        }
+
+
+def _declaration(spec: QueueSpec) -> dict[str, Any]:
+    defaults = spec.defaults
+    return {
+        "name": spec.name,
+        "description": spec.description or None,
+        "concurrency": spec.concurrency,
+        "attempts": defaults.attempts,
+        "backoff": _backoff(defaults.backoff),
+        "priority": defaults.priority or None,
+        "timeout": None if defaults.timeout_ms is None else span(defaults.timeout_ms),
+        "rate": _rate(spec),
+        "executor": spec.executor,
+        "lock": span(spec.lock_ms),
+        "max_stalled": spec.max_stalled,
+        "keep_completed": _keep(defaults.remove_on_complete),
+        "keep_failed": _keep(defaults.remove_on_fail),
+        "high_priority": spec.high_priority,
+        "handlers": ", ".join(spec.router.names) or None,
+    }
+
+
+def _node_spelling(prefix: str, name: str) -> str:
+    head, _, tail = f"{prefix}:{name}".rpartition(":")
+    options = "" if head == "bull" else f", {{prefix: '{head}'}}"
+    return f"new Queue('{tail}'{options})"
+
+
+def _backoff(backoff: Backoff | None) -> str | None:
+    if backoff is None:
+        return None
+    jitter = f" jitter {backoff.jitter:g}" if backoff.jitter else ""
+    return f"{backoff.type} {span(backoff.delay_ms)}{jitter}"
+
+
+def _rate(spec: QueueSpec) -> str | None:
+    return None if spec.rate is None else f"{spec.rate.max}/{span(spec.rate.duration_ms)}"
+
+
+def _keep(keep: KeepOption | None) -> str:
+    match keep:
+        case None | False:
+            return "for ever"
+        case True | 0:
+            return "not at all"
+        case Keep(age=age, count=count):
+            parts = [span(age * 1000)] if age is not None else []
+            parts += [f"at most {count:,}"] if count is not None else []
+            return ", ".join(parts) or "for ever"
+        case _:
+            return f"at most {keep:,}"

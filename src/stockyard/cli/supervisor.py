@@ -1,0 +1,90 @@
+"""Keeps several copies of one command running: starts them again when they die, and passes on the stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from asyncio.subprocess import PIPE, Process
+from collections.abc import Sequence
+from contextlib import suppress
+
+from stockyard._aio.stop_signals import on_stop_signal
+
+_log = logging.getLogger("stockyard")
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+_HEALTHY_AFTER = 10.0
+
+
+class Supervisor:
+    """Processes that work side by side.
+
+    Each has a session of its own, so that Ctrl-C reaches it through here and not twice, and a pipe from here
+    as its standard input, whose end tells it that nobody watches over it any more.
+
+    Args:
+        command: what each runs.
+        processes: how many.
+        refusal: exit status that means "started again, it would end the same way".
+    """
+
+    def __init__(self, command: Sequence[str], *, processes: int, refusal: int) -> None:
+        self._command = command
+        self._processes = processes
+        self._refusal = refusal
+        self._children: set[Process] = set()
+        self._stop = asyncio.Event()
+        self._status = 0
+
+    async def run(self) -> int:
+        """Work until the process is asked to stop, and every child has ended; return the exit status.
+
+        The first SIGTERM or SIGINT asks the children to stop, the second to stop at once.
+        """
+        end_signals = on_stop_signal(self._ask_to_stop)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(1, self._processes + 1):
+                    group.create_task(self._keep(number), name=f"worker process {number}")
+        finally:
+            end_signals()
+        return self._status
+
+    async def _keep(self, number: int) -> None:
+        pause = _FIRST_PAUSE
+        while not self._stop.is_set():
+            began = time.monotonic()
+            status = await self._run_one()
+            if self._stop.is_set():
+                return
+            if status == self._refusal:
+                self._status = status
+                self._ask_to_stop()
+                return
+            if time.monotonic() - began > _HEALTHY_AFTER:
+                pause = _FIRST_PAUSE
+            _log.warning("worker process %d ended (%s); starting another", number, _described(status))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _run_one(self) -> int:
+        child = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, start_new_session=True)
+        self._children.add(child)
+        try:
+            if self._stop.is_set():
+                child.terminate()
+            return await child.wait()
+        finally:
+            self._children.discard(child)
+
+    def _ask_to_stop(self) -> None:
+        self._stop.set()
+        for child in self._children:
+            with suppress(ProcessLookupError):
+                child.terminate()
+
+
+def _described(status: int) -> str:
+    return f"status {status}" if status >= 0 else signal.Signals(-status).name
