@@ -10,7 +10,6 @@ from typing import Annotated
 from cyclopts import App as Command
 from cyclopts import Parameter
 
-import stockyard
 from stockyard.errors import ConfigError
 
 bench = Command(name="bench", help="Measure Stockyard; needs a clone of the repository.", help_flags=[])
@@ -23,7 +22,7 @@ def run(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int
     Args:
         arguments: handed on; --help names them.
     """
-    root = Path(stockyard.__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     if not (root / "benchmarks" / "__main__.py").is_file():
         raise ConfigError(
             "the benchmarks are no part of the installed package: clone the repository and run `make bench` there"

@@ -1,0 +1,82 @@
+"""Every file is short, has one role and says it in its first line, and is finished."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.repository import ROOT, SOURCE, files, name
+
+LONGEST_FILE, LONGEST_LUA_BODY = 400, 150
+NO_ROLE = {"utils", "util", "common", "helpers", "helper", "base", "misc"}
+UNFINISHED = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
+MACHINE = re.compile(r"(?<![\w.~-])/(wo" r"rk|ho" r"me|ro" r"ot|Us" r"ers|tmp/br" r"ief)/\w")
+
+PYTHON = list(files(".py"))
+INITS = sorted(SOURCE.rglob("__init__.py"))
+
+
+def test_no_file_is_longer_than_it_may_be() -> None:
+    measured = {name(path): _lines(path) for path in files(".py", ".lua", ".mjs", ".html", ".css", ".js")}
+    assert measured
+    assert {path: lines for path, lines in measured.items() if lines > LONGEST_FILE} == {}
+
+
+def test_no_script_has_a_long_body() -> None:
+    bodies = {name(path): _lines(path) for path in SOURCE.rglob("*.lua")}
+    assert bodies
+    assert {path: lines for path, lines in bodies.items() if lines > LONGEST_LUA_BODY} == {}
+
+
+def test_every_module_says_its_role_in_one_line() -> None:
+    silent = [name(path) for path in PYTHON if not _first_line(path)]
+    assert silent == []
+
+
+def test_no_module_is_a_drawer() -> None:
+    assert [name(path) for path in PYTHON if path.stem in NO_ROLE or path.parent.name in NO_ROLE] == []
+
+
+@pytest.mark.parametrize("path", INITS, ids=name)
+def test_an_init_only_passes_names_on(path: Path) -> None:
+    _, *rest = ast.parse(path.read_text()).body
+    passed_on = []
+    for statement in rest[:-1]:
+        assert isinstance(statement, ast.ImportFrom), f"line {statement.lineno} is no re-export"
+        passed_on += [alias.asname or alias.name for alias in statement.names]
+    if rest:
+        assert isinstance(rest[-1], ast.Assign)
+        assert ast.unparse(rest[-1].targets[0]) == "__all__"
+        assert ast.literal_eval(rest[-1].value) == sorted(passed_on)
+
+
+def test_nothing_is_left_unfinished() -> None:
+    assert _hits(UNFINISHED) == []
+
+
+def test_no_path_of_one_machine() -> None:
+    assert _hits(MACHINE) == []
+
+
+def test_the_architecture_document_names_every_package() -> None:
+    drawn = (ROOT / "ARCHITECTURE.md").read_text()
+    packages = [path.parent.name for path in INITS if path.parent.parent == SOURCE]
+    assert [package for package in packages if f"{package}/" not in drawn] == []
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def _first_line(path: Path) -> str:
+    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+
+
+def _hits(pattern: re.Pattern[str]) -> list[str]:
+    return [
+        f"{name(path)}:{number}: {line.strip()}"
+        for path in files()
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if pattern.search(line)
+    ]

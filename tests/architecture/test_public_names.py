@@ -1,0 +1,93 @@
+"""What may be imported is a decision: the lists are pinned, and every name on them is documented."""
+
+import ast
+import importlib
+import inspect
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import stockyard
+import stockyard.embedded
+import stockyard.trading
+
+PUBLIC = {
+    "stockyard": """
+        AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy Clock ConfigError Duration
+        EmbeddedServerError HandlerError Hooks InvalidOption Job JobError JobFailed JobLocked JobNotFound
+        JobOptions JobProcessor JobState JobStateError JobTimeout Keep LeaseLost ManualClock Middleware
+        PayloadError Queue QueueHealth QueueSpec Rate RemoteHandlerError ReplyLost ResultTimeout Router ServerError
+        ServerRefused ServerTooOld ServerUnavailable Settings StockyardError Topology UnknownQueue
+        UnrecoverableError Worker WorkerOptions WorkerProcessDied evaluate
+    """,
+    "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",
+    "stockyard.trading": """
+        ALERT_RULES EvaluateSignals IngestCandles Order PLATFORM PortfolioQuery PriceUpdate QueueName
+        QueuePriority RecalculatePosition Reconcile RunBacktest alert_rules create_worker declare_platform
+        default_app get_all_queues_health get_queue get_queue_health use_app
+    """,
+}
+NAMES = [f"{package}.{each}" for package, names in PUBLIC.items() for each in names.split()]
+
+
+@pytest.mark.parametrize("package", PUBLIC)
+def test_the_public_list_is_pinned(package: str) -> None:
+    assert importlib.import_module(package).__all__ == PUBLIC[package].split()
+
+
+def test_every_error_is_public() -> None:
+    errors = importlib.import_module("stockyard.errors")
+    tree = {
+        each for each, value in vars(errors).items() if inspect.isclass(value) and issubclass(value, Exception)
+    }
+    assert tree <= set(stockyard.__all__)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_is_documented(name: str) -> None:
+    package, _, leaf = name.rpartition(".")
+    value = getattr(importlib.import_module(package), leaf)
+    if inspect.isclass(value) or inspect.isfunction(value):
+        assert list(_undocumented(value)) == []
+    else:
+        assert _text_below(_home(package, leaf), leaf)
+
+
+def _undocumented(value: Any) -> Iterator[str]:
+    """Name what lacks a docstring of its own: the object, and the public methods and properties of a class."""
+    if not vars(value).get("__doc__") if inspect.isclass(value) else not value.__doc__:
+        yield value.__qualname__
+    if not inspect.isclass(value):
+        return
+    for each, member in vars(value).items():
+        function = member.fget if isinstance(member, property) else getattr(member, "__func__", member)
+        if not each.startswith("_") and inspect.isfunction(function) and not function.__doc__:
+            yield function.__qualname__
+
+
+def _home(package: str, leaf: str) -> Path:
+    """Find the module that an init passes a name on from."""
+    module = importlib.import_module(package)
+    assert module.__file__
+    for statement in ast.parse(Path(module.__file__).read_text()).body:
+        if isinstance(statement, ast.ImportFrom) and any(alias.name == leaf for alias in statement.names):
+            home = importlib.import_module(statement.module or "")
+            assert home.__file__
+            path = Path(home.__file__)
+            return _home(home.__name__, leaf) if path.name == "__init__.py" else path
+    raise AssertionError(f"{package} does not import {leaf}")
+
+
+def _text_below(path: Path, name: str) -> str:
+    """Read the string that stands right under an assignment."""
+    body = ast.parse(path.read_text()).body
+    for statement, following in pairwise(body):
+        targets = getattr(statement, "targets", None) or [getattr(statement, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            if isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant):
+                return str(following.value.value)
+            return ""
+    return ""
