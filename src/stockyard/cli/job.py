@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -43,7 +44,7 @@ def add(
     Args:
         queue: where.
         name: chooses the handler.
-        data: the payload as JSON text, {} by default; - reads it from standard input.
+        data: the payload as JSON text, {} by default; @FILE reads it from a file, @- from standard input.
         job_id: your own id; adding it again adds nothing.
         delay: wait before it may run, as in 5m.
         priority: 1 runs before 2.
@@ -61,7 +62,7 @@ def add(
         "lifo": lifo or None,
     }
     options: AddOptions = {key: value for key, value in given.items() if value is not None}  # type: ignore[assignment]
-    payload = _payload(sys.stdin.read() if data == "-" else data)
+    payload = _payload(_text(data))
     added, result = asyncio.run(_add(connection, queue, name, payload, options, wait))
     if json:
         show_json(
@@ -163,6 +164,17 @@ def logs(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: 
     else:
         for line in lines:
             print(line)
+
+
+def _text(given: str) -> str:
+    if given == "@-":
+        return sys.stdin.read()
+    if not given.startswith("@"):
+        return given
+    try:
+        return Path(given[1:]).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PayloadError(f"the data's file {given[1:]!r} cannot be read: {error}") from None
 
 
 def _payload(text: str) -> Any:

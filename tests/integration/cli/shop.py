@@ -1,0 +1,37 @@
+"""A small application that the command line's tests run."""
+
+import asyncio
+import os
+from typing import Any
+
+from stockyard import App, Job, Topology, Worker
+
+shop = Topology("shop")
+mail = shop.queue("mail", concurrency=4)
+parcels = shop.queue("parcels", concurrency=2)
+returns = shop.queue("returns")
+not_a_target = 7
+
+
+@mail.handler("welcome")
+async def welcome(job: Job[dict[str, Any]]) -> int:
+    """Answer with the pid, after as many seconds as asked."""
+    await job.log(f"welcome, {job.data.get('name', 'you')}")
+    await asyncio.sleep(job.data.get("seconds", 0))
+    return os.getpid()
+
+
+@mail.handler("bounce")
+async def bounce(job: Job[Any]) -> None:
+    """Fail."""
+    raise ValueError("no such address")
+
+
+@parcels.handler("send")
+async def send(job: Job[Any]) -> None:
+    """Do nothing."""
+
+
+def workers() -> list[Worker]:
+    """One worker, made in this module's own way."""
+    return [App(shop).worker("mail", concurrency=3)]

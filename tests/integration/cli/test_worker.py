@@ -1,0 +1,115 @@
+"""`stockyard worker` as people and service managers run it."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.integration.cli.conftest import Run, Start
+from tests.support.child_handlers import alive
+from tests.support.waiting import wait_until
+
+SHOP = "tests.integration.cli.shop:shop"
+
+
+def test_a_stop_lets_running_jobs_end(run: Run, start: Start) -> None:
+    worker = start(SHOP, "--queue=mail")
+    worker.wait_ready()
+    assert "working on mail, 4 at a time" in worker.log
+    run("job", "add", "mail", "welcome", '{"seconds": 0.5}')
+    wait_until(lambda: _count(run, "active") == 1)
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(10) == 0
+    assert _count(run, "completed") == 1
+
+
+def test_a_second_signal_hands_back_at_once(run: Run, start: Start) -> None:
+    worker = start(SHOP, "--queue=mail")
+    worker.wait_ready()
+    run("job", "add", "mail", "welcome", '{"seconds": 600}')
+    wait_until(lambda: _count(run, "active") == 1)
+    worker.process.send_signal(signal.SIGINT)
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(10) == 0
+    assert _count(run, "waiting") == 1
+
+
+def test_a_dead_process_is_replaced_and_the_stop_reaches_all(run: Run, start: Start) -> None:
+    workers = start(SHOP, "--processes=2", "--queue=mail")
+    workers.wait_ready(2)
+    victim = _pid_of_a_handler(run)
+    assert victim in workers.children()
+    os.kill(victim, signal.SIGKILL)
+    workers.wait_ready(3)
+    assert "ended (SIGKILL); starting another" in workers.log
+    pids = workers.children()
+    assert len(pids) == 2
+    assert victim not in pids
+    assert _pid_of_a_handler(run) in pids
+
+    run("job", "add", "mail", "welcome", '{"seconds": 600}')
+    wait_until(lambda: _count(run, "active") == 1)
+    workers.process.terminate()
+    wait_until(lambda: len(workers.children()) == 1)
+    workers.process.terminate()
+    assert workers.process.wait(10) == 0
+    assert not any(map(alive, pids))
+    assert _count(run, "waiting") == 1
+
+
+def test_processes_do_not_outlive_their_supervisor(start: Start) -> None:
+    workers = start(SHOP, "--processes=2", "--queue=mail")
+    workers.wait_ready(2)
+    pids = workers.children()
+    workers.process.kill()
+    workers.process.wait()
+    wait_until(lambda: not any(map(alive, pids)))
+
+
+def test_the_server_s_url_does_not_show_in_the_children_s_arguments(start: Start, redis_url: str) -> None:
+    workers = start(SHOP, "--processes=2", "--queue=mail")
+    workers.wait_ready(2)
+    for pid in workers.children():
+        assert redis_url not in Path(f"/proc/{pid}/cmdline").read_text()
+
+
+def test_a_function_s_workers_use_the_server_that_was_asked_for(run: Run, start: Start) -> None:
+    worker = start("tests.integration.cli.shop:workers")
+    worker.wait_ready()
+    assert "working on mail, 3 at a time" in worker.log
+    assert _pid_of_a_handler(run) == worker.process.pid
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["tests.integration.cli.shop"], "expected MODULE:ATTR"),
+        (["tests.integration.cli.shap:shop"], "there is no module 'tests.integration.cli.shap'"),
+        (["tests.integration.cli.shop:shup"], "did you mean 'shop'?"),
+        (["tests.integration.cli.shop:not_a_target"], "is a int; expected an App"),
+        ([SHOP, "--queue=male"], "unknown queue 'male'; did you mean 'mail'?"),
+        ([SHOP, "--queue=returns"], "the worker of queue 'returns' has nothing to run"),
+        (["tests.integration.cli.shop:workers", "--concurrency=9"], "--concurrency would be ignored"),
+        ([SHOP, "--grace=soon"], "--grace must be a duration"),
+        ([SHOP, "--concurrency=0"], "concurrency must be a whole number"),
+    ],
+)
+def test_a_mistake_ends_it_with_one_message(
+    start: Start, arguments: list[str], complaint: str, processes: str
+) -> None:
+    worker = start(*arguments, f"--processes={processes}")
+    assert worker.process.wait(20) == 2
+    assert complaint in worker.log
+    assert "Traceback" not in worker.log
+
+
+def _count(run: Run, state: str) -> int:
+    counted = run("queue", "counts", "mail", "--json").json()
+    assert isinstance(counted, dict)
+    return int(counted["mail"][state])
+
+
+def _pid_of_a_handler(run: Run) -> int:
+    return int(run("job", "add", "mail", "welcome", "--wait", "10s").out)

@@ -1,0 +1,102 @@
+"""The command as a whole, where no server is asked."""
+
+from importlib.metadata import version
+
+import msgspec
+import pytest
+
+from stockyard._store.scripts import names
+from stockyard.cli import main
+from stockyard.trading import QueueName
+
+Captured = pytest.CaptureFixture[str]
+COMMANDS = ["bench", "demo", "health", "job", "queue", "scripts", "server", "worker"]
+
+
+def test_the_help_names_every_command(capsys: Captured) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert [command for command in COMMANDS if f" {command} " not in shown] == []
+    assert main([]) == 0
+    assert capsys.readouterr().out == shown
+
+
+@pytest.mark.parametrize("command", [each for each in COMMANDS if each != "bench"])
+def test_every_command_has_a_help(command: str, capsys: Captured) -> None:
+    assert main([command, "--help"]) == 0
+    assert f"Usage: stockyard {command}" in capsys.readouterr().out
+
+
+def test_it_knows_its_version(capsys: Captured) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == version("stockyard")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["que"], "Unknown command"),
+        (["job", "add", "portfolio:high_priority"], "requires an argument"),
+        (["job", "add", "portfolio:high_priority", "query", "{user: 1}"], "the data must be JSON text"),
+        (["job", "add", "portfolio:high_priority", "query", "--nice=1"], "Unknown option"),
+        (["job", "list", "portfolio:high_priority", "lost"], "lost"),
+        (["queue", "show", "portfolio:high"], "did you mean 'portfolio:high_priority'?"),
+        (["queue", "list", "--app", "stockyard.trading:QueueName"], "--app expects an App or a Topology"),
+        (["queue", "list", "--app", "nowhere:app"], "there is no module 'nowhere'"),
+        (["queue", "list", "--app", "./shop.py"], "expected MODULE:ATTR"),
+        (["health", "--redis-url", "http://localhost"], "scheme 'http' is not known"),
+        (["scripts", "show", "finishing.finnish"], "did you mean 'finishing.finish'?"),
+        (["worker", "stockyard.trading:PLATFORM", "--processes=0"], "--processes must be 1 or more"),
+    ],
+)
+def test_a_mistake_is_one_message_and_status_2(arguments: list[str], complaint: str, capsys: Captured) -> None:
+    assert main(arguments) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("stockyard: ")
+    assert complaint in said.err
+
+
+def test_an_unknown_queue_lists_the_known(capsys: Captured) -> None:
+    assert main(["queue", "show", "orders"]) == 2
+    complaint = capsys.readouterr().err
+    assert all(name in complaint for name in QueueName)
+
+
+def test_queues_are_listed_as_declared(capsys: Captured) -> None:
+    assert main(["queue", "list", "--json"]) == 0
+    listed = msgspec.json.decode(capsys.readouterr().out)
+    assert [(each["name"], each["concurrency"], each["attempts"]) for each in listed] == [
+        ("portfolio:high_priority", 20, 3),
+        ("portfolio:low_priority", 5, 3),
+        ("execution:order_submission", 5, 5),
+        ("execution:reconciliation", 3, 3),
+        ("strategy:signals", 10, 3),
+        ("backtest:jobs", 2, 1),
+        ("exchange:candle_ingestion", 10, 3),
+    ]
+    assert main(["queue", "list"]) == 0
+    table = capsys.readouterr().out
+    assert all(name in table for name in QueueName)
+    assert "exponential 1s" in table
+
+
+@pytest.mark.parametrize(
+    ("options", "spelling"),
+    [
+        ([], "new Queue('high_priority', {prefix: 'bull:portfolio'})"),
+        (["--prefix=desk"], "new Queue('high_priority', {prefix: 'desk:portfolio'})"),
+    ],
+)
+def test_a_queue_tells_how_node_spells_it(options: list[str], spelling: str, capsys: Captured) -> None:
+    assert main(["queue", "show", "portfolio:high_priority", *options]) == 0
+    shown = capsys.readouterr().out
+    assert spelling in shown
+    assert "7d, at most 50,000" in shown
+
+
+def test_scripts_are_listed(capsys: Captured) -> None:
+    assert main(["scripts", "list", "--json"]) == 0
+    assert [each["name"] for each in msgspec.json.decode(capsys.readouterr().out)] == list(names())
+    assert main(["scripts", "list"]) == 0
+    assert all(name in capsys.readouterr().out for name in names()[:1])
