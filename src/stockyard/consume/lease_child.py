@@ -19,6 +19,7 @@ from stockyard.consume.lease_table import Lease, LeaseTable
 from stockyard.errors import ServerError
 
 _PER_CALL = 200
+_LONGEST_PAUSE = 5.0
 
 
 class Assignment(msgspec.Struct):
@@ -35,6 +36,7 @@ class _Renewer:
         self._prefix = assignment.prefix
         self._links: dict[str, QueueLink] = {}
         self._parent = os.getppid()
+        self._told: set[tuple[str, str]] = set()
 
     async def renew_all(self, table: LeaseTable) -> float:
         """Renew every lease of the table once; return the seconds until that is due again."""
@@ -49,7 +51,9 @@ class _Renewer:
             with contextlib.suppress(ServerError):
                 for at in range(0, len(held), _PER_CALL):
                     await self._renew(queue, lock_ms, held[at : at + _PER_CALL])
-        return min((lock_ms for _, lock_ms in by_queue), default=1000) / 4000
+        self._told &= {(lease.job_id, lease.token) for lease in leases}
+        # Of the shortest ever, not of those in hand: the next of that length may begin at any moment.
+        return min(table.shortest_ms / 4000, _LONGEST_PAUSE) or _LONGEST_PAUSE
 
     async def _renew(self, queue: str, lock_ms: int, held: list[Lease]) -> None:
         link = self._links.get(queue)
@@ -57,7 +61,11 @@ class _Renewer:
             link = self._links[queue] = QueueLink(self._server, self._prefix, queue)
         wanted = {lease.job_id: lease for lease in held}
         for job_id in await renew(link, [(each.job_id, each.token, each.starts) for each in held], lock_ms):
-            sys.stdout.buffer.write(msgspec.json.encode(wanted[job_id]) + b"\n")
+            lease = wanted[job_id]
+            # Once: a parent that does not read must not fill the pipe and hold up the other leases.
+            if (job_id, lease.token) not in self._told:
+                self._told.add((job_id, lease.token))
+                sys.stdout.buffer.write(msgspec.json.encode(lease) + b"\n")
         sys.stdout.buffer.flush()
 
 
@@ -84,10 +92,10 @@ async def _run(assignment: Assignment) -> None:
 
     loop.add_reader(0, parent_spoke)
     while True:
-        pause = await renewer.renew_all(table)
         hint.clear()
+        pause = await renewer.renew_all(table)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(pause, 5.0)):
+            async with asyncio.timeout(pause):
                 await hint.wait()
 
 

@@ -55,7 +55,6 @@ class LeaseKeeper:
         if self._table is None:
             self._table = LeaseTable.create()
         if self._child is None:
-            self._loop = asyncio.get_running_loop()
             self._spawn()
 
     def stop(self, worker: str) -> None:
@@ -92,6 +91,7 @@ class LeaseKeeper:
     def _spawn(self) -> None:
         assert self._table is not None
         assert self._loop is not None
+        self._said.clear()
         self._child = subprocess.Popen(
             [sys.executable, "-c", "from stockyard.consume.lease_child import main; main()"],
             stdin=subprocess.PIPE,

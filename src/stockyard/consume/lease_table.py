@@ -15,6 +15,7 @@ from stockyard.errors import ConfigError
 _SLOT = 1024
 _HEADER = 8
 _SIZE = 3
+_LONGEST = 2**32 - 1
 CAPACITY = 16_384
 """Jobs that one process can hold at a time."""
 
@@ -49,6 +50,7 @@ class LeaseTable:
         self._memory = mmap.mmap(descriptor, _HEADER + _SLOT * CAPACITY)
         self._free: list[int] = []
         self._used = 0
+        self._shortest = _LONGEST
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Lease)
 
@@ -76,6 +78,9 @@ class LeaseTable:
             self._memory[0:4] = self._used.to_bytes(4, "little")
         else:
             raise ConfigError(f"one process can hold {CAPACITY:,} running jobs; start more processes instead")
+        if lease.lock_ms < self._shortest:
+            self._shortest = lease.lock_ms
+            self._memory[4:8] = lease.lock_ms.to_bytes(4, "little")
         at = _HEADER + slot * _SLOT
         end = at + _SIZE + len(text)
         self._memory[at + 1 : end] = len(text).to_bytes(2, "little") + text
@@ -86,6 +91,11 @@ class LeaseTable:
         """Empty a slot."""
         self._memory[_HEADER + slot * _SLOT] = 0
         self._free.append(slot)
+
+    @property
+    def shortest_ms(self) -> int:
+        """Length of the shortest lease that was ever held, or 0."""
+        return int.from_bytes(self._memory[4:8], "little")
 
     def __iter__(self) -> Iterator[Lease]:
         """Read every lease in the table."""

@@ -15,7 +15,7 @@ from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.lease_table import Lease
 from stockyard.consume.verdict import decide, trace_of
-from stockyard.errors import HandlerError, JobTimeout, StockyardError, UnrecoverableError
+from stockyard.errors import ConfigError, HandlerError, JobTimeout, StockyardError, UnrecoverableError
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.clock import Clock
 from stockyard.model.handler import Handler
@@ -119,12 +119,12 @@ class Runner:
         for row in rows:
             try:
                 job: Job[Any] = started_job(row, self._queue, self._jobs, now)
-            except CorruptRecord as error:
+                slot = self._keeper.hold(Lease(self._queue, job.id, token, job.attempts_started, self._lock_ms))
+            except (CorruptRecord, ConfigError) as error:
                 reason = str(error)
                 failed = Failed(reason, (reason,), 0, self._keep_failed)
                 self._finisher.put(EndedRun(row[14].decode(errors="replace"), token, failed))
                 continue
-            slot = self._keeper.hold(Lease(self._queue, job.id, token, job.attempts_started, self._lock_ms))
             run = Run(job, token, slot)
             self._runs[job.id, token] = run
             deferred = row[13]
@@ -215,7 +215,7 @@ class Runner:
             # The handler cancelled itself: that is a failure of the attempt like any other.
             run.result = StockyardError("the handler was cancelled")
             return decide(job, run.result, keep=self._keep_failed, strategies=self._strategies, rng=self._rng)
-        except (KeyboardInterrupt, SystemExit) as error:
+        except BaseException as error:
             run.result = StockyardError(f"the handler raised {type(error).__name__}: {error}")
             return decide(job, run.result, keep=self._keep_failed, strategies=self._strategies, rng=self._rng)
         run.result = value

@@ -34,7 +34,7 @@ def decide(
         strategies: custom backoff strategies by name.
         rng: source of jitter.
     """
-    reason = str(error) or type(error).__name__
+    reason = _reason_of(error)
     trace = (*job.stacktrace, trace_of(error))
     options = job.options
     if job.attempt < options.attempts and not isinstance(error, _FINAL):
@@ -52,4 +52,16 @@ def trace_of(error: BaseException) -> str:
     """Return the error's traceback as text, its end kept when it is very long."""
     remote = getattr(error, "traceback", None)
     text = remote if isinstance(remote, str) else "".join(traceback.format_exception(error))
-    return text[-_LONGEST_TRACE:]
+    return _storable(text[-_LONGEST_TRACE:])
+
+
+def _reason_of(error: BaseException) -> str:
+    try:
+        return _storable(str(error)) or type(error).__name__
+    except Exception:
+        return type(error).__name__
+
+
+def _storable(text: str) -> str:
+    """The text without lone surrogates, which file names may bring along and UTF-8 cannot hold."""
+    return text.encode(errors="replace").decode()

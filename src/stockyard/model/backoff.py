@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stockyard.errors import InvalidOption
-from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.duration import LONGEST, Duration, milliseconds
 
 FAIL_NOW = -1
 """A custom strategy returns this to fail the job without another attempt."""
@@ -87,13 +87,15 @@ def next_delay(
     if backoff.type == "fixed":
         wait = backoff.delay_ms
     elif backoff.type == "exponential":
-        wait = round(backoff.delay_ms * 2 ** (attempts_made - 1))
+        wait = round(backoff.delay_ms * 2 ** min(attempts_made - 1, 60))
     elif backoff.type in strategies:
         answer = strategies[backoff.type](attempts_made, error)
         return FAIL_NOW if answer is None else milliseconds(answer, option=f"backoff strategy {backoff.type!r}")
     else:
         known = ", ".join(sorted({"fixed", "exponential", *strategies}))
         raise InvalidOption(f"this worker has no backoff strategy {backoff.type!r}; it knows {known}")
+    # What a peer wrote may be out of every range.
+    wait = min(max(wait, 0), LONGEST)
     if backoff.jitter:
         floor = wait * (1 - backoff.jitter)
         return int(floor + rng.random() * (wait - floor))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import timedelta
 
@@ -10,6 +9,9 @@ from stockyard.errors import InvalidOption
 
 Duration = str | int | float | timedelta
 """``"250ms"``, ``"5m"``, ``"1h30m"``, a timedelta, or a number of seconds."""
+
+LONGEST = 100 * 365 * 86_400_000
+"""Milliseconds of the longest duration, a hundred years: far below what a double holds exactly."""
 
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
@@ -24,7 +26,7 @@ def milliseconds(value: Duration, *, option: str) -> int:
         option: the option's name, for the error message.
 
     Raises:
-        InvalidOption: the value is no duration, is negative or not finite.
+        InvalidOption: the value is no duration, is negative or longer than a hundred years.
     """
     match value:
         case bool():
@@ -43,6 +45,6 @@ def milliseconds(value: Duration, *, option: str) -> int:
 
 
 def _checked(amount: float, value: object, option: str) -> int:
-    if not math.isfinite(amount) or amount < 0:
-        raise InvalidOption(f"{option} must not be negative or infinite; got {value!r}")
+    if not 0 <= amount <= LONGEST:
+        raise InvalidOption(f"{option} must not be negative or longer than 100 years; got {value!r}")
     return round(amount)

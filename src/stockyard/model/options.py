@@ -14,6 +14,9 @@ from stockyard.model.retention import KeepOption, checked_keep
 MAX_PRIORITY = 2_097_151
 """The largest priority number, which runs last; 0 means none and runs first."""
 
+LONGEST_ID = 200
+"""Characters of a custom id."""
+
 RESERVED_IDS = frozenset(
     "id wait prioritized active delayed waiting-children completed failed paused meta events marker pc "
     "stalled stalled-check limiter repeat de dn metrics priority delay".split()
@@ -94,10 +97,13 @@ def checked_job_id(value: Any) -> str:
     """Return a custom id that every peer accepts.
 
     Raises:
-        InvalidOption: it is empty, looks like an integer, names one of the queue's keys, or has a colon.
+        InvalidOption: it is empty or too long, looks like an integer, names one of the queue's keys, or has a
+            colon.
     """
-    if not isinstance(value, str) or not value:
-        raise InvalidOption(f"job_id must be non-empty text; got {value!r}")
+    if not is_text(value) or len(value) > LONGEST_ID:
+        raise InvalidOption(
+            f"job_id must be non-empty text of at most {LONGEST_ID} characters; got {shown(value)}"
+        )
     if value.lstrip("-").isdigit():
         raise InvalidOption(
             f"job_id must not look like an integer, because the queue numbers its own jobs so; got {value!r}: "
@@ -108,6 +114,25 @@ def checked_job_id(value: Any) -> str:
     if ":" in value:
         raise InvalidOption(f"job_id must not contain ':', which separates the parts of a key; got {value!r}")
     return value
+
+
+def is_text(value: Any) -> bool:
+    """Whether it is text that is not empty and can be sent: UTF-8 has no lone surrogates."""
+    return isinstance(value, str) and bool(value) and (value.isascii() or _is_utf8(value))
+
+
+def shown(value: Any) -> str:
+    """Return a value as a message quotes it, cut when it is long."""
+    text = ascii(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def _is_utf8(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _job_id(_name: str, value: Any) -> str:

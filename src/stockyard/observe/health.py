@@ -41,7 +41,7 @@ class QueueHealth:
 
 async def read_health(links: Sequence[QueueLink], *, now: int) -> list[QueueHealth]:
     """Return snapshots of queues of one server, in one round trip; ``now`` in ms since the epoch."""
-    facts = await read_facts(links)
+    facts = await read_facts(links) if links else []
     return [_health(link.queue, each, now) for link, each in zip(links, facts, strict=True)]
 
 

@@ -6,7 +6,6 @@ import asyncio
 
 from stockyard._store.adding import NewJob, add_jobs
 from stockyard._store.link import QueueLink
-from stockyard.errors import StockyardError
 
 _LARGEST = 1000
 """Jobs of one round trip; more go in the next."""
@@ -47,7 +46,7 @@ class Batcher:
     async def _send(self, batch: list[tuple[NewJob, asyncio.Future[str]]]) -> None:
         try:
             answers = await add_jobs(self._link, [job for job, _ in batch])
-        except StockyardError as error:
+        except Exception as error:
             for _, future in batch:
                 if not future.done():
                     future.set_exception(error)

@@ -14,7 +14,7 @@ from stockyard._store.link import QueueLink
 from stockyard._store.rows import stored_job
 from stockyard.errors import InvalidOption, ServerRefused
 from stockyard.model.job import Job, JobPort, JobState
-from stockyard.model.options import AddOptions, JobOptions
+from stockyard.model.options import AddOptions, JobOptions, is_text, shown
 from stockyard.model.payload import encode_payload
 from stockyard.produce.batcher import Batcher
 from stockyard.topology import QueueSpec
@@ -128,14 +128,14 @@ class Queue:
         }
 
     def _checked(self, name: str, data: Any, options: JobOptions) -> NewJob:
-        if not isinstance(name, str) or not name:
+        if not is_text(name):
             raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
         text = "{}" if data is None else encode_payload(data, what=f"the payload of {name!r}").decode()
         return new_job(name, text, options, self._link.clock())
 
     def _checked_tuple(self, given: JobTuple) -> tuple[str, Any, JobOptions, NewJob]:
-        if not isinstance(given, tuple) or not 1 <= len(given) <= 3:
-            raise InvalidOption(f"add_many takes tuples (name, data, options); got {given!r}")
+        if not isinstance(given, tuple) or not 1 <= len(given) <= 3 or not _are_options(given[2:]):
+            raise InvalidOption(f"add_many takes tuples (name, data, options); got {shown(given)}")
         name = given[0]
         data = given[1] if len(given) > 1 else None
         options = self.spec.defaults
@@ -151,3 +151,7 @@ class Queue:
     def _new_batcher(self) -> Batcher:
         batcher = self._batchers[asyncio.get_running_loop()] = Batcher(self._link)
         return batcher
+
+
+def _are_options(rest: tuple[Any, ...]) -> bool:
+    return not rest or (isinstance(rest[0], Mapping) and all(isinstance(name, str) for name in rest[0]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import queue
 import threading
@@ -43,17 +44,22 @@ class ThreadPool:
                     future.set_result(result)
 
         def work() -> None:
+            if future.done():
+                # Its caller gave up while it stood in line.
+                return
             result, error = None, None
             try:
                 result = context.run(function, argument)
             except BaseException as raised:
                 error = RuntimeError("StopIteration") if isinstance(raised, StopIteration) else raised
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(settle, result, error)
 
         self._tasks.put(work)
         with self._guard:
-            if not self._idle and self._threads < self._size:
+            if self._idle:
+                self._idle -= 1
+            elif self._threads < self._size:
                 self._threads += 1
                 name = f"{self._name}-{self._threads}"
                 threading.Thread(target=self._serve, name=name, daemon=True).start()
@@ -65,12 +71,8 @@ class ThreadPool:
             self._tasks.put(None)
 
     def _serve(self) -> None:
-        while True:
-            with self._guard:
-                self._idle += 1
-            task = self._tasks.get()
-            with self._guard:
-                self._idle -= 1
-            if task is None:
-                return
+        while (task := self._tasks.get()) is not None:
             task()
+            with self._guard:
+                if self._tasks.empty():
+                    self._idle += 1
