@@ -1,21 +1,29 @@
-"""Waits for a queue's marker on a connection of its own, and rebuilds it when it falls silent."""
+"""Waits for a queue's marker on a connection of its own, and takes jobs in the same breath."""
 
 from __future__ import annotations
 
+import contextlib
 import time
 
+from stockyard._store.finishing import FINISH, Exchange, Order, exchange_of, finish_arguments
 from stockyard._store.line import Line
 from stockyard._store.link import QueueLink
-from stockyard._store.server import open_patiently
+from stockyard._store.server import is_unknown_script, open_patiently
 from stockyard._wire.client_name import worker_client_name
-from stockyard.errors import ServerRefused
+from stockyard.errors import ServerError, ServerRefused
 
 SILENCE = 3.0
-"""Seconds past the block time after which the connection counts as dead."""
+"""Seconds past the block time after which the connection counts as dead and is rebuilt."""
+
+_NOTHING = Exchange([], [], 0, 0)
 
 
 class Doorbell:
     """A worker's blocking connection; its name makes the worker visible to BullMQ's tools.
+
+    The call that takes is sent right behind the call that waits, so the server runs it the moment somebody
+    rings: the round trip between the two is saved. It then runs at a time that nobody knows when it is sent;
+    it reads the server's clock, corrected by how far this machine's was off when the connection was opened.
 
     Args:
         link: the queue.
@@ -27,35 +35,47 @@ class Doorbell:
         self._line = Line(
             link.server.address, client_name=worker_client_name(link.keys.prefix, link.queue, worker)
         )
+        self._client_id = 0
+        self._offset = 0
 
     async def open(self) -> None:
         """Connect now, so that the worker is seen before its first wait."""
-        await open_patiently(self._line, time.monotonic() + self._link.server.call_timeout)
+        timeout = self._link.server.call_timeout
+        await open_patiently(self._line, time.monotonic() + timeout)
+        before = self._link.clock()
+        client_id, server_time = await self._line.ask([("CLIENT", "ID"), ("TIME",)], timeout)
+        self._client_id = client_id if isinstance(client_id, int) else 0
+        if not isinstance(server_time, ServerRefused):
+            there = int(server_time[0]) * 1000 + int(server_time[1]) // 1000
+            self._offset = (before + self._link.clock()) // 2 - there
 
-    async def wait(self, seconds: float) -> int | None:
-        """Wait until somebody rings, at most so long.
-
-        Returns:
-            The marker's score: 0 for "something may be ready", else when the next job is due (ms since the
-            epoch); None when nobody rang.
+    async def take_when_rung(self, seconds: float, order: Order) -> Exchange:
+        """Wait until somebody rings, at most so long, and take jobs then.
 
         Raises:
-            ServerUnavailable, ReplyLost: the connection broke or fell silent; the next call builds a new one.
+            ServerUnavailable: nothing was sent.
+            ReplyLost: the connection broke or fell silent; jobs may have been started under the order's token.
         """
         if not self._line.is_open:
             await self.open()
-        marker = self._link.keys["marker"]
-        (reply,) = await self._line.ask([("BZPOPMIN", marker, f"{max(seconds, 0.001):.3f}")], seconds + SILENCE)
-        if isinstance(reply, ServerRefused):
-            raise reply
-        return None if reply is None else int(float(reply[2]))
+        keys = self._link.script_keys(FINISH)
+        wait = ("BZPOPMIN", self._link.keys["marker"], f"{max(seconds, 0.001):.3f}")
+        order.clock_offset = self._offset
+        take = ("EVALSHA", FINISH.sha, len(keys), *keys, *finish_arguments(self._link, [], order, now=""))
+        rung, taken = await self._line.ask([wait, take], seconds + SILENCE)
+        if is_unknown_script(taken):
+            await self._link.server.call("SCRIPT", "LOAD", FINISH.text)
+            return _NOTHING
+        for reply in (rung, taken):
+            if isinstance(reply, ServerRefused):
+                raise reply
+        return exchange_of(taken)
 
-    async def ring_again(self) -> None:
-        """Pass on a ring that this worker has no room to answer."""
-        await self._link.server.call("ZADD", self._link.keys["marker"], 0, "0")
-
-    def drop(self) -> None:
-        """Break off a wait at once."""
+    async def hang_up(self) -> None:
+        """Break off a wait; when this returns, the server will not start jobs for it any more."""
+        if self._line.is_open and self._client_id:
+            with contextlib.suppress(ServerError):
+                await self._link.server.call("CLIENT", "KILL", "ID", self._client_id)
         self._line.drop()
 
     async def close(self) -> None:

@@ -12,7 +12,7 @@ from stockyard._store.rows import Row
 from stockyard._store.scripts import load
 from stockyard.model.outcome import Failed, Outcome, Retried
 
-_FINISH = load("finishing.finish")
+FINISH = load("finishing.finish")
 _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
 
@@ -44,6 +44,7 @@ class Order(msgspec.Struct):
         lock_ms: length of the leases.
         limit_max, limit_window: the worker's window limit, or None.
         worker: name written into the jobs, or empty.
+        clock_offset: for a call that runs later than it is sent: this machine's clock less the server's, in ms.
     """
 
     take: int
@@ -52,6 +53,7 @@ class Order(msgspec.Struct):
     limit_max: int | None = None
     limit_window: int | None = None
     worker: str = ""
+    clock_offset: int = 0
 
 
 class Exchange(NamedTuple):
@@ -78,8 +80,20 @@ async def finish_and_take(link: QueueLink, ended: Sequence[EndedRun], order: Ord
         ReplyLost: it may have happened: writing the same runs again is safe, the jobs it started are found
             by ``leasing.reclaim``.
     """
-    settled = _pack([(run.job_id, run.token, _packable(run.outcome)) for run in ended])
-    codes, rows, limited, due = await link.run(_FINISH, link.base, link.clock(), settled, _pack(order))
+    return exchange_of(await link.run(FINISH, *finish_arguments(link, ended, order, now=link.clock())))
+
+
+def finish_arguments(
+    link: QueueLink, ended: Sequence[EndedRun], order: Order, *, now: int | str
+) -> tuple[str | bytes | int, ...]:
+    """Return the script's arguments; an empty ``now`` reads the server's clock and the order's offset."""
+    settled = [(run.job_id, run.token, _packable(run.outcome)) for run in ended]
+    return link.base, now, _pack(settled), _pack(order)
+
+
+def exchange_of(reply: Any) -> Exchange:
+    """Read the script's reply."""
+    codes, rows, limited, due = reply
     return Exchange([each if isinstance(each, int) else each.decode() for each in codes], rows, limited, due)
 
 

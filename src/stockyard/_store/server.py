@@ -6,8 +6,7 @@ import asyncio
 import random
 import time
 import weakref
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from stockyard._store.line import Command, Line
@@ -45,8 +44,12 @@ class Server:
             ReplyLost: sent, and the outcome is unknown; it is not sent again.
         """
         deadline = time.monotonic() + (timeout or self.call_timeout)
-        async with self.line(deadline) as line:
+        pool = self._pool()
+        line = await self._take_line(pool, deadline)
+        try:
             return await line.ask(commands, deadline - time.monotonic())
+        finally:
+            pool.give_back(line)
 
     async def run(self, script: Script, keys: Sequence[str], *args: str | bytes | int | float) -> Any:
         """Run a script and return its reply; it is sent again only if the server did not know it."""
@@ -62,28 +65,43 @@ class Server:
         """Run scripts, and plain commands after them, in one round trip; error replies are returned in place."""
         deadline = time.monotonic() + (timeout or self.call_timeout)
         commands: list[Command] = [("EVALSHA", script.sha, len(keys), *keys, *args) for script, keys, args in runs]
-        async with self.line(deadline) as line:
+        pool = self._pool()
+        line = await self._take_line(pool, deadline)
+        try:
             replies = await line.ask([*commands, *also], deadline - time.monotonic())
-            unknown = [at for at, reply in enumerate(replies) if _is_unknown_script(reply)]
+            unknown = [at for at, reply in enumerate(replies) if is_unknown_script(reply)]
             if unknown:
                 loads = {runs[at][0].sha: ("SCRIPT", "LOAD", runs[at][0].text) for at in unknown}
                 again: list[Command] = [*loads.values(), *(commands[at] for at in unknown)]
                 answers = await line.ask(again, deadline - time.monotonic())
                 for at, reply in zip(unknown, answers[len(loads) :], strict=True):
                     replies[at] = reply
+        finally:
+            pool.give_back(line)
         return replies
 
-    @asynccontextmanager
-    async def line(self, deadline: float) -> AsyncIterator[Line]:
-        """Lend a connected line until the block ends; connecting is tried again until the deadline.
+    async def aclose(self) -> None:
+        """Close this loop's connections; closing twice is fine."""
+        pool = self._pools.pop(asyncio.get_running_loop(), None)
+        while pool and pool.idle:
+            await pool.idle.pop().close()
 
-        Args:
-            deadline: on the monotonic clock, in seconds.
+    async def _take_line(self, pool: _Pool, deadline: float) -> Line:
+        """Return a connected line, the caller's until given back; connecting is tried until the deadline."""
+        if pool.places.locked():
+            await self._wait_in_line(pool, deadline)
+        else:
+            await pool.places.acquire()
+        line = pool.idle.pop() if pool.idle else Line(self.address)
+        if not line.is_open:
+            try:
+                await open_patiently(line, deadline)
+            except BaseException:
+                pool.give_back(line)
+                raise
+        return line
 
-        Raises:
-            ServerUnavailable: none could be had by then.
-        """
-        pool = self._pool()
+    async def _wait_in_line(self, pool: _Pool, deadline: float) -> None:
         try:
             async with asyncio.timeout(max(deadline - time.monotonic(), 0)):
                 await pool.places.acquire()
@@ -91,23 +109,6 @@ class Server:
             raise ServerUnavailable(
                 f"all {MAX_LINES} connections to {self.address} were busy until the call's timeout"
             ) from None
-        try:
-            line = pool.idle.pop() if pool.idle else Line(self.address)
-            try:
-                if not line.is_open:
-                    await open_patiently(line, deadline)
-                yield line
-            finally:
-                if line.is_open:
-                    pool.idle.append(line)
-        finally:
-            pool.places.release()
-
-    async def aclose(self) -> None:
-        """Close this loop's connections; closing twice is fine."""
-        pool = self._pools.pop(asyncio.get_running_loop(), None)
-        while pool and pool.idle:
-            await pool.idle.pop().close()
 
     def _pool(self) -> _Pool:
         loop = asyncio.get_running_loop()
@@ -121,6 +122,11 @@ class _Pool:
     def __init__(self) -> None:
         self.idle: list[Line] = []
         self.places = asyncio.Semaphore(MAX_LINES)
+
+    def give_back(self, line: Line) -> None:
+        if line.is_open:
+            self.idle.append(line)
+        self.places.release()
 
 
 async def open_patiently(line: Line, deadline: float) -> None:
@@ -137,7 +143,8 @@ async def open_patiently(line: Line, deadline: float) -> None:
             pause = min(pause * 2, 1.0)
 
 
-def _is_unknown_script(reply: Any) -> bool:
+def is_unknown_script(reply: Any) -> bool:
+    """Say whether the server refused a script because it does not hold it: it did not run."""
     return isinstance(reply, ServerRefused) and str(reply).startswith("NOSCRIPT")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -41,6 +42,7 @@ class Fetcher:
         drain_delay: seconds between two looks at a queue that nobody rings for.
         finisher, runner, doorbell: its neighbours.
         on_drained: called when nothing more waits.
+        on_broken: called when it cannot go on.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Fetcher:
         runner: Runner,
         doorbell: Doorbell,
         on_drained: Callable[[], None],
+        on_broken: Callable[[BaseException], None],
     ) -> None:
         self._link = link
         self._worker_id = worker_id
@@ -69,9 +72,11 @@ class Fetcher:
         self._runner = runner
         self._doorbell = doorbell
         self._on_drained = on_drained
+        self._on_broken = on_broken
         self._work = asyncio.Event()
-        self._idle = asyncio.Event()
-        self._is_drained = False
+        self._listening = asyncio.Event()
+        self._has_plenty = False
+        self._shall_look = True
         self._is_taking = True
         self._limited_until = 0
         self._next_due = 0
@@ -90,6 +95,12 @@ class Fetcher:
             for number in range(LANES)
         ]
         self._tasks.append(asyncio.create_task(self._listen(), name=f"doorbell of {self._link.queue}"))
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_broken(error)
 
     def wake(self) -> None:
         """There is something to write."""
@@ -98,10 +109,12 @@ class Fetcher:
     async def stop_taking(self) -> None:
         """Take no more jobs; those of calls under way are still started."""
         self._is_taking = False
-        self._tasks[-1].cancel()
-        self._doorbell.drop()
+        self._listening.set()
+        await self._doorbell.hang_up()
         await asyncio.wait([self._tasks[-1]])
         await self._calls_ended.wait()
+        with contextlib.suppress(ServerError):
+            await self._take_lost()
 
     async def flush(self, seconds: float) -> None:
         """Return when every ended run is written, or after so many seconds."""
@@ -143,39 +156,45 @@ class Fetcher:
         return min(BATCH, self._concurrency - in_hand)
 
     async def _lane(self) -> None:
+        """Write what ended, and take as many again; with plenty waiting, take without anything ended."""
         patience = Patience()
         while True:
             ended = self._finisher.batch(BATCH)
-            room = self._room()
-            if not ended and not self._lost and (room <= 0 or self._is_drained):
-                if room > 0:
-                    self._idle.set()
+            room = max(self._room(), 0)
+            if ended or self._lost or (room and self._has_plenty):
+                await self._turn(ended, room, patience)
+            else:
+                if room:
+                    self._listening.set()
                 self._work.clear()
                 await self._work.wait()
-                continue
-            self._calls += 1
-            token = f"{self._worker_id}:{self._calls}"
-            self._reserved += max(room, 0)
-            self._enter_call()
-            try:
-                if self._lost:
-                    await self._take_lost()
-                await self._exchange(ended, max(room, 0), token)
-                patience.reset()
-            except ServerError as error:
-                was_sent = isinstance(error, ReplyLost)
-                self._finisher.give_back(ended, may_be_written=was_sent)
-                if was_sent and room > 0:
-                    self._lost.append((token, room))
-                else:
-                    self._reserved -= max(room, 0)
-                _log.warning("worker of queue %s: %s", self._link.queue, error)
-                self._leave_call()
-                await patience.wait()
-            else:
-                self._leave_call()
 
-    async def _exchange(self, ended: list[EndedRun], room: int, token: str) -> None:
+    async def _turn(self, ended: list[EndedRun], room: int, patience: Patience, *, waits: bool = False) -> None:
+        self._calls += 1
+        token = f"{self._worker_id}:{self._calls}"
+        self._reserved += room
+        self._enter_call()
+        try:
+            if self._lost:
+                await self._take_lost()
+            await self._exchange(ended, room, token, waits=waits)
+        except ServerError as error:
+            was_sent = isinstance(error, ReplyLost)
+            self._finisher.give_back(ended, may_be_written=was_sent)
+            if was_sent and room:
+                self._lost.append((token, room))
+            else:
+                self._reserved -= room
+            self._shall_look = True
+            self._leave_call()
+            if self._is_taking or not waits:
+                _log.warning("worker of queue %s: %s", self._link.queue, error)
+                await patience.wait()
+        else:
+            self._leave_call()
+            patience.reset()
+
+    async def _exchange(self, ended: list[EndedRun], room: int, token: str, *, waits: bool) -> None:
         rate = self._rate
         order = Order(
             room,
@@ -185,7 +204,10 @@ class Fetcher:
             rate.duration_ms if rate else None,
             self._worker_name,
         )
-        done = await finish_and_take(self._link, ended, order)
+        if waits:
+            done = await self._doorbell.take_when_rung(self._block_seconds(), order)
+        else:
+            done = await finish_and_take(self._link, ended, order)
         self._reserved -= room
         if done.rows:
             self._runner.start(done.rows, token)
@@ -196,22 +218,21 @@ class Fetcher:
 
     def _note(self, asked: int, got: int, limited_ms: int, next_due: int) -> None:
         """Remember why there was not more."""
-        was_drained, self._is_drained = self._is_drained, got < asked
+        had_plenty, self._has_plenty = self._has_plenty, got == asked
         if limited_ms:
-            self._is_drained = False
-            pause = min(limited_ms / 1000, _LONGEST_LIMIT)
             self._limited_until = self._link.clock() + limited_ms
+            pause = min(limited_ms / 1000, _LONGEST_LIMIT)
             asyncio.get_running_loop().call_later(pause, self._limit_over)
         elif not got:
             self._next_due = next_due
-            if not was_drained:
+            if had_plenty:
                 self._on_drained()
-        if self._is_drained and self._room() > 0:
-            self._idle.set()
+        (self._work if self._has_plenty else self._listening).set()
 
     def _limit_over(self) -> None:
         self._limited_until = 0
-        self._work.set()
+        self._shall_look = True
+        self._listening.set()
 
     async def _take_lost(self) -> None:
         """Find the jobs that were started for us by calls whose replies never came."""
@@ -223,31 +244,18 @@ class Fetcher:
             self._runner.start(rows, token)
 
     async def _listen(self) -> None:
+        """While the lanes have nothing to take: look at the queue when somebody rings, or nobody does for long."""
         patience = Patience()
-        while True:
-            await self._idle.wait()
-            self._idle.clear()
-            while self._is_drained and self._room() > 0:
-                try:
-                    rung = await self._doorbell.wait(self._block_seconds())
-                except ServerError as error:
-                    _log.warning("worker of queue %s: %s", self._link.queue, error)
-                    await patience.wait()
-                    self._look()
-                    break
-                patience.reset()
-                if rung is None or rung <= self._link.clock():
-                    self._next_due = 0
-                    if self._room() > 0:
-                        self._look()
-                    else:
-                        await self._doorbell.ring_again()
-                    break
-                self._next_due = min(rung, self._next_due) if self._next_due else rung
-
-    def _look(self) -> None:
-        self._is_drained = False
-        self._work.set()
+        while self._is_taking:
+            room = self._room()
+            if self._has_plenty or room <= 0:
+                self._listening.clear()
+                await self._listening.wait()
+            elif self._shall_look:
+                self._shall_look = False
+                await self._turn(self._finisher.batch(BATCH), room, patience)
+            else:
+                await self._turn([], room, patience, waits=True)
 
     def _block_seconds(self) -> float:
         if not self._next_due:

@@ -142,10 +142,12 @@ class Worker:
             runner=self._runner,
             doorbell=self._doorbell,
             on_drained=self._drained,
+            on_broken=self._broke,
         )
         self._stop_asked = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._failure: BaseException | None = None
         self._is_running = False
         self.ready = asyncio.Event()
 
@@ -175,6 +177,8 @@ class Worker:
             await self._fetcher.start()
             self.ready.set()
             await self._stop_asked.wait()
+            if self._failure is not None:
+                raise self._failure
         finally:
             try:
                 await self._shut_down()
@@ -231,6 +235,12 @@ class Worker:
         if len(self._runner):
             _log.warning("worker of queue %s hands back %d running jobs", self.queue, len(self._runner))
             await self._runner.hand_back_all()
+
+    def _broke(self, error: BaseException) -> None:
+        _log.critical("worker of queue %s cannot go on", self.queue, exc_info=error)
+        self._failure = error
+        self._stop_now.set()
+        self._stop_asked.set()
 
     def _drained(self) -> None:
         if self._hooks.drained is not None:

@@ -105,8 +105,9 @@ class QueueSpec:
             backoff=backoff,
             priority=priority,
             timeout=timeout,
-            remove_on_complete=remove_on_complete,
-            remove_on_fail=remove_on_fail,
+            # Keeping for ever is what every peer does unasked: it need not be said in each job.
+            remove_on_complete=None if remove_on_complete is False else remove_on_complete,
+            remove_on_fail=None if remove_on_fail is False else remove_on_fail,
         )
         return cls(
             name,

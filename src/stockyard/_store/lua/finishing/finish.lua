@@ -3,6 +3,12 @@
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
 -- args: base now settled order
 -- returns: a code per ended run (0, or why not), rows of started jobs, ms to wait for a limit, next due time
+local wanted = cmsgpack.unpack(order)
+if now == '' then
+  -- This call was sent before it was known when it would run.
+  local time = redis.call('TIME')
+  now = time[1] * 1000 + math.floor(time[2] / 1000) + wanted.clock_offset
+end
 now = tonumber(now)
 local keys = {
   counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, active = active, meta = meta,
@@ -134,7 +140,6 @@ if any_finished then trim(events, cap) end
 if any_ready and not is_blocked(meta, active) then ring(marker) end
 if any_delayed then ring_when_due(marker, delayed) end
 
-local wanted = cmsgpack.unpack(order)
 local rows, limited, due, blocked = {}, 0, 0, false
 if wanted.take > 0 then rows, limited, due, blocked = take(keys, base, now, wanted) end
 if any_finished and #rows == 0 and limited == 0 and due == 0 and not blocked
