@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Annotated
 
-from cyclopts import Group, Parameter
+from cyclopts import Parameter
 
 from stockyard.app import App
+from stockyard.cli.options import WHERE, Prefix, RedisUrl
 from stockyard.cli.targets import find
 from stockyard.config import Settings
 from stockyard.errors import ConfigError
@@ -15,16 +16,6 @@ from stockyard.topology import Topology
 
 PLATFORM = "stockyard.trading:PLATFORM"
 """The trading platform's topology, which commands speak of unless told otherwise."""
-
-WHERE = Group("Where", sort_key=10)
-
-RedisUrl = Annotated[
-    str | None, Parameter(name="--redis-url", group=WHERE, help="Server. Defaults to $REDIS_URL, else localhost.")
-]
-Prefix = Annotated[
-    str | None, Parameter(name="--prefix", group=WHERE, help="First part of every key. Defaults to bull.")
-]
-AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for programs.")]
 
 
 @Parameter(name="*")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stockyard.cli.connection import AsJson, RedisUrl
+from stockyard.cli.options import AsJson, RedisUrl
 
 
 def demo(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from stockyard.cli.connection import DEFAULT, AsJson, Connection
+from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import seconds, show_json, show_table
+from stockyard.cli.options import AsJson
 from stockyard.observe.alerts import evaluate
 from stockyard.observe.health import QueueHealth
 from stockyard.trading import alert_rules

@@ -13,8 +13,9 @@ from cyclopts import App as Command
 from cyclopts import Parameter
 
 from stockyard.app import App
-from stockyard.cli.connection import DEFAULT, AsJson, Connection
+from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_facts, show_json, show_table, when
+from stockyard.cli.options import AsJson, Span
 from stockyard.errors import JobNotFound, PayloadError
 from stockyard.model.job import Job, JobState
 from stockyard.model.options import AddOptions
@@ -30,12 +31,12 @@ def add(
     /,
     *,
     job_id: Annotated[str | None, Parameter(name="--id")] = None,
-    delay: str | None = None,
+    delay: Span = None,
     priority: int | None = None,
     attempts: int | None = None,
-    timeout: str | None = None,
+    timeout: Span = None,
     lifo: bool = False,
-    wait: str | None = None,
+    wait: Span = None,
     connection: Connection = DEFAULT,
     json: AsJson = False,
 ) -> None:

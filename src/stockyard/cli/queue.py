@@ -7,8 +7,9 @@ from typing import Any
 
 from cyclopts import App as Command
 
-from stockyard.cli.connection import DEFAULT, AsJson, Connection
+from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_facts, show_json, show_table, span
+from stockyard.cli.options import AsJson
 from stockyard.model.backoff import Backoff
 from stockyard.model.job import JobState
 from stockyard.model.retention import Keep, KeepOption

@@ -5,8 +5,8 @@ from __future__ import annotations
 from cyclopts import App as Command
 
 from stockyard._store.scripts import load, names
-from stockyard.cli.connection import AsJson
 from stockyard.cli.display import show_json, show_table
+from stockyard.cli.options import AsJson
 from stockyard.errors import ConfigError, suggestion
 
 scripts = Command(name="scripts", help="List the Lua scripts, or show one with the line numbers of its errors.")

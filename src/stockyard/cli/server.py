@@ -9,8 +9,8 @@ from cyclopts import App as Command
 from cyclopts import Parameter
 
 from stockyard import embedded
-from stockyard.cli.connection import AsJson
 from stockyard.cli.display import show_facts, show_json
+from stockyard.cli.options import AsJson
 
 server = Command(name="server", help="Start, look at or stop the embedded server (embedded://).")
 

@@ -12,12 +12,11 @@ from typing import Annotated, Any, TypeVar
 import uvloop
 from cyclopts import Parameter
 
-from stockyard.cli.connection import Prefix, RedisUrl
+from stockyard.cli.options import Prefix, RedisUrl, Span
 from stockyard.cli.roster import Roster, Wishes
 from stockyard.cli.supervisor import Supervisor
 from stockyard.consume.worker import Worker
 from stockyard.errors import InvalidOption
-from stockyard.model.duration import milliseconds
 
 _log = logging.getLogger("stockyard")
 _REFUSED = 2
@@ -31,7 +30,7 @@ def worker(
     queue: tuple[str, ...] = (),
     processes: int = 1,
     concurrency: int | None = None,
-    grace: str | None = None,
+    grace: Span = None,
     redis_url: RedisUrl = None,
     prefix: Prefix = None,
     supervised: Annotated[bool, Parameter(show=False)] = False,
@@ -55,7 +54,6 @@ def worker(
             os.environ[name] = value
     options: dict[str, Any] = {} if concurrency is None else {"concurrency": concurrency}
     if grace is not None:
-        milliseconds(grace, option="--grace")
         options["grace"] = grace
     if processes == 1:
         wishes = Wishes(queues=queue, options=options, redis_url=redis_url, prefix=prefix)

@@ -10,6 +10,7 @@ shop = Topology("shop")
 mail = shop.queue("mail", concurrency=4)
 parcels = shop.queue("parcels", concurrency=2)
 returns = shop.queue("returns")
+mill = shop.queue("mill", executor="process")
 not_a_target = 7
 
 
@@ -30,6 +31,12 @@ async def bounce(job: Job[Any]) -> None:
 @parcels.handler("send")
 async def send(job: Job[Any]) -> None:
     """Do nothing."""
+
+
+@mill.handler("grind")
+def grind(job: Job[dict[str, int]]) -> list[int]:
+    """Answer with the child's pid and a sum."""
+    return [os.getpid(), sum(range(job.data["until"]))]
 
 
 def workers() -> list[Worker]:

@@ -47,14 +47,14 @@ def test_the_payload_may_come_from_a_file(run: Run, tmp_path: Path, monkeypatch:
 
 
 def test_a_wrong_option_adds_nothing(run: Run) -> None:
-    said = run("job", "add", "mail", "welcome", "--delay", "soon")
+    said = run("job", "add", "mail", "welcome", "--priority", "-1")
     assert said.status == 2
-    assert "delay must be a duration" in said.err
+    assert "priority must be a whole number from 0" in said.err
     assert run("queue", "counts", "mail", "--json").json() == {"mail": dict.fromkeys(_STATES, 0)}
 
 
 def test_the_result_is_waited_for_and_the_log_read(run: Run, start: Start) -> None:
-    start("tests.integration.cli.shop:shop").wait_ready(2)
+    start("tests.integration.cli.shop:shop", "--queue=mail").wait_ready()
     done = run("job", "add", "mail", "welcome", '{"name": "Ada"}', "--wait", "10s")
     assert done.status == 0
     assert int(done.out) > 0

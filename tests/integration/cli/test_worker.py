@@ -81,6 +81,16 @@ def test_a_function_s_workers_use_the_server_that_was_asked_for(run: Run, start:
     assert _pid_of_a_handler(run) == worker.process.pid
 
 
+def test_a_child_process_finds_the_target_s_handlers(run: Run, start: Start) -> None:
+    worker = start(SHOP, "--queue=mill")
+    worker.wait_ready()
+    ground = run("job", "add", "mill", "grind", '{"until": 5}', "--wait", "20s").json()
+    assert isinstance(ground, list)
+    pid, total = ground
+    assert total == 10
+    assert pid != worker.process.pid
+
+
 @pytest.mark.parametrize("processes", ["1", "2"])
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
@@ -92,7 +102,7 @@ def test_a_function_s_workers_use_the_server_that_was_asked_for(run: Run, start:
         ([SHOP, "--queue=male"], "unknown queue 'male'; did you mean 'mail'?"),
         ([SHOP, "--queue=returns"], "the worker of queue 'returns' has nothing to run"),
         (["tests.integration.cli.shop:workers", "--concurrency=9"], "--concurrency would be ignored"),
-        ([SHOP, "--grace=soon"], "--grace must be a duration"),
+        ([SHOP, "--grace=soon"], "Invalid value for --grace: expected a duration"),
         ([SHOP, "--concurrency=0"], "concurrency must be a whole number"),
     ],
 )

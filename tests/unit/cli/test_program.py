@@ -39,6 +39,10 @@ def test_it_knows_its_version(capsys: Captured) -> None:
         (["job", "add", "portfolio:high_priority"], "requires an argument"),
         (["job", "add", "portfolio:high_priority", "query", "{user: 1}"], "the data must be JSON text"),
         (["job", "add", "portfolio:high_priority", "query", "--nice=1"], "Unknown option"),
+        (
+            ["job", "add", "portfolio:high_priority", "query", "--delay=soon"],
+            "Invalid value for --delay: expected a dur",
+        ),
         (["job", "list", "portfolio:high_priority", "lost"], "lost"),
         (["queue", "show", "portfolio:high"], "did you mean 'portfolio:high_priority'?"),
         (["queue", "list", "--app", "stockyard.trading:QueueName"], "--app expects an App or a Topology"),
