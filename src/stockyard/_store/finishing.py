@@ -99,9 +99,10 @@ def exchange_of(reply: Any) -> Exchange:
 
 def _packable(outcome: Outcome) -> Any:
     match outcome:
+        # As text: the server's MessagePack knows no type for bytes.
         case Failed(reason, stacktrace, attempts, keep):
-            return ("failed", reason, _json(stacktrace), attempts, keep)
+            return ("failed", reason, _json(stacktrace).decode(), attempts, keep)
         case Retried(reason, stacktrace, delay_ms, lifo):
-            return ("retried", reason, _json(stacktrace), delay_ms, lifo)
+            return ("retried", reason, _json(stacktrace).decode(), delay_ms, lifo)
         case _:
             return outcome

@@ -1,0 +1,53 @@
+"""The handlers of ``peer.mjs`` once more in Python, so that either side may run a job of these names."""
+
+import asyncio
+from typing import Any
+
+from stockyard import Job, Router, UnrecoverableError
+
+handlers = Router()
+
+
+@handlers.handler("echo")
+async def echo(job: Job[Any]) -> Any:
+    return job.data
+
+
+@handlers.handler("nothing")
+async def nothing(job: Job[Any]) -> None:
+    pass
+
+
+@handlers.handler("slow")
+async def slow(job: Job[dict[str, int]]) -> None:
+    await asyncio.sleep(job.data["ms"] / 1000)
+
+
+@handlers.handler("hang")
+async def hang(job: Job[Any]) -> None:
+    await asyncio.Event().wait()
+
+
+@handlers.handler("fail")
+async def fail(job: Job[dict[str, str]]) -> None:
+    raise RuntimeError(job.data["reason"])
+
+
+@handlers.handler("fail_for_good")
+async def fail_for_good(job: Job[dict[str, str]]) -> None:
+    raise UnrecoverableError(job.data["reason"])
+
+
+@handlers.handler("fail_first")
+async def fail_first(job: Job[dict[str, int]]) -> int:
+    if job.attempts_made < job.data["times"]:
+        raise RuntimeError(f"try {job.attempt}")
+    return job.attempt
+
+
+@handlers.handler("report")
+async def report(job: Job[dict[str, list[Any]]]) -> None:
+    for value in job.data["progress"]:
+        await job.update_progress(value)
+    for line in job.data["lines"]:
+        await job.log(line)

@@ -1,0 +1,116 @@
+// The real bullmq in a process that tests drive: a JSON request on each line of input, a JSON answer on each line of output.
+import { createInterface } from "node:readline";
+import * as bullmq from "bullmq";
+
+const { Job, UnrecoverableError } = bullmq;
+const objects = new Map();
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What jobs of each name do; the tests' own handlers do the same in Python. */
+const handlers = {
+  echo: async (job) => job.data,
+  nothing: async () => undefined,
+  slow: async (job) => sleep(job.data.ms),
+  hang: async () => new Promise(() => {}),
+  fail: async (job) => {
+    throw new Error(job.data.reason);
+  },
+  fail_for_good: async (job) => {
+    throw new UnrecoverableError(job.data.reason);
+  },
+  fail_first: async (job) => {
+    if (job.attemptsMade < job.data.times) throw new Error(`try ${job.attemptsMade + 1}`);
+    return job.attemptsMade + 1;
+  },
+  report: async (job) => {
+    for (const value of job.data.progress) await job.updateProgress(value);
+    for (const line of job.data.lines) await job.log(line);
+  },
+  gather: async (job) => job.getChildrenValues(),
+};
+
+function connection(url) {
+  const { protocol, hostname, port, pathname, username, password, searchParams } = new URL(url);
+  const login = { username: username || undefined, password: decodeURIComponent(password) || undefined };
+  return protocol === "unix:"
+    ? { path: pathname, db: Number(searchParams.get("db") ?? 0), ...login }
+    : { host: hostname, port: Number(port || 6379), db: Number(pathname.slice(1) || 0), ...login };
+}
+
+/** An object whose errors and events are kept, to be read by `read`. */
+async function make({ handle, kind, args, url, options }) {
+  const kept = { errors: [], events: [], started: [], ended: [] };
+  const all = { connection: connection(url), ...options };
+  let object;
+  if (kind === "Worker") {
+    const run = async (job) => {
+      kept.started.push(plain(job));
+      if (!handlers[job.name]) throw new UnrecoverableError(`no handler ${job.name}`);
+      return handlers[job.name](job);
+    };
+    object = new bullmq.Worker(args[0], run, all);
+    object.on("completed", (job) => kept.ended.push([job.id, "completed"]));
+    object.on("failed", (job, error) => kept.ended.push([job?.id, error.message]));
+  } else if (kind === "FlowProducer") {
+    object = new bullmq.FlowProducer(all);
+  } else {
+    object = new bullmq[kind](args[0], all);
+  }
+  if (kind === "QueueEvents") {
+    const emit = object.emit.bind(object);
+    object.emit = (name, ...rest) => {
+      if (name !== "error" && !name.includes(":")) kept.events.push([name, plain(rest[0])]);
+      return emit(name, ...rest);
+    };
+  }
+  object.on("error", (error) => kept.errors.push(error.message));
+  objects.set(handle, { object, kept });
+  await object.waitUntilReady?.();
+}
+
+/** A value as JSON can carry it: jobs by their fields, undefined as null. */
+function plain(value) {
+  if (value instanceof Job) {
+    const { id, name, data, opts, timestamp, delay, priority, progress, returnvalue, failedReason } = value;
+    const { stacktrace, attemptsMade, attemptsStarted, stalledCounter, processedOn, finishedOn, processedBy } = value;
+    const { parentKey, deduplicationId, deferredFailure } = value;
+    return {
+      id, name, data, opts, timestamp, delay, priority, progress, returnvalue, failedReason,
+      stacktrace, attemptsMade, attemptsStarted, stalledCounter, processedOn, finishedOn, processedBy,
+      parentKey, deduplicationId, deferredFailure,
+    };
+  }
+  if (Array.isArray(value)) return value.map(plain);
+  if (value?.job instanceof Job) return { job: plain(value.job), children: plain(value.children ?? []) };
+  if (typeof value !== "object" || value === null) return value ?? null;
+  return value;
+}
+
+const arguments_ = (args) => args.map((each) => (each?.$object ? objects.get(each.$object).object : each));
+
+const operations = {
+  make,
+  call: ({ on, method, args }) => objects.get(on).object[method](...arguments_(args)),
+  job: async ({ on, id, method, args }) => {
+    const job = await Job.fromId(objects.get(on).object, id);
+    if (!job) throw new Error(`no job ${id}`);
+    return job[method](...arguments_(args));
+  },
+  read: ({ on, what }) => objects.get(on).kept[what],
+  close: async ({ on }) => {
+    const { object } = objects.get(on);
+    objects.delete(on);
+    await object.close(object instanceof bullmq.Worker);
+  },
+};
+
+for await (const line of createInterface({ input: process.stdin })) {
+  const { number, operation, ...request } = JSON.parse(line);
+  // Requests are answered as they end, so that one that waits does not hold up the others.
+  Promise.resolve()
+    .then(() => operations[operation](request))
+    .then((value) => JSON.stringify({ number, value: plain(value) }))
+    .catch((error) => JSON.stringify({ number, error: `${error.name}: ${error.message}` }))
+    .then((answer) => process.stdout.write(answer + "\n"));
+}
+process.exit(0);

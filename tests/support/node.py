@@ -1,0 +1,144 @@
+"""The real npm bullmq, as a Node process whose objects a test calls by their own method names."""
+
+import asyncio
+import itertools
+import json
+import subprocess
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+_FOLDER = Path(__file__).parents[1] / "interop" / "node"
+
+
+class NodeError(Exception):
+    """What a call threw in Node, as ``Name: message``."""
+
+
+class NodePeer:
+    """A Node process with bullmq loaded; it serves any number of event loops.
+
+    Args:
+        url: of the server that its objects use.
+        prefix: of the keys of objects that are made without their own; may be set at any time.
+    """
+
+    def __init__(self, url: str, prefix: str = "bull") -> None:
+        if not (_FOLDER / "node_modules" / "bullmq").is_dir():
+            raise RuntimeError("the npm package bullmq is not installed: run `make node` first")
+        self.prefix = prefix
+        self._url = url
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, Future[Any]] = {}
+        self._objects: list[NodeObject] = []
+        self._process = subprocess.Popen(
+            ["node", "peer.mjs"], cwd=_FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._reader = threading.Thread(target=self._read, name="answers of Node", daemon=True)
+        self._reader.start()
+
+    async def queue(self, name: str, **options: Any) -> "NodeObject":
+        """A ``Queue``; options of Node's constructor, ``prefix`` among them."""
+        return await self._make("Queue", [name], options)
+
+    async def worker(self, name: str, **options: Any) -> "NodeObject":
+        """A ``Worker`` that runs the handlers of ``peer.mjs`` by job name."""
+        return await self._make("Worker", [name], options)
+
+    async def events(self, name: str, **options: Any) -> "NodeObject":
+        """A ``QueueEvents`` that reads the stream from its beginning."""
+        return await self._make("QueueEvents", [name], {"lastEventId": "0-0", **options})
+
+    async def flows(self, **options: Any) -> "NodeObject":
+        """A ``FlowProducer``."""
+        return await self._make("FlowProducer", [], options)
+
+    async def ask(self, operation: str, **request: Any) -> Any:
+        """Send one request and return its answer; raises NodeError with what it threw."""
+        number = next(self._numbers)
+        answer: Future[Any] = Future()
+        self._waiting[number] = answer
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"number": number, "operation": operation, **request}) + "\n")
+        self._process.stdin.flush()
+        try:
+            async with asyncio.timeout(30):
+                return await asyncio.wrap_future(answer)
+        finally:
+            self._waiting.pop(number, None)
+
+    async def close_objects(self) -> None:
+        """Close every object; their running jobs are left where they are."""
+        objects, self._objects = self._objects, []
+        await asyncio.gather(*(each.close() for each in objects))
+
+    def kill(self) -> None:
+        """End the process with SIGKILL."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """End the process; stopping twice is fine."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self._reader.join()
+        self._process.stdout.close()
+
+    async def _make(self, kind: str, args: list[Any], options: dict[str, Any]) -> "NodeObject":
+        made = NodeObject(self, f"{kind} {next(self._numbers)}")
+        chosen = {"prefix": self.prefix, **options}
+        await self.ask("make", handle=made.handle, kind=kind, args=args, url=self._url, options=chosen)
+        self._objects.append(made)
+        return made
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            answer = json.loads(line)
+            _settle(self._waiting.pop(answer["number"], None), answer)
+        for future in list(self._waiting.values()):
+            _settle(future, {"error": "the Node process ended"})
+
+
+class NodeObject:
+    """An object in Node: ``await queue.add("echo", {"x": 1})`` calls its method of that name."""
+
+    def __init__(self, peer: NodePeer, handle: str) -> None:
+        self.handle = handle
+        self._peer = peer
+
+    def __getattr__(self, method: str) -> Any:
+        async def call(*args: Any) -> Any:
+            return await self._peer.ask("call", on=self.handle, method=method, args=_sent(args))
+
+        return call
+
+    async def job(self, job_id: str, method: str, *args: Any) -> Any:
+        """Call a method of a job of this queue."""
+        return await self._peer.ask("job", on=self.handle, id=job_id, method=method, args=_sent(args))
+
+    async def read(self, what: str) -> list[Any]:
+        """What it saw so far: ``errors``; of a worker ``started`` and ``ended``; of QueueEvents ``events``."""
+        seen: list[Any] = await self._peer.ask("read", on=self.handle, what=what)
+        return seen
+
+    async def close(self) -> None:
+        """Close it."""
+        await self._peer.ask("close", on=self.handle)
+
+
+def _settle(future: Future[Any] | None, answer: dict[str, Any]) -> None:
+    # Nobody waits any more for a call that took too long.
+    if future is None or not future.set_running_or_notify_cancel():
+        return
+    if "error" in answer:
+        future.set_exception(NodeError(answer["error"]))
+    else:
+        future.set_result(answer.get("value"))
+
+
+def _sent(args: tuple[Any, ...]) -> list[Any]:
+    return [{"$object": each.handle} if isinstance(each, NodeObject) else each for each in args]
