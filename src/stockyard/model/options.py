@@ -113,7 +113,7 @@ def checked_job_id(value: Any) -> str:
         raise InvalidOption(f"job_id {value!r} names one of the queue's own keys; choose another")
     if ":" in value:
         raise InvalidOption(f"job_id must not contain ':', which separates the parts of a key; got {value!r}")
-    return value
+    return str(value)
 
 
 def is_text(value: Any) -> bool:
@@ -173,7 +173,7 @@ def _backoff(_name: str, value: Any) -> Backoff | None:
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise InvalidOption(f"{name} must be True or False; got {value!r}")
-    return value
+    return str(value)
 
 
 def _keep(name: str, value: Any) -> KeepOption | None:
