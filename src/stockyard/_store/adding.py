@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from stockyard._store.line import Command
 from stockyard._store.link import QueueLink
 from stockyard._store.scripts import load
 from stockyard._wire.options import encode_options
@@ -15,7 +16,7 @@ from stockyard.model.options import JobOptions
 BATCH = 50
 """Jobs that one script call adds, about half a millisecond of the server."""
 
-_ADD = load("adding.add")
+ADD = load("adding.add")
 _pack = msgspec.msgpack.Encoder().encode
 _encoded: dict[JobOptions, str] = {}
 
@@ -52,6 +53,12 @@ def new_job(name: str, data: str, options: JobOptions, now: int) -> NewJob:
     return NewJob(options.job_id or "", name, data, text, now, options.delay_ms, options.priority, options.lifo)
 
 
+def add_command(link: QueueLink, jobs: Sequence[NewJob]) -> Command:
+    """Return the call that adds one batch."""
+    keys = link.script_keys(ADD)
+    return ("EVALSHA", ADD.sha, len(keys), *keys, link.base, link.clock(), _pack(jobs))
+
+
 async def add_jobs(
     link: QueueLink, jobs: Sequence[NewJob], *, timeout: float | None = None
 ) -> list[str | ServerRefused]:
@@ -61,11 +68,11 @@ async def add_jobs(
         ServerUnavailable: nothing was added.
         ReplyLost: they may or may not have been added.
     """
-    keys = link.script_keys(_ADD)
+    keys = link.script_keys(ADD)
     now = link.clock()
     batches = [jobs[at : at + BATCH] for at in range(0, len(jobs), BATCH)]
     replies = await link.server.run_many(
-        [(_ADD, keys, (link.base, now, _pack(batch))) for batch in batches], timeout=timeout
+        [(ADD, keys, (link.base, now, _pack(batch))) for batch in batches], timeout=timeout
     )
     ids: list[str | ServerRefused] = []
     for batch, reply in zip(batches, replies, strict=True):

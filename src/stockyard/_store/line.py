@@ -44,7 +44,8 @@ class Line:
     @property
     def is_open(self) -> bool:
         """Whether it is connected and its replies are in step with its calls."""
-        return self._connection.is_connected and not self._broken
+        writer = self._connection._writer
+        return writer is not None and not self._broken and not writer.transport.is_closing()
 
     async def open(self, timeout: float) -> None:
         """Connect, authenticate, and look at the server's version.
@@ -85,34 +86,50 @@ class Line:
             ServerUnavailable: not connected; nothing was sent.
             ReplyLost: sent, and the replies did not arrive in time or the connection broke.
         """
-        if not self.is_open:
+        self.write(commands)
+        return await self.read(len(commands), timeout)
+
+    def write(self, commands: Sequence[Command]) -> None:
+        """Put commands on the wire without waiting; each owes one reply, to be read in order.
+
+        Raises:
+            ServerUnavailable: not connected; nothing was sent.
+        """
+        # The library's own sending waits for nothing either, but only a coroutine can call it.
+        writer = self._connection._writer
+        if not self.is_open or writer is None:
             raise ServerUnavailable(f"not connected to the server at {self._address}")
+        writer.writelines([pack_command(tuple(command)) for command in commands])  # type: ignore[arg-type]
+
+    async def read(self, count: int, timeout: float | None) -> list[Any]:
+        """Return the next replies; an error reply is returned, not raised.
+
+        Raises:
+            ReplyLost: they did not arrive in time or the connection broke.
+            ServerUnavailable: the server refused because it is loading its data; nothing happened.
+        """
         replies: list[Any] = []
         is_loading = False
         connection = self._connection
-        self._broken = True
         try:
             async with asyncio.timeout(timeout):
-                packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]
-                await connection.send_packed_command(packed, check_health=False)
-                for _ in commands:
+                for _ in range(count):
                     try:
                         replies.append(await connection.read_response(disconnect_on_error=False))
                     except redis_errors.ResponseError as error:
                         replies.append(_refusal(error))
                     except redis_errors.BusyLoadingError:
                         is_loading = True
-            self._broken = False
         except (TimeoutError, *_LOST) as error:
-            await self.close()
+            self.drop()
             raise ReplyLost(
                 f"the server at {self._address} did not answer ({error or 'timed out'}); the call may or may not "
                 "have happened"
             ) from error
-        finally:
+        except BaseException:
             # A caller that was cancelled leaves replies behind: nobody may read them as its own.
-            if self._broken:
-                self.drop()
+            self.drop()
+            raise
         if is_loading:
             await self.close()
             raise ServerUnavailable(f"the server at {self._address} is still loading its data")

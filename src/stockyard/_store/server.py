@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
+from stockyard._aio.per_loop import PerLoop
 from stockyard._store.line import Command, Line
 from stockyard._store.scripts import Script
 from stockyard.config import Address
@@ -29,7 +29,7 @@ class Server:
     def __init__(self, address: Address, *, call_timeout: float = 5.0) -> None:
         self.address = address
         self.call_timeout = call_timeout
-        self._pools: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Pool] = weakref.WeakKeyDictionary()
+        self._pools = PerLoop(_Pool)
 
     async def call(self, *command: str | bytes | int | float, timeout: float | None = None) -> Any:
         """Run one command and return its reply; the errors are those of ``ask``, and ServerRefused."""
@@ -44,7 +44,7 @@ class Server:
             ReplyLost: sent, and the outcome is unknown; it is not sent again.
         """
         deadline = time.monotonic() + (timeout or self.call_timeout)
-        pool = self._pool()
+        pool = self._pools.get()
         line = await self._take_line(pool, deadline)
         try:
             return await line.ask(commands, deadline - time.monotonic())
@@ -65,7 +65,7 @@ class Server:
         """Run scripts, and plain commands after them, in one round trip; error replies are returned in place."""
         deadline = time.monotonic() + (timeout or self.call_timeout)
         commands: list[Command] = [("EVALSHA", script.sha, len(keys), *keys, *args) for script, keys, args in runs]
-        pool = self._pool()
+        pool = self._pools.get()
         line = await self._take_line(pool, deadline)
         try:
             replies = await line.ask([*commands, *also], deadline - time.monotonic())
@@ -82,9 +82,15 @@ class Server:
 
     async def aclose(self) -> None:
         """Close this loop's connections; closing twice is fine."""
-        pool = self._pools.pop(asyncio.get_running_loop(), None)
-        while pool and pool.idle:
-            await pool.idle.pop().close()
+        pool = self._pools.pop()
+        for line in [*pool.idle, *pool.dedicated] if pool else []:
+            await line.close()
+
+    def dedicated_line(self) -> Line:
+        """Return a line for one caller alone, not connected yet; ``aclose`` of this loop closes it."""
+        line = Line(self.address)
+        self._pools.get().dedicated.append(line)
+        return line
 
     async def _take_line(self, pool: _Pool, deadline: float) -> Line:
         """Return a connected line, the caller's until given back; connecting is tried until the deadline."""
@@ -110,17 +116,11 @@ class Server:
                 f"all {MAX_LINES} connections to {self.address} were busy until the call's timeout"
             ) from None
 
-    def _pool(self) -> _Pool:
-        loop = asyncio.get_running_loop()
-        pool = self._pools.get(loop)
-        if pool is None:
-            pool = self._pools[loop] = _Pool()
-        return pool
-
 
 class _Pool:
     def __init__(self) -> None:
         self.idle: list[Line] = []
+        self.dedicated: list[Line] = []
         self.places = asyncio.Semaphore(MAX_LINES)
 
     def give_back(self, line: Line) -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import weakref
 from typing import Any
 
 import msgspec
 
 from stockyard._aio.patience import Patience
+from stockyard._aio.per_loop import PerLoop
 from stockyard._store import reading
 from stockyard._store.link import QueueLink
 from stockyard._store.streams import Event, EventStream
@@ -26,8 +26,7 @@ class Results:
     """
 
     def __init__(self, link: QueueLink) -> None:
-        self._link = link
-        self._readers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Reader] = weakref.WeakKeyDictionary()
+        self._readers = PerLoop(lambda: _Reader(link))
 
     async def wait(self, job_id: str, timeout: float | None) -> Any:
         """Return the job's result when it has ended.
@@ -41,19 +40,15 @@ class Results:
             ResultTimeout: it did not end in time.
             JobNotFound: its record does not exist (any more).
         """
-        loop = asyncio.get_running_loop()
-        reader = self._readers.get(loop)
-        if reader is None:
-            reader = self._readers[loop] = _Reader(self._link)
         try:
             async with asyncio.timeout(timeout):
-                return await reader.wait(job_id)
+                return await self._readers.get().wait(job_id)
         except TimeoutError:
             raise ResultTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on") from None
 
     async def aclose(self) -> None:
         """End this loop's reader; those who wait are cancelled."""
-        reader = self._readers.pop(asyncio.get_running_loop(), None)
+        reader = self._readers.pop()
         if reader is not None:
             await reader.stop()
 

@@ -3,58 +3,94 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
-from stockyard._store.adding import NewJob, add_jobs
+from stockyard._store.add_stream import AddStream
+from stockyard._store.adding import BATCH, NewJob
 from stockyard._store.link import QueueLink
 
-_LARGEST = 1000
-"""Jobs of one round trip; more go in the next."""
+_ON_THE_WIRE = 40
+"""Batches written and not answered; more wait here until the server has caught up."""
 
 
 class Batcher:
     """Pending adds of one queue in one loop.
+
+    A batch leaves when it is full or when the turn of the loop ends, whichever is first, so the server works on
+    the first adds of a turn while the last are still being made.
 
     Args:
         link: the queue.
     """
 
     def __init__(self, link: QueueLink) -> None:
-        self._link = link
-        self._pending: list[tuple[NewJob, asyncio.Future[str]]] = []
-        self._flush: asyncio.Task[None] | None = None
-        self._loop = asyncio.get_running_loop()
+        self._stream = AddStream(link)
+        self._jobs: list[NewJob] = []
+        self._futures: list[asyncio.Future[str]] = []
+        self._written: deque[list[asyncio.Future[str]]] = deque()
+        self._task: asyncio.Task[None] | None = None
 
     def add(self, job: NewJob) -> asyncio.Future[str]:
         """Line a job up; the future gives its id, or the error of the call that carried it."""
-        future: asyncio.Future[str] = self._loop.create_future()
-        self._pending.append((job, future))
-        if self._flush is None:
-            self._flush = self._loop.create_task(self._send_all())
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[str] = loop.create_future()
+        self._jobs.append(job)
+        self._futures.append(future)
+        if len(self._jobs) >= BATCH and len(self._written) < _ON_THE_WIRE and self._stream.is_open:
+            self._write()
+        if self._task is None:
+            self._task = loop.create_task(self._run())
         return future
 
-    async def _send_all(self) -> None:
+    async def _run(self) -> None:
         try:
-            while self._pending:
-                batch, self._pending = self._pending[:_LARGEST], self._pending[_LARGEST:]
-                await self._send([each for each in batch if not each[1].done()])
+            while self._jobs or self._written:
+                await self._go_on()
         finally:
-            self._flush = None
-            for _, future in self._pending:
-                future.cancel()
-            self._pending.clear()
+            self._task = None
 
-    async def _send(self, batch: list[tuple[NewJob, asyncio.Future[str]]]) -> None:
+    async def _go_on(self) -> None:
+        """Write what waits, then settle the oldest batch; an error settles all that it concerns."""
         try:
-            answers = await add_jobs(self._link, [job for job, _ in batch])
+            if self._jobs:
+                if not self._stream.is_open and not self._written:
+                    await self._stream.open()
+                while self._jobs and len(self._written) < _ON_THE_WIRE and self._stream.is_open:
+                    self._write()
         except Exception as error:
-            for _, future in batch:
-                if not future.done():
-                    future.set_exception(error)
+            _fail(self._futures, error)
+            self._jobs, self._futures = [], []
+        if not self._written:
             return
-        for (_, future), answer in zip(batch, answers, strict=True):
-            if future.done():
-                continue
-            if isinstance(answer, str):
-                future.set_result(answer)
-            else:
-                future.set_exception(answer)
+        futures = self._written.popleft()
+        try:
+            answer = await self._stream.read()
+        except Exception as error:
+            # What was written behind it went the same way.
+            for lost in [futures, *self._written]:
+                _fail(lost, error)
+            self._written.clear()
+            return
+        if isinstance(answer, list):
+            for future, job_id in zip(futures, answer, strict=True):
+                if not future.done():
+                    future.set_result(job_id)
+        else:
+            _fail(futures, answer)
+
+    def _write(self) -> None:
+        jobs, self._jobs = self._jobs[:BATCH], self._jobs[BATCH:]
+        futures, self._futures = self._futures[:BATCH], self._futures[BATCH:]
+        if any(future.done() for future in futures):
+            # Their callers were cancelled before anything was sent.
+            kept = [(job, future) for job, future in zip(jobs, futures, strict=True) if not future.done()]
+            jobs, futures = [job for job, _ in kept], [future for _, future in kept]
+        if jobs:
+            self._stream.write(jobs)
+            self._written.append(futures)
+
+
+def _fail(futures: list[asyncio.Future[str]], error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-import weakref
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
+from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store import reading
 from stockyard._store.adding import NewJob, add_jobs, new_job
@@ -37,7 +36,7 @@ class Queue:
         self._link = link
         self._jobs = jobs
         self._portal = portal
-        self._batchers: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Batcher] = weakref.WeakKeyDictionary()
+        self._batchers = PerLoop(lambda: Batcher(link))
 
     @property
     def sync(self) -> Any:
@@ -63,8 +62,7 @@ class Queue:
         """
         chosen = self.spec.defaults.merged(**options) if options else self.spec.defaults
         sent = self._checked(name, data, chosen)
-        batcher = self._batchers.get(asyncio.get_running_loop()) or self._new_batcher()
-        return self._added(await batcher.add(sent), name, data, chosen, sent)
+        return self._added(await self._batchers.get().add(sent), name, data, chosen, sent)
 
     async def add_many(self, jobs: Iterable[JobTuple]) -> list[Job[Any]]:
         """Add many jobs in one round trip, in the order given; all are checked before any is sent.
@@ -147,10 +145,6 @@ class Queue:
         return Job(
             job_id, name, data, options, self.name, sent.timestamp, self._jobs, options.priority, options.delay_ms
         )
-
-    def _new_batcher(self) -> Batcher:
-        batcher = self._batchers[asyncio.get_running_loop()] = Batcher(self._link)
-        return batcher
 
 
 def _are_options(rest: tuple[Any, ...]) -> bool:

@@ -1,0 +1,66 @@
+"""Adds jobs on a connection of its own: batches are written as they fill, and their replies read in order."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from stockyard._store.adding import ADD, NewJob, add_command
+from stockyard._store.link import QueueLink
+from stockyard._store.server import is_unknown_script, open_patiently
+from stockyard.errors import ServerRefused
+
+
+class AddStream:
+    """The adds of one producer on their way: while the server works on one batch, the next is prepared.
+
+    Args:
+        link: the queue.
+    """
+
+    def __init__(self, link: QueueLink) -> None:
+        self._link = link
+        self._line = link.server.dedicated_line()
+        self._sent: deque[Sequence[NewJob]] = deque()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a batch can be written now."""
+        return self._line.is_open
+
+    async def open(self) -> None:
+        """Connect; tried again until the call timeout.
+
+        Raises:
+            ServerUnavailable: nobody answered in that time.
+        """
+        await open_patiently(self._line, time.monotonic() + self._link.server.call_timeout)
+        self._sent.clear()
+
+    def write(self, jobs: Sequence[NewJob]) -> None:
+        """Put one batch on the wire; the server may run it from now on.
+
+        Raises:
+            ServerUnavailable: not connected; nothing was sent.
+        """
+        self._line.write([add_command(self._link, jobs)])
+        self._sent.append(jobs)
+
+    async def read(self) -> list[str] | ServerRefused:
+        """Return the ids of the oldest written batch, or the server's refusal.
+
+        Raises:
+            ReplyLost: they may or may not have been added, nor those written after them.
+        """
+        timeout = self._link.server.call_timeout
+        jobs = self._sent.popleft()
+        (reply,) = await self._line.read(1, timeout)
+        if is_unknown_script(reply):
+            # It did not run: a new server, or one whose scripts were flushed.
+            reply = (await self._link.server.run_many([(ADD, *self._call(jobs))]))[0]
+        return reply if isinstance(reply, ServerRefused) else [each.decode() for each in reply]
+
+    def _call(self, jobs: Sequence[NewJob]) -> tuple[list[str], tuple[str | bytes | int | float, ...]]:
+        keys = self._link.script_keys(ADD)
+        return keys, tuple(add_command(self._link, jobs)[3 + len(keys) :])
