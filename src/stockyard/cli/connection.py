@@ -44,12 +44,8 @@ class Connection:
         Raises:
             ConfigError: ``app`` names neither an App nor a Topology.
         """
-        found = find(self.app)
-        if isinstance(found, App):
-            return found.topology
-        if isinstance(found, Topology):
-            return found
-        raise ConfigError(f"{self.app!r} is a {type(found).__name__}; --app expects an App or a Topology")
+        found = self._found()
+        return found.topology if isinstance(found, App) else found
 
     def open(self) -> App:
         """Return the App to use; the caller closes it.
@@ -57,8 +53,13 @@ class Connection:
         Raises:
             ConfigError: ``app`` names neither an App nor a Topology, or a setting is wrong.
         """
-        topology, found = self.topology(), find(self.app)
-        return bound(found if isinstance(found, App) else topology, self.redis_url, self.prefix)
+        return bound(self._found(), self.redis_url, self.prefix)
+
+    def _found(self) -> App | Topology:
+        found = find(self.app)
+        if isinstance(found, App | Topology):
+            return found
+        raise ConfigError(f"{self.app!r} is a {type(found).__name__}; --app expects an App or a Topology")
 
 
 DEFAULT = Connection()

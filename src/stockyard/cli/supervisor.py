@@ -21,16 +21,18 @@ class Supervisor:
     """Processes that work side by side.
 
     Each has a session of its own, so that Ctrl-C reaches it through here and not twice, and a pipe from here
-    as its standard input, whose end tells it that nobody watches over it any more.
+    as its standard input: it brings a greeting, and its end says that nobody watches over it any more.
 
     Args:
         command: what each runs.
+        greeting: what each reads first; unlike arguments, nobody else sees it.
         processes: how many.
         refusal: exit status that means "started again, it would end the same way".
     """
 
-    def __init__(self, command: Sequence[str], *, processes: int, refusal: int) -> None:
+    def __init__(self, command: Sequence[str], *, greeting: bytes, processes: int, refusal: int) -> None:
         self._command = command
+        self._greeting = greeting
         self._processes = processes
         self._refusal = refusal
         self._children: set[Process] = set()
@@ -71,6 +73,8 @@ class Supervisor:
 
     async def _run_one(self) -> int:
         child = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, start_new_session=True)
+        assert child.stdin is not None
+        child.stdin.write(self._greeting)
         self._children.add(child)
         try:
             if self._stop.is_set():

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 
+import msgspec
 import uvloop
 from cyclopts import Parameter
 
@@ -44,26 +45,30 @@ def worker(
         processes: how many processes do the work, 1 by default; one that dies is started again.
         concurrency: jobs at a time, of each worker in each process; the queue's own by default.
         grace: time that running jobs have to end, 30s by default.
-        supervised: stop at the end of standard input.
+        supervised: read the server's place from standard input, and stop at its end.
     """
     if processes < 1:
         raise InvalidOption(f"--processes must be 1 or more; got {processes}")
-    # By way of the environment it reaches every App that the target makes, and children without showing in `ps`.
-    for name, value in (("REDIS_URL", redis_url), ("STOCKYARD_PREFIX", prefix)):
-        if value is not None:
-            os.environ[name] = value
     options: dict[str, Any] = {} if concurrency is None else {"concurrency": concurrency}
     if grace is not None:
         options["grace"] = grace
-    if processes == 1:
-        wishes = Wishes(queues=queue, options=options, redis_url=redis_url, prefix=prefix)
-        _run(_work([target, *more], wishes, watch_input=supervised))
-        return 0
-    arguments = [f"--{name}={value}" for name, value in options.items()]
-    arguments += [f"--queue={name}" for name in queue]
-    command = [sys.executable, "-m", "stockyard.cli", "worker", target, *more, *arguments, "--supervised"]
-    _log_to_stderr()
-    return _run(Supervisor(command, processes=processes, refusal=_REFUSED).run())
+    if processes > 1:
+        arguments = [f"--{name}={value}" for name, value in options.items()]
+        arguments += [f"--queue={name}" for name in queue]
+        command = [sys.executable, "-m", "stockyard.cli", "worker", target, *more, *arguments, "--supervised"]
+        # A pipe brings the URL, which may hold a password and would show among the arguments.
+        greeting = msgspec.json.encode((redis_url, prefix)) + b"\n"
+        _log_to_stderr()
+        return _run(Supervisor(command, greeting=greeting, processes=processes, refusal=_REFUSED).run())
+    if supervised:
+        redis_url, prefix = msgspec.json.decode(sys.stdin.buffer.readline())
+    # By way of the environment it reaches every App that the target makes.
+    for name, value in (("REDIS_URL", redis_url), ("STOCKYARD_PREFIX", prefix)):
+        if value is not None:
+            os.environ[name] = value
+    wishes = Wishes(queues=queue, options=options, redis_url=redis_url, prefix=prefix)
+    _run(_work([target, *more], wishes, watch_input=supervised))
+    return 0
 
 
 async def _work(targets: list[str], wishes: Wishes, *, watch_input: bool) -> None:
@@ -75,8 +80,7 @@ async def _work(targets: list[str], wishes: Wishes, *, watch_input: bool) -> Non
     ready = asyncio.create_task(_tell_ready(roster.workers))
     try:
         await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-        for each in roster.workers:
-            await each.stop()
+        await asyncio.gather(*(each.stop() for each in roster.workers))
         await asyncio.gather(*running)
     finally:
         ready.cancel()

@@ -39,6 +39,9 @@ def grind(job: Job[dict[str, int]]) -> list[int]:
     return [os.getpid(), sum(range(job.data["until"]))]
 
 
+elsewhere = App(shop, redis="redis://127.0.0.1:1/0")
+
+
 def workers() -> list[Worker]:
     """One worker, made in this module's own way."""
     return [App(shop).worker("mail", concurrency=3)]

@@ -81,6 +81,13 @@ def test_a_function_s_workers_use_the_server_that_was_asked_for(run: Run, start:
     assert _pid_of_a_handler(run) == worker.process.pid
 
 
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_the_command_s_server_wins_over_the_app_s_own(run: Run, start: Start, processes: str) -> None:
+    worker = start("tests.integration.cli.shop:elsewhere", "--queue=mail", f"--processes={processes}")
+    worker.wait_ready(int(processes))
+    assert _pid_of_a_handler(run) in [worker.process.pid, *worker.children()]
+
+
 def test_a_child_process_finds_the_target_s_handlers(run: Run, start: Start) -> None:
     worker = start(SHOP, "--queue=mill")
     worker.wait_ready()
