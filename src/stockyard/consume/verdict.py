@@ -7,7 +7,7 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from stockyard.errors import HandlerError, InvalidOption, PayloadError, UnrecoverableError
+from stockyard.errors import HandlerError, PayloadError, UnrecoverableError
 from stockyard.model.backoff import FAIL_NOW, BackoffStrategy, next_delay
 from stockyard.model.job import Job
 from stockyard.model.outcome import Failed, Retried
@@ -40,8 +40,8 @@ def decide(
     if job.attempt < options.attempts and not isinstance(error, _FINAL):
         try:
             delay = next_delay(options.backoff, job.attempt, error, strategies=strategies, rng=rng)
-        except InvalidOption as unknown:
-            reason, delay = f"{reason} (no retry: {unknown})", FAIL_NOW
+        except Exception as broken:  # the strategy is the user's code
+            reason, delay = f"{reason} (no retry: {_reason_of(broken)})", FAIL_NOW
         if delay != FAIL_NOW:
             return Retried(reason, trace, delay, options.lifo)
     chosen = options.remove_on_fail if options.remove_on_fail is not None else keep

@@ -51,7 +51,9 @@ class ThreadPool:
             try:
                 result = context.run(function, argument)
             except BaseException as raised:
-                error = RuntimeError("StopIteration") if isinstance(raised, StopIteration) else raised
+                # These two mean something else to the coroutine that they would be raised in.
+                is_special = isinstance(raised, StopIteration | GeneratorExit)
+                error = RuntimeError(f"the handler raised {raised!r}") if is_special else raised
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(settle, result, error)
 

@@ -1,0 +1,167 @@
+"""What a handler is given: the type that it declares, or a failure that names the field."""
+
+from dataclasses import dataclass
+from typing import Any, NotRequired, TypedDict
+
+import msgspec
+import pydantic
+import pytest
+import redis
+
+from stockyard import Job, JobFailed
+from tests.support.yard import Yard
+
+
+class FillStruct(msgspec.Struct):
+    symbol: str
+    size: float = 1.0
+
+
+@dataclass
+class FillDataclass:
+    symbol: str
+    size: float = 1.0
+
+
+class FillDict(TypedDict):
+    symbol: str
+    size: NotRequired[float]
+
+
+class FillModel(pydantic.BaseModel):
+    symbol: str
+    size: float = 1.0
+
+
+async def take_struct(job: Job[FillStruct]) -> list[Any]:
+    return [type(job.data).__name__, job.data.symbol, job.data.size]
+
+
+async def take_dataclass(job: Job[FillDataclass]) -> list[Any]:
+    return [type(job.data).__name__, job.data.symbol, job.data.size]
+
+
+async def take_dict(job: Job[FillDict]) -> list[Any]:
+    return [type(job.data).__name__, job.data["symbol"], job.data.get("size", 1.0)]
+
+
+async def take_model(job: Job[FillModel]) -> list[Any]:
+    return [type(job.data).__name__, job.data.symbol, job.data.size]
+
+
+async def take_plain(job: Job[Any]) -> list[Any]:
+    return [type(job.data).__name__, job.data["symbol"], job.data.get("size", 1.0)]
+
+
+def take_in_thread(job: Job[FillStruct]) -> list[Any]:
+    return [type(job.data).__name__, job.data.symbol, job.data.size]
+
+
+TYPED = [take_struct, take_dataclass, take_dict, take_model, take_in_thread]
+
+
+@pytest.mark.parametrize(
+    "payload", [FillStruct("BTC"), FillDataclass("BTC"), FillModel(symbol="BTC"), {"symbol": "BTC"}]
+)
+@pytest.mark.parametrize("handler", [*TYPED, take_plain])
+async def test_any_producer_s_payload_fits_any_declaration(yard: Yard, handler: Any, payload: Any) -> None:
+    queue = yard.queue()
+    await yard.work(handler)
+    kind, symbol, size = await (await queue.add("fill", payload)).wait_for_result(10)
+    expected = {take_struct: "FillStruct", take_dataclass: "FillDataclass", take_model: "FillModel"}
+    expected |= {take_in_thread: "FillStruct"}
+    assert (kind, symbol, size) == (expected.get(handler, "dict"), "BTC", 1.0)
+
+
+@pytest.mark.parametrize("handler", TYPED)
+@pytest.mark.parametrize("payload", [{"symbol": 7}, {"size": 2}, {"symbol": "BTC", "size": "much"}, None, [1]])
+async def test_a_payload_that_does_not_fit_fails_at_once_and_names_the_field(
+    yard: Yard, handler: Any, payload: Any
+) -> None:
+    queue = yard.queue(attempts=5)
+    await yard.work(handler)
+    job = await queue.add("fill", payload)
+    with pytest.raises(JobFailed, match="payload does not fit Fill") as failed:
+        await job.wait_for_result(10)
+    if isinstance(payload, dict):
+        assert ("size" if payload.get("size") == "much" else "symbol") in str(failed.value)
+    done = await job.refresh()
+    assert (done.attempts_made, done.attempts_started) == (1, 1)
+
+
+async def test_a_corrupt_payload_fails_its_job_and_the_worker_goes_on(
+    yard: Yard, raw: "redis.Redis", prefix: str
+) -> None:
+    queue = yard.queue(attempts=3)
+    bad = [await queue.add("bad", {"symbol": "BTC"}) for _ in range(4)]
+    raw.hset(f"{prefix}:q:{bad[0].id}", "data", "{not json")
+    raw.hset(f"{prefix}:q:{bad[1].id}", "opts", "[1")
+    raw.hset(f"{prefix}:q:{bad[2].id}", "timestamp", "yesterday")
+    raw.hset(f"{prefix}:q:{bad[3].id}", "data", b"\xff\xfe")
+    good = await queue.add("good", {"symbol": "BTC"})
+    await yard.work(take_plain)
+
+    assert await good.wait_for_result(10) == ["dict", "BTC", 1.0]
+    for job, said in zip(bad, ["corrupt JSON", "'opts'", "corrupt job record", "corrupt JSON"], strict=True):
+        with pytest.raises(JobFailed, match=said):
+            await job.wait_for_result(10)
+        done = await job.refresh()
+        assert done.attempts_made == 1
+
+
+async def test_a_job_whose_key_is_no_hash_keeps_nobody_else_from_running(
+    yard: Yard, raw: "redis.Redis", prefix: str
+) -> None:
+    queue = yard.queue()
+    before, broken, after = [await queue.add("x", {"symbol": "BTC"}) for _ in range(3)]
+    raw.delete(f"{prefix}:q:{broken.id}")
+    raw.set(f"{prefix}:q:{broken.id}", "text")
+    await yard.work(take_plain, concurrency=10)
+    assert await before.wait_for_result(5) == ["dict", "BTC", 1.0]
+    assert await after.wait_for_result(5) == ["dict", "BTC", 1.0]
+
+
+async def test_a_record_that_is_gone_is_passed_over(yard: Yard, raw: "redis.Redis", prefix: str) -> None:
+    queue = yard.queue()
+    gone, good = await queue.add("gone"), await queue.add("good", {"symbol": "BTC"})
+    raw.delete(f"{prefix}:q:{gone.id}")
+    await yard.work(take_plain)
+    assert await good.wait_for_result(10) == ["dict", "BTC", 1.0]
+    assert raw.llen(f"{prefix}:q:active") == 0
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (object(), "the result of 'x' is not JSON-able"),
+        (float("nan"), "NaN or an infinite number"),
+        ("\udcff", "not JSON-able"),
+        ({"deep": [object()]}, "not JSON-able"),
+    ],
+)
+async def test_a_result_that_is_no_json_fails_the_job_without_a_retry(yard: Yard, value: Any, said: str) -> None:
+    queue = yard.queue(attempts=3)
+
+    async def give(job: Job[Any]) -> Any:
+        return value
+
+    await yard.work(give)
+    job = await queue.add("x")
+    with pytest.raises(JobFailed, match=said):
+        await job.wait_for_result(10)
+    done = await job.refresh()
+    assert (done.attempts_made, done.return_value) == (1, None)
+
+
+@pytest.mark.parametrize("value", [None, 0, "", "text", [], {"a": [1.5, None, True]}, FillStruct("BTC"), b"bytes"])
+async def test_a_result_comes_back_as_json(yard: Yard, value: Any) -> None:
+    queue = yard.queue()
+
+    async def give(job: Job[Any]) -> Any:
+        return value
+
+    await yard.work(give)
+    job = await queue.add("x")
+    expected = msgspec.json.decode(msgspec.json.encode(value))
+    assert await job.wait_for_result(10) == expected
+    assert (await job.refresh()).return_value == expected
