@@ -38,15 +38,15 @@ class NodePeer:
         self._reader = threading.Thread(target=self._read, name="answers of Node", daemon=True)
         self._reader.start()
 
-    async def queue(self, name: str, **options: Any) -> "NodeObject":
+    async def queue(self, name: str, /, **options: Any) -> "NodeObject":
         """A ``Queue``; options of Node's constructor, ``prefix`` among them."""
         return await self._make("Queue", [name], options)
 
-    async def worker(self, name: str, **options: Any) -> "NodeObject":
+    async def worker(self, name: str, /, **options: Any) -> "NodeObject":
         """A ``Worker`` that runs the handlers of ``peer.mjs`` by job name."""
         return await self._make("Worker", [name], options)
 
-    async def events(self, name: str, **options: Any) -> "NodeObject":
+    async def events(self, name: str, /, **options: Any) -> "NodeObject":
         """A ``QueueEvents`` that reads the stream from its beginning."""
         return await self._make("QueueEvents", [name], {"lastEventId": "0-0", **options})
 
@@ -70,8 +70,12 @@ class NodePeer:
 
     async def close_objects(self) -> None:
         """Close every object; their running jobs are left where they are."""
-        objects, self._objects = self._objects, []
-        await asyncio.gather(*(each.close() for each in objects))
+        await asyncio.gather(*(self.close(each) for each in list(self._objects)))
+
+    async def close(self, made: "NodeObject") -> None:
+        """Close one object."""
+        self._objects.remove(made)
+        await self.ask("close", on=made.handle)
 
     def kill(self) -> None:
         """End the process with SIGKILL."""
@@ -126,8 +130,28 @@ class NodeObject:
         return seen
 
     async def close(self) -> None:
-        """Close it."""
-        await self._peer.ask("close", on=self.handle)
+        """Close it; a worker leaves its running jobs where they are."""
+        await self._peer.close(self)
+
+
+async def names_of(events: NodeObject) -> list[str]:
+    """Names of what a QueueEvents told, in order."""
+    return [name for name, _ in await events.read("events")]
+
+
+async def is_drained(events: NodeObject) -> bool:
+    """Whether the last that a QueueEvents told is that nothing is left."""
+    return (await names_of(events))[-1:] == ["drained"]
+
+
+async def is_in(queue: NodeObject, state: str, *job_ids: str) -> bool:
+    """Whether these jobs are in that state."""
+    return all([await queue.getJobState(job_id) == state for job_id in job_ids])
+
+
+async def has_counts(queue: NodeObject, **expected: int) -> bool:
+    """Whether the queue has so many jobs of each state."""
+    return bool(await queue.getJobCounts(*expected) == expected)
 
 
 def _settle(future: Future[Any] | None, answer: dict[str, Any]) -> None:

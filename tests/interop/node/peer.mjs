@@ -59,7 +59,7 @@ async function make({ handle, kind, args, url, options }) {
   if (kind === "QueueEvents") {
     const emit = object.emit.bind(object);
     object.emit = (name, ...rest) => {
-      if (name !== "error" && !name.includes(":")) kept.events.push([name, plain(rest[0])]);
+      if (name !== "error" && !name.includes(":")) kept.events.push([name, typeof rest[0] === "object" ? rest[0] : {}]);
       return emit(name, ...rest);
     };
   }

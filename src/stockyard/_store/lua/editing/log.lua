@@ -1,12 +1,12 @@
 --- Appends a line to a job's log; keeps the last so many if the job asks for that.
+-- parts: decoding
 -- keys:
 -- args: job line
 -- returns: how many lines there are, or -1 when the job does not exist
 local options = redis.call('HGET', job, 'opts')
 if not options and redis.call('EXISTS', job) == 0 then return -1 end
 local lines = redis.call('RPUSH', job .. ':logs', line)
-local ok, decoded = pcall(cjson.decode, options or '{}')
-local keep = ok and type(decoded) == 'table' and tonumber(decoded.kl)
+local keep = tonumber(decode_object(options).kl)
 if keep and keep > 0 and lines > keep then
   redis.call('LTRIM', job .. ':logs', -keep, -1)
   return keep

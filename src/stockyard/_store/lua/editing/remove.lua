@@ -1,5 +1,5 @@
 --- Removes a job that no worker is running: its place, its record, its tie to a parent.
--- parts: events markers placing removing parents states
+-- parts: decoding events markers placing removing parents states
 -- keys: wait prioritized delayed active completed failed paused waiting_children meta events repeat_set
 -- args: base id now
 -- returns: 1 removed, 0 when a worker holds it, -1 when there is no such job, -8 for a schedule's pending run

@@ -1,5 +1,5 @@
 --- Puts a finished job back to where it waits.
--- parts: events markers placing
+-- parts: decoding events markers placing
 -- keys: wait prioritized active completed failed meta events marker priority_counter
 -- args: job id
 -- returns: 0, -1 when the job does not exist, -3 when it is not finished
@@ -11,8 +11,7 @@ if redis.call('ZREM', failed, id) == 0 then
 end
 local fields = redis.call('HMGET', job, 'priority', 'opts', 'parentKey')
 redis.call('HDEL', job, 'finishedOn', 'processedOn', result)
-local ok, options = pcall(cjson.decode, fields[2] or '{}')
-make_ready(wait, prioritized, priority_counter, id, tonumber(fields[1]) or 0, ok and options.lifo)
+make_ready(wait, prioritized, priority_counter, id, tonumber(fields[1]) or 0, decode_object(fields[2]).lifo)
 if not is_blocked(meta, active) then ring(marker) end
 local parent = fields[3]
 if parent and redis.call('EXISTS', parent) == 1 then

@@ -1,5 +1,5 @@
 --- Writes how runs ended, then starts as many jobs as the worker has room for.
--- parts: events markers placing promoting removing parents retention deduplication taking
+-- parts: decoding events markers placing promoting removing parents retention deduplication taking
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
 -- args: base now settled order
 -- returns: a code per ended run (0, or why not), rows of started jobs, ms to wait for a limit, next due time

@@ -16,7 +16,7 @@ local function requeue_kept_last(keys, base, name, now)
   for i = 1, #pairs_of, 2 do next_job[pairs_of[i]] = pairs_of[i + 1] end
   local counted = redis.call('INCR', keys.counter)
   local id = next_job.jid or tostring(counted)
-  local options = cjson.decode(next_job.opts)
+  local options = decode_object(next_job.opts)
   local delay, priority = tonumber(options.delay) or 0, tonumber(options.priority) or 0
   redis.call('SET', base .. 'de:' .. name, id)
   local job = base .. id

@@ -39,15 +39,24 @@ local function fail_parent(parent, parent_base, parent_id, child, now)
   release_parent(parent_base, parent_id, now)
 end
 
+-- The parent's id, its queue and what was asked for it; its key says the first two if the text is broken.
+local function parent_of(parent, link)
+  local of = decode_object(link)
+  if not of.queueKey or not of.id then
+    of.queueKey, of.id = parent:match('^(.*):(.*)$')
+  end
+  return of
+end
+
 local function tell_parent_completed(parent, link, child, value, now)
   if redis.call('SREM', parent .. ':dependencies', child) == 0 then return end
   redis.call('HSET', parent .. ':processed', child, value)
-  local of = cjson.decode(link)
+  local of = parent_of(parent, link)
   release_if_none_pending(parent, of.queueKey .. ':', of.id, now)
 end
 
 local function tell_parent_failed(parent, link, child, reason, now)
-  local of = cjson.decode(link)
+  local of = parent_of(parent, link)
   if not (of.fpof or of.cpof or of.idof or of.rdof) then return end
   if redis.call('SREM', parent .. ':dependencies', child) == 0 then return end
   local parent_base = of.queueKey .. ':'
@@ -66,7 +75,7 @@ end
 local function forget_child(job, child, now)
   local fields = redis.call('HMGET', job, 'parentKey', 'parent')
   if fields[1] and redis.call('SREM', fields[1] .. ':dependencies', child) == 1 then
-    local of = cjson.decode(fields[2])
+    local of = parent_of(fields[1], fields[2])
     release_if_none_pending(fields[1], of.queueKey .. ':', of.id, now)
   end
 end

@@ -71,8 +71,9 @@ local function take(keys, base, now, order)
     local ids = pop_ready(keys, room - #started)
     if #ids == 0 then break end
     for _, id in ipairs(ids) do
-      local row = start(keys, base, id, now, order)
-      if row then
+      -- What is no record at all must not cost the ids that left the line together with it their places.
+      local ok, row = pcall(start, keys, base, id, now, order)
+      if ok and row then
         rows[#rows + 1] = row
         started[#started + 1] = id
         if not row[14] then counted = counted + 1 end

@@ -1,0 +1,72 @@
+"""Records that somebody broke by hand: the job fails, its neighbours and Node's listener do not."""
+
+from typing import Any
+
+import pytest
+
+from tests.interop.conftest import Work
+from tests.support.node import NodeObject, NodePeer, has_counts, is_in
+from tests.support.waiting import eventually
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "named"),
+    [
+        ("opts", '{"attempts":', "opts"),
+        ("opts", '["not", "an", "object"]', "opts"),
+        ("opts", '{"attempts":"three"}', "opts"),
+        ("progress", "{half", "progress"),
+        ("data", '{"a":', "corrupt JSON"),
+        ("data", b"\xff\xfe", "corrupt JSON"),
+        ("priority", "high", "number"),
+        ("name", b"\xff\xfe", "text"),
+    ],
+)
+async def test_a_broken_field_fails_its_job_alone(
+    queue: NodeObject, events: NodeObject, prefix: str, raw: Any, work: Work, field: str, value: Any, named: str
+) -> None:
+    await queue.addBulk([{"name": "echo", "data": at, "opts": {"attempts": 3}} for at in range(5)])
+    raw.hset(f"{prefix}:q:3", field, value)
+    async with work(concurrency=5):
+        await eventually(lambda: has_counts(queue, completed=4, failed=1))
+    assert await is_in(queue, "failed", "3")
+    assert named in raw.hget(f"{prefix}:q:3", "failedReason")
+    assert await events.read("errors") == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("atm", "many"), ("stacktrace", "broken"), ("stc", "x"), ("delay", "x")]
+)
+@pytest.mark.parametrize("name", ["fail", "echo"])
+async def test_no_broken_counter_loses_a_job(
+    queue: NodeObject, prefix: str, raw: Any, work: Work, name: str, field: str, value: str
+) -> None:
+    await queue.add(name, {"reason": "no"}, {"attempts": 3, "backoff": 10})
+    raw.hset(f"{prefix}:q:1", field, value)
+    async with work():
+        await eventually(lambda: has_counts(queue, waiting=0, active=0, delayed=0))
+    assert sum((await queue.getJobCounts("completed", "failed")).values()) == 1
+
+
+async def test_a_broken_tie_to_a_parent_does_not_lose_the_child(
+    node: NodePeer, queue: NodeObject, prefix: str, raw: Any, work: Work
+) -> None:
+    flows = await node.flows()
+    children = [{"name": name, "queueName": "q", "data": {"reason": "no"}} for name in ("echo", "fail")]
+    gone = {"name": "echo", "queueName": "q", "data": 1, "opts": {"removeOnComplete": True}}
+    await flows.add({"name": "gather", "queueName": "p", "children": [*children, gone]})
+    for key in raw.scan_iter(f"{prefix}:q:*-*"):
+        raw.hset(key, "parent", '{"id":')
+    async with work():
+        await eventually(lambda: has_counts(queue, waiting=0, active=0))
+    assert await has_counts(queue, completed=1, failed=1)
+
+
+async def test_an_id_without_a_record_is_passed_over(queue: NodeObject, prefix: str, raw: Any, work: Work) -> None:
+    await queue.addBulk([{"name": "echo", "data": at} for at in range(3)])
+    raw.delete(f"{prefix}:q:1")
+    raw.delete(f"{prefix}:q:2")
+    raw.set(f"{prefix}:q:2", "not a record")
+    async with work(concurrency=5):
+        await eventually(lambda: has_counts(queue, completed=1, waiting=0, active=0))
+    assert not raw.exists(f"{prefix}:q:1")
