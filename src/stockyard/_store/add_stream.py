@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from stockyard._store.adding import ADD, NewJob, add_command
+from stockyard._store.adding import ADD, NewJob, add_command, ids_of
 from stockyard._store.link import QueueLink
 from stockyard._store.server import is_unknown_script, open_patiently
 from stockyard.errors import ServerRefused
@@ -59,7 +59,7 @@ class AddStream:
         if is_unknown_script(reply):
             # It did not run: a new server, or one whose scripts were flushed.
             reply = (await self._link.server.run_many([(ADD, *self._call(jobs))]))[0]
-        return reply if isinstance(reply, ServerRefused) else [each.decode() for each in reply]
+        return reply if isinstance(reply, ServerRefused) else ids_of(reply, len(jobs))
 
     def _call(self, jobs: Sequence[NewJob]) -> tuple[list[str], tuple[str | bytes | int | float, ...]]:
         keys = self._link.script_keys(ADD)

@@ -21,7 +21,7 @@ _pack = msgspec.msgpack.Encoder().encode
 _encoded: dict[JobOptions, str] = {}
 
 
-class NewJob(msgspec.Struct, array_like=True):
+class NewJob(msgspec.Struct, array_like=True, gc=False):
     """A checked job on its way, in the order that the script reads.
 
     Attributes:
@@ -76,5 +76,12 @@ async def add_jobs(
     )
     ids: list[str | ServerRefused] = []
     for batch, reply in zip(batches, replies, strict=True):
-        ids += [reply] * len(batch) if isinstance(reply, ServerRefused) else [each.decode() for each in reply]
+        ids += [reply] * len(batch) if isinstance(reply, ServerRefused) else ids_of(reply, len(batch))
     return ids
+
+
+def ids_of(reply: int | list[bytes], count: int) -> list[str]:
+    """Read the ids of one added batch."""
+    if isinstance(reply, int):
+        return [str(number) for number in range(reply, reply + count)]
+    return [each.decode() for each in reply]

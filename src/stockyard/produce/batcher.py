@@ -9,6 +9,9 @@ from stockyard._store.add_stream import AddStream
 from stockyard._store.adding import BATCH, NewJob
 from stockyard._store.link import QueueLink
 
+_FIRST = 16
+"""Jobs with which an idle server is set to work; while it works, full batches gather."""
+
 _ON_THE_WIRE = 40
 """Batches written and not answered; more wait here until the server has caught up."""
 
@@ -25,6 +28,7 @@ class Batcher:
 
     def __init__(self, link: QueueLink) -> None:
         self._stream = AddStream(link)
+        self._loop = asyncio.get_running_loop()
         self._jobs: list[NewJob] = []
         self._futures: list[asyncio.Future[str]] = []
         self._written: deque[list[asyncio.Future[str]]] = deque()
@@ -32,14 +36,13 @@ class Batcher:
 
     def add(self, job: NewJob) -> asyncio.Future[str]:
         """Line a job up; the future gives its id, or the error of the call that carried it."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[str] = loop.create_future()
+        future: asyncio.Future[str] = self._loop.create_future()
         self._jobs.append(job)
         self._futures.append(future)
-        if len(self._jobs) >= BATCH and len(self._written) < _ON_THE_WIRE and self._stream.is_open:
+        if len(self._jobs) >= (BATCH if self._written else _FIRST) and self._may_write():
             self._write()
         if self._task is None:
-            self._task = loop.create_task(self._run())
+            self._task = self._loop.create_task(self._run())
         return future
 
     async def _run(self) -> None:
@@ -55,7 +58,7 @@ class Batcher:
             if self._jobs:
                 if not self._stream.is_open and not self._written:
                     await self._stream.open()
-                while self._jobs and len(self._written) < _ON_THE_WIRE and self._stream.is_open:
+                while self._jobs and self._may_write():
                     self._write()
         except Exception as error:
             _fail(self._futures, error)
@@ -77,6 +80,9 @@ class Batcher:
                     future.set_result(job_id)
         else:
             _fail(futures, answer)
+
+    def _may_write(self) -> bool:
+        return len(self._written) < _ON_THE_WIRE and self._stream.is_open
 
     def _write(self) -> None:
         jobs, self._jobs = self._jobs[:BATCH], self._jobs[BATCH:]

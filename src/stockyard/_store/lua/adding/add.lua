@@ -2,12 +2,12 @@
 -- parts: events markers placing
 -- keys: counter wait prioritized delayed active meta events marker priority_counter
 -- args: base now jobs
--- returns: the ids, in the order given
+-- returns: the ids in the order given; when the queue numbered them all, only the first number
 local packed = cmsgpack.unpack(jobs)
 local cap = stream_cap(meta)
 local first = redis.call('INCRBY', counter, #packed) - #packed
 local ids, line = {}, {}
-local any_ready, any_delayed = false, false
+local any_ready, any_delayed, any_custom = false, false, false
 
 -- Plain jobs of one call go on the list together.
 local function push_line()
@@ -17,37 +17,58 @@ local function push_line()
   end
 end
 
+local function place_delayed(id, timestamp, delay)
+  local score, due = delay_score(delayed, timestamp, delay)
+  redis.call('ZADD', delayed, score, id)
+  redis.call('XADD', events, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
+  any_delayed = true
+end
+
+local function place_ready(id, priority, lifo)
+  if priority > 0 then
+    redis.call('ZADD', prioritized, priority_score(priority_counter, priority), id)
+  elseif lifo then
+    push_line()
+    redis.call('RPUSH', wait, id)
+  else
+    line[#line + 1] = id
+  end
+  redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
+  any_ready = true
+end
+
+-- Numbers are formatted once for many jobs: the server's own way, for each argument of each call, is slow.
+local text_of = {[0] = '0'}
+local function text(number)
+  local known = text_of[number]
+  if not known then
+    known = string.format('%.0f', number)
+    text_of[number] = known
+  end
+  return known
+end
+
 for index, given in ipairs(packed) do
-  local custom, name, data, options, timestamp, delay, priority, lifo = unpack(given, 1, 8)
-  local id = custom ~= '' and custom or string.format('%.0f', first + index)
+  local custom, timestamp, delay, priority = given[1], given[5], given[6], given[7]
+  local id = custom
+  if custom == '' then id = string.format('%.0f', first + index) else any_custom = true end
   local job = base .. id
   ids[index] = id
   if custom ~= '' and redis.call('EXISTS', job) == 1 then
-    redis.call('XADD', events, 'MAXLEN', '~', cap, '*', 'event', 'duplicated', 'jobId', id)
+    redis.call('XADD', events, '*', 'event', 'duplicated', 'jobId', id)
   else
-    redis.call('HSET', job, 'name', name, 'data', data, 'opts', options, 'timestamp', timestamp, 'delay', delay,
-      'priority', priority)
-    redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
+    redis.call('HSET', job, 'name', given[2], 'data', given[3], 'opts', given[4], 'timestamp', text(timestamp),
+      'delay', text(delay), 'priority', text(priority))
+    redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', given[2])
     if delay > 0 then
-      local score, due = delay_score(delayed, timestamp, delay)
-      redis.call('ZADD', delayed, score, id)
-      redis.call('XADD', events, 'MAXLEN', '~', cap, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
-      any_delayed = true
+      place_delayed(id, timestamp, delay)
     else
-      if priority > 0 then
-        redis.call('ZADD', prioritized, priority_score(priority_counter, priority), id)
-      elseif lifo then
-        push_line()
-        redis.call('RPUSH', wait, id)
-      else
-        line[#line + 1] = id
-      end
-      redis.call('XADD', events, 'MAXLEN', '~', cap, '*', 'event', 'waiting', 'jobId', id)
-      any_ready = true
+      place_ready(id, priority, given[8])
     end
   end
 end
 push_line()
+trim(events, cap)
 if any_ready and not is_blocked(meta, active) then ring(marker) end
 if any_delayed then ring_when_due(marker, delayed) end
-return ids
+return any_custom and ids or first + 1
