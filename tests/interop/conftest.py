@@ -51,7 +51,7 @@ async def open_app(redis_url: str, prefix: str) -> AsyncIterator[Callable[..., A
     """Makes an App with the queues given as ``name={declaration}``; by default it keeps finished jobs."""
     async with AsyncExitStack() as opened:
 
-        def make(**queues: dict[str, Any]) -> App:
+        def make(*, prefix: str = prefix, **queues: dict[str, Any]) -> App:
             topology = Topology("interop")
             for name, declaration in queues.items():
                 topology.queue(name, **{"remove_on_complete": False, "remove_on_fail": False, **declaration})

@@ -1,6 +1,7 @@
 """Node adds, we process, and Node sees what came of it."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -119,7 +120,7 @@ async def test_backoff_doubles_from_attempt_to_attempt(queue: NodeObject, work: 
         options = {"attempts": 4, "backoff": {"type": "exponential", "delay": 60_000}}
         added = await queue.add("fail", {"reason": "no"}, options)
         for attempts in (1, 2, 3):
-            await eventually(lambda attempts=attempts: _is_parked(queue, added["id"], attempts))
+            await eventually(partial(_is_parked, queue, added["id"], attempts))
             delays.append((await queue.getJob(added["id"]))["delay"])
             await queue.job(added["id"], "promote")
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -112,7 +113,7 @@ async def test_a_job_that_killed_two_of_ours_is_not_run_by_node(
     added = await queue.add("hang", {})
     for starts in (1, 2):
         with doomed_worker(redis_url, prefix):
-            await eventually(lambda starts=starts: _has_started(queue, starts))
+            await eventually(partial(_has_started, queue, starts))
     worker = await node.worker("q", **NODE)
     await eventually(lambda: is_in(queue, "failed", added["id"]))
     assert await worker.read("started") == []

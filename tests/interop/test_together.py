@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from stockyard import App, Job
@@ -70,10 +71,10 @@ async def test_attempts_of_one_job_add_up_over_both(
     for attempt in (1, 2, 3, 4):
         if attempt % 2:
             async with work():
-                await eventually(lambda attempt=attempt: _has_made(queue, attempt))
+                await eventually(partial(_has_made, queue, attempt))
         else:
             worker = await node.worker("q")
-            await eventually(lambda attempt=attempt: _has_made(queue, attempt))
+            await eventually(partial(_has_made, queue, attempt))
             await worker.close()
         if attempt < 4:
             await queue.job(added["id"], "promote")
