@@ -83,7 +83,7 @@ async def test_a_strategy_that_nobody_knows_fails_the_job_and_says_so(yard: Yard
     queue = yard.queue()
     await yard.work(fail)
     job = await queue.add("x", attempts=10, backoff=Backoff.custom("theirs"))
-    with pytest.raises(JobFailed, match="attempt 1 .no retry: this worker has no backoff strategy 'theirs'"):
+    with pytest.raises(JobFailed, match=r"attempt 1 \(no retry: this worker has no backoff strategy 'theirs'"):
         await job.wait_for_result(10)
 
 
@@ -178,7 +178,7 @@ async def test_finished_jobs_are_kept_by_count(
 
     kept: Any = raw.zrange(f"{prefix}:q:{state}", 0, -1)
     assert sorted(kept) == [job.id for job in jobs][6 - left :]
-    assert len(raw.keys(f"{prefix}:q:[0-9]")) == left  # type: ignore[arg-type]
+    assert len(raw.keys(f"{prefix}:q:[0-9]")) == left
     assert raw.exists(f"{prefix}:q:1:logs") == (left == 6)
 
 

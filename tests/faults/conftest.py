@@ -1,0 +1,32 @@
+"""The producer's side of the fault tests: an app on the queue that the worker processes serve."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+import redis
+
+from stockyard import App, Queue
+from tests.faults.programs import Journal, WorkerProcess, topology
+
+
+@pytest.fixture
+async def queue(redis_url: str, prefix: str) -> AsyncIterator[Queue]:
+    async with App(topology(), redis_url, prefix=prefix) as app:
+        yield app.queue("q")
+
+
+@pytest.fixture
+def journal(raw: "redis.Redis", prefix: str) -> Journal:
+    return Journal(raw, prefix)
+
+
+@pytest.fixture
+def worker(redis_url: str, prefix: str) -> Iterator[Callable[..., WorkerProcess]]:
+    """Starts worker processes, with the arguments of ``WorkerProcess``; they end with the test."""
+    with ExitStack() as ending:
+
+        def start(handler: str, **options: object) -> WorkerProcess:
+            return ending.enter_context(WorkerProcess(redis_url, prefix, handler, **options))  # type: ignore[arg-type]
+
+        yield start

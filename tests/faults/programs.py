@@ -1,0 +1,180 @@
+"""Worker processes that a test may kill, freeze or ask to stop, and what they ran."""
+
+import asyncio
+import hashlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from typing import Any, Self
+
+import redis
+
+from stockyard import App, Job, Topology
+
+LOCK = "400ms"
+LOCK_SECONDS = 0.4
+
+
+def topology(**declaration: Any) -> Topology:
+    """The queue of these tests; its leases are short."""
+    topology = Topology("faults")
+    topology.queue("q", **{"lock": LOCK, "max_stalled": 3, **declaration})
+    return topology
+
+
+class Journal:
+    """What all processes ran, in lists of the server beside the queue's keys."""
+
+    def __init__(self, client: "redis.Redis", prefix: str) -> None:
+        self._client = client
+        self._key = f"{prefix}-journal:"
+
+    def note(self, kind: str, job_id: str) -> None:
+        self._client.rpush(self._key + kind, job_id)
+
+    def of(self, kind: str) -> list[str]:
+        found: Any = self._client.lrange(self._key + kind, 0, -1)
+        return [each.decode() if isinstance(each, bytes) else each for each in found]
+
+
+_client: "redis.Redis | None" = None
+
+
+def journal() -> Journal:
+    """The journal as handlers write it."""
+    global _client
+    _client = _client or redis.Redis.from_url(os.environ["FAULTS_URL"])
+    return Journal(_client, os.environ["FAULTS_PREFIX"])
+
+
+def spin(seconds: float) -> None:
+    """Compute, letting other threads run."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        hashlib.sha256(b"x" * 100).digest()
+
+
+def hold_interpreter(seconds: float) -> None:
+    """Compute in C, without letting any other thread of the process run."""
+    until = time.monotonic() + seconds
+    size = 22
+    while time.monotonic() < until:
+        re.match(r"(a+)+$", "a" * size + "b")
+        size = min(size + 1, 24)
+
+
+async def brief(job: Job[Any]) -> str:
+    return job.id
+
+
+async def noted(job: Job[Any]) -> str:
+    journal().note("ran", job.id)
+    return job.id
+
+
+async def patient(job: Job[float]) -> None:
+    journal().note("started", job.id)
+    await asyncio.sleep(job.data)
+    journal().note("ended", job.id)
+
+
+async def deaf(job: Job[float]) -> None:
+    """Go on when told to stop, if it is the job ``deaf``."""
+    journal().note("started", job.id)
+    until = time.monotonic() + job.data
+    while (left := until - time.monotonic()) > 0:
+        try:
+            await asyncio.sleep(left)
+        except asyncio.CancelledError:
+            if job.name != "deaf":
+                raise
+            journal().note("cancelled", job.id)
+    journal().note("ended", job.id)
+
+
+async def burn_async(job: Job[float]) -> None:
+    journal().note("started", job.id)
+    spin(job.data)
+    journal().note("ended", job.id)
+
+
+def burn_thread(job: Job[float]) -> None:
+    journal().note("started", job.id)
+    spin(job.data)
+    journal().note("ended", job.id)
+
+
+async def burn_c_async(job: Job[float]) -> None:
+    journal().note("started", job.id)
+    hold_interpreter(job.data)
+    journal().note("ended", job.id)
+
+
+def burn_c_thread(job: Job[float]) -> None:
+    journal().note("started", job.id)
+    hold_interpreter(job.data)
+    journal().note("ended", job.id)
+
+
+def burn_process(job: Job[float]) -> None:
+    journal().note("started", job.id)
+    hold_interpreter(job.data)
+    journal().note("ended", job.id)
+
+
+async def work(handler: str, concurrency: str, grace: str) -> None:
+    """Run one worker until it is told to stop."""
+    processor = globals()[handler]
+    async with App(topology(), os.environ["FAULTS_URL"], prefix=os.environ["FAULTS_PREFIX"]) as app:
+        executor = "process" if handler.endswith("process") else None
+        await app.worker("q", processor, concurrency=int(concurrency), grace=grace, executor=executor).run()
+
+
+class WorkerProcess:
+    """A worker in a process of its own; it is killed at the end of its block.
+
+    Args:
+        url, prefix: of the server and its keys.
+        handler: name of a function of this module.
+        concurrency: jobs at a time. Defaults to 10.
+        grace: of its stop. Defaults to 30 s.
+    """
+
+    def __init__(self, url: str, prefix: str, handler: str, *, concurrency: int = 10, grace: str = "30s") -> None:
+        environment = {**os.environ, "FAULTS_URL": url, "FAULTS_PREFIX": prefix}
+        self._process = subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", "tests.faults.programs", handler, str(concurrency), grace],
+            env=environment,
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def send(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, within: float = 20) -> int:
+        """Wait until it has ended; return its exit code."""
+        return self._process.wait(within)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.wait()
+
+
+def children_of(pid: int) -> Iterable[int]:
+    """The child processes of a process."""
+    text = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
+    return [int(each) for each in text.stdout.split()]
+
+
+if __name__ == "__main__":
+    asyncio.run(work(*sys.argv[1:]))

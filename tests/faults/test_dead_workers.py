@@ -1,0 +1,112 @@
+"""Workers that die, freeze or compute for too long: whose job runs again, and whose does not."""
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from stockyard import JobState, Queue
+from tests.faults.programs import LOCK_SECONDS, Journal, WorkerProcess, children_of
+from tests.support.child_handlers import alive
+from tests.support.waiting import eventually
+
+Start = Callable[..., WorkerProcess]
+
+
+async def test_a_killed_worker_s_jobs_run_again_within_twice_the_lock(
+    queue: Queue, worker: Start, journal: Journal
+) -> None:
+    first, second = worker("patient"), worker("brief", concurrency=1)
+    # The second is up before there is work for it: it has ended one job.
+    await (await queue.add("x", 0)).wait_for_result(20)
+    second.send(signal.SIGSTOP)
+    jobs = [await queue.add("x", 60) for _ in range(5)]
+    await eventually(lambda: len(journal.of("started")) >= 5)
+    second.send(signal.SIGCONT)
+
+    first.send(signal.SIGKILL)
+    died = time.monotonic()
+    for job in jobs:
+        await job.wait_for_result(10)
+
+    assert time.monotonic() - died < 2 * LOCK_SECONDS + 1
+    for job in jobs:
+        done = await job.refresh()
+        assert (done.stalled_count, done.attempts_made, done.attempts_started) == (1, 1, 2)
+
+
+async def test_a_killed_worker_leaves_no_process_behind(queue: Queue, worker: Start, journal: Journal) -> None:
+    first = worker("patient")
+    await queue.add("x", 60)
+    await eventually(lambda: journal.of("started"))
+    helpers = list(children_of(first.pid))
+    assert helpers
+    first.send(signal.SIGKILL)
+    await eventually(lambda: not any(alive(pid) for pid in helpers))
+
+
+async def test_a_frozen_worker_s_job_passes_to_a_live_one(queue: Queue, worker: Start, journal: Journal) -> None:
+    first = worker("patient")
+    job = await queue.add("x", 3)
+    await eventually(lambda: journal.of("started"))
+    first.send(signal.SIGSTOP)
+    worker("brief")
+
+    assert await job.wait_for_result(10) == job.id
+    first.send(signal.SIGCONT)
+    # It has lost the job, and says nothing of it; but it works on.
+    other = await queue.add("x", 0)
+    await other.wait_for_result(10)
+    assert (await job.refresh()).return_value == job.id
+    assert journal.of("ended").count(job.id) == 0
+
+
+@pytest.mark.parametrize("handler", ["burn_async", "burn_thread", "burn_c_async", "burn_c_thread", "burn_process"])
+async def test_a_job_that_computes_for_ten_leases_runs_once(
+    queue: Queue, worker: Start, journal: Journal, handler: str
+) -> None:
+    worker(handler), worker(handler)
+    job = await queue.add("x", 10 * LOCK_SECONDS)
+    await job.wait_for_result(40)
+    done = await job.refresh()
+    assert journal.of("started") == journal.of("ended") == [job.id]
+    assert (done.attempts_started, done.stalled_count) == (1, 0)
+
+
+async def test_a_job_that_kills_its_workers_is_failed_in_the_end(
+    queue: Queue, worker: Start, journal: Journal
+) -> None:
+    """After `max_stalled` deaths the next worker fails it without running it."""
+    job = await queue.add("x", 60)
+    for run in range(1, 5):
+        with worker("patient") as victim:
+            await eventually(lambda run=run: len(journal.of("started")) == run, within=20)  # type: ignore[misc]
+            victim.send(signal.SIGKILL)
+            victim.wait()
+    worker("patient")
+    await eventually(lambda: _is(queue, job.id, JobState.FAILED), within=20)
+    done = await job.refresh()
+    assert done.failed_reason == "job stalled more than allowable limit"
+    assert len(journal.of("started")) == 4
+
+
+async def test_a_killed_lease_child_is_replaced(queue: Queue, worker: Start, journal: Journal) -> None:
+    first = worker("patient")
+    job = await queue.add("x", 6 * LOCK_SECONDS)
+    await eventually(lambda: journal.of("started"))
+    for _ in range(3):
+        (helper,) = children_of(first.pid)
+        import os
+
+        os.kill(helper, signal.SIGKILL)
+        await eventually(lambda: not alive(helper))  # noqa: B023
+        await eventually(lambda: list(children_of(first.pid)))
+    worker("brief")
+    await job.wait_for_result(15)
+    assert journal.of("ended") == [job.id]
+
+
+async def _is(queue: Queue, job_id: str, state: JobState) -> bool:
+    job = await queue.get_job(job_id)
+    return job is not None and await job.state() is state
