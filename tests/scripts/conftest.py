@@ -1,0 +1,95 @@
+"""What the tests of the Lua scripts share: a queue on a stopped clock, and its keyspace as plain values."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import redis
+
+from stockyard._store.link import QueueLink
+from stockyard._store.server import Server
+from stockyard.config import Settings
+
+NOW = 1_700_000_000_000
+
+
+class Sorted(dict[str, float]):
+    """A sorted set as a value: members with their scores."""
+
+
+class Keyspace:
+    """The keys of one queue, named by what follows the queue's base."""
+
+    def __init__(self, raw: "redis.Redis", base: str) -> None:
+        self._raw: Any = raw
+        self._base = base
+
+    def put(self, keys: dict[str, Any]) -> None:
+        """Write keys: text, list, set, dict (a hash) or Sorted."""
+        for name, value in keys.items():
+            key = self._base + name
+            match value:
+                case Sorted():
+                    self._raw.zadd(key, dict(value))
+                case dict():
+                    self._raw.hset(key, mapping=value)
+                case list():
+                    self._raw.rpush(key, *value)
+                case set():
+                    self._raw.sadd(key, *value)
+                case _:
+                    self._raw.set(key, value)
+
+    def get(self, name: str) -> Any:
+        """A key's value in the form of `put`, or None; of a stream its entries, as lists of values."""
+        key = self._base + name
+        match self._raw.type(key):
+            case "none":
+                return None
+            case "string":
+                return self._raw.get(key)
+            case "list":
+                return self._raw.lrange(key, 0, -1)
+            case "set":
+                return self._raw.smembers(key)
+            case "zset":
+                return Sorted(self._raw.zrange(key, 0, -1, withscores=True))
+            case "stream":
+                return [list(fields.values()) for _, fields in self._raw.xrange(key)]
+            case _:
+                return self._raw.hgetall(key)
+
+    def all(self) -> dict[str, Any]:
+        """Every key but ``meta``, which holds the event stream's length alone."""
+        found = {key.removeprefix(self._base) for key in self._raw.scan_iter(f"{self._base}*", count=1000)}
+        return {name: self.get(name) for name in sorted(found - {"meta"})}
+
+    def ttl(self, name: str) -> int:
+        """Milliseconds until a key goes."""
+        return int(self._raw.pttl(self._base + name))
+
+
+@pytest.fixture
+async def link_at(redis_url: str, prefix: str) -> AsyncIterator[Callable[[int], QueueLink]]:
+    """Makes the link of the queue ``q`` whose clock stands at the given time."""
+    server = Server(Settings.load(redis_url, dotenv=None).address)
+    yield lambda now: QueueLink(server, prefix, "q", clock=lambda: now)
+    await server.aclose()
+
+
+@pytest.fixture
+async def link(link_at: Callable[[int], QueueLink]) -> QueueLink:
+    """The queue ``q`` at NOW."""
+    return link_at(NOW)
+
+
+@pytest.fixture
+def keys(raw: "redis.Redis", link: QueueLink) -> Keyspace:
+    """Its keys."""
+    return Keyspace(raw, link.base)
+
+
+def record(**fields: Any) -> dict[str, str]:
+    """A job's hash with the fields that each has."""
+    whole = {"name": "work", "data": "{}", "opts": "{}", "timestamp": NOW, "delay": 0, "priority": 0, **fields}
+    return {name: str(value) for name, value in whole.items()}

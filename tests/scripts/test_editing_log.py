@@ -1,0 +1,27 @@
+"""editing.log: lines of a job's log."""
+
+from stockyard._store import editing
+from stockyard._store.link import QueueLink
+from tests.scripts.conftest import Keyspace, record
+
+
+async def test_lines_are_appended(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record()})
+    assert [await editing.append_log(link, "1", line) for line in ("one", "two Ω", "")] == [1, 2, 3]
+    assert keys.all() == {"1": record(), "1:logs": ["one", "two Ω", ""]}
+
+
+async def test_the_last_ones_are_kept_as_the_job_asks(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(opts='{"kl":2}')})
+    assert [await editing.append_log(link, "1", line) for line in ("a", "b", "c")] == [1, 2, 2]
+    assert keys.get("1:logs") == ["b", "c"]
+
+
+async def test_broken_options_keep_everything(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(opts="{"), "1:logs": ["a"]})
+    assert await editing.append_log(link, "1", "b") == 2
+
+
+async def test_no_line_without_a_job(link: QueueLink, keys: Keyspace) -> None:
+    assert await editing.append_log(link, "1", "a") == editing.MISSING
+    assert keys.all() == {}

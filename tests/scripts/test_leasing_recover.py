@@ -1,0 +1,64 @@
+"""leasing.recover: jobs without a lock go back, once per interval over all workers."""
+
+from stockyard._store.leasing import recover_stalled
+from stockyard._store.link import QueueLink
+from tests.scripts.conftest import NOW, Keyspace, Sorted, record
+
+GIVEN_UP = "job stalled more than allowable limit"
+
+
+async def recover(link: QueueLink) -> list[str]:
+    return await recover_stalled(link, interval_ms=5000, max_stalled=1)
+
+
+async def test_the_first_look_marks_and_the_second_hands_back(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(ats=1), "2": record(ats=1), "2:lock": "w:1", "active": ["2", "1"], "wait": ["8"]})
+    assert await recover(link) == []
+    assert keys.get("stalled") == {"1", "2"}
+    assert keys.get("stalled-check") == str(NOW)
+    assert await recover(link) == []  # the interval is not over
+
+    await link.server.call("DEL", link.keys["stalled_check"])
+    assert await recover(link) == ["1"]
+    assert keys.all() == {
+        "1": record(ats=1, stc=1),
+        "2": record(ats=1),
+        "2:lock": "w:1",
+        "active": ["2"],
+        "wait": ["8", "1"],
+        "marker": Sorted({"0": 0}),
+        "stalled": {"2"},
+        "stalled-check": str(NOW),
+        "events": [["waiting", "1", "active"], ["stalled", "1"]],
+    }
+
+
+async def test_a_job_that_stalled_too_often_is_to_be_failed(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(stc=1, priority=4), "active": ["1"], "stalled": {"1"}})
+    assert await recover(link) == ["1"]
+    assert keys.get("1") == record(stc=2, priority=4, defa=GIVEN_UP)
+    assert (keys.get("wait"), keys.get("active"), keys.get("prioritized")) == (["1"], None, None)
+
+
+async def test_a_run_of_a_live_schedule_is_not_given_up(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(stc=5, rjk="hourly"), "active": ["1"], "stalled": {"1"}, "repeat:hourly": {"ic": "1"}})
+    assert await recover(link) == ["1"]
+    assert keys.get("1") == record(stc=6, rjk="hourly")
+
+
+async def test_what_is_not_active_any_more_is_left_alone(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(), "completed": Sorted({"1": 1}), "stalled": {"1"}})
+    assert await recover(link) == []
+    assert keys.all() == {"1": record(), "completed": Sorted({"1": 1}), "stalled-check": str(NOW)}
+
+
+async def test_an_active_id_without_a_record_is_cleared(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"active": ["1"], "stalled": {"1"}})
+    assert await recover(link) == []
+    assert keys.all() == {"stalled-check": str(NOW)}
+
+
+async def test_nobody_is_woken_for_a_paused_queue(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(), "active": ["1"], "stalled": {"1"}, "meta": {"paused": "1"}})
+    assert await recover(link) == ["1"]
+    assert keys.get("marker") is None

@@ -1,0 +1,43 @@
+"""reading.page: jobs of one state, a page at a time."""
+
+from typing import Any
+
+import pytest
+
+from stockyard._store.link import QueueLink
+from stockyard._store.reading import read_page
+from tests.scripts.conftest import Keyspace, Sorted, record
+
+IN_ORDER = Sorted({job_id: at for at, job_id in enumerate("abcde")})
+
+
+@pytest.mark.parametrize(
+    ("state", "place"),
+    [
+        ("waiting", {"wait": list("edcba")}),
+        ("active", {"active": list("edcba")}),
+        *(
+            (name, {name: IN_ORDER})
+            for name in ("prioritized", "delayed", "completed", "failed", "waiting-children")
+        ),
+    ],
+)
+async def test_pages_from_either_end(link: QueueLink, keys: Keyspace, state: str, place: dict[str, Any]) -> None:
+    keys.put({job_id: record(name=job_id) for job_id in "abcde"} | place)
+
+    async def page(first: int, last: int, *, newest_first: bool) -> str:
+        rows = await read_page(link, state, first, last, newest_first=newest_first)
+        assert [row[0] for row in rows] == [row[18] for row in rows]
+        return b"".join(row[18] for row in rows).decode()
+
+    assert await page(0, 1, newest_first=True) == "ed"
+    assert await page(2, 3, newest_first=True) == "cb"
+    assert await page(4, 9, newest_first=True) == "a"
+    assert await page(5, 9, newest_first=True) == ""
+    assert await page(0, 1, newest_first=False) == "ab"
+    assert await page(4, 9, newest_first=False) == "e"
+
+
+async def test_ids_without_a_record_are_left_out(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"wait": ["2", "1"], "2": record()})
+    assert [row[18] for row in await read_page(link, "waiting", 0, 9, newest_first=True)] == [b"2"]

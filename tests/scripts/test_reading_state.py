@@ -1,0 +1,36 @@
+"""reading.state: where a job is and how it ended."""
+
+from typing import Any
+
+import pytest
+
+from stockyard._store.link import QueueLink
+from stockyard._store.reading import Ending, read_state
+from tests.scripts.conftest import Keyspace, Sorted, record
+
+
+@pytest.mark.parametrize(
+    ("place", "state"),
+    [
+        ({"wait": ["2", "1"]}, "waiting"),
+        ({"paused": ["1"]}, "waiting"),
+        ({"active": ["1"]}, "active"),
+        *(({name: Sorted({"1": 1})}, name) for name in ("prioritized", "delayed", "completed", "failed")),
+        ({"waiting-children": Sorted({"1": 1})}, "waiting-children"),
+        ({}, "unknown"),
+    ],
+)
+async def test_every_place_is_known(link: QueueLink, keys: Keyspace, place: dict[str, Any], state: str) -> None:
+    keys.put({"1": record(), **place})
+    assert await read_state(link, "1") == Ending(state, True, None, None)
+
+
+async def test_the_end_is_told(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(returnvalue='{"a":1}'), "2": record(failedReason="no Ω")})
+    assert (await read_state(link, "1")).value == b'{"a":1}'
+    assert (await read_state(link, "2")).reason == "no Ω"
+
+
+async def test_a_job_that_does_not_exist(link: QueueLink, keys: Keyspace) -> None:
+    assert await read_state(link, "1") == Ending("unknown", False, None, None)
+    assert keys.all() == {}
