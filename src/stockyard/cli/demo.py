@@ -1,4 +1,4 @@
-"""`stockyard demo`: the platform's main job, from a fill to a position, on a real server."""
+"""`stockyard demo`: the trading platform at work, from a candle to a position, on a real server."""
 
 from __future__ import annotations
 
@@ -7,21 +7,31 @@ from stockyard.cli.options import AsJson, RedisUrl
 
 def demo(
     *,
-    speed: float = 1.0,
-    symbols: int = 5,
+    speed: float | None = None,
+    symbols: tuple[str, ...] = (),
     inject_failures: bool = False,
+    seed: int = 1,
     redis_url: RedisUrl = None,
     json: AsJson = False,
 ) -> int:
-    """Run the trading platform's queues for a short while; without a server it starts one.
+    """Replay real candles through the platform's queues; without a server it starts one.
 
     Args:
-        speed: factor of the pace, 1 by default.
-        symbols: how many are traded, 5 by default.
-        inject_failures: let some jobs fail and be retried.
+        speed: candles per second and symbol; as fast as possible by default.
+        symbols: which are replayed; all by default.
+        inject_failures: let handlers fail and processes die; nothing may be lost.
+        seed: decides which runs fail, 1 by default.
     """
+    # Imported here: it brings the market data along, which no other command needs.
     from stockyard.trading.demo import DemoOptions, run_demo
 
     return run_demo(
-        DemoOptions(speed=speed, symbols=symbols, inject_failures=inject_failures, redis_url=redis_url, json=json)
+        DemoOptions(
+            speed=speed,
+            symbols=symbols,
+            redis_url=redis_url,
+            inject_failures=inject_failures,
+            json=json,
+            seed=seed,
+        )
     )
