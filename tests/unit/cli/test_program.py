@@ -50,6 +50,7 @@ def test_it_knows_its_version(capsys: Captured) -> None:
         (["queue", "list", "--app", "./shop.py"], "expected MODULE:ATTR"),
         (["health", "--redis-url", "http://localhost"], "scheme 'http' is not known"),
         (["scripts", "show", "finishing.finnish"], "did you mean 'finishing.finish'?"),
+        (["demo", "--symbols=DOGE"], "unknown symbol 'DOGE'"),
         (["worker", "stockyard.trading:PLATFORM", "--processes=0"], "--processes must be 1 or more"),
     ],
 )
