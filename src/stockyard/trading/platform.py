@@ -53,11 +53,11 @@ def get_queue(name: str) -> Queue:
     return default_app().queue(name)
 
 
-def create_worker(name: str, processor: JobProcessor[Any] | Router | None = None, **options: Any) -> Worker:
+def create_worker(queue: str, /, processor: JobProcessor[Any] | Router | None = None, **options: Any) -> Worker:
     """Make a worker of a queue, with the platform's concurrency; ``await worker.run()`` starts it.
 
     Args:
-        name: a ``QueueName`` or its text.
+        queue: a ``QueueName`` or its text.
         processor: one handler for every job, or a Router. Defaults to the handlers of the queue's declaration.
         options: see ``WorkerOptions``.
 
@@ -66,7 +66,7 @@ def create_worker(name: str, processor: JobProcessor[Any] | Router | None = None
         HandlerError: the processor cannot serve, or there is none.
         InvalidOption: an option is not known or out of its range.
     """
-    return default_app().worker(name, processor, **options)
+    return default_app().worker(queue, processor, **options)
 
 
 async def get_queue_health(name: str) -> QueueHealth:

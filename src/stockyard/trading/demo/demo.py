@@ -1,0 +1,95 @@
+"""The demo from its options to its exit status: a server, a folder of facts, a replay, a report."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+import tempfile
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from stockyard import embedded
+from stockyard.app import App
+from stockyard.config import Settings
+from stockyard.trading.demo.desk import Desk
+from stockyard.trading.demo.exchange import PaperExchange
+from stockyard.trading.demo.fleet import Fleet
+from stockyard.trading.demo.keyspace import remove_keys
+from stockyard.trading.demo.options import DemoOptions
+from stockyard.trading.demo.replay import Replay
+from stockyard.trading.demo.report import Report
+from stockyard.trading.demo.view import View
+from stockyard.trading.demo.worker_process import ORDER_RATE, Assignment
+from stockyard.trading.queues import declare_platform
+
+_CHUNK = 100
+_INTERRUPTED = 130
+
+
+def run_demo(options: DemoOptions) -> int:
+    """Replay the candles through the seven queues and report; blocks until done.
+
+    Args:
+        options: what is replayed, how fast, and where.
+
+    Returns:
+        0 when every invariant holds, 1 when one does not, 130 after Ctrl-C.
+
+    Raises:
+        ConfigError: the server's settings are wrong.
+        ServerError: the server cannot be reached or started.
+        StockyardError: a worker process ended by itself.
+    """
+    with ExitStack() as ending, View(sys.stderr if options.json else sys.stdout) as view:
+        settings = _settings(options, ending)
+        folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="stockyard-demo-")))
+        view.say(f"server {settings.address}, keys {settings.prefix}:*")
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                report = runner.run(_replay(options, settings, folder, view))
+        except KeyboardInterrupt:
+            view.say("interrupted; the worker processes and the keys are gone")
+            return _INTERRUPTED
+    if options.json:
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(report)).decode() + "\n")
+    else:
+        view.report(report)
+    return 0 if report.ok else 1
+
+
+async def _replay(options: DemoOptions, settings: Settings, folder: Path, view: View) -> Report:
+    chunk = _CHUNK if options.speed is None else max(1, min(_CHUNK, round(options.speed / 2)))
+    pause = 0.0 if options.speed is None else chunk / options.speed
+    seed = options.seed if options.inject_failures else None
+    fleet = Fleet(Assignment("worker", settings, str(folder), chunk, pause, seed))
+    desk, exchange = Desk(folder / "desk.db"), PaperExchange(folder / "exchange.db")
+    try:
+        async with App(declare_platform(order_rate=ORDER_RATE), settings=settings) as app:
+            replay = Replay(
+                app, options=options, fleet=fleet, desk=desk, exchange=exchange, view=view, pause=pause
+            )
+            return await replay.run()
+    finally:
+        fleet.stop()
+        desk.close()
+        exchange.close()
+        await remove_keys(settings)
+
+
+def _settings(options: DemoOptions, ending: ExitStack) -> Settings:
+    url = options.redis_url
+    if url is None and not os.environ.get("REDIS_URL"):
+        url = ending.enter_context(embedded.ephemeral()).url
+    settings = Settings.load(url, prefix=f"bull-demo-{secrets.token_hex(4)}")
+    if settings.address.scheme == "embedded":
+        # Held until the end, so that every process reaches one server by its socket.
+        path = settings.address.path
+        server = ending.enter_context(embedded.acquire(Path(path) if path else None))
+        settings = replace(settings, address=Settings.load(server.url, dotenv=None).address)
+    return settings

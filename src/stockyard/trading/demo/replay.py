@@ -1,0 +1,283 @@
+"""Replays the candles through the seven queues: seeds the first jobs, watches, disturbs if asked, and reports."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from typing import Any
+
+import msgspec
+
+from stockyard.app import App
+from stockyard.errors import JobFailed, ResultTimeout
+from stockyard.model.job import Job, JobState
+from stockyard.observe.health import QueueHealth
+from stockyard.trading.demo import report as reporting
+from stockyard.trading.demo.backtest import GRID, BacktestResult, SweepRun
+from stockyard.trading.demo.desk import Desk
+from stockyard.trading.demo.exchange import PaperExchange
+from stockyard.trading.demo.fleet import Fleet
+from stockyard.trading.demo.market import history
+from stockyard.trading.demo.options import DemoOptions
+from stockyard.trading.demo.pipeline import KEPT, STOP, USER
+from stockyard.trading.demo.reconciliation import Reconciliation
+from stockyard.trading.demo.report import Record, Report
+from stockyard.trading.demo.view import Snapshot, View
+from stockyard.trading.payloads import IngestCandles, PortfolioQuery, RecalculatePosition, Reconcile
+from stockyard.trading.queues import QueueName, QueuePriority
+
+_LOOK_EVERY = 0.25
+_RATE_LOOKS = 9
+_PATIENCE = 30.0
+_RESENT = 300
+_RESEND_AFTER = 40
+_QUERIES = 10
+_DYING_BACKTESTS = 2
+_ASKED_AGAIN = 2
+_KILL_AT = 0.3
+_KILL_SECONDS = 5.0
+_FREEZE = 0.3
+_PAGE = 1000
+
+
+class Replay:
+    """One replay.
+
+    Args:
+        app: the platform on the demo's server and prefix.
+        options: what was asked for.
+        fleet: the worker processes.
+        desk, exchange: the files of facts.
+        view: where it is shown.
+        pause: seconds between two chunks of a symbol.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        options: DemoOptions,
+        fleet: Fleet,
+        desk: Desk,
+        exchange: PaperExchange,
+        view: View,
+        pause: float,
+    ) -> None:
+        self._app = app
+        self._options = options
+        self._fleet = fleet
+        self._desk = desk
+        self._exchange = exchange
+        self._view = view
+        self._patience = _PATIENCE + 2 * pause
+        self._candles = sum(len(history(symbol)) for symbol in options.chosen)
+        self._asked_again: dict[str, int] = {}
+        self._is_resent = False
+        self._killed: tuple[str, int] | None = None
+
+    async def run(self) -> Report:
+        """Replay, and return the report."""
+        for _ in range(2):
+            self._fleet.start()
+        begun = time.monotonic()
+        await self._seed()
+        killing = asyncio.create_task(self._kill_in_the_middle()) if self._options.inject_failures else None
+        try:
+            await self._watch(begun, killing)
+        finally:
+            if killing is not None:
+                killing.cancel()
+        seconds = time.monotonic() - begun
+        last = await self._reconcile_finally()
+        statuses = await asyncio.to_thread(self._fleet.stop)
+        return await self._report(seconds, last, statuses)
+
+    async def _seed(self) -> None:
+        queue = self._app.queue
+        await queue(QueueName.EXCHANGE_CANDLE_INGESTION).add_many(
+            ("ingest-candles", IngestCandles(symbol, 0), {"job_id": f"candles-{symbol}-0", **KEPT})
+            for symbol in self._options.chosen
+        )
+        await queue(QueueName.EXECUTION_RECONCILIATION).add(
+            "reconcile", Reconcile(1), job_id="reconcile-1", delay="1s", **KEPT
+        )
+        dying = _DYING_BACKTESTS if self._options.inject_failures else 0
+        await queue(QueueName.BACKTEST_JOBS).add_many(
+            (
+                "run-backtest",
+                SweepRun(self._options.chosen, fast, slow, dies_first=at < dying),
+                {"job_id": f"backtest-{fast}-{slow}", **KEPT},
+            )
+            for at, (fast, slow) in enumerate(GRID)
+        )
+
+    async def _watch(self, begun: float, killing: asyncio.Task[None] | None) -> None:
+        moved_at = begun
+        recent = deque([(begun, 0)], maxlen=_RATE_LOOKS)
+        while True:
+            self._fleet.check()
+            healths = await self._app.health()
+            now = time.monotonic()
+            # The reconciliation goes on for ever: its runs are no sign that anything moves.
+            done = sum(each.completed for each in healths if each.name != QueueName.EXECUTION_RECONCILIATION)
+            if done > recent[-1][1]:
+                moved_at = now
+            recent.append((now, done))
+            (since, done_then), seconds = recent[0], now - begun
+            self._view.show(self._snapshot(seconds, healths, round((done - done_then) / max(now - since, 0.001))))
+            await self._disturb()
+            if killing is not None and killing.done():
+                killing.result()
+            if self._is_over(healths) and (killing is None or killing.done()):
+                return
+            if now - moved_at > self._patience:
+                self._view.say(f"nothing was finished for {self._patience:.0f} s: giving up")
+                return
+            await asyncio.sleep(_LOOK_EVERY)
+
+    def _is_over(self, healths: list[QueueHealth]) -> bool:
+        """The reconciliation recurs for ever; everything else must be done."""
+        return self._is_resent and not any(
+            health.waiting or health.active or health.delayed or health.failed
+            for health in healths
+            if health.name != QueueName.EXECUTION_RECONCILIATION
+        )
+
+    def _snapshot(self, seconds: float, healths: list[QueueHealth], rate: int) -> Snapshot:
+        orders, _ = self._exchange.counts()
+        _, applied = self._desk.positions()
+        return Snapshot(seconds, healths, self._desk.candle_count(), self._candles, orders, len(applied), rate)
+
+    async def _disturb(self) -> None:
+        """Do what users and exchanges do meanwhile: ask, resend, and start lost backtests again."""
+        high = self._app.queue(QueueName.PORTFOLIO_HIGH_PRIORITY)
+        query: Any = ("answer-query", PortfolioQuery(USER), {"priority": QueuePriority.CRITICAL, **KEPT})
+        await high.add_many([query])
+        fills = self._exchange.fills()
+        is_read = self._desk.candle_count() == self._candles
+        if not self._is_resent and (len(fills) >= _RESEND_AFTER or (fills and is_read)):
+            self._is_resent = True
+            again = itertools.islice(itertools.cycle(fills), _RESENT)
+            await high.add_many(
+                (
+                    "recalculate-position",
+                    RecalculatePosition(USER, fill.symbol, fill.fill_id),
+                    {"job_id": f"resent-{number}", **KEPT},
+                )
+                for number, fill in enumerate(again)
+            )
+            await high.add_many((*query[:2], {**query[2], "job_id": f"query-{each}"}) for each in range(_QUERIES))
+        backtests = self._app.queue(QueueName.BACKTEST_JOBS)
+        for job in await backtests.get_jobs(JobState.FAILED):
+            self._asked_again[job.id] = self._asked_again.get(job.id, 0) + 1
+            if self._asked_again[job.id] <= _ASKED_AGAIN:
+                self._view.say(f"{job.id} failed ({job.failed_reason}); asked for again")
+                await job.retry()
+
+    async def _kill_in_the_middle(self) -> None:
+        """Kill a worker process that is submitting orders, and start another."""
+        while self._desk.candle_count() < self._candles * _KILL_AT:  # noqa: ASYNC110 - other processes write it
+            await asyncio.sleep(0.05)
+        victim = self._fleet.names[0]
+        deadline = time.monotonic() + _KILL_SECONDS
+        held: set[str] = set()
+        while not held and time.monotonic() < deadline:
+            await asyncio.sleep(0.005)
+            if not await self._orders_in_hand():
+                continue
+            # What stays active while the others go on is in the hands of the frozen one.
+            self._fleet.freeze(victim)
+            held = await self._orders_in_hand()
+            await asyncio.sleep(_FREEZE)
+            held &= await self._orders_in_hand()
+            if not held:
+                self._fleet.thaw(victim)
+        self._fleet.kill(victim)
+        self._killed = victim, len(held)
+        self._view.say(f"{victim} was killed with {len(held)} orders in hand; {self._fleet.start()} started")
+
+    async def _orders_in_hand(self) -> set[str]:
+        active = await self._app.queue(QueueName.EXECUTION_ORDER_SUBMISSION).get_jobs(JobState.ACTIVE)
+        return {job.id for job in active}
+
+    async def _reconcile_finally(self) -> Reconciliation | None:
+        self._desk.raise_flag(STOP)
+        runs, _ = self._desk.reconciliations()
+        last = await self._app.queue(QueueName.EXECUTION_RECONCILIATION).add(
+            "reconcile", Reconcile(runs + 1000), job_id="reconcile-last", delay="1500ms", **KEPT
+        )
+        try:
+            return msgspec.convert(await last.wait_for_result(_PATIENCE), Reconciliation)
+        except (JobFailed, ResultTimeout):
+            return None
+
+    async def _report(self, seconds: float, last: Reconciliation | None, statuses: dict[str, int]) -> Report:
+        healths = await self._app.health()
+        records = {health.name: await self._records(health.name) for health in healths}
+        results = await self._results()
+        signals, fills = self._desk.signals(), self._exchange.fills()
+        positions, applied = self._desk.positions()
+        _, duplicates = self._exchange.counts()
+        symbols = self._options.chosen
+        checks = [
+            reporting.check_candles(symbols, self._desk.candle_count()),
+            reporting.check_prices(symbols, self._desk.prices()),
+            reporting.check_signals(symbols, signals),
+            reporting.check_orders(signals, fills, duplicates),
+            reporting.check_positions(fills, positions, applied),
+            reporting.check_reconciliation(last, *self._desk.reconciliations()),
+            reporting.check_backtests(results, len(GRID)),
+            reporting.check_queues(healths),
+            reporting.check_processes(statuses),
+        ]
+        if self._killed is not None:
+            stalls = sum(record.stalls for each in records.values() for record in each)
+            checks.append(reporting.check_recovery(*self._killed, stalls))
+        jobs = sum(health.completed for health in healths)
+        return Report(
+            ok=all(check.ok for check in checks),
+            seconds=round(seconds, 3),
+            symbols=symbols,
+            candles=self._desk.candle_count(),
+            jobs=jobs,
+            jobs_per_second=round(jobs / seconds),
+            queues=tuple(reporting.figures_of(health, records[health.name]) for health in healths),
+            checks=tuple(checks),
+            backtests=tuple(sorted(results, key=lambda result: result.sharpe, reverse=True)),
+            notes=tuple(_notes(records[QueueName.PORTFOLIO_HIGH_PRIORITY])),
+        )
+
+    async def _records(self, name: str) -> list[Record]:
+        return [_record(job) async for job in self._jobs(name)]
+
+    async def _results(self) -> list[BacktestResult]:
+        return [
+            msgspec.convert(job.return_value, BacktestResult) async for job in self._jobs(QueueName.BACKTEST_JOBS)
+        ]
+
+    async def _jobs(self, name: str) -> Any:
+        for page in itertools.count(1):
+            jobs = await self._app.queue(name).get_jobs(JobState.COMPLETED, page=page, size=_PAGE)
+            for job in jobs:
+                yield job
+            if len(jobs) < _PAGE:
+                return
+
+
+def _record(job: Job[Any]) -> Record:
+    started = job.processed_on or job.timestamp
+    waited = max(started - job.timestamp - job.options.delay_ms, 0)
+    return Record(job.id, job.name, job.attempts_started, job.stalled_count, started, waited)
+
+
+def _notes(high: list[Record]) -> list[str]:
+    ahead = sorted(reporting.overtaken(high, "query-", "resent-"))
+    resent = sum(record.id.startswith("resent-") for record in high)
+    if not ahead:
+        return []
+    return [
+        f"Pre-emption: {len(ahead)} CRITICAL queries were asked behind {resent} HIGH fills that the exchange sent "
+        f"again; each overtook {reporting.percentile(ahead, 50)} of them (median)."
+    ]
