@@ -1,10 +1,11 @@
 """Pauses, global concurrency and global rate limits that Node sets hold for our workers."""
 
+from collections.abc import Callable
 from typing import Any
 
 from stockyard import App, Job, Queue
 from tests.interop.conftest import Work
-from tests.support.node import NodeObject, has_counts, is_drained, is_in
+from tests.support.node import NodeObject, NodePeer, has_counts, is_drained, is_in
 from tests.support.waiting import eventually
 
 
@@ -77,6 +78,27 @@ async def test_a_limit_that_node_takes_off_is_gone(queue: NodeObject, events: No
     async with work():
         await eventually(lambda: is_drained(events))
     assert await has_counts(queue, completed=2)
+
+
+async def test_a_manual_limit_of_node_holds_for_us(queue: NodeObject, events: NodeObject, work: Work) -> None:
+    await queue.setGlobalRateLimit(100, 1000)
+    await queue.rateLimit(300)
+    added = await queue.add("echo", 1)
+    async with work(drain_delay=0.02):
+        await queue.job(added["id"], "waitUntilFinished", events, 5000)
+    assert (await queue.getJob(added["id"]))["processedOn"] >= added["timestamp"] + 250
+
+
+async def test_both_sides_workers_share_one_limit(
+    node: NodePeer, queue: NodeObject, open_app: Callable[..., App], work: Work
+) -> None:
+    app = open_app(q={"rate": "4/300ms", "concurrency": 10})
+    await queue.addBulk([{"name": "echo", "data": 1} for _ in range(12)])
+    await node.worker("q", concurrency=10, limiter={"max": 4, "duration": 300})
+    async with work(app=app):
+        await eventually(lambda: has_counts(queue, completed=12))
+    starts = sorted(job["processedOn"] for job in await queue.getJobs(["completed"]))
+    assert all(later - earlier >= 250 for earlier, later in zip(starts, starts[4:], strict=False))
 
 
 async def _is_listed(queue: NodeObject) -> bool:

@@ -154,7 +154,7 @@ async def running_what_is_due(side: Side) -> None:
 
 async def keeping_few(side: Side) -> None:
     for name in ("echo", "fail"):
-        for keep in (True, 2, 1, False):
+        for keep in (True, 1, 2, 0, False):
             await side.add(name, {"reason": "no"}, removeOnComplete=keep, removeOnFail=keep)
     async with side.work():
         await eventually(lambda: has_counts(side.queue, waiting=0, active=0))

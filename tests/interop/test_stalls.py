@@ -15,7 +15,7 @@ from tests.interop.conftest import Work
 from tests.support.node import NodeObject, NodePeer, is_drained, is_in, names_of
 from tests.support.waiting import eventually
 
-LOCK_MS = 400
+LOCK_MS = 600
 NODE = {"lockDuration": LOCK_MS, "stalledInterval": LOCK_MS // 2}
 GIVEN_UP = "job stalled more than allowable limit"
 
@@ -122,13 +122,14 @@ async def test_a_job_that_killed_two_of_ours_is_not_run_by_node(
     assert (await names_of(events))[-3:] == ["failed", "retries-exhausted", "drained"]
 
 
-async def test_a_long_job_of_ours_is_not_taken_away(node: NodePeer, queue: NodeObject, work: Work) -> None:
-    worker = await node.worker("q", **NODE, drainDelay=1)
-    await worker.pause()
-    added = await queue.add("slow", {"ms": 4 * LOCK_MS})
-    async with work():
+async def test_a_long_job_of_ours_is_not_taken_away(
+    node: NodePeer, queue: NodeObject, open_app: Callable[..., App], work: Work
+) -> None:
+    """It runs for more than two leases, while Node looks for lapsed ones all the time."""
+    async with work(app=open_app(q={"lock": 1.5})):
+        added = await queue.add("slow", {"ms": 3500})
         await eventually(lambda: is_in(queue, "active", added["id"]))
-        await worker.resume()
+        await node.worker("q", lockDuration=1500, stalledInterval=100)
         await eventually(lambda: is_in(queue, "completed", added["id"]))
     stored = await queue.getJob(added["id"])
     assert (stored["attemptsStarted"], stored["stalledCounter"]) == (1, 0)

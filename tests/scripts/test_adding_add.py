@@ -70,3 +70,10 @@ async def test_more_jobs_than_one_call_carries(link: QueueLink, keys: Keyspace) 
     ids = await add_jobs(link, [new_job("work", "{}", PLAIN, NOW) for _ in range(123)])
     assert ids == [str(number) for number in range(1, 124)]
     assert keys.get("wait") == ids[::-1]
+
+
+async def test_the_event_stream_stays_as_long_as_the_queue_says(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"meta": {"opts.maxLenEvents": "10"}})
+    await add_jobs(link, [new_job("work", "{}", PLAIN, NOW) for _ in range(500)])
+    assert len(keys.get("events")) < 300
+    assert keys.get("meta") == {"opts.maxLenEvents": "10"}

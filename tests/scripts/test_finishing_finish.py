@@ -4,24 +4,12 @@ from typing import Any
 
 import pytest
 
-from stockyard._store.finishing import EndedRun, Exchange, Order, finish_and_take
+from stockyard._store.finishing import Exchange, Order, finish_and_take
 from stockyard._store.link import QueueLink
-from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Retried
+from stockyard.model.outcome import Completed, Failed, HandedBack, Retried
 from stockyard.model.retention import Keep, KeepOption
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
-
-STARTED = {"ats": 1, "processedOn": NOW - 10}
-DONE = Completed('{"ok":true}', None)
-
-
-def running(job_id: str = "1", **fields: Any) -> dict[str, Any]:
-    """Keys of a job that worker ``w`` runs."""
-    return {job_id: record(**STARTED, **fields), f"{job_id}:lock": "w:1", "active": [job_id], "stalled": {job_id}}
-
-
-async def finish(link: QueueLink, *ended: tuple[str, Outcome], token: str = "w:1", take: int = 0) -> Exchange:
-    order = Order(take, "w:2", 30_000)
-    return await finish_and_take(link, [EndedRun(job_id, token, outcome) for job_id, outcome in ended], order)
+from tests.scripts.runs import DONE, STARTED, finish, running
 
 
 async def test_a_completed_job(link: QueueLink, keys: Keyspace) -> None:
@@ -132,6 +120,7 @@ async def test_a_job_that_is_not_active_does_not_finish(link: QueueLink, keys: K
     assert (await finish(link, ("1", DONE), ("2", DONE))).codes == [0, -1]
     keys.put({"3": record(**STARTED), "3:lock": "w:1"})
     assert (await finish(link, ("3", DONE))).codes == [-3]
+    assert "finishedOn" not in keys.get("3")
     assert keys.get("completed") == Sorted({"1": NOW})
 
 
@@ -289,14 +278,3 @@ async def test_the_worker_is_written_down(link: QueueLink, keys: Keyspace) -> No
     keys.put({"1": record(), "wait": ["1"]})
     await finish_and_take(link, [], Order(1, "w:2", 30_000, worker="trader-1"))
     assert keys.get("1")["pb"] == "trader-1"
-
-
-async def test_the_last_kept_payload_is_queued(link: QueueLink, keys: Keyspace) -> None:
-    kept = {"name": "next", "data": "7", "opts": '{"priority":2}', "jid": "4"}
-    keys.put({**running(deid="D"), "de:D": "1", "dn:D": kept, "id": "4"})
-    await finish(link, ("1", DONE))
-    found = keys.all()
-    assert found["4"] == record(name="next", data="7", opts='{"priority":2}', priority=2, deid="D")
-    assert (found["de:D"], found["id"], "dn:D" in found) == ("4", "5", False)
-    assert found["prioritized"] == Sorted({"4": 2 * 2**32 + 1})
-    assert [event[0] for event in found["events"]] == ["added", "waiting", "completed"]

@@ -1,5 +1,7 @@
 """leasing.recover: jobs without a lock go back, once per interval over all workers."""
 
+from typing import Any
+
 from stockyard._store.leasing import recover_stalled
 from stockyard._store.link import QueueLink
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
@@ -62,3 +64,11 @@ async def test_nobody_is_woken_for_a_paused_queue(link: QueueLink, keys: Keyspac
     keys.put({"1": record(), "active": ["1"], "stalled": {"1"}, "meta": {"paused": "1"}})
     assert await recover(link) == ["1"]
     assert keys.get("marker") is None
+
+
+async def test_the_event_stream_is_trimmed(link: QueueLink, keys: Keyspace, raw: Any) -> None:
+    keys.put({"meta": {"opts.maxLenEvents": "10"}})
+    for at in range(400):
+        raw.xadd(link.keys["events"], {"event": "old", "at": at})
+    await recover(link)
+    assert len(keys.get("events")) < 300
