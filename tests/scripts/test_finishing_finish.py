@@ -137,6 +137,7 @@ async def test_a_job_that_is_not_active_does_not_finish(link: QueueLink, keys: K
         (Keep(count=0), ["2s", "8s", "70s"]),
         (Keep(age=60), ["new", "2s", "8s"]),
         (Keep(age=60, count=2), ["new", "2s"]),
+        (Keep(age=100), ["new", "2s", "8s", "70s"]),
         (Keep(age=5, limit=1), ["new", "2s", "70s"]),
     ],
 )
@@ -245,6 +246,13 @@ async def test_a_rate_limit_counts_starts_and_tells_how_long(link: QueueLink, ke
     third = await finish_and_take(link, [], order)
     assert (third.rows, keys.get("limiter"), keys.get("wait")) == ([], "2", ["4"])
     assert 59_000 < third.limited_ms <= 60_000
+
+
+async def test_a_limited_worker_wakes_others_for_what_became_due(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"limiter": "1", "1": record(delay=9), "delayed": Sorted({"1": NOW * 4096.0})})
+    await link.server.call("PEXPIRE", link.keys["limiter"], 60_000)
+    await finish_and_take(link, [], Order(5, "w:2", 30_000, limit_max=1, limit_window=60_000))
+    assert (keys.get("wait"), keys.get("marker")) == (["1"], Sorted({"0": 0}))
 
 
 async def test_the_queues_own_limit_wins(link: QueueLink, keys: Keyspace) -> None:
