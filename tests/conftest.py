@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 import redis
-from tests.support.servers import OwnServer
 
 from stockyard import embedded
+from tests.support.servers import OwnServer
 
 
 @pytest.fixture(scope="session")

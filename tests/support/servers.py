@@ -12,9 +12,9 @@ from urllib.parse import quote
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from tests.support.waiting import wait_until
 
 from stockyard.embedded import find_server
+from tests.support.waiting import wait_until
 
 _USER = """
 import sys

@@ -5,10 +5,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.support.servers import EmbeddedUser
-from tests.support.waiting import wait_until
 
 from stockyard.embedded import status, unpin
+from tests.support.servers import EmbeddedUser
+from tests.support.waiting import wait_until
 
 
 @pytest.fixture

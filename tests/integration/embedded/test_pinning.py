@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import redis
-from tests.support.waiting import wait_until
 
 from stockyard.embedded import acquire, pin, status, unpin
+from tests.support.waiting import wait_until
 
 
 def test_a_pinned_server_stays_without_users_until_it_is_unpinned(data: Path) -> None:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import redis
-from tests.support.servers import EmbeddedUser
-from tests.support.waiting import wait_until
 
 from stockyard.embedded import acquire, ephemeral, status
+from tests.support.servers import EmbeddedUser
+from tests.support.waiting import wait_until
 
 StartUser = Callable[[], EmbeddedUser]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import redis
-from tests.support.waiting import wait_until
 
 from stockyard.embedded import acquire, guardian, probe, status
 from stockyard.errors import EmbeddedServerError
+from tests.support.waiting import wait_until
 
 
 @contextmanager
