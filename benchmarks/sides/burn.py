@@ -18,7 +18,7 @@ async def process(app: App) -> dict[str, Any]:
     async def run(number: int) -> float:
         start = time.perf_counter()
         added = await queue.add_many([("burn", {"i": n}) for n in range(number)])
-        await asyncio.gather(*(job.result(timeout=120) for job in added))
+        await asyncio.gather(*(job.wait_for_result(timeout=120) for job in added))
         return time.perf_counter() - start
 
     await run(4 * processes)

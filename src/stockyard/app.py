@@ -94,7 +94,7 @@ class App:
         return queue
 
     def worker(
-        self, name: str, processor: Callable[[Job[Any]], Any] | Router | None = None, **options: Any
+        self, name: str, /, processor: Callable[[Job[Any]], Any] | Router | None = None, **options: Any
     ) -> Worker:
         """Make a worker of a queue; ``await worker.run()`` starts it.
 

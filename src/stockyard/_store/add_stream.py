@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from stockyard._store.adding import ADD, NewJob, add_command, ids_of
+from stockyard._store.adding import NewJob, add_command, add_jobs, ids_of
 from stockyard._store.link import QueueLink
 from stockyard._store.server import is_unknown_script, open_patiently
 from stockyard.errors import ServerRefused
@@ -47,20 +47,18 @@ class AddStream:
         self._line.write([add_command(self._link, jobs)])
         self._sent.append(jobs)
 
-    async def read(self) -> list[str] | ServerRefused:
-        """Return the ids of the oldest written batch, or the server's refusal.
+    async def read(self) -> list[str]:
+        """Return the ids of the oldest written batch.
 
         Raises:
             ReplyLost: they may or may not have been added, nor those written after them.
+            ServerRefused: the server answered with an error; those written after them go on.
         """
-        timeout = self._link.server.call_timeout
         jobs = self._sent.popleft()
-        (reply,) = await self._line.read(1, timeout)
+        (reply,) = await self._line.read(1, self._link.server.call_timeout)
         if is_unknown_script(reply):
             # It did not run: a new server, or one whose scripts were flushed.
-            reply = (await self._link.server.run_many([(ADD, *self._call(jobs))]))[0]
-        return reply if isinstance(reply, ServerRefused) else ids_of(reply, len(jobs))
-
-    def _call(self, jobs: Sequence[NewJob]) -> tuple[list[str], tuple[str | bytes | int | float, ...]]:
-        keys = self._link.script_keys(ADD)
-        return keys, tuple(add_command(self._link, jobs)[3 + len(keys) :])
+            return await add_jobs(self._link, jobs)
+        if isinstance(reply, ServerRefused):
+            raise reply
+        return ids_of(reply, len(jobs))

@@ -10,7 +10,6 @@ from stockyard._store.line import Command
 from stockyard._store.link import QueueLink
 from stockyard._store.scripts import load
 from stockyard._wire.options import encode_options
-from stockyard.errors import ServerRefused
 from stockyard.model.options import JobOptions
 
 BATCH = 50
@@ -56,28 +55,18 @@ def new_job(name: str, data: str, options: JobOptions, now: int) -> NewJob:
 def add_command(link: QueueLink, jobs: Sequence[NewJob]) -> Command:
     """Return the call that adds one batch."""
     keys = link.script_keys(ADD)
-    return ("EVALSHA", ADD.sha, len(keys), *keys, link.base, link.clock(), _pack(jobs))
+    return ("EVALSHA", ADD.sha, len(keys), *keys, link.base, _pack(jobs))
 
 
-async def add_jobs(
-    link: QueueLink, jobs: Sequence[NewJob], *, timeout: float | None = None
-) -> list[str | ServerRefused]:
-    """Add jobs in one round trip and return their ids; a batch that the server refused gives its error per job.
+async def add_jobs(link: QueueLink, jobs: Sequence[NewJob]) -> list[str]:
+    """Add one batch and return its ids.
 
     Raises:
         ServerUnavailable: nothing was added.
         ReplyLost: they may or may not have been added.
+        ServerRefused: the server answered with an error.
     """
-    keys = link.script_keys(ADD)
-    now = link.clock()
-    batches = [jobs[at : at + BATCH] for at in range(0, len(jobs), BATCH)]
-    replies = await link.server.run_many(
-        [(ADD, keys, (link.base, now, _pack(batch))) for batch in batches], timeout=timeout
-    )
-    ids: list[str | ServerRefused] = []
-    for batch, reply in zip(batches, replies, strict=True):
-        ids += [reply] * len(batch) if isinstance(reply, ServerRefused) else ids_of(reply, len(batch))
-    return ids
+    return ids_of(await link.run(ADD, link.base, _pack(jobs)), len(jobs))
 
 
 def ids_of(reply: int | list[bytes], count: int) -> list[str]:

@@ -44,8 +44,10 @@ class Line:
     @property
     def is_open(self) -> bool:
         """Whether it is connected and its replies are in step with its calls."""
-        writer = self._connection._writer
-        return writer is not None and not self._broken and not writer.transport.is_closing()
+        reader, writer = self._connection._reader, self._connection._writer
+        if self._broken or reader is None or writer is None:
+            return False
+        return not reader.at_eof() and not writer.transport.is_closing()
 
     async def open(self, timeout: float) -> None:
         """Connect, authenticate, and look at the server's version.
@@ -58,6 +60,8 @@ class Line:
         try:
             async with asyncio.timeout(timeout):
                 await self.close()
+                # Until the handshake is done, a cancelled caller leaves it half-way.
+                self._broken = True
                 await self._connection.connect()  # type: ignore[no-untyped-call]
                 self._broken = False
                 await self._check_version()

@@ -237,9 +237,12 @@ class Fetcher:
     async def _take_lost(self) -> None:
         """Find the jobs that were started for us by calls whose replies never came."""
         while self._lost:
-            token, room = self._lost[0]
-            rows = await leasing.reclaim(self._link, token)
-            self._lost.pop(0)
+            token, room = self._lost.pop()
+            try:
+                rows = await leasing.reclaim(self._link, token)
+            except ServerError:
+                self._lost.append((token, room))
+                raise
             self._reserved -= room
             self._runner.start(rows, token)
 

@@ -173,7 +173,7 @@ def _backoff(_name: str, value: Any) -> Backoff | None:
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
         raise InvalidOption(f"{name} must be True or False; got {value!r}")
-    return str(value)
+    return value
 
 
 def _keep(name: str, value: Any) -> KeepOption | None:

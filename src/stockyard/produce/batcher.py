@@ -8,12 +8,10 @@ from collections import deque
 from stockyard._store.add_stream import AddStream
 from stockyard._store.adding import BATCH, NewJob
 from stockyard._store.link import QueueLink
+from stockyard.errors import ServerRefused
 
-_FIRST = 16
-"""Jobs with which an idle server is set to work; while it works, full batches gather."""
-
-_ON_THE_WIRE = 40
-"""Batches written and not answered; more wait here until the server has caught up."""
+_ON_THE_WIRE = 2
+"""Batches written and not answered: the server never waits for us, and nobody waits long behind us."""
 
 
 class Batcher:
@@ -39,7 +37,7 @@ class Batcher:
         future: asyncio.Future[str] = self._loop.create_future()
         self._jobs.append(job)
         self._futures.append(future)
-        if len(self._jobs) >= (BATCH if self._written else _FIRST) and self._may_write():
+        if len(self._jobs) >= BATCH and self._may_write():
             self._write()
         if self._task is None:
             self._task = self._loop.create_task(self._run())
@@ -67,19 +65,19 @@ class Batcher:
             return
         futures = self._written.popleft()
         try:
-            answer = await self._stream.read()
+            ids = await self._stream.read()
+        except ServerRefused as error:
+            _fail(futures, error)
+            return
         except Exception as error:
             # What was written behind it went the same way.
             for lost in [futures, *self._written]:
                 _fail(lost, error)
             self._written.clear()
             return
-        if isinstance(answer, list):
-            for future, job_id in zip(futures, answer, strict=True):
-                if not future.done():
-                    future.set_result(job_id)
-        else:
-            _fail(futures, answer)
+        for future, job_id in zip(futures, ids, strict=True):
+            if not future.done():
+                future.set_result(job_id)
 
     def _may_write(self) -> bool:
         return len(self._written) < _ON_THE_WIRE and self._stream.is_open

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store import reading
-from stockyard._store.adding import NewJob, add_jobs, new_job
+from stockyard._store.adding import NewJob, new_job
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import stored_job
-from stockyard.errors import InvalidOption, ServerRefused
+from stockyard.errors import InvalidOption
 from stockyard.model.job import Job, JobPort, JobState
 from stockyard.model.options import AddOptions, JobOptions, is_text, shown
 from stockyard.model.payload import encode_payload
@@ -65,7 +66,7 @@ class Queue:
         return self._added(await self._batchers.get().add(sent), name, data, chosen, sent)
 
     async def add_many(self, jobs: Iterable[JobTuple]) -> list[Job[Any]]:
-        """Add many jobs in one round trip, in the order given; all are checked before any is sent.
+        """Add many jobs, batch behind batch, in the order given; all are checked before any is sent.
 
         Args:
             jobs: tuples of name, payload and options: ``[("price", {"symbol": "A"}, {"priority": 5}), …]``.
@@ -76,9 +77,10 @@ class Queue:
         checked = [self._checked_tuple(each) for each in jobs]
         if not checked:
             return []
-        answers = await add_jobs(self._link, [sent for *_, sent in checked])
+        batcher = self._batchers.get()
+        answers = await asyncio.gather(*(batcher.add(sent) for *_, sent in checked), return_exceptions=True)
         for answer in answers:
-            if isinstance(answer, ServerRefused):
+            if isinstance(answer, BaseException):
                 raise answer
         return [
             self._added(str(answer), name, data, options, sent)

@@ -1,7 +1,7 @@
 --- Adds jobs in the order given, or finds those whose custom id exists.
 -- parts: events markers placing
 -- keys: counter wait prioritized delayed active meta events marker priority_counter
--- args: base now jobs
+-- args: base jobs
 -- returns: the ids in the order given; when the queue numbered them all, only the first number
 local packed = cmsgpack.unpack(jobs)
 local cap = stream_cap(meta)

@@ -1,5 +1,5 @@
 --- Lets a delayed job run now.
--- parts: events markers placing
+-- parts: markers placing
 -- keys: wait prioritized delayed active meta events marker priority_counter
 -- args: job id
 -- returns: 0, -1 when the job does not exist, -3 when it is not delayed

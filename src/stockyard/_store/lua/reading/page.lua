@@ -1,5 +1,5 @@
 --- Reads a page of jobs of one state, with their records.
--- keys: wait prioritized active delayed waiting_children completed failed paused
+-- keys: wait prioritized active delayed waiting_children completed failed
 -- args: base state first last newest_first
 -- returns: rows of fields, the id last
 local sources = {
