@@ -43,9 +43,10 @@ end
 -- Returns the job's fields as the caller reads them, or nothing for an id whose record is gone.
 local function start(keys, base, id, now, order)
   local job = base .. id
-  local row = redis.call('HMGET', job, 'name', 'data', 'opts', 'timestamp', 'priority', 'delay', 'atm', 'ats',
+  -- What is no record at all must not cost the ids that left the line together with it their places.
+  local row = redis.pcall('HMGET', job, 'name', 'data', 'opts', 'timestamp', 'priority', 'delay', 'atm', 'ats',
     'stc', 'progress', 'failedReason', 'stacktrace', 'parentKey', 'defa')
-  if not row[1] and redis.call('EXISTS', job) == 0 then return nil end
+  if row.err or not row[1] and redis.call('EXISTS', job) == 0 then return nil end
   redis.call('SET', job .. ':lock', order.token, 'PX', order.lock_ms)
   local starts = (tonumber(row[8]) or 0) + 1
   row[8] = starts
@@ -71,9 +72,8 @@ local function take(keys, base, now, order)
     local ids = pop_ready(keys, room - #started)
     if #ids == 0 then break end
     for _, id in ipairs(ids) do
-      -- What is no record at all must not cost the ids that left the line together with it their places.
-      local ok, row = pcall(start, keys, base, id, now, order)
-      if ok and row then
+      local row = start(keys, base, id, now, order)
+      if row then
         rows[#rows + 1] = row
         started[#started + 1] = id
         if not row[14] then counted = counted + 1 end
