@@ -68,18 +68,19 @@ async def _replay(options: DemoOptions, settings: Settings, folder: Path, view: 
     pause = 0.0 if options.speed is None else chunk / options.speed
     seed = options.seed if options.inject_failures else None
     fleet = Fleet(Assignment("worker", settings, str(folder), chunk, pause, seed))
-    desk, exchange = Desk(folder / "desk.db"), PaperExchange(folder / "exchange.db")
-    try:
-        async with App(declare_platform(order_rate=ORDER_RATE), settings=settings) as app:
+    async with App(declare_platform(order_rate=ORDER_RATE), settings=settings) as app:
+        await app.health()  # a server that is not there is reported before anything is started
+        desk, exchange = Desk(folder / "desk.db"), PaperExchange(folder / "exchange.db")
+        try:
             replay = Replay(
                 app, options=options, fleet=fleet, desk=desk, exchange=exchange, view=view, pause=pause
             )
             return await replay.run()
-    finally:
-        fleet.stop()
-        desk.close()
-        exchange.close()
-        await remove_keys(settings)
+        finally:
+            fleet.stop()
+            desk.close()
+            exchange.close()
+            await remove_keys(settings)
 
 
 def _settings(options: DemoOptions, ending: ExitStack) -> Settings:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import Any
 
 import msgspec
@@ -35,10 +35,10 @@ _RESENT = 300
 _RESEND_AFTER = 40
 _QUERIES = 10
 _DYING_BACKTESTS = 2
-_ASKED_AGAIN = 2
+_REPEATS = 2
 _KILL_AT = 0.3
 _KILL_SECONDS = 5.0
-_FREEZE = 0.3
+_FREEZE = 0.05
 _PAGE = 1000
 
 
@@ -73,7 +73,7 @@ class Replay:
         self._view = view
         self._patience = _PATIENCE + 2 * pause
         self._candles = sum(len(history(symbol)) for symbol in options.chosen)
-        self._asked_again: dict[str, int] = {}
+        self._repeats: Counter[str] = Counter()
         self._is_resent = False
         self._killed: tuple[str, int] | None = None
 
@@ -114,44 +114,41 @@ class Replay:
         )
 
     async def _watch(self, begun: float, killing: asyncio.Task[None] | None) -> None:
-        moved_at = begun
+        moved, moved_at = 0, begun
         recent = deque([(begun, 0)], maxlen=_RATE_LOOKS)
         while True:
             self._fleet.check()
             healths = await self._app.health()
             now = time.monotonic()
-            # The reconciliation goes on for ever: its runs are no sign that anything moves.
-            done = sum(each.completed for each in healths if each.name != QueueName.EXECUTION_RECONCILIATION)
-            if done > recent[-1][1]:
-                moved_at = now
+            done = sum(health.completed for health in healths)
             recent.append((now, done))
-            (since, done_then), seconds = recent[0], now - begun
-            self._view.show(self._snapshot(seconds, healths, round((done - done_then) / max(now - since, 0.001))))
-            await self._disturb()
+            (since, done_then), applied = recent[0], self._applied()
+            rate = round((done - done_then) / max(now - since, 0.001))
+            self._view.show(self._snapshot(now - begun, healths, applied, rate))
+            is_repeated = await self._disturb()
             if killing is not None and killing.done():
                 killing.result()
-            if self._is_over(healths) and (killing is None or killing.done()):
+            is_over = self._is_resent and not is_repeated and not any(map(_is_busy, healths))
+            if is_over and (killing is None or killing.done()):
                 return
+            before, moved = moved, applied + sum(health.completed for health in healths if _is_driven(health))
+            if moved > before:
+                moved_at = now
             if now - moved_at > self._patience:
                 self._view.say(f"nothing was finished for {self._patience:.0f} s: giving up")
                 return
             await asyncio.sleep(_LOOK_EVERY)
 
-    def _is_over(self, healths: list[QueueHealth]) -> bool:
-        """The reconciliation recurs for ever; everything else must be done."""
-        return self._is_resent and not any(
-            health.waiting or health.active or health.delayed or health.failed
-            for health in healths
-            if health.name != QueueName.EXECUTION_RECONCILIATION
-        )
-
-    def _snapshot(self, seconds: float, healths: list[QueueHealth], rate: int) -> Snapshot:
-        orders, _ = self._exchange.counts()
+    def _applied(self) -> int:
         _, applied = self._desk.positions()
-        return Snapshot(seconds, healths, self._desk.candle_count(), self._candles, orders, len(applied), rate)
+        return len(applied)
 
-    async def _disturb(self) -> None:
-        """Do what users and exchanges do meanwhile: ask, resend, and start lost backtests again."""
+    def _snapshot(self, seconds: float, healths: list[QueueHealth], applied: int, rate: int) -> Snapshot:
+        orders, _ = self._exchange.counts()
+        return Snapshot(seconds, healths, self._desk.candle_count(), self._candles, orders, applied, rate)
+
+    async def _disturb(self) -> bool:
+        """Do what users and exchanges do meanwhile: ask, resend, and repeat lost backtests; tell of the last."""
         high = self._app.queue(QueueName.PORTFOLIO_HIGH_PRIORITY)
         query: Any = ("answer-query", PortfolioQuery(USER), {"priority": QueuePriority.CRITICAL, **KEPT})
         await high.add_many([query])
@@ -159,22 +156,23 @@ class Replay:
         is_read = self._desk.candle_count() == self._candles
         if not self._is_resent and (len(fills) >= _RESEND_AFTER or (fills and is_read)):
             self._is_resent = True
-            again = itertools.islice(itertools.cycle(fills), _RESENT)
+            resent = itertools.islice(itertools.cycle(fills), _RESENT)
             await high.add_many(
                 (
                     "recalculate-position",
                     RecalculatePosition(USER, fill.symbol, fill.fill_id),
                     {"job_id": f"resent-{number}", **KEPT},
                 )
-                for number, fill in enumerate(again)
+                for number, fill in enumerate(resent)
             )
             await high.add_many((*query[:2], {**query[2], "job_id": f"query-{each}"}) for each in range(_QUERIES))
-        backtests = self._app.queue(QueueName.BACKTEST_JOBS)
-        for job in await backtests.get_jobs(JobState.FAILED):
-            self._asked_again[job.id] = self._asked_again.get(job.id, 0) + 1
-            if self._asked_again[job.id] <= _ASKED_AGAIN:
-                self._view.say(f"{job.id} failed ({job.failed_reason}); asked for again")
-                await job.retry()
+        lost = await self._app.queue(QueueName.BACKTEST_JOBS).get_jobs(JobState.FAILED)
+        again = [job for job in lost if self._repeats[job.id] < _REPEATS]
+        for job in again:
+            self._repeats[job.id] += 1
+            self._view.say(f"{job.id} failed ({job.failed_reason}); asked for again")
+            await job.retry()
+        return bool(again)
 
     async def _kill_in_the_middle(self) -> None:
         """Kill a worker process that is submitting orders, and start another."""
@@ -182,25 +180,24 @@ class Replay:
             await asyncio.sleep(0.05)
         victim = self._fleet.names[0]
         deadline = time.monotonic() + _KILL_SECONDS
-        held: set[str] = set()
+        held = 0
         while not held and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
-            if not await self._orders_in_hand():
+            if not await self._orders_of(victim):
                 continue
-            # What stays active while the others go on is in the hands of the frozen one.
+            # It may have just ended them: what it holds is certain only once it stands still.
             self._fleet.freeze(victim)
-            held = await self._orders_in_hand()
             await asyncio.sleep(_FREEZE)
-            held &= await self._orders_in_hand()
+            held = await self._orders_of(victim)
             if not held:
                 self._fleet.thaw(victim)
         self._fleet.kill(victim)
-        self._killed = victim, len(held)
-        self._view.say(f"{victim} was killed with {len(held)} orders in hand; {self._fleet.start()} started")
+        self._killed = victim, held
+        self._view.say(f"{victim} was killed with {held} orders in hand; {self._fleet.start()} started")
 
-    async def _orders_in_hand(self) -> set[str]:
+    async def _orders_of(self, worker: str) -> int:
         active = await self._app.queue(QueueName.EXECUTION_ORDER_SUBMISSION).get_jobs(JobState.ACTIVE)
-        return {job.id for job in active}
+        return sum(job.processed_by == worker for job in active)
 
     async def _reconcile_finally(self) -> Reconciliation | None:
         self._desk.raise_flag(STOP)
@@ -264,6 +261,17 @@ class Replay:
                 yield job
             if len(jobs) < _PAGE:
                 return
+
+
+def _is_busy(health: QueueHealth) -> bool:
+    """Whether there is more to come; the reconciliation recurs for ever."""
+    recurs = health.name == QueueName.EXECUTION_RECONCILIATION
+    return not recurs and bool(health.waiting or health.active or health.delayed)
+
+
+def _is_driven(health: QueueHealth) -> bool:
+    """Whether its finished jobs show that the replay moves: two queues are kept busy by the clock alone."""
+    return health.name not in (QueueName.EXECUTION_RECONCILIATION, QueueName.PORTFOLIO_HIGH_PRIORITY)
 
 
 def _record(job: Job[Any]) -> Record:

@@ -113,7 +113,7 @@ def check_prices(symbols: Sequence[str], prices: Mapping[str, tuple[object, int]
         if prices.get(symbol) == (history(symbol)[-1].day, round(history(symbol)[-1].close * TICKS))
     ]
     return Check(
-        "newest prices are the last candles'",
+        "prices are those of the last candles",
         len(right) == len(symbols),
         f"{len(right)} of {len(symbols)} symbols",
     )

@@ -17,6 +17,7 @@ from stockyard.trading.demo.report import Report
 _LINE_EVERY = 2.0
 _SAID = 6
 _PLAIN_WIDTH = 115
+_PADDING = (0, 0, 0, 1)
 
 
 class Snapshot(NamedTuple):
@@ -102,18 +103,18 @@ class View:
 
 def _progress(moment: Snapshot) -> Text:
     share = moment.candles / moment.candles_in_all
-    bar = "█" * round(share * 30)
+    bar = "█" * round(share * 20)
     return Text(
-        f"{bar:░<30} {share:4.0%}  {moment.candles:,} candles  {moment.orders} orders  "
-        f"{moment.applied} fills applied  {moment.jobs_per_second:,} jobs/s  {moment.seconds:.0f} s"
+        f"{bar:░<20} {share:4.0%}  {moment.orders} orders  {moment.applied} fills applied  "
+        f"{moment.jobs_per_second:,} jobs/s  {moment.seconds:.0f} s"
     )
 
 
 def _moment_table(moment: Snapshot) -> Table:
-    table = Table(box=box.SIMPLE)
-    table.add_column("queue")
+    table = Table(box=box.SIMPLE, padding=_PADDING)
+    table.add_column("queue", no_wrap=True)
     for state in ("waiting", "active", "delayed", "completed", "failed"):
-        table.add_column(state, justify="right", min_width=9)
+        table.add_column(state, justify="right", min_width=7)
     for health in moment.healths:
         counts = (health.waiting, health.active, health.delayed, health.completed, health.failed)
         table.add_row(health.name, *(f"{count:,}" for count in counts))
@@ -121,8 +122,8 @@ def _moment_table(moment: Snapshot) -> Table:
 
 
 def _figures_table(report: Report) -> Table:
-    table = Table(box=box.SIMPLE)
-    table.add_column("queue")
+    table = Table(box=box.SIMPLE, padding=_PADDING)
+    table.add_column("queue", no_wrap=True)
     for name in ("processed", "failed", "retried", "wait p50", "wait p99"):
         table.add_column(name, justify="right")
     for each in report.queues:
@@ -135,7 +136,9 @@ def _figures_table(report: Report) -> Table:
 
 
 def _backtest_table(report: Report) -> Table:
-    table = Table(title=f"best of {len(report.backtests)} backtests", title_justify="left", box=box.SIMPLE)
+    table = Table(
+        title=f"best of {len(report.backtests)} backtests", title_justify="left", box=box.SIMPLE, padding=_PADDING
+    )
     for name in ("fast/slow days", "sharpe", "growth", "worst drawdown", "trades"):
         table.add_column(name, justify="right")
     for each in report.backtests[:3]:

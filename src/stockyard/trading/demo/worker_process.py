@@ -56,6 +56,7 @@ async def work(assignment: Assignment) -> None:
             app.worker(
                 queue,
                 router,
+                name=assignment.name,
                 lock=LOCK,
                 middleware=middleware,
                 # Two processes share two cores.

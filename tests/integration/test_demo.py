@@ -1,0 +1,53 @@
+"""The platform's main job holds its invariants, with failures and without, and tells when one does not hold."""
+
+import json
+
+import pytest
+import redis
+
+from stockyard.trading import QueueName
+from stockyard.trading.demo import DemoOptions, run_demo
+from stockyard.trading.demo.desk import Desk
+
+
+def test_a_replay_holds_and_leaves_nothing_behind(
+    redis_url: str, raw: "redis.Redis", capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_demo(DemoOptions(symbols=("FB",), redis_url=redis_url)) == 0
+    shown, _ = capsys.readouterr()
+    assert "MISMATCH" not in shown
+    assert "7 orders for 7 signals" in shown
+    assert all(queue in shown for queue in QueueName)
+    assert not list(raw.scan_iter(match="bull-demo-*"))
+
+
+def test_a_replay_holds_through_failures(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    assert run_demo(DemoOptions(symbols=("GOOG",), inject_failures=True, json=True)) == 0
+    shown, progress = capsys.readouterr()
+    report = json.loads(shown)
+    assert report["ok"]
+    queues = {queue["name"]: queue for queue in report["queues"]}
+    assert list(queues) == list(QueueName)
+    assert queues["portfolio:low_priority"]["retried"] > 50
+    assert queues["backtest:jobs"]["retried"] >= 2
+    assert len(report["backtests"]) == 28
+    assert "killed by SIGKILL" in progress
+    assert any(check["name"] == "a killed worker's jobs ran again" for check in report["checks"])
+
+
+def test_a_mismatch_makes_the_status_non_zero(
+    redis_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forgets_one(desk: Desk) -> list[tuple[str, str, str]]:
+        return signals(desk)[1:]
+
+    signals = Desk.signals
+    monkeypatch.setattr(Desk, "signals", forgets_one)
+    assert run_demo(DemoOptions(symbols=("FB",), redis_url=redis_url)) == 1
+    shown, _ = capsys.readouterr()
+    assert "MISMATCH  signals complete and in each symbol's order: 6 signals" in shown
+    assert "MISMATCH  one order per signal: 7 orders for 6 signals" in shown
+    assert "ok        positions equal the exchange's book: 7 of 7 fills applied" in shown
