@@ -49,7 +49,7 @@ def run_demo(options: DemoOptions) -> int:
     with ExitStack() as ending, View(sys.stderr if options.json else sys.stdout) as view:
         settings = _settings(options, ending)
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="stockyard-demo-")))
-        view.say(f"server {settings.address}, keys {settings.prefix}:*")
+        view.say(f"Replaying {', '.join(options.chosen)} on {settings.address}, keys {settings.prefix}:*")
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 report = runner.run(_replay(options, settings, folder, view))

@@ -25,6 +25,7 @@ from stockyard.trading.demo.pipeline import KEPT, STOP, USER
 from stockyard.trading.demo.reconciliation import Reconciliation
 from stockyard.trading.demo.report import Record, Report
 from stockyard.trading.demo.view import Snapshot, View
+from stockyard.trading.demo.worker_process import ORDER_RATE
 from stockyard.trading.payloads import IngestCandles, PortfolioQuery, RecalculatePosition, Reconcile
 from stockyard.trading.queues import QueueName, QueuePriority
 
@@ -281,11 +282,12 @@ def _record(job: Job[Any]) -> Record:
 
 
 def _notes(high: list[Record]) -> list[str]:
+    notes = [f"Orders waited for the paper exchange's limit of {ORDER_RATE}, which all workers share."]
     ahead = sorted(reporting.overtaken(high, "query-", "resent-"))
     resent = sum(record.id.startswith("resent-") for record in high)
-    if not ahead:
-        return []
-    return [
-        f"Pre-emption: {len(ahead)} CRITICAL queries were asked behind {resent} HIGH fills that the exchange sent "
-        f"again; each overtook {reporting.percentile(ahead, 50)} of them (median)."
-    ]
+    if ahead:
+        notes.append(
+            f"{len(ahead)} CRITICAL queries were asked behind {resent} HIGH fills that the exchange sent again; "
+            f"each overtook {reporting.percentile(ahead, 50)} of them (median)."
+        )
+    return notes
