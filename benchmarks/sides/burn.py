@@ -28,4 +28,5 @@ async def process(app: App) -> dict[str, Any]:
     return {"rate": jobs / seconds}
 
 
-main(process)
+if __name__ == "__main__":
+    main(process)

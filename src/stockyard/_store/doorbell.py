@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from stockyard._store.finishing import FINISH, Exchange, Order, exchange_of, finish_arguments
+from stockyard._store.finishing import FINISH, Exchange, Order, exchange_of, finish_and_take, finish_arguments
 from stockyard._store.line import Line
 from stockyard._store.link import QueueLink
 from stockyard._store.server import is_unknown_script, open_patiently
@@ -14,8 +14,6 @@ from stockyard.errors import ServerError, ServerRefused
 
 SILENCE = 3.0
 """Seconds past the block time after which the connection counts as dead and is rebuilt."""
-
-_NOTHING = Exchange([], [], 0, 0)
 
 
 class Doorbell:
@@ -64,8 +62,7 @@ class Doorbell:
         take = ("EVALSHA", FINISH.sha, len(keys), *keys, *finish_arguments(self._link, [], order, now=""))
         rung, taken = await self._line.ask([wait, take], seconds + SILENCE)
         if is_unknown_script(taken):
-            await self._link.server.call("SCRIPT", "LOAD", FINISH.text)
-            return _NOTHING
+            return await finish_and_take(self._link, [], order)
         for reply in (rung, taken):
             if isinstance(reply, ServerRefused):
                 raise reply

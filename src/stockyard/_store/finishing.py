@@ -28,11 +28,12 @@ WHY_NOT_WRITTEN = {
 
 
 class EndedRun(NamedTuple):
-    """A run to be written: the job's id, the token of its lease, how it ended."""
+    """A run to be written: the job's id, the token of its lease, how it ended, number of the job's start."""
 
     job_id: str
     token: str
     outcome: Outcome
+    starts: int = 0
 
 
 class Order(msgspec.Struct):

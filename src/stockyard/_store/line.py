@@ -80,7 +80,7 @@ class Line:
         except (TimeoutError, *_LOST) as error:
             await self.close()
             raise ServerUnavailable(
-                f"no server at {self._address} ({error or 'no answer'}); start one, or set REDIS_URL"
+                f"no server at {self._address} ({str(error) or 'no answer'}); start one, or set REDIS_URL"
             ) from error
 
     async def ask(self, commands: Sequence[Command], timeout: float | None) -> list[Any]:
@@ -127,7 +127,7 @@ class Line:
         except (TimeoutError, *_LOST) as error:
             self.drop()
             raise ReplyLost(
-                f"the server at {self._address} did not answer ({error or 'timed out'}); the call may or may not "
+                f"the server at {self._address} did not answer ({str(error) or 'timed out'}); the call may or may not "
                 "have happened"
             ) from error
         except BaseException:
@@ -141,9 +141,10 @@ class Line:
 
     def drop(self) -> None:
         """Close at once, without waiting for the transport."""
-        writer = self._connection._writer
-        if writer is not None:
-            writer.transport.abort()
+        connection = self._connection
+        if connection._writer is not None:
+            connection._writer.transport.abort()
+        connection._reader = connection._writer = None
         self._broken = True
 
     async def close(self) -> None:

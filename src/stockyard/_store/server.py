@@ -126,6 +126,8 @@ class _Pool:
     def give_back(self, line: Line) -> None:
         if line.is_open:
             self.idle.append(line)
+        else:
+            line.drop()
         self.places.release()
 
 

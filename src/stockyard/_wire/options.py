@@ -102,6 +102,8 @@ def _backoff_of(found: float | _BackoffFields | None) -> Backoff | None:
 
 def _keep_fields(keep: KeepOption) -> Any:
     if isinstance(keep, Keep):
+        if keep.age is None and keep.limit is None and keep.count is not None:
+            return keep.count
         pairs = {"age": keep.age, "count": keep.count, "limit": keep.limit}
         return {name: value for name, value in pairs.items() if value is not None}
     return keep
@@ -115,4 +117,4 @@ def _keep_of(found: bool | float | _KeepFields | None) -> KeepOption | None:
             whole = [None if each is None else int(each) for each in (found.age, found.count, found.limit)]
             return Keep(*whole)
         case _:
-            return False if found < 0 else int(found)
+            return False if found < 0 else Keep(count=int(found))

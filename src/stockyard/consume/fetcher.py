@@ -177,12 +177,16 @@ class Fetcher:
         try:
             if self._lost:
                 await self._take_lost()
+            if late := self._finisher.late(ended):
+                leases = [(run.job_id, run.token, run.starts) for run in late]
+                await leasing.renew(self._link, leases, self._lock_ms)
             await self._exchange(ended, room, token, waits=waits)
         except ServerError as error:
             was_sent = isinstance(error, ReplyLost)
             self._finisher.give_back(ended, may_be_written=was_sent)
             if was_sent and room:
                 self._lost.append((token, room))
+                self._work.set()
             else:
                 self._reserved -= room
             self._shall_look = True

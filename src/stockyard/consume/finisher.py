@@ -39,6 +39,7 @@ class Finisher:
         self._on_dropped = on_dropped
         self._ended: deque[EndedRun] = deque()
         self._sent_before: set[tuple[str, str]] = set()
+        self._late: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
         return len(self._ended)
@@ -59,9 +60,15 @@ class Finisher:
 
     def give_back(self, runs: list[EndedRun], *, may_be_written: bool) -> None:
         """Take runs again whose call failed, to be sent first."""
+        keys = {(run.job_id, run.token) for run in runs}
+        self._late |= keys
         if may_be_written:
-            self._sent_before.update((run.job_id, run.token) for run in runs)
+            self._sent_before |= keys
         self._ended.extendleft(reversed(runs))
+
+    def late(self, runs: list[EndedRun]) -> list[EndedRun]:
+        """Return those of the runs that were given back: their leases may have run out meanwhile."""
+        return [run for run in runs if (run.job_id, run.token) in self._late] if self._late else []
 
     def read(self, runs: list[EndedRun], codes: list[int | str]) -> None:
         """Note what became of each run of a written batch."""
@@ -70,8 +77,10 @@ class Finisher:
                 self._on_written(run)
             else:
                 self._not_written(run, code)
-        if self._sent_before:
-            self._sent_before.difference_update((run.job_id, run.token) for run in runs)
+        if self._late:
+            keys = {(run.job_id, run.token) for run in runs}
+            self._late -= keys
+            self._sent_before -= keys
 
     def _not_written(self, run: EndedRun, code: int | str) -> None:
         if code in _GONE and (run.job_id, run.token) in self._sent_before:

@@ -18,6 +18,9 @@ from stockyard.config import Address
 from stockyard.consume.lease_table import Lease, LeaseTable
 from stockyard.errors import ServerError
 
+READY = b"ready"
+"""What it says first; after that, each line is a lease that is not its parent's any more."""
+
 _PER_CALL = 200
 _LONGEST_PAUSE = 5.0
 
@@ -52,6 +55,10 @@ class _Renewer:
                 for at in range(0, len(held), _PER_CALL):
                     await self._renew(queue, lock_ms, held[at : at + _PER_CALL])
         self._told &= {(lease.job_id, lease.token) for lease in leases}
+        return self.pause(table)
+
+    def pause(self, table: LeaseTable) -> float:
+        """Return the seconds between two renewals."""
         # Of the shortest ever, not of those in hand: the next of that length may begin at any moment.
         return min(table.shortest_ms / 4000, _LONGEST_PAUSE) or _LONGEST_PAUSE
 
@@ -91,12 +98,17 @@ async def _run(assignment: Assignment) -> None:
             os._exit(0)
 
     loop.add_reader(0, parent_spoke)
+    sys.stdout.buffer.write(READY + b"\n")
+    sys.stdout.buffer.flush()
     while True:
-        hint.clear()
+        last = loop.time()
         pause = await renewer.renew_all(table)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(pause):
-                await hint.wait()
+        while (left := last + pause - loop.time()) > 0:
+            hint.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await hint.wait()
+                    pause = renewer.pause(table)
 
 
 def main() -> None:

@@ -11,12 +11,18 @@ from collections.abc import Callable
 import msgspec
 
 from stockyard.config import Address
-from stockyard.consume.lease_child import Assignment
+from stockyard.consume.lease_child import READY, Assignment
 from stockyard.consume.lease_table import Lease, LeaseTable
-from stockyard.errors import ConfigError
+from stockyard.errors import ConfigError, StockyardError
 
 _log = logging.getLogger("stockyard")
 Lost = Callable[[Lease], None]
+
+_LONG_LEASE_MS = 10_000
+"""From here on the child is up long before the first lease needs it."""
+
+_START_SECONDS = 30.0
+_PAUSE_SECONDS = 0.2
 
 
 class LeaseKeeper:
@@ -34,18 +40,21 @@ class LeaseKeeper:
         self._child: subprocess.Popen[bytes] | None = None
         self._listeners: dict[str, Lost] = {}
         self._shortest_known = 0
+        self._ready = asyncio.Event()
         self._said = bytearray()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def start(self, worker: str, on_lost: Lost) -> None:
-        """Serve a worker; the first one starts the child.
+    async def start(self, worker: str, lock_ms: int, on_lost: Lost) -> None:
+        """Serve a worker; where leases are short, return only when the child keeps them.
 
         Args:
             worker: begins the tokens of its leases.
+            lock_ms: their length.
             on_lost: called in the loop with a lease that is not this process's any more.
 
         Raises:
             ConfigError: it serves workers of another loop.
+            StockyardError: the child did not start.
         """
         loop = asyncio.get_running_loop()
         if self._listeners and loop is not self._loop:
@@ -56,6 +65,15 @@ class LeaseKeeper:
             self._table = LeaseTable.create()
         if self._child is None:
             self._spawn()
+        if lock_ms >= _LONG_LEASE_MS:
+            return
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._ready.wait()
+        except TimeoutError:
+            raise StockyardError(
+                f"the process that keeps leases did not start within {_START_SECONDS:g} s"
+            ) from None
 
     def stop(self, worker: str) -> None:
         """End serving a worker; the last one ends the child. Stopping twice is fine."""
@@ -92,6 +110,7 @@ class LeaseKeeper:
         assert self._table is not None
         assert self._loop is not None
         self._said.clear()
+        self._ready.clear()
         self._child = subprocess.Popen(
             [sys.executable, "-c", "from stockyard.consume.lease_child import main; main()"],
             stdin=subprocess.PIPE,
@@ -106,19 +125,27 @@ class LeaseKeeper:
         self._child.stdin.write(len(text).to_bytes(4, "big") + text)
         self._loop.add_reader(self._child.stdout.fileno(), self._child_spoke, self._child)
 
+    def _spawn_again(self) -> None:
+        if self._listeners and self._child is None:
+            self._spawn()
+
     def _child_spoke(self, child: subprocess.Popen[bytes]) -> None:
         assert child.stdout is not None
+        assert self._loop is not None
         said = child.stdout.read(65536)
         if not said:
             self._end_child()
             if self._listeners:
                 _log.warning("the lease child ended (exit code %s); starting another", child.returncode)
-                self._spawn()
+                self._loop.call_later(_PAUSE_SECONDS, self._spawn_again)
             return
         self._said += said
         *lines, rest = bytes(self._said).split(b"\n")
         self._said = bytearray(rest)
         for line in lines:
+            if line == READY:
+                self._ready.set()
+                continue
             lease = msgspec.json.decode(line, type=Lease)
             listener = self._listeners.get(lease.token.partition(":")[0])
             if listener is not None:

@@ -190,7 +190,7 @@ class Runner:
             return
         if self._has_hooks:
             self._ended[key] = run
-        self._finisher.put(EndedRun(run.job.id, run.token, outcome))
+        self._finisher.put(EndedRun(run.job.id, run.token, outcome, run.job.attempts_started))
 
     async def _outcome(self, run: Run, deferred: str | None) -> Outcome:
         job = run.job

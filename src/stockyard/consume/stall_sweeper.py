@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import time
 
 from stockyard._aio.service import Periodic
 from stockyard._store import leasing
 from stockyard._store.link import QueueLink
 from stockyard.consume.hooks import Hooks, tell
+from stockyard.errors import ServerError
 
 _log = logging.getLogger("stockyard")
+_RECONNECTION = 2.0
+"""Seconds that a lease child may need to reach a server that is back."""
 
 
 class StallSweeper:
@@ -41,10 +46,22 @@ class StallSweeper:
         await self._periodic.stop()
 
     async def sweep(self) -> None:
-        """Look once."""
+        """Look once; not when the server was away, since nobody could renew a lease then."""
+        if await self._server_was_away():
+            await asyncio.sleep(2 * self._interval_ms / 1000 + _RECONNECTION)
+            return
         recovered = await leasing.recover_stalled(
             self._link, interval_ms=self._interval_ms, max_stalled=self._max_stalled
         )
         for job_id in recovered:
             _log.warning("job %s of queue %s lost its worker; handed back", job_id, self._link.queue)
             await tell(self._hooks.stalled, job_id)
+
+    async def _server_was_away(self) -> bool:
+        began = time.monotonic()
+        try:
+            await self._link.server.call("PING")
+        except ServerError as error:
+            _log.warning("stall sweeper of queue %s: %s", self._link.queue, error)
+            return True
+        return time.monotonic() - began > self._interval_ms / 1000

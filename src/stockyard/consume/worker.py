@@ -172,7 +172,7 @@ class Worker:
         try:
             await self._execution.warm(self._handlers)
             await self._open()
-            self._keeper.start(self.id, self._runner.lose)
+            await self._keeper.start(self.id, self._lock_ms, self._runner.lose)
             await self._sweeper.start()
             await self._fetcher.start()
             self.ready.set()

@@ -42,8 +42,11 @@ def checked_keep(value: Any, *, option: str) -> KeepOption:
     Raises:
         InvalidOption: it is none.
     """
-    if isinstance(value, bool | Keep) or (isinstance(value, int) and value >= 0):
+    if isinstance(value, bool | Keep):
         return value
+    if isinstance(value, int) and value >= 0:
+        # As a Keep, because True == 1 and False == 0 mean the opposite of each other.
+        return Keep(count=value)
     raise InvalidOption(
         f"{option} must be True (remove at once), False (keep for ever), a count, or Keep.within('1h', 10_000); "
         f"got {value!r}"

@@ -179,26 +179,27 @@ class Replay:
         """Kill a worker process that is submitting orders, and start another."""
         while self._desk.candle_count() < self._candles * _KILL_AT:  # noqa: ASYNC110 - other processes write it
             await asyncio.sleep(0.05)
-        victim = self._fleet.names[0]
+        victim, held = self._fleet.names[0], 0
         deadline = time.monotonic() + _KILL_SECONDS
-        held = 0
         while not held and time.monotonic() < deadline:
             await asyncio.sleep(0.005)
-            if not await self._orders_of(victim):
+            in_hand = await self._orders_in_hand()
+            if not in_hand:
                 continue
+            ((victim, _),) = in_hand.most_common(1)
             # It may have just ended them: what it holds is certain only once it stands still.
             self._fleet.freeze(victim)
             await asyncio.sleep(_FREEZE)
-            held = await self._orders_of(victim)
+            held = (await self._orders_in_hand())[victim]
             if not held:
                 self._fleet.thaw(victim)
         self._fleet.kill(victim)
         self._killed = victim, held
         self._view.say(f"{victim} was killed with {held} orders in hand; {self._fleet.start()} started")
 
-    async def _orders_of(self, worker: str) -> int:
+    async def _orders_in_hand(self) -> Counter[str]:
         active = await self._app.queue(QueueName.EXECUTION_ORDER_SUBMISSION).get_jobs(JobState.ACTIVE)
-        return sum(job.processed_by == worker for job in active)
+        return Counter(job.processed_by for job in active if job.processed_by in self._fleet.names)
 
     async def _reconcile_finally(self) -> Reconciliation | None:
         self._desk.raise_flag(STOP)
