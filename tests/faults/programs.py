@@ -22,7 +22,7 @@ LOCK_SECONDS = 0.4
 def topology(**declaration: Any) -> Topology:
     """The queue of these tests; its leases are short."""
     topology = Topology("faults")
-    topology.queue("q", **{"lock": LOCK, "max_stalled": 3, **declaration})
+    topology.queue("q", **{"lock": LOCK, "max_stalled": 3, "remove_on_complete": False, **declaration})
     return topology
 
 

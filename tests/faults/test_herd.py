@@ -18,7 +18,7 @@ CONCURRENCY = 50
 async def test_no_job_is_lost_when_one_worker_is_killed_and_one_is_stopped(
     redis_url: str, prefix: str, raw: "redis.Redis", worker: Callable[..., WorkerProcess], journal: Journal
 ) -> None:
-    async with App(topology(remove_on_complete=False), redis_url, prefix=prefix, call_timeout=30) as app:
+    async with App(topology(), redis_url, prefix=prefix, call_timeout=30) as app:
         queue = app.queue("q")
         for start in range(0, JOBS, 10_000):
             await queue.add_many([("x", n) for n in range(start, min(start + 10_000, JOBS))])

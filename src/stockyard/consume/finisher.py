@@ -12,7 +12,8 @@ from stockyard.model.outcome import Completed, Failed, HandedBack
 _log = logging.getLogger("stockyard")
 
 _CHILDREN = (-4, -9)
-_GONE = (-1, -2, -3)
+_RAN_OUT = -2
+_GONE = (-1, _RAN_OUT, -3)
 
 
 class Finisher:
@@ -60,27 +61,29 @@ class Finisher:
 
     def give_back(self, runs: list[EndedRun], *, may_be_written: bool) -> None:
         """Take runs again whose call failed, to be sent first."""
-        keys = {(run.job_id, run.token) for run in runs}
-        self._late |= keys
         if may_be_written:
-            self._sent_before |= keys
+            self._sent_before.update((run.job_id, run.token) for run in runs)
         self._ended.extendleft(reversed(runs))
 
     def late(self, runs: list[EndedRun]) -> list[EndedRun]:
-        """Return those of the runs that were given back: their leases may have run out meanwhile."""
+        """Return those of the runs whose lease had run out when they were sent: renew it, if it is still ours."""
         return [run for run in runs if (run.job_id, run.token) in self._late] if self._late else []
 
     def read(self, runs: list[EndedRun], codes: list[int | str]) -> None:
         """Note what became of each run of a written batch."""
         for run, code in zip(runs, codes, strict=True):
+            key = run.job_id, run.token
+            if code == _RAN_OUT and key not in self._late:
+                self._late.add(key)
+                self.put(run)
+                continue
             if code == 0:
                 self._on_written(run)
             else:
                 self._not_written(run, code)
-        if self._late:
-            keys = {(run.job_id, run.token) for run in runs}
-            self._late -= keys
-            self._sent_before -= keys
+            if self._late or self._sent_before:
+                self._late.discard(key)
+                self._sent_before.discard(key)
 
     def _not_written(self, run: EndedRun, code: int | str) -> None:
         if code in _GONE and (run.job_id, run.token) in self._sent_before:
