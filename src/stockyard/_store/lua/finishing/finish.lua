@@ -1,5 +1,5 @@
 --- Writes how runs ended, then starts as many jobs as the worker has room for.
--- parts: decoding events markers placing promoting removing parents retention deduplication taking
+-- parts: decoding events markers placing promoting removing parents retention deduplication rows taking
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
 -- args: base now settled order
 -- returns: a code per ended run (0, or why not), rows of started jobs, ms to wait for a limit, next due time
@@ -10,6 +10,7 @@ if now == '' then
   now = time[1] * 1000 + math.floor(time[2] / 1000) + wanted.clock_offset
 end
 now = tonumber(now)
+local moment = string.format('%.0f', now)
 local keys = {
   counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, active = active, meta = meta,
   events = events, marker = marker, priority_counter = priority_counter, limiter = limiter,
@@ -36,9 +37,9 @@ local function end_run(job, id, fields, outcome)
   local made = (tonumber(fields[5]) or 0) + 1
   -- The first write is the one that a full server refuses: nothing is half-written.
   if is_success then
-    redis.call('HSET', job, 'returnvalue', value, 'finishedOn', now, 'atm', made)
+    redis.call('HSET', job, 'returnvalue', value, 'finishedOn', moment, 'atm', made)
   else
-    redis.call('HSET', job, 'failedReason', value, 'stacktrace', outcome[3], 'finishedOn', now, 'atm', made)
+    redis.call('HSET', job, 'failedReason', value, 'stacktrace', outcome[3], 'finishedOn', moment, 'atm', made)
   end
   unlock(job, id)
   if redis.call('LREM', active, -1, id) == 0 then
@@ -58,7 +59,7 @@ local function end_run(job, id, fields, outcome)
     forget_child(job, job, now)
     drop(base, id)
   else
-    redis.call('ZADD', set, now, id)
+    redis.call('ZADD', set, moment, id)
     if not is_success then redis.call('HDEL', job, 'defa') end
     if age or count > 0 then
       finished_with[set .. ' ' .. tostring(age) .. ' ' .. count] = {set, age, count, limit}
@@ -141,7 +142,7 @@ if any_ready and not is_blocked(meta, active) then ring(marker) end
 if any_delayed then ring_when_due(marker, delayed) end
 
 local rows, limited, due, blocked = {}, 0, 0, false
-if wanted.take > 0 then rows, limited, due, blocked = take(keys, base, now, wanted) end
+if wanted.take > 0 then rows, limited, due, blocked = take(keys, base, now, moment, wanted) end
 if any_finished and #rows == 0 and limited == 0 and due == 0 and not blocked
   and redis.call('EXISTS', wait, active, prioritized) == 0 then
   redis.call('XADD', events, '*', 'event', 'drained')

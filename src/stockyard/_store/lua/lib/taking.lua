@@ -41,27 +41,27 @@ local function pop_ready(keys, room)
 end
 
 -- Returns the job's fields as the caller reads them, or nothing for an id whose record is gone.
-local function start(keys, base, id, now, order)
+local function start(keys, base, id, moment, order)
   local job = base .. id
   -- What is no record at all must not cost the ids that left the line together with it their places.
-  local row = redis.pcall('HMGET', job, 'name', 'data', 'opts', 'timestamp', 'priority', 'delay', 'atm', 'ats',
-    'stc', 'progress', 'failedReason', 'stacktrace', 'parentKey', 'defa')
+  local row = read_row(job)
   if row.err or not row[1] and redis.call('EXISTS', job) == 0 then return nil end
   redis.call('SET', job .. ':lock', order.token, 'PX', order.lock_ms)
   local starts = (tonumber(row[8]) or 0) + 1
   row[8] = starts
   row[15] = id
   if order.worker ~= '' then
-    redis.call('HSET', job, 'processedOn', now, 'pb', order.worker, 'ats', starts)
+    redis.call('HSET', job, 'processedOn', moment, 'pb', order.worker, 'ats', starts)
   else
-    redis.call('HSET', job, 'processedOn', now, 'ats', starts)
+    redis.call('HSET', job, 'processedOn', moment, 'ats', starts)
   end
   redis.call('XADD', keys.events, '*', 'event', 'active', 'jobId', id, 'prev', 'waiting')
   return row
 end
 
 -- Returns the started jobs, the wait in ms that a limit asks for, and the next due time.
-local function take(keys, base, now, order)
+-- `moment` is `now` as text: formatted once, not by the server for each job.
+local function take(keys, base, now, moment, order)
   if promote_due(keys.delayed, keys.wait, keys.prioritized, keys.priority_counter, keys.events, base, now)
     and not is_blocked(keys.meta, keys.active) then
     ring(keys.marker)
@@ -72,7 +72,7 @@ local function take(keys, base, now, order)
     local ids = pop_ready(keys, room - #started)
     if #ids == 0 then break end
     for _, id in ipairs(ids) do
-      local row = start(keys, base, id, now, order)
+      local row = start(keys, base, id, moment, order)
       if row then
         rows[#rows + 1] = row
         started[#started + 1] = id

@@ -1,4 +1,5 @@
 --- Reads a page of jobs of one state, with their records.
+-- parts: rows
 -- keys: wait prioritized active delayed waiting_children completed failed
 -- args: base state first last newest_first
 -- returns: rows of fields, the id last
@@ -24,10 +25,8 @@ else
 end
 local rows = {}
 for _, id in ipairs(ids) do
-  local row = redis.call('HMGET', base .. id, 'name', 'data', 'opts', 'timestamp', 'priority', 'delay', 'atm', 'ats',
-    'stc', 'progress', 'failedReason', 'stacktrace', 'parentKey', 'defa', 'returnvalue', 'processedOn',
-    'finishedOn', 'pb')
-  if row[1] or redis.call('EXISTS', base .. id) == 1 then
+  local row = read_row(base .. id, 'returnvalue', 'processedOn', 'finishedOn', 'pb')
+  if not row.err and (row[1] or redis.call('EXISTS', base .. id) == 1) then
     row[19] = id
     rows[#rows + 1] = row
   end
