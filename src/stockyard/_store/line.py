@@ -127,8 +127,8 @@ class Line:
         except (TimeoutError, *_LOST) as error:
             self.drop()
             raise ReplyLost(
-                f"the server at {self._address} did not answer ({str(error) or 'timed out'}); the call may or may not "
-                "have happened"
+                f"the server at {self._address} did not answer ({str(error) or 'timed out'}); the call may "
+                "or may not have happened"
             ) from error
         except BaseException:
             # A caller that was cancelled leaves replies behind: nobody may read them as its own.
