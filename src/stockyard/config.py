@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from stockyard.errors import ConfigError
 
 DEFAULT_URL = "redis://localhost:6379"
 _SCHEMES = ("redis", "rediss", "unix", "embedded")
+_HOST = re.compile(r"[^:/?#]*://([^/?#]*)")
 _TLS_OPTIONS = ("ca", "cert", "key")
 
 
@@ -107,11 +109,19 @@ def _file_values(dotenv: Path | str | None) -> dict[str, str]:
 
 
 def _address(url: str, name: str, problems: list[str]) -> Address:
+    # Nothing of a URL that cannot be read is quoted: any part of it may be a part of the password.
+    host = _HOST.match(url)
+    if host and host[1] and "@" in url[host.end() :]:
+        problems.append(
+            f"{name} has an '@' behind its host: characters such as '/', '?', '#' and '@' in a password must be "
+            "percent-encoded (%2F, %3F, %23, %40), or the password given as REDIS_PASSWORD"
+        )
+        return Address("redis")
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        problems.append(f"{name} is no URL ({error}); expected redis://host:port/0")
+    except ValueError:
+        problems.append(f"{name} is no URL that can be read; expected redis://user:password@host:port/0")
         return Address("redis")
     if parts.scheme not in _SCHEMES:
         later = parts.scheme in ("redis+sentinel", "redis+cluster")

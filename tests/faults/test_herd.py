@@ -1,4 +1,4 @@
-"""Many jobs and three workers, one of them killed and one stopped: every job ends, and ends once for the record."""
+"""Many jobs, three workers, one killed and one stopped: every job ends, and ends once for the record."""
 
 import os
 import signal

@@ -25,7 +25,13 @@ from stockyard.errors import (
 Command = Sequence[str | bytes | int | float]
 OLDEST_SERVER = (6, 2)
 
-_LOST = (redis_errors.ConnectionError, redis_errors.TimeoutError, OSError, EOFError)
+_LOST = (
+    redis_errors.ConnectionError,
+    redis_errors.TimeoutError,
+    redis_errors.InvalidResponse,
+    OSError,
+    EOFError,
+)
 
 
 class Line:

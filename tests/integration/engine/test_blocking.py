@@ -1,0 +1,92 @@
+"""The same objects for code that has no loop, from any thread."""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from stockyard import App, InvalidOption, Job, JobFailed, ResultTimeout, Topology
+from tests.support.yard import Yard
+
+
+async def double(job: Job[Any]) -> Any:
+    if job.data == {}:
+        raise ValueError("nothing to double")
+    return job.data * 2
+
+
+def shop() -> Topology:
+    topology = Topology("shop")
+    topology.queue("q")
+    return topology
+
+
+def test_a_program_without_a_loop_adds_reads_and_waits(redis_url: str, prefix: str) -> None:
+    app = App(shop(), redis_url, prefix=prefix)
+    queue = app.queue("q")
+    job = queue.sync.add("x", {"n": 1}, priority=3)
+    assert queue.sync.counts()["prioritized"] == 1
+    assert job.sync.state() == "prioritized"
+    assert queue.sync.get_job(job.id).data == {"n": 1}
+    assert [each.id for each in queue.sync.add_many([("a",), ("b",)])] == ["2", "3"]
+    with pytest.raises(InvalidOption, match="delay must not be negative"):
+        queue.sync.add("x", delay=-1)
+    with pytest.raises(ResultTimeout):
+        job.sync.wait_for_result(0.05)
+    (health,) = app.sync.health()
+    assert health.waiting == 3
+    app.close()
+    app.close()
+    # Closed is not broken: a later call opens again.
+    assert queue.sync.add("y").id == "4"
+    app.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "stockyard-portal"]
+
+
+async def test_threads_beside_a_running_loop_use_the_same_queue(yard: Yard) -> None:
+    queue = yard.queue()
+    await yard.work(double)
+
+    def in_thread(number: int) -> Any:
+        return queue.sync.add("x", number).sync.wait_for_result(10)
+
+    with ThreadPoolExecutor(8) as pool:
+        loop = asyncio.get_running_loop()
+        results = await asyncio.gather(*(loop.run_in_executor(pool, in_thread, n) for n in range(40)))
+    assert results == [2 * n for n in range(40)]
+
+
+async def test_a_blocking_call_inside_a_running_loop_blocks_and_works(yard: Yard) -> None:
+    """As in a notebook: the call goes to the portal's own loop."""
+    queue = yard.queue()
+    job = queue.sync.add("x", 4)
+    await yard.work(double)
+    assert await job.wait_for_result(10) == 8
+    failing = await queue.add("x")
+    with pytest.raises(JobFailed, match="nothing to double"):
+        await asyncio.to_thread(failing.sync.wait_for_result, 10)
+
+
+async def test_a_blocking_call_from_the_portal_s_own_loop_is_refused(yard: Yard) -> None:
+    queue = yard.queue()
+
+    class Naive:
+        async def ask(self) -> Any:
+            return queue.sync.counts()
+
+    with pytest.raises(RuntimeError, match="use await"):
+        await asyncio.to_thread(queue._portal.blocking(Naive()).ask)
+
+
+def test_one_app_serves_several_loops_in_turn(redis_url: str, prefix: str) -> None:
+    app = App(shop(), redis_url, prefix=prefix)
+
+    async def use() -> str:
+        try:
+            return (await app.queue("q").add("x")).id
+        finally:
+            await app.aclose()
+
+    assert [asyncio.run(use()) for _ in range(3)] == ["1", "2", "3"]

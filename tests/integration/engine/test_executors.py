@@ -1,0 +1,263 @@
+"""Handlers in the loop, in threads and in child processes, as a worker runs them."""
+
+import asyncio
+import os
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from stockyard import HandlerError, Hooks, InvalidOption, Job, JobFailed, Router, UnknownQueue, UnrecoverableError
+from tests.support.waiting import eventually
+from tests.support.yard import Yard
+
+
+async def where_async(job: Job[Any]) -> list[int]:
+    await job.update_progress(50)
+    await job.log("from the loop")
+    return [os.getpid(), threading.get_ident()]
+
+
+def where_plain(job: Job[Any]) -> list[int]:
+    job.sync.update_progress(50)
+    job.sync.log("from elsewhere")
+    return [os.getpid(), threading.get_ident()]
+
+
+async def sleep_async(job: Job[float]) -> None:
+    await asyncio.sleep(job.data)
+
+
+def sleep_plain(job: Job[float]) -> None:
+    time.sleep(job.data)
+
+
+def refuse(job: Job[Any]) -> None:
+    raise UnrecoverableError("never")
+
+
+def fail(job: Job[Any]) -> None:
+    raise ValueError(f"attempt {job.attempt}")
+
+
+EXECUTORS = [("async", where_async), ("thread", where_plain), ("process", where_plain)]
+
+
+@pytest.mark.parametrize(("executor", "handler"), EXECUTORS)
+async def test_a_handler_runs_where_it_is_told(yard: Yard, executor: Any, handler: Any) -> None:
+    queue = yard.queue()
+    await yard.work(handler, executor=executor, concurrency=2)
+    job = await queue.add("x")
+    pid, thread = await job.wait_for_result(20)
+    assert (pid == os.getpid()) == (executor != "process")
+    if executor != "process":
+        assert (thread == threading.get_ident()) == (executor == "async")
+    done = await job.refresh()
+    assert done.progress == 50
+    assert len(await done.logs()) == 1
+
+
+@pytest.mark.parametrize(
+    ("executor", "handler"), [("async", sleep_async), ("thread", sleep_plain), ("process", sleep_plain)]
+)
+async def test_a_run_that_takes_too_long_fails_its_attempt(yard: Yard, executor: Any, handler: Any) -> None:
+    queue = yard.queue(attempts=2)
+    await yard.work(handler, executor=executor, concurrency=4)
+    job = await queue.add("x", 3, timeout="100ms")
+    with pytest.raises(JobFailed, match=r"(?i)time(d )?out"):
+        await job.wait_for_result(20)
+    assert (await job.refresh()).attempts_made == 2
+    assert await (await queue.add("x", 0, timeout="10s")).wait_for_result(20) is None
+
+
+@pytest.mark.parametrize("executor", ["thread", "process"])
+async def test_errors_come_out_of_threads_and_processes(yard: Yard, executor: Any) -> None:
+    queue = yard.queue(attempts=3)
+    router = Router()
+    router.add("fail", fail, executor=executor)
+    router.add("refuse", refuse, executor=executor)
+    await yard.work(router, concurrency=2)
+    failing, refusing = await queue.add("fail"), await queue.add("refuse")
+    with pytest.raises(JobFailed, match="attempt 3"):
+        await failing.wait_for_result(20)
+    with pytest.raises(JobFailed, match="never"):
+        await refusing.wait_for_result(20)
+    assert (await refusing.refresh()).attempts_made == 1
+    assert "ValueError: attempt 3" in (await failing.refresh()).stacktrace[-1]
+
+
+async def test_threads_run_as_many_at_once_as_the_worker_takes(yard: Yard) -> None:
+    """Each waits for all the others, twice over, so that idle threads and new ones are both counted right."""
+    queue = yard.queue()
+    barrier = threading.Barrier(8, timeout=10)
+
+    def meet(job: Job[Any]) -> None:
+        if job.data:
+            barrier.wait()
+
+    await yard.work(meet, concurrency=8)
+    for number in (3, 5):
+        for job in await queue.add_many([("warm", False)] * number):
+            await job.wait_for_result(10)
+        for job in await queue.add_many([("x", True)] * 8):
+            await job.wait_for_result(10)
+
+
+@pytest.mark.parametrize(
+    ("handler", "executor", "said"),
+    [
+        (None, None, "nothing to run"),
+        ("text", None, "must be a function of one job; got 'text'"),
+        (lambda: None, None, "must take one argument"),
+        (lambda job, other: None, None, "must take one argument"),
+        (lambda job: None, "process", "that a child process can import"),
+        (where_plain, "async", "is a plain def"),
+        (where_async, "thread", "is an async def"),
+        (where_plain, "fiber", "executor must be"),
+    ],
+)
+async def test_what_cannot_serve_is_refused_at_once(yard: Yard, handler: Any, executor: Any, said: str) -> None:
+    yard.queue()
+    with pytest.raises(HandlerError, match=said):
+        yard.app.worker("q", handler, executor=executor)
+
+
+async def test_unknown_queues_and_worker_options_are_named(yard: Yard) -> None:
+    yard.queue("portfolio:high_priority")
+    with pytest.raises(UnknownQueue, match=r"unknown queue 'portfolio:high'.*Known: portfolio:high_priority"):
+        yard.app.queue("portfolio:high")
+    with pytest.raises(UnknownQueue):
+        yard.app.worker("nope", where_async)
+    with pytest.raises(UnknownQueue):
+        await yard.app.health("nope")
+    with pytest.raises(InvalidOption, match="unknown worker option 'concurency'; did you mean 'concurrency'"):
+        yard.app.worker("portfolio:high_priority", where_async, concurency=2)
+
+
+@pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, "4"])
+async def test_a_worker_s_concurrency_is_a_whole_number(yard: Yard, concurrency: Any) -> None:
+    yard.queue()
+    with pytest.raises(Exception, match="concurrency must be a whole number"):
+        yard.app.worker("q", where_async, concurrency=concurrency)
+
+
+async def test_an_unknown_job_name_fails_the_job_and_names_the_known(yard: Yard) -> None:
+    queue = yard.queue(attempts=3)
+    router = Router()
+    router.add("known", where_async)
+    await yard.work(router)
+    job = await queue.add("unknown")
+    with pytest.raises(JobFailed, match=r"no handler for job name 'unknown'.*it serves known"):
+        await job.wait_for_result(10)
+    assert (await job.refresh()).attempts_made == 1
+
+
+async def test_handlers_of_the_declaration_serve_without_a_processor(yard: Yard) -> None:
+    spec = yard.topology.queue("q")
+
+    @spec.handler("greet")
+    async def greet(job: Job[str]) -> str:
+        return f"hello {job.data}"
+
+    queue = yard.queue()
+    await yard.work()
+    assert await (await queue.add("greet", "you")).wait_for_result(10) == "hello you"
+
+
+async def test_middleware_runs_around_every_job_the_first_outermost(yard: Yard) -> None:
+    seen: list[str] = []
+
+    def layer(name: str) -> Any:
+        async def around(job: Job[Any], call_next: Any) -> Any:
+            seen.append(f"{name} in")
+            try:
+                return f"{name}({await call_next(job)})"
+            finally:
+                seen.append(f"{name} out")
+
+        return around
+
+    def handle(job: Job[Any]) -> str:
+        seen.append("handler")
+        return "result"
+
+    queue = yard.queue()
+    await yard.work(handle, middleware=[layer("a"), layer("b")])
+    assert await (await queue.add("x")).wait_for_result(10) == "a(b(result))"
+    assert seen == ["a in", "b in", "handler", "b out", "a out"]
+
+
+async def test_middleware_may_answer_itself_or_refuse(yard: Yard) -> None:
+    async def gate(job: Job[Any], call_next: Any) -> Any:
+        if job.name == "cached":
+            return "from the cache"
+        raise UnrecoverableError("not allowed")
+
+    queue = yard.queue(attempts=3)
+    await yard.work(where_async, middleware=[gate])
+    assert await (await queue.add("cached")).wait_for_result(10) == "from the cache"
+    with pytest.raises(JobFailed, match="not allowed"):
+        await (await queue.add("other")).wait_for_result(10)
+
+
+async def test_hooks_are_told_of_what_happens_and_cannot_break_it(yard: Yard) -> None:
+    told: list[Any] = []
+
+    async def started(job: Job[Any]) -> None:
+        told.append(("started", job.id, job.attempt))
+
+    def retried(job: Job[Any], error: BaseException, delay: int) -> None:
+        told.append(("retried", job.id, str(error), delay))
+        raise RuntimeError("a broken hook")
+
+    hooks = Hooks(
+        started=started,
+        completed=lambda job, result: told.append(("completed", job.id, result)),
+        failed=lambda job, error: told.append(("failed", job.id, str(error))),
+        retried=retried,
+        drained=lambda: told.append("drained"),
+    )
+
+    async def handle(job: Job[Any]) -> str:
+        if job.name == "bad":
+            raise ValueError(f"attempt {job.attempt}")
+        return "fine"
+
+    queue = yard.queue(attempts=2)
+    await yard.work(handle, hooks=hooks, concurrency=1)
+    await (await queue.add("good")).wait_for_result(10)
+    with pytest.raises(JobFailed):
+        await (await queue.add("bad")).wait_for_result(10)
+    await eventually(lambda: ("failed", "2", "attempt 2") in told)
+    assert [each for each in told if each[0] == "started"] == [
+        ("started", "1", 1),
+        ("started", "2", 1),
+        ("started", "2", 2),
+    ]
+    assert [each for each in told if each[0] not in ("started", "d")] == [
+        ("completed", "1", "fine"),
+        ("retried", "2", "attempt 1", 0),
+        ("failed", "2", "attempt 2"),
+    ]
+    assert "drained" in told
+
+
+async def test_a_worker_runs_once(yard: Yard) -> None:
+    yard.queue()
+    worker = await yard.work(where_async)
+    with pytest.raises(Exception, match="has been run already"):
+        await worker.run()
+
+
+async def test_stopping_hands_back_and_leaves_no_task(yard: Yard, raw: Any, prefix: str) -> None:
+    queue = yard.queue()
+    before = asyncio.all_tasks()
+    worker = await yard.work(sleep_async)
+    job = await queue.add("x", 60)
+    await eventually(lambda: worker.running)
+    await worker.stop(grace=0)
+    await worker.stop()
+    assert await job.state() == "waiting"
+    assert raw.keys(f"{prefix}:q:*:lock") == []
+    await eventually(lambda: len(asyncio.all_tasks() - before) <= 1)

@@ -1,0 +1,118 @@
+"""Waiting for the end of a job."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from stockyard import Job, JobFailed, JobNotFound, ResultTimeout
+from tests.support.yard import Yard
+
+
+async def double(job: Job[Any]) -> Any:
+    return job.data * 2
+
+
+async def fail(job: Job[Any]) -> None:
+    raise ValueError("too dear")
+
+
+async def test_a_result_is_awaited_before_and_after_the_end(yard: Yard) -> None:
+    queue = yard.queue()
+    job = await queue.add("x", 21)
+    waiting = [asyncio.create_task(job.wait_for_result(10)) for _ in range(3)]
+    await yard.work(double)
+    assert await asyncio.gather(*waiting) == [42] * 3
+    assert await job.wait_for_result() == 42
+    assert await job.wait_for_result("1s") == 42
+
+
+async def test_many_wait_at_once(yard: Yard) -> None:
+    queue = yard.queue()
+    jobs = await queue.add_many([("x", n) for n in range(500)])
+    waiting = [asyncio.create_task(job.wait_for_result(20)) for job in jobs]
+    await yard.work(double, concurrency=50)
+    assert await asyncio.gather(*waiting) == [2 * n for n in range(500)]
+
+
+async def test_waiting_again_and_again_never_misses_an_end(yard: Yard) -> None:
+    """The reader of events ends when nobody waits and begins anew: no end may fall between."""
+    queue = yard.queue()
+    await yard.work(double)
+    for n in range(200):
+        assert await (await queue.add("x", n)).wait_for_result(5) == 2 * n
+
+
+async def test_a_failure_is_raised_with_its_reason(yard: Yard) -> None:
+    queue = yard.queue()
+    await yard.work(fail)
+    job = await queue.add("x")
+    for _ in range(2):
+        with pytest.raises(JobFailed, match="job 1 failed: too dear") as failed:
+            await job.wait_for_result(10)
+        assert (failed.value.job_id, failed.value.reason) == ("1", "too dear")
+
+
+async def test_no_end_in_time_is_an_error_and_the_job_goes_on(yard: Yard) -> None:
+    queue = yard.queue()
+    job = await queue.add("x", 1)
+    with pytest.raises(ResultTimeout, match=r"job 1 did not end within 0.05 s"):
+        await job.wait_for_result("50ms")
+    with pytest.raises(TimeoutError):
+        await job.wait_for_result(0)
+    await yard.work(double)
+    assert await job.wait_for_result(10) == 2
+
+
+async def test_a_job_removed_while_awaited_is_an_error(yard: Yard) -> None:
+    queue = yard.queue()
+    job = await queue.add("x")
+    waiting = asyncio.create_task(job.wait_for_result(10))
+    await asyncio.sleep(0.05)
+    await job.remove()
+    with pytest.raises(JobNotFound, match="job 1 does not exist"):
+        await waiting
+    with pytest.raises(JobNotFound):
+        await job.wait_for_result(10)
+
+
+async def test_a_result_is_had_though_its_record_is_removed_at_once(yard: Yard) -> None:
+    queue = yard.queue(remove_on_complete=True)
+    job = await queue.add("x", 4)
+    waiting = asyncio.create_task(job.wait_for_result(10))
+    await asyncio.sleep(0.05)
+    await yard.work(double)
+    assert await waiting == 8
+    with pytest.raises(JobNotFound):
+        await job.wait_for_result(10)
+
+
+async def test_a_cancelled_wait_leaves_the_others(yard: Yard) -> None:
+    queue = yard.queue()
+    job = await queue.add("x", 4)
+    lost, kept = (asyncio.create_task(job.wait_for_result(10)) for _ in range(2))
+    await asyncio.sleep(0.05)
+    lost.cancel()
+    await yard.work(double)
+    assert await kept == 8
+
+
+async def test_an_end_that_the_trimmed_stream_lost_is_found(yard: Yard, raw: Any, prefix: str) -> None:
+    queue = yard.queue()
+    job = await queue.add("x", 4)
+    waiting = asyncio.create_task(job.wait_for_result(12))
+    await asyncio.sleep(0.05)
+    # The end is in the records but not in the stream.
+    raw.lrem(f"{prefix}:q:wait", 1, job.id)
+    raw.hset(f"{prefix}:q:{job.id}", "returnvalue", "8")
+    raw.zadd(f"{prefix}:q:completed", {job.id: 1})
+    assert await waiting == 8
+
+
+async def test_closing_the_app_ends_those_who_wait(redis_url: str, prefix: str) -> None:
+    async with Yard(redis_url, prefix) as yard:
+        job = await yard.queue().add("x")
+        waiting = asyncio.create_task(job.wait_for_result())
+        await asyncio.sleep(0.05)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
