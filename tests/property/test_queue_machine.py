@@ -1,0 +1,294 @@
+"""A queue on a real server against a model of it, driven by random operations on a clock moved by hand."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+import hypothesis.strategies as st
+import redis
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+
+from stockyard import ManualClock
+from stockyard._store import editing, leasing, reading
+from stockyard._store.adding import add_jobs, new_job
+from stockyard._store.finishing import EndedRun, Order, finish_and_take
+from stockyard._store.link import QueueLink
+from stockyard._store.server import Server
+from stockyard.config import Settings
+from stockyard.model.options import JobOptions
+from stockyard.model.outcome import Completed, Failed, HandedBack, Retried
+
+LOCK_MS = 3_600_000
+START = 1_800_000_000_000
+
+
+@dataclass
+class Known:
+    """A job as the model sees it."""
+
+    job_id: str
+    priority: int = 0
+    made: int = 0
+    starts: int = 0
+    token: str = ""
+
+
+@dataclass
+class Model:
+    """Where every job is: lists in the order in which they would run."""
+
+    wait: list[str] = field(default_factory=list)
+    prioritized: list[tuple[int, int, str]] = field(default_factory=list)
+    delayed: list[tuple[int, int, str]] = field(default_factory=list)
+    active: set[str] = field(default_factory=set)
+    completed: set[str] = field(default_factory=set)
+    failed: set[str] = field(default_factory=set)
+    jobs: dict[str, Known] = field(default_factory=dict)
+    turn: int = 0
+
+    def ready(self, job_id: str, *, front: bool = False, handed_back: bool = False) -> None:
+        priority = self.jobs[job_id].priority
+        if priority:
+            self.turn += 1
+            self.prioritized.append((priority, -self.turn if handed_back else self.turn, job_id))
+        elif front or handed_back:
+            self.wait.insert(0, job_id)
+        else:
+            self.wait.append(job_id)
+
+    def delay(self, job_id: str, due: int) -> None:
+        self.turn += 1
+        self.delayed.append((due, self.turn, job_id))
+
+    def promote_due(self, now: int) -> None:
+        for entry in sorted(self.delayed):
+            if entry[0] <= now:
+                self.delayed.remove(entry)
+                self.ready(entry[2])
+
+    def take(self, room: int) -> list[str]:
+        taken = self.wait[:room]
+        del self.wait[:room]
+        for entry in sorted(self.prioritized)[: room - len(taken)]:
+            self.prioritized.remove(entry)
+            taken.append(entry[2])
+        self.active.update(taken)
+        return taken
+
+    def forget(self, job_id: str) -> None:
+        self.wait = [each for each in self.wait if each != job_id]
+        self.prioritized = [each for each in self.prioritized if each[2] != job_id]
+        self.delayed = [each for each in self.delayed if each[2] != job_id]
+        self.completed.discard(job_id)
+        self.failed.discard(job_id)
+        del self.jobs[job_id]
+
+
+class QueueMachine(RuleBasedStateMachine):
+    """Each rule does the same to the server and to the model; after each, both hold the same."""
+
+    url = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loop = asyncio.new_event_loop()
+        self.clock = ManualClock(START)
+        self.server = Server(Settings.load(self.url, environ={}, dotenv=None).address)
+        self.link = QueueLink(self.server, f"t:{secrets.token_hex(4)}", "q", clock=self.clock)
+        self.raw: Any = redis.Redis.from_url(self.url, decode_responses=True)
+        self.model = Model()
+        self.calls = 0
+        self.added = 0
+
+    def run(self, coroutine: Any) -> Any:
+        return self.loop.run_until_complete(coroutine)
+
+    def teardown(self) -> None:
+        self.run(self.server.aclose())
+        self.loop.close()
+        if keys := list(self.raw.scan_iter(match=f"{self.link.base}*", count=1000)):
+            self.raw.unlink(*keys)
+        self.raw.close()
+
+    @rule(
+        jobs=st.lists(
+            st.tuples(
+                st.sampled_from([0, 0, 1, 2, 2_097_151]),
+                st.sampled_from([0, 0, 0, 50, 1000]),
+                st.booleans(),
+                st.sampled_from([None, None, "a", "b", "c"]),
+            ),
+            min_size=1,
+            max_size=4,
+        )
+    )
+    def add(self, jobs: list[tuple[int, int, bool, str | None]]) -> None:
+        new = [
+            new_job("x", "{}", JobOptions(job_id, delay, priority, lifo=lifo), self.clock())
+            for priority, delay, lifo, job_id in jobs
+        ]
+        ids = self.run(add_jobs(self.link, new))
+        for job_id, (priority, delay, lifo, own) in zip(ids, jobs, strict=True):
+            self.added += 1
+            assert job_id == (own or str(self.added))
+            if job_id in self.model.jobs:
+                continue
+            self.model.jobs[job_id] = Known(job_id, priority)
+            if delay:
+                self.model.delay(job_id, self.clock() + delay)
+            else:
+                self.model.ready(job_id, front=lifo)
+
+    @rule(milliseconds=st.sampled_from([1, 49, 50, 1000]))
+    def time_passes(self, milliseconds: int) -> None:
+        self.clock.advance(milliseconds)
+
+    @rule(
+        data=st.data(),
+        room=st.integers(0, 4),
+        ends=st.lists(
+            st.sampled_from(["completed", "removed", "failed", "retried", "later", "front", "back"]), max_size=3
+        ),
+    )
+    def exchange(self, data: st.DataObject, room: int, ends: list[str]) -> None:
+        active = sorted(self.model.active)
+        chosen = data.draw(st.permutations(active))[: len(ends)] if active else []
+        settled = [
+            EndedRun(job_id, self.model.jobs[job_id].token, _outcome(end))
+            for job_id, end in zip(chosen, ends, strict=False)
+        ]
+        self.calls += 1
+        token = f"w:{self.calls}"
+        done = self.run(finish_and_take(self.link, settled, Order(room, token, LOCK_MS)))
+        assert done.codes == [0] * len(settled)
+        for run, end in zip(settled, ends, strict=False):
+            self._end(run.job_id, end)
+        if room:
+            self.model.promote_due(self.clock())
+        expected = self.model.take(room)
+        assert [row[14].decode() for row in done.rows] == expected
+        for job_id in expected:
+            self.model.jobs[job_id].starts += 1
+            self.model.jobs[job_id].token = token
+
+    def _end(self, job_id: str, end: str) -> None:
+        model = self.model
+        model.active.discard(job_id)
+        if end != "back":
+            model.jobs[job_id].made += 1
+        match end:
+            case "completed":
+                model.completed.add(job_id)
+            case "failed":
+                model.failed.add(job_id)
+            case "removed":
+                model.forget(job_id)
+            case "later":
+                model.delay(job_id, self.clock() + 50)
+            case "back":
+                model.ready(job_id, handed_back=True)
+            case _:
+                model.ready(job_id, front=end == "front")
+
+    @precondition(lambda self: self.model.active)
+    @rule(data=st.data())
+    def an_end_under_another_token_is_refused(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.model.active)))
+        run = EndedRun(job_id, "somebody else", _outcome("completed"))
+        assert self.run(finish_and_take(self.link, [run], Order(0, "", LOCK_MS))).codes == [-6]
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
+        is_finished = job_id in self.model.completed | self.model.failed
+        assert self.run(editing.retry(self.link, job_id)) == (0 if is_finished else editing.WRONG_STATE)
+        if is_finished:
+            self.model.completed.discard(job_id)
+            self.model.failed.discard(job_id)
+            self.model.ready(job_id)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(data=st.data())
+    def promote(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
+        entry = next((each for each in self.model.delayed if each[2] == job_id), None)
+        assert self.run(editing.promote(self.link, job_id)) == (editing.WRONG_STATE if entry is None else 0)
+        if entry is not None:
+            self.model.delayed.remove(entry)
+            self.model.ready(job_id)
+
+    @precondition(lambda self: self.model.jobs)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
+        is_active = job_id in self.model.active
+        assert self.run(editing.remove(self.link, job_id)) == (0 if is_active else 1)
+        if not is_active:
+            self.model.forget(job_id)
+            assert self.raw.keys(f"{self.link.base}{job_id}") == []
+
+    @precondition(lambda self: self.model.active)
+    @rule()
+    def a_lost_take_is_found(self) -> None:
+        token = self.model.jobs[min(self.model.active)].token
+        rows = self.run(leasing.reclaim(self.link, token))
+        held = {each for each in self.model.active if self.model.jobs[each].token == token}
+        assert {row[14].decode() for row in rows} == held
+
+    @invariant()
+    def both_hold_the_same(self) -> None:
+        keys, model = self.link.keys, self.model
+        assert self.raw.lrange(keys["wait"], 0, -1)[::-1] == model.wait
+        assert self.raw.zrange(keys["prioritized"], 0, -1) == [each[2] for each in sorted(model.prioritized)]
+        assert self.raw.zrange(keys["delayed"], 0, -1) == [each[2] for each in sorted(model.delayed)]
+        assert set(self.raw.lrange(keys["active"], 0, -1)) == model.active
+        assert set(self.raw.zrange(keys["completed"], 0, -1)) == model.completed
+        assert set(self.raw.zrange(keys["failed"], 0, -1)) == model.failed
+
+    @invariant()
+    def leases_and_counts_are_right(self) -> None:
+        base = self.link.base
+        for job_id, known in self.model.jobs.items():
+            record = self.raw.hgetall(base + job_id)
+            assert (int(record.get("atm", 0)), int(record.get("ats", 0))) == (known.made, known.starts)
+            lock = self.raw.get(f"{base}{job_id}:lock")
+            assert lock == (known.token if job_id in self.model.active else None)
+        facts = self.run(reading.read_facts([self.link]))[0]
+        assert facts.wait + facts.prioritized == len(self.model.wait) + len(self.model.prioritized)
+        assert (facts.active, facts.delayed) == (len(self.model.active), len(self.model.delayed))
+
+    @invariant()
+    def somebody_is_rung_for_when_work_waits(self) -> None:
+        if self.model.wait or self.model.prioritized or self.model.delayed:
+            assert self.raw.zcard(self.link.keys["marker"]) > 0
+
+
+def _outcome(end: str) -> Any:
+    match end:
+        case "completed":
+            return Completed("1", None)
+        case "removed":
+            return Completed("1", True)
+        case "failed":
+            return Failed("no", ("trace",), 1, None)
+        case "back":
+            return HandedBack()
+        case _:
+            return Retried("no", ("trace",), 50 if end == "later" else 0, end == "front")
+
+
+def test_a_queue_does_what_its_model_does(redis_url: str) -> None:
+    QueueMachine.url = redis_url
+    run_state_machine_as_test(
+        QueueMachine,
+        settings=settings(
+            max_examples=60,
+            stateful_step_count=30,
+            deadline=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,95 @@
+"""The loop in a thread, for code without one."""
+
+import asyncio
+import os
+import threading
+
+import pytest
+
+from stockyard._aio.portal import Portal
+
+
+class Target:
+    constant = 7
+
+    async def add(self, a: int, *, b: int) -> int:
+        await asyncio.sleep(0)
+        return a + b
+
+    async def fail(self) -> None:
+        raise ValueError("no")
+
+    def plain(self) -> str:
+        return "plain"
+
+
+def test_coroutine_methods_block_and_others_are_as_they_are() -> None:
+    portal = Portal()
+    view = portal.blocking(Target())
+    assert not portal.is_open
+    assert (view.add(1, b=2), view.plain(), view.constant) == (3, "plain", 7)
+    assert portal.is_open
+    with pytest.raises(ValueError, match="no"):
+        view.fail()
+    with pytest.raises(AttributeError):
+        view.missing  # noqa: B018
+    portal.close()
+    portal.close()
+    assert not portal.is_open
+    assert view.add(1, b=1) == 2
+    portal.close()
+
+
+def test_many_threads_share_one_loop() -> None:
+    portal = Portal()
+
+    async def where() -> int:
+        return threading.get_ident()
+
+    seen: list[int] = []
+    threads = [threading.Thread(target=lambda: seen.append(portal.run(where()))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(seen) == 20
+    assert len(set(seen)) == 1
+    portal.close()
+
+
+def test_closing_ends_what_runs() -> None:
+    portal = Portal()
+    cancelled = threading.Event()
+    entered = threading.Event()
+
+    async def wait() -> None:
+        entered.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    def call() -> None:
+        with pytest.raises(BaseException):  # noqa: B017
+            portal.run(wait())
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert entered.wait(5)
+    portal.close()
+    thread.join(5)
+    assert not thread.is_alive()
+    assert cancelled.is_set()
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_forked_child_gets_a_loop_of_its_own() -> None:
+    portal = Portal()
+    view = portal.blocking(Target())
+    assert view.add(1, b=2) == 3
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if not portal.is_open and view.add(2, b=2) == 4 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    portal.close()

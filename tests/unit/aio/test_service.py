@@ -1,0 +1,86 @@
+"""Background parts: periodic calls, pauses, stop signals."""
+
+import asyncio
+import logging
+import os
+import signal
+
+import pytest
+
+from stockyard._aio.patience import Patience
+from stockyard._aio.service import Periodic
+from stockyard._aio.stop_signals import on_stop_signal
+from tests.support.waiting import eventually
+
+
+async def test_a_periodic_call_goes_on_after_a_failure(caplog: pytest.LogCaptureFixture) -> None:
+    calls: list[int] = []
+
+    async def act() -> None:
+        calls.append(len(calls))
+        if len(calls) == 2:
+            raise ValueError("once")
+
+    periodic = Periodic(act, 0.001, name="beat")
+    await periodic.stop()
+    with caplog.at_level(logging.WARNING, "stockyard"):
+        await periodic.start()
+        await periodic.start()
+        await eventually(lambda: len(calls) > 5)
+    await periodic.stop()
+    await periodic.stop()
+    assert [record.getMessage() for record in caplog.records] == ["beat: once"]
+    made = len(calls)
+    await asyncio.sleep(0.01)
+    assert len(calls) == made
+
+
+async def test_stopping_breaks_off_the_call_in_hand() -> None:
+    entered = asyncio.Event()
+
+    async def act() -> None:
+        entered.set()
+        await asyncio.sleep(60)
+
+    periodic = Periodic(act, 1, name="long")
+    await periodic.start()
+    await entered.wait()
+    await asyncio.wait_for(periodic.stop(), 1)
+
+
+async def test_pauses_grow_to_a_limit_and_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    patience = Patience(first=1, longest=4)
+    for _ in range(4):
+        await patience.wait()
+    patience.reset()
+    await patience.wait()
+    for pause, base in zip(slept, [1, 2, 4, 4, 1], strict=True):
+        assert base / 2 <= pause <= base * 1.5
+
+
+async def test_every_listener_hears_a_signal_until_it_ends() -> None:
+    heard: list[str] = []
+    before = signal.getsignal(signal.SIGTERM)
+    end_first = on_stop_signal(lambda: heard.append("first"))
+    end_second = on_stop_signal(lambda: heard.append("second"))
+    os.kill(os.getpid(), signal.SIGTERM)
+    await eventually(lambda: heard == ["first", "second"])
+    end_first()
+    end_first()
+    os.kill(os.getpid(), signal.SIGINT)
+    await eventually(lambda: heard == ["first", "second", "second"])
+    end_second()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+async def test_a_thread_hears_no_signals_and_does_not_mind() -> None:
+    async def listen() -> None:
+        on_stop_signal(lambda: None)()
+
+    await asyncio.to_thread(asyncio.run, listen())

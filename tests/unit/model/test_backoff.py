@@ -1,0 +1,59 @@
+"""The wait between attempts."""
+
+import random
+from typing import Any
+
+import pytest
+
+from stockyard import Backoff, InvalidOption
+from stockyard.model.backoff import FAIL_NOW, next_delay
+from stockyard.model.duration import LONGEST
+
+ERROR = ValueError("no")
+
+
+def waits(backoff: Backoff | None, attempts: int = 5, **strategies: Any) -> list[int]:
+    rng = random.Random(7)
+    return [next_delay(backoff, made, ERROR, strategies=strategies, rng=rng) for made in range(1, attempts + 1)]
+
+
+def test_each_kind_waits_as_its_formula_says() -> None:
+    assert waits(None, 3) == [0, 0, 0]
+    assert waits(Backoff.fixed("2s"), 3) == [2000] * 3
+    assert waits(Backoff.exponential("1s")) == [1000, 2000, 4000, 8000, 16000]
+    assert waits(Backoff.custom("own"), 3, own=lambda made, error: made * 0.1) == [100, 200, 300]
+    assert waits(Backoff.custom("own"), 1, own=lambda made, error: None) == [FAIL_NOW]
+
+
+def test_a_strategy_is_given_the_attempts_made_and_the_error() -> None:
+    given: list[Any] = []
+
+    def own(made: int, error: BaseException) -> str:
+        given.append((made, error))
+        return "1s"
+
+    assert waits(Backoff.custom("own"), 2, own=own) == [1000, 1000]
+    assert given == [(1, ERROR), (2, ERROR)]
+
+
+@pytest.mark.parametrize("jitter", [0.2, 1.0])
+def test_jitter_stays_in_its_range(jitter: float) -> None:
+    drawn = waits(Backoff.fixed("10s", jitter=jitter), 1000)
+    assert min(drawn) >= 10_000 * (1 - jitter)
+    assert max(drawn) < 10_000
+    assert len(set(drawn)) > 300
+
+
+def test_no_number_of_attempts_waits_for_ever() -> None:
+    rng = random.Random()
+    for made in (64, 1_000_000):
+        assert next_delay(Backoff.exponential("1s"), made, ERROR, strategies={}, rng=rng) == LONGEST
+    assert next_delay(Backoff("fixed", -5), 1, ERROR, strategies={}, rng=rng) == 0
+
+
+def test_unknown_strategies_and_odd_jitter_are_refused() -> None:
+    with pytest.raises(InvalidOption, match="no backoff strategy 'theirs'; it knows exponential, fixed, own"):
+        waits(Backoff.custom("theirs"), 1, own=lambda made, error: 0)
+    for jitter in (-0.1, 1.1, float("nan")):
+        with pytest.raises(InvalidOption, match="jitter must be between 0 and 1"):
+            Backoff.fixed("1s", jitter=jitter)

@@ -1,0 +1,131 @@
+"""Declared queues: their defaults, and what is refused at the declaration."""
+
+from typing import Any
+
+import pytest
+
+from stockyard import (
+    Backoff,
+    ConfigError,
+    HandlerError,
+    InvalidOption,
+    Job,
+    Keep,
+    Rate,
+    Router,
+    StockyardError,
+    Topology,
+    UnknownQueue,
+)
+
+
+def test_a_queue_is_declared_once_and_found_by_name() -> None:
+    topology = Topology("shop")
+    mail = topology.queue(
+        "mail", concurrency=5, attempts=3, backoff=Backoff.exponential("1s"), rate="100/s", lock="5s"
+    )
+    topology.queue("portfolio:high_priority")
+    assert topology.spec("mail") is mail
+    assert topology.names == ("mail", "portfolio:high_priority")
+    assert ("mail" in topology, "post" in topology, len(topology)) == (True, False, 2)
+    assert [spec.name for spec in topology] == ["mail", "portfolio:high_priority"]
+    assert (mail.concurrency, mail.lock_ms, mail.rate) == (5, 5000, Rate(100, 1000))
+    assert (mail.defaults.attempts, mail.defaults.backoff) == (3, Backoff("exponential", 1000))
+    assert mail.defaults.remove_on_complete == Keep.within("1h", 10_000)
+
+
+def test_a_misspelt_queue_gets_a_hint_and_the_known_names() -> None:
+    topology = Topology("shop")
+    topology.queue("mail")
+    topology.queue("orders")
+    with pytest.raises(
+        UnknownQueue, match=r"unknown queue 'order'; did you mean 'orders'\? Known: mail, orders"
+    ) as raised:
+        topology.spec("order")
+    assert (raised.value.name, raised.value.known) == ("order", ("mail", "orders"))
+    with pytest.raises(UnknownQueue, match="Known: none"):
+        Topology("empty").spec("x")
+
+
+@pytest.mark.parametrize("pair", [("mail", "mail"), ("portfolio", "portfolio:high"), ("a:b:c", "a:b")])
+def test_names_that_would_share_keys_are_refused(pair: tuple[str, str]) -> None:
+    topology = Topology("shop")
+    topology.queue(pair[0])
+    with pytest.raises(ConfigError, match=r"declared twice|lies inside the keys"):
+        topology.queue(pair[1])
+    topology.queue("portfolio2:high")
+
+
+@pytest.mark.parametrize(
+    "declaration",
+    [
+        {"name": ""},
+        {"name": ":a"},
+        {"name": "a:"},
+        {"name": "a b"},
+        {"concurrency": 0},
+        {"concurrency": 1.0},
+        {"concurrency": True},
+        {"attempts": 0},
+        {"backoff": "soon"},
+        {"priority": -1},
+        {"timeout": 0},
+        {"remove_on_complete": "1h"},
+        {"rate": "fast"},
+        {"rate": "0/s"},
+        {"rate": "5/0s"},
+        {"rate": 5},
+        {"lock": "10ms"},
+        {"lock": -1},
+        {"max_stalled": -1},
+        {"max_stalled": True},
+    ],
+)
+def test_a_wrong_declaration_is_refused(declaration: dict[str, Any]) -> None:
+    topology = Topology("shop")
+    with pytest.raises(StockyardError, match=r"must|name is text"):
+        topology.queue(**{"name": "q", **declaration})
+    assert len(topology) == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        ("100/s", Rate(100, 1000)),
+        ("6000/1m", Rate(6000, 60_000)),
+        ("5 / 10s", Rate(5, 10_000)),
+        ("1/ms", Rate(1, 1)),
+    ],
+)
+def test_a_rate_is_read(text: str, rate: Rate) -> None:
+    assert Rate.of(text) == Rate.of(rate) == rate
+
+
+async def serve(job: Job[Any]) -> None: ...
+
+
+def test_a_router_serves_each_name_once() -> None:
+    router = Router()
+    assert not router
+    router.handler("b")(serve)
+    router.add("a", serve)
+    assert router
+    assert router.names == ("a", "b")
+    found = router.get("a")
+    assert found is not None
+    assert found.function is serve
+    assert router.get("c") is None
+    with pytest.raises(HandlerError, match="'a' is registered already"):
+        router.add("a", serve)
+
+
+def test_a_handler_that_cannot_serve_is_refused_where_it_is_declared() -> None:
+    topology = Topology("shop")
+    mail = topology.queue("mail", executor="process")
+    with pytest.raises(HandlerError, match="child process can import"):
+
+        @mail.handler("x")
+        def local(job: Job[Any]) -> None: ...
+
+    with pytest.raises(InvalidOption):
+        Keep.within(count=-1)
