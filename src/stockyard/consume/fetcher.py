@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 
 from stockyard._aio.patience import Patience
@@ -208,6 +209,7 @@ class Fetcher:
             rate.duration_ms if rate else None,
             self._worker_name,
         )
+        asked = time.monotonic()
         if waits:
             done = await self._doorbell.take_when_rung(self._block_seconds(), order)
         else:
@@ -216,6 +218,8 @@ class Fetcher:
         if done.rows:
             self._runner.start(done.rows, token)
         if ended:
+            if (time.monotonic() - asked) * 1000 > self._lock_ms / 2:
+                self._finisher.hold_up(ended)
             self._finisher.read(ended, done.codes)
         if room:
             self._note(room, len(done.rows), done.limited_ms, done.next_due)

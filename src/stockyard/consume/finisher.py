@@ -40,6 +40,7 @@ class Finisher:
         self._on_dropped = on_dropped
         self._ended: deque[EndedRun] = deque()
         self._sent_before: set[tuple[str, str]] = set()
+        self._held_up: set[tuple[str, str]] = set()
         self._late: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
@@ -61,6 +62,7 @@ class Finisher:
 
     def give_back(self, runs: list[EndedRun], *, may_be_written: bool) -> None:
         """Take runs again whose call failed, to be sent first."""
+        self.hold_up(runs)
         if may_be_written:
             self._sent_before.update((run.job_id, run.token) for run in runs)
         self._ended.extendleft(reversed(runs))
@@ -69,11 +71,16 @@ class Finisher:
         """Return those of the runs whose lease had run out when they were sent: renew it, if it is still ours."""
         return [run for run in runs if (run.job_id, run.token) in self._late] if self._late else []
 
+    def hold_up(self, runs: list[EndedRun]) -> None:
+        """Note that the server was away when these were written: their leases may have run out meanwhile."""
+        self._held_up.update((run.job_id, run.token) for run in runs)
+
     def read(self, runs: list[EndedRun], codes: list[int | str]) -> None:
         """Note what became of each run of a written batch."""
         for run, code in zip(runs, codes, strict=True):
             key = run.job_id, run.token
-            if code == _RAN_OUT and key not in self._late:
+            # A lease that ran out while the server was away is not lost; one that is gone without that is.
+            if code == _RAN_OUT and key in self._held_up and key not in self._late:
                 self._late.add(key)
                 self.put(run)
                 continue
@@ -81,7 +88,8 @@ class Finisher:
                 self._on_written(run)
             else:
                 self._not_written(run, code)
-            if self._late or self._sent_before:
+            if self._held_up:
+                self._held_up.discard(key)
                 self._late.discard(key)
                 self._sent_before.discard(key)
 

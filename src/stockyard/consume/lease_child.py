@@ -26,11 +26,19 @@ _LONGEST_PAUSE = 5.0
 
 
 class Assignment(msgspec.Struct):
-    """What the parent says first, on standard input: address, key prefix, and where the table is."""
+    """What the parent says first, on standard input.
+
+    Attributes:
+        address: the server.
+        prefix: first part of every key.
+        table: file descriptor of the leases.
+        is_replacement: the leases are those of a child that died, and due at once.
+    """
 
     address: Address
     prefix: str
     table: int
+    is_replacement: bool
 
 
 class _Renewer:
@@ -100,15 +108,17 @@ async def _run(assignment: Assignment) -> None:
     loop.add_reader(0, parent_spoke)
     sys.stdout.buffer.write(READY + b"\n")
     sys.stdout.buffer.flush()
+    # What is in the table of a first child was just taken: its renewal is not due yet.
+    last, pause = loop.time(), 0.0 if assignment.is_replacement else renewer.pause(table)
     while True:
-        last = loop.time()
-        pause = await renewer.renew_all(table)
         while (left := last + pause - loop.time()) > 0:
             hint.clear()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(left):
                     await hint.wait()
                     pause = renewer.pause(table)
+        last = loop.time()
+        pause = await renewer.renew_all(table)
 
 
 def main() -> None:

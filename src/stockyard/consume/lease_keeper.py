@@ -64,7 +64,7 @@ class LeaseKeeper:
         if self._table is None:
             self._table = LeaseTable.create()
         if self._child is None:
-            self._spawn()
+            self._spawn(is_replacement=False)
         if lock_ms >= _LONG_LEASE_MS:
             return
         try:
@@ -106,7 +106,7 @@ class LeaseKeeper:
             except (BrokenPipeError, BlockingIOError):
                 _log.debug("the lease child does not read")
 
-    def _spawn(self) -> None:
+    def _spawn(self, *, is_replacement: bool) -> None:
         assert self._table is not None
         assert self._loop is not None
         self._said.clear()
@@ -121,13 +121,14 @@ class LeaseKeeper:
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         # By pipe, not by argument: the address holds the password.
-        text = msgspec.msgpack.encode(Assignment(self._address, self._prefix, self._table.descriptor))
+        assignment = Assignment(self._address, self._prefix, self._table.descriptor, is_replacement)
+        text = msgspec.msgpack.encode(assignment)
         self._child.stdin.write(len(text).to_bytes(4, "big") + text)
         self._loop.add_reader(self._child.stdout.fileno(), self._child_spoke, self._child)
 
     def _spawn_again(self) -> None:
         if self._listeners and self._child is None:
-            self._spawn()
+            self._spawn(is_replacement=True)
 
     def _child_spoke(self, child: subprocess.Popen[bytes]) -> None:
         assert child.stdout is not None
