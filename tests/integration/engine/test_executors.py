@@ -261,3 +261,51 @@ async def test_stopping_hands_back_and_leaves_no_task(yard: Yard, raw: Any, pref
     assert await job.state() == "waiting"
     assert raw.keys(f"{prefix}:q:*:lock") == []
     await eventually(lambda: len(asyncio.all_tasks() - before) <= 1)
+
+
+async def test_a_worker_s_name_is_written_into_its_jobs_and_seen_by_the_server(
+    yard: Yard, raw: Any, prefix: str
+) -> None:
+    queue = yard.queue()
+    await yard.work(where_async, name="desk-7")
+    job = await queue.add("x")
+    await job.wait_for_result(10)
+    assert (await job.refresh()).processed_by == "desk-7"
+    assert f"{prefix}:cQ==:w:desk-7" in [client["name"] for client in raw.client_list()]
+    assert (await yard.app.health())[0].workers == 1
+
+
+async def test_workers_of_several_queues_and_lease_lengths_share_one_process(yard: Yard) -> None:
+    """A short lease is renewed in time though only long ones were held when it began."""
+    slow, fast = yard.queue("slow", lock="30s"), yard.queue("fast", lock="200ms", max_stalled=0)
+    opened = asyncio.Event()
+
+    async def wait(job: Job[Any]) -> None:
+        await opened.wait()
+
+    await yard.work(wait, queue="slow")
+    await yard.work(sleep_async, queue="fast")
+    held = await slow.add("x")
+    for _ in range(3):
+        job = await fast.add("x", 0.7)
+        await job.wait_for_result(10)
+        assert (await job.refresh()).attempts_started == 1
+    opened.set()
+    await held.wait_for_result(10)
+
+
+async def test_a_rate_is_kept_by_all_workers_together(yard: Yard) -> None:
+    queue = yard.queue(rate="5/300ms")
+    await queue.add_many([("x", 0)] * 12)
+    starts: list[float] = []
+
+    async def note(job: Job[Any]) -> None:
+        starts.append(asyncio.get_running_loop().time())
+
+    await yard.work(note, concurrency=4)
+    await yard.work(note, concurrency=4)
+    await eventually(lambda: len(starts) == 12)
+    starts.sort()
+    # Two more windows had to open for the last two of the twelve.
+    assert starts[5] - starts[0] >= 0.25
+    assert starts[10] - starts[0] >= 0.5
