@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
@@ -68,6 +69,7 @@ class App:
         self._results: dict[str, Results] = {}
         self._links: dict[str, QueueLink] = {}
         self._keeper: LeaseKeeper | None = None
+        self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
     @property
     def url(self) -> str:
@@ -113,7 +115,7 @@ class App:
         if unknown:
             raise InvalidOption(f"unknown worker option {unknown[0]!r}{suggestion(unknown[0], _WORKER_OPTIONS)}")
         spec = self.topology.spec(name)
-        return Worker(
+        worker = Worker(
             spec,
             processor,
             WorkerOptions(**options),
@@ -121,6 +123,8 @@ class App:
             jobs=self._port(spec),
             keeper=self._lease_keeper(),
         )
+        self._workers.add(worker)
+        return worker
 
     async def health(self, *names: str) -> list[QueueHealth]:
         """Return snapshots of the named queues, or of all, in one round trip."""
@@ -130,8 +134,10 @@ class App:
     async def aclose(self) -> None:
         """Close what this loop opened, and the embedded server if this app was its last user.
 
-        In order: those who wait for results, then connections, then the server. Closing twice is fine.
+        In order: workers that still run (what they run is handed back), those who wait for results, connections,
+        the server. Closing twice is fine.
         """
+        await asyncio.gather(*(worker.stop(grace=0) for worker in self._workers if worker.is_running))
         for results in self._results.values():
             await results.aclose()
         if self._server is not None:

@@ -119,12 +119,12 @@ class Fetcher:
 
     async def flush(self, seconds: float) -> None:
         """Return when every ended run is written, or after so many seconds."""
+        patience = Patience()
         try:
             async with asyncio.timeout(seconds):
                 while len(self._finisher) or self._in_flight:
-                    self._work.set()
-                    await asyncio.sleep(0.001)
                     await self._calls_ended.wait()
+                    await self._turn(self._finisher.batch(BATCH), 0, patience)
         except TimeoutError:
             _log.error(
                 "%d ended jobs of queue %s could not be written before the stop; they will run again",
@@ -175,6 +175,7 @@ class Fetcher:
         token = f"{self._worker_id}:{self._calls}"
         self._reserved += room
         self._enter_call()
+        failure: ServerError | None = None
         try:
             if self._lost:
                 await self._take_lost()
@@ -183,6 +184,7 @@ class Fetcher:
                 await leasing.renew(self._link, leases, self._lock_ms)
             await self._exchange(ended, room, token, waits=waits)
         except ServerError as error:
+            failure = error
             was_sent = isinstance(error, ReplyLost)
             self._finisher.give_back(ended, may_be_written=was_sent)
             if was_sent and room:
@@ -191,13 +193,18 @@ class Fetcher:
             else:
                 self._reserved -= room
             self._shall_look = True
+        except asyncio.CancelledError:
+            # As asyncio.run does to all tasks at its end: the worker's own shutdown goes on from here.
+            self._finisher.give_back(ended, may_be_written=True)
+            self._lost.append((token, room))
+            raise
+        finally:
             self._leave_call()
-            if self._is_taking or not waits:
-                _log.warning("worker of queue %s: %s", self._link.queue, error)
-                await patience.wait()
-        else:
-            self._leave_call()
+        if failure is None:
             patience.reset()
+        elif self._is_taking or not waits:
+            _log.warning("worker of queue %s: %s", self._link.queue, failure)
+            await patience.wait()
 
     async def _exchange(self, ended: list[EndedRun], room: int, token: str, *, waits: bool) -> None:
         rate = self._rate

@@ -40,11 +40,10 @@ class Run:
         slot: of its lease.
         task: runs it.
         is_lost: its lease is not ours any more: whatever comes of it is not written.
-        is_stopping: the worker stops: hand it back.
         result: what to tell the hooks once the end is written.
     """
 
-    __slots__ = ("is_lost", "is_stopping", "job", "result", "slot", "task", "token")
+    __slots__ = ("is_lost", "job", "result", "slot", "task", "token")
 
     def __init__(self, job: Job[Any], token: str, slot: int) -> None:
         self.job = job
@@ -52,7 +51,6 @@ class Run:
         self.slot = slot
         self.task: asyncio.Task[None] | None = None
         self.is_lost = False
-        self.is_stopping = False
         self.result: Any = None
 
 
@@ -148,7 +146,6 @@ class Runner:
     async def hand_back_all(self) -> None:
         """Break off every run; each goes back to where it waited, without having used up an attempt."""
         for run in list(self._runs.values()):
-            run.is_stopping = True
             if run.task is not None:
                 run.task.cancel()
         await self.wait_idle()
@@ -210,7 +207,8 @@ class Runner:
             run.result = error
             return decide(job, error, keep=self._keep_failed, strategies=self._strategies, rng=self._rng)
         except asyncio.CancelledError:
-            if run.is_lost or run.is_stopping:
+            task = asyncio.current_task()
+            if run.is_lost or (task is not None and task.cancelling()):
                 raise
             # The handler cancelled itself: that is a failure of the attempt like any other.
             run.result = StockyardError("the handler was cancelled")

@@ -152,6 +152,11 @@ class Worker:
         self.ready = asyncio.Event()
 
     @property
+    def is_running(self) -> bool:
+        """Whether ``run`` has begun and not ended."""
+        return self._is_running and not self._stopped.is_set()
+
+    @property
     def running(self) -> int:
         """How many jobs it runs at this moment."""
         return len(self._runner)
@@ -179,6 +184,9 @@ class Worker:
             await self._stop_asked.wait()
             if self._failure is not None:
                 raise self._failure
+        except asyncio.CancelledError:
+            self._stop_now.set()
+            raise
         finally:
             try:
                 await self._shut_down()
