@@ -30,6 +30,7 @@ class Known:
 
     job_id: str
     priority: int = 0
+    lifo: bool = False
     made: int = 0
     starts: int = 0
     token: str = ""
@@ -135,7 +136,7 @@ class QueueMachine(RuleBasedStateMachine):
             assert job_id == (own or str(self.added))
             if job_id in self.model.jobs:
                 continue
-            self.model.jobs[job_id] = Known(job_id, priority)
+            self.model.jobs[job_id] = Known(job_id, priority, lifo)
             if delay:
                 self.model.delay(job_id, self.clock() + delay)
             else:
@@ -208,7 +209,7 @@ class QueueMachine(RuleBasedStateMachine):
         if is_finished:
             self.model.completed.discard(job_id)
             self.model.failed.discard(job_id)
-            self.model.ready(job_id)
+            self.model.ready(job_id, front=self.model.jobs[job_id].lifo)
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data())
@@ -285,7 +286,7 @@ def test_a_queue_does_what_its_model_does(redis_url: str) -> None:
     run_state_machine_as_test(
         QueueMachine,
         settings=settings(
-            max_examples=60,
+            max_examples=100,
             stateful_step_count=30,
             deadline=None,
             derandomize=True,
