@@ -110,3 +110,24 @@ async def test_a_killed_lease_child_is_replaced(queue: Queue, worker: Start, jou
 async def _is(queue: Queue, job_id: str, state: JobState) -> bool:
     job = await queue.get_job(job_id)
     return job is not None and await job.state() is state
+
+
+async def test_a_job_taken_for_a_frozen_worker_runs_once(queue: Queue, worker: Start, journal: Journal) -> None:
+    first = worker("brief")
+    await (await queue.add("x", 0)).wait_for_result(20)
+    first.send(signal.SIGSTOP)
+    job = await queue.add("x", 0)
+    # Its take waited behind the marker: the server started the job for it although it cannot run it.
+    await eventually(lambda: _is_active(queue, job.id))
+    worker("brief")
+    assert await job.wait_for_result(20) == job.id
+
+    first.send(signal.SIGCONT)
+    for more in [await queue.add("x", 0) for _ in range(20)]:
+        await more.wait_for_result(20)
+    assert journal.of("started").count(job.id) == 1
+
+
+async def _is_active(queue: Queue, job_id: str) -> bool:
+    found = await queue.get_job(job_id)
+    return found is not None and await found.state() == "active"

@@ -14,7 +14,7 @@ from tests.scripts.runs import DONE, STARTED, finish, running
 
 async def test_a_completed_job(link: QueueLink, keys: Keyspace) -> None:
     keys.put(running())
-    assert await finish(link, ("1", DONE)) == Exchange([0], [], 0, 0)
+    assert await finish(link, ("1", DONE)) == Exchange([0], [], 0, 0, NOW)
     assert keys.all() == {
         "1": record(**STARTED, atm=1, returnvalue='{"ok":true}', finishedOn=NOW),
         "completed": Sorted({"1": NOW}),
@@ -219,14 +219,14 @@ async def test_taking_makes_due_jobs_ready(link: QueueLink, keys: Keyspace) -> N
     assert [row[14] for row in (await finish(link, take=2)).rows] == [b"2", b"1"]
     assert keys.get("2") == record(ats=1, processedOn=NOW)
     assert keys.get("delayed") == Sorted({"3": (NOW + 700) * 4096})
-    assert (await finish(link, take=2)) == Exchange([], [], 0, NOW + 700)
+    assert (await finish(link, take=2)) == Exchange([], [], 0, NOW + 700, NOW)
     assert keys.get("events")[:2] == [["waiting", "1", "delayed"], ["waiting", "2", "delayed"]]
 
 
 async def test_a_paused_queue_gives_nothing_and_promotes(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(), "wait": ["1"], "2": record(delay=9), "delayed": Sorted({"2": NOW * 4096.0})})
     keys.put({"meta": {"paused": "1"}})
-    assert await finish(link, take=5) == Exchange([], [], 0, 0)
+    assert await finish(link, take=5) == Exchange([], [], 0, 0, NOW)
     assert (keys.get("wait"), keys.get("marker")) == (["2", "1"], None)
 
 

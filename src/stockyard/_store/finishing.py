@@ -65,12 +65,14 @@ class Exchange(NamedTuple):
         rows: the started jobs, for ``rows.started_job``.
         limited_ms: how long a rate limit lasts, or 0.
         next_due: when the next delayed job is due, ms since the epoch, or 0.
+        moment: when it was done, by the caller's clock; the leases run from then.
     """
 
     codes: list[int | str]
     rows: list[Row]
     limited_ms: int
     next_due: int
+    moment: int = 0
 
 
 async def finish_and_take(link: QueueLink, ended: Sequence[EndedRun], order: Order) -> Exchange:
@@ -94,8 +96,9 @@ def finish_arguments(
 
 def exchange_of(reply: Any) -> Exchange:
     """Read the script's reply."""
-    codes, rows, limited, due = reply
-    return Exchange([each if isinstance(each, int) else each.decode() for each in codes], rows, limited, due)
+    codes, rows, limited, due, moment = reply
+    read = [each if isinstance(each, int) else each.decode() for each in codes]
+    return Exchange(read, rows, limited, due, int(moment))
 
 
 def _packable(outcome: Outcome) -> Any:

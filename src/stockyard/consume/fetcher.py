@@ -13,6 +13,7 @@ from stockyard._store import leasing
 from stockyard._store.doorbell import Doorbell
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
+from stockyard._store.rows import Row
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.runner import Runner
 from stockyard.errors import ReplyLost, ServerError
@@ -221,15 +222,29 @@ class Fetcher:
             done = await self._doorbell.take_when_rung(self._block_seconds(), order)
         else:
             done = await finish_and_take(self._link, ended, order)
-        self._reserved -= room
-        if done.rows:
-            self._runner.start(done.rows, token)
         if ended:
             if (time.monotonic() - asked) * 1000 > self._lock_ms / 2:
                 self._finisher.hold_up(ended)
             self._finisher.read(ended, done.codes)
+        rows = done.rows
+        if rows and self._link.clock() - done.moment > self._lock_ms / 2:
+            try:
+                rows = await self._still_ours(rows, token)
+            except ServerError:
+                self._lost.append((token, room))
+                self._work.set()
+                return
+        self._reserved -= room
+        if rows:
+            self._runner.start(rows, token)
         if room:
             self._note(room, len(done.rows), done.limited_ms, done.next_due)
+
+    async def _still_ours(self, rows: list[Row], token: str) -> list[Row]:
+        """Renew jobs that this process, frozen or blocked, took up late; leave out those that passed to others."""
+        leases = [(row[14].decode(), token, int(row[7])) for row in rows]
+        lost = set(await leasing.renew(self._link, leases, self._lock_ms))
+        return [row for row, (job_id, *_) in zip(rows, leases, strict=True) if job_id not in lost]
 
     def _note(self, asked: int, got: int, limited_ms: int, next_due: int) -> None:
         """Remember why there was not more."""

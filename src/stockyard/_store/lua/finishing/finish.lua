@@ -2,7 +2,7 @@
 -- parts: decoding events markers placing promoting removing parents retention deduplication rows taking
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
 -- args: base now settled order
--- returns: a code per ended run (0, or why not), rows of started jobs, ms to wait for a limit, next due time
+-- returns: a code per ended run (0, or why not), rows of started jobs, ms to wait for a limit, next due time, its time
 local wanted = cmsgpack.unpack(order)
 if now == '' then
   -- This call was sent before it was known when it would run.
@@ -147,4 +147,4 @@ if any_finished and #rows == 0 and limited == 0 and due == 0 and not blocked
   and redis.call('EXISTS', wait, active, prioritized) == 0 then
   redis.call('XADD', events, '*', 'event', 'drained')
 end
-return {codes, rows, limited, due}
+return {codes, rows, limited, due, moment}
