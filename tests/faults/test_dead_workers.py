@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+import redis
 
 from stockyard import JobState, Queue
 from tests.faults.programs import LOCK_SECONDS, Journal, WorkerProcess, children_of
@@ -112,14 +113,17 @@ async def _is(queue: Queue, job_id: str, state: JobState) -> bool:
     return job is not None and await job.state() is state
 
 
-async def test_a_job_taken_for_a_frozen_worker_runs_once(queue: Queue, worker: Start, journal: Journal) -> None:
-    first = worker("brief")
+async def test_a_job_taken_for_a_frozen_worker_runs_once(
+    queue: Queue, worker: Start, journal: Journal, raw: "redis.Redis"
+) -> None:
+    first = worker("patient")
     await (await queue.add("x", 0)).wait_for_result(20)
+    await eventually(lambda: any("b" in client["flags"] for client in raw.client_list()))
     first.send(signal.SIGSTOP)
     job = await queue.add("x", 0)
     # Its take waited behind the marker: the server started the job for it although it cannot run it.
     await eventually(lambda: _is_active(queue, job.id))
-    worker("brief")
+    worker("patient")
     assert await job.wait_for_result(20) == job.id
 
     first.send(signal.SIGCONT)
