@@ -45,11 +45,11 @@ class Bench:
         """The number of jobs of a full run, or a fiftieth of it."""
         return max(number // 50, 200) if self.quick else number
 
-    def ours(self, side: str, *, niceness: int = 0, **arguments: Any) -> Side:
-        """Start `benchmarks/sides/<side>.py`, at a lower priority of the operating system if asked."""
-        prefix = ["nice", "-n", str(niceness)] if niceness else []
-        command = [*prefix, sys.executable, "-m", f"benchmarks.sides.{side}"]
-        return Side([*command, _json(self.server, **arguments)], timeout=600)
+    def ours(self, side: str, **arguments: Any) -> Side:
+        """Start `benchmarks/sides/<side>.py`."""
+        return Side(
+            [sys.executable, "-m", f"benchmarks.sides.{side}", _json(self.server, **arguments)], timeout=600
+        )
 
     def node(self, script: str, **arguments: Any) -> Side:
         """Start `benchmarks/node/<script>.mjs`."""

@@ -20,10 +20,6 @@ HIGH, LOW = "portfolio:high_priority", "portfolio:low_priority"
 Probe = Sequence[float]
 """When it was sent and how long it took, in nanoseconds of the machine's monotonic clock."""
 
-_BACKGROUND = 10
-"""Niceness of the flood's producer and worker: who runs background work beside a worker that people wait for, on
-two cores, gives it what the others leave."""
-
 
 def latency(bench: Bench) -> list[Row]:
     """p50 and p99 against the better of BullMQ on Node and bullmq for Python."""
@@ -71,13 +67,13 @@ def flood(bench: Bench) -> list[Row]:
     def flooded() -> Mapping[str, float]:
         with (
             bench.ours("listen", **arguments) as listening,
-            bench.ours("process", niceness=_BACKGROUND, queue=LOW, jobs=updates, concurrency=5) as working,
+            bench.ours("process", background=True, queue=LOW, jobs=updates, concurrency=5) as working,
         ):
             listening.answer()
             with bench.ours("probe", **arguments) as probing:
                 time.sleep(1.5 * WARM_UP / RATE)
                 begin = time.monotonic_ns()
-                with bench.ours("fill", niceness=_BACKGROUND, queue=LOW, jobs=updates) as flooding:
+                with bench.ours("fill", background=True, queue=LOW, jobs=updates) as flooding:
                     flooding.end()
                 rate = working.answer()["rate"]
                 end = time.monotonic_ns()

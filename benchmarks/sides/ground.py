@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -26,8 +27,19 @@ for _name in RANKED:
     TOPOLOGY.queue(_name, **_KEPT)
 
 
+def _stand_back() -> None:
+    """Run on what the others leave of the processors, as background work beside what people wait for does."""
+    if hasattr(os, "SCHED_IDLE"):
+        os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    else:
+        os.nice(19)
+
+
 def main(side: Callable[[App], Awaitable[dict[str, Any]]]) -> None:
     """Run a side on an open app, under uvloop, and print its answer once everything is closed."""
+
+    if ARGUMENTS.get("background"):
+        _stand_back()
 
     async def opened() -> dict[str, Any]:
         async with App(TOPOLOGY, redis=ARGUMENTS["url"]) as app:

@@ -9,7 +9,7 @@ from typing import Any, Unpack
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store import reading
-from stockyard._store.adding import NewJob, new_job
+from stockyard._store.adding import BATCH, NewJob, new_job
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import stored_job
 from stockyard.errors import InvalidOption
@@ -78,14 +78,16 @@ class Queue:
         if not checked:
             return []
         batcher = self._batchers.get()
-        answers = await asyncio.gather(*(batcher.add(sent) for *_, sent in checked), return_exceptions=True)
-        for answer in answers:
-            if isinstance(answer, BaseException):
-                raise answer
-        return [
-            self._added(str(answer), name, data, options, sent)
-            for answer, (name, data, options, sent) in zip(answers, checked, strict=True)
-        ]
+        added: list[Job[Any]] = []
+        for at in range(0, len(checked), BATCH):
+            # One batch at a time: a flood of adds leaves the server to others in between.
+            batch = checked[at : at + BATCH]
+            answers = await asyncio.gather(*(batcher.add(sent) for *_, sent in batch), return_exceptions=True)
+            for answer, (name, data, options, sent) in zip(answers, batch, strict=True):
+                if isinstance(answer, BaseException):
+                    raise answer
+                added.append(self._added(answer, name, data, options, sent))
+        return added
 
     async def get_job(self, job_id: str) -> Job[Any] | None:
         """Return a job as it is now, or None when there is none of that id."""
