@@ -18,6 +18,7 @@ BATCH = 50
 ADD = load("adding.add")
 _pack = msgspec.msgpack.Encoder().encode
 _encoded: dict[JobOptions, str] = {}
+_latest: tuple[JobOptions, str] = (JobOptions(), encode_options(JobOptions()))
 
 
 class NewJob(msgspec.Struct, array_like=True, gc=False):
@@ -44,12 +45,22 @@ class NewJob(msgspec.Struct, array_like=True, gc=False):
 
 def new_job(name: str, data: str, options: JobOptions, now: int) -> NewJob:
     """Put a job into the form that is sent."""
-    text = _encoded.get(options) if options.job_id is None else encode_options(options)
+    global _latest
+    # Most adds in a row share their queue's defaults: the same object, so that nothing is compared.
+    known, text = _latest
+    if known is not options:
+        text = encode_options(options) if options.job_id is not None else _encoded_once(options)
+        _latest = (options, text)
+    return NewJob(options.job_id or "", name, data, text, now, options.delay_ms, options.priority, options.lifo)
+
+
+def _encoded_once(options: JobOptions) -> str:
+    text = _encoded.get(options)
     if text is None:
         if len(_encoded) > 1000:
             _encoded.clear()
         text = _encoded[options] = encode_options(options)
-    return NewJob(options.job_id or "", name, data, text, now, options.delay_ms, options.priority, options.lifo)
+    return text
 
 
 def add_command(link: QueueLink, jobs: Sequence[NewJob]) -> Command:

@@ -202,7 +202,11 @@ class Runner:
             if isinstance(value, bytes) and handler.executor == "process":
                 text = value.decode()
             else:
-                text = _NOTHING if value is None else encode_payload(value, what=_result_of(job)).decode()
+                text = (
+                    _NOTHING
+                    if value is None
+                    else encode_payload(value, what="the result of", of=job.name).decode()
+                )
         except Exception as error:
             run.result = error
             return decide(job, error, keep=self._keep_failed, strategies=self._strategies, rng=self._rng)
@@ -257,10 +261,6 @@ class Runner:
         task = asyncio.create_task(telling)
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
-
-
-def _result_of(job: Job[Any]) -> str:
-    return f"the result of {job.name!r}"
 
 
 def unknown_name(queue: str, name: str, known: Sequence[str]) -> HandlerError:

@@ -14,12 +14,13 @@ Decoder = Callable[[bytes], Any]
 """Turns JSON text into what the handler is given."""
 
 
-def encode_payload(value: Any, *, what: str) -> bytes:
+def encode_payload(value: Any, *, what: str, of: str = "") -> bytes:
     """Return JSON text (UTF-8) of a plain value, Struct, dataclass, TypedDict or pydantic model.
 
     Args:
         value: what to encode; NaN and infinite numbers are no JSON.
-        what: whose value it is, for the message: ``"payload of 'submit'"``.
+        what: what value it is, for the message: ``"the payload of"``.
+        of: the name that follows it there; put together only for the message.
 
     Raises:
         PayloadError: it is not JSON-able; the message names the type or the field.
@@ -27,12 +28,12 @@ def encode_payload(value: Any, *, what: str) -> bytes:
     try:
         text = _ENCODER.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise PayloadError(f"{what} is not JSON-able: {error}") from error
+        raise PayloadError(f"{_named(what, of)} is not JSON-able: {error}") from error
     # msgspec writes NaN and Infinity as null; only a text with a null can hide one.
     if b"null" in text:
         path = _not_finite(msgspec.to_builtins(value, enc_hook=_foreign), "$")
         if path:
-            raise PayloadError(f"{what} is not JSON-able: NaN or an infinite number at {path}")
+            raise PayloadError(f"{_named(what, of)} is not JSON-able: NaN or an infinite number at {path}")
     return text
 
 
@@ -72,6 +73,10 @@ def _pydantic_decoder(declared: Any, validate: Callable[[bytes], Any]) -> Decode
             raise PayloadError(f"payload does not fit {declared.__name__}: {said or error}") from error
 
     return read
+
+
+def _named(what: str, of: str) -> str:
+    return f"{what} {of!r}" if of else what
 
 
 def _foreign(value: Any) -> Any:

@@ -132,7 +132,7 @@ class Queue:
     def _checked(self, name: str, data: Any, options: JobOptions) -> NewJob:
         if not is_text(name):
             raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
-        text = "{}" if data is None else encode_payload(data, what=f"the payload of {name!r}").decode()
+        text = "{}" if data is None else encode_payload(data, what="the payload of", of=name).decode()
         return new_job(name, text, options, self._link.clock())
 
     def _checked_tuple(self, given: JobTuple) -> tuple[str, Any, JobOptions, NewJob]:
