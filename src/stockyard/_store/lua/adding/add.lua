@@ -57,8 +57,8 @@ for index, given in ipairs(packed) do
   if custom ~= '' and redis.call('EXISTS', job) == 1 then
     redis.call('XADD', events, '*', 'event', 'duplicated', 'jobId', id)
   else
-    redis.call('HSET', job, 'name', given[2], 'data', given[3], 'opts', given[4], 'timestamp', text(timestamp),
-      'delay', text(delay), 'priority', text(priority))
+    redis.call('HSET', job, 'name', given[2], 'data', given[3], 'opts', given[4], 'timestamp', text_of[timestamp]
+      or text(timestamp), 'delay', text_of[delay] or text(delay), 'priority', text_of[priority] or text(priority))
     redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', given[2])
     if delay > 0 then
       place_delayed(id, timestamp, delay)
