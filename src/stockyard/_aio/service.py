@@ -1,23 +1,12 @@
-"""A background part of a program: started once, stopped once, and stopping twice is fine."""
+"""A loop in the background: started once, stopped once, and stopping twice is fine."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 _log = logging.getLogger("stockyard")
-
-
-class Service(Protocol):
-    """What an owner starts in a written order and stops in the reverse."""
-
-    async def start(self) -> None:
-        """Return when it is ready."""
-
-    async def stop(self) -> None:
-        """Return when nothing of it runs any more."""
 
 
 class Periodic:
