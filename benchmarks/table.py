@@ -25,7 +25,8 @@ class Row:
         ours: our figures.
         peer: those compared with, None where only ours were measured.
         peer_name: whose they are.
-        required: of the ratio of medians, ours over the peer's: ">= 2.0" or "<= 0.8"; None asks nothing.
+        required: of the ratio of medians, ours over the peer's: ">= 2.0", "<= 0.8" or "0.98 .. 1.02"; None asks
+            nothing.
     """
 
     what: str
@@ -45,9 +46,13 @@ class Row:
         """Whether the ratio, to a thousandth, is what is required; None where nothing is."""
         if self.ratio is None or self.required is None:
             return None
-        sign, bound = self.required.split()
+        first, *rest = self.required.split()
         ratio = round(self.ratio, 3)
-        return ratio >= float(bound) if sign == ">=" else ratio <= float(bound)
+        if first == ">=":
+            return ratio >= float(rest[0])
+        if first == "<=":
+            return ratio <= float(rest[0])
+        return float(first) <= ratio <= float(rest[-1])
 
     @property
     def verdict(self) -> str:

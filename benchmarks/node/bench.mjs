@@ -2,7 +2,7 @@
 import { createRequire } from "node:module";
 
 export const args = JSON.parse(process.argv[2]);
-export const { Queue, Worker } = createRequire(`${args.packages}/package.json`)("bullmq");
+export const { FlowProducer, Queue, Worker } = createRequire(`${args.packages}/package.json`)("bullmq");
 
 const { hostname: host, port } = new URL(args.url);
 export const connection = { host, port: Number(port) };

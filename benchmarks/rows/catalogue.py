@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.bench import Bench
-from benchmarks.rows import adding, cpu, latency, memory, processing, scaling
+from benchmarks.rows import adding, cpu, flows, latency, memory, processing, rhythms, scaling
 from benchmarks.table import Row
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -19,4 +19,7 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "server-memory": memory.of_the_server,
     "worker-memory": memory.of_the_worker,
     "cpu": cpu.cpu,
+    "flows": flows.flows,
+    "schedules": rhythms.schedules,
+    "limits": rhythms.limits,
 }
