@@ -38,6 +38,7 @@ from stockyard.model.job import Job, JobProcessor, JobState
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.retention import Keep
 from stockyard.observe.alerts import Alert, AlertRule, evaluate
+from stockyard.observe.doctor import Finding, Severity
 from stockyard.observe.health import QueueHealth
 from stockyard.produce.queue import Queue
 from stockyard.topology import QueueSpec, Rate, Router, Topology
@@ -54,6 +55,7 @@ __all__ = [
     "ConfigError",
     "Duration",
     "EmbeddedServerError",
+    "Finding",
     "HandlerError",
     "Hooks",
     "InvalidOption",
@@ -85,6 +87,7 @@ __all__ = [
     "ServerTooOld",
     "ServerUnavailable",
     "Settings",
+    "Severity",
     "StockyardError",
     "Topology",
     "UnknownQueue",

@@ -19,6 +19,7 @@ from stockyard.errors import InvalidOption, suggestion
 from stockyard.events.results import Results
 from stockyard.model.clock import Clock, system_clock
 from stockyard.model.job import Job
+from stockyard.observe.doctor import Finding, examine
 from stockyard.observe.health import QueueHealth, read_health
 from stockyard.produce.job_port import StoredJobs
 from stockyard.produce.queue import Queue
@@ -130,6 +131,10 @@ class App:
         """Return snapshots of the named queues, or of all, in one round trip."""
         specs = [self.topology.spec(name) for name in names] or list(self.topology)
         return await read_health([self._link(spec) for spec in specs], now=self._clock())
+
+    async def examine(self) -> list[Finding]:
+        """Look at the server as ``stockyard doctor`` does; return every finding, the dangers first."""
+        return await examine(self._reached(), prefix=self.settings.prefix)
 
     async def aclose(self) -> None:
         """Close what this loop opened, and the embedded server if this app was its last user.

@@ -17,10 +17,10 @@ import stockyard.trading
 PUBLIC = {
     "stockyard": """
         AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy Clock ConfigError Duration
-        EmbeddedServerError HandlerError Hooks InvalidOption Job JobError JobFailed JobLocked JobNotFound
+        EmbeddedServerError Finding HandlerError Hooks InvalidOption Job JobError JobFailed JobLocked JobNotFound
         JobOptions JobProcessor JobState JobStateError JobTimeout Keep LeaseLost ManualClock Middleware
         PayloadError Queue QueueHealth QueueSpec Rate RemoteHandlerError ReplyLost ResultTimeout Router ServerError
-        ServerRefused ServerTooOld ServerUnavailable Settings StockyardError Topology UnknownQueue
+        ServerRefused ServerTooOld ServerUnavailable Settings Severity StockyardError Topology UnknownQueue
         UnrecoverableError Worker WorkerOptions WorkerProcessDied evaluate
     """,
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",

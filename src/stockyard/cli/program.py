@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from stockyard.cli.bench import bench
 from stockyard.cli.demo import demo
+from stockyard.cli.doctor import doctor
 from stockyard.cli.health import health
 from stockyard.cli.job import job
 from stockyard.cli.queue import queue
@@ -30,7 +31,7 @@ program = App(
     default_parameter=Parameter(negative="", show_default=False),
     version=version("stockyard"),
 )
-for command in (worker, demo, health, bench, queue, job, server, scripts):
+for command in (worker, demo, health, doctor, bench, queue, job, server, scripts):
     program.command(command)
 
 

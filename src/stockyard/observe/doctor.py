@@ -1,0 +1,276 @@
+"""Looks at a server, and says what is dangerous about them and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from stockyard._store.inspecting import ServerFacts, read_server
+from stockyard._store.server import Server
+
+OLDEST = (6, 2)
+"""The first version of Redis that the engine works on."""
+
+SAFE_POLICY = "noeviction"
+_FULL, _NEARLY_FULL = 0.95, 0.80
+_SKEW_WARNING_MS, _SKEW_DANGER_MS = 500, 5_000
+_SLOW_MS = 20.0
+
+
+class Severity(StrEnum):
+    """How bad a finding is: ``danger`` can lose jobs or run them twice."""
+
+    OK = "ok"
+    WARNING = "warning"
+    DANGER = "danger"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes:
+        check: what was looked at.
+        severity: how bad it is.
+        cause: what was found.
+        danger: what it can lead to; empty when all is well.
+        remedy: what to do; empty when all is well.
+    """
+
+    check: str
+    severity: Severity
+    cause: str
+    danger: str = ""
+    remedy: str = ""
+
+
+async def examine(server: Server, *, prefix: str) -> list[Finding]:
+    """Ask the server about itself and return every finding, the dangers first.
+
+    Raises:
+        ServerUnavailable, ReplyLost: it does not answer.
+    """
+    return diagnose(await read_server(server), prefix=prefix)
+
+
+def diagnose(facts: ServerFacts, *, prefix: str) -> list[Finding]:
+    """Return every finding on these facts, the dangers first.
+
+    Args:
+        facts: what the server says of itself.
+        prefix: first part of the queues' keys.
+    """
+    found = [
+        _version(facts),
+        _eviction(facts),
+        _memory(facts),
+        _evicted(facts),
+        _persistence(facts),
+        _role(facts),
+        _cluster(facts, prefix),
+        _clock(facts),
+        _connections(facts),
+        _round_trip(facts),
+    ]
+    rank = {Severity.DANGER: 0, Severity.WARNING: 1, Severity.OK: 2}
+    return sorted(found, key=lambda each: rank[each.severity])
+
+
+def worst(findings: Iterable[Finding]) -> Severity:
+    """Return the worst severity among findings."""
+    seen = {each.severity for each in findings}
+    return next((each for each in (Severity.DANGER, Severity.WARNING) if each in seen), Severity.OK)
+
+
+def _ok(check: str, cause: str) -> Finding:
+    return Finding(check, Severity.OK, cause)
+
+
+def _warning(check: str, cause: str, danger: str, remedy: str) -> Finding:
+    return Finding(check, Severity.WARNING, cause, danger, remedy)
+
+
+def _danger(check: str, cause: str, danger: str, remedy: str) -> Finding:
+    return Finding(check, Severity.DANGER, cause, danger, remedy)
+
+
+def _untold(check: str, what: str) -> Finding:
+    return _warning(
+        check,
+        f"the server does not tell {what}",
+        "what cannot be seen cannot be judged",
+        "let this user run INFO (ACL: +info), or acknowledge it with STOCKYARD_TRUST_SERVER=1",
+    )
+
+
+def _version(facts: ServerFacts) -> Finding:
+    check = "version"
+    if facts.version is None:
+        return _untold(check, "its version")
+    told = f"{facts.product} {facts.version}"
+    numbers = tuple(int(part) for part in facts.version.split(".")[:2] if part.isdecimal())
+    if facts.product == "redis" and numbers < OLDEST:
+        return _danger(
+            check,
+            told,
+            "commands that the engine needs are missing",
+            "upgrade to Redis 6.2 or later, or to Valkey",
+        )
+    return _ok(check, told)
+
+
+def _eviction(facts: ServerFacts) -> Finding:
+    check = "eviction policy"
+    if facts.policy is None:
+        return _untold(check, "its maxmemory-policy")
+    if facts.policy == SAFE_POLICY:
+        return _ok(check, facts.policy)
+    if facts.policy.startswith("allkeys"):
+        danger = "a full server deletes wait lists and job records: nearly every waiting job is lost"
+    else:
+        danger = "a full server deletes locks, rate windows and deduplication keys: jobs run twice"
+    return _danger(
+        check,
+        f"maxmemory-policy is {facts.policy}",
+        danger,
+        "CONFIG SET maxmemory-policy noeviction, and the same in the server's file (deploy/redis.conf); the cache "
+        "keeps its own budget, or moves to a second server by CACHE_REDIS_URL",
+    )
+
+
+def _memory(facts: ServerFacts) -> Finding:
+    check = "memory"
+    if facts.maxmemory is None or facts.used_memory is None:
+        return _untold(check, "its memory")
+    if facts.maxmemory == 0:
+        return _warning(
+            check,
+            f"{_mb(facts.used_memory)} used, no maxmemory",
+            "the operating system kills a server that takes all memory",
+            "set maxmemory below what the machine has (deploy/redis.conf: 2gb)",
+        )
+    told = f"{_mb(facts.used_memory)} of {_mb(facts.maxmemory)} used"
+    share = facts.used_memory / facts.maxmemory
+    if share >= _NEARLY_FULL:
+        full = share >= _FULL
+        return Finding(
+            check,
+            Severity.DANGER if full else Severity.WARNING,
+            told,
+            "a full server refuses every add"
+            if full
+            else "the server is nearly full; a full one refuses every add",
+            "clean finished jobs (stockyard queue clean), keep fewer, shrink the cache, or raise maxmemory",
+        )
+    return _ok(check, told)
+
+
+def _evicted(facts: ServerFacts) -> Finding:
+    check = "evictions"
+    if facts.evicted is None:
+        return _untold(check, "how many keys it evicted")
+    if facts.evicted:
+        return _danger(
+            check,
+            f"{facts.evicted:,} keys evicted since it started",
+            "some of them may have been jobs, locks or deduplication keys",
+            "set noeviction; compare the queues with their sources; CONFIG RESETSTAT once that is done",
+        )
+    return _ok(check, "none since it started")
+
+
+def _persistence(facts: ServerFacts) -> Finding:
+    check = "persistence"
+    if facts.persistence_error:
+        return _danger(
+            check,
+            facts.persistence_error,
+            "what is acknowledged now may not be on disk",
+            "look at the server's log and its disk; free space, then BGREWRITEAOF",
+        )
+    if facts.appendonly is None:
+        return _untold(check, "whether it writes an append-only file")
+    if not facts.appendonly:
+        return _warning(
+            check,
+            "appendonly is off",
+            "a crash loses what was added since the last snapshot",
+            "CONFIG SET appendonly yes, and appendonly yes with appendfsync everysec in the server's file",
+        )
+    return _ok(check, "append-only file on")
+
+
+def _role(facts: ServerFacts) -> Finding:
+    check = "role"
+    if facts.role is None:
+        return _untold(check, "its role")
+    if facts.role == "replica":
+        return _danger(
+            check, "it is a replica", "it refuses writes, or loses them", "point REDIS_URL at the primary"
+        )
+    return _ok(check, "primary")
+
+
+def _cluster(facts: ServerFacts, prefix: str) -> Finding:
+    check = "cluster"
+    if not facts.is_cluster:
+        return _ok(check, "not a cluster")
+    opened, closed = prefix.find("{"), prefix.find("}")
+    if 0 <= opened < closed - 1:
+        return _ok(check, f"one slot by the hash tag of prefix {prefix!r}")
+    return _danger(
+        check,
+        f"a cluster, and prefix {prefix!r} has no hash tag",
+        "the keys of one queue lie in several slots: every script is refused",
+        "choose a prefix with a tag: STOCKYARD_PREFIX='{bull}'",
+    )
+
+
+def _clock(facts: ServerFacts) -> Finding:
+    check = "clock"
+    if facts.skew_ms is None:
+        return _untold(check, "its time")
+    away = abs(facts.skew_ms)
+    told = f"this machine is {away} ms {'ahead of' if facts.skew_ms >= 0 else 'behind'} the server"
+    if away < _SKEW_WARNING_MS:
+        return _ok(check, told)
+    return Finding(
+        check,
+        Severity.DANGER if away >= _SKEW_DANGER_MS else Severity.WARNING,
+        told,
+        "delays, schedules, retention and metrics follow the clock of the machine that writes them",
+        "synchronise the clocks (chrony, systemd-timesyncd)",
+    )
+
+
+def _connections(facts: ServerFacts) -> Finding:
+    check = "connections"
+    if facts.clients is None:
+        return _untold(check, "its connections")
+    told = f"{facts.clients:,} connections" + (f" of {facts.maxclients:,}" if facts.maxclients else "")
+    if facts.maxclients and facts.clients > facts.maxclients * _NEARLY_FULL:
+        return _warning(
+            check,
+            told,
+            "a server without free connections turns workers away",
+            "raise maxclients, or close clients",
+        )
+    return _ok(check, told)
+
+
+def _round_trip(facts: ServerFacts) -> Finding:
+    check = "round trip"
+    told = f"{facts.round_trip_ms:.1f} ms"
+    if facts.round_trip_ms > _SLOW_MS:
+        return _warning(
+            check,
+            told,
+            "every add and every take waits that long",
+            "move nearer to the server, or see its SLOWLOG",
+        )
+    return _ok(check, told)
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1_048_576:,.0f} MB"

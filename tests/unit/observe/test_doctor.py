@@ -1,0 +1,77 @@
+"""Findings on servers as they describe themselves."""
+
+from typing import Any
+
+import pytest
+
+from stockyard import Finding, Severity
+from stockyard._store.inspecting import ServerFacts
+from stockyard.observe.doctor import diagnose, worst
+
+GOOD = ServerFacts(
+    "redis://localhost:6379/0",
+    product="redis",
+    version="7.2.4",
+    policy="noeviction",
+    maxmemory=2_000_000_000,
+    used_memory=100_000_000,
+    evicted=0,
+    appendonly=True,
+    role="master",
+    is_cluster=False,
+    clients=10,
+    maxclients=10_000,
+    skew_ms=3,
+    round_trip_ms=0.4,
+)
+
+
+def look(prefix: str = "bull", **changed: Any) -> list[Finding]:
+    return diagnose(GOOD._replace(**changed), prefix=prefix)
+
+
+def test_a_good_server_has_nothing_but_good_findings() -> None:
+    found = look()
+    assert worst(found) is Severity.OK
+    assert all((each.danger, each.remedy) == ("", "") for each in found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "check", "severity", "said"),
+    [
+        ({"policy": "allkeys-lru"}, "eviction policy", "danger", "wait lists"),
+        ({"policy": "volatile-ttl"}, "eviction policy", "danger", "twice"),
+        ({"policy": None}, "eviction policy", "warning", "cannot be judged"),
+        ({"version": "6.0.16"}, "version", "danger", "missing"),
+        ({"version": None}, "version", "warning", "cannot be judged"),
+        ({"maxmemory": 0}, "memory", "warning", "operating system"),
+        ({"used_memory": 1_700_000_000}, "memory", "warning", "refuses every add"),
+        ({"used_memory": 1_950_000_000}, "memory", "danger", "refuses every add"),
+        ({"evicted": 7}, "evictions", "danger", "may have been jobs"),
+        ({"appendonly": False}, "persistence", "warning", "crash"),
+        ({"persistence_error": "aof_last_write_status: err"}, "persistence", "danger", "not be on disk"),
+        ({"role": "replica"}, "role", "danger", "refuses writes"),
+        ({"is_cluster": True}, "cluster", "danger", "slots"),
+        ({"skew_ms": -900}, "clock", "warning", "clock"),
+        ({"skew_ms": 60_000}, "clock", "danger", "clock"),
+        ({"clients": 9_000}, "connections", "warning", "turns workers away"),
+        ({"round_trip_ms": 80.0}, "round trip", "warning", "waits"),
+    ],
+)
+def test_each_fault_is_found_first_with_its_danger_and_its_remedy(
+    changed: dict[str, Any], check: str, severity: str, said: str
+) -> None:
+    first, *others = look(**changed)
+    assert (first.check, first.severity) == (check, severity)
+    assert said in first.danger
+    assert first.remedy
+    assert worst(others) is Severity.OK
+
+
+def test_old_numbers_of_valkey_are_not_taken_for_an_old_redis() -> None:
+    assert worst(look(product="valkey", version="1.0.0")) is Severity.OK
+
+
+@pytest.mark.parametrize(("prefix", "severity"), [("{bull}", "ok"), ("bull{}", "danger"), ("bull", "danger")])
+def test_a_cluster_needs_a_hash_tag_in_the_prefix(prefix: str, severity: str) -> None:
+    assert worst(look(prefix=prefix, is_cluster=True)) == severity
