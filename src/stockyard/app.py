@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from stockyard import embedded
 from stockyard._aio.portal import Portal
+from stockyard._store.inspecting import read_server
 from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
+from stockyard._store.watching import AlertStore
 from stockyard.config import Address, Settings
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.worker import Worker, WorkerOptions
@@ -19,8 +21,13 @@ from stockyard.errors import InvalidOption, suggestion
 from stockyard.events.results import Results
 from stockyard.model.clock import Clock, system_clock
 from stockyard.model.job import Job
+from stockyard.observe.alert_book import AlertBook
+from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.alerts import Alert, Rule, evaluate
 from stockyard.observe.doctor import Finding, examine
 from stockyard.observe.health import QueueHealth, read_health
+from stockyard.observe.rules import operational_rules, queue_rules
+from stockyard.observe.watcher import Watcher
 from stockyard.produce.job_port import StoredJobs
 from stockyard.produce.queue import Queue
 from stockyard.topology import QueueSpec, Router, Topology
@@ -135,6 +142,36 @@ class App:
     async def examine(self) -> list[Finding]:
         """Look at the server as ``stockyard doctor`` does; return every finding, the dangers first."""
         return await examine(self._reached(), prefix=self.settings.prefix)
+
+    def watcher(self, settings: AlertSettings | None = None, *, rules: Sequence[Rule] | None = None) -> Watcher:
+        """Make a watcher of this app's queues and server; ``await watcher.start()`` begins.
+
+        Of all watchers on a server and prefix, in whatever process, one looks at a time.
+
+        Args:
+            settings: thresholds, who is told, how often. Defaults to those of the environment and ``.env``.
+            rules: Defaults to the platform's three and the operational ones, with the settings' thresholds.
+        """
+        chosen = settings or AlertSettings.load()
+        if rules is None:
+            rules = [*queue_rules(self.topology, chosen.thresholds), *operational_rules(chosen.thresholds)]
+
+        async def look() -> list[Alert]:
+            return evaluate(rules, await self.health(), await read_server(self._reached()))
+
+        return Watcher(
+            self.alerts,
+            rules=rules,
+            look=look,
+            notifiers=chosen.notifiers,
+            interval=chosen.interval,
+            clock=self._clock,
+        )
+
+    @property
+    def alerts(self) -> AlertBook:
+        """Incidents, silences and history, shared by all processes of this server and prefix."""
+        return AlertBook(AlertStore(self._reached(), self.settings.prefix), clock=self._clock)
 
     async def aclose(self) -> None:
         """Close what this loop opened, and the embedded server if this app was its last user.

@@ -85,7 +85,7 @@ class Settings:
         Raises:
             ConfigError: one message that names every wrong value.
         """
-        given = {**_file_values(dotenv), **(os.environ if environ is None else environ)}
+        given = read_environment(environ, dotenv)
         problems: list[str] = []
         if redis is None:
             address = _address(given.get("REDIS_URL") or DEFAULT_URL, "REDIS_URL", problems)
@@ -100,6 +100,13 @@ class Settings:
             lines = "\n".join(f"  - {each}" for each in problems)
             raise ConfigError(f"{len(problems)} wrong setting{'s' if len(problems) > 1 else ''}:\n{lines}")
         return cls(address, name, timeout)
+
+
+def read_environment(
+    environ: Mapping[str, str] | None = None, dotenv: Path | str | None = ".env"
+) -> dict[str, str]:
+    """Return the variables of this process, those of the ``.env`` file below them."""
+    return {**_file_values(dotenv), **(os.environ if environ is None else environ)}
 
 
 def _file_values(dotenv: Path | str | None) -> dict[str, str]:

@@ -16,6 +16,7 @@
     ├── JobTimeout               a handler ran longer than its timeout (also a TimeoutError)
     ├── WorkerProcessDied        the child process of a job ended before the job did
     ├── RemoteHandlerError       a handler raised something in a child process
+    ├── NotificationFailed       an alert could not be told
     ├── UnrecoverableError       raised by handlers: fail now, without a retry
     └── ServerError              the server did not do what was asked
         ├── ServerUnavailable    it cannot be reached; nothing was sent
@@ -148,6 +149,10 @@ class RemoteHandlerError(StockyardError):
 
 class UnrecoverableError(StockyardError):
     """Raise it in a handler to fail the job now, whatever attempts remain."""
+
+
+class NotificationFailed(StockyardError):
+    """An alert could not be told: the webhook, mail server or service did not take it."""
 
 
 class ServerError(StockyardError):

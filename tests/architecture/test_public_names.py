@@ -18,7 +18,7 @@ PUBLIC = {
     "stockyard": """
         AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy Clock ConfigError Duration
         EmbeddedServerError Finding HandlerError Hooks InvalidOption Job JobError JobFailed JobLocked JobNotFound
-        JobOptions JobProcessor JobState JobStateError JobTimeout Keep LeaseLost ManualClock Middleware
+        JobOptions JobProcessor JobState JobStateError JobTimeout Keep LeaseLost ManualClock Middleware NotificationFailed
         PayloadError Queue QueueHealth QueueSpec Rate RemoteHandlerError ReplyLost ResultTimeout Router ServerError
         ServerRefused ServerTooOld ServerUnavailable Settings Severity StockyardError Topology UnknownQueue
         UnrecoverableError Worker WorkerOptions WorkerProcessDied evaluate

@@ -20,6 +20,7 @@ SUFFIXES = {
     "stalled_check": "stalled-check",
     "limiter": "limiter",
     "repeat_set": "repeat",
+    "schedule_check": "schedule-check",
 }
 """Name in scripts and code -> last part of the key."""
 
@@ -54,3 +55,8 @@ class QueueKeys:
     def lock(self, job_id: str) -> str:
         """Return the key of a running job's lease."""
         return f"{self.base}{job_id}:lock"
+
+
+def alerts_base(prefix: str) -> str:
+    """Return what the keys of the alerts begin with; the empty part cannot occur in a queue's name."""
+    return f"{prefix}::alerts:"

@@ -9,6 +9,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, Parameter
 
+from stockyard.cli.alerts import alerts
 from stockyard.cli.bench import bench
 from stockyard.cli.demo import demo
 from stockyard.cli.doctor import doctor
@@ -31,7 +32,7 @@ program = App(
     default_parameter=Parameter(negative="", show_default=False),
     version=version("stockyard"),
 )
-for command in (worker, demo, health, doctor, bench, queue, job, server, scripts):
+for command in (worker, demo, health, alerts, doctor, bench, queue, job, server, scripts):
     program.command(command)
 
 

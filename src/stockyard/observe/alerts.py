@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from stockyard._store.inspecting import ServerFacts
 from stockyard.observe.health import QueueHealth
+
+SERVER = "server"
+"""What an alert names in place of a queue when it is about the server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +23,8 @@ class AlertRule:
         action: what to do about it.
         unit: of the measure, for the message.
         applies: which queues it is for. Defaults to all.
+        for_ms: how long it must hold before somebody is told. Defaults to 0.
+        detail: says more of one that holds, such as which job it is. Defaults to nothing.
     """
 
     name: str
@@ -27,15 +33,29 @@ class AlertRule:
     action: str
     unit: str = ""
     applies: Callable[[str], bool] = field(default=lambda _name: True)
+    for_ms: int = 0
+    detail: Callable[[QueueHealth], str] = field(default=lambda _health: "")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRule:
+    """One rule on the server as a whole: as ``AlertRule``, with a ``measure`` of the server's facts."""
+
+    name: str
+    measure: Callable[[ServerFacts], float]
+    threshold: float
+    action: str
+    unit: str = ""
+    for_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule that holds for a queue.
+    """A rule that holds for a queue or the server.
 
     Attributes:
         rule: name of the rule.
-        queue: name of the queue.
+        queue: name of the queue, or ``server``.
         value: the measure.
         threshold: what it exceeds.
         action: what to do.
@@ -50,19 +70,34 @@ class Alert:
     message: str
 
 
-def evaluate(rules: Iterable[AlertRule], snapshots: Iterable[QueueHealth]) -> list[Alert]:
-    """Return the alerts that hold on these snapshots, in the order of the rules."""
+Rule = AlertRule | ServerRule
+
+
+def evaluate(
+    rules: Iterable[Rule], snapshots: Iterable[QueueHealth], server: ServerFacts | None = None
+) -> list[Alert]:
+    """Return the alerts that hold on these snapshots, in the order of the rules.
+
+    Args:
+        rules: of queues, and of the server.
+        snapshots: of the queues.
+        server: what the server says of itself; without it, its rules do not hold.
+    """
     seen = list(snapshots)
-    return [
-        _alert(rule, health)
-        for rule in rules
-        for health in seen
-        if rule.applies(health.name) and rule.measure(health) > rule.threshold
-    ]
+    alerts = []
+    for rule in rules:
+        if isinstance(rule, AlertRule):
+            alerts += [
+                _alert(rule, health.name, rule.measure(health), rule.detail(health))
+                for health in seen
+                if rule.applies(health.name) and rule.measure(health) > rule.threshold
+            ]
+        elif server is not None and rule.measure(server) > rule.threshold:
+            alerts.append(_alert(rule, SERVER, rule.measure(server)))
+    return alerts
 
 
-def _alert(rule: AlertRule, health: QueueHealth) -> Alert:
-    value = rule.measure(health)
+def _alert(rule: Rule, subject: str, value: float, detail: str = "") -> Alert:
     measured = f"{rule.name} is {value:g}{rule.unit}, more than {rule.threshold:g}{rule.unit}"
-    said = f"{health.name}: {measured}: {rule.action}"
-    return Alert(rule.name, health.name, value, rule.threshold, rule.action, said)
+    said = f"{subject}: {measured}{f' ({detail})' if detail else ''}: {rule.action}"
+    return Alert(rule.name, subject, value, rule.threshold, rule.action, said)

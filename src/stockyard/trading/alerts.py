@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.duration import Duration
 from stockyard.observe.alerts import AlertRule
+from stockyard.observe.rules import Thresholds, queue_rules
 from stockyard.topology import Topology
 from stockyard.trading.queues import PLATFORM
 
@@ -25,24 +26,7 @@ def alert_rules(
     Example:
         alerts = evaluate(alert_rules(waiting=500), await get_all_queues_health())
     """
-    urgent = frozenset(spec.name for spec in topology if spec.high_priority)
-    return (
-        AlertRule(
-            "waiting",
-            measure=lambda health: health.waiting,
-            threshold=waiting,
-            action="scale workers",
-            applies=lambda name: name in urgent,
-        ),
-        AlertRule("failed", measure=lambda health: health.failed, threshold=failed, action="investigate errors"),
-        AlertRule(
-            "longest active",
-            measure=lambda health: health.longest_active,
-            threshold=milliseconds(active, option="active") / 1000,
-            action="look for a dead worker",
-            unit=" s",
-        ),
-    )
+    return queue_rules(topology, Thresholds(waiting=waiting, failed=failed, active=active))
 
 
 ALERT_RULES = alert_rules()

@@ -1,0 +1,70 @@
+"""What is known of alerts, shared by all processes: who watches, incidents, silences, history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from stockyard._store.scripts import load
+from stockyard._store.server import Server
+from stockyard._wire.keys import alerts_base
+
+_LEAD = load("watching.lead")
+_RECORD = load("watching.record")
+_KEPT = 1_000
+_json = msgspec.json.Encoder().encode
+
+
+class AlertStore:
+    """The alerts of one prefix on one server; what it holds is JSON text that it does not read.
+
+    Args:
+        server: the server.
+        prefix: first part of every key.
+    """
+
+    def __init__(self, server: Server, prefix: str) -> None:
+        self._server = server
+        self._base = alerts_base(prefix)
+
+    async def lead(self, token: str, ttl_ms: int) -> tuple[dict[str, bytes], dict[str, bytes]] | None:
+        """Become or stay the one who watches; return incidents and silences by name, None if another does."""
+        reply = await self._server.run(_LEAD, (), self._base, token, ttl_ms)
+        return None if reply is None else (_hash(reply[0]), _hash(reply[1]))
+
+    async def record(self, token: str, incidents: Mapping[str, bytes], told: Sequence[bytes]) -> bool:
+        """Replace the incidents and append to the history; False when another watches by now."""
+        current = _json([(name, text.decode()) for name, text in incidents.items()])
+        entries = _json([text.decode() for text in told])
+        return bool(await self._server.run(_RECORD, (), self._base, token, current, entries, _KEPT))
+
+    async def resign(self, token: str) -> None:
+        """Let another watch at once."""
+        if await self._server.call("GET", f"{self._base}leader") == token.encode():
+            await self._server.call("DEL", f"{self._base}leader")
+
+    async def incidents(self) -> dict[str, bytes]:
+        """Return the incidents by name."""
+        return _hash(await self._server.call("HGETALL", f"{self._base}incidents"))
+
+    async def history(self, count: int) -> list[bytes]:
+        """Return the latest entries of the history, newest first."""
+        entries: list[bytes] = await self._server.call("LRANGE", f"{self._base}history", 0, count - 1)
+        return entries
+
+    async def silences(self) -> dict[str, bytes]:
+        """Return the silences by name."""
+        return _hash(await self._server.call("HGETALL", f"{self._base}silences"))
+
+    async def silence(self, name: str, text: bytes) -> None:
+        """Store a silence."""
+        await self._server.call("HSET", f"{self._base}silences", name, text)
+
+    async def unsilence(self, *names: str) -> int:
+        """Remove silences; return how many there were."""
+        return int(await self._server.call("HDEL", f"{self._base}silences", *names)) if names else 0
+
+
+def _hash(flat: Sequence[bytes]) -> dict[str, bytes]:
+    return {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}

@@ -1,0 +1,151 @@
+"""`stockyard alerts`: what fires, what was told, and whom not to tell for a while."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from typing import Annotated
+
+from cyclopts import App as Command
+from cyclopts import Parameter
+
+from stockyard._aio.stop_signals import on_stop_signal
+from stockyard.app import App
+from stockyard.cli.connection import DEFAULT, Connection
+from stockyard.cli.display import show_json, show_table, when
+from stockyard.cli.options import AsJson
+from stockyard.errors import NotificationFailed
+from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.incidents import Incident, Silence, Status
+
+alerts = Command(name="alerts", help="Watch the queues and the server, and see what fires.")
+
+_COLUMNS = ("status", "rule", "queue", "since", "value", "threshold", "action")
+
+
+@alerts.command(name="list")
+def list_alerts(
+    *, history: int = 0, silences: bool = False, connection: Connection = DEFAULT, json: AsJson = False
+) -> None:
+    """List what is pending or firing now, as the watching process last saw it.
+
+    Args:
+        history: list so many of the latest that were told instead.
+        silences: list the silences instead.
+    """
+    found = asyncio.run(_read(connection, history, silences))
+    if json:
+        show_json(found)
+    elif silences:
+        held = [each for each in found if isinstance(each, Silence)]
+        rows = [(each.rule, each.subject, when(each.until), each.reason) for each in held]
+        show_table(("rule", "queue", "until", "reason"), rows)
+    else:
+        show_table(
+            _COLUMNS, [_row(each) for each in found if isinstance(each, Incident)], right=("value", "threshold")
+        )
+
+
+@alerts.command
+def silence(
+    rule: Annotated[str, Parameter(help="Name of the rule, or * for all.")] = "*",
+    queue: Annotated[str, Parameter(help="Name of the queue, 'server', or * for all.")] = "*",
+    /,
+    *,
+    duration: Annotated[str, Parameter(name="--for", help="For how long, as in 1h.")] = "1h",
+    reason: str = "",
+    end: Annotated[bool, Parameter(help="End the silence instead.")] = False,
+    connection: Connection = DEFAULT,
+) -> int:
+    """Tell nobody of a rule or a queue for a time; what still fires afterwards is told then."""
+    said = asyncio.run(_silence(connection, _or_none(rule), _or_none(queue), duration, reason, end))
+    print(said)
+    return 0
+
+
+@alerts.command
+def test() -> int:
+    """Send a test notification by every means of the environment; the exit status is 1 when one fails."""
+    return asyncio.run(_test())
+
+
+@alerts.command
+def watch(*, connection: Connection = DEFAULT) -> None:
+    """Watch until stopped. Workers do so, too; of all, one looks at a time."""
+    asyncio.run(_watch(connection))
+
+
+async def _read(connection: Connection, history: int, silences: bool) -> list[Incident] | list[Silence]:
+    async with connection.open() as app:
+        if silences:
+            return await app.alerts.silences()
+        return await (app.alerts.history(history) if history else app.alerts.incidents())
+
+
+async def _silence(
+    connection: Connection, rule: str | None, queue: str | None, duration: str, reason: str, end: bool
+) -> str:
+    async with connection.open() as app:
+        if end:
+            ended = await app.alerts.unsilence(rule, queue)
+            return "the silence is over" if ended else "there was no such silence"
+        made = await app.alerts.silence(rule, queue, duration=duration, reason=reason)
+        return f"{made.name} is silenced until {when(made.until)}"
+
+
+async def _test() -> int:
+    now = int(time.time() * 1000)
+    incident = Incident(
+        "test",
+        "server",
+        Status.FIRING,
+        now,
+        1,
+        0,
+        "nothing: this is a test",
+        "server: a test of the alerts",
+        at=now,
+    )
+    failures = 0
+    for notifier in AlertSettings.load().notifiers:
+        try:
+            await notifier.tell(incident)
+            print(f"told by {notifier.name}")
+        except NotificationFailed as error:
+            failures += 1
+            print(f"not told by {notifier.name}: {error}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+async def _watch(connection: Connection) -> None:
+    stopped = asyncio.Event()
+    end_signals = on_stop_signal(stopped.set)
+    try:
+        async with connection.open() as app:
+            await _until(app, stopped)
+    finally:
+        end_signals()
+
+
+async def _until(app: App, stopped: asyncio.Event) -> None:
+    watcher = app.watcher()
+    await watcher.start()
+    await stopped.wait()
+    await watcher.stop()
+
+
+def _row(incident: Incident) -> tuple[object, ...]:
+    return (
+        incident.status.upper(),
+        incident.rule,
+        incident.subject,
+        when(incident.since),
+        f"{incident.value:g}",
+        f"{incident.threshold:g}",
+        incident.action,
+    )
+
+
+def _or_none(text: str) -> str | None:
+    return None if text == "*" else text

@@ -1,0 +1,205 @@
+"""Tells people of incidents: by the log, webhooks, e-mail, and whatever Apprise speaks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import smtplib
+import ssl
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from typing import Any, Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import msgspec
+
+from stockyard.errors import ConfigError, NotificationFailed
+from stockyard.observe.incidents import Incident, Status
+
+_log = logging.getLogger("stockyard.alerts")
+_TIMEOUT = 10.0
+
+
+class Notifier(Protocol):
+    """Whoever tells people; raises NotificationFailed when it could not. Its name is unique, and no secret."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def tell(self, incident: Incident) -> None: ...
+
+
+def headline(incident: Incident) -> str:
+    """Return one line: what, where, how much, since when."""
+    begin = datetime.fromtimestamp(incident.since / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+    state = "RESOLVED" if incident.status is Status.RESOLVED else "FIRING"
+    return f"[{state}] {incident.message} (since {begin})"
+
+
+def payload(incident: Incident) -> dict[str, Any]:
+    """Return what a webhook is sent: ``text`` for chat programs, the rest for others."""
+    return {
+        "text": headline(incident),
+        "status": str(incident.status),
+        "rule": incident.rule,
+        "queue": incident.subject,
+        "value": incident.value,
+        "threshold": incident.threshold,
+        "action": incident.action,
+        "message": incident.message,
+        "since": incident.since,
+        "at": incident.at,
+    }
+
+
+class LogNotifier:
+    """Writes to the log ``stockyard.alerts``: a firing one as an error, a resolved one as information."""
+
+    name = "log"
+
+    async def tell(self, incident: Incident) -> None:
+        """Write one line."""
+        level = logging.INFO if incident.status is Status.RESOLVED else logging.ERROR
+        _log.log(level, "%s", headline(incident), extra={"queue": incident.subject, "rule": incident.rule})
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Posts JSON (see ``payload``) to a URL.
+
+    Attributes:
+        url: http or https.
+        headers: sent along, such as an Authorization.
+    """
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.url).scheme not in ("http", "https"):
+            raise ConfigError("a webhook needs an http:// or https:// URL")
+
+    @property
+    def name(self) -> str:
+        """Its host, and a digest of the rest."""
+        return f"webhook {urlsplit(self.url).hostname} {zlib.crc32(self.url.encode()):08x}"
+
+    async def tell(self, incident: Incident) -> None:
+        """Post; anything but a 2xx answer is a failure.
+
+        Raises:
+            NotificationFailed: it was not taken.
+        """
+        await asyncio.to_thread(self._post, msgspec.json.encode(payload(incident)))
+
+    def _post(self, body: bytes) -> None:
+        host = urlsplit(self.url).hostname
+        request = urllib.request.Request(  # noqa: S310 - the scheme was checked
+            self.url, body, {"Content-Type": "application/json", "User-Agent": "stockyard", **self.headers}
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310
+                pass
+        except urllib.error.HTTPError as error:
+            error.close()
+            # The URL is a secret as often as not: its host must do.
+            raise NotificationFailed(f"webhook at {host} answered {error.code} {error.reason}") from None
+        except (OSError, ValueError) as error:
+            raise NotificationFailed(f"webhook at {host} cannot be reached: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """Sends mail.
+
+    Attributes:
+        to: addresses.
+        server: ``smtp://user:password@host:587?from=alerts@example.org``; ``smtps://`` speaks TLS from the start,
+            ``smtp://`` changes to TLS when the server offers it.
+    """
+
+    to: tuple[str, ...]
+    server: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.server)
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname or not self.to:
+            raise ConfigError("alert e-mail needs addresses and a server such as smtp://user:password@host:587")
+
+    @property
+    def name(self) -> str:
+        """Its addresses."""
+        return f"e-mail to {', '.join(self.to)}"
+
+    async def tell(self, incident: Incident) -> None:
+        """Send one message.
+
+        Raises:
+            NotificationFailed: the server did not take it.
+        """
+        await asyncio.to_thread(self._send, incident)
+
+    def _send(self, incident: Incident) -> None:
+        parts = urlsplit(self.server)
+        message = EmailMessage()
+        message["Subject"] = f"[{incident.status.upper()}] {incident.subject}: {incident.rule}"
+        message["From"] = parse_qs(parts.query).get("from", [f"stockyard@{parts.hostname}"])[0]
+        message["To"] = ", ".join(self.to)
+        message.set_content(f"{headline(incident)}\n\nWhat to do: {incident.action}\n")
+        host = parts.hostname or ""
+        try:
+            if parts.scheme == "smtps":
+                with smtplib.SMTP_SSL(
+                    host, parts.port or 465, timeout=_TIMEOUT, context=ssl.create_default_context()
+                ) as server:
+                    self._deliver(server, message, parts.username, parts.password)
+            else:
+                with smtplib.SMTP(host, parts.port or 587, timeout=_TIMEOUT) as server:
+                    server.ehlo()
+                    if server.has_extn("starttls"):
+                        server.starttls(context=ssl.create_default_context())
+                    self._deliver(server, message, parts.username, parts.password)
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotificationFailed(f"mail server {host} did not take it: {error}") from None
+
+    @staticmethod
+    def _deliver(server: smtplib.SMTP, message: EmailMessage, user: str | None, password: str | None) -> None:
+        if user and password:
+            server.login(unquote(user), unquote(password))
+        server.send_message(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Apprise:
+    """Speaks to any service that Apprise knows (extra ``alerts``).
+
+    Attributes:
+        urls: Apprise's own, such as ``tgram://token/chat``.
+    """
+
+    urls: tuple[str, ...] = field(repr=False)
+
+    name = "apprise"
+
+    async def tell(self, incident: Incident) -> None:
+        """Notify all of them.
+
+        Raises:
+            NotificationFailed: Apprise is not installed, knows a URL not, or one of them did not take it.
+        """
+        try:
+            import apprise
+        except ImportError:
+            raise NotificationFailed("apprise is not installed: pip install 'stockyard[alerts]'") from None
+        sender = apprise.Apprise()
+        for url in self.urls:
+            if not sender.add(url):
+                raise NotificationFailed("apprise does not know one of the URLs given to it")
+        title = f"{incident.subject}: {incident.rule}"
+        if not await sender.async_notify(title=title, body=headline(incident)):
+            raise NotificationFailed("apprise could not tell one of the services given to it")

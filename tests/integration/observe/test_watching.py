@@ -1,0 +1,186 @@
+"""Watchers on a real server, and a webhook that listens."""
+
+import json
+import logging
+import threading
+from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from stockyard import App, ManualClock, Topology
+from stockyard.errors import ConfigError
+from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.notify import Webhook
+from stockyard.observe.rules import Thresholds
+from stockyard.observe.watcher import Watcher
+from tests.support.waiting import eventually
+
+desk = Topology("desk")
+desk.queue("fills", high_priority=True)
+desk.queue("prices")
+
+
+class Listener:
+    """A webhook's other end: keeps what it was sent; refuses as long as it is told to."""
+
+    def __init__(self) -> None:
+        self.got: list[dict[str, Any]] = []
+        self.refuses = False
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                if not listener.refuses:
+                    listener.got.append(json.loads(body))
+                self.send_response(503 if listener.refuses else 204)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/hook?secret=s3cret"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def told(self) -> list[tuple[str, str, str]]:
+        return [(each["status"], each["rule"], each["queue"]) for each in self.got]
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    made = Listener()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+async def app(redis_url: str, prefix: str) -> AsyncIterator[App]:
+    async with App(desk, redis=redis_url, prefix=prefix) as app:
+        yield app
+
+
+def watcher(app: App, listener: Listener, **thresholds: Any) -> Watcher:
+    chosen = Thresholds(**{"waiting": 2, "failed": 0, "no_worker": "1h", **thresholds})
+    return app.watcher(AlertSettings(chosen, (Webhook(listener.url),), interval=0.05))
+
+
+async def test_a_backlog_is_told_once_with_what_to_do_and_its_end_once(app: App, listener: Listener) -> None:
+    queue, watch = app.queue("fills"), watcher(app, listener)
+    jobs = await queue.add_many([("fill", n) for n in range(3)])
+    for _ in range(3):
+        await watch.watch()
+    assert listener.told() == [("firing", "waiting", "fills")]
+    assert "scale workers" in listener.got[0]["text"]
+    assert (listener.got[0]["value"], listener.got[0]["threshold"]) == (3, 2)
+    assert [each.name for each in await app.alerts.incidents() if each.told] == ["waiting/fills"]
+    await jobs[0].remove()
+    for _ in range(3):
+        await watch.watch()
+    assert listener.told()[1:] == [("resolved", "waiting", "fills")]
+    assert [str(each.status) for each in await app.alerts.history()] == ["resolved", "firing"]
+
+
+async def test_a_queue_that_is_not_of_high_priority_may_have_a_backlog(app: App, listener: Listener) -> None:
+    await app.queue("prices").add_many([("price", n) for n in range(9)])
+    await watcher(app, listener).watch()
+    assert listener.told() == []
+
+
+async def test_of_many_watchers_one_tells_and_another_goes_on_when_it_stops(app: App, listener: Listener) -> None:
+    await app.queue("fills").add_many([("fill", n) for n in range(3)])
+    first, second = watcher(app, listener), watcher(app, listener)
+    await first.watch()
+    await second.watch()
+    assert (first.is_leader, second.is_leader) == (True, False)
+    await first.stop()
+    await second.watch()
+    assert second.is_leader
+    assert listener.told() == [("firing", "waiting", "fills")]
+    await second.stop()
+
+
+async def test_a_watcher_that_died_is_replaced(app: App, listener: Listener) -> None:
+    await watcher(app, listener).watch()
+    successor = watcher(app, listener)
+    await successor.start()
+    await eventually(lambda: successor.is_leader)
+    await successor.stop()
+
+
+async def test_a_webhook_that_refuses_is_told_later_and_its_secret_is_not_logged(
+    app: App, listener: Listener, caplog: pytest.LogCaptureFixture
+) -> None:
+    listener.refuses = True
+    await app.queue("fills").add_many([("fill", n) for n in range(3)])
+    watch = watcher(app, listener)
+    await watch.watch()
+    assert listener.told() == []
+    assert "could not be told" in caplog.text
+    assert "503" in caplog.text
+    assert "s3cret" not in caplog.text
+    listener.refuses = False
+    await watch.watch()
+    await watch.watch()
+    assert listener.told() == [("firing", "waiting", "fills")]
+
+
+async def test_a_silence_holds_until_its_end(redis_url: str, prefix: str, listener: Listener) -> None:
+    clock = ManualClock()
+    async with App(desk, redis=redis_url, prefix=prefix, clock=clock) as app:
+        await app.queue("fills").add_many([("fill", n) for n in range(3)])
+        await app.alerts.silence("waiting", duration="10m", reason="maintenance")
+        watch = watcher(app, listener)
+        await watch.watch()
+        assert listener.told() == []
+        assert [each.name for each in await app.alerts.silences()] == ["waiting/*"]
+        clock.advance(600_000)
+        await watch.watch()
+        assert ("firing", "waiting", "fills") in listener.told()
+        assert await app.alerts.silences() == []
+
+
+async def test_the_log_is_told_without_any_setting(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    await app.queue("fills").add_many([("fill", n) for n in range(101)])
+    with caplog.at_level(logging.ERROR, "stockyard.alerts"):
+        await app.watcher(AlertSettings.load({}, dotenv=None)).watch()
+    assert "[FIRING] fills: waiting is 101, more than 100: scale workers" in caplog.text
+
+
+def test_settings_come_from_the_environment() -> None:
+    settings = AlertSettings.load(
+        {
+            "STOCKYARD_ALERT_WAITING": "5",
+            "STOCKYARD_ALERT_ACTIVE": "2s",
+            "STOCKYARD_ALERT_WEBHOOK": "https://hooks.example.org/a https://hooks.example.org/b",
+            "STOCKYARD_ALERT_EMAIL": "desk@example.org",
+            "STOCKYARD_SMTP_URL": "smtp://user:s3cret@mail.example.org",
+            "STOCKYARD_ALERT_INTERVAL": "500ms",
+        },
+        dotenv=None,
+    )
+    assert (settings.thresholds.waiting, settings.thresholds.active, settings.interval) == (5, 2.0, 0.5)
+    names = [each.name for each in settings.notifiers]
+    assert names[0] == "log"
+    assert len(set(names)) == 4
+    assert "s3cret" not in repr(settings)
+
+
+def test_every_wrong_setting_is_named() -> None:
+    with pytest.raises(ConfigError) as refused:
+        AlertSettings.load(
+            {
+                "STOCKYARD_ALERT_WAITING": "many",
+                "STOCKYARD_ALERT_ACTIVE": "soon",
+                "STOCKYARD_ALERT_WEBHOOK": "ftp://x",
+                "STOCKYARD_ALERT_MEMORY": "-1",
+            },
+            dotenv=None,
+        )
+    assert "4 wrong settings" in str(refused.value)
