@@ -36,3 +36,10 @@ async def reclaim(link: QueueLink, token: str) -> list[Row]:
     """Return rows of the jobs that run under a token: those of a ``finish`` whose reply was lost."""
     rows: list[Row] = await link.run(_RECLAIM, link.base, token)
     return rows
+
+
+async def still_held(link: QueueLink, rows: Sequence[Row], token: str, lock_ms: int) -> list[Row]:
+    """Renew started jobs that are taken up late; return those that have not passed to others meanwhile."""
+    leases = [(row[14].decode(), token, int(row[7])) for row in rows]
+    lost = set(await renew(link, leases, lock_ms))
+    return [row for row, (job_id, *_) in zip(rows, leases, strict=True) if job_id not in lost]

@@ -14,8 +14,10 @@ from stockyard._store.doorbell import Doorbell
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import Row
+from stockyard._store.scheduling import RUN_PREFIX
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.runner import Runner
+from stockyard.consume.schedule_advancer import ScheduleAdvancer
 from stockyard.errors import ReplyLost, ServerError
 from stockyard.topology import Rate
 
@@ -42,7 +44,7 @@ class Fetcher:
         lock_ms: length of their leases.
         rate: the worker's window limit, or None.
         drain_delay: seconds between two looks at a queue that nobody rings for.
-        finisher, runner, doorbell: its neighbours.
+        finisher, runner, advancer, doorbell: its neighbours.
         on_drained: called when nothing more waits.
         on_broken: called when it cannot go on.
     """
@@ -59,6 +61,7 @@ class Fetcher:
         drain_delay: float,
         finisher: Finisher,
         runner: Runner,
+        advancer: ScheduleAdvancer,
         doorbell: Doorbell,
         on_drained: Callable[[], None],
         on_broken: Callable[[BaseException], None],
@@ -72,6 +75,7 @@ class Fetcher:
         self._drain_delay = drain_delay
         self._finisher = finisher
         self._runner = runner
+        self._advancer = advancer
         self._doorbell = doorbell
         self._on_drained = on_drained
         self._on_broken = on_broken
@@ -117,6 +121,7 @@ class Fetcher:
         await self._calls_ended.wait()
         with contextlib.suppress(ServerError):
             await self._take_lost()
+        await self._advancer.settle()
 
     async def flush(self, seconds: float) -> None:
         """Return when every ended run is written, or after so many seconds."""
@@ -154,7 +159,7 @@ class Fetcher:
     def _room(self) -> int:
         if not self._is_taking or self._link.clock() < self._limited_until:
             return 0
-        in_hand = len(self._runner) + len(self._finisher) + self._reserved
+        in_hand = len(self._runner) + len(self._finisher) + len(self._advancer) + self._reserved
         return min(BATCH, self._concurrency - in_hand)
 
     async def _lane(self) -> None:
@@ -229,22 +234,26 @@ class Fetcher:
         rows = done.rows
         if rows and self._link.clock() - done.moment > self._lock_ms / 2:
             try:
-                rows = await self._still_ours(rows, token)
+                # This process was frozen or blocked meanwhile.
+                rows = await leasing.still_held(self._link, rows, token, self._lock_ms)
             except ServerError:
                 self._lost.append((token, room))
                 self._work.set()
                 return
         self._reserved -= room
         if rows:
-            self._runner.start(rows, token)
+            self._start(rows, token)
         if room:
             self._note(room, len(done.rows), done.limited_ms, done.next_due)
 
-    async def _still_ours(self, rows: list[Row], token: str) -> list[Row]:
-        """Renew jobs that this process, frozen or blocked, took up late; leave out those that passed to others."""
-        leases = [(row[14].decode(), token, int(row[7])) for row in rows]
-        lost = set(await leasing.renew(self._link, leases, self._lock_ms))
-        return [row for row, (job_id, *_) in zip(rows, leases, strict=True) if job_id not in lost]
+    def _start(self, rows: list[Row], token: str) -> None:
+        """Start jobs; runs of schedules wait, without holding up the others, until their next ones are made."""
+        runs = [row for row in rows if row[14].startswith(RUN_PREFIX)]
+        if not runs:
+            self._runner.start(rows, token)
+            return
+        self._runner.start([row for row in rows if not row[14].startswith(RUN_PREFIX)], token)
+        self._advancer.take(runs, token)
 
     def _note(self, asked: int, got: int, limited_ms: int, next_due: int) -> None:
         """Remember why there was not more."""
@@ -274,7 +283,7 @@ class Fetcher:
                 self._lost.append((token, room))
                 raise
             self._reserved -= room
-            self._runner.start(rows, token)
+            self._start(rows, token)
 
     async def _listen(self) -> None:
         """While the lanes have nothing to take: look at the queue when somebody rings, or nobody does for long."""

@@ -25,6 +25,7 @@ class Hooks:
         retried: ``(job, error, delay_ms)`` once another attempt is written.
         stalled: ``(job_id)`` when this worker handed back a dead worker's job.
         drained: ``()`` when nothing more waits.
+        schedule_repaired: ``(schedule_id, run_id)`` when this worker made a schedule's missing next run anew.
     """
 
     started: Callable[[Job[Any]], Awaitable[None] | None] | None = None
@@ -33,6 +34,7 @@ class Hooks:
     retried: Callable[[Job[Any], BaseException, int], Awaitable[None] | None] | None = None
     stalled: Callable[[str], Awaitable[None] | None] | None = None
     drained: Callable[[], Awaitable[None] | None] | None = None
+    schedule_repaired: Callable[[str, str], Awaitable[None] | None] | None = None
 
 
 async def tell(hook: Hook | None, *arguments: Any) -> None:

@@ -20,6 +20,8 @@ from stockyard.consume.finisher import Finisher
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.runner import Middleware, Runner, unknown_name
+from stockyard.consume.schedule_advancer import ScheduleAdvancer
+from stockyard.consume.schedule_keeper import ScheduleKeeper
 from stockyard.consume.stall_sweeper import StallSweeper
 from stockyard.errors import ConfigError, HandlerError, ServerUnavailable
 from stockyard.model.backoff import BackoffStrategy
@@ -71,8 +73,8 @@ class Worker:
     """One worker of one queue; made by ``App.worker``.
 
     Its parts, in the order they start: the process pool (slow to warm), the lease keeper (before any job is
-    held), the stall sweeper, the fetcher (which brings the jobs). They stop in reverse, with the ended runs
-    written in between.
+    held), the stall sweeper, the schedule keeper, the fetcher (which brings the jobs). They stop in reverse,
+    with the ended runs written in between.
     """
 
     def __init__(
@@ -129,6 +131,7 @@ class Worker:
         self._sweeper = StallSweeper(
             link, interval_ms=max(interval_ms, 10), max_stalled=spec.max_stalled, hooks=options.hooks
         )
+        self._schedules = ScheduleKeeper(link, interval_ms=max(interval_ms, 10), hooks=options.hooks)
         self._doorbell = Doorbell(link, worker=options.name)
         self._fetcher = Fetcher(
             link,
@@ -140,6 +143,13 @@ class Worker:
             drain_delay=milliseconds(options.drain_delay, option="drain_delay") / 1000,
             finisher=self._finisher,
             runner=self._runner,
+            advancer=ScheduleAdvancer(
+                link,
+                lock_ms=self._lock_ms,
+                keep=(spec.defaults.remove_on_complete, spec.defaults.remove_on_fail),
+                runner=self._runner,
+                finisher=self._finisher,
+            ),
             doorbell=self._doorbell,
             on_drained=self._drained,
             on_broken=self._broke,
@@ -179,6 +189,7 @@ class Worker:
             await self._open()
             await self._keeper.start(self.id, self._lock_ms, self._runner.lose)
             await self._sweeper.start()
+            await self._schedules.start()
             await self._fetcher.start()
             self.ready.set()
             await self._stop_asked.wait()
@@ -230,6 +241,7 @@ class Worker:
             await self._fetcher.flush(_FLUSH_SECONDS)
             await self._runner.wait_told()
         await self._fetcher.stop()
+        await self._schedules.stop()
         await self._sweeper.stop()
         self._keeper.stop(self.id)
         await self._execution.stop()

@@ -1,0 +1,44 @@
+--- Makes the missing next run of a schedule, and announces that it was missing.
+-- parts: decoding events markers placing scheduling
+-- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter repeat_set
+-- args: base id now schedule
+-- returns: the run's id, or '' when it is not missing any more
+local given = cmsgpack.unpack(schedule)
+now = tonumber(now)
+local record, prefix = base .. 'repeat:' .. id, 'repeat:' .. id .. ':'
+local score = tonumber(redis.call('ZSCORE', repeat_set, id))
+local stored = redis.call('HMGET', record, 'name', 'data', 'ic', 'missing')
+if not score or score ~= given.score or stored[4] ~= text_of(score) then return '' end
+given.name, given.data = stored[1] or id, stored[2] or '{}'
+local last = prefix .. text_of(score)
+local exists = redis.call('EXISTS', base .. last) == 1
+if exists and not (redis.call('ZSCORE', completed, last) or redis.call('ZSCORE', failed, last)) then return '' end
+
+-- What was to come is made as it was; a time that is past may have been run already, and is not run twice.
+local due, is_same = given.after_now, not exists and score > now
+local count = tonumber(stored[3]) or 1
+if is_same then
+  due = score
+elseif given.every then
+  due = next_slot(score, given.every, now, given.offset or 0)
+end
+if not is_same then
+  local run = decode_object(redis.call('HGET', base .. last, 'opts'))['repeat']
+  count = (type(run) == 'table' and tonumber(run.count) or count) + 1
+end
+if not due or redis.call('EXISTS', base .. prefix .. text_of(due)) == 1 then return '' end
+given.options = '{"repeat":{"count":' .. text_of(count) .. ',' .. given.rule:sub(2) .. ',' .. given.options:sub(2)
+local cap = stream_cap(meta)
+local keys = {
+  counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, events = events,
+  priority_counter = priority_counter,
+}
+redis.call('HDEL', record, 'missing')
+if not is_same then redis.call('HINCRBY', record, 'ic', 1) end
+redis.call('ZADD', repeat_set, text_of(due), id)
+local run = prefix .. text_of(due)
+local is_delayed = create_run(keys, base, run, id, given, now, due)
+redis.call('XADD', events, '*', 'event', 'schedule-repaired', 'jobId', run, 'scheduleId', id)
+trim(events, cap)
+if is_delayed then ring_when_due(marker, delayed) elseif not is_blocked(meta, active) then ring(marker) end
+return run

@@ -1,0 +1,284 @@
+"""Schedules: their records, and the runs that are made from them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from stockyard._store.link import QueueLink
+from stockyard._store.rows import CorruptRecord, Row, options_of
+from stockyard._store.scripts import load
+from stockyard._wire.options import encode_options
+from stockyard._wire.repeat import rule_of, timing_of_record, timing_of_rule, whole
+from stockyard.model.options import JobOptions
+from stockyard.model.schedule import Misfire, Overlap, Schedule, Timing
+
+_UPSERT = load("scheduling.upsert")
+_ADVANCE = load("scheduling.advance")
+_REMOVE = load("scheduling.remove")
+_LIST = load("scheduling.list")
+_LOOK = load("scheduling.look")
+_RESTORE = load("scheduling.restore")
+_pack = msgspec.msgpack.Encoder().encode
+_json = msgspec.json.Encoder().encode
+_read = msgspec.json.Decoder().decode
+
+RUN_PREFIX = b"repeat:"
+"""What the ids of schedules' runs begin with."""
+
+EXISTS = -10
+"""The next run's id is taken by a job that is not its schedule's pending run."""
+
+BUSY = -11
+"""So are the 32 slots after it."""
+
+
+class NewSchedule(NamedTuple):
+    """A checked schedule on its way; ``due`` is the first time of a cron pattern."""
+
+    id: str
+    job_name: str
+    data: str
+    options: JobOptions
+    timing: Timing
+    misfire: Misfire
+    overlap: Overlap
+    due: int | None
+
+
+class Started(NamedTuple):
+    """What is known of the schedule of a run that was started.
+
+    Attributes:
+        timing: when its runs come, or None when that cannot be read.
+        due: the run's own time.
+        trouble: why no next run could be made, or empty.
+        next_job_id: the next run, or empty when it was there already or none follows.
+        misfire: the schedule's policy.
+        beside: a run of the same schedule that is still going on and must not be overlapped, or empty.
+    """
+
+    timing: Timing | None
+    due: int
+    trouble: str
+    next_job_id: str
+    misfire: str
+    beside: str
+
+
+async def upsert(link: QueueLink, new: NewSchedule) -> tuple[str, int] | int:
+    """Create or change a schedule; return its pending run's id and time, or ``EXISTS`` or ``BUSY``."""
+    now, timing = link.clock(), new.timing
+    template = _template(new.options)
+    record = {
+        "every": timing.every_ms,
+        "pattern": timing.cron,
+        "tz": timing.tz,
+        "limit": timing.limit,
+        "startDate": timing.start,
+        "endDate": timing.end,
+        "opts": _json(template).decode() if template else None,
+        "data": new.data if new.data != "{}" else None,
+        # Fields of our own: a peer that writes the schedule anew drops them, and the defaults hold.
+        "misfire": new.misfire if new.misfire != "run_once" else None,
+        "overlap": new.overlap if new.overlap != "allow" else None,
+    }
+    given = {
+        "name": new.job_name,
+        "data": new.data,
+        "every": timing.every_ms,
+        "offset": timing.offset_ms,
+        "start": timing.start,
+        "due": new.due,
+        "fields": [text for name, value in record.items() if value is not None for text in (name, str(value))],
+        "options": _json(_run_options(template, {**rule_of(timing), "count": 1}, new.id, now)).decode(),
+        "priority": new.options.priority,
+        "lifo": new.options.lifo,
+    }
+    answer = await link.run(_UPSERT, link.base, new.id, now, _pack(given))
+    return answer if isinstance(answer, int) else (answer[0].decode(), int(answer[1]))
+
+
+async def advance(link: QueueLink, rows: Sequence[Row]) -> list[Started | None]:
+    """Make the next runs of the schedules whose runs these rows are, all in one call; None is no such run."""
+    now = link.clock()
+    plans = [_plan(row, now) for row in rows]
+    answers = await link.run(_ADVANCE, link.base, now, _pack([plan.given for plan in plans]))
+    return [
+        Started(
+            plan.timing, plan.due, plan.trouble, *(each.decode() for each in (answer[0], answer[1], answer[3]))
+        )
+        if answer
+        else None
+        for plan, answer in zip(plans, answers, strict=True)
+    ]
+
+
+async def remove(link: QueueLink, schedule_id: str) -> bool:
+    """End a schedule; return whether there was one."""
+    return bool(await link.run(_REMOVE, link.base, schedule_id))
+
+
+async def count(link: QueueLink) -> int:
+    """Return how many schedules there are."""
+    return int(await link.server.call("ZCARD", link.keys["repeat_set"]))
+
+
+async def read_page(link: QueueLink, first: int, last: int) -> list[Schedule]:
+    """Return the schedules at positions ``first`` to ``last`` inclusive, in the order in which they come next."""
+    return [_schedule(link, *row) for row in await link.run(_LIST, link.base, first, last, "")]
+
+
+async def read_one(link: QueueLink, schedule_id: str) -> Schedule | None:
+    """Return a schedule, or None when there is none of that id."""
+    rows = await link.run(_LIST, link.base, 0, 0, schedule_id)
+    return _schedule(link, *rows[0]) if rows else None
+
+
+async def find_missing(link: QueueLink, *, interval_ms: int) -> list[str]:
+    """Return the schedules whose next run was missing at two looks; one worker of all looks in each interval."""
+    found: list[str] = []
+    first = 0
+    while first >= 0:
+        first, missing = await link.run(_LOOK, link.base, link.clock(), interval_ms, first)
+        found += [each.decode() for each in missing]
+    return found
+
+
+async def restore(link: QueueLink, schedule_id: str) -> str | None:
+    """Make the missing next run of a schedule and announce it; return its id, or None when none is to come."""
+    rows = await link.run(_LIST, link.base, 0, 0, schedule_id)
+    if not rows or not rows[0][3]:
+        return None
+    due, fields, now = int(rows[0][1]), rows[0][3], link.clock()
+    timing, template = timing_of_record(fields[1:8]), _object(fields[10])
+    given = {
+        "score": due,
+        "every": timing.every_ms,
+        "offset": timing.offset_ms,
+        "after_now": None if timing.every_ms else timing.cron_after(max(now, due)),
+        "rule": _json(rule_of(timing)).decode(),
+        "options": _json(_run_options(template, None, schedule_id, now)).decode(),
+        "priority": int(template.get("priority") or 0),
+        "lifo": bool(template.get("lifo")),
+    }
+    run = await link.run(_RESTORE, link.base, schedule_id, now, _pack(given))
+    return run.decode() or None
+
+
+class _Plan(NamedTuple):
+    timing: Timing | None
+    due: int
+    trouble: str
+    given: dict[str, Any]
+
+
+def _plan(row: Row, now: int) -> _Plan:
+    """Decide when a started run is followed by another; pure."""
+    job_id = row[14].decode(errors="replace")
+    due = whole(row[14].rpartition(b":")[2]) or 0
+    bare: dict[str, Any] = {"id": job_id}
+    try:
+        options = _read(row[2] or b"{}")
+        timing, number = timing_of_rule(options.get("repeat"))
+        last = int(options.get("prevMillis") or due)
+        is_over = (timing.limit is not None and number + 1 > timing.limit) or (
+            timing.end is not None and now > timing.end
+        )
+        if is_over:
+            return _Plan(timing, due, "", bare)
+        after_last = after_now = None
+        if timing.every_ms is None:
+            after_last = after_now = timing.cron_after(last)
+            if after_last is not None and after_last <= now:
+                after_now = timing.cron_after(now)
+        priority = int(options.get("priority") or 0)
+        lifo = bool(options.get("lifo"))
+    except (ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
+        return _Plan(None, due, f"no next run can be made, because its opts.repeat cannot be read: {error}", bare)
+    for name in ("jobId", "delay", "prevMillis"):
+        options.pop(name, None)
+    options["timestamp"] = now
+    options["repeat"]["count"] = number + 1
+    given = {
+        **bare,
+        "every": timing.every_ms,
+        "offset": timing.offset_ms,
+        "after_last": after_last,
+        "after_now": after_now,
+        "options": _json(options).decode(),
+        "priority": priority,
+        "lifo": lifo,
+    }
+    return _Plan(timing, due, "", given)
+
+
+def _template(options: JobOptions) -> dict[str, Any]:
+    template: dict[str, Any] = _read(encode_options(options))
+    if template.get("attempts", 0) <= 1:
+        # One attempt is what every peer makes unasked.
+        template.pop("attempts", None)
+    return template
+
+
+def _run_options(
+    template: dict[str, Any], rule: dict[str, Any] | None, schedule_id: str, now: int
+) -> dict[str, Any]:
+    rest = {} if rule is None else {"repeat": rule}
+    return {**template, **rest, "timestamp": now, "repeatJobKey": schedule_id}
+
+
+def _schedule(link: QueueLink, id_: bytes, due: bytes, run: bytes | None, fields: list[bytes | None]) -> Schedule:
+    name, every, pattern, tz, offset, limit, start, end, made, data, options, misfire, overlap = (
+        fields or [None] * 13
+    )
+    schedule_id = id_.decode(errors="replace")
+    timing = timing_of_record((every, pattern, tz, offset, limit, start, end))
+    parts = schedule_id.split(":", 4)
+    if name is None and len(parts) == 5:
+        # BullMQ before 5 kept everything in the key: name, id, end, zone, pattern.
+        timing = timing_of_record(
+            (None, *(each.encode() for each in (parts[4], parts[3])), None, None, None, None)
+        )
+        name = parts[0].encode()
+    try:
+        template = options_of(options)
+    except CorruptRecord:
+        template = JobOptions()
+    return Schedule(
+        id=schedule_id,
+        queue=link.queue,
+        job_name=(name or id_).decode(errors="replace"),
+        data=_lenient(data),
+        options=template,
+        timing=timing,
+        next_run=int(due),
+        next_job_id=f"repeat:{schedule_id}:{int(due)}",
+        has_next=run is not None,
+        run_number=_number_of(run) or whole(made) or 1,
+        runs_made=whole(made) or 0,
+        misfire="skip" if misfire == b"skip" else "run_all" if misfire == b"run_all" else "run_once",
+        overlap="skip" if overlap == b"skip" else "allow",
+        is_legacy=made is None,
+    )
+
+
+def _lenient(text: bytes | None) -> Any:
+    try:
+        return _read(text or b"{}")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return (text or b"").decode(errors="replace")
+
+
+def _object(text: bytes | None) -> dict[str, Any]:
+    found = _lenient(text)
+    return found if isinstance(found, dict) else {}
+
+
+def _number_of(options: bytes | None) -> int:
+    try:
+        return timing_of_rule(_object(options).get("repeat"))[1]
+    except ValueError:
+        return 0

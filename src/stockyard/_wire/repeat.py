@@ -1,0 +1,86 @@
+"""The rule of a schedule as BullMQ writes it: in its record, and in ``opts.repeat`` of each of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from stockyard.model.schedule import Timing
+
+
+def rule_of(timing: Timing) -> dict[str, Any]:
+    """Return the fields of ``opts.repeat`` but the count; what is not set is left out, never null."""
+    fields = {
+        "every": timing.every_ms,
+        "pattern": timing.cron,
+        "tz": timing.tz,
+        "offset": timing.offset_ms or None,
+        "limit": timing.limit,
+        "startDate": timing.start,
+        "endDate": timing.end,
+    }
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def timing_of_rule(rule: Any) -> tuple[Timing, int]:
+    """Read ``opts.repeat`` that any peer wrote: the rule, and the number of the run.
+
+    Raises:
+        ValueError: it says neither how often nor a pattern, or a field is of a wrong type.
+    """
+    found = msgspec.convert(rule, _Rule)
+    timing = Timing(
+        every_ms=int(found.every) if found.every else None,
+        cron=found.pattern or None,
+        tz=found.tz or None,
+        offset_ms=int(found.offset) if found.offset else None,
+        limit=int(found.limit) if found.limit is not None else None,
+        start=_moment(found.startDate),
+        end=_moment(found.endDate),
+    )
+    if timing.every_ms is None and timing.cron is None:
+        raise ValueError("it holds neither 'every' nor 'pattern'")
+    return timing, int(found.count or 0)
+
+
+def timing_of_record(fields: Sequence[bytes | None]) -> Timing:
+    """Read every, pattern, tz, offset, limit, startDate, endDate of a record; odd ones count as unset."""
+    every, pattern, tz, offset, limit, start, end = fields
+    return Timing(
+        every_ms=whole(every),
+        cron=pattern.decode(errors="replace") if pattern else None,
+        tz=tz.decode(errors="replace") if tz else None,
+        offset_ms=whole(offset) or None,
+        limit=whole(limit),
+        start=whole(start),
+        end=whole(end),
+    )
+
+
+def whole(text: bytes | None) -> int | None:
+    """Read a number field, or None when there is none."""
+    try:
+        return int(float(text or b""))
+    except (ValueError, OverflowError):
+        return None
+
+
+class _Rule(msgspec.Struct):
+    every: float | None = None
+    pattern: str | None = None
+    tz: str | None = None
+    offset: float | None = None
+    limit: float | None = None
+    count: float | None = None
+    startDate: float | str | None = None  # noqa: N815
+    endDate: float | str | None = None  # noqa: N815
+
+
+def _moment(value: float | str | None) -> int | None:
+    if isinstance(value, str):
+        # BullMQ 5 kept dates as they were given.
+        return int(datetime.fromisoformat(value).timestamp() * 1000)
+    return int(value) if value else None

@@ -1,0 +1,134 @@
+"""Makes the next run of each schedule whose run was taken, and only then lets that run start."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Sequence
+
+from stockyard._aio.patience import Patience
+from stockyard._store import editing, leasing, scheduling
+from stockyard._store.finishing import EndedRun
+from stockyard._store.link import QueueLink
+from stockyard._store.rows import CorruptRecord, Row, options_of
+from stockyard._store.scheduling import Started
+from stockyard.consume.finisher import Finisher
+from stockyard.consume.runner import Runner
+from stockyard.errors import ServerError
+from stockyard.model.outcome import Completed, Failed
+from stockyard.model.retention import KeepOption
+
+_log = logging.getLogger("stockyard")
+_NOTHING = "null"
+
+
+class ScheduleAdvancer:
+    """The runs of schedules that are held and not started yet.
+
+    Args:
+        link: the queue.
+        lock_ms: length of their leases.
+        keep: retention of completed and of failed jobs, where the job says nothing.
+        runner: starts them.
+        finisher: takes over those that are not to run.
+    """
+
+    def __init__(
+        self,
+        link: QueueLink,
+        *,
+        lock_ms: int,
+        keep: tuple[KeepOption | None, KeepOption | None],
+        runner: Runner,
+        finisher: Finisher,
+    ) -> None:
+        self._link = link
+        self._lock_ms = lock_ms
+        self._keep_completed, self._keep_failed = keep
+        self._runner = runner
+        self._finisher = finisher
+        self._held = 0
+        self._is_closing = False
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return self._held
+
+    def take(self, rows: Sequence[Row], token: str) -> None:
+        """Take over runs that were started under a token."""
+        self._held += len(rows)
+        task = asyncio.create_task(self._advance(rows, token), name=f"schedules of {self._link.queue}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def settle(self) -> None:
+        """Return when none is held any more; for a worker that takes no more.
+
+        Runs that cannot be advanced now, because the server is away, are given up: when their leases have run
+        out, another worker starts them again, and makes what follows them.
+        """
+        self._is_closing = True
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _advance(self, rows: Sequence[Row], token: str) -> None:
+        held = len(rows)
+        try:
+            rows, found = await self._next_runs(rows, token)
+            go_on: list[Row] = []
+            for row, started in zip(rows, found, strict=True):
+                if started is None:
+                    go_on.append(row)
+                elif started.trouble:
+                    self._fail(row, token, started.trouble)
+                elif reason := self._reason_to_skip(row, started):
+                    await self._skip(row, token, reason)
+                else:
+                    go_on.append(row)
+            self._runner.start(go_on, token)
+        finally:
+            self._held -= held
+
+    async def _next_runs(self, rows: Sequence[Row], token: str) -> tuple[Sequence[Row], list[Started | None]]:
+        """Ask the server until it answers; runs that pass to others meanwhile are left to them."""
+        patience, is_late = Patience(), False
+        while True:
+            try:
+                if is_late:
+                    rows = await leasing.still_held(self._link, rows, token, self._lock_ms)
+                return rows, await scheduling.advance(self._link, rows) if rows else []
+            except ServerError as error:
+                _log.warning("schedules of queue %s: %s", self._link.queue, error)
+                if self._is_closing:
+                    return [], []
+                is_late = True
+                await patience.wait()
+
+    def _reason_to_skip(self, row: Row, started: Started) -> str:
+        if started.beside:
+            return f"skipped: run {started.beside} of the same schedule is still going on (overlap='skip')"
+        is_first_start = int(row[7]) == 1 and not row[6]
+        now = self._link.clock()
+        if (
+            started.misfire == "skip"
+            and is_first_start
+            and started.timing is not None
+            and started.timing.is_missed(started.due, now)
+        ):
+            return f"skipped: it was due {(now - started.due) / 1000:.1f} s ago (misfire='skip')"
+        return ""
+
+    async def _skip(self, row: Row, token: str, reason: str) -> None:
+        with contextlib.suppress(ServerError):
+            await editing.append_log(self._link, row[14].decode(), reason)
+        try:
+            chosen = options_of(row[2]).remove_on_complete
+        except CorruptRecord:
+            chosen = None
+        keep = self._keep_completed if chosen is None else chosen
+        self._finisher.put(EndedRun(row[14].decode(), token, Completed(_NOTHING, keep), int(row[7])))
+
+    def _fail(self, row: Row, token: str, reason: str) -> None:
+        _log.error("job %s of queue %s: %s", row[14].decode(), self._link.queue, reason)
+        self._finisher.put(EndedRun(row[14].decode(), token, Failed(reason, (reason,), 0, self._keep_failed)))

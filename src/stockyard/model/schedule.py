@@ -1,0 +1,205 @@
+"""A schedule: when its runs come, and what is to become of those that are missed or overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from stockyard.errors import InvalidOption
+from stockyard.model.cron import cron_pattern, zone_of
+from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.options import JobOptions, is_text, shown
+
+Misfire = Literal["run_once", "skip", "run_all"]
+"""What becomes of runs whose time passed while no worker was there: one late run, none, or all of them."""
+
+Overlap = Literal["allow", "skip"]
+"""What a run does while an earlier one is still going on: run beside it, or end at once."""
+
+Moment = datetime | int
+"""A time: a datetime with a zone, or milliseconds since the epoch."""
+
+_LONGEST_ID = 200
+_LATE = 60_000
+"""Milliseconds after its time from which a run counts as missed, unless the next one comes sooner."""
+
+
+class Timing(msgspec.Struct, frozen=True, kw_only=True):
+    """When runs come; exactly one of ``every_ms`` and ``cron`` is set.
+
+    Attributes:
+        every_ms: time between two runs.
+        cron: pattern with 5 fields, or 6 with seconds in front.
+        tz: IANA zone of the pattern; None is that of the machine that reads it.
+        offset_ms: how far the runs of ``every_ms`` lie behind its multiples; None follows the first run.
+        limit: runs in all, or None.
+        start, end: no run before and none after, in ms since the epoch, or None.
+    """
+
+    every_ms: int | None = None
+    cron: str | None = None
+    tz: str | None = None
+    offset_ms: int | None = None
+    limit: int | None = None
+    start: int | None = None
+    end: int | None = None
+
+    def cron_after(self, moment: int) -> int | None:
+        """Return the pattern's next time after that one and the start, or None when that is past the end.
+
+        Raises:
+            InvalidOption: the pattern or the zone cannot be read.
+        """
+        found = cron_pattern(self.cron or "").next(max(moment, self.start or 0), zone_of(self.tz))
+        return None if found is None or (self.end is not None and found > self.end) else found
+
+    def after(self, moment: int) -> int | None:
+        """Return the time that follows a run's own."""
+        return moment + self.every_ms if self.every_ms else self.cron_after(moment)
+
+    def is_missed(self, due: int, now: int) -> bool:
+        """Say whether a run of that time that starts now comes too late to count as in time."""
+        if now - due <= 1000:
+            return False
+        following = self.after(due)
+        return now - due > _LATE or (following is not None and now >= following)
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule as it was when it was read.
+
+    Attributes:
+        id: its name in its queue.
+        queue: name of the queue.
+        job_name: name of its jobs.
+        data: their payload.
+        options: their options.
+        timing: when they come.
+        next_run: time of the next run in ms since the epoch; of a schedule that has ended, that of the last.
+        next_job_id: id of that run.
+        has_next: whether that run's record exists.
+        run_number: which run of the limit the next one is, from 1.
+        runs_made: how many runs were made so far, the next one included.
+        misfire, overlap: what becomes of missed and of overlapping runs.
+        is_legacy: it is a repeatable job of BullMQ 5.
+    """
+
+    id: str
+    queue: str
+    job_name: str
+    data: Any
+    options: JobOptions
+    timing: Timing
+    next_run: int
+    next_job_id: str
+    has_next: bool
+    run_number: int
+    runs_made: int
+    misfire: Misfire = "run_once"
+    overlap: Overlap = "allow"
+    is_legacy: bool = False
+
+    def upcoming(self, count: int) -> list[int]:
+        """Return the times of the next runs, at most so many, in ms since the epoch."""
+        left = count if self.timing.limit is None else min(count, self.timing.limit - self.run_number + 1)
+        return [moment for moment, _ in zip(self._times(), range(left), strict=False)]
+
+    def _times(self) -> Iterator[int]:
+        moment: int | None = self.next_run
+        while moment is not None and (self.timing.end is None or moment <= self.timing.end):
+            yield moment
+            moment = self.timing.after(moment)
+
+
+def checked_timing(
+    *,
+    every: Duration | None,
+    cron: str | None,
+    tz: str | None,
+    offset: Duration | None,
+    limit: int | None,
+    start: Moment | None,
+    end: Moment | None,
+    immediately: bool,
+) -> Timing:
+    """Check what a schedule was given; the arguments are those of ``Schedules.upsert``.
+
+    Raises:
+        InvalidOption: one is out of its range, or two exclude each other.
+    """
+    if (every is None) == (cron is None):
+        raise InvalidOption(f"a schedule needs either every or cron, not both; got every={every!r}, cron={cron!r}")
+    every_ms = None if every is None else milliseconds(every, option="every")
+    if every_ms == 0:
+        raise InvalidOption(f"every must be 1 ms or longer; got {every!r}")
+    if cron is None and tz is not None:
+        raise InvalidOption("tz belongs to a cron pattern; every counts the same in all zones")
+    offset_ms = None if offset is None else milliseconds(offset, option="offset")
+    if offset_ms and (every_ms is None or offset_ms >= every_ms):
+        raise InvalidOption(
+            f"offset belongs to every and is shorter than it; got every={every!r}, offset={offset!r}"
+        )
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+        raise InvalidOption(f"limit must be a whole number, 1 or more; got {limit!r}")
+    if immediately and (every is not None or start is not None):
+        raise InvalidOption(
+            "immediately belongs to a cron pattern without a start; every begins at once by itself"
+        )
+    timing = Timing(
+        every_ms=every_ms,
+        cron=cron,
+        tz=tz,
+        offset_ms=offset_ms or None,
+        limit=limit,
+        start=_milliseconds(start, "start"),
+        end=_milliseconds(end, "end"),
+    )
+    if cron is not None:
+        if not isinstance(cron, str):
+            raise InvalidOption(f"cron must be a pattern as text, such as '0 3 * * *'; got {cron!r}")
+        cron_pattern(cron)
+        zone_of(tz)
+    return timing
+
+
+def checked_policies(misfire: Any, overlap: Any) -> tuple[Misfire, Overlap]:
+    """Check the policies.
+
+    Raises:
+        InvalidOption: one is not known.
+    """
+    for name, value, known in (("misfire", misfire, Misfire), ("overlap", overlap, Overlap)):
+        if value not in get_args(known):
+            raise InvalidOption(f"{name} must be one of {', '.join(map(repr, get_args(known)))}; got {value!r}")
+    return misfire, overlap
+
+
+def checked_schedule_id(value: Any) -> str:
+    """Return an id that every peer accepts.
+
+    Raises:
+        InvalidOption: it is empty or too long, or would name a run of another schedule.
+    """
+    if not is_text(value) or len(value) > _LONGEST_ID:
+        raise InvalidOption(
+            f"a schedule's id must be non-empty text of at most {_LONGEST_ID} characters; got {shown(value)}"
+        )
+    if value.rpartition(":")[2].isdigit() and ":" in value:
+        raise InvalidOption(
+            f"a schedule's id must not end with ':' and a number, as its runs' ids do; got {value!r}"
+        )
+    return str(value)
+
+
+def _milliseconds(value: Moment | None, option: str) -> int | None:
+    match value:
+        case None:
+            return None
+        case datetime() if value.tzinfo is not None:
+            return round(value.timestamp() * 1000)
+        case int() if not isinstance(value, bool) and value > 0:
+            return value
+    raise InvalidOption(f"{option} must be a datetime with a zone, or milliseconds since the epoch; got {value!r}")
