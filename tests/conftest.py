@@ -1,16 +1,18 @@
-"""The servers, key prefixes and clients that tests ask for by name."""
+"""The servers, key prefixes, clients and peers that tests ask for by name."""
 
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
 
 from stockyard import embedded
+from tests.support.node import NodePeer
 from tests.support.servers import OwnServer
 
 
@@ -59,3 +61,38 @@ def make_server() -> Iterator[Callable[..., OwnServer]]:
 def own_server(make_server: Callable[..., OwnServer]) -> OwnServer:
     """A started private server, which the test may kill, stop, pause and start again."""
     return make_server()
+
+
+@pytest.fixture(scope="session")
+def node_process(redis_url: str) -> Iterator[NodePeer]:
+    """The Node process of the whole session."""
+    peer = NodePeer(redis_url)
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+async def node(node_process: NodePeer, prefix: str) -> AsyncIterator[NodePeer]:
+    """The Node process, on this test's prefix; the objects that the test makes in it are closed afterwards."""
+    node_process.prefix = prefix
+    yield node_process
+    await node_process.close_objects()
+
+
+@pytest.fixture
+def start_node(redis_url: str, prefix: str) -> Iterator[Callable[..., NodePeer]]:
+    """Starts more Node processes on this test's prefix, with `NodePeer`'s keyword arguments, to be killed maybe."""
+    with ExitStack() as ending:
+
+        def start(**options: Any) -> NodePeer:
+            peer = NodePeer(redis_url, prefix, **options)
+            ending.callback(peer.stop)
+            return peer
+
+        yield start
+
+
+@pytest.fixture
+def node5(start_node: Callable[..., NodePeer]) -> NodePeer:
+    """A Node process with bullmq v5."""
+    return start_node(version=5)

@@ -1,7 +1,7 @@
-"""What the interop tests share: one Node process, and Apps and workers of ours on the same keys."""
+"""What the interop tests share: Apps and workers of ours, on the keys of the peers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import Any, Protocol
 
@@ -16,22 +16,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "interop" in item.path.parts:
             item.add_marker(pytest.mark.interop)
-
-
-@pytest.fixture(scope="session")
-def node_process(redis_url: str) -> Iterator[NodePeer]:
-    """The Node process of the whole session."""
-    peer = NodePeer(redis_url)
-    yield peer
-    peer.stop()
-
-
-@pytest.fixture
-async def node(node_process: NodePeer, prefix: str) -> AsyncIterator[NodePeer]:
-    """The Node process, on this test's prefix; the objects that the test makes in it are closed afterwards."""
-    node_process.prefix = prefix
-    yield node_process
-    await node_process.close_objects()
 
 
 @pytest.fixture

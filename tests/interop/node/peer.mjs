@@ -1,7 +1,7 @@
 // The real bullmq in a process that tests drive: a JSON request on each line of input, a JSON answer on each line of output.
 import { createInterface } from "node:readline";
-import * as bullmq from "bullmq";
 
+const bullmq = await import(process.argv[2] ?? "bullmq");
 const { Job, UnrecoverableError } = bullmq;
 const objects = new Map();
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -37,24 +37,27 @@ function connection(url) {
     : { host: hostname, port: Number(port || 6379), db: Number(pathname.slice(1) || 0), ...login };
 }
 
+/** The function that a piece of source is; it may use `bullmq` and `sleep`. */
+const compile = (source) => new Function("bullmq", "sleep", `return (${source});`)(bullmq, sleep);
+
 /** An object whose errors and events are kept, to be read by `read`. */
-async function make({ handle, kind, args, url, options }) {
+async function make({ handle, kind, args, url, options, handler }) {
   const kept = { errors: [], events: [], started: [], ended: [] };
   const all = { connection: connection(url), ...options };
   let object;
   if (kind === "Worker") {
-    const run = async (job) => {
+    const own = handler && compile(handler);
+    const run = async (job, token) => {
       kept.started.push(plain(job));
+      if (own) return own(job, token, object);
       if (!handlers[job.name]) throw new UnrecoverableError(`no handler ${job.name}`);
       return handlers[job.name](job);
     };
     object = new bullmq.Worker(args[0], run, all);
     object.on("completed", (job) => kept.ended.push([job.id, "completed"]));
     object.on("failed", (job, error) => kept.ended.push([job?.id, error.message]));
-  } else if (kind === "FlowProducer") {
-    object = new bullmq.FlowProducer(all);
   } else {
-    object = new bullmq[kind](args[0], all);
+    object = new bullmq[kind](...args, all);
   }
   if (kind === "QueueEvents") {
     const emit = object.emit.bind(object);
@@ -63,7 +66,7 @@ async function make({ handle, kind, args, url, options }) {
       return emit(name, ...rest);
     };
   }
-  object.on("error", (error) => kept.errors.push(error.message));
+  object.on?.("error", (error) => kept.errors.push(error.message));
   objects.set(handle, { object, kept });
   await object.waitUntilReady?.();
 }
@@ -96,6 +99,7 @@ const operations = {
     if (!job) throw new Error(`no job ${id}`);
     return job[method](...arguments_(args));
   },
+  run: ({ on, source, args }) => compile(source)(objects.get(on).object, ...arguments_(args)),
   read: ({ on, what }) => objects.get(on).kept[what],
   close: async ({ on }) => {
     const { object } = objects.get(on);
