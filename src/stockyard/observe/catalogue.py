@@ -1,0 +1,91 @@
+"""Every metric that Stockyard exports: name, kind, meaning, labels; the reference is made from this table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["gauge", "counter", "histogram", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: as Prometheus reads it; counters end in ``_total``.
+        kind: what it is.
+        help: its meaning.
+        labels: names of its labels.
+        source: who tells it: every exporter (``server``), or the process itself (``process``).
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...]
+    source: Literal["server", "process"]
+
+
+def _server(name: str, kind: Kind, help: str, *labels: str) -> Metric:  # noqa: A002
+    return Metric(f"stockyard_{name}", kind, help, labels, "server")
+
+
+def _process(name: str, kind: Kind, help: str, *labels: str) -> Metric:  # noqa: A002
+    return Metric(f"stockyard_{name}", kind, help, labels, "process")
+
+
+JOBS = _server("jobs", "gauge", "Jobs in each state.", "queue", "state")
+PAUSED = _server("queue_paused", "gauge", "Whether the queue is paused.", "queue")
+OLDEST = _server("oldest_waiting_seconds", "gauge", "Age of the oldest job that waits, 0 without one.", "queue")
+LONGEST = _server("longest_active_seconds", "gauge", "Age of the longest run, 0 without one.", "queue")
+WORKERS = _server("workers", "gauge", "Workers connected, of any process and language.", "queue")
+FLEET_COMPLETED = _server("queue_completed_total", "counter", "Jobs completed by workers that record it.", "queue")
+FLEET_FAILED = _server("queue_failed_total", "counter", "Jobs failed by workers that record it.", "queue")
+UP = _server("server_up", "gauge", "Whether the server answered.")
+MEMORY = _server("server_memory_bytes", "gauge", "Memory that the server uses.")
+MAXMEMORY = _server("server_maxmemory_bytes", "gauge", "Memory that the server may use, 0 without a limit.")
+EVICTED = _server("server_evicted_keys_total", "counter", "Keys that the server evicted since it started.")
+CLIENTS = _server("server_clients", "gauge", "Connections to the server.")
+POLICY = _server(
+    "server_policy", "info", "The server's maxmemory-policy, version and product.", "policy", "version"
+)
+ALERTS = _server("alerts_firing", "gauge", "Alerts that fire now.", "rule", "queue")
+
+COMPLETED = _process("jobs_completed_total", "counter", "Jobs completed here.", "queue", "name")
+FAILED = _process("jobs_failed_total", "counter", "Jobs failed for good here.", "queue", "name")
+RETRIED = _process(
+    "jobs_retried_total", "counter", "Attempts that failed here and are followed by another.", "queue", "name"
+)
+MOVED = _process(
+    "jobs_moved_total", "counter", "Runs here that ended without an attempt used up.", "queue", "name"
+)
+STALLED = _process("jobs_stalled_total", "counter", "Jobs of dead workers handed back from here.", "queue")
+WAIT = _process(
+    "job_wait_seconds", "histogram", "From when a job might have run to its first start.", "queue", "name"
+)
+RUN = _process("job_run_seconds", "histogram", "From the start of an attempt to its end.", "queue", "name")
+RUNNING = _process("worker_running", "gauge", "Jobs that run here now.", "queue")
+CONCURRENCY = _process("worker_concurrency", "gauge", "Jobs that may run here at a time.", "queue")
+
+CACHE_HITS = _process("cache_hits_total", "counter", "Entries found.", "cache")
+CACHE_NEAR_HITS = _process("cache_near_hits_total", "counter", "Entries found in the process itself.", "cache")
+CACHE_MISSES = _process("cache_misses_total", "counter", "Entries not found.", "cache")
+CACHE_LOADS = _process("cache_loads_total", "counter", "Values computed.", "cache")
+CACHE_STALE = _process("cache_stale_total", "counter", "Entries served while a fresh value was computed.", "cache")
+CACHE_WAITS = _process("cache_waits_total", "counter", "Callers that waited for somebody else's load.", "cache")
+CACHE_ERRORS = _process("cache_errors_total", "counter", "Reads and writes that the server did not do.", "cache")
+CACHE_EVICTIONS = _process("cache_evictions_total", "counter", "Entries evicted by writes from here.", "cache")
+CACHE_BYTES = _process("cache_bytes", "gauge", "Bytes of all caches, as last seen.", "cache")
+CACHE_ENTRIES = _process("cache_entries", "gauge", "Entries of all caches, as last seen.", "cache")
+
+CHANNEL_PUBLISHED = _process("channel_published_total", "counter", "Messages published from here.", "channel")
+CHANNEL_RECEIVED = _process("channel_received_total", "counter", "Messages received here.", "channel")
+CHANNEL_DELIVERED = _process(
+    "channel_delivered_total", "counter", "Messages handed to subscribers here.", "channel"
+)
+CHANNEL_DROPPED = _process("channel_dropped_total", "counter", "Messages dropped for slow subscribers.", "channel")
+CHANNEL_GAPS = _process("channel_gaps_total", "counter", "Gaps that subscribers were told of.", "channel")
+
+METRICS = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
+"""All of them, in the order of this file."""

@@ -1,0 +1,181 @@
+"""Exports metrics to Prometheus: what the server tells, once per scrape, and what this process counted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.core import Metric as Family
+
+from stockyard._store.inspecting import ServerFacts
+from stockyard.consume.meter import BUCKETS, Meter, Spread
+from stockyard.errors import ServerError
+from stockyard.observe import catalogue
+from stockyard.observe.catalogue import Metric
+from stockyard.observe.health import QueueHealth
+from stockyard.observe.incidents import Incident, Status
+
+_log = logging.getLogger("stockyard")
+
+_FAMILIES = {
+    "gauge": GaugeMetricFamily,
+    "counter": CounterMetricFamily,
+    "info": InfoMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+_BOUNDS = [*(f"{bound:g}" for bound in BUCKETS), "+Inf"]
+
+
+class Shared(NamedTuple):
+    """What the server tells at one moment.
+
+    Attributes:
+        queues: snapshots of all queues, read in one round trip.
+        server: what it says of itself.
+        incidents: of the alerts.
+    """
+
+    queues: Sequence[QueueHealth]
+    server: ServerFacts
+    incidents: Sequence[Incident]
+
+
+class WorkerFigures(NamedTuple):
+    """One worker of this process: its queue, what it counted, how much it does."""
+
+    queue: str
+    meter: Meter
+    running: int
+    concurrency: int
+
+
+class Exporter:
+    """A collector for a ``prometheus_client`` registry.
+
+    Args:
+        shared: reads the server; blocks. None exports this process alone.
+        workers: the workers of this process.
+        counters: more counters and gauges of this process: by metric, then by the values of its labels.
+    """
+
+    def __init__(
+        self,
+        *,
+        shared: Callable[[], Shared] | None,
+        workers: Callable[[], Iterable[WorkerFigures]],
+        counters: Callable[[], Mapping[Metric, Mapping[tuple[str, ...], float]]] = dict,
+    ) -> None:
+        self._shared = shared
+        self._workers = workers
+        self._counters = counters
+
+    def describe(self) -> Iterator[Family]:
+        """Return the families without their values, so that a registry need not ask the server for them."""
+        return (_family(metric) for metric in catalogue.METRICS)
+
+    def collect(self) -> Iterator[Family]:
+        """Return every family; a server that does not answer is told by ``stockyard_server_up``."""
+        if self._shared is not None:
+            yield from self._of_server(self._shared)
+        yield from _of_workers(list(self._workers()))
+        for metric, values in self._counters().items():
+            yield _filled(metric, values)
+
+    def _of_server(self, read: Callable[[], Shared]) -> Iterator[Family]:
+        try:
+            shared = read()
+        except ServerError as error:
+            _log.warning("metrics of the server are missing: %s", error)
+            yield _filled(catalogue.UP, {(): 0})
+            return
+        yield _filled(catalogue.UP, {(): 1})
+        queues, server = shared.queues, shared.server
+        yield _filled(catalogue.JOBS, {(each.name, state): n for each in queues for state, n in _states(each)})
+        yield _filled(catalogue.PAUSED, {(each.name,): float(each.paused) for each in queues})
+        yield _filled(catalogue.OLDEST, {(each.name,): each.oldest_waiting_age for each in queues})
+        yield _filled(catalogue.LONGEST, {(each.name,): each.longest_active for each in queues})
+        yield _filled(catalogue.WORKERS, {(each.name,): each.workers for each in queues})
+        yield _filled(catalogue.MEMORY, _known(server.used_memory))
+        yield _filled(catalogue.MAXMEMORY, _known(server.maxmemory))
+        yield _filled(catalogue.EVICTED, _known(server.evicted))
+        yield _filled(catalogue.CLIENTS, _known(server.clients))
+        policy = _family(catalogue.POLICY)
+        version = f"{server.product or 'unknown'} {server.version or ''}".strip()
+        policy.add_metric([], {"policy": server.policy or "unknown", "version": version})
+        yield policy
+        firing = [each for each in shared.incidents if each.status is Status.FIRING]
+        yield _filled(catalogue.ALERTS, {(each.rule, each.subject): 1 for each in firing})
+
+
+def _of_workers(workers: Sequence[WorkerFigures]) -> Iterator[Family]:
+    counts: dict[Metric, dict[tuple[str, ...], float]] = {}
+    spreads: dict[Metric, dict[tuple[str, ...], list[Spread]]] = {catalogue.WAIT: {}, catalogue.RUN: {}}
+
+    def count(metric: Metric, labels: tuple[str, ...], number: float) -> None:
+        values = counts.setdefault(metric, {})
+        values[labels] = values.get(labels, 0) + number
+
+    for worker in workers:
+        count(catalogue.RUNNING, (worker.queue,), worker.running)
+        count(catalogue.CONCURRENCY, (worker.queue,), worker.concurrency)
+        count(catalogue.STALLED, (worker.queue,), worker.meter.stalled)
+        for name, tally in worker.meter.tallies():
+            labels = worker.queue, name
+            count(catalogue.COMPLETED, labels, tally.completed)
+            count(catalogue.FAILED, labels, tally.failed)
+            count(catalogue.RETRIED, labels, tally.retried)
+            count(catalogue.MOVED, labels, tally.moved)
+            spreads[catalogue.WAIT].setdefault(labels, []).append(tally.wait)
+            spreads[catalogue.RUN].setdefault(labels, []).append(tally.run)
+    for metric, values in counts.items():
+        yield _filled(metric, values)
+    for metric, found in spreads.items():
+        family = _family(metric)
+        for at, several in found.items():
+            family.add_metric(list(at), _cumulative(several), sum(each.total for each in several))
+        yield family
+
+
+def _cumulative(spreads: Sequence[Spread]) -> list[tuple[str, int]]:
+    buckets, below = [], 0
+    for bound, numbers in zip(_BOUNDS, zip(*(each.counts for each in spreads), strict=True), strict=True):
+        below += sum(numbers)
+        buckets.append((bound, below))
+    return buckets
+
+
+def _states(health: QueueHealth) -> list[tuple[str, int]]:
+    # Prioritized jobs are a part of those that wait: here each job counts once.
+    return [
+        ("waiting", health.waiting - health.prioritized),
+        ("prioritized", health.prioritized),
+        ("active", health.active),
+        ("delayed", health.delayed),
+        ("completed", health.completed),
+        ("failed", health.failed),
+    ]
+
+
+def _known(value: int | None) -> dict[tuple[str, ...], float]:
+    return {} if value is None else {(): value}
+
+
+def _family(metric: Metric) -> Any:
+    labels = () if metric.kind == "info" else metric.labels
+    name = metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
+    return _FAMILIES[metric.kind](name, metric.help, labels=labels)
+
+
+def _filled(metric: Metric, values: Mapping[tuple[str, ...], float]) -> Family:
+    family = _family(metric)
+    for labels, value in values.items():
+        family.add_metric(list(labels), value)
+    filled: Family = family
+    return filled

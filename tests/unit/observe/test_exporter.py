@@ -1,0 +1,133 @@
+"""What Prometheus is told, from snapshots and counters made by hand."""
+
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from stockyard import QueueHealth, ServerUnavailable
+from stockyard._store.inspecting import ServerFacts
+from stockyard.consume.meter import MOST_NAMES, OTHER, Meter
+from stockyard.observe import catalogue
+from stockyard.observe.exporter import Exporter, Shared, WorkerFigures
+from stockyard.observe.incidents import Incident, Status
+
+FACTS = ServerFacts("redis://h", product="redis", version="7.2.4", policy="noeviction", maxmemory=0, used_memory=5)
+HEALTH = QueueHealth(
+    "desk:fills", waiting=7, active=2, completed=40, failed=3, delayed=1, prioritized=4, paused=True, workers=2
+)
+FIRING = Incident("waiting", "desk:fills", Status.FIRING, 1, 101, 100, "scale", "m")
+PENDING = Incident("failed", "desk:fills", Status.PENDING, 1, 51, 50, "look", "m")
+
+
+ORDER = ("queue", "name", "rule", "state", "policy", "version", "le")
+
+
+def scraped(exporter: Exporter) -> dict[str, float]:
+    """Every sample by its name and labels."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(exporter)
+    return {
+        " ".join(
+            [sample.name, *(sample.labels[each] for each in sorted(sample.labels, key=ORDER.index))]
+        ): sample.value
+        for family in text_string_to_metric_families(generate_latest(registry).decode())
+        for sample in family.samples
+    }
+
+
+def none() -> list[WorkerFigures]:
+    return []
+
+
+def test_each_job_of_a_queue_counts_in_one_state() -> None:
+    found = scraped(Exporter(shared=lambda: Shared([HEALTH], FACTS, []), workers=none))
+    states = {name.split()[-1]: value for name, value in found.items() if name.startswith("stockyard_jobs ")}
+    assert states == {
+        "waiting": 3, "prioritized": 4, "active": 2, "delayed": 1, "completed": 40, "failed": 3,
+    }  # fmt: skip
+    assert found["stockyard_queue_paused desk:fills"] == 1
+    assert found["stockyard_workers desk:fills"] == 2
+
+
+def test_the_server_is_told_with_its_policy_and_what_it_hides_is_left_out() -> None:
+    found = scraped(Exporter(shared=lambda: Shared([], FACTS, []), workers=none))
+    assert found["stockyard_server_up"] == 1
+    assert found["stockyard_server_memory_bytes"] == 5
+    assert found["stockyard_server_policy_info noeviction redis 7.2.4"] == 1
+    assert "stockyard_server_evicted_keys_total" not in found
+
+
+def test_alerts_that_fire_are_told_and_pending_ones_are_not() -> None:
+    found = scraped(Exporter(shared=lambda: Shared([], FACTS, [FIRING, PENDING]), workers=none))
+    assert {name: value for name, value in found.items() if "alerts" in name} == {
+        "stockyard_alerts_firing desk:fills waiting": 1
+    }
+
+
+def test_a_server_that_does_not_answer_is_down_and_the_process_is_told_all_the_same() -> None:
+    def refuse() -> Shared:
+        raise ServerUnavailable("nobody there")
+
+    meter = Meter()
+    meter.of("fill").completed = 5
+    found = scraped(Exporter(shared=refuse, workers=lambda: [WorkerFigures("q", meter, 1, 20)]))
+    assert found["stockyard_server_up"] == 0
+    assert found["stockyard_jobs_completed_total q fill"] == 5
+    assert found["stockyard_worker_concurrency q"] == 20
+
+
+def test_workers_of_one_queue_are_added_up() -> None:
+    first, second = Meter(), Meter()
+    first.of("fill").failed = 2
+    first.of("fill").run.observe(0.002)
+    second.of("fill").failed = 3
+    second.of("fill").run.observe(400.0)
+    second.stalled = 1
+    workers = [WorkerFigures("q", first, 4, 5), WorkerFigures("q", second, 1, 5)]
+    found = scraped(Exporter(shared=None, workers=lambda: workers))
+    assert found["stockyard_jobs_failed_total q fill"] == 5
+    assert found["stockyard_worker_running q"] == 5
+    assert found["stockyard_jobs_stalled_total q"] == 1
+    buckets = {name: value for name, value in found.items() if name.startswith("stockyard_job_run_seconds_bucket")}
+    assert buckets["stockyard_job_run_seconds_bucket q fill 0.001"] == 0
+    assert buckets["stockyard_job_run_seconds_bucket q fill 0.0025"] == 1
+    assert buckets["stockyard_job_run_seconds_bucket q fill 300"] == 1
+    assert buckets["stockyard_job_run_seconds_bucket q fill +Inf"] == 2
+    assert found["stockyard_job_run_seconds_count q fill"] == 2
+    assert found["stockyard_job_run_seconds_sum q fill"] == pytest.approx(400.002)
+
+
+def test_names_from_anywhere_cannot_fill_the_memory() -> None:
+    meter = Meter()
+    for number in range(MOST_NAMES * 3):
+        meter.of(f"name-{number}").completed += 1
+    counted = dict(meter.tallies())
+    assert len(counted) == MOST_NAMES + 1
+    assert counted[OTHER].completed == MOST_NAMES * 2
+
+
+@pytest.mark.parametrize("metric", catalogue.METRICS, ids=lambda metric: metric.name)
+def test_the_table_keeps_the_customs_of_prometheus(metric: catalogue.Metric) -> None:
+    assert metric.name.startswith("stockyard_")
+    assert metric.name.endswith("_total") == (metric.kind == "counter")
+    assert metric.help.endswith(".")
+    if metric.kind == "histogram":
+        assert metric.name.endswith("_seconds")
+
+
+def test_every_name_is_in_the_table_once() -> None:
+    names = [metric.name for metric in catalogue.METRICS]
+    assert len(names) == len(set(names))
+
+
+def test_what_is_exported_is_in_the_table() -> None:
+    meter = Meter()
+    meter.of("n").completed = 1
+    exporter = Exporter(
+        shared=lambda: Shared([HEALTH], FACTS, [FIRING]), workers=lambda: [WorkerFigures("q", meter, 0, 1)]
+    )
+    known = {metric.name for metric in catalogue.METRICS}
+    told = {name.split()[0] for name in scraped(exporter)}
+    suffixes = ("_bucket", "_count", "_sum", "_created", "_info")
+    assert all(each in known or any(each.removesuffix(end) in known for end in suffixes) for each in told)
