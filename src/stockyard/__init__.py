@@ -23,6 +23,7 @@ from stockyard.errors import (
     RemoteHandlerError,
     ReplyLost,
     ResultTimeout,
+    ScheduleConflict,
     ServerError,
     ServerRefused,
     ServerTooOld,
@@ -38,10 +39,12 @@ from stockyard.model.duration import Duration
 from stockyard.model.job import Job, JobProcessor, JobState
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.retention import Keep
+from stockyard.model.schedule import Misfire, Overlap, Schedule, Timing
 from stockyard.observe.alerts import Alert, AlertRule, evaluate
 from stockyard.observe.doctor import Finding, Severity
 from stockyard.observe.health import QueueHealth
 from stockyard.produce.queue import Queue
+from stockyard.schedule.schedules import Schedules
 from stockyard.topology import QueueSpec, Rate, Router, Topology
 
 __all__ = [
@@ -74,7 +77,9 @@ __all__ = [
     "LeaseLost",
     "ManualClock",
     "Middleware",
+    "Misfire",
     "NotificationFailed",
+    "Overlap",
     "PayloadError",
     "Queue",
     "QueueHealth",
@@ -84,6 +89,9 @@ __all__ = [
     "ReplyLost",
     "ResultTimeout",
     "Router",
+    "Schedule",
+    "ScheduleConflict",
+    "Schedules",
     "ServerError",
     "ServerRefused",
     "ServerTooOld",
@@ -91,6 +99,7 @@ __all__ = [
     "Settings",
     "Severity",
     "StockyardError",
+    "Timing",
     "Topology",
     "UnknownQueue",
     "UnrecoverableError",

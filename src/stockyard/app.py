@@ -30,6 +30,7 @@ from stockyard.observe.rules import operational_rules, queue_rules
 from stockyard.observe.watcher import Watcher
 from stockyard.produce.job_port import StoredJobs
 from stockyard.produce.queue import Queue
+from stockyard.schedule.schedules import Schedules
 from stockyard.topology import QueueSpec, Router, Topology
 
 _WORKER_OPTIONS = tuple(WorkerOptions.__dataclass_fields__)
@@ -102,6 +103,15 @@ class App:
                 spec, link=self._link(spec), jobs=self._port(spec), portal=self._portal
             )
         return queue
+
+    def schedules(self, name: str) -> Schedules:
+        """Return the schedules of a queue.
+
+        Raises:
+            UnknownQueue: the topology does not declare it.
+        """
+        spec = self.topology.spec(name)
+        return Schedules(spec, link=self._link(spec), portal=self._portal)
 
     def worker(
         self, name: str, /, processor: Callable[[Job[Any]], Any] | Router | None = None, **options: Any

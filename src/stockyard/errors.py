@@ -11,6 +11,7 @@
     │   ├── JobStateError        it is not in the state that the operation needs
     │   ├── JobLocked            a worker is running it
     │   └── LeaseLost            its lease passed to somebody else or ran out
+    ├── ScheduleConflict         a schedule cannot be changed now
     ├── JobFailed                the awaited job ended failed
     ├── ResultTimeout            the awaited job did not end in time (also a TimeoutError)
     ├── JobTimeout               a handler ran longer than its timeout (also a TimeoutError)
@@ -18,6 +19,11 @@
     ├── RemoteHandlerError       a handler raised something in a child process
     ├── NotificationFailed       an alert could not be told
     ├── UnrecoverableError       raised by handlers: fail now, without a retry
+    ├── RunMoved                 raised by handlers: the run ends, and its job neither succeeded nor failed
+    │   ├── MoveToDelayed        it runs again after a while
+    │   ├── MoveToWait           it runs again as soon as it can
+    │   ├── WaitForChildren      it runs again when its children have ended
+    │   └── RateLimited          no job of the queue starts for a while; it is the first one after that
     └── ServerError              the server did not do what was asked
         ├── ServerUnavailable    it cannot be reached; nothing was sent
         ├── ReplyLost            sent, and no reply came: the outcome is unknown
@@ -32,6 +38,7 @@ Foreign exceptions stop at the border: each error here carries the foreign one a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 from difflib import get_close_matches
 
 
@@ -97,6 +104,18 @@ class LeaseLost(JobError):
     """The job's lease ran out or passed to another worker; what this worker did is not recorded."""
 
 
+class ScheduleConflict(StockyardError):
+    """A schedule cannot be changed now: its next run exists already, as a job that must not be replaced.
+
+    Attributes:
+        schedule_id: the schedule's id.
+    """
+
+    def __init__(self, schedule_id: str, message: str) -> None:
+        self.schedule_id = schedule_id
+        super().__init__(message)
+
+
 class JobFailed(StockyardError):
     """The awaited job ended failed.
 
@@ -149,6 +168,46 @@ class RemoteHandlerError(StockyardError):
 
 class UnrecoverableError(StockyardError):
     """Raise it in a handler to fail the job now, whatever attempts remain."""
+
+
+class RunMoved(StockyardError):
+    """The run ends here without an end of its job, which goes elsewhere and has used up no attempt.
+
+    ``job.move_to_delayed`` and its like raise these; a handler or a middleware may raise them itself. They are
+    exceptions: who catches everything must let them pass.
+    """
+
+
+class MoveToDelayed(RunMoved):
+    """The job runs again after a while, from its beginning.
+
+    Attributes:
+        delay: how long it waits, as options say durations: ``"5m"``, a timedelta, or seconds.
+    """
+
+    def __init__(self, delay: str | float | timedelta) -> None:
+        self.delay = delay
+        super().__init__(f"moved to delayed for {delay}")
+
+
+class MoveToWait(RunMoved):
+    """The job runs again as soon as a worker is free, before what waits already."""
+
+
+class WaitForChildren(RunMoved):
+    """The job runs again, from its beginning, when its children have ended; at once if they have."""
+
+
+class RateLimited(RunMoved):
+    """No worker starts a job of this queue for a while; this one is the first after that.
+
+    Attributes:
+        duration: how long, as options say durations: ``"30s"``, a timedelta, or seconds.
+    """
+
+    def __init__(self, duration: str | float | timedelta) -> None:
+        self.duration = duration
+        super().__init__(f"rate limited for {duration}")
 
 
 class NotificationFailed(StockyardError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import islice
 from typing import Any, Literal, get_args
 
 import msgspec
@@ -102,10 +103,10 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     overlap: Overlap = "allow"
     is_legacy: bool = False
 
-    def upcoming(self, count: int) -> list[int]:
+    def upcoming(self, count: int) -> tuple[int, ...]:
         """Return the times of the next runs, at most so many, in ms since the epoch."""
         left = count if self.timing.limit is None else min(count, self.timing.limit - self.run_number + 1)
-        return [moment for moment, _ in zip(self._times(), range(left), strict=False)]
+        return tuple(islice(self._times(), max(left, 0)))
 
     def _times(self) -> Iterator[int]:
         moment: int | None = self.next_run

@@ -1,0 +1,174 @@
+"""The schedules of one queue: make, change, look at and end them."""
+
+from __future__ import annotations
+
+from typing import Any, Unpack
+
+from stockyard._aio.portal import Portal
+from stockyard._store import scheduling
+from stockyard._store.link import QueueLink
+from stockyard.errors import InvalidOption, ScheduleConflict
+from stockyard.model.duration import Duration
+from stockyard.model.options import AddOptions, is_text
+from stockyard.model.payload import encode_payload
+from stockyard.model.schedule import (
+    Misfire,
+    Moment,
+    Overlap,
+    Schedule,
+    Timing,
+    checked_policies,
+    checked_schedule_id,
+    checked_timing,
+)
+from stockyard.topology import QueueSpec
+
+_NOT_FOR_RUNS = frozenset({"job_id", "delay", "parent", "on_failure", "deduplication"})
+"""Options of single jobs: of a schedule's runs, the schedule decides them."""
+
+
+class Schedules:
+    """The schedules of one queue; made by ``App.schedules``.
+
+    The next run of a schedule is a job of its own, made by whichever worker starts the run before it, on Node
+    or here. Times that pass while no worker is there come once, late, unless ``misfire`` says otherwise.
+
+    Example:
+        schedules = app.schedules("execution:reconciliation")
+        await schedules.upsert("sync", every="5s", name="reconcile")
+        await schedules.upsert("report", cron="0 18 * * MON-FRI", tz="America/New_York", overlap="skip")
+    """
+
+    def __init__(self, spec: QueueSpec, *, link: QueueLink, portal: Portal) -> None:
+        self.queue = spec.name
+        self._spec = spec
+        self._link = link
+        self._portal = portal
+
+    @property
+    def sync(self) -> Any:
+        """These schedules for code without a running loop: ``schedules.sync.list()`` blocks until it is done."""
+        return self._portal.blocking(self)
+
+    async def upsert(
+        self,
+        schedule_id: str,
+        /,
+        *,
+        every: Duration | None = None,
+        cron: str | None = None,
+        tz: str | None = None,
+        offset: Duration | None = None,
+        limit: int | None = None,
+        start: Moment | None = None,
+        end: Moment | None = None,
+        immediately: bool = False,
+        misfire: Misfire = "run_once",
+        overlap: Overlap = "allow",
+        name: str | None = None,
+        data: Any = None,
+        **options: Unpack[AddOptions],
+    ) -> Schedule:
+        """Make a schedule, or change the one of that id; done twice with the same arguments, it is done once.
+
+        Args:
+            schedule_id: its name in this queue.
+            every: time between two runs; the first comes at once unless ``offset`` or ``start`` say otherwise.
+            cron: pattern with 5 fields, or 6 with seconds in front, instead of ``every``.
+            tz: IANA zone of the pattern. Defaults to the zone of the machine that reads it, as on Node: name it.
+            offset: how far runs lie behind the multiples of ``every``. Defaults to where the first run falls.
+            limit: runs in all. Defaults to no limit.
+            start, end: no run before and none after: datetimes with a zone, or ms since the epoch.
+            immediately: make the first run of a pattern now. Defaults to False.
+            misfire: what becomes of runs that were missed: ``"run_once"`` makes one of them late, ``"skip"`` makes
+                none, ``"run_all"`` makes up for all, one after the other. Defaults to ``"run_once"``.
+            overlap: ``"skip"`` lets a run end at once while an earlier one goes on. Defaults to ``"allow"``.
+            name: chooses the handler. Defaults to the schedule's id.
+            data: payload of every run. Defaults to an empty object.
+            options: those of ``add`` that are not of one job alone; what is left out takes the queue's default.
+
+        ``misfire`` and ``overlap`` are Stockyard's own: workers on Node run once and allow, and a program on Node
+        that changes the schedule resets them to that.
+
+        Raises:
+            InvalidOption: an argument is out of its range, or the schedule has no run to come.
+            PayloadError: the payload is not JSON-able.
+            ScheduleConflict: the next run's id belongs to a job that cannot be replaced now.
+        """
+        identity = checked_schedule_id(schedule_id)
+        timing = checked_timing(
+            every=every,
+            cron=cron,
+            tz=tz,
+            offset=offset,
+            limit=limit,
+            start=start,
+            end=end,
+            immediately=immediately,
+        )
+        policies = checked_policies(misfire, overlap)
+        if name is not None and not is_text(name):
+            raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
+        if refused := _NOT_FOR_RUNS.intersection(options):
+            raise InvalidOption(f"a schedule decides {min(refused)} of its runs itself; leave it out")
+        new = scheduling.NewSchedule(
+            identity,
+            name or identity,
+            "{}" if data is None else encode_payload(data, what="the payload of schedule", of=identity).decode(),
+            self._spec.defaults.merged(**options),
+            timing,
+            *policies,
+            self._first_due(identity, timing, immediately=immediately),
+        )
+        answer = await scheduling.upsert(self._link, new)
+        if isinstance(answer, int):
+            raise ScheduleConflict(identity, _why_not(identity, self.queue, answer))
+        found = await self.get(identity)
+        if found is None:
+            raise ScheduleConflict(identity, f"schedule {identity!r} was removed meanwhile")
+        return found
+
+    async def list(self, first: int = 0, last: int = -1) -> tuple[Schedule, ...]:
+        """Return the schedules at positions ``first`` to ``last`` inclusive, the next to run first.
+
+        Repeatable jobs of BullMQ 5 are among them, and nothing is changed by looking.
+        """
+        return tuple(await scheduling.read_page(self._link, first, last))
+
+    async def get(self, schedule_id: str, /) -> Schedule | None:
+        """Return one schedule, or None."""
+        return await scheduling.read_one(self._link, schedule_id)
+
+    async def count(self) -> int:
+        """Return how many schedules there are."""
+        return await scheduling.count(self._link)
+
+    async def remove(self, schedule_id: str, /) -> bool:
+        """End a schedule, with its next run unless that waits or runs already; return whether there was one."""
+        return await scheduling.remove(self._link, schedule_id)
+
+    async def upcoming(self, schedule_id: str, count: int = 5, /) -> tuple[int, ...]:
+        """Return the times of a schedule's next runs, at most so many, in ms since the epoch.
+
+        Raises:
+            InvalidOption: its record holds a pattern that cannot be read.
+        """
+        found = await self.get(schedule_id)
+        return () if found is None else found.upcoming(count)
+
+    def _first_due(self, identity: str, timing: Timing, *, immediately: bool) -> int | None:
+        now = self._link.clock()
+        due = None
+        if timing.cron is not None:
+            due = now if immediately else timing.cron_after(now)
+        if (timing.end is not None and timing.end < now) or (timing.cron is not None and due is None):
+            raise InvalidOption(f"schedule {identity!r} would never run: it ends before its first run")
+        return due
+
+
+def _why_not(identity: str, queue: str, code: int) -> str:
+    what = "32 of its next runs exist" if code == scheduling.BUSY else "its next run exists"
+    return (
+        f"schedule {identity!r} of queue {queue!r} was not changed: {what} as jobs that are running or finished; "
+        "change it after the next run, or remove those jobs"
+    )
