@@ -45,6 +45,7 @@ class Order(msgspec.Struct):
         lock_ms: length of the leases.
         limit_max, limit_window: the worker's window limit, or None.
         worker: name written into the jobs, or empty.
+        metrics: minutes of which it is kept how many jobs ended in each; 0 counts nothing.
         clock_offset: for a call that runs later than it is sent: this machine's clock less the server's, in ms.
     """
 
@@ -54,6 +55,7 @@ class Order(msgspec.Struct):
     limit_max: int | None = None
     limit_window: int | None = None
     worker: str = ""
+    metrics: int = 0
     clock_offset: int = 0
 
 
@@ -84,6 +86,12 @@ async def finish_and_take(link: QueueLink, ended: Sequence[EndedRun], order: Ord
             by ``leasing.reclaim``.
     """
     return exchange_of(await link.run(FINISH, *finish_arguments(link, ended, order, now=link.clock())))
+
+
+async def is_held_by_children(link: QueueLink, job_id: str) -> bool:
+    """Say whether the job could not complete now: a child has not ended, or has failed it."""
+    job = link.keys.job(job_id)
+    return bool(await link.server.call("EXISTS", f"{job}:dependencies", f"{job}:unsuccessful"))
 
 
 def finish_arguments(

@@ -21,6 +21,8 @@ SUFFIXES = {
     "limiter": "limiter",
     "repeat_set": "repeat",
     "schedule_check": "schedule-check",
+    "metrics_completed": "metrics:completed",
+    "metrics_failed": "metrics:failed",
 }
 """Name in scripts and code -> last part of the key."""
 

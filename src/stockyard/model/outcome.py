@@ -52,7 +52,27 @@ class Retried(msgspec.Struct, array_like=True, tag="retried"):
 
 
 class HandedBack(msgspec.Struct, array_like=True, tag="handed back"):
-    """The worker stopped before the run ended; it has not used up an attempt."""
+    """Next in line again, without having used up an attempt: the worker stopped, or the handler asked for it.
+
+    Attributes:
+        limit_ms: no job of the queue starts for that long; 0 is no such limit.
+    """
+
+    limit_ms: int = 0
 
 
-Outcome = Completed | Failed | Retried | HandedBack
+class Postponed(msgspec.Struct, array_like=True, tag="postponed"):
+    """It runs again later, without having used up an attempt.
+
+    Attributes:
+        delay_ms: how long it waits.
+    """
+
+    delay_ms: int
+
+
+class AwaitingChildren(msgspec.Struct, array_like=True, tag="awaiting children"):
+    """It runs again when its children have ended, without having used up an attempt."""
+
+
+Outcome = Completed | Failed | Retried | HandedBack | Postponed | AwaitingChildren

@@ -1,26 +1,30 @@
 -- Starts jobs: out of where they wait, locked, announced, and handed to the worker.
 
+-- What a manual limit leaves as the number of started jobs.
+local BY_HAND = 9007199254740991
+
+-- How many more may start in this window, or nothing for no limit; and for how many ms none may.
+local function left_in_window(limiter, max)
+  local started = tonumber(redis.call('GET', limiter) or 0)
+  if started < (max or BY_HAND) then return max and max - started, 0 end
+  local left = redis.call('PTTL', limiter)
+  if left > 0 then return 0, left end
+  if left == 0 then redis.call('DEL', limiter) end
+  return left == 0 and max or nil, 0
+end
+
 -- How many more may start now, and for how long not, by the queue's and the worker's limits.
 local function allowance(keys, order)
   local limits = redis.call('HMGET', keys.meta, 'paused', 'concurrency', 'max', 'duration')
-  if limits[1] then return 0, 0, false, 0 end
+  if limits[1] then return 0, 0 end
   local room = order.take
   if limits[2] then
     room = math.min(room, math.max(0, tonumber(limits[2]) - redis.call('LLEN', keys.active)))
   end
   local max = tonumber(limits[3]) or order.limit_max
   local window = order.limit_max and order.limit_window or tonumber(limits[4])
-  if max then
-    local started = tonumber(redis.call('GET', keys.limiter) or 0)
-    local left = redis.call('PTTL', keys.limiter)
-    if left == 0 then
-      redis.call('DEL', keys.limiter)
-      started = 0
-    end
-    if started >= max and left > 0 then return 0, left, max, window end
-    if started < max then room = math.min(room, max - started) end
-  end
-  return room, 0, max, window
+  local in_window, limited = left_in_window(keys.limiter, max)
+  return math.min(room, in_window or room), limited, max, window
 end
 
 local function count_started(keys, number, max, window)

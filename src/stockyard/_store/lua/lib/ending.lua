@@ -1,0 +1,47 @@
+-- The end of a job, and what it means to its deduplication id, its parent, the retention and the readers.
+
+local function end_run(batch, job, id, fields, outcome)
+  local is_success = outcome[1] == 'completed'
+  local value, keep = outcome[2], outcome[is_success and 3 or 5]
+  local keys, now, moment = batch.keys, batch.now, batch.moment
+  local set, age, count, limit = is_success and keys.completed or keys.failed, keep_policy(keep)
+  local made = (tonumber(fields[5]) or 0) + 1
+  -- The first write is the one that a full server refuses: nothing is half-written.
+  if is_success then
+    redis.call('HSET', job, 'returnvalue', value, 'finishedOn', moment, 'atm', made)
+  else
+    redis.call('HSET', job, 'failedReason', value, 'stacktrace', outcome[3], 'finishedOn', moment, 'atm', made)
+  end
+  if not leave_active(batch, job, id) then
+    redis.call('HDEL', job, 'finishedOn')
+    return -3
+  end
+  batch.ended[outcome[1]] = batch.ended[outcome[1]] + 1
+  if fields[4] then
+    release_deduplication(batch.base, fields[4], id)
+    requeue_kept_last(keys, batch.base, fields[4], now)
+  end
+  if fields[2] then
+    if is_success then tell_parent_completed(fields[2], fields[3], job, value, now)
+    else tell_parent_failed(fields[2], fields[3], job, value, now) end
+  end
+  if count == 0 then
+    forget_child(job, job, now)
+    drop(batch.base, id)
+  else
+    redis.call('ZADD', set, moment, id)
+    if not is_success then redis.call('HDEL', job, 'defa') end
+    if age or count > 0 then
+      batch.kept[set .. ' ' .. tostring(age) .. ' ' .. count] = {set, age, count, limit}
+    end
+  end
+  if is_success then
+    redis.call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
+  else
+    redis.call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
+    if made >= outcome[4] then
+      redis.call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
+    end
+  end
+  return 0
+end

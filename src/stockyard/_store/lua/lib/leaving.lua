@@ -1,0 +1,68 @@
+-- Ways out of active for a job that has not ended: tried again, postponed, handed back, waiting for its children.
+-- `batch` is what one call writes: keys, the time, and what is gathered for the end of the call.
+
+-- The lock goes together with those of the other runs. Returns whether the job was active.
+local function leave_active(batch, job, id)
+  batch.locks[#batch.locks + 1] = job .. ':lock'
+  batch.freed[#batch.freed + 1] = id
+  return redis.call('LREM', batch.keys.active, -1, id) > 0
+end
+
+local function wait_until_due(batch, job, id, delay)
+  local keys = batch.keys
+  local score, due = delay_score(keys.delayed, batch.now, delay)
+  redis.call('HSET', job, 'delay', delay)
+  redis.call('ZADD', keys.delayed, score, id)
+  redis.call('XADD', keys.events, 'MAXLEN', '~', batch.cap, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
+  batch.any_delayed = true
+end
+
+local function tell_ready(batch, id)
+  redis.call('XADD', batch.keys.events, 'MAXLEN', '~', batch.cap, '*', 'event', 'waiting', 'jobId', id,
+    'prev', 'active')
+  batch.any_ready = true
+end
+
+local function run_again(batch, job, id, fields, outcome)
+  local delay = outcome[4]
+  redis.call('HSET', job, 'failedReason', outcome[2], 'stacktrace', outcome[3])
+  if not leave_active(batch, job, id) then return -3 end
+  redis.call('HINCRBY', job, 'atm', 1)
+  if delay > 0 then
+    wait_until_due(batch, job, id, delay)
+  else
+    local keys = batch.keys
+    make_ready(keys.wait, keys.prioritized, keys.priority_counter, id, tonumber(fields[6]) or 0, outcome[5])
+    tell_ready(batch, id)
+  end
+  return 0
+end
+
+local function postpone(batch, job, id, _, outcome)
+  if not leave_active(batch, job, id) then return -3 end
+  wait_until_due(batch, job, id, outcome[2])
+  return 0
+end
+
+-- As if it had not been taken: next in line, no attempt used up.
+local function hand_back(batch, job, id, fields, outcome)
+  local keys, priority, limit = batch.keys, tonumber(fields[6]) or 0, outcome[2] or 0
+  if limit > 0 then redis.call('SET', keys.limiter, '9007199254740991', 'PX', limit) end
+  if not leave_active(batch, job, id) then return -3 end
+  if priority > 0 then
+    redis.call('ZADD', keys.prioritized, priority * 4294967296, id)
+  else
+    redis.call('RPUSH', keys.wait, id)
+  end
+  tell_ready(batch, id)
+  return 0
+end
+
+-- A child that ended in between has found no parent to release: the job goes on at once.
+local function await_children(batch, job, id, fields, outcome)
+  if redis.call('EXISTS', job .. ':dependencies') == 0 then return hand_back(batch, job, id, fields, outcome) end
+  if not leave_active(batch, job, id) then return -3 end
+  redis.call('ZADD', batch.keys.waiting_children, batch.moment, id)
+  redis.call('XADD', batch.keys.events, '*', 'event', 'waiting-children', 'jobId', id, 'prev', 'active')
+  return 0
+end
