@@ -4,9 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 NODE_STAMP := tests/interop/node/node_modules/.installed
+PEER := tests/interop/python/.venv
+PEER_STAMP := $(PEER)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install node demo test check bench bench-versus clean
+.PHONY: help install node python-peer browser demo test check bench bench-versus clean
 
 help: ## list every task
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -24,10 +26,20 @@ install: $(STAMP) ## create .venv with every extra and test dependency
 
 node: $(NODE_STAMP) ## install the real npm bullmq for the interop tests and the comparison
 
+$(PEER_STAMP): tests/interop/python/requirements.txt
+	$(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+python-peer: $(PEER_STAMP) ## install the real PyPI bullmq for the interop tests, in an environment of its own
+
+browser: ## install Chromium, which the tests of Bull Board drive
+	@tests/browser/chromium.sh
+
 demo: install ## run the platform's main job on the embedded server
 	$(BIN)/stockyard demo
 
-test: install node ## run every test, on the embedded server and against the real bullmq
+test: install node python-peer browser ## run every test, on the embedded server, against the real bullmq, and in a browser
 	$(BIN)/pytest -q
 
 check: install ## ruff, mypy strict, import-linter, Lua headers
@@ -44,4 +56,4 @@ bench-versus: install node ## measure Stockyard against BullMQ on Node and the P
 	$(BIN)/python -m benchmarks --versus
 
 clean: ## remove what the tasks installed
-	rm -rf $(VENV) tests/interop/node/node_modules benchmarks/.peers
+	rm -rf $(VENV) $(PEER) tests/interop/node/node_modules benchmarks/.peers

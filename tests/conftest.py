@@ -13,6 +13,7 @@ import redis
 
 from stockyard import embedded
 from tests.support.node import NodePeer
+from tests.support.python_peer import PythonPeer
 from tests.support.servers import OwnServer
 
 
@@ -81,7 +82,7 @@ async def node(node_process: NodePeer, prefix: str) -> AsyncIterator[NodePeer]:
 
 @pytest.fixture
 def start_node(redis_url: str, prefix: str) -> Iterator[Callable[..., NodePeer]]:
-    """Starts more Node processes on this test's prefix, with `NodePeer`'s keyword arguments, to be killed maybe."""
+    """Starts more Node processes, with the keyword arguments of `NodePeer`; a test may kill them."""
     with ExitStack() as ending:
 
         def start(**options: Any) -> NodePeer:
@@ -96,3 +97,19 @@ def start_node(redis_url: str, prefix: str) -> Iterator[Callable[..., NodePeer]]
 def node5(start_node: Callable[..., NodePeer]) -> NodePeer:
     """A Node process with bullmq v5."""
     return start_node(version=5)
+
+
+@pytest.fixture(scope="session")
+def python_process(redis_url: str) -> Iterator[PythonPeer]:
+    """The process with PyPI's bullmq of the whole session."""
+    peer = PythonPeer(redis_url)
+    yield peer
+    peer.stop()
+
+
+@pytest.fixture
+async def python_peer(python_process: PythonPeer, prefix: str) -> AsyncIterator[PythonPeer]:
+    """The process with PyPI's bullmq, on this test's prefix; what the test makes in it is closed afterwards."""
+    python_process.prefix = prefix
+    yield python_process
+    await python_process.close_objects()
