@@ -7,7 +7,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src" / "stockyard"
 
 _FOLDERS = ("src", "tests", "benchmarks", "examples", "docs", "deploy", ".ci")
-_MADE = {"node_modules", "__pycache__", ".peers", "results"}
+_MADE = {".venv", "node_modules", "__pycache__", ".peers", "results"}
 _BINARY = {".gz", ".pyc", ".png"}
 
 

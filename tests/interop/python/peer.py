@@ -1,4 +1,4 @@
-"""The real PyPI bullmq in a process that tests drive: a JSON request on each line of input, a JSON answer on each of output."""
+"""The real PyPI bullmq in a process that tests drive: a request on each line of input, an answer on each of output."""
 
 import asyncio
 import inspect
@@ -105,10 +105,10 @@ async def call(on: str, method: str, args: list[Any]) -> Any:
     return await settled(getattr(objects[on][0], method)(*given(args)))
 
 
-async def job(on: str, id: str, method: str, args: list[Any]) -> Any:
-    found = await bullmq.Job.fromId(objects[on][0], id)
+async def job(on: str, method: str, args: list[Any], **named: str) -> Any:
+    found = await bullmq.Job.fromId(objects[on][0], named["id"])
     if not found:
-        raise LookupError(f"no job {id}")
+        raise LookupError(f"no job {named}")
     return await settled(getattr(found, method)(*given(args)))
 
 
