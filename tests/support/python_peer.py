@@ -1,4 +1,4 @@
-"""The real PyPI bullmq, as a Python process in an environment of its own; a test calls its objects by their names."""
+"""The real PyPI bullmq as a process, in an environment of its own; a test calls its objects by their names."""
 
 from pathlib import Path
 

@@ -1,5 +1,6 @@
 // The real bullmq in a process that tests drive: a JSON request on each line of input, a JSON answer on each line of output.
 import { createInterface } from "node:readline";
+import { connection } from "./connection.mjs";
 
 const bullmq = await import(process.argv[2] ?? "bullmq");
 const { Job, UnrecoverableError } = bullmq;
@@ -28,14 +29,6 @@ const handlers = {
   },
   gather: async (job) => job.getChildrenValues(),
 };
-
-function connection(url) {
-  const { protocol, hostname, port, pathname, username, password, searchParams } = new URL(url);
-  const login = { username: username || undefined, password: decodeURIComponent(password) || undefined };
-  return protocol === "unix:"
-    ? { path: pathname, db: Number(searchParams.get("db") ?? 0), ...login }
-    : { host: hostname, port: Number(port || 6379), db: Number(pathname.slice(1) || 0), ...login };
-}
 
 /** The function that a piece of source is; it may use `bullmq` and `sleep`. */
 const compile = (source) => new Function("bullmq", "sleep", `return (${source});`)(bullmq, sleep);

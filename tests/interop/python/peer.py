@@ -1,4 +1,4 @@
-"""The real PyPI bullmq in a process that tests drive: a request on each line of input, an answer on each of output."""
+"""The real PyPI bullmq in a process that tests drive: a request on each line of input, an answer on each line out."""
 
 import asyncio
 import inspect
