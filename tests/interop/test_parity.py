@@ -1,7 +1,5 @@
 """The same steps by Node and by us, on keys of their own: every key and every event must come out the same."""
 
-import json
-import re
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
@@ -11,6 +9,7 @@ import redis
 
 from stockyard import App, Queue
 from tests.interop.conftest import Work
+from tests.interop.keyspace import dump
 from tests.interop.test_flows import FLAGS, child, family
 from tests.support.node import NodeObject, NodePeer, has_counts, is_in
 from tests.support.waiting import eventually
@@ -266,51 +265,3 @@ async def test_the_same_steps_leave_the_same_keys_and_events(
         left.append(dump(raw, node.prefix))
     theirs, ours = left
     assert ours == theirs
-
-
-def dump(raw: "redis.Redis", prefix: str) -> dict[str, Any]:
-    """Every key below the prefix, with times and what nobody relies on taken out."""
-    found = {}
-    for key in raw.scan_iter(f"{prefix}:*", count=1000):
-        name = key.removeprefix(f"{prefix}:")
-        # Wake-up tokens and the sweeper's notes depend on the moment a worker left.
-        if not name.endswith((":marker", ":stalled", ":stalled-check")):
-            found[name] = _plain(raw, key, prefix)
-    return found
-
-
-def _plain(raw: Any, key: str, prefix: str) -> Any:
-    match raw.type(key):
-        case "string":
-            value: Any = raw.get(key)
-        case "list":
-            value = raw.lrange(key, 0, -1)
-        case "set":
-            value = sorted(raw.smembers(key))
-        case "zset":
-            members = raw.zrange(key, 0, -1, withscores=True)
-            # Which of two ended first may be a matter of the same millisecond.
-            value = sorted(members) if key.endswith((":completed", ":failed")) else members
-            value = [(member, _score(key, score)) for member, score in value]
-        case "stream":
-            value = [list(fields.items()) for _, fields in raw.xrange(key)]
-        case _:
-            value = {name: _field(name, text) for name, text in raw.hgetall(key).items() if name != "version"}
-    text = json.dumps(value, sort_keys=True).replace(prefix, "P")
-    return json.loads(
-        re.sub(r"\b1[789]\d{11}\b", "TIME", text).replace('"TIME"', "TIME").replace("TIME", '"TIME"')
-    )
-
-
-def _score(key: str, score: float) -> Any:
-    return "due" if key.endswith(":delayed") else int(score)
-
-
-def _field(name: str, text: str) -> Any:
-    if name == "opts":
-        # Node writes attempts 0 where we write 1; both mean one.
-        options = json.loads(text)
-        return {**options, "attempts": options.get("attempts") or 1}
-    if name == "stacktrace":
-        return len(json.loads(text))
-    return text
