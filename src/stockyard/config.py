@@ -17,6 +17,8 @@ DEFAULT_URL = "redis://localhost:6379"
 _SCHEMES = ("redis", "rediss", "unix", "embedded")
 _HOST = re.compile(r"[^:/?#]*://([^/?#]*)")
 _TLS_OPTIONS = ("ca", "cert", "key")
+_SIZE = re.compile(r"(\d+)\s*(kb|mb|gb|b)?")
+_UNITS = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,16 @@ class Settings:
         address: where the server is. Defaults to ``redis://localhost:6379``.
         prefix: first part of every key. Defaults to ``bull``, BullMQ's own.
         call_timeout: seconds after which a call fails. Defaults to 5.
+        cache: a second server, for caches alone, which evicts by itself. Defaults to None: caches live on the
+            first, within a budget.
+        cache_bytes: that budget. Defaults to None: a quarter of the server's ``maxmemory``, else 256 MB.
     """
 
     address: Address
     prefix: str = "bull"
     call_timeout: float = 5.0
+    cache: Address | None = None
+    cache_bytes: int | None = None
 
     @classmethod
     def load(
@@ -70,6 +77,8 @@ class Settings:
         *,
         prefix: str | None = None,
         call_timeout: float | None = None,
+        cache: str | None = None,
+        cache_bytes: int | str | None = None,
         environ: Mapping[str, str] | None = None,
         dotenv: Path | str | None = ".env",
     ) -> Settings:
@@ -79,6 +88,8 @@ class Settings:
             redis: URL that wins over ``REDIS_URL``; credentials come then from the URL alone.
             prefix: wins over ``STOCKYARD_PREFIX``.
             call_timeout: seconds; wins over ``STOCKYARD_CALL_TIMEOUT``.
+            cache: URL of a server for caches alone; wins over ``CACHE_REDIS_URL``.
+            cache_bytes: a number, or text such as ``"64mb"``; wins over ``STOCKYARD_CACHE_BYTES``.
             environ: defaults to the process environment.
             dotenv: file of defaults below the environment; None reads none. Defaults to ``.env``.
 
@@ -96,10 +107,13 @@ class Settings:
         if not name or name.startswith(":") or name.endswith(":") or any(each.isspace() for each in name):
             problems.append(f"prefix must be text without spaces and without ':' at its ends; got {name!r}")
         timeout = _seconds(call_timeout, given.get("STOCKYARD_CALL_TIMEOUT"), problems)
+        second = cache if cache is not None else given.get("CACHE_REDIS_URL") or None
+        cache_address = _cache_address(second, "CACHE_REDIS_URL" if cache is None else "cache", problems)
+        budget = _bytes(cache_bytes if cache_bytes is not None else given.get("STOCKYARD_CACHE_BYTES"), problems)
         if problems:
             lines = "\n".join(f"  - {each}" for each in problems)
             raise ConfigError(f"{len(problems)} wrong setting{'s' if len(problems) > 1 else ''}:\n{lines}")
-        return cls(address, name, timeout)
+        return cls(address, name, timeout, cache_address, budget)
 
 
 def read_environment(
@@ -203,6 +217,27 @@ def _seconds(argument: float | None, text: str | None, problems: list[str]) -> f
         problems.append(f"call_timeout must be seconds, more than 0; got {given!r}")
         return 5.0
     return value
+
+
+def _cache_address(url: str | None, name: str, problems: list[str]) -> Address | None:
+    if url is None:
+        return None
+    address = _address(url, name, problems)
+    if address.scheme == "embedded":
+        problems.append(f"{name}: embedded:// starts the server of the queues; name one that runs, or none")
+    return address
+
+
+def _bytes(given: int | str | None, problems: list[str]) -> int | None:
+    if given is None or given == "":
+        return None
+    match = _SIZE.fullmatch(str(given).strip().lower())
+    if match is None or isinstance(given, bool):
+        problems.append(
+            f"cache_bytes must be a whole number, alone or with kb, mb or gb, as in '64mb'; got {given!r}"
+        )
+        return None
+    return int(match[1]) * _UNITS[match[2] or ""]
 
 
 def _masked(parts: SplitResult) -> str:

@@ -145,6 +145,26 @@ class Line:
             raise ServerUnavailable(f"the server at {self._address} is still loading its data")
         return replies
 
+    async def read_bytes(self, timeout: float) -> bytes:
+        """Return what the server sent, unread by anybody else; nothing when it was silent for so many seconds.
+
+        Raises:
+            ReplyLost: the connection broke.
+        """
+        reader = self._connection._reader
+        try:
+            if reader is None:
+                raise ConnectionError("not connected")
+            async with asyncio.timeout(timeout):
+                if sent := await reader.read(65_536):
+                    return sent
+            raise ConnectionError("closed by the server")
+        except TimeoutError:
+            return b""
+        except OSError as error:
+            self.drop()
+            raise ReplyLost(f"the connection to the server at {self._address} broke ({error})") from error
+
     def drop(self) -> None:
         """Close at once, without waiting for the transport."""
         connection = self._connection

@@ -1,0 +1,286 @@
+"""Reads and writes the entries of caches, takes and gives back the locks of their loads, and keeps their budget."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from stockyard._store.scripts import load
+from stockyard._store.server import Server
+from stockyard._wire.cache_keys import CacheKeys, lock_job, lock_queue, stored_key
+from stockyard.errors import ServerRefused
+
+_READ = load("caching.read")
+_WRITE = load("caching.write")
+_CLAIM = load("caching.claim")
+_RELEASE = load("caching.release")
+_DELETE = load("caching.delete")
+_SHED = load("caching.shed")
+_pack = msgspec.msgpack.Encoder().encode
+_unpack_tags = msgspec.msgpack.Decoder(list[str]).decode
+
+BATCH = 100
+"""Entries that one script reads or writes."""
+
+UNBOUNDED = -1
+"""The budget of a server that evicts by itself."""
+
+_PAGE = 1000
+
+
+class CacheLink:
+    """The caches of one prefix on one server.
+
+    Args:
+        server: the server.
+        prefix: first part of every key.
+    """
+
+    def __init__(self, server: Server, prefix: str) -> None:
+        self.server = server
+        self.prefix = prefix
+        self.keys = CacheKeys(prefix)
+
+
+class Found(NamedTuple):
+    """An entry as it was read.
+
+    Attributes:
+        value: JSON text; empty for nothing.
+        fresh_ms: how long it stays fresh; below 0, for how long it has been stale.
+        took_ms: how long its load took.
+        stamp: tells it from what is written later.
+        tags: as ``tags_of`` reads them.
+    """
+
+    value: bytes
+    fresh_ms: int
+    took_ms: int
+    stamp: bytes
+    tags: bytes
+
+
+class NewEntry(NamedTuple):
+    """An entry to write.
+
+    Attributes:
+        key: its key.
+        value: JSON text; empty for nothing.
+        ttl_ms, stale_ms: how long it is fresh, and how long it is kept after that.
+        took_ms: how long its load took.
+        token: of the lock under which it was loaded; empty for one that was not loaded.
+        tags: under which it is invalidated.
+        versions: of these tags when the load began; empty for those of now.
+    """
+
+    key: str
+    value: bytes
+    ttl_ms: int
+    stale_ms: int = 0
+    took_ms: int = 0
+    token: str = ""
+    tags: Sequence[str] = ()
+    versions: Sequence[str] = ()
+
+
+class Written(NamedTuple):
+    """What became of entries: each was stored, outdated before it arrived, or found no room; and what is stored."""
+
+    stored: list[bool]
+    bytes: int
+    entries: int
+    evictions: int
+
+
+class Claim(NamedTuple):
+    """The answer to a claim: the lock (``versions``), the entry (``found``), or neither: somebody else is at it."""
+
+    versions: list[str] | None = None
+    found: Found | None = None
+
+
+class CacheTotals(NamedTuple):
+    """What one cache holds, and how many of its entries left to make room."""
+
+    bytes: int = 0
+    entries: int = 0
+    evictions: int = 0
+
+
+class Memory(NamedTuple):
+    """The server's memory, its limit (0 for none), None where it does not tell; and the bytes of all caches."""
+
+    used: int | None
+    limit: int | None
+    cached: int
+
+
+async def read(link: CacheLink, cache: str, keys: Sequence[str]) -> list[Found | None]:
+    """Return the entries of these keys, None where there is none."""
+    replies = await link.server.run(_READ, (), link.keys.base, cache, _pack([stored_key(key) for key in keys]))
+    return [None if reply is None else Found._make(reply) for reply in replies]
+
+
+async def write(link: CacheLink, cache: str, entries: Sequence[NewEntry], budget: int) -> Written:
+    """Write entries; the budget is bytes for all caches together, or ``UNBOUNDED``.
+
+    Raises:
+        ServerRefused: see ``is_full``; nothing was written.
+    """
+    rows = [
+        (
+            stored_key(each.key),
+            _as_text(each.value),
+            each.ttl_ms,
+            each.stale_ms,
+            each.took_ms,
+            each.token,
+            each.tags,
+            each.versions,
+        )
+        for each in entries
+    ]
+    *answers, size, count, evictions = await link.server.run(
+        _WRITE, (), link.keys.base, cache, budget, _pack(rows), _new_version()
+    )
+    return Written([answer == 1 for answer in answers], size, count, evictions)
+
+
+async def claim(
+    link: CacheLink,
+    cache: str,
+    key: str,
+    token: str,
+    *,
+    lease_ms: int,
+    stale_ms: int,
+    seen: bytes,
+    tags: Sequence[str],
+    lifetime_ms: int,
+) -> Claim:
+    """Take the lock for loading an entry, unless it is held or the entry is there.
+
+    Args:
+        link, cache, key: the entry.
+        token: of the lock.
+        lease_ms: how long the lock holds unless it is renewed.
+        stale_ms: an entry that is stale no longer than this will do.
+        seen: stamp of an entry that will not do; empty for none.
+        tags, lifetime_ms: of the entry that will be loaded.
+    """
+    kind, told = await link.server.run(
+        _CLAIM,
+        (),
+        link.keys.base,
+        cache,
+        stored_key(key),
+        token,
+        lease_ms,
+        stale_ms,
+        seen,
+        _pack(tags),
+        lifetime_ms,
+        _new_version(),
+    )
+    if kind == 1:
+        return Claim(versions=[version.decode() for version in told])
+    return Claim(found=Found._make(told)) if kind == 2 else Claim()
+
+
+async def release(link: CacheLink, cache: str, key: str, token: str) -> None:
+    """Give up a lock; one that is not held any more is left alone."""
+    queue, job = lock_of(cache, key)
+    await link.server.run(_RELEASE, (), f"{link.prefix}:{queue}:{job}:lock", token)
+
+
+async def delete(link: CacheLink, cache: str, keys: Sequence[str]) -> int:
+    """Delete entries; return how many there were. Loads of these keys that run anywhere count as outdated."""
+    deleted = 0
+    for at in range(0, len(keys), BATCH):
+        unwanted = _pack([stored_key(key) for key in keys[at : at + BATCH]])
+        deleted += int(await link.server.run(_DELETE, (), link.keys.base, cache, unwanted))
+    return deleted
+
+
+async def invalidate(link: CacheLink, cache: str, tags: Sequence[str]) -> int:
+    """Let every entry under these tags hold no more, however many there are; return how many tags were known."""
+    # An entry whose tag has no version is none; the next write gives it a new one.
+    start = link.keys.tags(cache)
+    return int(await link.server.call("DEL", *(start + tag for tag in tags)))
+
+
+async def shed(link: CacheLink, budget: int) -> dict[str, CacheTotals]:
+    """Let entries go until all caches are within so many bytes; return what each of them holds then."""
+    for _ in range(1000):
+        is_reached, told = await link.server.run(_SHED, (), link.keys.base, budget)
+        if is_reached:
+            break
+    numbers = dict(zip((name.decode() for name in told[::2]), map(int, told[1::2]), strict=True))
+    caches = sorted({name.rpartition(":")[0] for name in numbers} - {""})
+    return {
+        cache: CacheTotals(*(numbers.get(f"{cache}:{each}", 0) for each in CacheTotals._fields))
+        for cache in caches
+    }
+
+
+async def drop(link: CacheLink, cache: str) -> int:
+    """Delete every entry and tag of a cache; return how many entries there were."""
+    dropped = 0
+    start = link.keys.entries(cache)
+    async for page in _scan(link.server, start):
+        dropped += await delete(link, cache, [key.removeprefix(start) for key in page])
+    async for page in _scan(link.server, link.keys.tags(cache)):
+        await link.server.call("UNLINK", *page)
+    return dropped
+
+
+async def read_memory(link: CacheLink) -> Memory:
+    """Ask the server how much of its memory is used, and by the caches."""
+    info, cached = await link.server.ask([("INFO", "memory"), ("HGET", link.keys.totals, "bytes")])
+    said = info.decode(errors="replace") if isinstance(info, bytes) else ""
+    used, limit = (re.search(rf"^{name}:(\d+)", said, re.M) for name in ("used_memory", "maxmemory"))
+    return Memory(
+        int(used[1]) if used else None,
+        int(limit[1]) if limit else None,
+        int(cached) if isinstance(cached, bytes) else 0,
+    )
+
+
+def is_full(error: ServerRefused) -> bool:
+    """Say whether the server refused because its memory is full."""
+    return "'maxmemory'" in str(error)
+
+
+def tags_of(found: Found) -> list[str]:
+    """Return the tags that an entry was written under."""
+    return _unpack_tags(found.tags)[::2] if found.tags else []
+
+
+def lock_of(cache: str, key: str) -> tuple[str, str]:
+    """Return the queue and the job whose lock the lock of an entry looks like, for those who renew locks of jobs."""
+    return lock_queue(cache), lock_job(stored_key(key))
+
+
+async def _scan(server: Server, start: str) -> AsyncIterator[list[str]]:
+    pattern = re.sub(r"([*?\[\]\\])", r"\\\1", start) + "*"
+    cursor = b"0"
+    while True:
+        cursor, page = await server.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
+        if page:
+            yield [key.decode() for key in page]
+        if cursor == b"0":
+            return
+
+
+def _new_version() -> str:
+    # Never one that was used before, whatever the server has forgotten.
+    return secrets.token_hex(8)
+
+
+def _as_text(value: bytes) -> msgspec.Raw:
+    """The server's msgpack knows no bytes: the same bytes, marked as text."""
+    return msgspec.Raw(b"\xdb" + len(value).to_bytes(4, "big") + value)

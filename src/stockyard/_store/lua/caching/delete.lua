@@ -1,0 +1,12 @@
+--- Deletes entries of a cache, and what is being loaded for them counts as outdated.
+-- parts: room entries
+-- keys:
+-- args: base name unwanted
+-- returns: how many of them there were
+local deleted = 0
+for _, key in ipairs(cmsgpack.unpack(unwanted)) do
+  redis.call('DEL', lock_of(base, name, key))
+  deleted = deleted + remove_entry(base, path_of(name, key))
+end
+settle(base)
+return deleted
