@@ -58,6 +58,10 @@ class Order(msgspec.Struct):
     metrics: int = 0
     clock_offset: int = 0
 
+    def of(self, take: int, token: str) -> Order:
+        """Return it for another call."""
+        return msgspec.structs.replace(self, take=take, token=token)
+
 
 class Exchange(NamedTuple):
     """What one call did.

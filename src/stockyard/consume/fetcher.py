@@ -19,7 +19,6 @@ from stockyard.consume.finisher import Finisher
 from stockyard.consume.runner import Runner
 from stockyard.consume.schedule_advancer import ScheduleAdvancer
 from stockyard.errors import ReplyLost, ServerError
-from stockyard.topology import Rate
 
 _log = logging.getLogger("stockyard")
 
@@ -39,10 +38,8 @@ class Fetcher:
     Args:
         link: the queue.
         worker_id: begins every token.
-        worker_name: written into the jobs, or empty.
         concurrency: jobs in hand at most.
-        lock_ms: length of their leases.
-        rate: the worker's window limit, or None.
+        terms: what it asks for in every call, but for the number of jobs and their token.
         drain_delay: seconds between two looks at a queue that nobody rings for.
         finisher, runner, advancer, doorbell: its neighbours.
         on_drained: called when nothing more waits.
@@ -54,10 +51,8 @@ class Fetcher:
         link: QueueLink,
         *,
         worker_id: str,
-        worker_name: str,
         concurrency: int,
-        lock_ms: int,
-        rate: Rate | None,
+        terms: Order,
         drain_delay: float,
         finisher: Finisher,
         runner: Runner,
@@ -68,10 +63,9 @@ class Fetcher:
     ) -> None:
         self._link = link
         self._worker_id = worker_id
-        self._worker_name = worker_name
         self._concurrency = concurrency
-        self._lock_ms = lock_ms
-        self._rate = rate
+        self._terms = terms
+        self._lock_ms = terms.lock_ms
         self._drain_delay = drain_delay
         self._finisher = finisher
         self._runner = runner
@@ -213,15 +207,7 @@ class Fetcher:
             await patience.wait()
 
     async def _exchange(self, ended: list[EndedRun], room: int, token: str, *, waits: bool) -> None:
-        rate = self._rate
-        order = Order(
-            room,
-            token,
-            self._lock_ms,
-            rate.max if rate else None,
-            rate.duration_ms if rate else None,
-            self._worker_name,
-        )
+        order = self._terms.of(room, token)
         asked = time.monotonic()
         if waits:
             done = await self._doorbell.take_when_rung(self._block_seconds(), order)

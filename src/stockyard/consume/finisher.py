@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 
 from stockyard._store.finishing import WHY_NOT_WRITTEN, EndedRun
-from stockyard.model.outcome import Completed, Failed, HandedBack
+from stockyard.model.outcome import HandedBack, Outcome
 
 _log = logging.getLogger("stockyard")
 
@@ -24,6 +24,8 @@ class Finisher:
         on_ended: called when a run was put.
         on_written: called with a run whose end was written.
         on_dropped: called with a run whose end could not be written.
+        on_refused: called with a run that its job's children do not let end so, and the server's code; returns
+            how it ends instead.
     """
 
     def __init__(
@@ -33,11 +35,13 @@ class Finisher:
         on_ended: Callable[[], None],
         on_written: Callable[[EndedRun], None],
         on_dropped: Callable[[EndedRun], None],
+        on_refused: Callable[[EndedRun, int], Outcome],
     ) -> None:
         self._queue = queue
         self._on_ended = on_ended
         self._on_written = on_written
         self._on_dropped = on_dropped
+        self._on_refused = on_refused
         self._ended: deque[EndedRun] = deque()
         self._sent_before: set[tuple[str, str]] = set()
         self._held_up: set[tuple[str, str]] = set()
@@ -98,9 +102,8 @@ class Finisher:
             # The call whose reply was lost had written it.
             self._on_written(run)
             return
-        if code in _CHILDREN and isinstance(run.outcome, Completed):
-            reason = f"the job returned, but {WHY_NOT_WRITTEN[int(code)]}"
-            self.put(run._replace(outcome=Failed(reason, (reason,), 0, None)))
+        if code in _CHILDREN:
+            self.put(run._replace(outcome=self._on_refused(run, int(code))))
             return
         why = WHY_NOT_WRITTEN.get(code, "") if isinstance(code, int) else code
         if not isinstance(run.outcome, HandedBack):

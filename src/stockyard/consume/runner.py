@@ -14,19 +14,22 @@ from stockyard.consume.finisher import Finisher
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.lease_table import Lease
-from stockyard.consume.verdict import decide, trace_of
+from stockyard.consume.verdict import decide, refusal
 from stockyard.errors import ConfigError, HandlerError, JobTimeout, StockyardError, UnrecoverableError
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.clock import Clock
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job, JobPort
-from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome
+from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Retried
 from stockyard.model.payload import encode_payload
 from stockyard.model.retention import KeepOption
 
 CallNext = Callable[[Job[Any]], Awaitable[Any]]
 Middleware = Callable[[Job[Any], CallNext], Awaitable[Any]]
 """``async def middleware(job, call_next)``: runs around every job, and returns what ``call_next(job)`` returns."""
+
+STARTED_TOO_OFTEN = "job started more than allowable limit"
+"""Why a job is failed that started more often than its worker allows, in the words that every peer writes."""
 
 _NOTHING = "null"
 
@@ -68,6 +71,7 @@ class Runner:
         hooks: told of starts and ends.
         strategies: custom backoff by name.
         lock_ms: length of a lease.
+        max_started: starts of a job after which it is failed; 0 is no limit.
         keep: retention of completed and of failed jobs, where the job says nothing.
         clock, rng: the time and the jitter.
     """
@@ -85,6 +89,7 @@ class Runner:
         hooks: Hooks,
         strategies: Mapping[str, BackoffStrategy],
         lock_ms: int,
+        max_started: int,
         keep: tuple[KeepOption | None, KeepOption | None],
         clock: Clock,
         rng: random.Random,
@@ -97,9 +102,9 @@ class Runner:
         self._finisher = finisher
         self._middleware = tuple(middleware)
         self._hooks = hooks
-        self._has_hooks = hooks != Hooks()
         self._strategies = strategies
         self._lock_ms = lock_ms
+        self._max_started = max_started
         self._keep_completed, self._keep_failed = keep
         self._clock = clock
         self._rng = rng
@@ -125,10 +130,7 @@ class Runner:
                 continue
             run = Run(job, token, slot)
             self._runs[job.id, token] = run
-            deferred = row[13]
-            run.task = loop.create_task(
-                self._run(run, None if deferred is None else deferred.decode(errors="replace"))
-            )
+            run.task = loop.create_task(self._run(run, self._reason_to_fail(job, row[13])))
         self._keeper.hint(self._lock_ms)
 
     def lose(self, lease: Lease) -> None:
@@ -156,14 +158,20 @@ class Runner:
         if run is None:
             return
         match ended.outcome:
-            case Completed():
+            case Completed() if self._hooks.completed is not None:
                 self.tell_later(tell(self._hooks.completed, run.job, run.result))
-            case Failed():
+            case Failed() if self._hooks.failed is not None:
                 self.tell_later(tell(self._hooks.failed, run.job, run.result))
-            case HandedBack():
-                return
-            case retried:
-                self.tell_later(tell(self._hooks.retried, run.job, run.result, retried.delay_ms))
+            case Retried(delay_ms=delay) if self._hooks.retried is not None:
+                self.tell_later(tell(self._hooks.retried, run.job, run.result, delay))
+
+    def refused(self, ended: EndedRun, code: int) -> Outcome:
+        """Return how a run ends whose job's children do not let it end as it wanted."""
+        error = refusal(ended.job_id, ended.outcome, code)
+        run = self._ended.get((ended.job_id, ended.token))
+        if run is None:
+            return Failed(str(error), (str(error),), 0, self._keep_failed)
+        return self._failed(run, error)
 
     def dropped(self, ended: EndedRun) -> None:
         """Forget an end that could not be written."""
@@ -185,16 +193,14 @@ class Runner:
         self._keeper.release(run.slot)
         if outcome is None:
             return
-        if self._has_hooks:
-            self._ended[key] = run
+        self._ended[key] = run
         self._finisher.put(EndedRun(run.job.id, run.token, outcome, run.job.attempts_started))
 
     async def _outcome(self, run: Run, deferred: str | None) -> Outcome:
         job = run.job
         try:
             if deferred is not None:
-                run.result = UnrecoverableError(deferred)
-                return self._given_up(job, deferred)
+                return self._failed(run, UnrecoverableError(deferred))
             if self._hooks.started is not None:
                 await tell(self._hooks.started, job)
             handler = self._find(job.name)
@@ -208,18 +214,15 @@ class Runner:
                     else encode_payload(value, what="the result of", of=job.name).decode()
                 )
         except Exception as error:
-            run.result = error
-            return decide(job, error, keep=self._keep_failed, strategies=self._strategies, rng=self._rng)
+            return self._failed(run, error)
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if run.is_lost or (task is not None and task.cancelling()):
                 raise
             # The handler cancelled itself: that is a failure of the attempt like any other.
-            run.result = StockyardError("the handler was cancelled")
-            return decide(job, run.result, keep=self._keep_failed, strategies=self._strategies, rng=self._rng)
+            return self._failed(run, StockyardError("the handler was cancelled"))
         except BaseException as error:
-            run.result = StockyardError(f"the handler raised {type(error).__name__}: {error}")
-            return decide(job, run.result, keep=self._keep_failed, strategies=self._strategies, rng=self._rng)
+            return self._failed(run, StockyardError(f"the handler raised {type(error).__name__}: {error}"))
         run.result = value
         keep = job.options.remove_on_complete
         return Completed(text, self._keep_completed if keep is None else keep)
@@ -247,13 +250,22 @@ class Runner:
 
         return await self._middleware[depth](job, call_next)
 
-    def _given_up(self, job: Job[Any], reason: str) -> Failed:
-        keep = job.options.remove_on_fail
-        return Failed(
-            reason,
-            (*job.stacktrace, trace_of(UnrecoverableError(reason))),
-            job.options.attempts,
-            self._keep_failed if keep is None else keep,
+    def _reason_to_fail(self, job: Job[Any], deferred: bytes | None) -> str | None:
+        if deferred is not None:
+            return deferred.decode(errors="replace")
+        if 0 < self._max_started < job.attempts_started:
+            return STARTED_TOO_OFTEN
+        return None
+
+    def _failed(self, run: Run, error: BaseException) -> Outcome:
+        run.result = error
+        return decide(
+            run.job,
+            error,
+            keep=self._keep_failed,
+            strategies=self._strategies,
+            rng=self._rng,
+            max_started=self._max_started,
         )
 
     def tell_later(self, telling: Coroutine[Any, Any, None]) -> None:

@@ -1,4 +1,4 @@
-"""Decides what follows a failed run: another attempt, when, or none."""
+"""Decides what follows a run that did not return: another attempt, when, or none; or where its job goes."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ import traceback
 from collections.abc import Mapping
 from typing import Any
 
-from stockyard.errors import HandlerError, PayloadError, UnrecoverableError
+from stockyard.errors import (
+    HandlerError,
+    InvalidOption,
+    MoveToDelayed,
+    PayloadError,
+    RateLimited,
+    RunMoved,
+    StockyardError,
+    UnrecoverableError,
+    WaitForChildren,
+)
 from stockyard.model.backoff import FAIL_NOW, BackoffStrategy, next_delay
+from stockyard.model.duration import milliseconds
 from stockyard.model.job import Job
-from stockyard.model.outcome import Failed, Retried
+from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedBack, Outcome, Postponed, Retried
 from stockyard.model.retention import KeepOption
 
 _FINAL = (UnrecoverableError, PayloadError, HandlerError)
+_CHILDREN_PENDING = -4
 _LONGEST_TRACE = 20_000
 
 
@@ -24,7 +36,8 @@ def decide(
     keep: KeepOption | None,
     strategies: Mapping[str, BackoffStrategy],
     rng: random.Random,
-) -> Failed | Retried:
+    max_started: int = 0,
+) -> Outcome:
     """Return how a run that raised ended.
 
     Args:
@@ -33,19 +46,50 @@ def decide(
         keep: retention of failed jobs where the job says nothing.
         strategies: custom backoff strategies by name.
         rng: source of jitter.
+        max_started: starts after which no other follows; 0 is no such limit.
     """
+    if isinstance(error, RunMoved):
+        try:
+            return _moved(error)
+        except InvalidOption as wrong:
+            error = wrong
     reason = _reason_of(error)
-    trace = (*job.stacktrace, trace_of(error))
     options = job.options
-    if job.attempt < options.attempts and not isinstance(error, _FINAL):
+    traces = _newest((*job.stacktrace, trace_of(error)), options.stack_trace_limit)
+    is_last = job.attempt >= options.attempts or 0 < max_started <= job.attempts_started
+    if not is_last and not isinstance(error, _FINAL):
         try:
             delay = next_delay(options.backoff, job.attempt, error, strategies=strategies, rng=rng)
         except Exception as broken:  # the strategy is the user's code
             reason, delay = f"{reason} (no retry: {_reason_of(broken)})", FAIL_NOW
         if delay != FAIL_NOW:
-            return Retried(reason, trace, delay, options.lifo)
+            return Retried(reason, traces, delay, options.lifo)
     chosen = options.remove_on_fail if options.remove_on_fail is not None else keep
-    return Failed(reason, trace, options.attempts, chosen)
+    return Failed(reason, traces, options.attempts, chosen)
+
+
+def refusal(job_id: str, outcome: Outcome, code: int) -> StockyardError:
+    """Return the error of a run whose end its job's children do not allow, in the words that every peer writes."""
+    if code == _CHILDREN_PENDING:
+        return StockyardError(f"Job {job_id} has pending dependencies. moveToFinished")
+    step = "moveToFinished" if isinstance(outcome, Completed) else "moveToWaitingChildren"
+    return UnrecoverableError(f"Cannot complete job {job_id} because it has at least one failed child. {step}")
+
+
+def _moved(signal: RunMoved) -> Outcome:
+    match signal:
+        case MoveToDelayed():
+            return Postponed(milliseconds(signal.delay, option="delay"))
+        case RateLimited():
+            return HandedBack(milliseconds(signal.duration, option="duration"))
+        case WaitForChildren():
+            return AwaitingChildren()
+        case _:
+            return HandedBack()
+
+
+def _newest(traces: tuple[str, ...], limit: int | None) -> tuple[str, ...]:
+    return traces if limit is None else traces[-limit:] if limit > 0 else ()
 
 
 def trace_of(error: BaseException) -> str:

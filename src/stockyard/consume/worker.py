@@ -13,6 +13,7 @@ from typing import Any
 from stockyard._aio.patience import Patience
 from stockyard._aio.stop_signals import on_stop_signal
 from stockyard._store.doorbell import Doorbell
+from stockyard._store.finishing import Order
 from stockyard._store.link import QueueLink
 from stockyard.consume.execution import Execution
 from stockyard.consume.fetcher import Fetcher
@@ -46,6 +47,10 @@ class WorkerOptions:
         stalled_interval: pause between two looks for dead workers' jobs. Defaults to half the lease.
         grace: time that running jobs have to end when the worker is stopped. Defaults to 30 s.
         drain_delay: pause between two looks at an empty queue that nobody rings for. Defaults to 5 s.
+        metrics: minutes of which the queue keeps how many jobs ended in each; 0 or None counts nothing. Defaults
+            to 20,160, two weeks.
+        max_started_attempts: starts of a job, those included that did not end an attempt, after which it is
+            failed. Defaults to no limit.
         middleware: around every job, the first outermost.
         hooks: told of what happens.
         backoff_strategies: custom backoff by name.
@@ -61,6 +66,8 @@ class WorkerOptions:
     stalled_interval: Duration | None = None
     grace: Duration = 30
     drain_delay: Duration = 5
+    metrics: int | None = 20_160
+    max_started_attempts: int | None = None
     middleware: Sequence[Middleware] = ()
     hooks: Hooks = field(default_factory=Hooks)
     backoff_strategies: Mapping[str, BackoffStrategy] = field(default_factory=dict)
@@ -89,7 +96,8 @@ class Worker:
     ) -> None:
         self.queue = spec.name
         self.options = options
-        self.concurrency = _concurrency(spec, options)
+        chosen = spec.concurrency if options.concurrency is None else options.concurrency
+        self.concurrency = _whole("concurrency", chosen, least=1)
         self.id = uuid.uuid4().hex
         self._handlers, self._find = _handlers(spec, processor, options.executor or spec.executor)
         if options.name is not None and any(each.isspace() for each in options.name):
@@ -112,6 +120,7 @@ class Worker:
             on_ended=lambda: self._fetcher.wake(),
             on_written=lambda run: self._runner.written(run),
             on_dropped=lambda run: self._runner.dropped(run),
+            on_refused=lambda run, code: self._runner.refused(run, code),
         )
         self._runner = Runner(
             spec.name,
@@ -124,6 +133,7 @@ class Worker:
             hooks=options.hooks,
             strategies=options.backoff_strategies,
             lock_ms=self._lock_ms,
+            max_started=_whole("max_started_attempts", options.max_started_attempts or 0, least=0),
             keep=(spec.defaults.remove_on_complete, spec.defaults.remove_on_fail),
             clock=link.clock,
             rng=random.Random(),
@@ -136,10 +146,16 @@ class Worker:
         self._fetcher = Fetcher(
             link,
             worker_id=self.id,
-            worker_name=options.name or "",
             concurrency=self.concurrency,
-            lock_ms=self._lock_ms,
-            rate=spec.rate,
+            terms=Order(
+                take=0,
+                token="",
+                lock_ms=self._lock_ms,
+                limit_max=spec.rate.max if spec.rate else None,
+                limit_window=spec.rate.duration_ms if spec.rate else None,
+                worker=options.name or "",
+                metrics=_whole("metrics", options.metrics or 0, least=0),
+            ),
             drain_delay=milliseconds(options.drain_delay, option="drain_delay") / 1000,
             finisher=self._finisher,
             runner=self._runner,
@@ -267,11 +283,10 @@ class Worker:
             self._runner.tell_later(tell(self._hooks.drained))
 
 
-def _concurrency(spec: QueueSpec, options: WorkerOptions) -> int:
-    chosen = spec.concurrency if options.concurrency is None else options.concurrency
-    if isinstance(chosen, bool) or not isinstance(chosen, int) or chosen < 1:
-        raise ConfigError(f"concurrency must be a whole number, 1 or more; got {chosen!r}")
-    return chosen
+def _whole(option: str, value: object, *, least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise ConfigError(f"{option} must be a whole number, {least} or more; got {value!r}")
+    return value
 
 
 def _handlers(
