@@ -11,6 +11,7 @@
     │   ├── JobStateError        it is not in the state that the operation needs
     │   ├── JobLocked            a worker is running it
     │   └── LeaseLost            its lease passed to somebody else or ran out
+    ├── QueueStateError          the queue is not in the state that the operation needs
     ├── ScheduleConflict         a schedule cannot be changed now
     ├── JobFailed                the awaited job ended failed
     ├── ResultTimeout            the awaited job did not end in time (also a TimeoutError)
@@ -102,6 +103,18 @@ class JobLocked(JobError):
 
 class LeaseLost(JobError):
     """The job's lease ran out or passed to another worker; what this worker did is not recorded."""
+
+
+class QueueStateError(StockyardError):
+    """The queue is not in the state that the operation needs.
+
+    Attributes:
+        queue: the queue's name.
+    """
+
+    def __init__(self, queue: str, message: str) -> None:
+        self.queue = queue
+        super().__init__(message)
 
 
 class ScheduleConflict(StockyardError):

@@ -1,4 +1,4 @@
-"""Changes one job: progress, log, retry, promotion, removal."""
+"""Changes one job: payload, progress, log, delay, priority, retry, promotion, removal."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ from stockyard._store.scripts import load
 
 _PROGRESS = load("editing.progress")
 _LOG = load("editing.log")
+_DATA = load("editing.data")
+_DELAY = load("editing.delay")
+_PRIORITY = load("editing.priority")
 _RETRY = load("editing.retry")
 _PROMOTE = load("editing.promote")
 _REMOVE = load("editing.remove")
+_REMOVE_CHILDREN = load("editing.remove_children")
 
 MISSING = -1
 WRONG_STATE = -3
@@ -19,6 +23,11 @@ SCHEDULED = -8
 async def write_progress(link: QueueLink, job_id: str, value: bytes) -> int:
     """Store progress (JSON text) and announce it; return 0 or ``MISSING``."""
     return int(await link.run(_PROGRESS, link.keys.job(job_id), job_id, value))
+
+
+async def write_data(link: QueueLink, job_id: str, data: bytes) -> int:
+    """Replace the payload (JSON text); return 0 or ``MISSING``."""
+    return int(await link.run(_DATA, link.keys.job(job_id), data))
 
 
 async def append_log(link: QueueLink, job_id: str, line: str) -> int:
@@ -32,9 +41,25 @@ async def read_logs(link: QueueLink, job_id: str, start: int, end: int) -> list[
     return [line.decode(errors="replace") for line in lines]
 
 
-async def retry(link: QueueLink, job_id: str) -> int:
+async def clear_logs(link: QueueLink, job_id: str, keep: int) -> None:
+    """Drop the log lines but the last ``keep``."""
+    key = link.keys.logs(job_id)
+    await (link.server.call("LTRIM", key, -keep, -1) if keep else link.server.call("DEL", key))
+
+
+async def change_delay(link: QueueLink, job_id: str, delay_ms: int) -> int:
+    """Let a delayed job run so long after now; return 0, ``MISSING`` or ``WRONG_STATE``."""
+    return int(await link.run(_DELAY, link.keys.job(job_id), job_id, delay_ms, link.clock()))
+
+
+async def change_priority(link: QueueLink, job_id: str, priority: int, *, lifo: bool) -> int:
+    """Give a job another priority, and a place in line by it if it waits; return 0 or ``MISSING``."""
+    return int(await link.run(_PRIORITY, link.keys.job(job_id), job_id, priority, int(lifo)))
+
+
+async def retry(link: QueueLink, job_id: str, *, reset_attempts: bool = False) -> int:
     """Put a finished job back to wait; return 0, ``MISSING`` or ``WRONG_STATE``."""
-    return int(await link.run(_RETRY, link.keys.job(job_id), job_id))
+    return int(await link.run(_RETRY, link.keys.job(job_id), job_id, int(reset_attempts)))
 
 
 async def promote(link: QueueLink, job_id: str) -> int:
@@ -42,6 +67,14 @@ async def promote(link: QueueLink, job_id: str) -> int:
     return int(await link.run(_PROMOTE, link.keys.job(job_id), job_id))
 
 
-async def remove(link: QueueLink, job_id: str) -> int:
-    """Remove a job; return 1, 0 when a worker holds it, ``MISSING`` or ``SCHEDULED``."""
-    return int(await link.run(_REMOVE, link.base, job_id, link.clock()))
+async def remove(link: QueueLink, job_id: str, *, children: bool = True) -> int:
+    """Remove a job, with all below it unless told otherwise.
+
+    Returns how many were removed, 0 when a worker holds one of them, ``MISSING`` or ``SCHEDULED``.
+    """
+    return int(await link.run(_REMOVE, link.base, job_id, link.clock(), int(children)))
+
+
+async def remove_unprocessed_children(link: QueueLink, job_id: str) -> int:
+    """Remove the children that a job waits for, save those that run or failed; return how many, or ``MISSING``."""
+    return int(await link.run(_REMOVE_CHILDREN, link.keys.job(job_id), link.clock()))

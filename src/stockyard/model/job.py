@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
-from stockyard.errors import JobNotFound
+from stockyard.errors import InvalidOption, JobNotFound, StockyardError
 from stockyard.model.duration import Duration
-from stockyard.model.options import JobOptions
+from stockyard.model.options import MAX_PRIORITY, JobOptions
 
 T = TypeVar("T")
 
@@ -41,6 +41,33 @@ class JobPort(Protocol):
     async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any: ...
     async def get_job(self, job_id: str) -> Job[Any] | None: ...
     def blocking(self, target: Any) -> Any: ...
+
+
+@runtime_checkable
+class EditingPort(JobPort, Protocol):
+    """What only the store can do for a job; a child process has no connection to it."""
+
+    async def update_data(self, job_id: str, data: Any) -> None: ...
+    async def clear_logs(self, job_id: str, keep: int) -> None: ...
+    async def change_delay(self, job_id: str, delay: Duration) -> int: ...
+    async def change_priority(self, job_id: str, priority: int, *, lifo: bool) -> None: ...
+    async def retry(self, job_id: str, *, reset_attempts: bool = False) -> None: ...
+    async def remove(self, job_id: str, *, children: bool = True) -> None: ...
+    async def remove_unprocessed_children(self, job_id: str) -> int: ...
+
+
+def editing_port(port: JobPort, method: str) -> EditingPort:
+    """Return the port if it can change jobs.
+
+    Raises:
+        StockyardError: it is that of a child process.
+    """
+    if isinstance(port, EditingPort):
+        return port
+    raise StockyardError(
+        f"job.{method}() is not there in a child process, which has no connection to the server: "
+        "open the queue in the handler, and get the job from it"
+    )
 
 
 class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
@@ -120,27 +147,91 @@ class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
         """Return log lines ``start`` to ``end`` inclusive, oldest first; -1 is the last."""
         return await self.port.logs(self.id, start, end)
 
+    async def clear_logs(self, keep: int = 0) -> None:
+        """Drop the log but its last ``keep`` lines.
+
+        Raises:
+            InvalidOption: ``keep`` is no whole number of 0 or more.
+        """
+        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
+            raise InvalidOption(f"keep must be a whole number of lines, 0 or more; got {keep!r}")
+        await editing_port(self.port, "clear_logs").clear_logs(self.id, keep)
+
+    async def update_data(self, data: T) -> None:
+        """Replace the payload; the next attempt is given it.
+
+        Raises:
+            PayloadError: it is not JSON-able.
+            JobNotFound: the job was removed.
+        """
+        await editing_port(self.port, "update_data").update_data(self.id, data)
+        self.data = data
+
     async def state(self) -> JobState:
         """Return where the job is now."""
         return await self.port.state(self.id)
 
-    async def retry(self) -> None:
+    async def change_delay(self, delay: Duration) -> None:
+        """Let a delayed job run so long after now.
+
+        Raises:
+            InvalidOption: it is no duration.
+            JobNotFound: the job was removed.
+            JobStateError: it is not delayed.
+        """
+        self.delay_ms = await editing_port(self.port, "change_delay").change_delay(self.id, delay)
+
+    async def change_priority(self, priority: int, *, lifo: bool = False) -> None:
+        """Give the job another priority; if it waits, it goes behind those of the same one.
+
+        Args:
+            priority: 1 runs before 2; up to 2,097,151. 0 is none, and runs before 1.
+            lifo: put it before those of the same priority instead. Defaults to False.
+
+        Raises:
+            InvalidOption: the priority is out of its range.
+            JobNotFound: the job was removed.
+        """
+        if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= MAX_PRIORITY:
+            raise InvalidOption(f"priority must be a whole number from 0 to {MAX_PRIORITY:,}; got {priority!r}")
+        await editing_port(self.port, "change_priority").change_priority(self.id, priority, lifo=lifo)
+        self.priority = priority
+
+    async def retry(self, *, reset_attempts: bool = False) -> None:
         """Put a finished job back to wait.
+
+        Args:
+            reset_attempts: count its attempts from the beginning. Defaults to False: it has one more, and is
+                tried again only while some of its attempts are left.
 
         Raises:
             JobNotFound: the job was removed.
             JobStateError: it is neither failed nor completed.
         """
-        await self.port.retry(self.id)
+        await editing_port(self.port, "retry").retry(self.id, reset_attempts=reset_attempts)
 
-    async def remove(self) -> None:
+    async def remove(self, *, children: bool = True) -> None:
         """Remove the job, its logs and its place in the queue.
+
+        Args:
+            children: remove all below it as well, in whatever queues they are. Defaults to True.
 
         Raises:
             JobNotFound: there is no such job.
-            JobLocked: a worker is running it.
+            JobLocked: a worker is running it, or one below it; nothing was removed.
+            JobStateError: it is the next run of a schedule.
         """
-        await self.port.remove(self.id)
+        await editing_port(self.port, "remove").remove(self.id, children=children)
+
+    async def remove_unprocessed_children(self) -> int:
+        """Remove the children that the job still waits for, with all below; those that run or failed stay.
+
+        Returns how many jobs were removed. If none is left to wait for, the job itself goes on.
+
+        Raises:
+            JobNotFound: the job was removed.
+        """
+        return await editing_port(self.port, "remove_unprocessed_children").remove_unprocessed_children(self.id)
 
     async def promote(self) -> None:
         """Let a delayed job run now.

@@ -2,7 +2,34 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
+from datetime import datetime
+
+from stockyard._store import managing
 from stockyard._store.link import QueueLink
+from stockyard.errors import InvalidOption, QueueStateError
+from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.job import JobPort, JobState, editing_port
+from stockyard.model.options import is_text, shown
+from stockyard.topology import Rate
+
+_CLEANED: dict[str, tuple[str, ...]] = {
+    JobState.WAITING: ("wait", "paused"),
+    JobState.PRIORITIZED: ("prioritized",),
+    JobState.ACTIVE: ("active",),
+    JobState.DELAYED: ("delayed",),
+    JobState.WAITING_CHILDREN: ("waiting-children",),
+    JobState.COMPLETED: ("completed",),
+    JobState.FAILED: ("failed",),
+}
+"""Where the jobs of a state are; ``paused`` is where a BullMQ 5 puts what waits while its queue is paused."""
+
+_OWN_EVENTS = frozenset(
+    "active added cleaned completed debounced deduplicated delayed drained duplicated error failed paused "
+    "progress removed resumed retries-exhausted stalled waiting waiting-children".split()
+)
+"""Names that readers take for the queue's own word; of ``error`` Node makes an exception."""
 
 
 class QueueAdmin:
@@ -10,3 +37,206 @@ class QueueAdmin:
 
     name: str
     _link: QueueLink
+    _jobs: JobPort
+
+    async def pause(self) -> None:
+        """Let no job start, on any worker, until ``resume``; jobs that run go on, adding too."""
+        await managing.pause(self._link)
+
+    async def resume(self) -> None:
+        """Let jobs start again; what a BullMQ 5 set aside when it paused the queue waits again first."""
+        await managing.resume(self._link)
+
+    async def set_concurrency(self, limit: int | None) -> None:
+        """Bound how many jobs run at a time over all workers of all processes.
+
+        Args:
+            limit: 1 or more; None takes the bound off. What runs beyond a new bound goes on.
+
+        Raises:
+            InvalidOption: the limit is no whole number of 1 or more.
+        """
+        if limit is not None:
+            _check_whole("limit", limit, 1, " or None; pause() stops all")
+        await managing.configure(self._link, {"concurrency": limit})
+
+    async def set_rate(self, rate: Rate | str | None) -> None:
+        """Bound how many jobs start in a time over all workers, whatever rates they were given themselves.
+
+        Args:
+            rate: as in ``"100/s"`` or ``"6000/1m"``; None takes the bound off.
+
+        Raises:
+            InvalidOption: it is no rate.
+        """
+        given = None if rate is None else Rate.of(rate)
+        limits = (None, None) if given is None else (given.max, given.duration_ms)
+        await managing.configure(self._link, dict(zip(("max", "duration"), limits, strict=True)))
+
+    async def rate_limit(self, duration: Duration) -> None:
+        """Let no job start for so long, as when an API said that its limit is reached.
+
+        BullMQ's own workers heed it only when they or the queue have a rate.
+
+        Args:
+            duration: how long from now; more than 0.
+
+        Raises:
+            InvalidOption: it is no duration.
+        """
+        length = milliseconds(duration, option="duration")
+        if length == 0:
+            raise InvalidOption(f"duration must be longer than 0; got {duration!r}")
+        await managing.hold(self._link, length)
+
+    async def clear_rate_limit(self) -> None:
+        """Begin a new window of the rate limit now; also ends what ``rate_limit`` began."""
+        await managing.let_go(self._link)
+
+    async def drain(self, *, delayed: bool = False) -> int:
+        """Remove the jobs that wait, and return how many; those that run, have ended or await children stay.
+
+        The next runs of schedules stay too. A parent in this queue that waited for a removed job alone goes with
+        it; in another queue it is let go. No event tells of it.
+
+        Args:
+            delayed: remove the delayed jobs as well. Defaults to False.
+        """
+        return await managing.drain(self._link, delayed=delayed)
+
+    async def clean(self, state: JobState | str, *, older_than: Duration = 0, limit: int = 0) -> list[str]:
+        """Remove jobs of one state, the oldest first; return their ids.
+
+        Args:
+            state: any but ``"unknown"``. Of the active ones only those go that no worker holds.
+            older_than: how long at least they have been there: since their end if they have ended, else since
+                they started or were added. Defaults to 0, which is all.
+            limit: how many at most. Defaults to 0, no limit.
+
+        Raises:
+            InvalidOption: the state is not known, or the duration or the limit is none.
+        """
+        places = _CLEANED.get(state)
+        if places is None:
+            raise InvalidOption(f"state must be one of {', '.join(_CLEANED)}; got {state!r}")
+        _check_whole("limit", limit, 0, "")
+        latest = self._link.clock() - milliseconds(older_than, option="older_than")
+        removed: list[str] = []
+        for place in places:
+            if not limit or len(removed) < limit:
+                removed += await managing.clean(self._link, place, latest, limit and limit - len(removed))
+        return removed
+
+    async def obliterate(self, *, force: bool = False) -> None:
+        """Remove the queue with everything of it: jobs in every state, schedules, events, settings.
+
+        It is paused first. The whole server's keys are looked through for what no list leads to any more, so
+        this may take a while on a server that holds much else.
+
+        Args:
+            force: even if jobs are running; their workers' results are lost. Defaults to False.
+
+        Raises:
+            QueueStateError: jobs are running (nothing was removed then), or somebody resumed the queue meanwhile.
+        """
+        code = await managing.obliterate(self._link, force=force)
+        if code == managing.RUNNING:
+            raise QueueStateError(
+                self.name, f"queue {self.name!r} has running jobs: let them end, or obliterate it with force=True"
+            )
+        if code == managing.RESUMED:
+            raise QueueStateError(
+                self.name,
+                f"queue {self.name!r} was resumed meanwhile and is gone only in part: obliterate it again",
+            )
+
+    async def retry_all(
+        self, state: JobState | str = JobState.FAILED, *, limit: int | None = None, before: datetime | None = None
+    ) -> int:
+        """Put finished jobs back to wait, the oldest first, by their own priority; return how many.
+
+        Args:
+            state: ``"failed"``, the default, or ``"completed"``.
+            limit: how many at most. Defaults to None, all.
+            before: only what had ended by then; needs a time zone. Defaults to now.
+
+        Raises:
+            InvalidOption: the state is another, the limit is no whole number, or the time has no zone.
+        """
+        if state not in (JobState.FAILED, JobState.COMPLETED):
+            raise InvalidOption(f"state must be 'failed' or 'completed'; got {state!r}")
+        if limit is not None:
+            _check_whole("limit", limit, 0, " or None")
+        latest = self._link.clock() if before is None else _moment(before)
+        return await managing.retry_all(self._link, str(state), latest, limit)
+
+    async def promote_all(self) -> int:
+        """Let the jobs that are delayed run now, by their own priority; return how many."""
+        return await managing.promote_all(self._link)
+
+    async def remove(self, job_id: str, *, children: bool = True) -> None:
+        """Remove one job, its logs and its place in the queue.
+
+        Args:
+            job_id: its id.
+            children: remove all below it as well, in whatever queues they are. Defaults to True.
+
+        Raises:
+            JobNotFound: there is no such job.
+            JobLocked: a worker is running it, or one below it; nothing was removed.
+            JobStateError: it is the next run of a schedule.
+        """
+        await editing_port(self._jobs, "remove").remove(job_id, children=children)
+
+    async def release_deduplication(self, dedup_id: str) -> bool:
+        """Free a deduplication id, so that the next job under it is added; say whether it was taken."""
+        return await managing.release_deduplication(self._link, dedup_id)
+
+    async def trim_events(self, length: int) -> int:
+        """Cut the queue's event stream to about its last ``length`` entries; return how many went.
+
+        Raises:
+            InvalidOption: the length is no whole number of 0 or more.
+        """
+        _check_whole("length", length, 0, "")
+        return await managing.trim_events(self._link, length)
+
+    async def publish_event(self, name: str, fields: Mapping[str, str | int | float] | None = None) -> str:
+        """Put an event of your own into the queue's stream, for whoever reads it; return its stream id.
+
+        Args:
+            name: none that the queue uses itself, and without a colon.
+            fields: text or numbers by name; ``event`` is taken.
+
+        Raises:
+            InvalidOption: a name or a value would mislead or break readers.
+        """
+        if not is_text(name) or ":" in name or name in _OWN_EVENTS:
+            raise InvalidOption(
+                f"an event's name must be text without a colon, and none of the queue's own; got {shown(name)}"
+            )
+        texts = {}
+        for field, value in (fields or {}).items():
+            if not is_text(field) or field == "event":
+                raise InvalidOption(f"a field's name must be text other than 'event'; got {shown(field)}")
+            texts[field] = _text(field, value)
+        return await managing.publish_event(self._link, name, texts)
+
+
+def _check_whole(option: str, value: object, least: int, hint: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+        raise InvalidOption(f"{option} must be a whole number of {least} or more{hint}; got {value!r}")
+
+
+def _moment(given: datetime) -> int:
+    if not isinstance(given, datetime) or given.tzinfo is None:
+        raise InvalidOption(f"before must be a datetime with a time zone; got {given!r}")
+    return round(given.timestamp() * 1000)
+
+
+def _text(field: str, value: object) -> str:
+    if value == "" or is_text(value):
+        return str(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        return str(value)
+    raise InvalidOption(f"field {field!r} of an event must be text or a finite number; got {shown(value)}")

@@ -44,23 +44,46 @@ class StoredJobs:
     async def state(self, job_id: str) -> JobState:
         return JobState((await reading.read_state(self._link, job_id)).state)
 
-    async def retry(self, job_id: str) -> None:
-        self._check(job_id, await editing.retry(self._link, job_id), needs="failed or completed")
+    async def update_data(self, job_id: str, data: Any) -> None:
+        text = encode_payload(data, what=f"the payload of job {job_id}")
+        self._check(job_id, await editing.write_data(self._link, job_id, text))
+
+    async def clear_logs(self, job_id: str, keep: int) -> None:
+        await editing.clear_logs(self._link, job_id, keep)
+
+    async def change_delay(self, job_id: str, delay: Duration) -> int:
+        length = milliseconds(delay, option="delay")
+        self._check(job_id, await editing.change_delay(self._link, job_id, length), needs="delayed")
+        return length
+
+    async def change_priority(self, job_id: str, priority: int, *, lifo: bool) -> None:
+        self._check(job_id, await editing.change_priority(self._link, job_id, priority, lifo=lifo))
+
+    async def retry(self, job_id: str, *, reset_attempts: bool = False) -> None:
+        code = await editing.retry(self._link, job_id, reset_attempts=reset_attempts)
+        self._check(job_id, code, needs="failed or completed")
 
     async def promote(self, job_id: str) -> None:
         self._check(job_id, await editing.promote(self._link, job_id), needs="delayed")
 
-    async def remove(self, job_id: str) -> None:
-        code = await editing.remove(self._link, job_id)
+    async def remove(self, job_id: str, *, children: bool = True) -> None:
+        code = await editing.remove(self._link, job_id, children=children)
         if code == 0:
+            below = ", or one below it" if children else ""
             raise JobLocked(
-                job_id, f"job {job_id} of queue {self._link.queue!r} is being run; it cannot be removed"
+                job_id,
+                f"job {job_id} of queue {self._link.queue!r} is being run{below}: it cannot be removed",
             )
         if code == editing.SCHEDULED:
             raise JobStateError(
                 job_id, f"job {job_id} is the next run of a schedule; remove the schedule instead of its run"
             )
         self._check(job_id, code)
+
+    async def remove_unprocessed_children(self, job_id: str) -> int:
+        removed = await editing.remove_unprocessed_children(self._link, job_id)
+        self._check(job_id, removed)
+        return removed
 
     async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any:
         seconds = None if timeout is None else milliseconds(timeout, option="timeout") / 1000

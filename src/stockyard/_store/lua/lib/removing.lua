@@ -1,8 +1,9 @@
 -- Removes a job's own keys, and everything that names it elsewhere.
 
+-- Returns how many keys there were.
 local function drop(base, id)
   local job = base .. id
-  redis.call('DEL', job, job .. ':logs', job .. ':dependencies', job .. ':processed', job .. ':failed',
+  return redis.call('DEL', job, job .. ':logs', job .. ':dependencies', job .. ':processed', job .. ':failed',
     job .. ':unsuccessful')
 end
 

@@ -1,0 +1,56 @@
+--- Removes jobs of one state, oldest first, but not those that are too young, locked or a schedule's next run.
+-- parts: decoding markers placing removing parents next_runs erasing
+-- keys: wait prioritized delayed active completed failed paused waiting_children events repeat_set
+-- args: base state latest room skip told
+-- returns: the removed ids, and how many were passed over so far, or -1 when the last was looked at
+local WINDOW = 1000
+local lists = {wait = wait, paused = paused, active = active}
+local sets = {
+  delayed = delayed, prioritized = prioritized, completed = completed, failed = failed,
+  ['waiting-children'] = waiting_children,
+}
+-- Where a job's age is read; of the others the score is the moment that counts.
+local moments = {
+  wait = {'finishedOn', 'processedOn', 'timestamp'}, delayed = {'processedOn', 'timestamp'},
+  prioritized = {'timestamp'},
+}
+moments.paused, moments.active = moments.wait, moments.wait
+local list, set, ages = lists[state], sets[state], moments[state]
+local last, most = latest == '' and math.huge or tonumber(latest), tonumber(room)
+skip = tonumber(skip)
+
+local function oldest()
+  if not list then
+    if ages then return redis.call('ZRANGE', set, skip, skip + WINDOW - 1) end
+    return redis.call('ZRANGEBYSCORE', set, '-inf', latest, 'LIMIT', skip, WINDOW)
+  end
+  local newest_first = redis.call('LRANGE', list, -(skip + WINDOW), -(skip + 1))
+  local ids = {}
+  for at = #newest_first, 1, -1 do ids[#ids + 1] = newest_first[at] end
+  return ids
+end
+
+local function may_go(id)
+  if not ages then return true end
+  local job = base .. id
+  local fields = redis.pcall('HMGET', job, 'rjk', unpack(ages))
+  if fields.err or is_next_run(repeat_set, id, fields[1]) then return false end
+  if state == 'active' and redis.call('EXISTS', job .. ':lock') == 1 then return false end
+  local age = fields[2] or fields[3] or fields[4]
+  return not age or (tonumber(age) or 0) <= last
+end
+
+local removed, seen, ids = {}, 0, oldest()
+for _, id in ipairs(ids) do
+  if #removed == most then break end
+  seen = seen + 1
+  if may_go(id) then
+    if list then redis.call('LREM', list, -1, id) else redis.call('ZREM', set, id) end
+    erase(base, id)
+    removed[#removed + 1] = id
+  else
+    skip = skip + 1
+  end
+end
+if told == '1' then redis.call('XADD', events, '*', 'event', 'cleaned', 'count', #removed) end
+return {removed, (seen == #ids and #ids < WINDOW) and -1 or skip}

@@ -1,0 +1,51 @@
+--- Removes a queue piece by piece: its jobs in every state, its schedules, at the end its own keys.
+-- parts: decoding markers placing removing parents erasing
+-- keys: counter wait prioritized delayed active completed failed paused waiting_children meta events marker
+--   priority_counter stalled stalled_check limiter repeat_set schedule_check metrics_completed metrics_failed
+-- args: base room stage force
+-- returns: 0 nothing of it is left, 1 there is more, -1 it was resumed meanwhile, -2 jobs are being run
+if force ~= '1' and redis.call('EXISTS', active) == 1 then return -2 end
+if stage == 'first' then
+  redis.call('HSET', meta, 'paused', 1)
+  redis.call('DEL', marker)
+  redis.call('XADD', events, '*', 'event', 'paused')
+elseif redis.call('HEXISTS', meta, 'paused') == 0 then
+  return -1
+end
+local left = tonumber(room)
+
+local function empty_list(list)
+  local ids = redis.call('LRANGE', list, -left, -1)
+  for _, id in ipairs(ids) do
+    redis.call('DEL', base .. id .. ':lock')
+    erase(base, id)
+  end
+  redis.call('LTRIM', list, 0, -(#ids + 1))
+  left = left - #ids
+end
+
+local function empty_set(set, forget)
+  local members = redis.call('ZRANGE', set, 0, left - 1)
+  for _, member in ipairs(members) do forget(base, member) end
+  if #members > 0 then redis.call('ZREM', set, unpack(members)) end
+  left = left - #members
+end
+
+local function forget_schedule(_, schedule)
+  redis.call('DEL', repeat_set .. ':' .. schedule)
+end
+
+for _, list in ipairs({active, wait, paused}) do
+  if left > 0 then empty_list(list) end
+end
+for _, set in ipairs({delayed, prioritized, completed, failed, waiting_children}) do
+  if left > 0 then empty_set(set, erase) end
+end
+if left > 0 then empty_set(repeat_set, forget_schedule) end
+if left <= 0 then return 1 end
+if stage == 'last' then
+  redis.call('DEL', counter, wait, prioritized, delayed, active, completed, failed, paused, waiting_children, meta,
+    events, marker, priority_counter, stalled, stalled_check, limiter, repeat_set, schedule_check, metrics_completed,
+    metrics_failed)
+end
+return 0

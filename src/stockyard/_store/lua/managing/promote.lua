@@ -1,0 +1,20 @@
+--- Lets delayed jobs run now, those first that would have been first.
+-- parts: events markers placing
+-- keys: wait prioritized delayed active meta events marker priority_counter
+-- args: base room
+-- returns: how many are no longer delayed, how many of them wait now
+local ids = redis.call('ZRANGE', delayed, 0, room - 1)
+if #ids == 0 then return {0, 0} end
+local cap, ready = stream_cap(meta), 0
+redis.call('ZREM', delayed, unpack(ids))
+for _, id in ipairs(ids) do
+  local job = base .. id
+  if redis.call('EXISTS', job) == 1 then
+    redis.call('HSET', job, 'delay', 0)
+    make_ready(wait, prioritized, priority_counter, id, tonumber(redis.call('HGET', job, 'priority')) or 0, false)
+    redis.call('XADD', events, 'MAXLEN', '~', cap, '*', 'event', 'waiting', 'jobId', id, 'prev', 'delayed')
+    ready = ready + 1
+  end
+end
+if not is_blocked(meta, active) then ring(marker) end
+return {#ids, ready}

@@ -1,0 +1,19 @@
+--- Puts finished jobs of one state back to where they wait, the oldest first.
+-- parts: decoding events markers placing retrying
+-- keys: wait prioritized active completed failed meta events marker priority_counter
+-- args: base state latest room
+-- returns: how many left the state, how many of them wait again
+local set = state == 'failed' and failed or completed
+local ids = redis.call('ZRANGEBYSCORE', set, '-inf', latest, 'LIMIT', 0, room)
+if #ids == 0 then return {0, 0} end
+local keys = {wait = wait, prioritized = prioritized, priority_counter = priority_counter, events = events}
+local cap, again = stream_cap(meta), 0
+redis.call('ZREM', set, unpack(ids))
+for _, id in ipairs(ids) do
+  if redis.call('EXISTS', base .. id) == 1 then
+    wait_again(keys, base .. id, id, state, cap)
+    again = again + 1
+  end
+end
+if not is_blocked(meta, active) then ring(marker) end
+return {#ids, again}

@@ -1,0 +1,180 @@
+"""Changes a queue as a whole: pause, limits, and jobs by the thousand, a bounded number in each call."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import msgspec
+
+from stockyard._store.link import QueueLink
+from stockyard._store.scripts import load
+from stockyard._wire.keys import SUFFIXES
+
+_PAUSE = load("managing.pause")
+_RESUME = load("managing.resume")
+_CONFIGURE = load("managing.configure")
+_CLEAN = load("managing.clean")
+_OBLITERATE = load("managing.obliterate")
+_RETRY = load("managing.retry")
+_PROMOTE = load("managing.promote")
+_PUBLISH = load("managing.publish")
+
+CHUNK = 1000
+"""Jobs that one call changes at most, some milliseconds of the server."""
+
+RESUMED = -1
+RUNNING = -2
+
+_LIMITED = 9007199254740991
+"""What the window's counter holds while nothing may start: more than any limit."""
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+async def pause(link: QueueLink) -> None:
+    """Let no job start until ``resume``."""
+    await link.run(_PAUSE)
+
+
+async def resume(link: QueueLink) -> None:
+    """Let jobs start again; what a BullMQ 5 had set aside waits first, part by part."""
+    while await link.run(_RESUME, CHUNK):
+        pass
+
+
+async def configure(link: QueueLink, limits: Mapping[str, int | None]) -> None:
+    """Set fields of the queue's ``meta``, or take them off with None; workers that may go on are woken."""
+    await link.run(_CONFIGURE, _pack({name: value or False for name, value in limits.items()}))
+
+
+async def hold(link: QueueLink, duration_ms: int) -> None:
+    """Let limited workers start nothing for so long."""
+    await link.server.call("SET", link.keys["limiter"], _LIMITED, "PX", duration_ms)
+
+
+async def let_go(link: QueueLink) -> None:
+    """Begin a new window of the rate limit."""
+    await link.server.call("DEL", link.keys["limiter"])
+
+
+async def drain(link: QueueLink, *, delayed: bool) -> int:
+    """Remove what waits, silently; return how many jobs."""
+    removed = 0
+    for state in ("wait", "paused", "prioritized", *(("delayed",) if delayed else ())):
+        removed += len(await _clean(link, state, "", 0, is_told=False))
+    return removed
+
+
+async def clean(link: QueueLink, state: str, latest: int, limit: int) -> list[str]:
+    """Remove jobs of one state that are there since ``latest`` (ms) or longer; return their ids.
+
+    Args:
+        link: the queue.
+        state: the key's last part: ``wait``, ``paused``, ``active``, ``delayed``, …
+        latest: the youngest that go.
+        limit: how many at most; 0 is no limit.
+    """
+    return await _clean(link, state, latest, limit, is_told=True)
+
+
+async def _clean(link: QueueLink, state: str, latest: int | str, limit: int, *, is_told: bool) -> list[str]:
+    removed: list[str] = []
+    passed = 0
+    while passed >= 0:
+        room = min(CHUNK, limit - len(removed)) if limit else CHUNK
+        ids, passed = await link.run(_CLEAN, link.base, state, latest, room, passed, int(is_told))
+        removed += [each.decode() for each in ids]
+        if limit and len(removed) >= limit:
+            break
+    return removed
+
+
+async def obliterate(link: QueueLink, *, force: bool) -> int:
+    """Pause the queue and remove everything of it; return 0, ``RUNNING`` (nothing was changed) or ``RESUMED``."""
+    code = await _obliterate(link, "first", force)
+    while code == 1:
+        code = await _obliterate(link, "next", force)
+    if code == 0:
+        # While the queue is still paused: what is added meanwhile goes with the last calls.
+        await _sweep(link)
+        code = 1
+    while code == 1:
+        code = await _obliterate(link, "last", force)
+    return code
+
+
+async def _obliterate(link: QueueLink, stage: str, force: bool) -> int:
+    return int(await link.run(_OBLITERATE, link.base, CHUNK, stage, int(force)))
+
+
+_SWEPT = re.compile(
+    rb"(?:de|dn|repeat|metrics):.*|[^:]+(?::(?:logs|lock|dependencies|processed|unsuccessful|failed))?", re.DOTALL
+)
+"""What no list of the queue leads to; a queue whose name goes on where this one's ends has other keys."""
+
+_LISTED = {suffix.encode() for suffix in SUFFIXES.values()}
+
+
+async def _sweep(link: QueueLink) -> None:
+    base = link.base.encode()
+    pattern = re.sub(rb"([\\*?\[\]^-])", rb"\\\1", base) + b"*"
+    cursor = b"0"
+    while True:
+        cursor, keys = await link.server.call("SCAN", cursor, "MATCH", pattern, "COUNT", CHUNK)
+        names = [key[len(base) :] for key in keys]
+        found = [base + name for name in names if name not in _LISTED and _SWEPT.fullmatch(name)]
+        types = await link.server.ask([("TYPE", key) for key in found]) if found else []
+        own = [key for key, kind in zip(found, types, strict=True) if not _is_alien(key, kind)]
+        if own:
+            await link.server.call("UNLINK", *own)
+        if int(cursor) == 0:
+            return
+
+
+def _is_alien(key: bytes, kind: bytes) -> bool:
+    """Whether it is the sorted set that another queue, whose name goes on here, keeps its failed jobs in."""
+    return key.endswith(b":failed") and kind == b"zset"
+
+
+async def retry_all(link: QueueLink, state: str, latest: int, limit: int | None) -> int:
+    """Put jobs that ended by ``latest`` (ms) back to wait, the oldest first; return how many."""
+    left, again = limit, 0
+    while left is None or left > 0:
+        room = CHUNK if left is None else min(CHUNK, left)
+        found, waiting = await link.run(_RETRY, link.base, state, latest, room)
+        again += waiting
+        if left is not None:
+            left -= waiting
+        if found < room:
+            break
+    return again
+
+
+async def promote_all(link: QueueLink) -> int:
+    """Let the delayed jobs run now; return how many."""
+    # What is delayed anew in the meantime stays.
+    left = int(await link.server.call("ZCARD", link.keys["delayed"]))
+    promoted = 0
+    while left > 0:
+        found, ready = await link.run(_PROMOTE, link.base, min(CHUNK, left))
+        promoted += ready
+        left = left - found if found else 0
+    return promoted
+
+
+async def release_deduplication(link: QueueLink, deduplication_id: str) -> bool:
+    """Free a deduplication id; say whether it was taken."""
+    return bool(await link.server.call("DEL", f"{link.base}de:{deduplication_id}"))
+
+
+async def trim_events(link: QueueLink, length: int) -> int:
+    """Cut the event stream to about its last ``length`` entries; return how many went."""
+    return int(await link.server.call("XTRIM", link.keys["events"], "MAXLEN", "~", length))
+
+
+async def publish_event(link: QueueLink, name: str, fields: Mapping[str, str]) -> str:
+    """Put an event into the queue's stream, which keeps its usual length; return its stream id."""
+    pairs = [text for pair in fields.items() for text in pair]
+    entry = await link.run(_PUBLISH, _pack(["event", name, *pairs]))
+    return str(entry.decode())
