@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
 
-from stockyard._store.adding import NewJob, add_command, add_jobs, ids_of
+from stockyard._store.adding import Answers, Batch, add_command, add_jobs, answers_of
 from stockyard._store.link import QueueLink
 from stockyard._store.server import is_unknown_script, open_patiently
 from stockyard.errors import ServerRefused
@@ -22,7 +21,7 @@ class AddStream:
     def __init__(self, link: QueueLink) -> None:
         self._link = link
         self._line = link.server.dedicated_line()
-        self._sent: deque[Sequence[NewJob]] = deque()
+        self._sent: deque[Batch] = deque()
 
     @property
     def is_open(self) -> bool:
@@ -38,7 +37,7 @@ class AddStream:
         await open_patiently(self._line, time.monotonic() + self._link.server.call_timeout)
         self._sent.clear()
 
-    def write(self, jobs: Sequence[NewJob]) -> None:
+    def write(self, jobs: Batch) -> None:
         """Put one batch on the wire; the server may run it from now on.
 
         Raises:
@@ -47,8 +46,8 @@ class AddStream:
         self._line.write([add_command(self._link, jobs)])
         self._sent.append(jobs)
 
-    async def read(self) -> list[str]:
-        """Return the ids of the oldest written batch.
+    async def read(self) -> Answers:
+        """Return the ids, or refusals, of the oldest written batch.
 
         Raises:
             ReplyLost: they may or may not have been added, nor those written after them.
@@ -61,4 +60,4 @@ class AddStream:
             return await add_jobs(self._link, jobs)
         if isinstance(reply, ServerRefused):
             raise reply
-        return ids_of(reply, len(jobs))
+        return answers_of(reply, jobs)

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
 from stockyard._store.line import Command
 from stockyard._store.link import QueueLink
 from stockyard._store.scripts import load
+from stockyard._store.tied_job import TiedJob, refusal
 from stockyard._wire.options import encode_options
+from stockyard.errors import JobError
 from stockyard.model.options import JobOptions
 
 BATCH = 50
 """Jobs that one script call adds, about half a millisecond of the server."""
 
 ADD = load("adding.add")
+ATTACH = load("adding.attach")
 _pack = msgspec.msgpack.Encoder().encode
 _encoded: dict[JobOptions, str] = {}
 _latest: tuple[JobOptions, str] = (JobOptions(), encode_options(JobOptions()))
@@ -43,6 +47,13 @@ class NewJob(msgspec.Struct, array_like=True, gc=False):
     lifo: bool
 
 
+Batch = Sequence[NewJob] | Sequence[TiedJob]
+"""Jobs of one call: either all of them plain, or all of them tied."""
+
+Answers = Sequence[str | JobError]
+"""For each job of a batch its id, or why it was refused."""
+
+
 def new_job(name: str, data: str, options: JobOptions, now: int) -> NewJob:
     """Put a job into the form that is sent."""
     global _latest
@@ -63,25 +74,31 @@ def _encoded_once(options: JobOptions) -> str:
     return text
 
 
-def add_command(link: QueueLink, jobs: Sequence[NewJob]) -> Command:
+def add_command(link: QueueLink, jobs: Batch) -> Command:
     """Return the call that adds one batch."""
-    keys = link.script_keys(ADD)
-    return ("EVALSHA", ADD.sha, len(keys), *keys, link.base, _pack(jobs))
+    script = ATTACH if isinstance(jobs[0], TiedJob) else ADD
+    keys = link.script_keys(script)
+    return ("EVALSHA", script.sha, len(keys), *keys, link.base, _pack(jobs))
 
 
-async def add_jobs(link: QueueLink, jobs: Sequence[NewJob]) -> list[str]:
-    """Add one batch and return its ids.
+async def add_jobs(link: QueueLink, jobs: Batch) -> Answers:
+    """Add one batch and return its ids, each as the job that is there now.
 
     Raises:
         ServerUnavailable: nothing was added.
         ReplyLost: they may or may not have been added.
         ServerRefused: the server answered with an error.
     """
-    return ids_of(await link.run(ADD, link.base, _pack(jobs)), len(jobs))
+    script = ATTACH if isinstance(jobs[0], TiedJob) else ADD
+    return answers_of(await link.run(script, link.base, _pack(jobs)), jobs)
 
 
-def ids_of(reply: int | list[bytes], count: int) -> list[str]:
-    """Read the ids of one added batch."""
+def answers_of(reply: int | list[bytes | int], jobs: Batch) -> Answers:
+    """Read the reply of one batch."""
     if isinstance(reply, int):
-        return [str(number) for number in range(reply, reply + count)]
-    return [each.decode() for each in reply]
+        return [str(number) for number in range(reply, reply + len(jobs))]
+    tied = cast("Sequence[TiedJob]", jobs)
+    return [
+        refusal(each, job) if isinstance(each, int) else each.decode()
+        for each, job in zip(reply, tied, strict=True)
+    ]

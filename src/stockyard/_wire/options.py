@@ -7,12 +7,34 @@ from typing import Any
 import msgspec
 
 from stockyard.model.backoff import Backoff
+from stockyard.model.deduplication import Deduplication
+from stockyard.model.duration import LONGEST
 from stockyard.model.options import JobOptions
+from stockyard.model.parent import OnFailure, ParentRef
 from stockyard.model.retention import Keep, KeepOption
 
+_POLICIES: tuple[tuple[OnFailure, str], ...] = (
+    ("fail_parent", "fpof"),
+    ("continue_parent", "cpof"),
+    ("ignore_dependency", "idof"),
+    ("remove_dependency", "rdof"),
+)
+_MODES = (
+    ("extend", "extend"),
+    ("replace", "replace"),
+    ("reschedule", "reschedule"),
+    ("keep_last", "keepLastIfActive"),
+)
+_FLAGS: dict[OnFailure | None, str] = dict(_POLICIES)
 
-def encode_options(options: JobOptions) -> str:
-    """Return BullMQ's JSON of these options; what is not set is left out, never null."""
+
+def encode_options(options: JobOptions, *, prefix: str = "") -> str:
+    """Return BullMQ's JSON of these options; what is not set is left out, never null.
+
+    Args:
+        options: checked options.
+        prefix: first part of the keys of a parent that names none.
+    """
     fields: dict[str, Any] = {"attempts": options.attempts}
     if options.job_id is not None:
         fields["jobId"] = options.job_id
@@ -32,7 +54,34 @@ def encode_options(options: JobOptions) -> str:
     ):
         if keep is not None:
             fields[name] = _keep_fields(keep)
+    if options.deduplication is not None:
+        fields["de"] = _deduplication_fields(options.deduplication)
+    if options.parent is not None:
+        fields["parent"] = {"id": options.parent.id, "queue": _queue_of(options.parent, prefix)}
+    if options.on_failure is not None:
+        fields[_FLAGS[options.on_failure]] = True
+    rest = {
+        "kl": options.keep_logs,
+        "stackTraceLimit": options.stack_trace_limit,
+        "sizeLimit": options.size_limit,
+        "tm": options.telemetry,
+        "omc": options.omit_context or None,
+    }
+    fields |= {name: value for name, value in rest.items() if value is not None}
     return msgspec.json.encode(fields).decode()
+
+
+def encode_tie(parent: ParentRef, on_failure: OnFailure | None, *, prefix: str) -> str:
+    """Return the field ``parent`` of a child's record: it, not the options, says what a failure does."""
+    fields: dict[str, Any] = {"id": parent.id, "queueKey": _queue_of(parent, prefix)}
+    if on_failure is not None:
+        fields[_FLAGS[on_failure]] = True
+    return msgspec.json.encode(fields).decode()
+
+
+def parent_key(parent: ParentRef, prefix: str) -> str:
+    """Return the key of a parent's hash."""
+    return f"{_queue_of(parent, prefix)}:{parent.id}"
 
 
 def decode_options(text: bytes | str | None) -> JobOptions:
@@ -57,6 +106,14 @@ def decode_options(text: bytes | str | None) -> JobOptions:
         timeout_ms=int(found.timeout) if found.timeout else None,
         remove_on_complete=_keep_of(found.removeOnComplete),
         remove_on_fail=_keep_of(found.removeOnFail),
+        deduplication=_deduplication_of(found.de),
+        parent=_parent_of(found.parent),
+        on_failure=next((policy for policy, flag in _POLICIES if getattr(found, flag) is True), None),
+        keep_logs=_count_of(found.kl),
+        stack_trace_limit=_count_of(found.stackTraceLimit),
+        size_limit=_count_of(found.sizeLimit),
+        telemetry=found.tm if isinstance(found.tm, str) else None,
+        omit_context=found.omc is True,
     )
 
 
@@ -82,6 +139,18 @@ class _OptionFields(msgspec.Struct):
     timeout: float | None = None
     removeOnComplete: bool | float | _KeepFields | None = None  # noqa: N815
     removeOnFail: bool | float | _KeepFields | None = None  # noqa: N815
+    # What follows is not needed to run the job: a value of an odd type counts as unset.
+    de: Any = None
+    parent: Any = None
+    fpof: Any = None
+    cpof: Any = None
+    idof: Any = None
+    rdof: Any = None
+    kl: Any = None
+    stackTraceLimit: Any = None  # noqa: N815
+    sizeLimit: Any = None  # noqa: N815
+    tm: Any = None
+    omc: Any = None
 
 
 _DECODER = msgspec.json.Decoder(_OptionFields)
@@ -118,3 +187,44 @@ def _keep_of(found: bool | float | _KeepFields | None) -> KeepOption | None:
             return Keep(*whole)
         case _:
             return False if found < 0 else Keep(count=int(found))
+
+
+def _queue_of(parent: ParentRef, prefix: str) -> str:
+    return f"{prefix if parent.prefix is None else parent.prefix}:{parent.queue}"
+
+
+def _parent_of(found: Any) -> ParentRef | None:
+    match found:
+        case {"id": str(job_id), "queue": str(place)} if ":" in place:
+            # Any cut gives the same keys; a prefix seldom holds a colon, names of queues may.
+            prefix, _, queue = place.partition(":")
+            return ParentRef(queue, job_id, prefix)
+    return None
+
+
+def _deduplication_fields(deduplication: Deduplication) -> dict[str, Any]:
+    fields: dict[str, Any] = {"id": deduplication.id}
+    if deduplication.ttl_ms is not None:
+        fields["ttl"] = deduplication.ttl_ms
+    for name, flag in _MODES:
+        if getattr(deduplication, name):
+            fields[flag] = True
+    return fields
+
+
+def _deduplication_of(found: Any) -> Deduplication | None:
+    match found:
+        case {"id": str(dedup_id)} if dedup_id:
+            modes = {name: bool(found.get(flag)) for name, flag in _MODES}
+            ttl = _count_of(found.get("ttl"))
+            # Combinations that are refused from producers are read as the reference takes them.
+            modes["extend"] = modes["extend"] and bool(ttl)
+            modes["reschedule"] = modes["reschedule"] and not modes["replace"]
+            return Deduplication(dedup_id, min(ttl, LONGEST) / 1000 if ttl else None, **modes)
+    return None
+
+
+def _count_of(found: Any) -> int | None:
+    if isinstance(found, bool) or not isinstance(found, int | float) or found < 0:
+        return None
+    return int(min(found, 2**53))

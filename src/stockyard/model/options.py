@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypedDict, Unpack
+from typing import Any, Protocol, TypedDict, Unpack, get_args
 
 import msgspec
 
 from stockyard.errors import InvalidOption, suggestion
 from stockyard.model.backoff import Backoff
+from stockyard.model.deduplication import Deduplication
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.parent import OnFailure, ParentRef
 from stockyard.model.retention import KeepOption, checked_keep
 
 MAX_PRIORITY = 2_097_151
@@ -24,6 +26,18 @@ RESERVED_IDS = frozenset(
 """Ids that would name one of the queue's own keys."""
 
 
+class Placed(Protocol):
+    """Something with a known place: a ``Job``, or a ``ParentRef``."""
+
+    @property
+    def queue(self) -> str:
+        """Name of its queue."""
+
+    @property
+    def id(self) -> str:
+        """Its id there."""
+
+
 class AddOptions(TypedDict, total=False):
     """The options of ``add``; each left out takes the queue's default.
 
@@ -36,6 +50,14 @@ class AddOptions(TypedDict, total=False):
         lifo: run it before what already waits.
         timeout: the handler is stopped after that long.
         remove_on_complete, remove_on_fail: retention of its record.
+        deduplication: adds that share an id become one job; text is the id of ``Deduplication(id)``.
+        parent: the job that is to wait for this one: a Job, or where one is.
+        on_failure: what this job's failure means to its parent.
+        keep_logs: so many of its newest log lines stay.
+        stack_trace_limit: so many of its newest stack traces stay.
+        size_limit: bytes that its payload may have as JSON.
+        telemetry: context of a trace, passed on to whoever runs it.
+        omit_context: whoever runs it shall not continue that trace.
     """
 
     job_id: str
@@ -47,6 +69,14 @@ class AddOptions(TypedDict, total=False):
     timeout: Duration | None
     remove_on_complete: KeepOption | None
     remove_on_fail: KeepOption | None
+    deduplication: Deduplication | str | None
+    parent: Placed | None
+    on_failure: OnFailure | None
+    keep_logs: int | None
+    stack_trace_limit: int | None
+    size_limit: int | None
+    telemetry: str | None
+    omit_context: bool
 
 
 KNOWN_OPTIONS = tuple(AddOptions.__annotations__)
@@ -64,6 +94,14 @@ class JobOptions(msgspec.Struct, frozen=True):
         lifo: at the front of what waits. Defaults to False.
         timeout_ms: limit of one run. Defaults to none.
         remove_on_complete, remove_on_fail: retention; None leaves it to the worker.
+        deduplication: which adds are one job with it, or None.
+        parent: the job that waits for it, or None.
+        on_failure: what its failure means to the parent; None lets the parent wait.
+        keep_logs: newest log lines that stay, or None for all.
+        stack_trace_limit: newest stack traces that stay, or None for all.
+        size_limit: bytes of the payload, or None.
+        telemetry: context of a trace, or None.
+        omit_context: the trace is not to be continued. Defaults to False.
     """
 
     job_id: str | None = None
@@ -75,6 +113,14 @@ class JobOptions(msgspec.Struct, frozen=True):
     timeout_ms: int | None = None
     remove_on_complete: KeepOption | None = None
     remove_on_fail: KeepOption | None = None
+    deduplication: Deduplication | None = None
+    parent: ParentRef | None = None
+    on_failure: OnFailure | None = None
+    keep_logs: int | None = None
+    stack_trace_limit: int | None = None
+    size_limit: int | None = None
+    telemetry: str | None = None
+    omit_context: bool = False
 
     def merged(self, **options: Unpack[AddOptions]) -> JobOptions:
         """Return these options with the given ones checked and laid over them.
@@ -180,6 +226,53 @@ def _keep(name: str, value: Any) -> KeepOption | None:
     return None if value is None else checked_keep(value, option=name)
 
 
+def _number(low: int) -> Any:
+    def check(name: str, value: Any) -> int | None:
+        return None if value is None else _whole(name, value, low, 2**31)
+
+    return check
+
+
+def _text(name: str, value: Any) -> str | None:
+    if value is not None and not is_text(value):
+        raise InvalidOption(f"{name} must be non-empty text; got {shown(value)}")
+    return None if value is None else str(value)
+
+
+def _deduplication(name: str, value: Any) -> Deduplication | None:
+    if value is None or (isinstance(value, Deduplication) and _is_short(value.id)):
+        return value
+    if _is_short(value):
+        return Deduplication(value)
+    raise InvalidOption(
+        f"{name} must be an id of 1 to {LONGEST_ID} characters or Deduplication(id, ttl='5s', …); "
+        f"got {shown(value)}"
+    )
+
+
+def _is_short(value: Any) -> bool:
+    return is_text(value) and len(value) <= LONGEST_ID
+
+
+def _parent(name: str, value: Any) -> ParentRef | None:
+    if value is None:
+        return None
+    queue, job_id = getattr(value, "queue", None), getattr(value, "id", None)
+    if is_text(queue) and is_text(job_id):
+        return ParentRef(str(queue), str(job_id), getattr(value, "prefix", None))
+    raise InvalidOption(
+        f"{name} must be a Job or ParentRef(queue, id), so that its place is known; got {shown(value)}"
+    )
+
+
+def _on_failure(name: str, value: Any) -> OnFailure | None:
+    known = get_args(OnFailure)
+    if value is not None and value not in known:
+        raise InvalidOption(f"{name} must be one of {', '.join(known)}; got {shown(value)}")
+    policy: OnFailure | None = value
+    return policy
+
+
 _CHECKS: dict[str, tuple[str, Any]] = {
     "job_id": ("job_id", _job_id),
     "delay": ("delay_ms", _duration),
@@ -190,4 +283,12 @@ _CHECKS: dict[str, tuple[str, Any]] = {
     "timeout": ("timeout_ms", _timeout),
     "remove_on_complete": ("remove_on_complete", _keep),
     "remove_on_fail": ("remove_on_fail", _keep),
+    "deduplication": ("deduplication", _deduplication),
+    "parent": ("parent", _parent),
+    "on_failure": ("on_failure", _on_failure),
+    "keep_logs": ("keep_logs", _number(1)),
+    "stack_trace_limit": ("stack_trace_limit", _number(0)),
+    "size_limit": ("size_limit", _number(1)),
+    "telemetry": ("telemetry", _text),
+    "omit_context": ("omit_context", _flag),
 }

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
+from typing import Any
 
 from stockyard._store.add_stream import AddStream
 from stockyard._store.adding import BATCH, NewJob
 from stockyard._store.link import QueueLink
+from stockyard._store.tied_job import TiedJob
 from stockyard.errors import ServerRefused
 
 _ON_THE_WIRE = 2
@@ -18,7 +21,8 @@ class Batcher:
     """Pending adds of one queue in one loop.
 
     A batch leaves when it is full or when the turn of the loop ends, whichever is first, so the server works on
-    the first adds of a turn while the last are still being made.
+    the first adds of a turn while the last are still being made. Jobs with ties are added by a script of their
+    own: a batch ends where the kind changes.
 
     Args:
         link: the queue.
@@ -27,13 +31,16 @@ class Batcher:
     def __init__(self, link: QueueLink) -> None:
         self._stream = AddStream(link)
         self._loop = asyncio.get_running_loop()
-        self._jobs: list[NewJob] = []
+        self._jobs: list[Any] = []
+        self._tied = 0
         self._futures: list[asyncio.Future[str]] = []
         self._written: deque[list[asyncio.Future[str]]] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, job: NewJob) -> asyncio.Future[str]:
+    def add(self, job: NewJob | TiedJob) -> asyncio.Future[str]:
         """Line a job up; the future gives its id, or the error of the call that carried it."""
+        if type(job) is TiedJob:
+            self._tied += 1
         future: asyncio.Future[str] = self._loop.create_future()
         self._jobs.append(job)
         self._futures.append(future)
@@ -60,12 +67,12 @@ class Batcher:
                     self._write()
         except Exception as error:
             _fail(self._futures, error)
-            self._jobs, self._futures = [], []
+            self._jobs, self._futures, self._tied = [], [], 0
         if not self._written:
             return
         futures = self._written.popleft()
         try:
-            ids = await self._stream.read()
+            answers = await self._stream.read()
         except ServerRefused as error:
             _fail(futures, error)
             return
@@ -75,16 +82,21 @@ class Batcher:
                 _fail(lost, error)
             self._written.clear()
             return
-        for future, job_id in zip(futures, ids, strict=True):
-            if not future.done():
-                future.set_result(job_id)
+        for future, answer in zip(futures, answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, str):
+                future.set_result(answer)
+            else:
+                future.set_exception(answer)
 
     def _may_write(self) -> bool:
         return len(self._written) < _ON_THE_WIRE and self._stream.is_open
 
     def _write(self) -> None:
-        jobs, self._jobs = self._jobs[:BATCH], self._jobs[BATCH:]
-        futures, self._futures = self._futures[:BATCH], self._futures[BATCH:]
+        size = self._run_length() if self._tied else BATCH
+        jobs, self._jobs = self._jobs[:size], self._jobs[size:]
+        futures, self._futures = self._futures[:size], self._futures[size:]
         if any(future.done() for future in futures):
             # Their callers were cancelled before anything was sent.
             kept = [(job, future) for job, future in zip(jobs, futures, strict=True) if not future.done()]
@@ -92,6 +104,14 @@ class Batcher:
         if jobs:
             self._stream.write(jobs)
             self._written.append(futures)
+
+    def _run_length(self) -> int:
+        """Return how many of the first jobs are of one kind, and leave them out of the count of tied ones."""
+        kind = type(self._jobs[0])
+        size = sum(1 for _ in itertools.takewhile(lambda job: type(job) is kind, self._jobs[:BATCH]))
+        if kind is TiedJob:
+            self._tied -= size
+        return size
 
 
 def _fail(futures: list[asyncio.Future[str]], error: Exception) -> None:

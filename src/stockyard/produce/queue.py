@@ -10,7 +10,8 @@ from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store.adding import BATCH, NewJob, new_job
 from stockyard._store.link import QueueLink
-from stockyard.errors import InvalidOption
+from stockyard._store.tied_job import TiedJob, tied_job
+from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import AddOptions, JobOptions, is_text, shown
 from stockyard.model.payload import encode_payload
@@ -51,11 +52,14 @@ class Queue(QueueAdmin, QueueBrowser):
             options: see ``AddOptions``; what is left out takes the queue's default.
 
         Returns:
-            The job; if its ``job_id`` exists already, nothing is added and the job has that id.
+            The job; if its ``job_id`` exists already, nothing is added and the job has that id. A job that was
+            deduplicated has the id of the owner that stays in its place.
 
         Raises:
-            InvalidOption: an option is unknown or out of its range.
-            PayloadError: the payload is not JSON-able.
+            InvalidOption: an option is unknown or out of its range, or two exclude each other.
+            PayloadError: the payload is not JSON-able or larger than ``size_limit``.
+            JobNotFound: the parent does not exist.
+            JobStateError: the job exists and belongs to another parent.
             ServerUnavailable: the server could not be reached within the call timeout; nothing was added.
             ReplyLost: it was sent and not answered; add it again under the same ``job_id`` to be sure.
         """
@@ -70,7 +74,7 @@ class Queue(QueueAdmin, QueueBrowser):
             jobs: tuples of name, payload and options: ``[("price", {"symbol": "A"}, {"priority": 5}), …]``.
 
         Raises:
-            The errors of ``add``.
+            The errors of ``add``; a job that is refused for its parent does not keep the others from being added.
         """
         checked = [self._checked_tuple(each) for each in jobs]
         if not checked:
@@ -87,13 +91,17 @@ class Queue(QueueAdmin, QueueBrowser):
                 added.append(self._added(answer, name, data, options, sent))
         return added
 
-    def _checked(self, name: str, data: Any, options: JobOptions) -> NewJob:
-        if not is_text(name):
-            raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
-        text = "{}" if data is None else encode_payload(data, what="the payload of", of=name).decode()
-        return new_job(name, text, options, self._link.clock())
+    def _checked(self, name: str, data: Any, options: JobOptions) -> NewJob | TiedJob:
+        text = payload_text(name, data, options)
+        if options.deduplication is None and options.parent is None:
+            return new_job(name, text, options, self._link.clock())
+        if options.deduplication is not None and options.parent is not None:
+            raise InvalidOption(
+                "deduplication and parent exclude each other: a parent would wait for a job that is not added"
+            )
+        return tied_job(self._link, name, text, options, self._link.clock())
 
-    def _checked_tuple(self, given: JobTuple) -> tuple[str, Any, JobOptions, NewJob]:
+    def _checked_tuple(self, given: JobTuple) -> tuple[str, Any, JobOptions, NewJob | TiedJob]:
         if not isinstance(given, tuple) or not 1 <= len(given) <= 3 or not _are_options(given[2:]):
             raise InvalidOption(f"add_many takes tuples (name, data, options); got {shown(given)}")
         name = given[0]
@@ -103,10 +111,30 @@ class Queue(QueueAdmin, QueueBrowser):
             options = options.merged(**given[2])
         return name, data, options, self._checked(name, data, options)
 
-    def _added(self, job_id: str, name: str, data: Any, options: JobOptions, sent: NewJob) -> Job[Any]:
-        return Job(
+    def _added(self, job_id: str, name: str, data: Any, options: JobOptions, sent: NewJob | TiedJob) -> Job[Any]:
+        job = Job(
             job_id, name, data, options, self.name, sent.timestamp, self._jobs, options.priority, options.delay_ms
         )
+        if isinstance(sent, TiedJob):
+            job.parent_key = sent.parent_key
+        return job
+
+
+def payload_text(name: str, data: Any, options: JobOptions) -> str:
+    """Check a job's name and payload; return the payload's JSON.
+
+    Raises:
+        InvalidOption: the name is no text.
+        PayloadError: the payload is not JSON-able or larger than the options allow.
+    """
+    if not is_text(name):
+        raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
+    text = b"{}" if data is None else encode_payload(data, what="the payload of", of=name)
+    if options.size_limit is not None and len(text) > options.size_limit:
+        raise PayloadError(
+            f"the payload of {name!r} has {len(text)} bytes; its size_limit is {options.size_limit}"
+        )
+    return text.decode()
 
 
 def _are_options(rest: tuple[Any, ...]) -> bool:

@@ -169,8 +169,8 @@ async def test_a_cancelled_add_leaves_its_neighbours_alone(yard: Yard) -> None:
     [
         ({"dealy": "5m"}, r"unknown option 'dealy'; did you mean 'delay'\? Known: job_id, delay"),
         ({"repeat": "1h"}, "unknown option 'repeat'"),
-        ({"parent": {"id": "1"}}, "unknown option 'parent'"),
-        ({"deduplication": {"id": "x"}}, "unknown option 'deduplication'"),
+        ({"parent": {"id": "1"}}, r"parent must be a Job or ParentRef\(queue, id\)"),
+        ({"deduplication": {"id": "x"}}, r"deduplication must be an id .* or Deduplication\(id"),
         ({"expires_in": "2s"}, "unknown option 'expires_in'"),
         ({"delay": -1}, "delay must not be negative.*-1"),
         ({"delay": "soon"}, "delay must be a duration.*'soon'"),

@@ -1,6 +1,6 @@
 --- Writes how runs ended, then starts as many jobs as the worker has room for.
--- parts: decoding events markers placing promoting removing parents retention deduplication metrics leaving ending
---   rows taking
+-- parts: decoding events markers placing entering promoting removing parents retention deduplication metrics leaving
+--   ending rows taking
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
 --   waiting_children metrics_completed metrics_failed
 -- args: base now settled order

@@ -15,7 +15,7 @@ local function requeue_kept_last(keys, base, name, now)
   local next_job = {}
   for i = 1, #pairs_of, 2 do next_job[pairs_of[i]] = pairs_of[i + 1] end
   local counted = redis.call('INCR', keys.counter)
-  local id = next_job.jid or tostring(counted)
+  local id = next_job.jid or string.format('%.0f', counted)
   local options = decode_object(next_job.opts)
   local delay, priority = tonumber(options.delay) or 0, tonumber(options.priority) or 0
   redis.call('SET', base .. 'de:' .. name, id)
@@ -25,16 +25,8 @@ local function requeue_kept_last(keys, base, name, now)
   if next_job.pk then redis.call('HSET', job, 'parentKey', next_job.pk, 'parent', next_job.pd) end
   if next_job.rjk then redis.call('HSET', job, 'rjk', next_job.rjk) end
   redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', next_job.name)
-  if delay > 0 then
-    local score, due = delay_score(keys.delayed, now, delay)
-    redis.call('ZADD', keys.delayed, score, id)
-    redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
-    ring_when_due(keys.marker, keys.delayed)
-  else
-    make_ready(keys.wait, keys.prioritized, keys.priority_counter, id, priority, options.lifo)
-    if not is_blocked(keys.meta, keys.active) then ring(keys.marker) end
-    redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id)
-  end
+  local is_delayed = enter(keys, id, now, delay, priority, options.lifo)
+  wake(keys, not is_delayed, is_delayed)
   if next_job.pdk then redis.call('SADD', next_job.pdk, job) end
   redis.call('DEL', kept)
 end

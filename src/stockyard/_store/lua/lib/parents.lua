@@ -2,8 +2,9 @@
 
 -- The parent leaves waiting-children and goes where its own delay and priority say.
 local function release_parent(parent_base, parent_id, now)
-  if redis.call('ZREM', parent_base .. 'waiting-children', parent_id) == 0 then return end
   local parent = parent_base .. parent_id
+  if redis.call('EXISTS', parent) == 0 then return end
+  if redis.call('ZREM', parent_base .. 'waiting-children', parent_id) == 0 then return end
   local events, marker = parent_base .. 'events', parent_base .. 'marker'
   local fields = redis.call('HMGET', parent, 'delay', 'priority')
   local delay, priority = tonumber(fields[1]) or 0, tonumber(fields[2]) or 0

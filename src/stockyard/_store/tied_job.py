@@ -1,0 +1,122 @@
+"""Jobs with ties on their way: deduplicated ones, children, and those of a flow."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stockyard._store.link import QueueLink
+from stockyard._wire.options import encode_options, encode_tie, parent_key
+from stockyard.errors import JobError, JobNotFound, JobStateError
+from stockyard.model.deduplication import Deduplication
+from stockyard.model.options import JobOptions
+
+MISSING_PARENT = -5
+OTHER_PARENT = -7
+
+
+class Ways(msgspec.Struct, omit_defaults=True, gc=False):
+    """A deduplication as the scripts read it; the names are those of ``Deduplication``, ttl in ms."""
+
+    id: str
+    ttl: int | None = None
+    extend: bool = False
+    replace: bool = False
+    reschedule: bool = False
+    keep_last: bool = False
+
+
+class Tie(msgspec.Struct, gc=False):
+    """A parent as the scripts read it.
+
+    Attributes:
+        key: of its hash.
+        tie: JSON of the child's field ``parent``.
+        is_new: of a flow: it is added by the same call.
+    """
+
+    key: str
+    tie: str
+    is_new: bool = False
+
+
+class TiedJob(msgspec.Struct, omit_defaults=True, gc=False):
+    """A checked job on its way, under the names that the scripts read.
+
+    Attributes:
+        id: custom id, or empty for the queue's counter.
+        name: chooses the handler.
+        data: JSON text.
+        options: BullMQ's JSON of the options.
+        timestamp: creation in ms.
+        delay, priority, lifo: where it is placed.
+        deduplication: or None.
+        parent: or None.
+        is_parent: of a flow: it waits for children that follow.
+        queue: of a flow: number of its queue in the call, from 1.
+    """
+
+    id: str
+    name: str
+    data: str
+    options: str
+    timestamp: int
+    delay: int
+    priority: int
+    lifo: bool
+    deduplication: Ways | None = None
+    parent: Tie | None = None
+    is_parent: bool = False
+    queue: int = 0
+
+    @property
+    def parent_key(self) -> str | None:
+        """Full key of its parent."""
+        return self.parent.key if self.parent else None
+
+
+def tied_job(link: QueueLink, name: str, data: str, options: JobOptions, now: int, *, job_id: str = "") -> TiedJob:
+    """Put a job with ties into the form that is sent.
+
+    Args:
+        link: its queue.
+        name, data, options: the job; the payload is JSON text.
+        now: creation in ms.
+        job_id: its id if its options name none. Defaults to the counter's.
+    """
+    return TiedJob(
+        options.job_id or job_id,
+        name,
+        data,
+        encode_options(options, prefix=link.keys.prefix),
+        now,
+        options.delay_ms,
+        options.priority,
+        options.lifo,
+        _ways(options.deduplication),
+        _tie(options, link.keys.prefix),
+    )
+
+
+def refusal(code: int, job: TiedJob) -> JobError:
+    """Return the error that a script's negative code means."""
+    key = job.parent_key or ""
+    if code == MISSING_PARENT:
+        return JobNotFound(key.rpartition(":")[2], f"{key}, to be the parent of {job.name!r}, does not exist")
+    return JobStateError(
+        job.id,
+        f"job {job.id} exists and belongs to another parent than {key}; "
+        "detach it from that one first, or choose another job_id",
+    )
+
+
+def _ways(asked: Deduplication | None) -> Ways | None:
+    if asked is None:
+        return None
+    return Ways(asked.id, asked.ttl_ms, asked.extend, asked.replace, asked.reschedule, asked.keep_last)
+
+
+def _tie(options: JobOptions, prefix: str) -> Tie | None:
+    if options.parent is None:
+        return None
+    tie = encode_tie(options.parent, options.on_failure, prefix=prefix)
+    return Tie(parent_key(options.parent, prefix), tie)

@@ -1,0 +1,69 @@
+"""Which jobs count as the same, and what becomes of one that comes while its like is there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stockyard.errors import InvalidOption
+from stockyard.model.duration import Duration, milliseconds
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Deduplication:
+    """Adds that share an id become one job: the first of them owns the id, the others are dropped.
+
+    Args:
+        id: what the jobs have in common.
+        ttl: the id is taken for that long after the owner was added, even if the owner ends before. Defaults to
+            as long as the owner has not ended.
+        extend: every add that is dropped begins the time anew.
+        replace: an owner that is still delayed makes place for the new job.
+        reschedule: an owner that is still delayed waits anew, as long as the new job was to wait.
+        keep_last: of the jobs added while the owner runs, the last runs after it; the id is then taken as long as
+            one of them has not ended.
+
+    With ``ttl``, ``extend``, ``replace`` and a delay, a job runs once its adds have been quiet for that long.
+
+    Raises:
+        InvalidOption: ``ttl`` is no duration or 0, or two arguments exclude each other.
+
+    Example:
+        await queue.add("price", tick, deduplication=Deduplication(tick.symbol, ttl="5s"))
+    """
+
+    id: str
+    ttl_ms: int | None
+    extend: bool
+    replace: bool
+    reschedule: bool
+    keep_last: bool
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002
+        ttl: Duration | None = None,
+        extend: bool = False,
+        replace: bool = False,
+        reschedule: bool = False,
+        keep_last: bool = False,
+    ) -> None:
+        ttl_ms = None if ttl is None else milliseconds(ttl, option="ttl")
+        if ttl_ms == 0:
+            raise InvalidOption(
+                f"ttl must be longer than 0; got {ttl!r}: leave it out to wait for the owner's end"
+            )
+        if extend and ttl_ms is None:
+            raise InvalidOption(
+                "extend begins the ttl anew; give a ttl, as in Deduplication(id, '5s', extend=True)"
+            )
+        if replace and reschedule:
+            raise InvalidOption("replace and reschedule exclude each other: the owner either goes or waits anew")
+        for name, value in (
+            ("id", id),
+            ("ttl_ms", ttl_ms),
+            ("extend", extend),
+            ("replace", replace),
+            ("reschedule", reschedule),
+            ("keep_last", keep_last),
+        ):
+            object.__setattr__(self, name, value)

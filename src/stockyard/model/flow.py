@@ -1,0 +1,80 @@
+"""A job with the jobs that must end before it: a tree, as it is to be added and as it is read back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Unpack
+
+import msgspec
+
+from stockyard.errors import InvalidOption
+from stockyard.model.job import Job
+from stockyard.model.options import AddOptions, shown
+
+
+class Flow:
+    """A job to add, and the flows of its children, which run before it.
+
+    Args:
+        name: chooses the handler.
+        queue: name of its queue; children may be in any others.
+        data: its payload. Defaults to an empty object.
+        children: flows that must end first. Defaults to none.
+        options: see ``AddOptions``; what is left out takes the default of its queue. A parent's delay begins when
+            its children have ended. ``on_failure`` says what a child's failure means to its parent.
+
+    Raises:
+        InvalidOption: a child is not a Flow.
+
+    Example:
+        Flow("report", "reports", children=[Flow("fetch", "downloads", {"day": day}) for day in days])
+    """
+
+    __slots__ = ("children", "data", "name", "options", "queue")
+
+    def __init__(
+        self,
+        name: str,
+        queue: str,
+        data: Any = None,
+        children: Iterable[Flow] = (),
+        **options: Unpack[AddOptions],
+    ) -> None:
+        self.name = name
+        self.queue = queue
+        self.data = data
+        self.children = tuple(children)
+        self.options = options
+        for child in self.children:
+            if not isinstance(child, Flow):
+                raise InvalidOption(f"the children of flow {name!r} must be Flow values; got {shown(child)}")
+
+
+class FlowTree(msgspec.Struct, frozen=True):
+    """A job with its children, as they were added or read.
+
+    Attributes:
+        job: the job.
+        children: their trees; of a tree that was read, those within its limits.
+    """
+
+    job: Job[Any]
+    children: tuple[FlowTree, ...] = ()
+
+    def __iter__(self) -> Iterator[Job[Any]]:
+        """Yield every job of the tree, each parent before its children."""
+        yield self.job
+        for child in self.children:
+            yield from child
+
+
+class ChildrenPage(msgspec.Struct, frozen=True):
+    """Some of a job's children.
+
+    Attributes:
+        children: by full key; of processed ones the result, of ignored ones the reason of the failure, else None.
+        cursor: what to ask with for those that follow, or 0 when there are none.
+    """
+
+    children: dict[str, Any]
+    cursor: int = 0
