@@ -16,7 +16,7 @@ class Execution:
     Args:
         name: of the worker's queue, for thread names.
         size: jobs at a time.
-        jobs: receives progress and log lines from child processes.
+        jobs: does what handlers in child processes ask of their jobs.
         recycle_after: jobs after which a child process is replaced.
         memory_limit: bytes of resident memory of a child process, or None.
     """

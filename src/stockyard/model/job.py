@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import Any, Generic, NoReturn, Protocol, TypeVar
 
 import msgspec
 
-from stockyard.errors import InvalidOption, JobNotFound, StockyardError
-from stockyard.model.duration import Duration
+from stockyard.errors import InvalidOption, JobNotFound, MoveToDelayed, MoveToWait, RateLimited, WaitForChildren
+from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.options import MAX_PRIORITY, JobOptions
 
 T = TypeVar("T")
@@ -34,40 +34,19 @@ class JobPort(Protocol):
     async def update_progress(self, job_id: str, value: Any) -> None: ...
     async def log(self, job_id: str, line: str) -> int: ...
     async def logs(self, job_id: str, start: int, end: int) -> list[str]: ...
-    async def state(self, job_id: str) -> JobState: ...
-    async def retry(self, job_id: str) -> None: ...
-    async def remove(self, job_id: str) -> None: ...
-    async def promote(self, job_id: str) -> None: ...
-    async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any: ...
-    async def get_job(self, job_id: str) -> Job[Any] | None: ...
-    def blocking(self, target: Any) -> Any: ...
-
-
-@runtime_checkable
-class EditingPort(JobPort, Protocol):
-    """What only the store can do for a job; a child process has no connection to it."""
-
-    async def update_data(self, job_id: str, data: Any) -> None: ...
     async def clear_logs(self, job_id: str, keep: int) -> None: ...
+    async def update_data(self, job_id: str, data: Any) -> None: ...
+    async def state(self, job_id: str) -> JobState: ...
     async def change_delay(self, job_id: str, delay: Duration) -> int: ...
     async def change_priority(self, job_id: str, priority: int, *, lifo: bool) -> None: ...
     async def retry(self, job_id: str, *, reset_attempts: bool = False) -> None: ...
     async def remove(self, job_id: str, *, children: bool = True) -> None: ...
     async def remove_unprocessed_children(self, job_id: str) -> int: ...
-
-
-def editing_port(port: JobPort, method: str) -> EditingPort:
-    """Return the port if it can change jobs.
-
-    Raises:
-        StockyardError: it is that of a child process.
-    """
-    if isinstance(port, EditingPort):
-        return port
-    raise StockyardError(
-        f"job.{method}() is not there in a child process, which has no connection to the server: "
-        "open the queue in the handler, and get the job from it"
-    )
+    async def promote(self, job_id: str) -> None: ...
+    async def is_held_by_children(self, job_id: str) -> bool: ...
+    async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any: ...
+    async def get_job(self, job_id: str) -> Job[Any] | None: ...
+    def blocking(self, target: Any) -> Any: ...
 
 
 class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
@@ -155,7 +134,7 @@ class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
         """
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
             raise InvalidOption(f"keep must be a whole number of lines, 0 or more; got {keep!r}")
-        await editing_port(self.port, "clear_logs").clear_logs(self.id, keep)
+        await self.port.clear_logs(self.id, keep)
 
     async def update_data(self, data: T) -> None:
         """Replace the payload; the next attempt is given it.
@@ -164,7 +143,7 @@ class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
             PayloadError: it is not JSON-able.
             JobNotFound: the job was removed.
         """
-        await editing_port(self.port, "update_data").update_data(self.id, data)
+        await self.port.update_data(self.id, data)
         self.data = data
 
     async def state(self) -> JobState:
@@ -179,7 +158,7 @@ class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
             JobNotFound: the job was removed.
             JobStateError: it is not delayed.
         """
-        self.delay_ms = await editing_port(self.port, "change_delay").change_delay(self.id, delay)
+        self.delay_ms = await self.port.change_delay(self.id, delay)
 
     async def change_priority(self, priority: int, *, lifo: bool = False) -> None:
         """Give the job another priority; if it waits, it goes behind those of the same one.
@@ -194,7 +173,7 @@ class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
         """
         if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= MAX_PRIORITY:
             raise InvalidOption(f"priority must be a whole number from 0 to {MAX_PRIORITY:,}; got {priority!r}")
-        await editing_port(self.port, "change_priority").change_priority(self.id, priority, lifo=lifo)
+        await self.port.change_priority(self.id, priority, lifo=lifo)
         self.priority = priority
 
     async def retry(self, *, reset_attempts: bool = False) -> None:
@@ -208,7 +187,7 @@ class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
             JobNotFound: the job was removed.
             JobStateError: it is neither failed nor completed.
         """
-        await editing_port(self.port, "retry").retry(self.id, reset_attempts=reset_attempts)
+        await self.port.retry(self.id, reset_attempts=reset_attempts)
 
     async def remove(self, *, children: bool = True) -> None:
         """Remove the job, its logs and its place in the queue.
@@ -221,7 +200,7 @@ class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
             JobLocked: a worker is running it, or one below it; nothing was removed.
             JobStateError: it is the next run of a schedule.
         """
-        await editing_port(self.port, "remove").remove(self.id, children=children)
+        await self.port.remove(self.id, children=children)
 
     async def remove_unprocessed_children(self) -> int:
         """Remove the children that the job still waits for, with all below; those that run or failed stay.
@@ -231,7 +210,7 @@ class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
         Raises:
             JobNotFound: the job was removed.
         """
-        return await editing_port(self.port, "remove_unprocessed_children").remove_unprocessed_children(self.id)
+        return await self.port.remove_unprocessed_children(self.id)
 
     async def promote(self) -> None:
         """Let a delayed job run now.
@@ -265,6 +244,57 @@ class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
         if current is None:
             raise JobNotFound(self.id, f"job {self.id} of queue {self.queue!r} does not exist (any more)")
         return current
+
+    async def move_to_delayed(self, delay: Duration) -> NoReturn:
+        """In the job's handler: end this run here, and run the handler again after a while.
+
+        No attempt is used up. What the next run is to know, keep with ``update_data``.
+
+        Args:
+            delay: how long from now.
+
+        Raises:
+            MoveToDelayed: always; it ends the run, so let it pass.
+            InvalidOption: it is no duration.
+        """
+        milliseconds(delay, option="delay")
+        raise MoveToDelayed(delay)
+
+    async def move_to_wait(self) -> NoReturn:
+        """In the job's handler: end this run here, and be the next in line again. No attempt is used up.
+
+        Raises:
+            MoveToWait: always; it ends the run, so let it pass.
+        """
+        raise MoveToWait
+
+    async def wait_for_children(self) -> None:
+        """In the job's handler: go on when every child has ended.
+
+        With children still to come the run ends here, and the handler runs again from its beginning when the
+        last one has ended; no attempt is used up. A child that failed with the policy ``fail_parent`` fails
+        the job. With nothing to wait for, this returns.
+
+        Raises:
+            WaitForChildren: there is something to wait for; it ends the run, so let it pass.
+        """
+        if await self.port.is_held_by_children(self.id):
+            raise WaitForChildren
+
+    async def rate_limit(self, duration: Duration) -> NoReturn:
+        """In the job's handler: end this run here, and let no job of the queue start for a while.
+
+        This job is the first one after that; no attempt is used up.
+
+        Args:
+            duration: how long from now, for all workers of the queue.
+
+        Raises:
+            RateLimited: always; it ends the run, so let it pass.
+            InvalidOption: it is no duration.
+        """
+        milliseconds(duration, option="duration")
+        raise RateLimited(duration)
 
 
 JobProcessor = Callable[[Job[T]], Awaitable[Any] | Any]

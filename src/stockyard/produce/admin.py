@@ -10,7 +10,7 @@ from stockyard._store import managing
 from stockyard._store.link import QueueLink
 from stockyard.errors import InvalidOption, QueueStateError
 from stockyard.model.duration import Duration, milliseconds
-from stockyard.model.job import JobPort, JobState, editing_port
+from stockyard.model.job import JobPort, JobState
 from stockyard.model.options import is_text, shown
 from stockyard.topology import Rate
 
@@ -186,7 +186,7 @@ class QueueAdmin:
             JobLocked: a worker is running it, or one below it; nothing was removed.
             JobStateError: it is the next run of a schedule.
         """
-        await editing_port(self._jobs, "remove").remove(job_id, children=children)
+        await self._jobs.remove(job_id, children=children)
 
     async def release_deduplication(self, dedup_id: str) -> bool:
         """Free a deduplication id, so that the next job under it is added; say whether it was taken."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stockyard._aio.portal import Blocking, Portal
-from stockyard._store import editing, reading
+from stockyard._store import editing, finishing, reading
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import stored_job
 from stockyard.errors import JobLocked, JobNotFound, JobStateError
@@ -84,6 +84,9 @@ class StoredJobs:
         removed = await editing.remove_unprocessed_children(self._link, job_id)
         self._check(job_id, removed)
         return removed
+
+    async def is_held_by_children(self, job_id: str) -> bool:
+        return await finishing.is_held_by_children(self._link, job_id)
 
     async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any:
         seconds = None if timeout is None else milliseconds(timeout, option="timeout") / 1000

@@ -20,13 +20,15 @@ from functools import partial, reduce
 from queue import SimpleQueue
 from typing import Any
 
+from stockyard.consume.executors.calls import call_of, result_of
 from stockyard.consume.executors.frames import (
     HEADER,
     Answer,
+    Call,
     ChildTask,
+    End,
     FromChild,
-    LogLine,
-    Progress,
+    Moved,
     Raised,
     Ready,
     Returned,
@@ -34,10 +36,9 @@ from stockyard.consume.executors.frames import (
     encode,
     to_child,
 )
-from stockyard.errors import HandlerError, StockyardError
-from stockyard.model.duration import Duration
+from stockyard.errors import HandlerError, RunMoved, StockyardError
 from stockyard.model.handler import Handler
-from stockyard.model.job import Job, JobState
+from stockyard.model.job import Job
 from stockyard.model.payload import encode_payload
 
 _LINGER = 5.0
@@ -73,7 +74,7 @@ def main(pipe: socket.socket, known: tuple[str, ...]) -> None:
             link.finish(port, end)
 
 
-def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asyncio.Runner) -> Returned | Raised:
+def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asyncio.Runner) -> End:
     # SystemExit passes: a handler that exits ends its process, and the parent tells with which code.
     try:
         handler = handlers[task.handler]
@@ -81,6 +82,8 @@ def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asy
         if inspect.iscoroutine(result):
             result = runner.run(result)
         return Returned(encode_payload(result, what=f"result of {task.name!r}"))
+    except RunMoved as signal:
+        return Moved.of(signal)
     except (Exception, asyncio.CancelledError) as error:
         return Raised.of(error)
 
@@ -112,7 +115,7 @@ class _Link:
         self.tasks: SimpleQueue[ChildTask | None] = SimpleQueue()
         self._pipe = pipe
         self._sending = threading.Lock()
-        self._open_requests: deque[Future[int]] = deque()
+        self._open_requests: deque[Future[Answer]] = deque()
         self._running: str | None = None
         threading.Thread(target=self._read, name="stockyard-parent", daemon=True).start()
 
@@ -120,21 +123,21 @@ class _Link:
         with self._sending:
             self._pipe.sendall(encode(frame))
 
-    def ask(self, port: _ParentPort, frame: Progress | LogLine) -> Future[int]:
+    def ask(self, port: _ParentPort, frame: Call) -> Future[Answer]:
         """Send a request of a job that still runs; the future is its answer."""
-        answer: Future[int] = Future()
+        answer: Future[Answer] = Future()
         # Its waiter may be cancelled, but the answer comes all the same and must find its place.
         answer.set_running_or_notify_cancel()
         text = encode(frame)
         with self._sending:
             if port.ended:
-                raise StockyardError("the job has ended: it takes no more progress or log lines")
+                raise StockyardError("the job has ended: nothing more can be asked of it")
             # Answers come in the order of the requests.
             self._open_requests.append(answer)
             self._pipe.sendall(text)
         return answer
 
-    def finish(self, port: _ParentPort, end: Returned | Raised) -> None:
+    def finish(self, port: _ParentPort, end: End) -> None:
         """Send how the job ended; nothing of it may follow."""
         text = encode(end)
         with self._sending:
@@ -161,63 +164,32 @@ class _Link:
                 self._running = frame.id
                 self.tasks.put(frame)
             case Answer():
-                self._open_requests.popleft().set_result(frame.lines)
+                self._open_requests.popleft().set_result(frame)
             case Raised():
                 self._open_requests.popleft().set_exception(frame.revived(self._running or ""))
 
 
 class _ParentPort:
-    """What a job in a child can ask of its parent: progress and log, one round trip each."""
+    """What a job in a child can ask of its parent: the methods of ``JobPort``, one round trip each."""
 
     def __init__(self, link: _Link) -> None:
         self.ended = False
         self._link = link
 
-    async def update_progress(self, job_id: str, value: Any) -> None:
-        await self._ask(Progress(encode_payload(value, what=f"progress of job {job_id}")))
+    def __getattr__(self, method: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+        async def ask(*args: Any, **options: Any) -> Any:
+            answer = self._link.ask(self, call_of(method, args, options))
+            try:
+                asyncio.get_running_loop()
+            except RuntimeError:
+                # A plain def calls through job.sync: there is no loop to keep free.
+                return result_of(method, answer.result())
+            return result_of(method, await asyncio.wrap_future(answer))
 
-    async def log(self, job_id: str, line: str) -> int:
-        return await self._ask(LogLine(line))
-
-    async def logs(self, job_id: str, start: int, end: int) -> list[str]:
-        raise _not_here("logs")
-
-    async def state(self, job_id: str) -> JobState:
-        raise _not_here("state")
-
-    async def retry(self, job_id: str) -> None:
-        raise _not_here("retry")
-
-    async def remove(self, job_id: str) -> None:
-        raise _not_here("remove")
-
-    async def promote(self, job_id: str) -> None:
-        raise _not_here("promote")
-
-    async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any:
-        raise _not_here("wait_for_result")
-
-    async def get_job(self, job_id: str) -> Job[Any] | None:
-        raise _not_here("refresh")
+        return ask
 
     def blocking(self, target: Job[Any]) -> _BlockingJob:
         return _BlockingJob(target)
-
-    async def _ask(self, frame: Progress | LogLine) -> int:
-        answer = self._link.ask(self, frame)
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
-            # A plain def calls through job.sync: there is no loop to keep free.
-            return answer.result()
-        return await asyncio.wrap_future(answer)
-
-
-def _not_here(method: str) -> StockyardError:
-    return StockyardError(
-        f"job.{method}() is not there in a child process, which has no connection to the server: "
-        "open the queue in the handler, and get the job from it"
-    )
 
 
 class _BlockingJob:

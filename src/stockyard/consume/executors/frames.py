@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -15,14 +16,19 @@ from stockyard.errors import (
     JobNotFound,
     JobStateError,
     LeaseLost,
+    MoveToDelayed,
+    MoveToWait,
     PayloadError,
+    RateLimited,
     RemoteHandlerError,
     ReplyLost,
+    RunMoved,
     ServerError,
     ServerRefused,
     ServerUnavailable,
     StockyardError,
     UnrecoverableError,
+    WaitForChildren,
 )
 from stockyard.model.job import Job
 from stockyard.model.options import JobOptions
@@ -80,28 +86,59 @@ class Ready(msgspec.Struct, array_like=True, tag="ready"):
     """The child waits for its first task."""
 
 
-class Progress(msgspec.Struct, array_like=True, tag="progress"):
-    """The handler reports progress, as JSON text; answered."""
+class Call(msgspec.Struct, array_like=True, tag="call"):
+    """The handler asks its job for something that the parent does; answered.
 
-    value: bytes
+    Attributes:
+        method: of the job's port.
+        given: JSON text of a list of the arguments and an object of those given by name.
+    """
 
-
-class LogLine(msgspec.Struct, array_like=True, tag="log"):
-    """The handler logs a line; answered with how many there are."""
-
-    line: str
+    method: str
+    given: bytes
 
 
 class Answer(msgspec.Struct, array_like=True, tag="answer"):
-    """The oldest open request of the child is done."""
+    """The oldest open call of the child is done, with this result as JSON text."""
 
-    lines: int = 0
+    result: bytes
 
 
 class Returned(msgspec.Struct, array_like=True, tag="returned"):
     """The handler returned this, as JSON text."""
 
     result: bytes
+
+
+class Moved(msgspec.Struct, array_like=True, tag="moved"):
+    """The handler ended its run by a signal.
+
+    Attributes:
+        signal: its class.
+        wait: the duration that it carries, with a timedelta as seconds; or None.
+    """
+
+    signal: str
+    wait: float | str | None
+
+    @classmethod
+    def of(cls, signal: RunMoved) -> Moved:
+        """Describe a signal."""
+        name = next(each.__name__ for each in type(signal).__mro__ if each.__name__ in _SIGNALS)
+        match signal:
+            case MoveToDelayed(delay=wait) | RateLimited(duration=wait):
+                return cls(name, wait.total_seconds() if isinstance(wait, timedelta) else wait)
+            case _:
+                return cls(name, None)
+
+    def revived(self) -> RunMoved:
+        """Return the signal to raise on this side."""
+        return _SIGNALS[self.signal]() if self.wait is None else _SIGNALS[self.signal](self.wait)
+
+
+_SIGNALS: dict[str, Callable[..., RunMoved]] = {
+    kind.__name__: kind for kind in (MoveToDelayed, MoveToWait, WaitForChildren, RateLimited, RunMoved)
+}
 
 
 class Raised(msgspec.Struct, array_like=True, tag="raised"):
@@ -154,7 +191,8 @@ def _encodable(text: str) -> str:
 
 
 ToChild = ChildTask | Answer | Raised
-FromChild = Ready | Progress | LogLine | Returned | Raised
+FromChild = Ready | Call | Returned | Moved | Raised
+End = Returned | Moved | Raised
 
 _ENCODER = msgspec.msgpack.Encoder()
 to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)

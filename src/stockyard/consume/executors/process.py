@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from stockyard.consume.executors.frames import ChildTask, Raised
+from stockyard.consume.executors.frames import ChildTask, Moved, Raised
 from stockyard.consume.executors.warm_child import WarmChild, refuse_in_child
 from stockyard.errors import InvalidOption, JobTimeout, StockyardError, WorkerProcessDied
 from stockyard.model.job import JobPort
@@ -84,12 +84,13 @@ class ProcessPool:
 
         Args:
             task: the job.
-            port: takes the job's progress and log lines, each before the result is returned.
+            port: does what the handler asks of its job.
             timeout: seconds of running, not of waiting for a child. Defaults to no limit.
 
         Raises:
             JobTimeout: it ran longer than ``timeout``; its child was killed.
             WorkerProcessDied: its child ended before it did; the message says how.
+            RunMoved: the handler ended its run by this signal.
             UnrecoverableError: the handler raised it.
             PayloadError: the payload does not fit what the handler declares, or the result is not JSON-able.
             HandlerError: a child cannot import the handler.
@@ -122,6 +123,8 @@ class ProcessPool:
                 self._let_go(child)
             else:
                 self._line.put_nowait(child)
+        if isinstance(end, Moved):
+            raise end.revived()
         if isinstance(end, Raised):
             raise end.revived(task.id)
         self._known[task.handler] = None

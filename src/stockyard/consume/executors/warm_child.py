@@ -10,20 +10,17 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Awaitable
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
-import msgspec
-
-from stockyard.consume.executors import child
+from stockyard.consume.executors import calls, child
 from stockyard.consume.executors.frames import (
     HEADER,
-    Answer,
+    Call,
     ChildTask,
+    End,
     FromChild,
-    LogLine,
-    Progress,
+    Moved,
     Raised,
     Ready,
     Returned,
@@ -105,7 +102,7 @@ class WarmChild:
                 "it does, because each child imports it",
             ) from None
 
-    async def perform(self, task: ChildTask, *, port: JobPort) -> Returned | Raised:
+    async def perform(self, task: ChildTask, *, port: JobPort) -> End:
         """Run a task, and carry what it asks to ``port``; return how the handler ended.
 
         Raises:
@@ -116,11 +113,9 @@ class WarmChild:
             await self._send(task)
             while True:
                 match await self._receive():
-                    case Progress(value):
-                        await self._answer(port.update_progress(task.id, msgspec.json.decode(value)))
-                    case LogLine(line):
-                        await self._answer(port.log(task.id, line))
-                    case Returned() | Raised() as end:
+                    case Call() as call:
+                        await self._answer(call, port)
+                    case Returned() | Moved() | Raised() as end:
                         return end
                     case Ready():
                         pass
@@ -153,9 +148,9 @@ class WarmChild:
             await self._writer.wait_closed()
         return await asyncio.shield(self.ended)
 
-    async def _answer(self, request: Awaitable[int | None]) -> None:
+    async def _answer(self, call: Call, port: JobPort) -> None:
         try:
-            answer: ToChild = Answer(await request or 0)
+            answer: ToChild = await calls.perform(call, port)
         except Exception as error:
             answer = Raised.of(error)
         await self._send(answer)
