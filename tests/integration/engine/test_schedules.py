@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -99,7 +100,7 @@ async def test_each_tick_runs_once_however_many_workers(
         await work(yard, ran)
     for count in range(1, 8):
         await ticks(ran, count)
-        await eventually(lambda at=begin + count * SECOND: is_pending(schedules, at))
+        await eventually(partial(is_pending, schedules, begin + count * SECOND))
         await move(yard, clock, SECOND)
     await eventually(lambda: yard_counts(yard, completed=8))
     assert ran.ids == [run_at(begin + at * SECOND) for at in range(8)]
@@ -235,7 +236,7 @@ async def test_a_run_whose_rule_is_broken_fails_and_the_schedule_is_repaired(
     await move(yard, clock, HOUR)
     await ticks(ran, 1)
     assert ran.ids == [following]
-    events = [fields for _, fields in raw.xrange(f"{prefix}:q:events")]
+    events = [fields for _, fields in raw.xrange(f"{prefix}:q:events") or ()]
     assert {"event": "schedule-repaired", "jobId": following, "scheduleId": "s"} in events
 
 
@@ -369,4 +370,4 @@ async def test_the_options_of_the_queue_are_those_of_the_runs(
             1,
             made.options.remove_on_complete,
         )
-        assert json.loads(raw.hget(f"{prefix}:q:repeat:s", "opts") or "")["attempts"] == 4  # type: ignore[arg-type]
+        assert json.loads(raw.hget(f"{prefix}:q:repeat:s", "opts") or "")["attempts"] == 4
