@@ -7,15 +7,16 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from stockyard.consume.executors.process import ChildTask
-from stockyard.errors import UnrecoverableError
+from stockyard.errors import MoveToWait, UnrecoverableError
 from stockyard.model.handler import reference
-from stockyard.model.job import Job, JobProcessor
+from stockyard.model.job import Job, JobProcessor, JobState
 from stockyard.model.options import JobOptions
 from stockyard.model.payload import encode_payload
 from tests.support.waiting import eventually
@@ -41,6 +42,21 @@ class RecordingPort:
         # A turn of the loop, so that a pool that does not wait for us would mix up the order.
         await asyncio.sleep(0)
         self.calls.append((kind, job_id, value))
+
+    async def state(self, job_id: str) -> JobState:
+        await self._record("state", job_id, None)
+        return JobState.ACTIVE
+
+    async def change_delay(self, job_id: str, delay: Any) -> int:
+        await self._record("change_delay", job_id, delay)
+        return 1500
+
+    async def retry(self, job_id: str, *, reset_attempts: bool = False) -> None:
+        await self._record("retry", job_id, reset_attempts)
+
+    async def is_held_by_children(self, job_id: str) -> bool:
+        await self._record("is_held_by_children", job_id, None)
+        return True
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"the parent called port.{name}")
@@ -136,8 +152,39 @@ def report_unprintable(job: Job[Any]) -> None:
     job.sync.update_progress(object())
 
 
-async def ask_state(job: Job[Any]) -> None:
-    await job.state()
+async def ask_the_job(job: Job[Any]) -> list[Any]:
+    await job.change_delay(timedelta(seconds=1.5))
+    await job.retry(reset_attempts=True)
+    state = await job.state()
+    return [isinstance(state, JobState), state, job.delay_ms]
+
+
+def ask_the_job_blocking(job: Job[Any]) -> str:
+    return str(job.sync.state())
+
+
+async def refresh(job: Job[Any]) -> None:
+    await job.refresh()
+
+
+async def move_to_delayed(job: Job[Any]) -> None:
+    await job.move_to_delayed(timedelta(minutes=2))
+
+
+def rate_limit(job: Job[Any]) -> None:
+    job.sync.rate_limit("30s")
+
+
+def wait_for_children(job: Job[Any]) -> None:
+    job.sync.wait_for_children()
+
+
+class StepAside(MoveToWait):
+    """A handler's own signal."""
+
+
+def raise_own_signal(job: Job[Any]) -> None:
+    raise StepAside
 
 
 async def block_in_loop(job: Job[Any]) -> None:

@@ -15,10 +15,14 @@ from stockyard.errors import (
     HandlerError,
     InvalidOption,
     JobNotFound,
+    MoveToDelayed,
+    MoveToWait,
     PayloadError,
+    RateLimited,
     RemoteHandlerError,
     StockyardError,
     UnrecoverableError,
+    WaitForChildren,
 )
 from stockyard.model.job import Job
 from stockyard.model.options import JobOptions
@@ -156,9 +160,45 @@ async def test_a_result_that_is_no_json_is_refused(pool: ProcessPool, port: Reco
 
 
 async def test_progress_that_is_no_json_is_refused(pool: ProcessPool, port: RecordingPort) -> None:
-    with pytest.raises(PayloadError, match="progress of job 17 is not JSON-able"):
+    with pytest.raises(PayloadError, match=r"an argument of job\.update_progress\(\) is not JSON-able"):
         await pool.run(task(handlers.report_unprintable), port=port)
     assert port.calls == []
+
+
+@pytest.mark.parametrize(
+    ("handler", "calls", "result"),
+    [
+        (
+            handlers.ask_the_job,
+            [("change_delay", "17", 1.5), ("retry", "17", True), ("state", "17", None)],
+            b'[true,"active",1500]',
+        ),
+        (handlers.ask_the_job_blocking, [("state", "17", None)], b'"active"'),
+    ],
+)
+async def test_a_handler_asks_its_job_and_is_answered(
+    pool: ProcessPool, port: RecordingPort, handler: Any, calls: list[Any], result: bytes
+) -> None:
+    assert await pool.run(task(handler), port=port) == result
+    assert port.calls == calls
+
+
+@pytest.mark.parametrize(
+    ("handler", "signal", "carried"),
+    [
+        (handlers.move_to_delayed, MoveToDelayed, {"delay": 120.0}),
+        (handlers.rate_limit, RateLimited, {"duration": "30s"}),
+        (handlers.wait_for_children, WaitForChildren, {}),
+        (handlers.raise_own_signal, MoveToWait, {}),
+    ],
+)
+async def test_a_signal_comes_through_the_pipe(
+    pool: ProcessPool, port: RecordingPort, handler: Any, signal: type[Exception], carried: dict[str, Any]
+) -> None:
+    with pytest.raises(signal) as caught:
+        await pool.run(task(handler), port=port)
+    assert type(caught.value) is signal
+    assert vars(caught.value) == carried
 
 
 async def test_what_the_port_raises_reaches_the_handler_as_it_is(pool: ProcessPool) -> None:
@@ -173,7 +213,7 @@ async def test_what_the_port_raises_reaches_the_handler_as_it_is(pool: ProcessPo
 @pytest.mark.parametrize(
     ("handler", "message"),
     [
-        (handlers.ask_state, r"job\.state\(\) is not there in a child process"),
+        (handlers.refresh, r"job\.refresh\(\) is not there in a child process"),
         (handlers.block_in_loop, r"job\.sync is for a plain def"),
     ],
 )
