@@ -55,3 +55,9 @@ async def test_what_has_not_finished_stays(link: QueueLink, keys: Keyspace) -> N
     assert await editing.retry(link, "1") == editing.WRONG_STATE
     assert await editing.retry(link, "2") == editing.MISSING
     assert keys.all() == before
+
+
+async def test_its_attempts_may_begin_again(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(**COUNTED, failedReason="no"), "failed": Sorted({"1": NOW})})
+    assert await editing.retry(link, "1", reset_attempts=True) == 0
+    assert keys.get("1") == record(stacktrace="[]")

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from stockyard._aio.portal import Blocking, Portal
-from stockyard._store import editing, finishing, reading
+from stockyard._store import children, editing, finishing, reading
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import stored_job
 from stockyard.errors import JobLocked, JobNotFound, JobStateError
 from stockyard.events.results import Results
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.family import ChildKind, ChildrenPage
 from stockyard.model.job import Job, JobState
 from stockyard.model.payload import encode_payload
 
@@ -95,6 +96,28 @@ class StoredJobs:
     async def get_job(self, job_id: str) -> Job[Any] | None:
         row = await reading.read_job(self._link, job_id)
         return None if row is None else stored_job(row, self._link.queue, self)
+
+    async def children_values(self, job_id: str) -> dict[str, Any]:
+        return await children.read_values(self._link, job_id)
+
+    async def ignored_failures(self, job_id: str) -> dict[str, str]:
+        return await children.read_ignored(self._link, job_id)
+
+    async def failed_children(self, job_id: str) -> list[str]:
+        return await children.read_failed(self._link, job_id)
+
+    async def children(self, job_id: str, kind: ChildKind, cursor: int, count: int) -> ChildrenPage:
+        return ChildrenPage(*await children.read_page(self._link, job_id, kind, cursor, count))
+
+    async def children_counts(self, job_id: str) -> dict[ChildKind, int]:
+        return await children.count_children(self._link, job_id)
+
+    async def detach_from_parent(self, job_id: str) -> bool:
+        code = await children.detach(self._link, job_id)
+        if code == children.MISSING_PARENT:
+            raise JobNotFound(job_id, f"the parent of job {job_id} of queue {self._link.queue!r} does not exist")
+        self._check(job_id, code)
+        return code == 1
 
     def blocking(self, target: Any) -> Blocking:
         return self._portal.blocking(target)

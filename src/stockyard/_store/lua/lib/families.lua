@@ -1,6 +1,6 @@
 -- A job with its descendants, in whatever queues they are.
 
--- A child is known by its key alone; its id has no colon.
+-- A child is known by its key alone, in which its id has no colon; what is no such text has no place.
 local function place_of(child)
   return child:match('^(.*:)(.*)$')
 end
@@ -18,7 +18,7 @@ local function idle_children(job)
   local children = {}
   for _, child in ipairs(redis.call('SMEMBERS', job .. ':dependencies')) do
     local base, id = place_of(child)
-    if redis.call('EXISTS', child .. ':lock') == 0 and not redis.call('ZSCORE', base .. 'failed', id) then
+    if base and redis.call('EXISTS', child .. ':lock') == 0 and not redis.call('ZSCORE', base .. 'failed', id) then
       children[#children + 1] = child
     end
   end
@@ -61,8 +61,8 @@ local function remove_family(base, id, now, children_of, seen)
   seen[job] = true
   forget_child(job, job, now)
   for _, child in ipairs(children_of(job)) do
-    if not seen[child] then
-      local child_base, child_id = place_of(child)
+    local child_base, child_id = place_of(child)
+    if child_base and not seen[child] then
       removed = removed + remove_family(child_base, child_id, now, children_of, seen)
     end
   end

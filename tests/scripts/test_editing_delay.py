@@ -1,0 +1,39 @@
+"""editing.delay: a delayed job gets another due time."""
+
+from stockyard._store import editing
+from stockyard._store.link import QueueLink
+from tests.scripts.conftest import NOW, Keyspace, Sorted, record
+
+
+async def test_the_new_delay_counts_from_now(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(delay=5), "2": record(), "delayed": Sorted({"1": 7, "2": (NOW + 60_000) * 4096.0})})
+    assert await editing.change_delay(link, "1", 60_000) == 0
+    assert keys.all() == {
+        "1": record(delay=60_000),
+        "2": record(),
+        "delayed": Sorted({"2": (NOW + 60_000) * 4096.0, "1": (NOW + 60_000) * 4096.0 + 1}),
+        "marker": Sorted({"1": NOW + 60_000.0}),
+        "events": [["delayed", "1", str(NOW + 60_000)]],
+    }
+
+
+async def test_a_marker_for_later_moves_forward(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(), "delayed": Sorted({"1": (NOW + 60_000) * 4096.0})})
+    keys.put({"marker": Sorted({"1": NOW + 60_000.0})})
+    assert await editing.change_delay(link, "1", 0) == 0
+    assert keys.get("marker") == Sorted({"1": NOW})
+
+
+async def test_its_own_place_is_no_neighbour(link: QueueLink, keys: Keyspace) -> None:
+    due = (NOW + 1000) * 4096.0
+    keys.put({"1": record(), "delayed": Sorted({"1": due})})
+    assert await editing.change_delay(link, "1", 1000) == 0
+    assert keys.get("delayed") == Sorted({"1": due})
+
+
+async def test_a_job_that_is_not_delayed_stays(link: QueueLink, keys: Keyspace) -> None:
+    before = {"1": record(), "wait": ["1"]}
+    keys.put(before)
+    assert await editing.change_delay(link, "1", 1) == editing.WRONG_STATE
+    assert await editing.change_delay(link, "2", 1) == editing.MISSING
+    assert keys.all() == before

@@ -1,0 +1,57 @@
+"""editing.remove_children: what a job waits for goes, in whatever queues it is."""
+
+import pytest
+import redis
+
+from stockyard._store import editing
+from stockyard._store.link import QueueLink
+from tests.scripts.conftest import NOW, Keyspace, Sorted, record
+from tests.scripts.families import Families
+
+
+@pytest.fixture
+def families(raw: "redis.Redis", prefix: str) -> Families:
+    return Families(raw, prefix)
+
+
+async def test_idle_children_go_with_all_below_and_the_parent_goes_on(link: QueueLink, families: Families) -> None:
+    families.add("p", place={"waiting-children": Sorted({"p": NOW})})
+    families.add("k/c", "p", place={"waiting-children": Sorted({"c": NOW})})
+    families.add("g", "k/c", place={"delayed": Sorted({"g": 5})})
+    families.add("d", "p", place={"wait": ["d"]})
+    assert await editing.remove_unprocessed_children(link, "p") == 3
+    assert families.left() == {
+        "p": record(),
+        "wait": ["p"],
+        "marker": Sorted({"0": 0}),
+        "k/marker": Sorted({"0": 0}),
+    }
+    assert families.get("k/events") == [["waiting", "c", "waiting-children"], ["removed", "c", "wait"]]
+
+
+async def test_running_failed_and_ended_children_stay(link: QueueLink, families: Families) -> None:
+    families.add("p", place={"waiting-children": Sorted({"p": NOW})})
+    families.add("running", "p", place={"active": ["running"], "running:lock": "w:1"})
+    families.add("failed", "p", place={"failed": Sorted({"failed": NOW})})
+    families.put("p:processed", {families.key("k/done"): "1"})
+    families.put("k/done", record())
+    before = families.left()
+    families.add("idle", "p", place={"prioritized": Sorted({"idle": 1})}, priority=1)
+    assert await editing.remove_unprocessed_children(link, "p") == 1
+    assert families.left() == before
+
+
+async def test_a_running_grandchild_stays(link: QueueLink, families: Families) -> None:
+    families.add("p", place={"active": ["p"]})
+    families.add("c", "p", place={"waiting-children": Sorted({"c": NOW})})
+    families.add("g", "c", place={"g:lock": "w:1"})
+    assert await editing.remove_unprocessed_children(link, "p") == 1
+    left = families.left()
+    assert set(left) == {"p", "active", "g", "g:lock"}
+
+
+async def test_a_job_without_children_has_none(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(), "wait": ["1"]})
+    assert await editing.remove_unprocessed_children(link, "1") == 0
+    assert await editing.remove_unprocessed_children(link, "2") == editing.MISSING
+    assert keys.all() == {"1": record(), "wait": ["1"]}

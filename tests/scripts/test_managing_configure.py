@@ -1,0 +1,36 @@
+"""managing.configure: limits of all workers."""
+
+from stockyard._store import managing
+from stockyard._store.link import QueueLink
+from tests.scripts.conftest import Keyspace, Sorted
+
+RUNG = Sorted({"0": 0})
+
+
+async def test_limits_are_set_and_taken_off(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"meta": {"opts.maxLenEvents": "7"}})
+    await managing.configure(link, {"max": 10, "duration": 86_400_000_000})
+    assert keys.get("meta") == {"opts.maxLenEvents": "7", "max": "10", "duration": "86400000000"}
+    await managing.configure(link, {"max": None, "duration": None})
+    assert keys.get("meta") == {"opts.maxLenEvents": "7"}
+    assert keys.all() == {}
+
+
+async def test_room_for_more_wakes_a_worker(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"active": ["1"], "wait": ["2"], "meta": {"concurrency": "1"}})
+    await managing.configure(link, {"concurrency": 1})
+    assert keys.get("marker") is None
+    await managing.configure(link, {"concurrency": 2})
+    assert keys.get("marker") == RUNG
+
+
+async def test_a_limit_taken_off_wakes_a_worker(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"active": ["1"], "prioritized": Sorted({"2": 1}), "meta": {"concurrency": "1"}})
+    await managing.configure(link, {"concurrency": None})
+    assert keys.get("marker") == RUNG
+
+
+async def test_a_paused_queue_sleeps_on(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"wait": ["2"], "meta": {"paused": "1"}})
+    await managing.configure(link, {"concurrency": 9})
+    assert keys.get("marker") is None

@@ -1,0 +1,135 @@
+"""managing.obliterate: nothing of a queue is left, and nothing of another is touched."""
+
+from typing import Any
+
+import pytest
+import redis
+
+from stockyard._store import managing
+from stockyard._store.link import QueueLink
+from stockyard._store.scripts import load
+from stockyard._wire.keys import SUFFIXES
+from tests.scripts.conftest import NOW, Keyspace, Sorted, record
+from tests.scripts.families import Families
+
+
+def fill(keys: Keyspace) -> None:
+    """A queue with a key of every kind."""
+    ids = "wait aside prio delay done broken parent".split()
+    keys.put({each + "-1": record() for each in ids})
+    keys.put(
+        {
+            "wait": ["wait-1", "ghost"],
+            "paused": ["aside-1"],
+            "prioritized": Sorted({"prio-1": 1}),
+            "delayed": Sorted({"delay-1": 1}),
+            "completed": Sorted({"done-1": 1}),
+            "failed": Sorted({"broken-1": 1}),
+            "waiting-children": Sorted({"parent-1": 1}),
+            "parent-1:dependencies": {"elsewhere:1"},
+            "parent-1:unsuccessful": Sorted({"elsewhere:2": 1}),
+            "done-1:logs": ["a"],
+            "done-1:processed": {"elsewhere:3": "1"},
+            "broken-1:failed": {"elsewhere:4": "no"},
+            "id": "9",
+            "pc": "1",
+            "limiter": "3",
+            "marker": Sorted({"0": 0}),
+            "stalled": {"a"},
+            "stalled-check": "1",
+            "schedule-check": "1",
+            "repeat": Sorted({"s": NOW}),
+            "repeat:s": {"ic": "1"},
+            f"repeat:s:{NOW}": record(rjk="s"),
+            "repeat:lost": {"ic": "1"},
+            "metrics:completed": {"count": "1"},
+            "metrics:completed:data": ["1"],
+            "metrics:failed": {"count": "1"},
+            "metrics:failed:data": ["1"],
+            "de:window": "gone",
+            "dn:kept": {"name": "x"},
+            "lost": record(),
+            "lost:logs": ["a"],
+            "gone:lock": "w:1",
+            "gone:failed": {"elsewhere:5": "no"},
+            "priority": Sorted({"1": 1}),
+            "delay": "5",
+        }
+    )
+
+
+async def test_every_key_goes(link: QueueLink, keys: Keyspace) -> None:
+    fill(keys)
+    await managing.publish_event(link, "opened", {})
+    assert await managing.obliterate(link, force=False) == 0
+    assert keys.all() == {}
+    assert keys.get("meta") is None
+
+
+def test_the_script_knows_every_key_of_a_queue() -> None:
+    assert set(load("managing.obliterate").keys) == set(SUFFIXES)
+
+
+async def test_running_jobs_stand_in_the_way(link: QueueLink, keys: Keyspace) -> None:
+    before = {"1": record(), "1:lock": "w:1", "active": ["1"], "2": record(), "wait": ["2"]}
+    keys.put(before)
+    assert await managing.obliterate(link, force=False) == managing.RUNNING
+    assert keys.all() == before
+    assert keys.get("meta") is None
+
+
+async def test_force_takes_them_along(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(), "1:lock": "w:1", "active": ["1"]})
+    assert await managing.obliterate(link, force=True) == 0
+    assert keys.all() == {}
+
+
+@pytest.mark.parametrize("stage", ["next", "last"])
+async def test_a_queue_resumed_meanwhile_is_left_alone(link: QueueLink, keys: Keyspace, stage: str) -> None:
+    keys.put({"1": record(), "wait": ["1"]})
+    assert await managing._obliterate(link, stage, False) == managing.RESUMED
+    assert keys.all() == {"1": record(), "wait": ["1"]}
+
+
+async def test_many_go_part_by_part(link: QueueLink, keys: Keyspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(managing, "CHUNK", 3)
+    fill(keys)
+    assert await managing._obliterate(link, "first", False) == 1
+    assert len([each for each in keys.all() if each.endswith("-1")]) == 5
+    assert await managing.obliterate(link, force=False) == 0
+    assert keys.all() == {}
+
+
+async def test_a_queue_whose_name_goes_on_keeps_all(link: QueueLink, keys: Keyspace) -> None:
+    inner: dict[str, Any] = {
+        "inner:failed": Sorted({"1": 1}),
+        "inner:wait": ["2"],
+        "inner:meta": {"paused": "1"},
+        "inner:id": "2",
+        "inner:1": record(),
+        "inner:2": record(),
+        "inner:2:logs": ["a"],
+        "inner:de:D": "2",
+    }
+    keys.put({**inner, "1": record(), "wait": ["1"]})
+    assert await managing.obliterate(link, force=False) == 0
+    assert keys.all() == inner
+
+
+async def test_a_name_is_no_pattern(raw: "redis.Redis", link: QueueLink, prefix: str) -> None:
+    odd = QueueLink(link.server, prefix, r"a[b]*?\^", clock=link.clock)
+    alike = Keyspace(raw, f"{prefix}:abxy:")
+    alike.put({"1": record()})
+    Keyspace(raw, odd.base).put({"1": record(), "de:D": "1"})
+    assert await managing.obliterate(odd, force=False) == 0
+    assert Keyspace(raw, odd.base)._raw.keys(f"{prefix}:*") == [f"{prefix}:abxy:1"]
+
+
+async def test_parents_elsewhere_do_not_wait_for_what_went(
+    link: QueueLink, raw: "redis.Redis", prefix: str
+) -> None:
+    families = Families(raw, prefix)
+    families.add("k/p", place={"waiting-children": Sorted({"p": NOW})})
+    families.add("1", "k/p", place={"completed": Sorted({"1": NOW})})
+    assert await managing.obliterate(link, force=False) == 0
+    assert families.left() == {"k/p": record(), "k/wait": ["p"], "k/marker": Sorted({"0": 0})}

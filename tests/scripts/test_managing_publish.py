@@ -1,0 +1,18 @@
+"""managing.publish: an event of one's own."""
+
+from stockyard._store import managing
+from stockyard._store.link import QueueLink
+from tests.scripts.conftest import Keyspace
+
+
+async def test_an_event_is_told(link: QueueLink, keys: Keyspace) -> None:
+    await managing.publish_event(link, "opened", {"by": "Ω", "empty": ""})
+    assert keys.all() == {"events": [["opened", "Ω", ""]]}
+    assert keys.get("meta") == {"opts.maxLenEvents": "10000"}
+
+
+async def test_the_stream_keeps_the_length_that_the_queue_has(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"meta": {"opts.maxLenEvents": "100"}})
+    for _ in range(400):
+        await managing.publish_event(link, "opened", {})
+    assert 100 <= len(keys.get("events")) < 300
