@@ -41,14 +41,19 @@ from stockyard.errors import (
 )
 from stockyard.model.backoff import Backoff, BackoffStrategy
 from stockyard.model.clock import Clock, ManualClock
+from stockyard.model.deduplication import Deduplication
 from stockyard.model.duration import Duration
+from stockyard.model.family import ChildrenPage
+from stockyard.model.flow import Flow, FlowTree
 from stockyard.model.job import Job, JobProcessor, JobState
 from stockyard.model.options import AddOptions, JobOptions
+from stockyard.model.parent import OnFailure, ParentRef
 from stockyard.model.retention import Keep
 from stockyard.model.schedule import Misfire, Overlap, Schedule, Timing
 from stockyard.observe.alerts import Alert, AlertRule, evaluate
 from stockyard.observe.doctor import Finding, Severity
 from stockyard.observe.health import QueueHealth
+from stockyard.produce.flows import Flows
 from stockyard.produce.queue import Queue
 from stockyard.schedule.schedules import Schedules
 from stockyard.topology import QueueSpec, Rate, Router, Topology
@@ -61,11 +66,16 @@ __all__ = [
     "AuthenticationFailed",
     "Backoff",
     "BackoffStrategy",
+    "ChildrenPage",
     "Clock",
     "ConfigError",
+    "Deduplication",
     "Duration",
     "EmbeddedServerError",
     "Finding",
+    "Flow",
+    "FlowTree",
+    "Flows",
     "HandlerError",
     "Hooks",
     "InvalidOption",
@@ -87,7 +97,9 @@ __all__ = [
     "MoveToDelayed",
     "MoveToWait",
     "NotificationFailed",
+    "OnFailure",
     "Overlap",
+    "ParentRef",
     "PayloadError",
     "Queue",
     "QueueHealth",

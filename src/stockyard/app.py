@@ -28,6 +28,7 @@ from stockyard.observe.doctor import Finding, examine
 from stockyard.observe.health import QueueHealth, read_health
 from stockyard.observe.rules import operational_rules, queue_rules
 from stockyard.observe.watcher import Watcher
+from stockyard.produce.flows import Flows
 from stockyard.produce.job_port import StoredJobs
 from stockyard.produce.queue import Queue
 from stockyard.schedule.schedules import Schedules
@@ -112,6 +113,11 @@ class App:
         """
         spec = self.topology.spec(name)
         return Schedules(spec, link=self._link(spec), portal=self._portal)
+
+    @property
+    def flows(self) -> Flows:
+        """Trees of jobs across the queues: added in one step, read back."""
+        return Flows(self.topology, link=self._link, port=self._port, portal=self._portal)
 
     def worker(
         self, name: str, /, processor: Callable[[Job[Any]], Any] | Router | None = None, **options: Any

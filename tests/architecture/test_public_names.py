@@ -16,14 +16,15 @@ import stockyard.trading
 
 PUBLIC = {
     "stockyard": """
-        AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy Clock ConfigError
-        Duration EmbeddedServerError Finding HandlerError Hooks InvalidOption Job JobError JobFailed
-        JobLocked JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout Keep LeaseLost
-        ManualClock Middleware Misfire MoveToDelayed MoveToWait NotificationFailed Overlap PayloadError
-        Queue QueueHealth QueueSpec QueueStateError Rate RateLimited RemoteHandlerError ReplyLost
-        ResultTimeout Router RunMoved Schedule ScheduleConflict Schedules ServerError ServerRefused
-        ServerTooOld ServerUnavailable Settings Severity StockyardError Timing Topology UnknownQueue
-        UnrecoverableError WaitForChildren Worker WorkerOptions WorkerProcessDied evaluate
+        AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy ChildrenPage Clock
+        ConfigError Deduplication Duration EmbeddedServerError Finding Flow FlowTree Flows HandlerError
+        Hooks InvalidOption Job JobError JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState
+        JobStateError JobTimeout Keep LeaseLost ManualClock Middleware Misfire MoveToDelayed MoveToWait
+        NotificationFailed OnFailure Overlap ParentRef PayloadError Queue QueueHealth QueueSpec
+        QueueStateError Rate RateLimited RemoteHandlerError ReplyLost ResultTimeout Router RunMoved Schedule
+        ScheduleConflict Schedules ServerError ServerRefused ServerTooOld ServerUnavailable Settings
+        Severity StockyardError Timing Topology UnknownQueue UnrecoverableError WaitForChildren Worker
+        WorkerOptions WorkerProcessDied evaluate
     """,
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",
     "stockyard.trading": """

@@ -20,6 +20,7 @@ BATCH = 50
 
 ADD = load("adding.add")
 ATTACH = load("adding.attach")
+FLOW = load("adding.flow")
 _pack = msgspec.msgpack.Encoder().encode
 _encoded: dict[JobOptions, str] = {}
 _latest: tuple[JobOptions, str] = (JobOptions(), encode_options(JobOptions()))
@@ -102,3 +103,23 @@ def answers_of(reply: int | list[bytes | int], jobs: Batch) -> Answers:
         refusal(each, job) if isinstance(each, int) else each.decode()
         for each, job in zip(reply, tied, strict=True)
     ]
+
+
+async def add_trees(links: Sequence[QueueLink], jobs: Sequence[TiedJob]) -> list[str]:
+    """Add all jobs of trees in one call, each parent before its children, and return their ids.
+
+    Args:
+        links: the queues of the trees; a job names its own by number, from 1.
+        jobs: of one server.
+
+    Raises:
+        JobNotFound: the parent of a root does not exist; nothing was added.
+        JobStateError: a job exists and belongs to another parent; nothing was added.
+        The errors of ``add_jobs``.
+    """
+    queues = [{"base": link.base, **link.keys.by_name} for link in links]
+    reply = await links[0].run(FLOW, _pack(queues), _pack(jobs))
+    if isinstance(reply[0], int):
+        code, number = reply
+        raise refusal(code, jobs[number - 1])
+    return [each.decode() for each in reply]

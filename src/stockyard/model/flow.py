@@ -66,15 +66,3 @@ class FlowTree(msgspec.Struct, frozen=True):
         yield self.job
         for child in self.children:
             yield from child
-
-
-class ChildrenPage(msgspec.Struct, frozen=True):
-    """Some of a job's children.
-
-    Attributes:
-        children: by full key; of processed ones the result, of ignored ones the reason of the failure, else None.
-        cursor: what to ask with for those that follow, or 0 when there are none.
-    """
-
-    children: dict[str, Any]
-    cursor: int = 0

@@ -10,6 +10,7 @@ import msgspec
 
 from stockyard.errors import InvalidOption, JobNotFound, MoveToDelayed, MoveToWait, RateLimited, WaitForChildren
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.family import FamilyPort, Relative
 from stockyard.model.options import MAX_PRIORITY, JobOptions
 
 T = TypeVar("T")
@@ -28,7 +29,7 @@ class JobState(StrEnum):
     UNKNOWN = "unknown"
 
 
-class JobPort(Protocol):
+class JobPort(FamilyPort, Protocol):
     """What a job asks of whoever holds it: the store, or the parent of a child process."""
 
     async def update_progress(self, job_id: str, value: Any) -> None: ...
@@ -49,7 +50,7 @@ class JobPort(Protocol):
     def blocking(self, target: Any) -> Any: ...
 
 
-class Job(msgspec.Struct, Generic[T], eq=False, weakref=True):
+class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
     """A job's record when it was read, and what can be done with it.
 
     Attributes:

@@ -55,7 +55,7 @@ def _has_job(hint: Any) -> bool:
 
 
 def _results() -> dict[str, msgspec.json.Decoder[Any]]:
-    asynchronous = [name for name, method in vars(JobPort).items() if inspect.iscoroutinefunction(method)]
+    asynchronous = [name for name, _ in inspect.getmembers(JobPort, inspect.iscoroutinefunction)]
     hints = {name: get_type_hints(getattr(JobPort, name))["return"] for name in asynchronous}
     # A job is tied to the connection of its process, and waiting for its own result a job would wait for ever.
     return {

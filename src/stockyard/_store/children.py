@@ -1,0 +1,98 @@
+"""Reads what became of a job's children, and ends the tie of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from stockyard._store.link import QueueLink
+from stockyard._store.rows import Row
+from stockyard._store.scripts import load
+from stockyard.model.family import ChildKind
+
+_COUNT = load("children.count")
+_DETACH = load("children.detach")
+_LOOK = load("children.look")
+_BATCH = 50
+_pack = msgspec.msgpack.Encoder().encode
+_value = msgspec.json.Decoder().decode
+
+MISSING = -1
+MISSING_PARENT = -5
+
+_SUFFIXES: dict[ChildKind, str] = {
+    "processed": "processed",
+    "unprocessed": "dependencies",
+    "ignored": "failed",
+    "failed": "unsuccessful",
+}
+
+
+async def read_values(link: QueueLink, job_id: str) -> dict[str, Any]:
+    """Return the results of the children that completed, by their full keys."""
+    return _pairs(await link.server.call("HGETALL", _key(link, job_id, "processed")), "processed")
+
+
+async def read_ignored(link: QueueLink, job_id: str) -> dict[str, str]:
+    """Return why children failed whose failure the job went on without, by their full keys."""
+    return _pairs(await link.server.call("HGETALL", _key(link, job_id, "ignored")), "ignored")
+
+
+async def read_failed(link: QueueLink, job_id: str) -> list[str]:
+    """Return the full keys of the children that failed the job, in the order that they failed."""
+    found = await link.server.call("ZRANGE", _key(link, job_id, "failed"), 0, -1)
+    return [each.decode() for each in found]
+
+
+async def read_page(
+    link: QueueLink, job_id: str, kind: ChildKind, cursor: int, count: int
+) -> tuple[dict[str, Any], int]:
+    """Return about ``count`` children of one kind, and the cursor of those that follow, 0 at the end."""
+    key = _key(link, job_id, kind)
+    if kind == "failed":
+        found = await link.server.call("ZRANGE", key, cursor, cursor + count)
+        following = cursor + count if len(found) > count else 0
+        return dict.fromkeys(each.decode() for each in found[:count]), following
+    command = "SSCAN" if kind == "unprocessed" else "HSCAN"
+    following, found = await link.server.call(command, key, cursor, "COUNT", count)
+    if kind == "unprocessed":
+        return dict.fromkeys(each.decode() for each in found), int(following)
+    return _pairs(found, kind), int(following)
+
+
+async def count_children(link: QueueLink, job_id: str) -> dict[ChildKind, int]:
+    """Return how many children there are of each kind, at one moment."""
+    return dict(zip(_SUFFIXES, await link.run(_COUNT, link.keys.job(job_id)), strict=True))
+
+
+async def detach(link: QueueLink, job_id: str) -> int:
+    """End a child's tie to its parent; return 1, 0 when that does not wait for it, or a ``MISSING`` code."""
+    return int(await link.run(_DETACH, link.keys.job(job_id), link.clock()))
+
+
+async def look(link: QueueLink, jobs: Sequence[str], limit: int) -> list[tuple[Row, list[str]] | None]:
+    """Read jobs of any queues by their keys: the rows, and the keys of at most ``limit`` children of each."""
+    replies: list[Any] = []
+    for at in range(0, len(jobs), _BATCH):
+        replies += await link.run(_LOOK, _pack(jobs[at : at + _BATCH]), limit)
+    return [(each[0], [child.decode() for child in each[1]]) if each else None for each in replies]
+
+
+def _key(link: QueueLink, job_id: str, kind: ChildKind) -> str:
+    return f"{link.keys.job(job_id)}:{_SUFFIXES[kind]}"
+
+
+def _pairs(found: Sequence[bytes], kind: ChildKind) -> dict[str, Any]:
+    pairs = zip(found[::2], found[1::2], strict=True)
+    if kind == "ignored":
+        return {key.decode(): reason.decode(errors="replace") for key, reason in pairs}
+    return {key.decode(): _result(text) for key, text in pairs}
+
+
+def _result(text: bytes) -> Any:
+    try:
+        return _value(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return text.decode(errors="replace")

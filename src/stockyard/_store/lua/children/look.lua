@@ -1,0 +1,35 @@
+--- Reads jobs and the keys of their children, at most so many of each job.
+-- parts: rows
+-- keys:
+-- args: jobs limit
+-- returns: for each job its fields with the id last, and the keys; or nothing when it does not exist
+limit = tonumber(limit)
+
+local function scan(found, command, key, step)
+  local cursor = '0'
+  repeat
+    local reply = redis.call(command, key, cursor, 'COUNT', limit)
+    cursor = reply[1]
+    for at = 1, #reply[2], step do found[#found + 1] = reply[2][at] end
+  until cursor == '0' or #found >= limit
+end
+
+local function children_of(job)
+  local found = {}
+  scan(found, 'HSCAN', job .. ':processed', 2)
+  scan(found, 'SSCAN', job .. ':dependencies', 1)
+  for _, child in ipairs(redis.call('ZRANGE', job .. ':unsuccessful', 0, limit - 1)) do found[#found + 1] = child end
+  scan(found, 'HSCAN', job .. ':failed', 2)
+  return {unpack(found, 1, math.min(#found, limit))}
+end
+
+local seen = {}
+for index, job in ipairs(cmsgpack.unpack(jobs)) do
+  local row = read_row(job, 'returnvalue', 'processedOn', 'finishedOn', 'pb')
+  seen[index] = false
+  if not row.err and (row[1] or redis.call('EXISTS', job) == 1) then
+    row[19] = job:match('[^:]*$')
+    seen[index] = {row, children_of(job)}
+  end
+end
+return seen

@@ -1,0 +1,218 @@
+"""Adds trees of jobs across queues, all or nothing, and reads them back."""
+
+from __future__ import annotations
+
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from stockyard._aio.portal import Portal
+from stockyard._store import children as stored
+from stockyard._store.adding import add_trees
+from stockyard._store.link import QueueLink
+from stockyard._store.rows import Row, stored_job
+from stockyard._store.tied_job import TiedJob, tied_job
+from stockyard.errors import InvalidOption
+from stockyard.model.flow import Flow, FlowTree
+from stockyard.model.job import Job, JobPort
+from stockyard.model.options import JobOptions, shown
+from stockyard.model.parent import ParentRef
+from stockyard.produce.queue import payload_text
+from stockyard.topology import QueueSpec, Topology
+
+
+class Flows:
+    """The flows of an app: trees of jobs, in which a parent runs after its children.
+
+    Made by ``App.flows``.
+
+    Args:
+        topology: the queues that may be named.
+        link, port: give the link and the jobs of a queue.
+        portal: for callers without a loop.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        link: Callable[[QueueSpec], QueueLink],
+        port: Callable[[QueueSpec], JobPort],
+        portal: Portal,
+    ) -> None:
+        self._topology = topology
+        self._link = link
+        self._port = port
+        self._portal = portal
+
+    @property
+    def sync(self) -> Any:
+        """These flows for code without a running loop: ``app.flows.sync.add(...)`` blocks until it is done."""
+        return self._portal.blocking(self)
+
+    async def add(self, flow: Flow) -> FlowTree:
+        """Add a tree of jobs in one step: no worker sees a part of it, and nothing of it is added when it fails.
+
+        A job without a ``job_id`` gets a UUID. One whose id exists already is not added again, but counts for its
+        parent from now on, also if it has completed.
+
+        Returns:
+            The jobs as a tree; a child that was deduplicated is the owner, for which the parent does not wait.
+
+        Raises:
+            UnknownQueue: the topology does not declare one of its queues.
+            InvalidOption: an option is unknown or out of its range, or does not go with its place in the tree.
+            PayloadError: a payload is not JSON-able or larger than its ``size_limit``.
+            JobNotFound: the root was given a parent that does not exist.
+            JobStateError: one of the jobs exists and belongs to another parent.
+            ServerUnavailable: the server could not be reached within the call timeout.
+            ReplyLost: it was sent and not answered; with a ``job_id`` for every job, adding it again is safe.
+        """
+        (tree,) = await self.add_many([flow])
+        return tree
+
+    async def add_many(self, flows: Iterable[Flow]) -> list[FlowTree]:
+        """Add several trees in one step, in the order given; raises the errors of ``add``."""
+        plan = _Plan(self._topology, self._link)
+        roots = [plan.include(flow) for flow in flows]
+        if not roots:
+            return []
+        ids = await add_trees(plan.links, [node.sent for node in plan.nodes])
+        trees: dict[int, FlowTree] = {}
+        for at in reversed(range(len(plan.nodes))):
+            node = plan.nodes[at]
+            job = _added(node, ids[at], self._port(node.spec))
+            trees[at] = FlowTree(job, tuple(trees.pop(child) for child in node.children))
+        return [trees[at] for at in roots]
+
+    async def get(self, queue: str, job_id: str, depth: int = 10, children: int = 20) -> FlowTree | None:
+        """Read a job with what is below it, level by level, or None when there is no such job.
+
+        Children that were removed, or that are under another prefix, are left out.
+
+        Args:
+            queue: name of its queue; those of its children need not be declared.
+            depth: levels, the job's own included. Defaults to 10.
+            children: of each job at most so many. Defaults to 20.
+
+        Raises:
+            UnknownQueue: the topology does not declare the queue.
+            InvalidOption: depth or children is less than 1, or children is more than 1000.
+        """
+        if depth < 1 or not 1 <= children <= 1000:
+            raise InvalidOption(f"depth must be 1 or more and children 1 to 1000; got {depth!r} and {children!r}")
+        link = self._link(self._topology.spec(queue))
+        root = link.keys.job(job_id)
+        seen: dict[str, tuple[Row, list[str]]] = {}
+        level = [root]
+        for _ in range(depth):
+            found = await stored.look(link, level, children)
+            seen |= {key: each for key, each in zip(level, found, strict=True) if each}
+            below = [child for each in found if each for child in each[1]]
+            level = [key for key in dict.fromkeys(below) if key not in seen]
+            if not level:
+                break
+        return self._tree(root, seen, f"{link.keys.prefix}:") if root in seen else None
+
+    def _tree(self, key: str, seen: dict[str, tuple[Row, list[str]]], prefix: str) -> FlowTree:
+        # Taken out, so that a job that is its own descendant cannot lead in a circle.
+        row, children = seen.pop(key)
+        queue = key.removeprefix(prefix).rpartition(":")[0]
+        spec = self._topology.spec(queue) if queue in self._topology else QueueSpec(queue)
+        job = stored_job(row, queue, self._port(spec))
+        below = [self._tree(each, seen, prefix) for each in children if each in seen and each.startswith(prefix)]
+        return FlowTree(job, tuple(below))
+
+
+class _Node(msgspec.Struct):
+    """A job of a plan: where it goes, what is sent, and which of the plan's nodes are its children."""
+
+    spec: QueueSpec
+    flow: Flow
+    options: JobOptions
+    sent: TiedJob
+    children: list[int]
+
+
+class _Plan:
+    """The jobs of trees, checked, each tree level by level, in the order that they are sent."""
+
+    def __init__(self, topology: Topology, link: Callable[[QueueSpec], QueueLink]) -> None:
+        self.nodes: list[_Node] = []
+        self.links: list[QueueLink] = []
+        self._topology = topology
+        self._link = link
+        self._numbers: dict[str, int] = {}
+        self._own_ids: set[tuple[str, str]] = set()
+
+    def include(self, flow: Flow) -> int:
+        """Check a tree and put its jobs in line; return the place of its root."""
+        if not isinstance(flow, Flow):
+            raise InvalidOption(f"a flow must be a Flow value; got {shown(flow)}")
+        root = len(self.nodes)
+        waiting: deque[tuple[Flow, int | None]] = deque([(flow, None)])
+        while waiting:
+            each, above = waiting.popleft()
+            place = len(self.nodes)
+            self.nodes.append(self._node(each, None if above is None else self.nodes[above]))
+            if above is not None:
+                self.nodes[above].children.append(place)
+            waiting.extend((child, place) for child in each.children)
+        return root
+
+    def _node(self, flow: Flow, above: _Node | None) -> _Node:
+        spec = self._topology.spec(flow.queue)
+        options = _checked(flow, spec.defaults.merged(**flow.options), above)
+        link = self._link(spec)
+        if options.job_id is not None:
+            if (spec.name, options.job_id) in self._own_ids:
+                raise InvalidOption(f"job_id {options.job_id!r} is given twice in queue {spec.name!r}")
+            self._own_ids.add((spec.name, options.job_id))
+        text = payload_text(flow.name, flow.data, options)
+        sent = tied_job(link, flow.name, text, options, link.clock(), job_id=str(uuid.uuid4()))
+        sent.is_parent = bool(flow.children)
+        sent.queue = self._number(spec, link)
+        if sent.parent is not None:
+            sent.parent.is_new = above is not None
+        return _Node(spec, flow, options, sent, [])
+
+    def _number(self, spec: QueueSpec, link: QueueLink) -> int:
+        if spec.name not in self._numbers:
+            self.links.append(link)
+            self._numbers[spec.name] = len(self.links)
+        return self._numbers[spec.name]
+
+
+def _checked(flow: Flow, options: JobOptions, above: _Node | None) -> JobOptions:
+    if above is not None:
+        if options.parent is not None:
+            raise InvalidOption(f"the parent of {flow.name!r} is the flow around it; only a root may name one")
+        options = msgspec.structs.replace(options, parent=ParentRef(above.spec.name, above.sent.id))
+    if options.deduplication is None:
+        return options
+    if flow.children:
+        raise InvalidOption(f"{flow.name!r} has children that would wait for nobody, so it cannot be deduplicated")
+    if options.parent is not None and options.deduplication.keep_last:
+        raise InvalidOption(f"{flow.name!r} has a parent, which would not wait for a job kept by keep_last")
+    return options
+
+
+def _added(node: _Node, job_id: str, port: JobPort) -> Job[Any]:
+    sent, options = node.sent, node.options
+    job = Job(
+        job_id,
+        sent.name,
+        node.flow.data,
+        options,
+        node.spec.name,
+        sent.timestamp,
+        port,
+        options.priority,
+        options.delay_ms,
+    )
+    if job_id == sent.id:
+        job.parent_key = sent.parent_key
+    return job
