@@ -8,6 +8,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from stockyard import ManualClock
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
@@ -110,11 +111,11 @@ def test_ends_of_one_call_count_like_ends_one_by_one(
 ) -> None:
     async def run() -> None:
         server = Server(Settings.load(redis_url, dotenv=None).address)
-        now, ends = NOW, list[int]()
+        clock, ends = ManualClock(NOW), list[int]()
+        link = QueueLink(server, prefix, "q", clock=clock)
         for pause, number in calls:
-            now += pause
-            ends += [now] * number
-            link = QueueLink(server, prefix, "q", clock=lambda now=now: now)
+            clock.advance(pause)
+            ends += [clock()] * number
             await end(link, Keyspace(raw, link.base), *[DONE] * number, metrics=3)
         keys = Keyspace(raw, link.base)
         found = {name: int(text) for name, text in keys.get("metrics:completed").items()}

@@ -1,4 +1,4 @@
-"""finishing.finish: a run that leaves active without an end of its job: later, next in line, or after its children."""
+"""finishing.finish: runs that leave active without an end of their jobs: later, next in line, after children."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.runs import DONE, STARTED, finish, running
 
 BY_HAND = "9007199254740991"
-MOVES = [Postponed(500), HandedBack(), HandedBack(700), AwaitingChildren()]
+MOVES: list[Outcome] = [Postponed(500), HandedBack(), HandedBack(700), AwaitingChildren()]
 
 
 @pytest.mark.parametrize("delay", [500, 0])

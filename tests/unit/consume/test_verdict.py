@@ -1,0 +1,113 @@
+"""What follows a run that did not return, decided without a server."""
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from stockyard.consume.verdict import decide, refusal
+from stockyard.errors import (
+    HandlerError,
+    MoveToDelayed,
+    MoveToWait,
+    PayloadError,
+    RateLimited,
+    RunMoved,
+    StockyardError,
+    UnrecoverableError,
+    WaitForChildren,
+)
+from stockyard.model.backoff import Backoff
+from stockyard.model.job import Job
+from stockyard.model.options import JobOptions
+from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedBack, Outcome, Postponed, Retried
+
+
+def verdict(error: BaseException, *, max_started: int = 0, options: JobOptions | None = None, **job: Any) -> Any:
+    ran: Job[Any] = Job("1", "work", None, options or JobOptions(attempts=3), "q", 0, port=None, **job)  # type: ignore[arg-type]
+    return decide(ran, error, keep=7, strategies={}, rng=random.Random(1), max_started=max_started)
+
+
+@pytest.mark.parametrize(
+    ("signal", "outcome"),
+    [
+        (MoveToDelayed("1m"), Postponed(60_000)),
+        (MoveToDelayed(timedelta(seconds=2)), Postponed(2000)),
+        (MoveToDelayed(0), Postponed(0)),
+        (MoveToWait(), HandedBack()),
+        (RunMoved(), HandedBack()),
+        (RateLimited(1.5), HandedBack(1500)),
+        (WaitForChildren(), AwaitingChildren()),
+    ],
+)
+def test_a_signal_says_where_the_job_goes(signal: RunMoved, outcome: Outcome) -> None:
+    assert verdict(signal) == outcome
+    assert verdict(signal, options=JobOptions(attempts=1), max_started=1, attempts_started=1) == outcome
+
+
+@pytest.mark.parametrize("signal", [MoveToDelayed("soon"), RateLimited(-1)])
+def test_a_signal_with_a_wrong_duration_fails_the_attempt(signal: RunMoved) -> None:
+    decided = verdict(signal)
+    assert isinstance(decided, Retried)
+    assert decided.reason.startswith(("delay must", "duration must"))
+
+
+@pytest.mark.parametrize(
+    ("made", "error", "kind"),
+    [
+        (0, ValueError("no"), Retried),
+        (1, ValueError("no"), Retried),
+        (2, ValueError("no"), Failed),
+        (0, UnrecoverableError("no"), Failed),
+        (0, PayloadError("no"), Failed),
+        (0, HandlerError("no"), Failed),
+    ],
+)
+def test_another_attempt_follows_while_some_are_left(made: int, error: Exception, kind: type[Any]) -> None:
+    decided = verdict(error, attempts_made=made)
+    assert type(decided) is kind
+    assert decided.reason == "no"
+
+
+@pytest.mark.parametrize(("started", "kind"), [(1, Retried), (2, Failed), (3, Failed)])
+def test_no_attempt_follows_the_last_start(started: int, kind: type[Any]) -> None:
+    assert type(verdict(ValueError("no"), max_started=2, attempts_started=started)) is kind
+
+
+@pytest.mark.parametrize(("limit", "kept"), [(None, 3), (0, 0), (1, 1), (2, 2), (9, 3)])
+def test_the_newest_traces_stay(limit: int | None, kept: int) -> None:
+    options = JobOptions(attempts=3, stack_trace_limit=limit)
+    decided = verdict(ValueError("now"), options=options, stacktrace=("first", "second"))
+    assert len(decided.stacktrace) == kept
+    assert not kept or "ValueError: now" in decided.stacktrace[-1]
+    assert decided.stacktrace[:-1] == ("first", "second")[3 - kept :][: max(kept - 1, 0)]
+
+
+def test_a_strategy_that_fails_leaves_no_attempt() -> None:
+    decided = verdict(ValueError("no"), options=JobOptions(attempts=3, backoff=Backoff("own", 0)))
+    assert isinstance(decided, Failed)
+    assert decided.reason.startswith("no (no retry: ")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code", "kind", "text"),
+    [
+        (Completed("1", None), -4, StockyardError, "Job 1 has pending dependencies. moveToFinished"),
+        (
+            Completed("1", None),
+            -9,
+            UnrecoverableError,
+            "Cannot complete job 1 because it has at least one failed child. moveToFinished",
+        ),
+        (
+            AwaitingChildren(),
+            -9,
+            UnrecoverableError,
+            "Cannot complete job 1 because it has at least one failed child. moveToWaitingChildren",
+        ),
+    ],
+)
+def test_children_refuse_in_the_words_of_every_peer(outcome: Outcome, code: int, kind: type[Any], text: str) -> None:
+    error = refusal("1", outcome, code)
+    assert (type(error), str(error)) == (kind, text)
