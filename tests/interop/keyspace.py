@@ -6,6 +6,8 @@ from typing import Any
 
 import redis
 
+_TIME = r"1[789]\d{11}"
+
 
 def dump(raw: "redis.Redis", prefix: str) -> dict[str, Any]:
     """Every key below the prefix, with times and what nobody relies on taken out."""
@@ -36,9 +38,9 @@ def _plain(raw: Any, key: str, prefix: str) -> Any:
         case _:
             value = {name: _field(name, text) for name, text in raw.hgetall(key).items() if name != "version"}
     text = json.dumps(value, sort_keys=True).replace(prefix, "P")
-    return json.loads(
-        re.sub(r"\b1[789]\d{11}\b", "TIME", text).replace('"TIME"', "TIME").replace("TIME", '"TIME"')
-    )
+    # Times that stand alone, and those in the ids of schedules' runs.
+    text = re.sub(rf"([\[ ]){_TIME}(?=[,\]}}])", r'\1"TIME"', text)
+    return json.loads(re.sub(rf"\b{_TIME}\b", "TIME", text))
 
 
 def _score(key: str, score: float) -> Any:
