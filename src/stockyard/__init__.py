@@ -1,6 +1,7 @@
 """Stockyard: job queues on BullMQ's Redis protocol, for trading platforms."""
 
 from stockyard.app import App
+from stockyard.cache import Cache, CacheOptions, CacheStats, CacheUsage, Memo
 from stockyard.config import Settings
 from stockyard.consume.hooks import Hooks
 from stockyard.consume.runner import Middleware
@@ -66,6 +67,10 @@ __all__ = [
     "AuthenticationFailed",
     "Backoff",
     "BackoffStrategy",
+    "Cache",
+    "CacheOptions",
+    "CacheStats",
+    "CacheUsage",
     "ChildrenPage",
     "Clock",
     "ConfigError",
@@ -92,6 +97,7 @@ __all__ = [
     "Keep",
     "LeaseLost",
     "ManualClock",
+    "Memo",
     "Middleware",
     "Misfire",
     "MoveToDelayed",

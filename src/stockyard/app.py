@@ -6,7 +6,7 @@ import asyncio
 import weakref
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from stockyard import embedded
 from stockyard._aio.portal import Portal
@@ -14,8 +14,12 @@ from stockyard._store.inspecting import read_server
 from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
 from stockyard._store.watching import AlertStore
+from stockyard.cache.cache import Cache
+from stockyard.cache.caches import Caches
+from stockyard.cache.options import CacheOptions
 from stockyard.config import Address, Settings
 from stockyard.consume.lease_keeper import LeaseKeeper
+from stockyard.consume.lease_table import Lease
 from stockyard.consume.worker import Worker, WorkerOptions
 from stockyard.errors import InvalidOption, suggestion
 from stockyard.events.results import Results
@@ -34,6 +38,7 @@ from stockyard.produce.queue import Queue
 from stockyard.schedule.schedules import Schedules
 from stockyard.topology import QueueSpec, Router, Topology
 
+T = TypeVar("T")
 _WORKER_OPTIONS = tuple(WorkerOptions.__dataclass_fields__)
 
 
@@ -79,6 +84,7 @@ class App:
         self._results: dict[str, Results] = {}
         self._links: dict[str, QueueLink] = {}
         self._keeper: LeaseKeeper | None = None
+        self._caches: Caches | None = None
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
     @property
@@ -150,6 +156,43 @@ class App:
         self._workers.add(worker)
         return worker
 
+    @overload
+    def cache(self, name: str, type: type[T], **options: Unpack[CacheOptions]) -> Cache[T]: ...
+
+    @overload
+    def cache(self, name: str, type: Any = Any, **options: Unpack[CacheOptions]) -> Cache[Any]: ...
+
+    def cache(self, name: str, type: Any = Any, **options: Unpack[CacheOptions]) -> Cache[Any]:  # noqa: A002
+        """Return a cache; asked again by its name, the same.
+
+        Args:
+            name: begins its keys; letters, digits, '_', '.', '-', and single ':' between them.
+            type: of its values: a Struct, a dataclass, a pydantic model, or what JSON has. Defaults to ``Any``.
+            options: see ``CacheOptions``.
+
+        Raises:
+            InvalidOption: the name or an option is wrong, or it was declared otherwise before.
+        """
+        return self.caches.cache(name, type, options)
+
+    @property
+    def caches(self) -> Caches:
+        """All caches of this app: what they hold on the server, and how much they may."""
+        if self._caches is None:
+            settings, server = self.settings, self._reached()
+            address = settings.cache or server.address
+            self._caches = Caches(
+                address,
+                prefix=settings.prefix,
+                call_timeout=settings.call_timeout,
+                budget=settings.cache_bytes,
+                is_bounded=settings.cache is None,
+                make_keeper=lambda: LeaseKeeper(address, prefix=settings.prefix),
+                lease=Lease,
+                portal=self._portal,
+            )
+        return self._caches
+
     async def health(self, *names: str) -> list[QueueHealth]:
         """Return snapshots of the named queues, or of all, in one round trip."""
         specs = [self.topology.spec(name) for name in names] or list(self.topology)
@@ -192,12 +235,14 @@ class App:
     async def aclose(self) -> None:
         """Close what this loop opened, and the embedded server if this app was its last user.
 
-        In order: workers that still run (what they run is handed back), those who wait for results, connections,
-        the server. Closing twice is fine.
+        In order: workers that still run (what they run is handed back), those who wait for results, loads of
+        caches, connections, the server. Closing twice is fine.
         """
         await asyncio.gather(*(worker.stop(grace=0) for worker in self._workers if worker.is_running))
         for results in self._results.values():
             await results.aclose()
+        if self._caches is not None:
+            await self._caches.aclose()
         if self._server is not None:
             await self._server.aclose()
         await asyncio.to_thread(self.close)
@@ -207,11 +252,14 @@ class App:
         if self._portal.is_open:
             self._portal.run(self._close_in_portal())
             self._portal.close()
+        if self._caches is not None:
+            self._caches.close()
         held, self._embedded = self._embedded, None
         if held is not None:
             held.release()
             self._server = None
             self._keeper = None
+            self._caches = None
             self._queues.clear()
             self._ports.clear()
             self._results.clear()
@@ -227,6 +275,8 @@ class App:
     async def _close_in_portal(self) -> None:
         for results in self._results.values():
             await results.aclose()
+        if self._caches is not None:
+            await self._caches.aclose()
         if self._server is not None:
             await self._server.aclose()
 

@@ -11,21 +11,23 @@ from typing import Any
 import pytest
 
 import stockyard
+import stockyard.cache
 import stockyard.embedded
 import stockyard.trading
 
 PUBLIC = {
     "stockyard": """
-        AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy ChildrenPage Clock
-        ConfigError Deduplication Duration EmbeddedServerError Finding Flow FlowTree Flows HandlerError
-        Hooks InvalidOption Job JobError JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState
-        JobStateError JobTimeout Keep LeaseLost ManualClock Middleware Misfire MoveToDelayed MoveToWait
-        NotificationFailed OnFailure Overlap ParentRef PayloadError Queue QueueHealth QueueSpec
+        AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy Cache CacheOptions CacheStats
+        CacheUsage ChildrenPage Clock ConfigError Deduplication Duration EmbeddedServerError Finding Flow FlowTree
+        Flows HandlerError Hooks InvalidOption Job JobError JobFailed JobLocked JobNotFound JobOptions JobProcessor
+        JobState JobStateError JobTimeout Keep LeaseLost ManualClock Memo Middleware Misfire MoveToDelayed
+        MoveToWait NotificationFailed OnFailure Overlap ParentRef PayloadError Queue QueueHealth QueueSpec
         QueueStateError Rate RateLimited RemoteHandlerError ReplyLost ResultTimeout Router RunMoved Schedule
-        ScheduleConflict Schedules ServerError ServerRefused ServerTooOld ServerUnavailable Settings
-        Severity StockyardError Timing Topology UnknownQueue UnrecoverableError WaitForChildren Worker
-        WorkerOptions WorkerProcessDied evaluate
+        ScheduleConflict Schedules ServerError ServerRefused ServerTooOld ServerUnavailable Settings Severity
+        StockyardError Timing Topology UnknownQueue UnrecoverableError WaitForChildren Worker WorkerOptions
+        WorkerProcessDied evaluate
     """,
+    "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",
     "stockyard.trading": """
         ALERT_RULES EvaluateSignals IngestCandles Order PLATFORM PortfolioQuery PriceUpdate QueueName

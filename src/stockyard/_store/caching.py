@@ -1,11 +1,11 @@
-"""Reads and writes the entries of caches, takes and gives back the locks of their loads, and keeps their budget."""
+"""Reads and writes the entries of caches, takes and gives back the locks of loads, and keeps the budget."""
 
 from __future__ import annotations
 
 import re
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,6 +28,9 @@ BATCH = 100
 
 UNBOUNDED = -1
 """The budget of a server that evicts by itself."""
+
+STORED, OUTDATED, NO_ROOM = 1, 0, -1
+"""What became of an entry: there, older than what happened since its load began, or refused by the budget."""
 
 _PAGE = 1000
 
@@ -88,16 +91,16 @@ class NewEntry(NamedTuple):
 
 
 class Written(NamedTuple):
-    """What became of entries: each was stored, outdated before it arrived, or found no room; and what is stored."""
+    """What became of entries, each ``STORED``, ``OUTDATED`` or ``NO_ROOM``; and what the cache holds now."""
 
-    stored: list[bool]
+    answers: list[int]
     bytes: int
     entries: int
     evictions: int
 
 
 class Claim(NamedTuple):
-    """The answer to a claim: the lock (``versions``), the entry (``found``), or neither: somebody else is at it."""
+    """The answer to a claim: the lock (``versions``), the entry (``found``), or neither: somebody is at it."""
 
     versions: list[str] | None = None
     found: Found | None = None
@@ -147,7 +150,7 @@ async def write(link: CacheLink, cache: str, entries: Sequence[NewEntry], budget
     *answers, size, count, evictions = await link.server.run(
         _WRITE, (), link.keys.base, cache, budget, _pack(rows), _new_version()
     )
-    return Written([answer == 1 for answer in answers], size, count, evictions)
+    return Written(answers, size, count, evictions)
 
 
 async def claim(
@@ -261,7 +264,7 @@ def tags_of(found: Found) -> list[str]:
 
 
 def lock_of(cache: str, key: str) -> tuple[str, str]:
-    """Return the queue and the job whose lock the lock of an entry looks like, for those who renew locks of jobs."""
+    """Return the queue and the job whose lock the lock of an entry looks like, for who renews those of jobs."""
     return lock_queue(cache), lock_job(stored_key(key))
 
 

@@ -18,37 +18,34 @@ _PULSE = 0.5
 
 
 class Heard:
-    """What the server told: keys that were written, or that all were lost.
-
-    Attributes:
-        entries: cache and key of entries.
-        tags: cache and tag of tags.
-        everything: whether nothing that was read before holds any more.
-    """
+    """What the server told: keys of entries and tags that were written, or that everything was lost."""
 
     __slots__ = ("entries", "everything", "tags")
 
     def __init__(self) -> None:
-        self.entries: list[tuple[str, str]] = []
-        self.tags: list[tuple[str, str]] = []
+        self.entries: list[str] = []
+        self.tags: list[str] = []
         self.everything = False
 
 
 class Tracking:
-    """The server's word on every write to the entries and tags of some caches, whoever writes.
+    """The server's word on every write to the entries and tags of one cache, whoever writes.
 
     Args:
         link: the caches' server.
+        cache: the cache.
     """
 
-    def __init__(self, link: CacheLink) -> None:
+    def __init__(self, link: CacheLink, cache: str) -> None:
         self._link = link
+        self._entries = link.keys.entries(cache)
+        self._tags = link.keys.tags(cache)
         self._line = Line(link.server.address)
         self._reader = Reader()
         self._is_asked = False
 
-    async def open(self, caches: Iterable[str]) -> None:
-        """Connect, and return when every later write to these caches will be heard of.
+    async def open(self) -> None:
+        """Connect, and return when every later write will be heard of.
 
         Raises:
             ServerUnavailable, ReplyLost: nobody answers.
@@ -61,10 +58,8 @@ class Tracking:
             raise greeting
         # From here on the server speaks unasked, so replies are read here.
         self._reader = Reader()
-        keys = self._link.keys
-        prefixes = [start for cache in caches for start in (keys.entries(cache), keys.tags(cache))]
-        options = [word for prefix in prefixes for word in ("PREFIX", prefix)]
-        self._line.write([("CLIENT", "TRACKING", "ON", "BCAST", *options)])
+        prefixes = ("PREFIX", self._entries, "PREFIX", self._tags)
+        self._line.write([("CLIENT", "TRACKING", "ON", "BCAST", *prefixes)])
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
             for message in self._parsed(await self._line.read_bytes(left)):
@@ -109,7 +104,9 @@ class Tracking:
         if keys is None:
             heard.everything = True
             return
-        start = len(self._link.keys.base)
         for key in keys:
-            cache, _, rest = key.decode(errors="replace")[start:].partition("::")
-            (heard.entries if rest.startswith("e:") else heard.tags).append((cache, rest[2:]))
+            text = key.decode(errors="replace")
+            if text.startswith(self._entries):
+                heard.entries.append(text.removeprefix(self._entries))
+            else:
+                heard.tags.append(text.removeprefix(self._tags))

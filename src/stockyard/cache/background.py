@@ -1,0 +1,54 @@
+"""A thread for what the program's own loops must not hold up, started when first needed."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from stockyard._aio.portal import Portal
+
+
+class Background:
+    """Services of one process, each a coroutine that runs until it is cancelled; a forked child starts its own."""
+
+    def __init__(self) -> None:
+        self._portal = Portal()
+        self._guard = threading.Lock()
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._owner = os.getpid()
+
+    def start(self, name: str, service: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Run a service, unless it runs."""
+        if name in self._running and self._owner == os.getpid():
+            return
+        with self._guard:
+            if self._owner != os.getpid():
+                self._running, self._owner = {}, os.getpid()
+            if name not in self._running:
+                self._running[name] = self._portal.run(_launched(name, service))
+
+    async def call(self, action: Coroutine[Any, Any, Any]) -> Any:
+        """Run a coroutine there and return its result."""
+        return await asyncio.to_thread(self._portal.run, action)
+
+    def close(self, last: Callable[[], Awaitable[None]]) -> None:
+        """End every service, run ``last`` there, and end the thread; a later start begins anew."""
+        with self._guard:
+            running, self._running = self._running, {}
+            if self._portal.is_open:
+                self._portal.run(_ended(running.values(), last))
+                self._portal.close()
+
+
+async def _launched(name: str, service: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+    return asyncio.create_task(service(), name=f"cache: {name}")
+
+
+async def _ended(tasks: Any, last: Callable[[], Awaitable[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await last()

@@ -1,0 +1,158 @@
+"""All caches of one App: their server, their budget, their locks, and the thread behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from stockyard._aio.portal import Portal
+from stockyard._store import caching
+from stockyard._store.caching import CacheLink
+from stockyard._store.server import Server
+from stockyard.cache.background import Background
+from stockyard.cache.budget import Budget
+from stockyard.cache.cache import Cache
+from stockyard.cache.codec import Codec
+from stockyard.cache.entries import Entries
+from stockyard.cache.loads import Loads
+from stockyard.cache.locks import Keeper, Lease, Locks
+from stockyard.cache.near import NearCache
+from stockyard.cache.options import CacheOptions, CacheSpec, checked_name
+from stockyard.cache.stats import CacheUsage, Counts
+from stockyard.cache.tracker import track
+from stockyard.config import Address
+from stockyard.errors import InvalidOption
+
+_LOADERS = 64
+_WITHOUT_END = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class _Declared:
+    cache: Cache[Any]
+    type: Any
+    options: CacheOptions
+
+
+class Caches:
+    """The caches of one App.
+
+    Args:
+        address: of the server that holds them.
+        prefix: first part of every key.
+        call_timeout: seconds of a call.
+        budget: bytes for all of them; None for a quarter of the server's memory.
+        is_bounded: False for a server of their own, which evicts by itself.
+        make_keeper, lease: what renews locks; see ``Locks``.
+        portal: runs blocking calls.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        *,
+        prefix: str,
+        call_timeout: float,
+        budget: int | None,
+        is_bounded: bool,
+        make_keeper: Callable[[], Keeper],
+        lease: Lease,
+        portal: Portal,
+    ) -> None:
+        self._server = Server(address, call_timeout=call_timeout)
+        self._link = CacheLink(self._server, prefix)
+        self._budget = Budget(self._link, budget, is_bounded=is_bounded)
+        self._background = Background()
+        self._locks = Locks(make_keeper, lease, self._background)
+        self._threads = ThreadPoolExecutor(_LOADERS, thread_name_prefix="stockyard-cache")
+        self._portal = portal
+        self._declared: dict[str, _Declared] = {}
+
+    def cache(self, name: str, declared: Any, options: CacheOptions) -> Cache[Any]:
+        """Return a cache; asked again, the same.
+
+        Raises:
+            InvalidOption: the name or an option is wrong, or it was declared otherwise before.
+            PayloadError: the type cannot be read from JSON.
+        """
+        known = self._declared.get(name)
+        if known is None:
+            known = self._declared[name] = _Declared(self._make(name, declared, options), declared, options)
+        elif (declared is not Any and declared != known.type) or (options and options != known.options):
+            raise InvalidOption(
+                f"cache {name!r} was declared before with type {known.type!r} and {dict(known.options)!r}; "
+                "ask for it by its name alone, or say the same"
+            )
+        return known.cache
+
+    async def usage(self) -> list[CacheUsage]:
+        """Return what each cache of this prefix holds on the server, whoever filled it; expired entries are out.
+
+        Empty on a server of its own, which keeps no account.
+        """
+        if not self._budget.is_bounded:
+            return []
+        totals = await caching.shed(self._link, _WITHOUT_END)
+        return [
+            CacheUsage(name, entries=each.entries, bytes=each.bytes, evictions=each.evictions)
+            for name, each in totals.items()
+        ]
+
+    async def budget(self) -> int | None:
+        """Return how many bytes they may take together now; None on a server that evicts by itself."""
+        return await self._budget.bytes() if self._budget.is_bounded else None
+
+    async def aclose(self) -> None:
+        """Close what this loop opened; loads that run are broken off."""
+        for each in self._declared.values():
+            await each.cache.aclose()
+        await self._server.aclose()
+
+    def close(self) -> None:
+        """End the thread behind the caches."""
+        self._background.close(self._close_behind)
+
+    async def _close_behind(self) -> None:
+        await self._locks.close()
+        await self._server.aclose()
+
+    def _make(self, name: str, declared: Any, options: CacheOptions) -> Cache[Any]:
+        spec = CacheSpec.of(options)
+        checked_name(name)
+        counts = Counts()
+        codec: Codec[Any] = Codec(name, declared)
+        entries = Entries(self._link, name, budget=self._budget, counts=counts)
+        loads = Loads(
+            self._link,
+            name,
+            spec=spec,
+            entries=entries,
+            codec=codec,
+            locks=self._locks,
+            budget=self._budget,
+            counts=counts,
+            threads=self._threads,
+        )
+        near = NearCache(spec.near_ms / 1000, spec.near_entries) if spec.near_ms else None
+        return Cache(
+            name,
+            spec=spec,
+            link=self._link,
+            codec=codec,
+            entries=entries,
+            loads=loads,
+            near=near,
+            counts=counts,
+            touched=self._serve,
+            portal=self._portal,
+        )
+
+    def _serve(self, cache: Cache[Any]) -> None:
+        """A cache is used: what it needs behind it runs from now on."""
+        if self._budget.is_bounded:
+            self._background.start("memory", self._budget.watch)
+        near = cache.near
+        if near is not None:
+            self._background.start(f"copies of {cache.name}", lambda: track(self._link, cache.name, near))

@@ -1,0 +1,77 @@
+"""One cache's entries as a loop reads and writes them: many calls at once are few round trips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stockyard._aio.per_loop import PerLoop
+from stockyard._store import caching
+from stockyard._store.caching import BATCH, NO_ROOM, CacheLink, Found, NewEntry
+from stockyard.cache.budget import Budget
+from stockyard.cache.gatherer import Gatherer
+from stockyard.cache.stats import Counts
+from stockyard.errors import ServerRefused
+
+
+class Entries:
+    """The entries of one cache.
+
+    Args:
+        link: the server.
+        cache: the cache's name.
+        budget: what the writes keep to.
+        counts: where refusals are counted.
+    """
+
+    def __init__(self, link: CacheLink, cache: str, *, budget: Budget, counts: Counts) -> None:
+        self._link = link
+        self._cache = cache
+        self._budget = budget
+        self._counts = counts
+        self._reads = PerLoop(lambda: Gatherer(self._read, most=BATCH))
+        self._writes = PerLoop(lambda: Gatherer(self._write, most=BATCH, weigh=_weight))
+
+    async def read(self, key: str) -> Found | None:
+        """Return an entry, or None.
+
+        Raises:
+            ServerError: the server did not answer.
+        """
+        return await self._reads.get().ask(key)
+
+    async def write(self, entry: NewEntry) -> int:
+        """Write an entry; return ``STORED``, ``OUTDATED`` or, counted as an error, ``NO_ROOM``.
+
+        Raises:
+            ServerError: the server did not answer, or refused for another reason than being full.
+        """
+        return await self._writes.get().ask(entry)
+
+    async def _read(self, keys: Sequence[str]) -> list[Found | None]:
+        wanted = list(dict.fromkeys(keys))
+        found = dict(zip(wanted, await caching.read(self._link, self._cache, wanted), strict=True))
+        return [found[key] for key in keys]
+
+    async def _write(self, entries: Sequence[NewEntry]) -> list[int]:
+        answers = await self._written(entries)
+        if answers is None:
+            # A full server: what is cached gives way, and the write is tried once more.
+            await self._budget.make_room()
+            answers = await self._written(entries) or [NO_ROOM] * len(entries)
+        self._counts.errors += answers.count(NO_ROOM)
+        return answers
+
+    async def _written(self, entries: Sequence[NewEntry]) -> list[int] | None:
+        try:
+            written = await caching.write(self._link, self._cache, entries, await self._budget.bytes())
+        except ServerRefused as error:
+            if caching.is_full(error):
+                return None
+            raise
+        counts = self._counts
+        counts.bytes, counts.entries, counts.evictions = written.bytes, written.entries, written.evictions
+        return written.answers
+
+
+def _weight(entry: NewEntry) -> int:
+    return len(entry.value)

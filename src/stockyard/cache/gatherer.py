@@ -1,0 +1,78 @@
+"""Gathers the calls of one turn of the loop, so that they travel in few round trips."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Gatherer(Generic[Item, Answer]):
+    """Questions of one loop on their way.
+
+    Args:
+        send: answers a batch, in its order.
+        most: questions of a batch.
+        weigh: a question's weight; a batch ends where the weight would exceed ``heaviest``. Defaults to none.
+    """
+
+    def __init__(
+        self,
+        send: Callable[[Sequence[Item]], Awaitable[Sequence[Answer]]],
+        *,
+        most: int,
+        weigh: Callable[[Item], int] = lambda _: 0,
+        heaviest: int = 1_000_000,
+    ) -> None:
+        self._send = send
+        self._most = most
+        self._weigh = weigh
+        self._heaviest = heaviest
+        self._loop = asyncio.get_running_loop()
+        self._asked: list[tuple[Item, asyncio.Future[Answer]]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def ask(self, item: Item) -> asyncio.Future[Answer]:
+        """Line a question up; the future gives its answer, or the error of the call that carried it."""
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        if not self._asked:
+            self._loop.call_soon(self._leave)
+        self._asked.append((item, future))
+        return future
+
+    def _leave(self) -> None:
+        asked, self._asked = self._asked, []
+        batch: list[tuple[Item, asyncio.Future[Answer]]] = []
+        weight = 0
+        for each in asked:
+            more = self._weigh(each[0])
+            if batch and (len(batch) == self._most or weight + more > self._heaviest):
+                self._carry_apart(batch)
+                batch, weight = [], 0
+            batch.append(each)
+            weight += more
+        self._carry_apart(batch)
+
+    def _carry_apart(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        task = self._loop.create_task(self._carry(batch))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _carry(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._send([item for item, _ in batch])
+        except asyncio.CancelledError:
+            for _, future in batch:
+                future.cancel()
+            raise
+        except Exception as error:
+            for _, future in batch:
+                if not future.done():
+                    future.set_exception(error)
+            return
+        for (_, future), answer in zip(batch, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)

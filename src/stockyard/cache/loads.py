@@ -1,0 +1,248 @@
+"""Loads of one cache: one at a time for each key, in the process and across processes, shared by all who wait."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import inspect
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from stockyard._aio.per_loop import PerLoop
+from stockyard._store import caching
+from stockyard._store.caching import OUTDATED, CacheLink, Claim, NewEntry
+from stockyard.cache.budget import Budget
+from stockyard.cache.codec import Codec
+from stockyard.cache.entries import Entries
+from stockyard.cache.freshness import jittered
+from stockyard.cache.locks import Locks
+from stockyard.cache.options import CacheSpec
+from stockyard.cache.stats import Counts
+from stockyard.errors import PayloadError, ServerError, ServerRefused
+
+T = TypeVar("T")
+Loader = Callable[[], Any] | Callable[[str], Any]
+"""Computes a value: ``def`` (in a thread) or ``async def``, without arguments or with the key as the only one."""
+
+_log = logging.getLogger("stockyard")
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.025
+_ONE_HOUR = 3_600_000
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to become of a loaded value, in milliseconds; a negative time of 0 keeps nothing of None."""
+
+    ttl_ms: int
+    stale_ms: int = 0
+    negative_ms: int | None = None
+    tags: tuple[str, ...] = ()
+
+    @property
+    def lifetime_ms(self) -> int:
+        """How long its tags must be remembered, whenever the load ends."""
+        return max(2 * (self.ttl_ms + self.stale_ms), _ONE_HOUR)
+
+
+@dataclass(frozen=True, slots=True)
+class Landed(Generic[T]):
+    """A value, and whether nothing has outdated it since its load began."""
+
+    value: T
+    is_current: bool
+
+
+class Loads(Generic[T]):
+    """The loads of one cache.
+
+    Args:
+        link, cache: where the locks are.
+        spec: how long the locks hold.
+        entries: where loaded values go.
+        codec: how they are written.
+        locks: keeps the locks.
+        budget: makes room for locks on a full server.
+        counts: where loads, waits and errors are counted.
+        threads: where plain functions run.
+    """
+
+    def __init__(
+        self,
+        link: CacheLink,
+        cache: str,
+        *,
+        spec: CacheSpec,
+        entries: Entries,
+        codec: Codec[T],
+        locks: Locks,
+        budget: Budget,
+        counts: Counts,
+        threads: ThreadPoolExecutor,
+    ) -> None:
+        self._link = link
+        self._cache = cache
+        self._spec = spec
+        self._entries = entries
+        self._codec = codec
+        self._locks = locks
+        self._budget = budget
+        self._counts = counts
+        self._threads = threads
+        self._flights: PerLoop[dict[str, asyncio.Task[Landed[T]]]] = PerLoop(dict)
+
+    async def wait(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> Landed[T]:
+        """Return the value of the load that runs for a key, or of one that is started now.
+
+        Who joins a load that was outdated on its way is told so: its own question came later than the answer.
+        A caller that is cancelled leaves the load to the others.
+        """
+        flight = self._flights.get().get(key)
+        if flight is not None:
+            self._counts.waits += 1
+            return await asyncio.shield(flight)
+        landed = await asyncio.shield(self._start(key, loader, plan, seen))
+        return Landed(landed.value, True)
+
+    def refresh(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> None:
+        """Load in the background, unless that is being done; an error is counted and logged."""
+        if key not in self._flights.get():
+            self._start(key, loader, plan, seen).add_done_callback(self._note_failure)
+
+    async def aclose(self) -> None:
+        """Break off this loop's loads."""
+        flights = list((self._flights.pop() or {}).values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _start(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> asyncio.Task[Landed[T]]:
+        flights = self._flights.get()
+        flight = asyncio.create_task(self._load(key, loader, plan, seen), name=f"load of {self._cache}: {key}")
+        flights[key] = flight
+
+        def landed(_: object) -> None:
+            if flights.get(key) is flight:
+                del flights[key]
+            if not flight.cancelled():
+                flight.exception()
+
+        flight.add_done_callback(landed)
+        return flight
+
+    async def _load(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> Landed[T]:
+        await self._locks.ready(self._spec.lock_ms)
+        token = self._locks.token()
+        claim = await self._claim(key, token, plan, seen)
+        if isinstance(claim, Landed):
+            return claim
+        with self._locks.held(self._cache, key, token, self._spec.lock_ms):
+            try:
+                return await self._run(key, loader, plan, token, claim.versions)
+            except BaseException:
+                with suppress(ServerError):
+                    await caching.release(self._link, self._cache, key, token)
+                raise
+
+    async def _claim(self, key: str, token: str, plan: Plan, seen: bytes) -> Landed[T] | Claim:
+        """Wait for the lock or for what another process loads; without a server, load for this process alone."""
+        pause = _FIRST_PAUSE
+        is_full = False
+        while True:
+            try:
+                claim = await caching.claim(
+                    self._link,
+                    self._cache,
+                    key,
+                    token,
+                    lease_ms=self._spec.lock_ms,
+                    stale_ms=plan.stale_ms,
+                    seen=seen,
+                    tags=plan.tags,
+                    lifetime_ms=plan.lifetime_ms,
+                )
+            except ServerRefused as error:
+                if is_full or not caching.is_full(error):
+                    return self._unlocked(error)
+                is_full = True
+                with suppress(ServerError):
+                    await self._budget.make_room()
+                continue
+            except ServerError as error:
+                return self._unlocked(error)
+            if claim.versions is not None:
+                return claim
+            if claim.found is not None:
+                try:
+                    return Landed(self._codec.decode(claim.found.value), True)
+                except PayloadError:
+                    seen = claim.found.stamp
+                    continue
+            if pause == _FIRST_PAUSE:
+                self._counts.waits += 1
+            await asyncio.sleep(pause * (0.5 + random.random()))
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    def _unlocked(self, error: ServerError) -> Claim:
+        self._counts.errors += 1
+        _log.warning("cache %s loads without its lock: %s", self._cache, error)
+        return Claim()
+
+    async def _run(
+        self, key: str, loader: Loader, plan: Plan, token: str, versions: list[str] | None
+    ) -> Landed[T]:
+        self._counts.loads += 1
+        started = time.perf_counter()
+        value: T = await _call(loader, key, self._threads)
+        took_ms = min(round((time.perf_counter() - started) * 1000), 2**31)
+        text = self._codec.encode(value)
+        ttl_ms, stale_ms = plan.ttl_ms, plan.stale_ms
+        if value is None and plan.negative_ms is not None:
+            ttl_ms, stale_ms = plan.negative_ms, 0
+        value = self._codec.decode(text)
+        if versions is None:
+            return Landed(value, True)
+        if not ttl_ms:
+            with suppress(ServerError):
+                await caching.release(self._link, self._cache, key, token)
+            return Landed(value, True)
+        ttl_ms = jittered(ttl_ms, self._spec.jitter, random.random())
+        entry = NewEntry(key, text, ttl_ms, stale_ms, took_ms, token, plan.tags, versions)
+        try:
+            answer = await self._entries.write(entry)
+        except ServerError as error:
+            self._counts.errors += 1
+            _log.warning("cache %s could not store what it loaded: %s", self._cache, error)
+            return Landed(value, True)
+        return Landed(value, answer != OUTDATED)
+
+    def _note_failure(self, flight: asyncio.Task[Landed[T]]) -> None:
+        if not flight.cancelled() and (error := flight.exception()) is not None:
+            self._counts.errors += 1
+            _log.warning("cache %s could not refresh an entry: %r", self._cache, error)
+
+
+async def _call(loader: Loader, key: str, threads: ThreadPoolExecutor) -> Any:
+    arguments = () if _binds(loader) else (key,)
+    if inspect.iscoroutinefunction(loader):
+        return await loader(*arguments)
+    context = contextvars.copy_context()
+    value = await asyncio.get_running_loop().run_in_executor(threads, context.run, loader, *arguments)
+    # A lambda around an async function is a plain function that returns a coroutine.
+    return await value if isinstance(value, Awaitable) else value
+
+
+def _binds(loader: Loader) -> bool:
+    """Say whether the loader can be called without arguments."""
+    try:
+        inspect.signature(loader).bind()
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True

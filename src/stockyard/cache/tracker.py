@@ -1,0 +1,45 @@
+"""Keeps a process's copies true: drops what was written elsewhere, and everything when that is not heard of."""
+
+from __future__ import annotations
+
+import logging
+
+from stockyard._aio.patience import Patience
+from stockyard._store.caching import CacheLink
+from stockyard._store.tracking import Tracking
+from stockyard.cache.near import NearCache
+from stockyard.errors import ServerError, ServerRefused
+
+_log = logging.getLogger("stockyard")
+
+
+async def track(link: CacheLink, cache: str, near: NearCache) -> None:
+    """Serve the copies of one cache until cancelled; they are off while the server is not heard."""
+    tracking = Tracking(link, cache)
+    patience = Patience()
+    try:
+        while True:
+            try:
+                await tracking.open()
+                near.turn_on()
+                patience.reset()
+                await _listen(tracking, near)
+            except ServerError as error:
+                near.turn_off()
+                level = logging.WARNING if isinstance(error, ServerRefused) else logging.INFO
+                _log.log(level, "cache %s keeps no copies in this process for now: %s", cache, error)
+                await patience.wait()
+    finally:
+        near.turn_off()
+        await tracking.close()
+
+
+async def _listen(tracking: Tracking, near: NearCache) -> None:
+    while True:
+        heard = await tracking.hear()
+        if heard.everything:
+            near.turn_on()
+        for key in heard.entries:
+            near.forget(key)
+        for tag in heard.tags:
+            near.forget_tag(tag)
