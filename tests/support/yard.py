@@ -16,10 +16,19 @@ class Yard:
         prefix: of the keys.
         call_timeout: seconds of a call. Defaults to 5.
         clock: gives the time that the app writes. Defaults to the machine's.
+        topology: queues that are declared already. Defaults to none.
     """
 
-    def __init__(self, url: str, prefix: str, *, call_timeout: float = 5.0, clock: Clock = system_clock) -> None:
-        self.topology = Topology("test")
+    def __init__(
+        self,
+        url: str,
+        prefix: str,
+        *,
+        call_timeout: float = 5.0,
+        clock: Clock = system_clock,
+        topology: Topology | None = None,
+    ) -> None:
+        self.topology = topology or Topology("test")
         self.app = App(self.topology, url, prefix=prefix, call_timeout=call_timeout, clock=clock)
         self._running: list[tuple[Worker, asyncio.Task[None]]] = []
 

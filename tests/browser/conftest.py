@@ -1,0 +1,57 @@
+"""What the browser tests share: Chromium, Bull Board on the platform's queues, and our App on the same keys."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, async_playwright, expect
+
+from stockyard.trading import QueueName
+from stockyard.trading.queues import declare_platform
+from tests.browser.board import Board, BoardServer
+from tests.support.yard import Yard
+
+_ARGUMENTS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
+--disable-component-update --disable-sync""".split()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "browser" in item.path.parts:
+            # One browser serves all tests, so they share its loop.
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """The system's Chromium, without a window."""
+    names = (os.environ.get("CHROMIUM", "chromium"), "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        raise RuntimeError("no Chromium found: run `make browser` first, or name one by CHROMIUM=/path/to/chrome")
+    expect.set_options(timeout=6_000)
+    async with async_playwright() as driver:
+        chromium = await driver.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield chromium
+        await chromium.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def board(browser: Browser, redis_url: str, prefix: str) -> AsyncIterator[Board]:
+    """Bull Board on the seven queues; nothing is fetched from elsewhere."""
+    async with await browser.new_context() as context:
+        with BoardServer(redis_url, prefix, list(QueueName)) as server:
+            await context.route(lambda url: not url.startswith(server.url), lambda route: route.abort())
+            page = await context.new_page()
+            page.set_default_timeout(6_000)
+            yield Board(page, server.url)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def yard(redis_url: str, prefix: str) -> AsyncIterator[Yard]:
+    """Our App and workers on the seven queues."""
+    async with Yard(redis_url, prefix, topology=declare_platform()) as yard:
+        yield yard
