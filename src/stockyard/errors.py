@@ -13,6 +13,7 @@
     │   └── LeaseLost            its lease passed to somebody else or ran out
     ├── QueueStateError          the queue is not in the state that the operation needs
     ├── ScheduleConflict         a schedule cannot be changed now
+    ├── ScheduleNotFound         a queue has no such schedule
     ├── JobFailed                the awaited job ended failed
     ├── ResultTimeout            the awaited job did not end in time (also a TimeoutError)
     ├── JobTimeout               a handler ran longer than its timeout (also a TimeoutError)
@@ -122,6 +123,18 @@ class ScheduleConflict(StockyardError):
 
     Attributes:
         schedule_id: the schedule's id.
+    """
+
+    def __init__(self, schedule_id: str, message: str) -> None:
+        self.schedule_id = schedule_id
+        super().__init__(message)
+
+
+class ScheduleNotFound(StockyardError):
+    """The queue has no schedule of that id.
+
+    Attributes:
+        schedule_id: the id.
     """
 
     def __init__(self, schedule_id: str, message: str) -> None:

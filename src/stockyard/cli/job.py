@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
@@ -16,7 +14,8 @@ from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_facts, show_json, show_table, when
 from stockyard.cli.options import AsJson, Span
-from stockyard.errors import JobNotFound, PayloadError
+from stockyard.cli.payload import payload_of
+from stockyard.errors import JobNotFound
 from stockyard.model.job import Job, JobState
 from stockyard.model.options import AddOptions
 
@@ -63,7 +62,7 @@ def add(
         "lifo": lifo or None,
     }
     options: AddOptions = {key: value for key, value in given.items() if value is not None}  # type: ignore[assignment]
-    payload = _payload(_text(data))
+    payload = payload_of(data)
     added, result = asyncio.run(_add(connection, queue, name, payload, options, wait))
     if json:
         show_json(
@@ -165,24 +164,6 @@ def logs(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: 
     else:
         for line in lines:
             print(line)
-
-
-def _text(given: str) -> str:
-    if given == "@-":
-        return sys.stdin.read()
-    if not given.startswith("@"):
-        return given
-    try:
-        return Path(given[1:]).read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PayloadError(f"the data's file {given[1:]!r} cannot be read: {error}") from None
-
-
-def _payload(text: str) -> Any:
-    try:
-        return msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
-        raise PayloadError(f'the data must be JSON text, as in \'{{"symbol": "BTCUSDT"}}\': {error}') from None
 
 
 async def _add(

@@ -16,6 +16,7 @@ from stockyard.cli.doctor import doctor
 from stockyard.cli.health import health
 from stockyard.cli.job import job
 from stockyard.cli.queue import queue
+from stockyard.cli.schedule import schedule
 from stockyard.cli.scripts import scripts
 from stockyard.cli.server import server
 from stockyard.cli.worker import worker
@@ -32,7 +33,7 @@ program = App(
     default_parameter=Parameter(negative="", show_default=False),
     version=version("stockyard"),
 )
-for command in (worker, demo, health, alerts, doctor, bench, queue, job, server, scripts):
+for command in (worker, demo, health, alerts, doctor, bench, queue, job, schedule, server, scripts):
     program.command(command)
 
 

@@ -1,0 +1,257 @@
+"""`stockyard schedule`: what recurs in a queue, and when it comes next."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+from cyclopts import App as Command
+
+from stockyard.app import App
+from stockyard.cli.connection import DEFAULT, Connection
+from stockyard.cli.display import show_json, show_table, span, when
+from stockyard.cli.options import AsJson, Span
+from stockyard.cli.payload import payload_of
+from stockyard.errors import InvalidOption, ScheduleNotFound
+from stockyard.model.job import Job
+from stockyard.model.options import AddOptions, JobOptions
+from stockyard.model.schedule import Misfire, Overlap, Schedule
+
+schedule = Command(name="schedule", help="List, make, change or end recurring jobs, or run one now.")
+
+
+@schedule.command(name="list")
+def list_schedules(*queues: str, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+    """List schedules, the next to run first.
+
+    Args:
+        queues: the queues. Defaults to all.
+    """
+    found = asyncio.run(_list(connection, queues))
+    if json:
+        show_json([_record(each) for each in found])
+        return
+    columns = ("queue", "schedule", "job", "recurs", "zone", "next run", "runs made", "limit", "ends", "note")
+    rows = [
+        (
+            each.queue,
+            each.id,
+            each.job_name,
+            _recurs(each),
+            each.timing.tz,
+            when(each.next_run),
+            each.runs_made,
+            each.timing.limit,
+            when(each.timing.end),
+            _note(each),
+        )
+        for each in found
+    ]
+    show_table(columns, rows, right=("runs made", "limit"))
+
+
+@schedule.command(name="next")
+def next_runs(
+    queue: str, schedule_id: str, /, *, count: int = 5, connection: Connection = DEFAULT, json: AsJson = False
+) -> None:
+    """Print the times of a schedule's next runs, in UTC.
+
+    Args:
+        queue: its queue.
+        schedule_id: its id.
+        count: how many at most; 5 by default.
+    """
+    moments = asyncio.run(_one(connection, queue, schedule_id)).upcoming(count)
+    if json:
+        show_json(moments)
+    else:
+        for moment in moments:
+            print(when(moment))
+
+
+@schedule.command
+def run(queue: str, schedule_id: str, /, *, connection: Connection = DEFAULT) -> None:
+    """Add a schedule's job now, as an ordinary job beside its runs, and print its id.
+
+    Args:
+        queue: its queue.
+        schedule_id: its id.
+    """
+    print(asyncio.run(_run(connection, queue, schedule_id)).id)
+
+
+@schedule.command
+def remove(queue: str, /, *schedule_ids: str, connection: Connection = DEFAULT) -> None:
+    """End schedules, with their next runs; what waits or runs already is left.
+
+    Args:
+        queue: their queue.
+        schedule_ids: their ids.
+    """
+    asyncio.run(_remove(connection, queue, schedule_ids))
+
+
+@schedule.command
+def upsert(
+    queue: str,
+    schedule_id: str,
+    /,
+    *,
+    every: Span = None,
+    cron: str | None = None,
+    tz: str | None = None,
+    offset: Span = None,
+    limit: int | None = None,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    immediately: bool = False,
+    misfire: Misfire = "run_once",
+    overlap: Overlap = "allow",
+    name: str | None = None,
+    data: str = "{}",
+    priority: int | None = None,
+    attempts: int | None = None,
+    timeout: Span = None,
+    connection: Connection = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Make a schedule, or change the one of that id, and print when it runs next.
+
+    Args:
+        queue: where.
+        schedule_id: its id.
+        every: time between two runs, as in 5s or 1h30m.
+        cron: or a pattern, as in "0 18 * * MON-FRI"; with seconds in front if it has six fields.
+        tz: time zone of the pattern, as in America/New_York; that of the machine by default.
+        offset: how far runs lie behind the multiples of --every.
+        limit: runs in all.
+        start: no run before, as in 2030-01-31T18:00:00+01:00.
+        end: no run after.
+        immediately: make the first run of a pattern now.
+        misfire: what becomes of missed runs.
+        overlap: what a run does while an earlier one goes on.
+        name: chooses the handler; the schedule's id by default.
+        data: the payload as JSON text, {} by default; @FILE reads it from a file, @- from standard input.
+        priority: 1 runs before 2.
+        attempts: tries of a run.
+        timeout: limit of one run, as in 30s.
+    """
+    given = {"priority": priority, "attempts": attempts, "timeout": timeout}
+    rule: dict[str, Any] = {
+        "every": every,
+        "cron": cron,
+        "tz": tz,
+        "offset": offset,
+        "limit": limit,
+        "start": _with_zone(start, "start"),
+        "end": _with_zone(end, "end"),
+        "immediately": immediately,
+        "misfire": misfire,
+        "overlap": overlap,
+        "name": name,
+        "data": payload_of(data),
+        **{key: value for key, value in given.items() if value is not None},
+    }
+    made = asyncio.run(_upsert(connection, queue, schedule_id, rule))
+    if json:
+        show_json(_record(made))
+    else:
+        print(when(made.next_run))
+
+
+async def _list(connection: Connection, queues: tuple[str, ...]) -> list[Schedule]:
+    async with connection.open() as app:
+        pages = await asyncio.gather(*(app.schedules(name).list() for name in queues or app.topology.names))
+        return sorted((each for page in pages for each in page), key=lambda each: each.next_run)
+
+
+async def _one(connection: Connection, queue: str, schedule_id: str) -> Schedule:
+    async with connection.open() as app:
+        return await _found(app, queue, schedule_id)
+
+
+async def _run(connection: Connection, queue: str, schedule_id: str) -> Job[Any]:
+    async with connection.open() as app:
+        found = await _found(app, queue, schedule_id)
+        return await app.queue(queue).add(found.job_name, found.data, **_as_given(found.options))
+
+
+async def _remove(connection: Connection, queue: str, schedule_ids: tuple[str, ...]) -> None:
+    async with connection.open() as app:
+        for schedule_id in schedule_ids:
+            if not await app.schedules(queue).remove(schedule_id):
+                raise _missing(queue, schedule_id)
+
+
+async def _upsert(connection: Connection, queue: str, schedule_id: str, rule: dict[str, Any]) -> Schedule:
+    async with connection.open() as app:
+        return await app.schedules(queue).upsert(schedule_id, **rule)
+
+
+async def _found(app: App, queue: str, schedule_id: str) -> Schedule:
+    found = await app.schedules(queue).get(schedule_id)
+    if found is None:
+        raise _missing(queue, schedule_id)
+    return found
+
+
+def _missing(queue: str, schedule_id: str) -> ScheduleNotFound:
+    return ScheduleNotFound(schedule_id, f"queue {queue!r} has no schedule {schedule_id!r}")
+
+
+def _with_zone(moment: datetime | None, option: str) -> datetime | None:
+    if moment is not None and moment.tzinfo is None:
+        raise InvalidOption(f"--{option} needs a zone, as in {moment.isoformat()}Z or {moment.isoformat()}+01:00")
+    return moment
+
+
+def _as_given(options: JobOptions) -> AddOptions:
+    return {
+        "priority": options.priority,
+        "attempts": max(options.attempts, 1),
+        "backoff": options.backoff,
+        "lifo": options.lifo,
+        "timeout": None if options.timeout_ms is None else options.timeout_ms / 1000,
+        "remove_on_complete": options.remove_on_complete,
+        "remove_on_fail": options.remove_on_fail,
+    }
+
+
+def _recurs(each: Schedule) -> str | None:
+    return each.timing.cron if each.timing.every_ms is None else f"every {span(each.timing.every_ms)}"
+
+
+def _note(each: Schedule) -> str | None:
+    notes = [
+        *(["missed runs: skip"] if each.misfire == "skip" else []),
+        *(["missed runs: all"] if each.misfire == "run_all" else []),
+        *(["no overlap"] if each.overlap == "skip" else []),
+        *(["of BullMQ 5"] if each.is_legacy else []),
+    ]
+    return ", ".join(notes) or None
+
+
+def _record(each: Schedule) -> dict[str, Any]:
+    timing = each.timing
+    return {
+        "queue": each.queue,
+        "id": each.id,
+        "name": each.job_name,
+        "data": each.data,
+        "every_ms": timing.every_ms,
+        "cron": timing.cron,
+        "tz": timing.tz,
+        "offset_ms": timing.offset_ms,
+        "limit": timing.limit,
+        "start": timing.start,
+        "end": timing.end,
+        "next_run": each.next_run,
+        "next_job_id": each.next_job_id,
+        "has_next": each.has_next,
+        "run_number": each.run_number,
+        "runs_made": each.runs_made,
+        "misfire": each.misfire,
+        "overlap": each.overlap,
+        "is_legacy": each.is_legacy,
+    }
