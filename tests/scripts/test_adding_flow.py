@@ -1,0 +1,175 @@
+"""adding.flow: whole trees across queues, or nothing."""
+
+from typing import Any
+
+import pytest
+
+from stockyard import Deduplication, JobNotFound, JobOptions, JobStateError, ParentRef
+from stockyard._store.adding import add_trees
+from stockyard._store.link import QueueLink
+from stockyard._store.tied_job import TiedJob, tied_job
+from tests.scripts.conftest import NOW, Keyspace, Sorted, record
+
+
+class Sent:
+    """The jobs of one call."""
+
+    def __init__(self, *links: QueueLink) -> None:
+        self.links = links
+        self.jobs: list[TiedJob] = []
+
+    def put(self, link: QueueLink, job_id: str, above: TiedJob | None = None, **options: Any) -> TiedJob:
+        """Line up a job below another one of the call."""
+        if above is not None:
+            above.is_parent = True
+            options["parent"] = ParentRef(self.links[above.queue - 1].queue, above.id)
+        job = tied_job(link, "work", "{}", JobOptions().merged(job_id=job_id, **options), NOW)
+        job.queue = self.links.index(link) + 1
+        if job.parent and above:
+            job.parent.is_new = True
+        self.jobs.append(job)
+        return job
+
+    async def add(self) -> list[str]:
+        return await add_trees(self.links, self.jobs)
+
+
+@pytest.fixture
+def other(link: QueueLink) -> QueueLink:
+    """A second queue, ``r``."""
+    return QueueLink(link.server, link.keys.prefix, "r", clock=lambda: NOW)
+
+
+@pytest.fixture
+def other_keys(raw: Any, other: QueueLink) -> Keyspace:
+    return Keyspace(raw, other.base)
+
+
+async def test_a_tree_of_three_levels_in_two_queues(
+    link: QueueLink, other: QueueLink, keys: Keyspace, other_keys: Keyspace
+) -> None:
+    sent = Sent(link, other)
+    root = sent.put(link, "root", priority=3)
+    middle = sent.put(other, "middle", root)
+    sent.put(link, "a", root, delay="5s")
+    sent.put(other, "b", middle, on_failure="ignore_dependency")
+    assert await sent.add() == ["root", "middle", "a", "b"]
+
+    found, others = keys.all(), other_keys.all()
+    assert set(found) == {
+        "root",
+        "root:dependencies",
+        "a",
+        "waiting-children",
+        "delayed",
+        "events",
+        "id",
+        "marker",
+    }
+    assert found["root:dependencies"] == {f"{other.base}middle", f"{link.base}a"}
+    assert (found["waiting-children"], found["id"]) == (Sorted({"root": NOW}), "2")
+    assert found["marker"] == Sorted({"1": NOW + 5000})
+    assert found["events"] == [
+        ["added", "root", "work"],
+        ["waiting-children", "root"],
+        ["added", "a", "work"],
+        ["delayed", "a", str(NOW + 5000)],
+    ]
+    assert others["middle:dependencies"] == {f"{other.base}b"}
+    assert others["b"]["parent"] == f'{{"id":"middle","queueKey":"{other.base[:-1]}","idof":true}}'
+    assert others["middle"]["parentKey"] == f"{link.base}root"
+    assert (others["wait"], others["marker"]) == (["b"], Sorted({"0": 0}))
+
+
+async def test_a_parent_whose_children_have_all_completed_goes_on(link: QueueLink, keys: Keyspace) -> None:
+    for each in ("a", "b"):
+        keys.put({each: record(returnvalue=f'"{each}"')})
+    keys.put({"completed": Sorted({"a": NOW, "b": NOW})})
+    sent = Sent(link)
+    root = sent.put(link, "root")
+    sent.put(link, "a", root)
+    sent.put(link, "b", root)
+    assert await sent.add() == ["root", "a", "b"]
+    assert keys.get("root:processed") == {f"{link.base}a": '"a"', f"{link.base}b": '"b"'}
+    assert (keys.get("waiting-children"), keys.get("wait"), keys.get("marker")) == (
+        None,
+        ["root"],
+        Sorted({"0": 0}),
+    )
+    assert keys.get("events")[-3:] == [
+        ["duplicated", "a"],
+        ["duplicated", "b"],
+        ["waiting", "root", "waiting-children"],
+    ]
+
+
+async def test_a_parent_waits_for_those_that_follow_a_completed_one(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"a": record(returnvalue="1"), "completed": Sorted({"a": NOW})})
+    sent = Sent(link)
+    root = sent.put(link, "root")
+    sent.put(link, "a", root)
+    sent.put(link, "b", root)
+    await sent.add()
+    assert (keys.get("waiting-children"), keys.get("wait")) == (Sorted({"root": NOW}), ["b"])
+
+
+async def test_a_tree_below_a_job_that_exists(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"above": record(), "active": ["above"]})
+    sent = Sent(link)
+    root = sent.put(link, "root", parent=ParentRef("q", "above"))
+    sent.put(link, "a", root)
+    await sent.add()
+    assert keys.get("above:dependencies") == {f"{link.base}root"}
+
+
+async def test_a_tree_whose_root_lacks_its_parent_is_not_added(link: QueueLink, keys: Keyspace) -> None:
+    sent = Sent(link)
+    sent.put(link, "first")
+    root = sent.put(link, "root", parent=ParentRef("q", "above"))
+    sent.put(link, "a", root)
+    with pytest.raises(JobNotFound, match="above, to be the parent of 'work', does not exist") as caught:
+        await sent.add()
+    assert caught.value.job_id == "above"
+    assert keys.all() == {}
+
+
+async def test_a_tree_with_a_child_of_another_parent_is_not_added(
+    link: QueueLink, other: QueueLink, keys: Keyspace, other_keys: Keyspace
+) -> None:
+    keys.put({"old": record()})
+    other_keys.put({"b": record(parentKey=f"{link.base}old", parent="{}")})
+    before = keys.all(), other_keys.all()
+    sent = Sent(link, other)
+    root = sent.put(link, "root")
+    sent.put(link, "a", root)
+    sent.put(other, "b", root)
+    with pytest.raises(JobStateError, match="job b exists and belongs to another parent") as caught:
+        await sent.add()
+    assert caught.value.job_id == "b"
+    assert (keys.all(), other_keys.all()) == before
+
+
+async def test_a_child_whose_old_parent_is_gone_is_adopted(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"a": record(parentKey=f"{link.base}gone", parent="{}"), "wait": ["a"]})
+    sent = Sent(link)
+    sent.put(link, "a", sent.put(link, "root"))
+    await sent.add()
+    assert (keys.get("a")["parentKey"], keys.get("wait")) == (f"{link.base}root", ["a"])
+
+
+async def test_a_parent_does_not_wait_for_a_deduplicated_child(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"own": record(), "de:BTC": "own"})
+    sent = Sent(link)
+    sent.put(link, "a", sent.put(link, "root"), deduplication=Deduplication("BTC"))
+    assert await sent.add() == ["root", "own"]
+    assert (keys.get("a"), keys.get("root:dependencies"), keys.get("wait")) == (None, None, ["root"])
+
+
+async def test_the_event_streams_stay_as_long_as_their_queues_say(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"meta": {"opts.maxLenEvents": "10"}})
+    sent = Sent(link)
+    root = sent.put(link, "root")
+    for number in range(300):
+        sent.put(link, f"c{number}", root)
+    await sent.add()
+    assert len(keys.get("events")) < 300

@@ -1,0 +1,45 @@
+"""children.detach: a child leaves its parent."""
+
+import pytest
+
+from stockyard._store.children import MISSING, MISSING_PARENT, detach
+from stockyard._store.link import QueueLink
+from tests.scripts.conftest import NOW, Keyspace, Sorted, record
+
+
+@pytest.fixture
+def tie(link: QueueLink) -> dict[str, str]:
+    """The fields of a child of ``par`` that say so."""
+    return {"parentKey": f"{link.base}par", "parent": f'{{"id":"par","queueKey":"{link.base[:-1]}"}}'}
+
+
+async def test_the_last_child_lets_the_parent_go(link: QueueLink, keys: Keyspace, tie: dict[str, str]) -> None:
+    keys.put({"par": record(), "waiting-children": Sorted({"par": NOW}), "a": record(**tie), "wait": ["a"]})
+    keys.put({"par:dependencies": {f"{link.base}a"}})
+    assert await detach(link, "a") == 1
+    assert keys.all() == {
+        "a": record(),
+        "par": record(),
+        "wait": ["a", "par"],
+        "marker": Sorted({"0": 0}),
+        "events": [["waiting", "par", "waiting-children"]],
+    }
+
+
+async def test_a_parent_waits_for_the_others(link: QueueLink, keys: Keyspace, tie: dict[str, str]) -> None:
+    keys.put({"par": record(), "waiting-children": Sorted({"par": NOW}), "a": record(**tie)})
+    keys.put({"par:dependencies": {f"{link.base}a", f"{link.base}b"}})
+    assert await detach(link, "a") == 1
+    assert (keys.get("par:dependencies"), keys.get("wait")) == ({f"{link.base}b"}, None)
+
+
+async def test_a_child_that_has_ended_keeps_its_tie(link: QueueLink, keys: Keyspace, tie: dict[str, str]) -> None:
+    keys.put({"par": record(), "a": record(**tie), "par:processed": {f"{link.base}a": "1"}})
+    before = keys.all()
+    assert await detach(link, "a") == 0
+    assert keys.all() == before
+
+
+async def test_a_job_without_a_parent(link: QueueLink, keys: Keyspace, tie: dict[str, str]) -> None:
+    keys.put({"a": record(), "b": record(**tie)})
+    assert [await detach(link, each) for each in ("a", "b", "c")] == [0, MISSING_PARENT, MISSING]

@@ -1,0 +1,92 @@
+"""The options of add that tie jobs together or limit what is kept: what is taken, what is refused and why."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from stockyard import Deduplication, Flow, InvalidOption, JobOptions, ParentRef
+
+
+def merged(**options: Any) -> JobOptions:
+    return JobOptions().merged(**options)
+
+
+def test_the_id_alone_is_a_deduplication() -> None:
+    assert merged(deduplication="BTC").deduplication == Deduplication("BTC")
+    assert merged(deduplication="BTC").merged(deduplication=None).deduplication is None
+
+
+def test_a_time_is_kept_in_milliseconds() -> None:
+    assert Deduplication("BTC", "1.5s").ttl_ms == 1500
+    assert Deduplication("BTC", 2).ttl_ms == 2000
+    assert Deduplication("BTC").ttl_ms is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"ttl": 0}, "ttl must be longer than 0; got 0: leave it out"),
+        ({"ttl": "soon"}, "ttl must be a duration"),
+        ({"extend": True}, "extend begins the ttl anew; give a ttl"),
+        ({"replace": True, "reschedule": True}, "replace and reschedule exclude each other"),
+    ],
+)
+def test_ways_that_make_no_sense(arguments: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidOption, match=said):
+        Deduplication("BTC", **arguments)
+
+
+def test_whatever_has_a_place_is_a_parent() -> None:
+    class Job:
+        queue, id = "orders", "17"
+
+    assert merged(parent=Job()).parent == ParentRef("orders", "17")
+    elsewhere = ParentRef("orders", "17", "other")
+    assert merged(parent=elsewhere).parent == elsewhere
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"deduplication": ""}, "deduplication must be an id of 1 to 200 characters"),
+        ({"deduplication": "x" * 201}, "deduplication must be an id of 1 to 200 characters"),
+        ({"deduplication": Deduplication("\ud800")}, "deduplication must be an id"),
+        (
+            {"parent": "17"},
+            r"parent must be a Job or ParentRef\(queue, id\), so that its place is known; got '17'",
+        ),
+        ({"parent": ParentRef("", "17")}, "parent must be a Job"),
+        ({"on_failure": "explode"}, "on_failure must be one of fail_parent, continue_parent, .*; got 'explode'"),
+        ({"keep_logs": 0}, "keep_logs must be a whole number from 1"),
+        ({"stack_trace_limit": -1}, "stack_trace_limit must be a whole number from 0"),
+        ({"size_limit": 1.5}, "size_limit must be a whole number from 1"),
+        ({"telemetry": 5}, "telemetry must be non-empty text; got 5"),
+        ({"omit_context": 1}, "omit_context must be True or False"),
+    ],
+)
+def test_options_out_of_their_range(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidOption, match=said):
+        merged(**options)
+
+
+def test_options_stay_values_that_travel_to_a_child_process() -> None:
+    options = merged(
+        deduplication=Deduplication("BTC", "5s", extend=True),
+        parent=ParentRef("orders", "17"),
+        on_failure="fail_parent",
+        keep_logs=5,
+        stack_trace_limit=0,
+        size_limit=100,
+        telemetry="00-a-b-01",
+        omit_context=True,
+    )
+    assert len({options, merged().merged(job_id="x"), options.merged(lifo=False)}) == 2
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(options), type=JobOptions) == options
+    with pytest.raises(AttributeError):
+        options.deduplication = None  # type: ignore[misc]
+
+
+def test_children_of_a_flow_are_flows() -> None:
+    with pytest.raises(InvalidOption, match=r"children of flow 'report' must be Flow values; got \{'name'"):
+        Flow("report", "q", children=[{"name": "fetch"}])  # type: ignore[list-item]
