@@ -12,7 +12,6 @@ from tests.scripts.families import Families
 
 PLACES: dict[str, Any] = {
     "wait": ["3", "2", "1"],
-    "paused": ["3", "2", "1"],
     "active": ["3", "2", "1"],
     "prioritized": Sorted({"1": 1, "2": 2, "3": 3}),
     "delayed": Sorted({"1": 1, "2": 2, "3": 3}),
@@ -20,6 +19,10 @@ PLACES: dict[str, Any] = {
     "failed": Sorted({"1": NOW - 30, "2": NOW - 20, "3": NOW - 10}),
     "waiting-children": Sorted({"1": NOW - 30, "2": NOW - 20, "3": NOW - 10}),
 }
+
+
+async def clean(link: QueueLink, place: str, latest: int = NOW, limit: int = 0) -> list[str]:
+    return await managing.clean(link, "waiting" if place == "wait" else place, latest, limit)
 
 
 def fill(keys: Keyspace, state: str) -> None:
@@ -30,14 +33,14 @@ def fill(keys: Keyspace, state: str) -> None:
 @pytest.mark.parametrize("state", PLACES)
 async def test_all_of_a_state_go(link: QueueLink, keys: Keyspace, state: str) -> None:
     fill(keys, state)
-    assert await managing.clean(link, state, NOW, 0) == ["1", "2", "3"]
+    assert await clean(link, state) == ["1", "2", "3"]
     assert keys.all() == {"events": [["cleaned", "3"]]}
 
 
 @pytest.mark.parametrize("state", PLACES)
 async def test_the_young_stay(link: QueueLink, keys: Keyspace, state: str) -> None:
     fill(keys, state)
-    assert await managing.clean(link, state, NOW - 20, 0) == ["1", "2"]
+    assert await clean(link, state, NOW - 20, 0) == ["1", "2"]
     left = PLACES[state]
     left = ["3"] if isinstance(left, list) else Sorted({"3": left["3"]})
     assert keys.all() == {"3": record(timestamp=NOW - 10), state: left, "events": [["cleaned", "2"]]}
@@ -51,7 +54,7 @@ async def test_so_many_go_at_most(
     monkeypatch.setattr(managing, "CHUNK", 2)
     fill(keys, state)
     expected = ["1", "2", "3"][:limit]
-    assert await managing.clean(link, state, NOW, limit) == expected
+    assert await clean(link, state, NOW, limit) == expected
     assert sum(int(count) for _, count in keys.get("events")) == len(expected)
 
 
@@ -59,7 +62,7 @@ async def test_so_many_go_at_most(
 async def test_more_than_one_call_looks_at(link: QueueLink, keys: Keyspace, state: str) -> None:
     ids = [str(number) for number in range(2500)]
     keys.put({state: ids[::-1] if state == "wait" else Sorted({each: int(each) for each in ids})})
-    assert await managing.clean(link, state, NOW, 0) == ids
+    assert await clean(link, state) == ids
     assert keys.all() == {"events": [["cleaned", "1000"], ["cleaned", "1000"], ["cleaned", "500"]]}
 
 
@@ -68,21 +71,27 @@ async def test_those_behind_many_that_stay_are_found(link: QueueLink, keys: Keys
     ids = [str(number) for number in range(2100)]
     keys.put({each: record(timestamp=NOW + 1) for each in ids[1:-1]})
     keys.put({state: Sorted({each: int(each) for each in ids}) if state in ("delayed", "prioritized") else ids})
-    assert sorted(await managing.clean(link, state, NOW, 2)) == ["0", "2099"]
+    assert sorted(await clean(link, state, NOW, 2)) == ["0", "2099"]
+
+
+async def test_what_a_bullmq_5_set_aside_waits_too(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({each: record() for each in "1234"} | {"wait": ["2", "1"], "paused": ["4", "3"]})
+    assert await managing.clean(link, "waiting", NOW, 3) == ["1", "2", "3"]
+    assert keys.all() == {"4": record(), "paused": ["4"], "events": [["cleaned", "2"], ["cleaned", "1"]]}
 
 
 async def test_the_age_of_what_ran_counts_from_its_start(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(timestamp=1, processedOn=NOW), "2": record(timestamp=1, finishedOn=NOW, processedOn=1)})
     before = {"active": ["1", "2"], "delayed": Sorted({"1": 1}), "prioritized": Sorted({"1": 1})}
     keys.put(before)
-    assert await managing.clean(link, "active", NOW - 1, 0) == []
-    assert await managing.clean(link, "delayed", NOW - 1, 0) == []
-    assert await managing.clean(link, "prioritized", NOW - 1, 0) == ["1"]
+    assert await clean(link, "active", NOW - 1, 0) == []
+    assert await clean(link, "delayed", NOW - 1, 0) == []
+    assert await clean(link, "prioritized", NOW - 1, 0) == ["1"]
 
 
 async def test_what_a_worker_runs_stays(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(), "2": record(), "1:lock": "w:1", "active": ["2", "1"]})
-    assert await managing.clean(link, "active", NOW, 0) == ["2"]
+    assert await clean(link, "active") == ["2"]
     assert keys.get("active") == ["1"]
 
 
@@ -97,7 +106,7 @@ async def test_the_next_run_of_a_schedule_stays(
     ids = [run, past]
     keys.put({each: record(rjk="s") for each in ids} | {"repeat": Sorted({"s": NOW})})
     keys.put({state: ids if state == "wait" else Sorted(dict.fromkeys(ids, 1.0))})
-    assert await managing.clean(link, state, NOW, 0) == [past]
+    assert await clean(link, state) == [past]
     assert await managing.drain(link, delayed=True) == 0
     assert keys.get(run) == record(rjk="s")
 
@@ -105,13 +114,13 @@ async def test_the_next_run_of_a_schedule_stays(
 async def test_deduplication_ids_are_freed(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(deid="D"), "2": record(deid="E"), "de:D": "1", "dn:D": {"name": "x"}, "de:E": "9"})
     keys.put({"completed": Sorted({"1": 1, "2": 1})})
-    await managing.clean(link, "completed", NOW, 0)
+    await clean(link, "completed")
     assert set(keys.all()) == {"de:E", "events"}
 
 
 async def test_an_odd_key_does_not_stand_in_the_way(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": "text", "2": record(), "wait": ["2", "1", "ghost"]})
-    assert await managing.clean(link, "wait", NOW, 0) == ["ghost", "2"]
+    assert await clean(link, "wait") == ["ghost", "2"]
 
 
 async def test_draining_is_silent_and_spares_what_does_not_wait(link: QueueLink, keys: Keyspace) -> None:

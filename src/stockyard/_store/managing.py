@@ -71,11 +71,17 @@ async def clean(link: QueueLink, state: str, latest: int, limit: int) -> list[st
 
     Args:
         link: the queue.
-        state: the key's last part: ``wait``, ``paused``, ``active``, ``delayed``, …
+        state: as a ``JobState`` names it.
         latest: the youngest that go.
         limit: how many at most; 0 is no limit.
     """
-    return await _clean(link, state, latest, limit, is_told=True)
+    if state != "waiting":
+        return await _clean(link, state, latest, limit, is_told=True)
+    removed = await _clean(link, "wait", latest, limit, is_told=True)
+    # Where a BullMQ 5 keeps what waits while its queue is paused.
+    if (not limit or len(removed) < limit) and await link.server.call("EXISTS", link.keys["paused"]):
+        removed += await _clean(link, "paused", latest, limit and limit - len(removed), is_told=True)
+    return removed
 
 
 async def _clean(link: QueueLink, state: str, latest: int | str, limit: int, *, is_told: bool) -> list[str]:

@@ -14,16 +14,7 @@ from stockyard.model.job import JobPort, JobState
 from stockyard.model.options import is_text, shown
 from stockyard.topology import Rate
 
-_CLEANED: dict[str, tuple[str, ...]] = {
-    JobState.WAITING: ("wait", "paused"),
-    JobState.PRIORITIZED: ("prioritized",),
-    JobState.ACTIVE: ("active",),
-    JobState.DELAYED: ("delayed",),
-    JobState.WAITING_CHILDREN: ("waiting-children",),
-    JobState.COMPLETED: ("completed",),
-    JobState.FAILED: ("failed",),
-}
-"""Where the jobs of a state are; ``paused`` is where a BullMQ 5 puts what waits while its queue is paused."""
+_CLEANED = tuple(str(state) for state in JobState if state is not JobState.UNKNOWN)
 
 _OWN_EVENTS = frozenset(
     "active added cleaned completed debounced deduplicated delayed drained duplicated error failed paused "
@@ -116,16 +107,11 @@ class QueueAdmin:
         Raises:
             InvalidOption: the state is not known, or the duration or the limit is none.
         """
-        places = _CLEANED.get(state)
-        if places is None:
+        if state not in _CLEANED:
             raise InvalidOption(f"state must be one of {', '.join(_CLEANED)}; got {state!r}")
         _check_whole("limit", limit, 0, "")
         latest = self._link.clock() - milliseconds(older_than, option="older_than")
-        removed: list[str] = []
-        for place in places:
-            if not limit or len(removed) < limit:
-                removed += await managing.clean(self._link, place, latest, limit and limit - len(removed))
-        return removed
+        return await managing.clean(self._link, str(state), latest, limit)
 
     async def obliterate(self, *, force: bool = False) -> None:
         """Remove the queue with everything of it: jobs in every state, schedules, events, settings.
