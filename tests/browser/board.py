@@ -18,6 +18,7 @@ _DRAWINGS = {
     "duplicate": "files",
     "update data": "pencil",
     "remove": "trash-2",
+    "remove unprocessed children": "list-x",
 }
 
 
@@ -73,9 +74,9 @@ class Board:
         """A queue on the overview."""
         return self.page.get_by_role("listitem").filter(has=self.page.get_by_role("link", name=queue, exact=True))
 
-    def job(self, name: str) -> Locator:
-        """The link that heads a job, by its id and name such as ``#1 good``."""
-        return self.page.get_by_role("link", name=re.compile(rf"^{re.escape(name)}$"))
+    def row(self, schedule: str) -> Locator:
+        """A schedule on the page of schedules."""
+        return self.page.get_by_role("row").filter(has_text=schedule)
 
     async def shows_jobs(self, *names: str) -> None:
         """Expect exactly these jobs on the page, in any order."""

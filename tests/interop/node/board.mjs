@@ -14,7 +14,7 @@ const queues = names.map((displayName) => {
   return new BullMQAdapter(new Queue(name, { prefix: longer, connection: connection(url) }), { displayName });
 });
 const serverAdapter = new ExpressAdapter();
-createBullBoard({ queues, serverAdapter });
+createBullBoard({ queues, serverAdapter, options: { uiConfig: { showMetrics: true } } });
 const server = express().use("/", serverAdapter.getRouter()).listen(0, "127.0.0.1", () => {
   console.log(`http://127.0.0.1:${server.address().port}/`);
 });
