@@ -51,3 +51,8 @@ async def report(job: Job[dict[str, list[Any]]]) -> None:
         await job.update_progress(value)
     for line in job.data["lines"]:
         await job.log(line)
+
+
+@handlers.handler("gather")
+async def gather(job: Job[Any]) -> dict[str, Any]:
+    return await job.children_values()

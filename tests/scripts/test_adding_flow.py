@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stockyard import Deduplication, JobNotFound, JobOptions, JobStateError, ParentRef
+from stockyard import JobNotFound, JobOptions, JobStateError, ParentRef
 from stockyard._store.adding import add_trees
 from stockyard._store.link import QueueLink
 from stockyard._store.tied_job import TiedJob, tied_job
@@ -155,14 +155,6 @@ async def test_a_child_whose_old_parent_is_gone_is_adopted(link: QueueLink, keys
     sent.put(link, "a", sent.put(link, "root"))
     await sent.add()
     assert (keys.get("a")["parentKey"], keys.get("wait")) == (f"{link.base}root", ["a"])
-
-
-async def test_a_parent_does_not_wait_for_a_deduplicated_child(link: QueueLink, keys: Keyspace) -> None:
-    keys.put({"own": record(), "de:BTC": "own"})
-    sent = Sent(link)
-    sent.put(link, "a", sent.put(link, "root"), deduplication=Deduplication("BTC"))
-    assert await sent.add() == ["root", "own"]
-    assert (keys.get("a"), keys.get("root:dependencies"), keys.get("wait")) == (None, None, ["root"])
 
 
 async def test_the_event_streams_stay_as_long_as_their_queues_say(link: QueueLink, keys: Keyspace) -> None:

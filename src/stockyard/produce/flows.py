@@ -20,7 +20,7 @@ from stockyard.model.flow import Flow, FlowTree
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import JobOptions, shown
 from stockyard.model.parent import ParentRef
-from stockyard.produce.queue import payload_text
+from stockyard.produce.queue import payload_text, refuse_both_ties
 from stockyard.topology import QueueSpec, Topology
 
 
@@ -60,7 +60,7 @@ class Flows:
         parent from now on, also if it has completed.
 
         Returns:
-            The jobs as a tree; a child that was deduplicated is the owner, for which the parent does not wait.
+            The jobs as a tree.
 
         Raises:
             UnknownQueue: the topology does not declare one of its queues.
@@ -77,7 +77,7 @@ class Flows:
     async def add_many(self, flows: Iterable[Flow]) -> list[FlowTree]:
         """Add several trees in one step, in the order given; raises the errors of ``add``."""
         plan = _Plan(self._topology, self._link)
-        roots = [plan.include(flow) for flow in flows]
+        roots = plan.include(flows)
         if not roots:
             return []
         ids = await add_trees(plan.links, [node.sent for node in plan.nodes])
@@ -86,7 +86,7 @@ class Flows:
             node = plan.nodes[at]
             job = _added(node, ids[at], self._port(node.spec))
             trees[at] = FlowTree(job, tuple(trees.pop(child) for child in node.children))
-        return [trees[at] for at in roots]
+        return [trees[at] for at in range(roots)]
 
     async def get(self, queue: str, job_id: str, depth: int = 10, children: int = 20) -> FlowTree | None:
         """Read a job with what is below it, level by level, or None when there is no such job.
@@ -138,7 +138,7 @@ class _Node(msgspec.Struct):
 
 
 class _Plan:
-    """The jobs of trees, checked, each tree level by level, in the order that they are sent."""
+    """The jobs of trees, checked, level by level: the order in which peers add them too."""
 
     def __init__(self, topology: Topology, link: Callable[[QueueSpec], QueueLink]) -> None:
         self.nodes: list[_Node] = []
@@ -148,20 +148,20 @@ class _Plan:
         self._numbers: dict[str, int] = {}
         self._own_ids: set[tuple[str, str]] = set()
 
-    def include(self, flow: Flow) -> int:
-        """Check a tree and put its jobs in line; return the place of its root."""
-        if not isinstance(flow, Flow):
-            raise InvalidOption(f"a flow must be a Flow value; got {shown(flow)}")
-        root = len(self.nodes)
-        waiting: deque[tuple[Flow, int | None]] = deque([(flow, None)])
+    def include(self, flows: Iterable[Flow]) -> int:
+        """Check trees and put their jobs in line, the roots first; return how many trees there are."""
+        waiting: deque[tuple[Flow, int | None]] = deque((flow, None) for flow in flows)
+        roots = len(waiting)
         while waiting:
-            each, above = waiting.popleft()
+            flow, above = waiting.popleft()
+            if not isinstance(flow, Flow):
+                raise InvalidOption(f"a flow must be a Flow value; got {shown(flow)}")
             place = len(self.nodes)
-            self.nodes.append(self._node(each, None if above is None else self.nodes[above]))
+            self.nodes.append(self._node(flow, None if above is None else self.nodes[above]))
             if above is not None:
                 self.nodes[above].children.append(place)
-            waiting.extend((child, place) for child in each.children)
-        return root
+            waiting.extend((child, place) for child in flow.children)
+        return roots
 
     def _node(self, flow: Flow, above: _Node | None) -> _Node:
         spec = self._topology.spec(flow.queue)
@@ -191,12 +191,9 @@ def _checked(flow: Flow, options: JobOptions, above: _Node | None) -> JobOptions
         if options.parent is not None:
             raise InvalidOption(f"the parent of {flow.name!r} is the flow around it; only a root may name one")
         options = msgspec.structs.replace(options, parent=ParentRef(above.spec.name, above.sent.id))
-    if options.deduplication is None:
-        return options
-    if flow.children:
+    if flow.children and options.deduplication is not None:
         raise InvalidOption(f"{flow.name!r} has children that would wait for nobody, so it cannot be deduplicated")
-    if options.parent is not None and options.deduplication.keep_last:
-        raise InvalidOption(f"{flow.name!r} has a parent, which would not wait for a job kept by keep_last")
+    refuse_both_ties(options)
     return options
 
 
@@ -213,6 +210,5 @@ def _added(node: _Node, job_id: str, port: JobPort) -> Job[Any]:
         options.priority,
         options.delay_ms,
     )
-    if job_id == sent.id:
-        job.parent_key = sent.parent_key
+    job.parent_key = sent.parent_key
     return job

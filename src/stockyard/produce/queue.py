@@ -95,10 +95,7 @@ class Queue(QueueAdmin, QueueBrowser):
         text = payload_text(name, data, options)
         if options.deduplication is None and options.parent is None:
             return new_job(name, text, options, self._link.clock())
-        if options.deduplication is not None and options.parent is not None:
-            raise InvalidOption(
-                "deduplication and parent exclude each other: a parent would wait for a job that is not added"
-            )
+        refuse_both_ties(options)
         return tied_job(self._link, name, text, options, self._link.clock())
 
     def _checked_tuple(self, given: JobTuple) -> tuple[str, Any, JobOptions, NewJob | TiedJob]:
@@ -135,6 +132,16 @@ def payload_text(name: str, data: Any, options: JobOptions) -> str:
             f"the payload of {name!r} has {len(text)} bytes; its size_limit is {options.size_limit}"
         )
     return text.decode()
+
+
+def refuse_both_ties(options: JobOptions) -> None:
+    """Refuse a child that may be dropped, for its parent would wait in vain.
+
+    Raises:
+        InvalidOption: the options name a parent and a deduplication.
+    """
+    if options.deduplication is not None and options.parent is not None:
+        raise InvalidOption("deduplication and parent exclude each other: a parent cannot wait for a dropped job")
 
 
 def _are_options(rest: tuple[Any, ...]) -> bool:
