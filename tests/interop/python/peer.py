@@ -1,8 +1,9 @@
-"""The real PyPI bullmq in a process that tests drive: a request on each line of input, an answer on each line out."""
+"""The real PyPI bullmq as a process that tests drive: a request on each line in, an answer on each line out."""
 
 import asyncio
 import inspect
 import json
+import os
 import sys
 from typing import Any
 
@@ -161,6 +162,8 @@ async def main() -> None:
         task = asyncio.create_task(answer(request.pop("number"), request.pop("operation"), request))
         answering.add(task)
         task.add_done_callback(answering.discard)
+    # As Node's driver ends: without a word to the server.
+    os._exit(0)
 
 
 asyncio.run(main())
