@@ -28,12 +28,21 @@ WHY_NOT_WRITTEN = {
 
 
 class EndedRun(NamedTuple):
-    """A run to be written: the job's id, the token of its lease, how it ended, number of the job's start."""
+    """A run to be written.
+
+    Attributes:
+        job_id: the job's id.
+        token: of its lease.
+        outcome: how it ended.
+        starts: number of the job's start.
+        run: whatever the caller knows it by.
+    """
 
     job_id: str
     token: str
     outcome: Outcome
     starts: int = 0
+    run: Any = None
 
 
 class Order(msgspec.Struct):

@@ -23,7 +23,6 @@ class Finisher:
         queue: name, for the log.
         on_ended: called when a run was put.
         on_written: called with a run whose end was written.
-        on_dropped: called with a run whose end could not be written.
         on_refused: called with a run that its job's children do not let end so, and the server's code; returns
             how it ends instead.
     """
@@ -34,13 +33,11 @@ class Finisher:
         *,
         on_ended: Callable[[], None],
         on_written: Callable[[EndedRun], None],
-        on_dropped: Callable[[EndedRun], None],
         on_refused: Callable[[EndedRun, int], Outcome],
     ) -> None:
         self._queue = queue
         self._on_ended = on_ended
         self._on_written = on_written
-        self._on_dropped = on_dropped
         self._on_refused = on_refused
         self._ended: deque[EndedRun] = deque()
         self._sent_before: set[tuple[str, str]] = set()
@@ -108,4 +105,3 @@ class Finisher:
         why = WHY_NOT_WRITTEN.get(code, "") if isinstance(code, int) else code
         if not isinstance(run.outcome, HandedBack):
             _log.warning("the end of job %s of queue %s is not recorded: %s", run.job_id, self._queue, why)
-        self._on_dropped(run)

@@ -102,6 +102,7 @@ class Runner:
         self._finisher = finisher
         self._middleware = tuple(middleware)
         self._hooks = hooks
+        self._has_hooks = hooks != Hooks()
         self._strategies = strategies
         self._lock_ms = lock_ms
         self._max_started = max_started
@@ -109,7 +110,6 @@ class Runner:
         self._clock = clock
         self._rng = rng
         self._runs: dict[tuple[str, str], Run] = {}
-        self._ended: dict[tuple[str, str], Run] = {}
         self._telling: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
@@ -130,7 +130,8 @@ class Runner:
                 continue
             run = Run(job, token, slot)
             self._runs[job.id, token] = run
-            run.task = loop.create_task(self._run(run, self._reason_to_fail(job, row[13])))
+            doom = self._reason_to_fail(job, row[13]) if row[13] is not None or self._max_started else None
+            run.task = loop.create_task(self._run(run, doom))
         self._keeper.hint(self._lock_ms)
 
     def lose(self, lease: Lease) -> None:
@@ -154,53 +155,45 @@ class Runner:
 
     def written(self, ended: EndedRun) -> None:
         """Tell the hooks of an end that is written."""
-        run = self._ended.pop((ended.job_id, ended.token), None)
-        if run is None:
+        run: Run | None = ended.run
+        if not self._has_hooks or run is None:
             return
         match ended.outcome:
-            case Completed() if self._hooks.completed is not None:
+            case Completed():
                 self.tell_later(tell(self._hooks.completed, run.job, run.result))
-            case Failed() if self._hooks.failed is not None:
+            case Failed():
                 self.tell_later(tell(self._hooks.failed, run.job, run.result))
-            case Retried(delay_ms=delay) if self._hooks.retried is not None:
+            case Retried(delay_ms=delay):
                 self.tell_later(tell(self._hooks.retried, run.job, run.result, delay))
 
     def refused(self, ended: EndedRun, code: int) -> Outcome:
         """Return how a run ends whose job's children do not let it end as it wanted."""
         error = refusal(ended.job_id, ended.outcome, code)
-        run = self._ended.get((ended.job_id, ended.token))
-        if run is None:
+        if ended.run is None:
             return Failed(str(error), (str(error),), 0, self._keep_failed)
-        return self._failed(run, error)
-
-    def dropped(self, ended: EndedRun) -> None:
-        """Forget an end that could not be written."""
-        self._ended.pop((ended.job_id, ended.token), None)
+        return self._failed(ended.run, error)
 
     async def wait_told(self) -> None:
         """Return when every hook has returned."""
         while self._telling:
             await asyncio.wait(self._telling)
 
-    async def _run(self, run: Run, deferred: str | None) -> None:
+    async def _run(self, run: Run, doom: str | None) -> None:
         outcome: Outcome | None
         try:
-            outcome = await self._outcome(run, deferred)
+            outcome = await self._outcome(run, doom)
         except asyncio.CancelledError:
             outcome = None if run.is_lost else HandedBack()
-        key = run.job.id, run.token
-        del self._runs[key]
+        del self._runs[run.job.id, run.token]
         self._keeper.release(run.slot)
-        if outcome is None:
-            return
-        self._ended[key] = run
-        self._finisher.put(EndedRun(run.job.id, run.token, outcome, run.job.attempts_started))
+        if outcome is not None:
+            self._finisher.put(EndedRun(run.job.id, run.token, outcome, run.job.attempts_started, run))
 
-    async def _outcome(self, run: Run, deferred: str | None) -> Outcome:
+    async def _outcome(self, run: Run, doom: str | None) -> Outcome:
         job = run.job
         try:
-            if deferred is not None:
-                return self._failed(run, UnrecoverableError(deferred))
+            if doom is not None:
+                return self._failed(run, UnrecoverableError(doom))
             if self._hooks.started is not None:
                 await tell(self._hooks.started, job)
             handler = self._find(job.name)

@@ -119,7 +119,6 @@ class Worker:
             spec.name,
             on_ended=lambda: self._fetcher.wake(),
             on_written=lambda run: self._runner.written(run),
-            on_dropped=lambda run: self._runner.dropped(run),
             on_refused=lambda run, code: self._runner.refused(run, code),
         )
         self._runner = Runner(

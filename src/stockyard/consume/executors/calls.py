@@ -26,8 +26,8 @@ def call_of(method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> C
     """
     if method not in _RESULTS:
         raise StockyardError(
-            f"job.{_ASKED_BY.get(method, method)}() is not there in a child process, which has no connection to the server: "
-            "open the queue in the handler, and get the job from it"
+            f"job.{_ASKED_BY.get(method, method)}() is not there in a child process, which has no connection to "
+            "the server: open the queue in the handler, and get the job from it"
         )
     given = [[_plain(each) for each in args], {name: _plain(value) for name, value in options.items()}]
     return Call(method, encode_payload(given, what=f"an argument of job.{method}()"))

@@ -63,10 +63,11 @@ for _, with in pairs(batch.kept) do keep_within(with[1], base, with[2], with[3],
 local any_ended = batch.ended.completed + batch.ended.failed > 0
 if any_ended then
   trim(events, batch.cap)
-  for target, counts in pairs({completed = metrics_completed, failed = metrics_failed}) do
-    -- A broken count must not cost what follows.
-    if wanted.metrics > 0 and batch.ended[target] > 0 then
-      pcall(count_ended, counts, batch.ended[target], wanted.metrics, now, moment)
+  for target, number in pairs(batch.ended) do
+    if number > 0 and wanted.metrics > 0 then
+      -- A broken count must not cost what follows.
+      local counts = target == 'completed' and metrics_completed or metrics_failed
+      pcall(count_ended, counts, number, wanted.metrics, now, moment)
     end
   end
 end

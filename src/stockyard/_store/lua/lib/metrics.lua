@@ -3,15 +3,15 @@
 -- The first of those that end in one call is the one that may begin a new minute.
 local function count_ended(counts, number, minutes, now, moment)
   local before = redis.call('HINCRBY', counts, 'count', number) - number
-  local last = redis.call('HMGET', counts, 'prevTS', 'prevCount')
-  if not last[1] then
+  local since = redis.call('HGET', counts, 'prevTS')
+  if not since then
     redis.call('HSET', counts, 'prevTS', moment, 'prevCount', 0)
     return
   end
-  local passed = math.min(math.floor(now / 60000) - math.floor(last[1] / 60000), minutes)
+  local passed = math.min(math.floor(now / 60000) - math.floor(since / 60000), minutes)
   if passed < 1 then return end
   local points = counts .. ':data'
-  redis.call('LPUSH', points, before - (last[2] or 0))
+  redis.call('LPUSH', points, before - (redis.call('HGET', counts, 'prevCount') or 0))
   for at = 2, passed, 5000 do
     local empty = {}
     for each = at, math.min(at + 4999, passed) do empty[#empty + 1] = 0 end
