@@ -41,6 +41,7 @@ from stockyard.errors import (
     WaitForChildren,
     WorkerProcessDied,
 )
+from stockyard.events import QueueEvents
 from stockyard.model.backoff import Backoff, BackoffStrategy
 from stockyard.model.clock import Clock, ManualClock
 from stockyard.model.deduplication import Deduplication
@@ -109,6 +110,7 @@ __all__ = [
     "ParentRef",
     "PayloadError",
     "Queue",
+    "QueueEvents",
     "QueueHealth",
     "QueueSpec",
     "QueueStateError",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack, overload
 
@@ -22,6 +22,7 @@ from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.lease_table import Lease
 from stockyard.consume.worker import Worker, WorkerOptions
 from stockyard.errors import InvalidOption, suggestion
+from stockyard.events import Event, QueueEvents
 from stockyard.events.results import Results
 from stockyard.model.clock import Clock, system_clock
 from stockyard.model.job import Job
@@ -86,6 +87,7 @@ class App:
         self._keeper: LeaseKeeper | None = None
         self._caches: Caches | None = None
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+        self._events: weakref.WeakSet[QueueEvents] = weakref.WeakSet()
 
     @property
     def url(self) -> str:
@@ -124,6 +126,32 @@ class App:
     def flows(self) -> Flows:
         """Trees of jobs across the queues: added in one step, read back."""
         return Flows(self.topology, link=self._link, port=self._port, portal=self._portal)
+
+    def events(
+        self,
+        name: str,
+        after: str | None = None,
+        *,
+        only: Collection[type[Event]] = (),
+        job_ids: Collection[str] = (),
+    ) -> QueueEvents:
+        """Return a reader of a queue's events: ``async with app.events("mail") as events``.
+
+        Args:
+            name: the queue.
+            after: id of the event to go on behind; ``"0-0"`` begins with the oldest there is. Defaults to None:
+                what happens from now on.
+            only: types of ``stockyard.events`` to be told of. Defaults to all. A ``Gap`` is always told.
+            job_ids: jobs to be told of. Defaults to all, and to what concerns no single job.
+
+        Raises:
+            UnknownQueue: the topology does not declare it.
+            InvalidOption: an argument is not what it should be.
+        """
+        link = self._link(self.topology.spec(name))
+        events = QueueEvents(link, after=after, only=only, job_ids=job_ids, portal=self._portal)
+        self._events.add(events)
+        return events
 
     def worker(
         self, name: str, /, processor: Callable[[Job[Any]], Any] | Router | None = None, **options: Any
@@ -235,12 +263,11 @@ class App:
     async def aclose(self) -> None:
         """Close what this loop opened, and the embedded server if this app was its last user.
 
-        In order: workers that still run (what they run is handed back), those who wait for results, loads of
-        caches, connections, the server. Closing twice is fine.
+        In order: workers that still run (what they run is handed back), those who read events or wait for
+        results, loads of caches, connections, the server. Closing twice is fine.
         """
         await asyncio.gather(*(worker.stop(grace=0) for worker in self._workers if worker.is_running))
-        for results in self._results.values():
-            await results.aclose()
+        await self._close_readers()
         if self._caches is not None:
             await self._caches.aclose()
         if self._server is not None:
@@ -273,12 +300,18 @@ class App:
         await self.aclose()
 
     async def _close_in_portal(self) -> None:
-        for results in self._results.values():
-            await results.aclose()
+        await self._close_readers()
         if self._caches is not None:
             await self._caches.aclose()
         if self._server is not None:
             await self._server.aclose()
+
+    async def _close_readers(self) -> None:
+        here = asyncio.get_running_loop()
+        for events in [each for each in self._events if each.loop is here]:
+            await events.aclose()
+        for results in self._results.values():
+            await results.aclose()
 
     def _reached(self) -> Server:
         if self._server is None:

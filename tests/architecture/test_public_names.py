@@ -13,6 +13,7 @@ import pytest
 import stockyard
 import stockyard.cache
 import stockyard.embedded
+import stockyard.events
 import stockyard.trading
 
 PUBLIC = {
@@ -22,13 +23,17 @@ PUBLIC = {
         Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobError JobFailed JobLocked JobNotFound
         JobOptions JobProcessor JobState JobStateError JobTimeout Keep LeaseLost ManualClock Memo Middleware
         Misfire MoveToDelayed MoveToWait NotificationFailed OnFailure Overlap ParentRef PayloadError Queue
-        QueueHealth QueueSpec QueueStateError Rate RateLimited RemoteHandlerError ReplyLost ResultTimeout Router
+        QueueEvents QueueHealth QueueSpec QueueStateError Rate RateLimited RemoteHandlerError ReplyLost ResultTimeout Router
         RunMoved Schedule ScheduleConflict ScheduleNotFound Schedules ServerError ServerRefused ServerTooOld
         ServerUnavailable Settings Severity StockyardError Timing Topology UnknownQueue UnrecoverableError
         WaitForChildren Worker WorkerOptions WorkerProcessDied evaluate
     """,
     "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",
+    "stockyard.events": """
+        Active Added Cleaned Completed Custom Deduplicated Delayed Drained Duplicated Event Failed Gap JobEvent
+        Paused Progress QueueEvents Removed Resumed RetriesExhausted Stalled Waiting WaitingChildren
+    """,
     "stockyard.trading": """
         ALERT_RULES EvaluateSignals IngestCandles Order PLATFORM PortfolioQuery PriceUpdate QueueName
         QueuePriority RecalculatePosition Reconcile RunBacktest alert_rules create_worker declare_platform

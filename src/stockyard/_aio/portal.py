@@ -7,8 +7,8 @@ import functools
 import inspect
 import os
 import threading
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine, Iterator
+from typing import Any, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ class Portal:
 
 
 class Blocking:
-    """The blocking view of one object: same names, same arguments, same results."""
+    """The blocking view of one object: same names, same arguments, same results; ``with`` and ``for`` as well."""
 
     def __init__(self, portal: Portal, target: Any) -> None:
         self._portal = portal
@@ -82,6 +82,20 @@ class Blocking:
             return self._portal.run(found(*args, **kwargs))
 
         return call
+
+    def __enter__(self) -> Self:
+        self._portal.run(self._target.__aenter__())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._portal.run(self._target.__aexit__(*error))
+
+    def __iter__(self) -> Iterator[Any]:
+        while True:
+            try:
+                yield self._portal.run(self._target.__anext__())
+            except StopAsyncIteration:
+                return
 
     def __repr__(self) -> str:
         return f"<blocking view of {self._target!r}>"

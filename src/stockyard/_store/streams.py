@@ -1,19 +1,27 @@
-"""Reads a queue's event stream."""
+"""Reads a queue's event stream in order, and notices what is gone before it could be read."""
 
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from stockyard._store.line import Line
 from stockyard._store.link import QueueLink
-from stockyard._store.server import open_patiently
+from stockyard._store.scripts import load
+from stockyard._store.server import is_unknown_script, open_patiently
+from stockyard._wire.client_name import reader_client_name
 from stockyard.errors import ServerRefused
 
+_READ = load("streams.read")
 _SILENCE = 3.0
+_BATCH = 500
+
+BEGINNING = "0-0"
+"""The position before every entry."""
 
 
-class Event(NamedTuple):
+class Entry(NamedTuple):
     """One entry: its stream id, the event's name, its fields."""
 
     id: str
@@ -21,43 +29,145 @@ class Event(NamedTuple):
     fields: dict[str, str]
 
 
+class Hole(NamedTuple):
+    """Entries that are gone: those behind ``after``, up to ``first``, the first there is, or None without one."""
+
+    after: str
+    first: str | None
+
+
+class View(NamedTuple):
+    """A stream as one call saw it.
+
+    Attributes:
+        entries: the next behind the position, oldest first.
+        added: entries ever added, or None when the server does not count them.
+        length: entries there are.
+        first: id of the first there is, or None.
+        last: the last id ever given.
+        exists: whether there is a stream at all.
+    """
+
+    entries: Sequence[Entry] = ()
+    added: int | None = 0
+    length: int = 0
+    first: str | None = None
+    last: str = BEGINNING
+    exists: bool = True
+
+
+class Position(NamedTuple):
+    """How far a stream was read: the last id, and which entry that was, counted from 1, if that is known."""
+
+    last: str
+    number: int | None = None
+
+
+def advance(position: Position, view: View) -> tuple[Position, Hole | None]:
+    """Return the position behind a view's entries, and the hole before them if there is one.
+
+    The stream counts what was ever added, so that the number of its first entry is known: it shows a hole
+    exactly, once the reader's own number is known. Before that, and with servers that do not count, a stream
+    that begins behind the position counts as one with a hole, though it may begin right behind it.
+    """
+    last, number = position
+    if not view.exists:
+        # A new stream may begin with any id, if the server's clock was set back.
+        is_new = last == BEGINNING and not number
+        return Position(BEGINNING, 0), None if is_new else Hole(last, None)
+    if _order(view.last) < _order(last):
+        return Position(BEGINNING, _gone(view)), Hole(last, view.first)
+    if view.first is not None and _order(view.first) <= _order(last):
+        return _behind(position, view), None
+    gone = _gone(view)
+    is_exact = number is not None and gone is not None
+    is_whole = gone == number if is_exact else last in (BEGINNING, view.last)
+    return _behind(Position(last, gone), view), None if is_whole else Hole(last, view.first)
+
+
+def _behind(position: Position, view: View) -> Position:
+    last, number = position
+    if view.entries:
+        last = view.entries[-1].id
+        number = None if number is None else number + len(view.entries)
+    elif view.length == 0:
+        last = view.last
+    if last == view.last:
+        number = view.added
+    return Position(last, number)
+
+
+def _gone(view: View) -> int | None:
+    return None if view.added is None else view.added - view.length
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds), int(sequence or 0)
+
+
 class EventStream:
-    """Reads events in order from a position, on a connection of its own.
+    """Reads events in order from a position, on a connection of its own that blocks.
 
     Args:
         link: the queue.
+        after: id of the last entry that was read; None begins with what comes after ``start``.
     """
 
-    def __init__(self, link: QueueLink) -> None:
+    def __init__(self, link: QueueLink, after: str | None = None) -> None:
         self._link = link
-        self._line = Line(link.server.address)
-        self._last: str | None = None
+        self._after = after
+        self._line = Line(link.server.address, client_name=reader_client_name(link.keys.prefix, link.queue))
+        self._position: Position | None = None if after is None else Position(after)
 
     async def start(self) -> None:
-        """Fix the position: events from now on will be read."""
-        (reply,) = await self._link.server.ask([("XREVRANGE", self._link.keys["events"], "+", "-", "COUNT", 1)])
-        if isinstance(reply, ServerRefused):
-            raise reply
-        self._last = reply[0][0].decode() if reply else "0-0"
-
-    async def read(self, seconds: float) -> list[Event]:
-        """Return the next events, or none after so many seconds; a lost connection is rebuilt by the next call.
+        """Connect, and fix the position if none was given: events from now on will be read.
 
         Raises:
-            ServerUnavailable, ReplyLost: the server cannot be read now; the position is kept.
+            ServerUnavailable, ReplyLost: the server cannot be read now.
+            ServerRefused: the key is no stream, or the user may not read it.
         """
+        view = _view(await self._link.run(_READ, BEGINNING, 0))
+        if self._after is None:
+            self._position = Position(view.last, view.added)
+        await self._open()
+
+    async def read(self, seconds: float) -> tuple[Sequence[Entry], Hole | None]:
+        """Return the next events, or none after so many seconds, and what is missing before them, if anything.
+
+        A lost connection is rebuilt by the next call, which goes on at the same position.
+
+        Raises:
+            ServerUnavailable, ReplyLost: the server cannot be read now.
+            ServerRefused: the key is no stream, or the user may not read it.
+        """
+        if self._position is None:
+            await self.start()
+        position = self._position or Position(BEGINNING)
+        await self._open()
+        view = _view(await self._ask(position.last, seconds))
+        self._position, hole = advance(position, view)
+        if hole is not None and self._position.last == BEGINNING:
+            # Nothing of the new stream was read yet, as its ids may come before the old position.
+            return (), hole
+        return view.entries, hole
+
+    async def _ask(self, after: str, seconds: float) -> Any:
+        """Wait for an entry and look right behind that: one round trip, and a view of one moment."""
+        key = self._link.keys["events"]
+        ring = ("XREAD", "COUNT", 1, "BLOCK", int(seconds * 1000), "STREAMS", key, after)
+        look = ("EVALSHA", _READ.sha, 1, key, after, _BATCH)
+        rung, reply = await self._line.ask([ring, look], seconds + _SILENCE)
+        if is_unknown_script(reply):
+            return await self._link.run(_READ, after, _BATCH)
+        for each in (rung, reply):
+            if isinstance(each, ServerRefused):
+                raise each
+        return reply
+
+    async def _open(self) -> None:
         if not self._line.is_open:
             await open_patiently(self._line, time.monotonic() + self._link.server.call_timeout)
-        key, last = self._link.keys["events"], self._last or "$"
-        command = ("XREAD", "COUNT", 500, "BLOCK", int(seconds * 1000), "STREAMS", key, last)
-        (reply,) = await self._line.ask([command], seconds + _SILENCE)
-        if isinstance(reply, ServerRefused):
-            raise reply
-        if not reply:
-            return []
-        events = [_event(entry) for entry in reply[0][1]]
-        self._last = events[-1].id
-        return events
 
     def drop(self) -> None:
         """Break off a read at once."""
@@ -68,7 +178,20 @@ class EventStream:
         await self._line.close()
 
 
-def _event(entry: tuple[bytes, list[bytes]]) -> Event:
+def _view(reply: list[Any]) -> View:
+    if len(reply) == 1:
+        return View(exists=False)
+    entries, added, length, first, last = reply
+    return View(
+        [_entry(each) for each in entries],
+        None if added < 0 else added,
+        length,
+        first.decode() or None,
+        last.decode(),
+    )
+
+
+def _entry(entry: tuple[bytes, list[bytes]]) -> Entry:
     text = [each.decode(errors="replace") for each in entry[1]]
     fields = dict(zip(text[::2], text[1::2], strict=False))
-    return Event(entry[0].decode(), fields.pop("event", ""), fields)
+    return Entry(entry[0].decode(), fields.pop("event", ""), fields)

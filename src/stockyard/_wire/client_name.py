@@ -1,4 +1,4 @@
-"""Connection names by which BullMQ's tools discover workers (protocol section 5.6)."""
+"""Connection names by which BullMQ's tools discover workers and readers of events (protocol section 5.6)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,37 @@ def worker_client_name(prefix: str, queue: str, worker: str | None = None) -> st
     A queue whose name holds a colon is reached from Node by a longer prefix, so its name is split the way
     a Node peer would split it: everything up to the last colon belongs to the prefix.
     """
-    head, _, tail = f"{prefix}:{queue}".rpartition(":")
-    name = f"{head}:{base64.b64encode(tail.encode()).decode()}"
+    name = _spelled(*_split(prefix, queue))
     return f"{name}:w:{worker}" if worker else name
+
+
+def reader_client_name(prefix: str, queue: str) -> str:
+    """Return the name of a connection that reads events, as BullMQ's ``getQueueEvents`` expects it."""
+    return f"{_spelled(*_split(prefix, queue))}:qe"
+
+
+def worker_spellings(prefix: str, queue: str) -> tuple[str, ...]:
+    """Return every name that an unnamed worker's connection may have.
+
+    A queue whose name holds a colon may have been split there or, by peers that allow the colon, at its prefix.
+    """
+    return tuple({_spelled(*_split(prefix, queue)), _spelled(prefix, queue)})
+
+
+def worker_of(client: str, spellings: tuple[str, ...]) -> str | None:
+    """Return the name of the worker that a connection is, empty for one without a name, or None for no worker."""
+    for name in spellings:
+        if client == name:
+            return ""
+        if client.startswith(f"{name}:w:"):
+            return client[len(name) + 3 :]
+    return None
+
+
+def _split(prefix: str, queue: str) -> tuple[str, str]:
+    head, _, tail = f"{prefix}:{queue}".rpartition(":")
+    return head, tail
+
+
+def _spelled(prefix: str, queue: str) -> str:
+    return f"{prefix}:{base64.b64encode(queue.encode()).decode()}"

@@ -1,1 +1,51 @@
-"""Events of a queue: waiting for the end of a job."""
+"""What a queue tells: its events, and who reads them."""
+
+from stockyard.events.event import (
+    Active,
+    Added,
+    Cleaned,
+    Completed,
+    Custom,
+    Deduplicated,
+    Delayed,
+    Drained,
+    Duplicated,
+    Event,
+    Failed,
+    Gap,
+    JobEvent,
+    Paused,
+    Progress,
+    Removed,
+    Resumed,
+    RetriesExhausted,
+    Stalled,
+    Waiting,
+    WaitingChildren,
+)
+from stockyard.events.queue_events import QueueEvents
+
+__all__ = [
+    "Active",
+    "Added",
+    "Cleaned",
+    "Completed",
+    "Custom",
+    "Deduplicated",
+    "Delayed",
+    "Drained",
+    "Duplicated",
+    "Event",
+    "Failed",
+    "Gap",
+    "JobEvent",
+    "Paused",
+    "Progress",
+    "QueueEvents",
+    "Removed",
+    "Resumed",
+    "RetriesExhausted",
+    "Stalled",
+    "Waiting",
+    "WaitingChildren",
+]

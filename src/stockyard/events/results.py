@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import msgspec
-
 from stockyard._aio.patience import Patience
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store import reading
 from stockyard._store.link import QueueLink
-from stockyard._store.streams import Event, EventStream
+from stockyard._store.streams import Entry, EventStream
 from stockyard.errors import JobFailed, JobNotFound, ResultTimeout, ServerError
+from stockyard.events.decoding import json_or_text
 
 _LOOK_AGAIN = 5.0
-_decode = msgspec.json.Decoder().decode
 
 
 class Results:
@@ -91,18 +89,18 @@ class _Reader:
         patience = Patience()
         while self._waiters:
             try:
-                events = await self._stream.read(_LOOK_AGAIN)
+                events, hole = await self._stream.read(_LOOK_AGAIN)
                 patience.reset()
                 for event in events:
                     self._tell(event)
-                if not events:
+                if hole is not None or not events:
                     await self._look_at_all()
             except ServerError:
                 await patience.wait()
         await self._stream.close()
 
     async def _look_at_all(self) -> None:
-        """A stream that was trimmed or lost may have swallowed an end: ask for the states."""
+        """An end may lie in a gap of the stream, or was never told: ask for the states."""
         for job_id in list(self._waiters):
             await self._look(job_id)
 
@@ -115,7 +113,7 @@ class _Reader:
         elif not ending.exists:
             self._settle(job_id, error=_missing(job_id))
 
-    def _tell(self, event: Event) -> None:
+    def _tell(self, event: Entry) -> None:
         job_id = event.fields.get("jobId", "")
         if job_id not in self._waiters:
             return
@@ -133,14 +131,7 @@ class _Reader:
             if error is not None:
                 future.set_exception(error)
             else:
-                future.set_result(_result(value))
-
-
-def _result(text: bytes | None) -> Any:
-    try:
-        return _decode(text or b"null")
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return (text or b"").decode(errors="replace")
+                future.set_result(json_or_text(value or b"null"))
 
 
 def _missing(job_id: str) -> JobNotFound:

@@ -1,0 +1,131 @@
+"""Reads a queue's events one after another, for as long as somebody asks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import deque
+from collections.abc import Collection
+from typing import Any, Self
+
+from stockyard._aio.patience import Patience
+from stockyard._aio.portal import Portal
+from stockyard._store.link import QueueLink
+from stockyard._store.streams import EventStream
+from stockyard.errors import InvalidOption, ServerError
+from stockyard.events.decoding import event_of
+from stockyard.events.event import Event, Gap, JobEvent
+
+_log = logging.getLogger("stockyard")
+_LOOK_AGAIN = 5.0
+_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
+
+
+class QueueEvents:
+    """The events of one queue, in order, on a connection of its own.
+
+    Made by ``App.events``. The position is fixed on entering, so that whatever happens inside the block is seen:
+
+        async with app.events("mail") as events:
+            await app.queue("mail").add("welcome")
+            async for event in events:
+                match event:
+                    case Completed(job_id=job_id, return_value=value): ...
+                    case Gap(): ...
+
+    A server that goes away is waited for; reading goes on behind the last event, without loss or doubling, and
+    what the server itself lost is told by a ``Gap``.
+
+    Raises:
+        ServerUnavailable, ServerRefused: on entering, the server cannot be reached or does not let the events be
+            read. Afterwards it is tried again until it can.
+    """
+
+    def __init__(
+        self,
+        link: QueueLink,
+        *,
+        after: str | None,
+        only: Collection[type[Event]],
+        job_ids: Collection[str],
+        portal: Portal,
+    ) -> None:
+        if after is not None and not (isinstance(after, str) and _ID.fullmatch(after)):
+            raise InvalidOption(f"after must be the id of an event, '0-0' or None; got {after!r}")
+        kinds = tuple(only)
+        if not all(isinstance(each, type) and issubclass(each, Event) for each in kinds):
+            raise InvalidOption(f"only must be types of stockyard.events, as in (Completed, Failed); got {only!r}")
+        if isinstance(job_ids, str):
+            raise InvalidOption(f"job_ids must be a collection of ids; got {job_ids!r}")
+        self.queue = link.queue
+        self._stream = EventStream(link, after)
+        self._kinds: tuple[type[Event], ...] = kinds or (Event,)
+        self._job_ids = frozenset(job_ids)
+        self._portal = portal
+        self._ready: deque[Event] = deque()
+        self._turn = asyncio.Lock()
+        self._patience = Patience()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_away = self._is_closed = False
+
+    @property
+    def sync(self) -> Any:
+        """These events for code without a running loop, with plain ``with`` and ``for``."""
+        return self._portal.blocking(self)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that reads them, or None before anybody began and after the end."""
+        return None if self._is_closed else self._loop
+
+    async def aclose(self) -> None:
+        """Disconnect and end the iteration; closing twice is fine."""
+        self._is_closed = True
+        self._stream.drop()
+        await self._stream.close()
+
+    async def __aenter__(self) -> Self:
+        if self._loop is None:
+            await self._stream.start()
+            self._loop = asyncio.get_running_loop()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Event:
+        async with self._turn:
+            while not self._is_closed:
+                if self._ready:
+                    return self._ready.popleft()
+                await self.__aenter__()
+                await self._read()
+            raise StopAsyncIteration
+
+    async def _read(self) -> None:
+        try:
+            entries, hole = await self._stream.read(_LOOK_AGAIN)
+        except ServerError as error:
+            if not self._is_closed:
+                if not self._is_away:
+                    _log.warning("events of %s cannot be read; trying again: %s", self.queue, error)
+                self._is_away = True
+                await self._patience.wait()
+            return
+        self._is_away = False
+        self._patience.reset()
+        found = [event_of(each, self.queue) for each in entries]
+        if hole is not None:
+            found.insert(0, Gap(id=hole.after, queue=self.queue, first_id=hole.first))
+        self._ready.extend(each for each in found if self._is_wanted(each))
+
+    def _is_wanted(self, event: Event) -> bool:
+        if isinstance(event, Gap):
+            return True
+        if not isinstance(event, self._kinds):
+            return False
+        return not self._job_ids or (isinstance(event, JobEvent) and event.job_id in self._job_ids)
