@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 
+from stockyard._store.caching import CacheLink
 from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
 from stockyard.config import Settings
@@ -61,8 +62,15 @@ class Keyspace:
 
     def all(self) -> dict[str, Any]:
         """Every key but ``meta``, which holds the event stream's length alone."""
-        found = {key.removeprefix(self._base) for key in self._raw.scan_iter(f"{self._base}*", count=1000)}
-        return {name: self.get(name) for name in sorted(found - {"meta"})}
+        return {name: self.get(name) for name in self.names() if name != "meta"}
+
+    def names(self) -> list[str]:
+        """The keys there are, sorted."""
+        return sorted(key.removeprefix(self._base) for key in self._raw.scan_iter(f"{self._base}*", count=1000))
+
+    def delete(self, name: str) -> None:
+        """Delete a key."""
+        self._raw.delete(self._base + name)
 
     def ttl(self, name: str) -> int:
         """Milliseconds until a key goes."""
@@ -87,6 +95,20 @@ async def link(link_at: Callable[[int], QueueLink]) -> QueueLink:
 def keys(raw: "redis.Redis", link: QueueLink) -> Keyspace:
     """Its keys."""
     return Keyspace(raw, link.base)
+
+
+@pytest.fixture
+async def cache(redis_url: str, prefix: str) -> AsyncIterator[CacheLink]:
+    """All caches of this test's prefix."""
+    server = Server(Settings.load(redis_url, dotenv=None).address)
+    yield CacheLink(server, prefix)
+    await server.aclose()
+
+
+@pytest.fixture
+def cache_keys(raw: "redis.Redis", cache: CacheLink) -> Keyspace:
+    """Their keys, named by what follows the base."""
+    return Keyspace(raw, cache.keys.base)
 
 
 def record(**fields: Any) -> dict[str, str]:
