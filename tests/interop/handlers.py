@@ -56,3 +56,33 @@ async def report(job: Job[dict[str, list[Any]]]) -> None:
 @handlers.handler("gather")
 async def gather(job: Job[Any]) -> dict[str, Any]:
     return await job.children_values()
+
+
+@handlers.handler("delay_once")
+async def delay_once(job: Job[dict[str, int]]) -> int:
+    if not job.data.get("step"):
+        await job.update_data({**job.data, "step": 1})
+        await job.move_to_delayed(job.data["ms"] / 1000)
+    return job.attempts_started
+
+
+@handlers.handler("wait_once")
+async def wait_once(job: Job[dict[str, int]]) -> int:
+    if not job.data.get("step"):
+        await job.update_data({**job.data, "step": 1})
+        await job.move_to_wait()
+    return job.attempts_started
+
+
+@handlers.handler("limit_once")
+async def limit_once(job: Job[dict[str, int]]) -> int:
+    if not job.data.get("step"):
+        await job.update_data({**job.data, "step": 1})
+        await job.rate_limit(job.data["ms"] / 1000)
+    return job.attempts_started
+
+
+@handlers.handler("await_children")
+async def await_children(job: Job[Any]) -> list[Any]:
+    await job.wait_for_children()
+    return sorted((await job.children_values()).values())

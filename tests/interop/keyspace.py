@@ -6,6 +6,8 @@ from typing import Any
 
 import redis
 
+_UNEQUAL = {"version", "prevCount"}
+_PASSING = (":marker", ":stalled", ":stalled-check", ":metrics:completed:data", ":metrics:failed:data")
 _TIME = r"1[789]\d{11}"
 
 
@@ -14,8 +16,8 @@ def dump(raw: "redis.Redis", prefix: str) -> dict[str, Any]:
     found = {}
     for key in raw.scan_iter(f"{prefix}:*", count=1000):
         name = key.removeprefix(f"{prefix}:")
-        # Wake-up tokens and the sweeper's notes depend on the moment a worker left.
-        if not name.endswith((":marker", ":stalled", ":stalled-check")):
+        # Wake-up tokens and the sweeper's notes depend on the moment a worker left, points on when a minute ended.
+        if not name.endswith(_PASSING):
             found[name] = _plain(raw, key, prefix)
     return found
 
@@ -36,7 +38,7 @@ def _plain(raw: Any, key: str, prefix: str) -> Any:
         case "stream":
             value = [list(fields.items()) for _, fields in raw.xrange(key)]
         case _:
-            value = {name: _field(name, text) for name, text in raw.hgetall(key).items() if name != "version"}
+            value = {name: _field(name, text) for name, text in raw.hgetall(key).items() if name not in _UNEQUAL}
     text = json.dumps(value, sort_keys=True).replace(prefix, "P")
     # Times that stand alone, and those in the ids of schedules' runs.
     text = re.sub(rf"([\[ ]){_TIME}(?=[,\]}}])", r'\1"TIME"', text)

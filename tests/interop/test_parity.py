@@ -54,7 +54,7 @@ class _NodeWork:
         self._node = node
 
     async def __aenter__(self) -> NodeObject:
-        self._worker = await self._node.worker("q")
+        self._worker = await self._node.worker("q", metrics={"maxDataPoints": 20_160})
         return self._worker
 
     async def __aexit__(self, *_: object) -> None:

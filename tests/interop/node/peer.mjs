@@ -28,6 +28,28 @@ const handlers = {
     for (const line of job.data.lines) await job.log(line);
   },
   gather: async (job) => job.getChildrenValues(),
+  delay_once: async (job, token) => {
+    if (job.data.step) return job.attemptsStarted;
+    await job.updateData({ ...job.data, step: 1 });
+    await job.moveToDelayed(Date.now() + job.data.ms, token);
+    throw new bullmq.DelayedError();
+  },
+  wait_once: async (job, token) => {
+    if (job.data.step) return job.attemptsStarted;
+    await job.updateData({ ...job.data, step: 1 });
+    await job.moveToWait(token);
+    throw new bullmq.WaitingError();
+  },
+  limit_once: async (job, token, worker) => {
+    if (job.data.step) return job.attemptsStarted;
+    await job.updateData({ ...job.data, step: 1 });
+    await worker.rateLimit(job.data.ms);
+    throw bullmq.Worker.RateLimitError();
+  },
+  await_children: async (job, token) => {
+    if (await job.moveToWaitingChildren(token)) throw new bullmq.WaitingChildrenError();
+    return Object.values(await job.getChildrenValues()).sort();
+  },
 };
 
 /** The function that a piece of source is; it may use `bullmq` and `sleep`. */
@@ -44,7 +66,7 @@ async function make({ handle, kind, args, url, options, handler }) {
       kept.started.push(plain(job));
       if (own) return own(job, token, object);
       if (!handlers[job.name]) throw new UnrecoverableError(`no handler ${job.name}`);
-      return handlers[job.name](job);
+      return handlers[job.name](job, token, object);
     };
     object = new bullmq.Worker(args[0], run, all);
     object.on("completed", (job) => kept.ended.push([job.id, "completed"]));
