@@ -1,25 +1,25 @@
-"""`stockyard job`: add one, look at it, run it again, remove it."""
+"""`stockyard job`: add one, look at it, change it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
 from cyclopts import App as Command
 from cyclopts import Parameter
 
-from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_facts, show_json, show_table, when
+from stockyard.cli.job_control import CONTROLS, found_job
 from stockyard.cli.options import AsJson, Span
 from stockyard.cli.payload import payload_of
-from stockyard.errors import JobNotFound
 from stockyard.model.job import Job, JobState
 from stockyard.model.options import AddOptions
 
-job = Command(name="job", help="Add, show, list, retry or remove jobs, and read their logs.")
+job = Command(name="job", help="Add, show, list, change, retry or remove jobs, and read their logs.")
+for control in CONTROLS:
+    job.command(control)
 
 
 @job.command
@@ -129,28 +129,6 @@ def list_jobs(
 
 
 @job.command
-def retry(queue: str, /, *job_ids: str, connection: Connection = DEFAULT) -> None:
-    """Put finished jobs back to wait.
-
-    Args:
-        queue: their queue.
-        job_ids: their ids.
-    """
-    asyncio.run(_each(connection, queue, job_ids, Job.retry))
-
-
-@job.command
-def remove(queue: str, /, *job_ids: str, connection: Connection = DEFAULT) -> None:
-    """Remove jobs that no worker is running.
-
-    Args:
-        queue: their queue.
-        job_ids: their ids.
-    """
-    asyncio.run(_each(connection, queue, job_ids, Job.remove))
-
-
-@job.command
 def logs(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
     """Print the lines that a job's handler logged.
 
@@ -176,7 +154,7 @@ async def _add(
 
 async def _read(connection: Connection, queue: str, job_id: str) -> tuple[Job[Any], JobState]:
     async with connection.open() as app:
-        found = await _found(app, queue, job_id)
+        found = await found_job(app, queue, job_id)
         return found, await found.state()
 
 
@@ -187,26 +165,10 @@ async def _page(
         return await app.queue(queue).get_jobs(state, page=page, size=size, newest_first=newest_first)
 
 
-async def _each(
-    connection: Connection, queue: str, job_ids: tuple[str, ...], action: Callable[[Job[Any]], Awaitable[None]]
-) -> None:
-    async with connection.open() as app:
-        for job_id in job_ids:
-            found = await _found(app, queue, job_id)
-            await action(found)
-
-
 async def _logs(connection: Connection, queue: str, job_id: str) -> list[str]:
     async with connection.open() as app:
-        found = await _found(app, queue, job_id)
+        found = await found_job(app, queue, job_id)
         return await found.logs()
-
-
-async def _found(app: App, queue: str, job_id: str) -> Job[Any]:
-    found = await app.queue(queue).get_job(job_id)
-    if found is None:
-        raise JobNotFound(job_id, f"queue {queue!r} has no job {job_id!r}")
-    return found
 
 
 def _record(found: Job[Any], state: JobState) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`stockyard queue`: what is declared, and how many jobs are where."""
+"""`stockyard queue`: what is declared, how many jobs are where, and what holds for all of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ from cyclopts import App as Command
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_facts, show_json, show_table, span
 from stockyard.cli.options import AsJson
+from stockyard.cli.queue_control import CONTROLS
 from stockyard.model.backoff import Backoff
 from stockyard.model.job import JobState
 from stockyard.model.retention import Keep, KeepOption
 from stockyard.topology import QueueSpec
 
-queue = Command(name="queue", help="Show the declared queues and count their jobs.")
+queue = Command(name="queue", help="Show the declared queues, count their jobs, pause, limit, clean them.")
+for control in CONTROLS:
+    queue.command(control)
 
 
 @queue.command(name="list")

@@ -1,0 +1,134 @@
+"""The commands of `stockyard job` that change jobs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from stockyard.app import App
+from stockyard.cli.connection import DEFAULT, Connection
+from stockyard.cli.options import Span
+from stockyard.cli.payload import payload_of
+from stockyard.errors import InvalidOption, JobNotFound
+from stockyard.model.job import Job
+
+
+def retry(queue: str, /, *job_ids: str, reset_attempts: bool = False, connection: Connection = DEFAULT) -> None:
+    """Put finished jobs back to wait.
+
+    Args:
+        queue: their queue.
+        job_ids: their ids.
+        reset_attempts: count their attempts from the beginning.
+    """
+    _each(connection, queue, job_ids, lambda job: job.retry(reset_attempts=reset_attempts))
+
+
+def promote(queue: str, /, *job_ids: str, connection: Connection = DEFAULT) -> None:
+    """Let delayed jobs run now.
+
+    Args:
+        queue: their queue.
+        job_ids: their ids.
+    """
+    _each(connection, queue, job_ids, Job.promote)
+
+
+def remove(queue: str, /, *job_ids: str, keep_children: bool = False, connection: Connection = DEFAULT) -> None:
+    """Remove jobs that no worker is running, with all below them.
+
+    Args:
+        queue: their queue.
+        job_ids: their ids.
+        keep_children: remove them alone.
+    """
+    _each(connection, queue, job_ids, lambda job: job.remove(children=not keep_children))
+
+
+def log(queue: str, job_id: str, line: str, /, *, connection: Connection = DEFAULT) -> None:
+    """Append a line to a job's log.
+
+    Args:
+        queue: its queue.
+        job_id: its id.
+        line: the line.
+    """
+    _each(connection, queue, (job_id,), lambda job: job.log(line))
+
+
+def data(queue: str, job_id: str, data: str, /, *, connection: Connection = DEFAULT) -> None:
+    """Replace a job's payload; an attempt that runs has its own already.
+
+    Args:
+        queue: its queue.
+        job_id: its id.
+        data: the payload as JSON text; @FILE reads it from a file, @- from standard input.
+    """
+    payload = payload_of(data)
+    _each(connection, queue, (job_id,), lambda job: job.update_data(payload))
+
+
+def delay(
+    queue: str,
+    job_id: str,
+    wait: Annotated[Span, Parameter(required=True)],
+    /,
+    *,
+    connection: Connection = DEFAULT,
+) -> None:
+    """Let a delayed job run so long from now.
+
+    Args:
+        queue: its queue.
+        job_id: its id.
+        wait: as in 5m.
+    """
+    _each(connection, queue, (job_id,), lambda job: job.change_delay(wait or 0))
+
+
+def priority(
+    queue: str, job_id: str, number: int, /, *, lifo: bool = False, connection: Connection = DEFAULT
+) -> None:
+    """Give a job another priority.
+
+    Args:
+        queue: its queue.
+        job_id: its id.
+        number: 1 runs before 2; 0 is none, and runs before 1.
+        lifo: put it before those of the same priority.
+    """
+    _each(connection, queue, (job_id,), lambda job: job.change_priority(number, lifo=lifo))
+
+
+CONTROLS = (retry, promote, remove, log, data, delay, priority)
+"""In the order of the help."""
+
+
+async def found_job(app: App, queue: str, job_id: str) -> Job[Any]:
+    """Return a job.
+
+    Raises:
+        UnknownQueue: there is no such queue.
+        JobNotFound: it has no such job.
+    """
+    found = await app.queue(queue).get_job(job_id)
+    if found is None:
+        raise JobNotFound(job_id, f"queue {queue!r} has no job {job_id!r}")
+    return found
+
+
+def _each(
+    connection: Connection, queue: str, job_ids: tuple[str, ...], change: Callable[[Job[Any]], Awaitable[Any]]
+) -> None:
+    if not job_ids:
+        raise InvalidOption("give the id of at least one job")
+
+    async def make() -> None:
+        async with connection.open() as app:
+            for job_id in job_ids:
+                await change(await found_job(app, queue, job_id))
+
+    asyncio.run(make())
