@@ -89,7 +89,7 @@ class Cache(Generic[T]):
             self._counts.near_hits += 1
             return kept.value
         found, value = await self._read(key)
-        if found is None or found.fresh_ms <= 0:
+        if found is None or value is _MISSING or found.fresh_ms <= 0:
             self._counts.misses += 1
             return default
         self._counts.hits += 1
@@ -178,7 +178,7 @@ class Cache(Generic[T]):
         plan = self._plan(checked_key(key), ttl, stale, negative_ttl, tags)
         while True:
             found, value = await self._read_anyway(key)
-            if value is not _MISSING and found is not None and found.fresh_ms > -plan.stale_ms:
+            if found is not None and value is not _MISSING and found.fresh_ms > -plan.stale_ms:
                 if found.fresh_ms <= 0:
                     self._counts.stale += 1
                     self._loads.refresh(key, loader, plan, found.stamp)
