@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import pytest
 
 from stockyard import App, Queue, Topology, Worker
+from stockyard.model.clock import Clock, system_clock
 from tests.interop.handlers import handlers
 from tests.support.node import NodeObject, NodePeer
 
@@ -35,11 +36,11 @@ async def open_app(redis_url: str, prefix: str) -> AsyncIterator[Callable[..., A
     """Makes an App with the queues given as ``name={declaration}``; by default it keeps finished jobs."""
     async with AsyncExitStack() as opened:
 
-        def make(*, prefix: str = prefix, **queues: dict[str, Any]) -> App:
+        def make(*, prefix: str = prefix, clock: Clock = system_clock, **queues: dict[str, Any]) -> App:
             topology = Topology("interop")
             for name, declaration in queues.items():
                 topology.queue(name, **{"remove_on_complete": False, "remove_on_fail": False, **declaration})
-            app = App(topology, redis=redis_url, prefix=prefix)
+            app = App(topology, redis=redis_url, prefix=prefix, clock=clock)
             opened.push_async_callback(app.aclose)
             return app
 
