@@ -20,7 +20,7 @@ from stockyard.model.flow import Flow, FlowTree
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import JobOptions, shown
 from stockyard.model.parent import ParentRef
-from stockyard.produce.queue import payload_text, refuse_both_ties
+from stockyard.produce.queue import check_size, payload_text, refuse_both_ties
 from stockyard.topology import QueueSpec, Topology
 
 
@@ -171,7 +171,8 @@ class _Plan:
             if (spec.name, options.job_id) in self._own_ids:
                 raise InvalidOption(f"job_id {options.job_id!r} is given twice in queue {spec.name!r}")
             self._own_ids.add((spec.name, options.job_id))
-        text = payload_text(flow.name, flow.data, options)
+        text = payload_text(flow.name, flow.data)
+        check_size(flow.name, text, options)
         sent = tied_job(link, flow.name, text, options, link.clock(), job_id=str(uuid.uuid4()))
         sent.is_parent = bool(flow.children)
         sent.queue = self._number(spec, link)

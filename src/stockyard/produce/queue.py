@@ -92,11 +92,14 @@ class Queue(QueueAdmin, QueueBrowser):
         return added
 
     def _checked(self, name: str, data: Any, options: JobOptions) -> NewJob | TiedJob:
-        text = payload_text(name, data, options)
-        if options.deduplication is None and options.parent is None:
-            return new_job(name, text, options, self._link.clock())
-        refuse_both_ties(options)
-        return tied_job(self._link, name, text, options, self._link.clock())
+        text = payload_text(name, data)
+        is_tied = options.parent is not None or options.deduplication is not None
+        if is_tied or options.size_limit is not None:
+            check_size(name, text, options)
+            refuse_both_ties(options)
+        if is_tied:
+            return tied_job(self._link, name, text, options, self._link.clock())
+        return new_job(name, text, options, self._link.clock())
 
     def _checked_tuple(self, given: JobTuple) -> tuple[str, Any, JobOptions, NewJob | TiedJob]:
         if not isinstance(given, tuple) or not 1 <= len(given) <= 3 or not _are_options(given[2:]):
@@ -112,26 +115,27 @@ class Queue(QueueAdmin, QueueBrowser):
         job = Job(
             job_id, name, data, options, self.name, sent.timestamp, self._jobs, options.priority, options.delay_ms
         )
-        if isinstance(sent, TiedJob):
+        if options.parent is not None and isinstance(sent, TiedJob):
             job.parent_key = sent.parent_key
         return job
 
 
-def payload_text(name: str, data: Any, options: JobOptions) -> str:
-    """Check a job's name and payload; return the payload's JSON.
+def payload_text(name: str, data: Any) -> str:
+    """Check a job's name; return the JSON of its payload.
 
     Raises:
         InvalidOption: the name is no text.
-        PayloadError: the payload is not JSON-able or larger than the options allow.
+        PayloadError: the payload is not JSON-able.
     """
     if not is_text(name):
         raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
-    text = b"{}" if data is None else encode_payload(data, what="the payload of", of=name)
-    if options.size_limit is not None and len(text) > options.size_limit:
-        raise PayloadError(
-            f"the payload of {name!r} has {len(text)} bytes; its size_limit is {options.size_limit}"
-        )
-    return text.decode()
+    return "{}" if data is None else encode_payload(data, what="the payload of", of=name).decode()
+
+
+def check_size(name: str, text: str, options: JobOptions) -> None:
+    """Refuse a payload that is larger than the job's options allow; raises PayloadError."""
+    if options.size_limit is not None and (size := len(text.encode())) > options.size_limit:
+        raise PayloadError(f"the payload of {name!r} has {size} bytes; its size_limit is {options.size_limit}")
 
 
 def refuse_both_ties(options: JobOptions) -> None:
