@@ -121,6 +121,9 @@ async def test_deduplication_ids_are_freed(link: QueueLink, keys: Keyspace) -> N
 async def test_an_odd_key_does_not_stand_in_the_way(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": "text", "2": record(), "wait": ["2", "1", "ghost"]})
     assert await clean(link, "wait") == ["ghost", "2"]
+    keys.put({"3": record(), "completed": Sorted({"1": 1, "3": 3})})
+    assert await clean(link, "completed") == ["1", "3"]
+    assert keys.get("1") == "text"
 
 
 async def test_draining_is_silent_and_spares_what_does_not_wait(link: QueueLink, keys: Keyspace) -> None:

@@ -19,7 +19,7 @@ def fill(keys: Keyspace) -> None:
     keys.put({each + "-1": record() for each in ids})
     keys.put(
         {
-            "wait": ["wait-1", "ghost"],
+            "wait": ["wait-1", "odd"],
             "paused": ["aside-1"],
             "prioritized": Sorted({"prio-1": 1}),
             "delayed": Sorted({"delay-1": 1}),
@@ -48,6 +48,7 @@ def fill(keys: Keyspace) -> None:
             "metrics:failed:data": ["1"],
             "de:window": "gone",
             "dn:kept": {"name": "x"},
+            "odd": "text",
             "lost": record(),
             "lost:logs": ["a"],
             "gone:lock": "w:1",

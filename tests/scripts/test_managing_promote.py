@@ -32,6 +32,12 @@ async def test_many_go_part_by_part(link: QueueLink, keys: Keyspace, monkeypatch
     assert keys.get("marker") is None
 
 
+async def test_an_odd_key_does_not_stand_in_the_way(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(), "2": "text", "3": record(), "delayed": Sorted({"1": 1, "2": 2, "3": 3})})
+    assert await managing.promote_all(link) == 2
+    assert (keys.get("wait"), keys.get("delayed")) == (["3", "1"], None)
+
+
 async def test_an_id_without_a_record_is_cleared(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"delayed": Sorted({"1": 1})})
     assert await managing.promote_all(link) == 0

@@ -55,6 +55,12 @@ async def test_its_parent_counts_on_it_again(link: QueueLink, keys: Keyspace) ->
     assert (keys.get("p:dependencies"), keys.get("p:failed")) == ({child}, None)
 
 
+async def test_an_odd_key_does_not_stand_in_the_way(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(), "2": "text", "3": record(), "failed": Sorted({"1": 1, "2": 2, "3": 3})})
+    assert await managing.retry_all(link, "failed", NOW, None) == 2
+    assert (keys.get("wait"), keys.get("failed")) == (["3", "1"], None)
+
+
 async def test_an_id_without_a_record_is_cleared(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"failed": Sorted({"1": 1})})
     assert await managing.retry_all(link, "failed", NOW, None) == 0

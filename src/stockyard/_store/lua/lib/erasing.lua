@@ -12,7 +12,8 @@ end
 local function erase(base, id)
   repeat
     local job, parent_id = base .. id, nil
-    local tie = redis.call('HMGET', job, 'parentKey', 'parent')
+    local tie = redis.pcall('HMGET', job, 'parentKey', 'parent')
+    if tie.err then return end
     release_deduplication_of_removed(base, job, id)
     drop(base, id)
     local parent = tie[1]

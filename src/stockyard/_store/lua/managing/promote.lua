@@ -6,10 +6,11 @@
 local ids = redis.call('ZRANGE', delayed, 0, room - 1)
 if #ids == 0 then return {0, 0} end
 local cap, ready = stream_cap(meta), 0
-redis.call('ZREM', delayed, unpack(ids))
 for _, id in ipairs(ids) do
   local job = base .. id
-  if redis.call('EXISTS', job) == 1 then
+  redis.call('ZREM', delayed, id)
+  -- What is no record never runs; it must not cost the others their places.
+  if redis.call('TYPE', job).ok == 'hash' then
     redis.call('HSET', job, 'delay', 0)
     make_ready(wait, prioritized, priority_counter, id, tonumber(redis.call('HGET', job, 'priority')) or 0, false)
     redis.call('XADD', events, 'MAXLEN', '~', cap, '*', 'event', 'waiting', 'jobId', id, 'prev', 'delayed')

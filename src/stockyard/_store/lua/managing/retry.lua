@@ -8,9 +8,10 @@ local ids = redis.call('ZRANGEBYSCORE', set, '-inf', latest, 'LIMIT', 0, room)
 if #ids == 0 then return {0, 0} end
 local keys = {wait = wait, prioritized = prioritized, priority_counter = priority_counter, events = events}
 local cap, again = stream_cap(meta), 0
-redis.call('ZREM', set, unpack(ids))
 for _, id in ipairs(ids) do
-  if redis.call('EXISTS', base .. id) == 1 then
+  redis.call('ZREM', set, id)
+  -- What is no record runs never again; it must not cost the others their places.
+  if redis.call('TYPE', base .. id).ok == 'hash' then
     wait_again(keys, base .. id, id, state, cap)
     again = again + 1
   end
