@@ -1,6 +1,7 @@
 """A queue on a real server against a model of it, driven by random operations on a clock moved by hand."""
 
 import asyncio
+import json
 import secrets
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,10 +19,24 @@ from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
 from stockyard.config import Settings
 from stockyard.model.options import JobOptions
-from stockyard.model.outcome import Completed, Failed, HandedBack, Retried
+from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedBack, Postponed, Retried
 
 LOCK_MS = 3_600_000
 START = 1_800_000_000_000
+ENDS = [
+    "completed",
+    "removed",
+    "failed",
+    "retried",
+    "later",
+    "front",
+    "back",
+    "limited",
+    "postponed",
+    "parked",
+    "alone",
+]
+GONE = {-1, -2, -6}
 
 
 @dataclass
@@ -46,6 +61,8 @@ class Model:
     active: set[str] = field(default_factory=set)
     completed: set[str] = field(default_factory=set)
     failed: set[str] = field(default_factory=set)
+    parked: set[str] = field(default_factory=set)
+    is_limited: bool = False
     jobs: dict[str, Known] = field(default_factory=dict)
     turn: int = 0
 
@@ -53,7 +70,7 @@ class Model:
         priority = self.jobs[job_id].priority
         if priority:
             self.turn += 1
-            self.prioritized.append((priority, -self.turn if handed_back else self.turn, job_id))
+            self.prioritized.append((priority, 0 if handed_back else self.turn, job_id))
         elif front or handed_back:
             self.wait.insert(0, job_id)
         else:
@@ -70,6 +87,8 @@ class Model:
                 self.ready(entry[2])
 
     def take(self, room: int) -> list[str]:
+        if self.is_limited:
+            return []
         taken = self.wait[:room]
         del self.wait[:room]
         for entry in sorted(self.prioritized)[: room - len(taken)]:
@@ -84,6 +103,7 @@ class Model:
         self.delayed = [each for each in self.delayed if each[2] != job_id]
         self.completed.discard(job_id)
         self.failed.discard(job_id)
+        self.parked.discard(job_id)
         del self.jobs[job_id]
 
 
@@ -98,6 +118,7 @@ class QueueMachine(RuleBasedStateMachine):
         self.clock = ManualClock(START)
         self.server = Server(Settings.load(self.url, environ={}, dotenv=None).address)
         self.link = QueueLink(self.server, f"t:{secrets.token_hex(4)}", "q", clock=self.clock)
+        self.kids = QueueLink(self.server, self.link.keys.prefix, "kids", clock=self.clock)
         self.raw: Any = redis.Redis.from_url(self.url, decode_responses=True)
         self.model = Model()
         self.calls = 0
@@ -109,7 +130,7 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.server.aclose())
         self.loop.close()
-        if keys := list(self.raw.scan_iter(match=f"{self.link.base}*", count=1000)):
+        if keys := list(self.raw.scan_iter(match=f"{self.link.keys.prefix}:*", count=1000)):
             self.raw.unlink(*keys)
         self.raw.close()
 
@@ -149,17 +170,19 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(
         data=st.data(),
         room=st.integers(0, 4),
-        ends=st.lists(
-            st.sampled_from(["completed", "removed", "failed", "retried", "later", "front", "back"]), max_size=3
-        ),
+        ends=st.lists(st.sampled_from(ENDS), max_size=3),
+        is_sent_twice=st.booleans(),
     )
-    def exchange(self, data: st.DataObject, room: int, ends: list[str]) -> None:
+    def exchange(self, data: st.DataObject, room: int, ends: list[str], is_sent_twice: bool) -> None:
         active = sorted(self.model.active)
         chosen = data.draw(st.permutations(active))[: len(ends)] if active else []
         settled = [
             EndedRun(job_id, self.model.jobs[job_id].token, _outcome(end))
             for job_id, end in zip(chosen, ends, strict=False)
         ]
+        for run, end in zip(settled, ends, strict=False):
+            if end == "parked":
+                self.raw.sadd(f"{self.link.base}{run.job_id}:dependencies", f"{self.kids.base}{run.job_id}")
         self.calls += 1
         token = f"w:{self.calls}"
         done = self.run(finish_and_take(self.link, settled, Order(room, token, LOCK_MS)))
@@ -173,11 +196,14 @@ class QueueMachine(RuleBasedStateMachine):
         for job_id in expected:
             self.model.jobs[job_id].starts += 1
             self.model.jobs[job_id].token = token
+        if settled and is_sent_twice:
+            again = self.run(finish_and_take(self.link, settled, Order(0, "", LOCK_MS)))
+            assert set(again.codes) <= GONE
 
     def _end(self, job_id: str, end: str) -> None:
         model = self.model
         model.active.discard(job_id)
-        if end != "back":
+        if end not in ASIDE:
             model.jobs[job_id].made += 1
         match end:
             case "completed":
@@ -186,12 +212,39 @@ class QueueMachine(RuleBasedStateMachine):
                 model.failed.add(job_id)
             case "removed":
                 model.forget(job_id)
-            case "later":
+            case "later" | "postponed":
                 model.delay(job_id, self.clock() + 50)
-            case "back":
+            case "back" | "alone":
                 model.ready(job_id, handed_back=True)
+            case "limited":
+                model.ready(job_id, handed_back=True)
+                model.is_limited = True
+            case "parked":
+                model.parked.add(job_id)
             case _:
                 model.ready(job_id, front=end == "front")
+
+    @precondition(lambda self: self.model.is_limited)
+    @rule()
+    def the_limit_ends(self) -> None:
+        self.raw.delete(self.link.keys["limiter"])
+        self.model.is_limited = False
+
+    @precondition(lambda self: self.model.parked)
+    @rule(data=st.data())
+    def the_child_ends(self, data: st.DataObject) -> None:
+        parent = data.draw(st.sampled_from(sorted(self.model.parked)))
+        tie = {
+            "parentKey": self.link.base + parent,
+            "parent": f'{{"id":"{parent}","queueKey":"{self.link.base[:-1]}"}}',
+        }
+        self.raw.hset(self.kids.base + parent, mapping={"name": "kid", "data": "1", "opts": "{}", **tie})
+        self.raw.lpush(self.kids.keys["active"], parent)
+        self.raw.set(self.kids.keys.lock(parent), "kid")
+        run = EndedRun(parent, "kid", Completed("1", True))
+        assert self.run(finish_and_take(self.kids, [run], Order(0, "", LOCK_MS))).codes == [0]
+        self.model.parked.discard(parent)
+        self.model.ready(parent, front=True)
 
     @precondition(lambda self: self.model.active)
     @rule(data=st.data())
@@ -248,6 +301,8 @@ class QueueMachine(RuleBasedStateMachine):
         assert set(self.raw.lrange(keys["active"], 0, -1)) == model.active
         assert set(self.raw.zrange(keys["completed"], 0, -1)) == model.completed
         assert set(self.raw.zrange(keys["failed"], 0, -1)) == model.failed
+        assert set(self.raw.zrange(keys["waiting_children"], 0, -1)) == model.parked
+        assert self.raw.exists(keys["limiter"]) == model.is_limited
 
     @invariant()
     def leases_and_counts_are_right(self) -> None:
@@ -277,6 +332,12 @@ def _outcome(end: str) -> Any:
             return Failed("no", ("trace",), 1, None)
         case "back":
             return HandedBack()
+        case "limited":
+            return HandedBack(LOCK_MS)
+        case "postponed":
+            return Postponed(50)
+        case "parked" | "alone":
+            return AwaitingChildren()
         case _:
             return Retried("no", ("trace",), 50 if end == "later" else 0, end == "front")
 
