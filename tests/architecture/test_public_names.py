@@ -35,9 +35,9 @@ PUBLIC = {
         Paused Progress QueueEvents Removed Resumed RetriesExhausted Stalled Waiting WaitingChildren
     """,
     "stockyard.trading": """
-        ALERT_RULES EvaluateSignals IngestCandles Order PLATFORM PortfolioQuery PriceUpdate QueueName
-        QueuePriority RecalculatePosition Reconcile RunBacktest alert_rules create_worker declare_platform
-        default_app get_all_queues_health get_queue get_queue_health use_app
+        ALERT_RULES Approval EvaluateSignals IngestCandles Order PLATFORM PortfolioQuery PriceUpdate QueueName
+        QueuePriority RecalculatePosition Reconcile RiskApprovals RunBacktest alert_rules create_worker
+        declare_platform default_app get_all_queues_health get_queue get_queue_health order_hash use_app
     """,
 }
 NAMES = [f"{package}.{each}" for package, names in PUBLIC.items() for each in names.split()]

@@ -22,3 +22,24 @@ def test_queue_usage_uses_every_queue() -> None:
     assert "result: 8955050  progress: {'percent': 50}" in told
     assert "planned for later: 1" in told
     assert "alerts: none" in told
+
+
+def test_risk_approvals_are_asked_for_once_until_they_are_revoked(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "risk_approvals.py"],
+        env={**environment, "XDG_DATA_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "the risk service is asked about 2 BTCUSDT of A1",
+        "50 asked at once: 50 approved",
+        "the risk service is asked about 9 BTCUSDT of A1",
+        "a larger order: more than 5",
+        "the first again: True",
+        "revoked",
+        "the risk service is asked about 2 BTCUSDT of A1",
+    ]

@@ -26,6 +26,8 @@ class Memo(Generic[P, T]):
         sync: makes a coroutine function a blocking one.
     """
 
+    __name__: str
+
     def __init__(
         self,
         function: Callable[P, Any],

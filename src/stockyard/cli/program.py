@@ -11,6 +11,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from stockyard.cli.alerts import alerts
 from stockyard.cli.bench import bench
+from stockyard.cli.cache import cache
 from stockyard.cli.demo import demo
 from stockyard.cli.doctor import doctor
 from stockyard.cli.health import health
@@ -33,7 +34,7 @@ program = App(
     default_parameter=Parameter(negative="", show_default=False),
     version=version("stockyard"),
 )
-for command in (worker, demo, health, alerts, doctor, bench, queue, job, schedule, server, scripts):
+for command in (worker, demo, health, alerts, doctor, bench, queue, job, schedule, server, cache, scripts):
     program.command(command)
 
 

@@ -20,9 +20,11 @@ from stockyard.trading.platform import (
     use_app,
 )
 from stockyard.trading.queues import PLATFORM, QueueName, QueuePriority, declare_platform
+from stockyard.trading.risk import Approval, RiskApprovals, order_hash
 
 __all__ = [
     "ALERT_RULES",
+    "Approval",
     "EvaluateSignals",
     "IngestCandles",
     "Order",
@@ -33,6 +35,7 @@ __all__ = [
     "QueuePriority",
     "RecalculatePosition",
     "Reconcile",
+    "RiskApprovals",
     "RunBacktest",
     "alert_rules",
     "create_worker",
@@ -41,5 +44,6 @@ __all__ = [
     "get_all_queues_health",
     "get_queue",
     "get_queue_health",
+    "order_hash",
     "use_app",
 ]

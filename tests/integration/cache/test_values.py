@@ -7,7 +7,7 @@ import pydantic
 import pytest
 import redis
 
-from stockyard import App, InvalidOption, PayloadError
+from stockyard import App, Cache, InvalidOption, PayloadError
 from tests.integration.cache.conftest import MakeApp
 from tests.support.waiting import eventually
 
@@ -40,7 +40,7 @@ class Account(pydantic.BaseModel):
     ],
 )
 async def test_a_value_comes_back_as_its_type(app: App, declared: type, value: object) -> None:
-    cache = app.cache("c", declared)
+    cache: Cache[object] = app.cache("c", declared)
     assert await cache.set("k", value)
     assert await cache.get("k") == value
 

@@ -10,7 +10,7 @@ from stockyard.cli import main
 from stockyard.trading import QueueName
 
 Captured = pytest.CaptureFixture[str]
-COMMANDS = ["bench", "demo", "health", "job", "queue", "scripts", "server", "worker"]
+COMMANDS = ["bench", "cache", "demo", "health", "job", "queue", "scripts", "server", "worker"]
 
 
 def test_the_help_names_every_command(capsys: Captured) -> None:
@@ -48,6 +48,8 @@ def test_it_knows_its_version(capsys: Captured) -> None:
         (["queue", "list", "--app", "stockyard.trading:QueueName"], "--app expects an App or a Topology"),
         (["queue", "list", "--app", "nowhere:app"], "there is no module 'nowhere'"),
         (["queue", "list", "--app", "./shop.py"], "expected MODULE:ATTR"),
+        (["cache", "drop"], "name the caches to drop, or say --all"),
+        (["cache", "drop", "risk", "--all"], "name the caches to drop, or say --all"),
         (["health", "--redis-url", "http://localhost"], "scheme 'http' is not known"),
         (["scripts", "show", "finishing.finnish"], "did you mean 'finishing.finish'?"),
         (["demo", "--symbols=DOGE"], "unknown symbol 'DOGE'"),

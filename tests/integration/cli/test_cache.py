@@ -1,0 +1,34 @@
+"""`stockyard cache`: what the caches hold, and dropping it."""
+
+import asyncio
+
+from stockyard import App, Topology
+from tests.integration.cli.conftest import Run
+
+
+def fill(url: str, prefix: str) -> None:
+    async def write() -> None:
+        async with App(Topology("t"), url, prefix=prefix) as app:
+            await app.cache("risk").set_many({"a": 1, "b": 2}, tags=["x"])
+            await app.cache("quotes").set("a", 1)
+
+    asyncio.run(write())
+
+
+def test_what_caches_hold_is_shown(run: Run, redis_url: str, prefix: str) -> None:
+    fill(redis_url, prefix)
+    told = run("cache", "stats", "--json").json()
+    assert isinstance(told, dict)
+    assert [(each["name"], each["entries"]) for each in told["caches"]] == [("quotes", 1), ("risk", 2)]
+    shown = run("cache", "stats").out
+    assert "risk" in shown
+    assert f"{sum(each['bytes'] for each in told['caches']):,} of {told['budget']:,} bytes" in shown
+
+
+def test_caches_are_dropped_by_name_or_all(run: Run, redis_url: str, prefix: str) -> None:
+    fill(redis_url, prefix)
+    assert run("cache", "drop", "risk", "--json").json() == {"risk": 2}
+    assert run("cache", "drop", "risk", "--json").json() == {"risk": 0}
+    fill(redis_url, prefix)
+    assert run("cache", "drop", "--all", "--json").json() == {"quotes": 1, "risk": 2}
+    assert "0 of" in run("cache", "stats").out
