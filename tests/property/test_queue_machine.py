@@ -23,19 +23,8 @@ from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedB
 
 LOCK_MS = 3_600_000
 START = 1_800_000_000_000
-ENDS = [
-    "completed",
-    "removed",
-    "failed",
-    "retried",
-    "later",
-    "front",
-    "back",
-    "limited",
-    "postponed",
-    "parked",
-    "alone",
-]
+ASIDE = ("back", "limited", "postponed", "parked", "alone")
+ENDS = ["completed", "removed", "failed", "retried", "later", "front", *ASIDE]
 GONE = {-1, -2, -6}
 
 
@@ -234,10 +223,8 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def the_child_ends(self, data: st.DataObject) -> None:
         parent = data.draw(st.sampled_from(sorted(self.model.parked)))
-        tie = {
-            "parentKey": self.link.base + parent,
-            "parent": f'{{"id":"{parent}","queueKey":"{self.link.base[:-1]}"}}',
-        }
+        link = json.dumps({"id": parent, "queueKey": self.link.base[:-1]})
+        tie = {"parentKey": self.link.base + parent, "parent": link}
         self.raw.hset(self.kids.base + parent, mapping={"name": "kid", "data": "1", "opts": "{}", **tie})
         self.raw.lpush(self.kids.keys["active"], parent)
         self.raw.set(self.kids.keys.lock(parent), "kid")
