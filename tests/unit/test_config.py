@@ -155,3 +155,24 @@ def test_a_password_that_must_be_encoded_is_not_taken_for_a_host(secret: str) ->
     with pytest.raises(ConfigError, match="percent-encoded") as wrong:
         load(REDIS_URL=f"redis://:{secret}@h:6379")
     assert "s3cret" not in str(wrong.value)
+
+
+def test_a_second_server_and_a_budget_for_caches() -> None:
+    plain = Settings.load(environ={}, dotenv=None)
+    assert (plain.cache, plain.cache_bytes) == (None, None)
+    given = {"CACHE_REDIS_URL": "redis://:secret@cache:6380", "STOCKYARD_CACHE_BYTES": "64MB"}
+    told = Settings.load(environ=given, dotenv=None)
+    assert told.cache is not None
+    assert str(told.cache) == "redis://:***@cache:6380/0"
+    assert told.cache_bytes == 64 * 2**20
+    argued = Settings.load(environ=given, dotenv=None, cache="unix:///run/cache.sock", cache_bytes=1000)
+    assert argued.cache is not None
+    assert (argued.cache.path, argued.cache_bytes) == ("/run/cache.sock", 1000)
+
+
+def test_wrong_cache_settings_are_named_together() -> None:
+    given = {"CACHE_REDIS_URL": "embedded://", "STOCKYARD_CACHE_BYTES": "-5"}
+    with pytest.raises(ConfigError, match="2 wrong settings") as raised:
+        Settings.load(environ=given, dotenv=None)
+    assert "CACHE_REDIS_URL: embedded://" in str(raised.value)
+    assert "cache_bytes must be a whole number" in str(raised.value)
