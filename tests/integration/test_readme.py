@@ -1,57 +1,23 @@
 """What the README says runs, and says everything there is."""
 
 import inspect
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from stockyard import AddOptions, QueueSpec, WorkerOptions
 from stockyard.trading import PLATFORM
+from tests.support.documents import ROOT, blocks, run_block, run_program
 
-ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"<!-- run -->\n```python\n(.*?)```", README, re.S)
+BLOCKS = blocks(ROOT / "README.md")
 EXAMPLE = re.search(r"<!-- (examples/\S+) -->\n```python\n(.*?)```", README, re.S)
-
-# As in an asyncio shell, where `await` needs no function around it.
-_SHELL = """
-import ast, asyncio, inspect, sys
-code = compile(sys.stdin.read(), "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-names = {"__name__": "readme"}
-sys.modules["readme"] = type(sys)("readme")
-async def main():
-    pending = eval(code, names)
-    if inspect.isawaitable(pending):
-        await pending
-if code.co_flags & inspect.CO_COROUTINE:
-    asyncio.run(main())
-else:
-    exec(code, names)
-"""
-
-
-def run(program: list[str], text: str = "", **environment: str) -> str:
-    done = subprocess.run(
-        [sys.executable, *program],
-        input=text,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.strip().splitlines()[-1][:40])
 def test_a_block_runs(block: str, redis_url: str, prefix: str) -> None:
-    run(["-c", _SHELL], block, REDIS_URL=redis_url, STOCKYARD_PREFIX=prefix)
+    run_block(block, REDIS_URL=redis_url, STOCKYARD_PREFIX=prefix)
 
 
 def test_there_are_blocks_to_run() -> None:
@@ -63,7 +29,7 @@ def test_the_first_example_is_the_file_and_runs_on_a_server_of_its_own(tmp_path:
     file = ROOT / EXAMPLE[1]
     _, _, code = file.read_text().partition('"""\n\n')
     assert EXAMPLE[2] == code
-    assert run([str(file)], XDG_DATA_HOME=str(tmp_path)) == "welcomed ada@example.org\n"
+    assert run_program([str(file)], XDG_DATA_HOME=str(tmp_path)) == "welcomed ada@example.org\n"
 
 
 @pytest.mark.parametrize(
