@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from stockyard import Job, JobState, ReplyLost, ServerUnavailable
+from stockyard import (
+    Job,
+    JobState,
+    MoveToDelayed,
+    MoveToWait,
+    RateLimited,
+    ReplyLost,
+    ServerUnavailable,
+    WaitForChildren,
+)
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
@@ -157,6 +166,34 @@ async def test_lost_replies_of_the_finish_run_no_job_twice(yard: Yard, proxy: Pr
         proxy.lose_reply(is_finish)
     await eventually(lambda: _completed(yard, 300), within=15)
     assert counting.runs == {job.id: 1 for job in jobs}
+
+
+@pytest.mark.parametrize(
+    ("signal", "kind"),
+    [
+        (MoveToDelayed("10ms"), b"postponed"),
+        (MoveToWait(), b"handed back"),
+        (RateLimited("5ms"), b"handed back"),
+        (WaitForChildren(), b"awaiting children"),
+    ],
+)
+async def test_lost_replies_of_moves_run_no_job_more_often(
+    yard: Yard, proxy: Proxy, signal: Exception, kind: bytes
+) -> None:
+    queue = yard.queue(remove_on_complete=False)
+    counting = Counting()
+
+    async def step_aside_once(job: Job[Any]) -> None:
+        await counting(job)
+        if job.attempts_started == 1:
+            raise signal
+
+    lost = proxy.lose_reply(lambda request: b"EVALSHA" in request and kind in request)
+    jobs = await queue.add_many([("x", n) for n in range(100)])
+    await yard.work(step_aside_once, concurrency=20)
+    await eventually(lambda: _completed(yard, 100), within=15)
+    assert lost.is_set()
+    assert counting.runs == {job.id: 2 for job in jobs}
 
 
 async def test_jobs_of_a_take_whose_reply_is_lost_are_found_again(yard: Yard, proxy: Proxy) -> None:
