@@ -13,13 +13,14 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from stockyard import ManualClock
 from stockyard._store import editing, leasing, reading
-from stockyard._store.adding import add_jobs, new_job
+from stockyard._store.adding import new_job
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
 from stockyard.config import Settings
 from stockyard.model.options import JobOptions
 from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedBack, Postponed, Retried
+from tests.support.adding import add_jobs
 
 LOCK_MS = 3_600_000
 START = 1_800_000_000_000

@@ -1,9 +1,10 @@
 """adding.add: where new jobs go, and what of them is told."""
 
-from stockyard._store.adding import add_jobs, new_job
+from stockyard._store.adding import new_job
 from stockyard._store.link import QueueLink
 from stockyard.model.options import JobOptions
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
+from tests.support.adding import add_jobs
 
 PLAIN = JobOptions()
 DUE = NOW + 5000

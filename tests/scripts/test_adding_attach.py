@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from stockyard import Deduplication, JobError, JobNotFound, JobOptions, JobStateError, ParentRef
-from stockyard._store.adding import add_jobs
 from stockyard._store.link import QueueLink
 from stockyard._store.tied_job import tied_job
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
+from tests.support.adding import add_jobs
 
 PARENT = ParentRef("q", "par")
 DUE = (NOW + 5000) * 4096

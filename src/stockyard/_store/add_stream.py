@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from typing import Any
 
-from stockyard._store.adding import Answers, Batch, add_command, add_jobs, answers_of
+from stockyard._store.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
 from stockyard._store.link import QueueLink
 from stockyard._store.server import is_unknown_script, open_patiently
-from stockyard.errors import ServerRefused
+from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
+
+_LOAD = [("SCRIPT", "LOAD", script.text) for script in (ADD, ATTACH)]
 
 
 class AddStream:
@@ -21,12 +24,14 @@ class AddStream:
     def __init__(self, link: QueueLink) -> None:
         self._link = link
         self._line = link.server.dedicated_line()
+        self._is_ready = False
         self._sent: deque[Batch] = deque()
+        self._answered: deque[tuple[Batch, Any]] = deque()
 
     @property
     def is_open(self) -> bool:
         """Whether a batch can be written now."""
-        return self._line.is_open
+        return self._is_ready and self._line.is_open
 
     async def open(self) -> None:
         """Connect; tried again until the call timeout.
@@ -34,8 +39,19 @@ class AddStream:
         Raises:
             ServerUnavailable: nobody answered in that time.
         """
-        await open_patiently(self._line, time.monotonic() + self._link.server.call_timeout)
+        timeout = self._link.server.call_timeout
+        self._is_ready = False
+        await open_patiently(self._line, time.monotonic() + timeout)
+        try:
+            # Both or none: a batch of one kind must not overtake one whose script the server lacks.
+            await self._line.ask(_LOAD, timeout)
+        except ReplyLost as error:
+            raise ServerUnavailable(
+                f"the server at {self._link.server.address} went away while connecting"
+            ) from error
         self._sent.clear()
+        self._answered.clear()
+        self._is_ready = True
 
     def write(self, jobs: Batch) -> None:
         """Put one batch on the wire; the server may run it from now on.
@@ -53,11 +69,27 @@ class AddStream:
             ReplyLost: they may or may not have been added, nor those written after them.
             ServerRefused: the server answered with an error; those written after them go on.
         """
-        jobs = self._sent.popleft()
-        (reply,) = await self._line.read(1, self._link.server.call_timeout)
-        if is_unknown_script(reply):
-            # It did not run: a new server, or one whose scripts were flushed.
-            return await add_jobs(self._link, jobs)
+        if not self._answered:
+            await self._receive()
+            if is_unknown_script(self._answered[0][1]):
+                await self._send_again()
+        jobs, reply = self._answered.popleft()
         if isinstance(reply, ServerRefused):
             raise reply
         return answers_of(reply, jobs)
+
+    async def _receive(self) -> None:
+        jobs = self._sent.popleft()
+        (reply,) = await self._line.read(1, self._link.server.call_timeout)
+        self._answered.append((jobs, reply))
+
+    async def _send_again(self) -> None:
+        """Bring the scripts to a server whose scripts were flushed, and the batches that did not run, in order."""
+        while self._sent:
+            await self._receive()
+        lost = [jobs for jobs, reply in self._answered if is_unknown_script(reply)]
+        again = [*_LOAD, *(add_command(self._link, jobs) for jobs in lost)]
+        replies = iter((await self._line.ask(again, self._link.server.call_timeout))[len(_LOAD) :])
+        self._answered = deque(
+            (jobs, next(replies) if is_unknown_script(reply) else reply) for jobs, reply in self._answered
+        )

@@ -82,18 +82,6 @@ def add_command(link: QueueLink, jobs: Batch) -> Command:
     return ("EVALSHA", script.sha, len(keys), *keys, link.base, _pack(jobs))
 
 
-async def add_jobs(link: QueueLink, jobs: Batch) -> Answers:
-    """Add one batch and return its ids, each as the job that is there now.
-
-    Raises:
-        ServerUnavailable: nothing was added.
-        ReplyLost: they may or may not have been added.
-        ServerRefused: the server answered with an error.
-    """
-    script = ATTACH if isinstance(jobs[0], TiedJob) else ADD
-    return answers_of(await link.run(script, link.base, _pack(jobs)), jobs)
-
-
 def answers_of(reply: int | list[bytes | int], jobs: Batch) -> Answers:
     """Read the reply of one batch."""
     if isinstance(reply, int):
@@ -115,7 +103,9 @@ async def add_trees(links: Sequence[QueueLink], jobs: Sequence[TiedJob]) -> list
     Raises:
         JobNotFound: the parent of a root does not exist; nothing was added.
         JobStateError: a job exists and belongs to another parent; nothing was added.
-        The errors of ``add_jobs``.
+        ServerUnavailable: nothing was added.
+        ReplyLost: they may or may not have been added.
+        ServerRefused: the server answered with an error.
     """
     queues = [{"base": link.base, **link.keys.by_name} for link in links]
     reply = await links[0].run(FLOW, _pack(queues), _pack(jobs))
