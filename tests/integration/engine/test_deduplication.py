@@ -1,6 +1,7 @@
 """Deduplication as producers meet it: whose id comes back, when an id is free again, and the order of calls."""
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,7 +31,7 @@ async def test_the_id_is_free_when_its_owner_has_ended(yard: Yard) -> None:
     await yard.work(end)
     for name in ("succeed", "fail"):
         first = await queue.add(name, deduplication="BTC")
-        await eventually(lambda first=first: _has_ended(first))
+        await eventually(partial(_has_ended, first))
         assert (await queue.add(name, deduplication="BTC")).id != first.id
         await eventually(lambda: _is_idle(yard))
 
