@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.bench import Bench
-from benchmarks.rows import adding, cpu, flows, latency, memory, processing, rhythms, scaling
+from benchmarks.rows import adding, caching, cpu, flows, latency, memory, processing, rhythms, scaling
 from benchmarks.table import Row
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -22,4 +22,5 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "flows": flows.flows,
     "schedules": rhythms.schedules,
     "limits": rhythms.limits,
+    "cache": caching.cache,
 }

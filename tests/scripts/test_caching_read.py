@@ -53,3 +53,10 @@ async def test_a_long_key_is_stored_by_its_digest_and_found(cache: CacheLink, ca
     assert all(await caching.read(cache, "c", long))
     assert all(len(path) < 200 for path in lru(cache_keys))
     assert BUDGET > 0
+
+
+async def test_large_values_come_in_several_answers(cache: CacheLink) -> None:
+    for key in "abcde":
+        await put(cache, NewEntry(key, key.encode() * 150_000, 60_000), budget=10**7)
+    found = await caching.read(cache, "c", ["a", "b", "zz", "c", "d", "e"])
+    assert [each and each.value[:1] for each in found] == [b"a", b"b", None, b"c", b"d", b"e"]

@@ -124,8 +124,12 @@ class Memory(NamedTuple):
 
 async def read(link: CacheLink, cache: str, keys: Sequence[str]) -> list[Found | None]:
     """Return the entries of these keys, None where there is none."""
-    replies = await link.server.run(_READ, (), link.keys.base, cache, _pack([stored_key(key) for key in keys]))
-    return [None if reply is None else Found._make(reply) for reply in replies]
+    wanted = [stored_key(key) for key in keys]
+    found: list[Found | None] = []
+    while len(found) < len(wanted):
+        replies = await link.server.run(_READ, (), link.keys.base, cache, _pack(wanted[len(found) :]))
+        found += [None if reply is None else Found._make(reply) for reply in replies]
+    return found
 
 
 async def write(link: CacheLink, cache: str, entries: Sequence[NewEntry], budget: int) -> Written:

@@ -19,7 +19,7 @@ from stockyard.cache.memo import Memo, default_key
 from stockyard.cache.near import NearCache
 from stockyard.cache.options import CacheSpec, checked_key, checked_tags, positive_ms
 from stockyard.cache.stats import CacheStats, Counts
-from stockyard.errors import PayloadError, ServerError
+from stockyard.errors import PayloadError, ServerError, ServerRefused
 from stockyard.model.duration import Duration, milliseconds
 
 T = TypeVar("T")
@@ -57,6 +57,7 @@ class Cache(Generic[T]):
         self._near = near
         self._kept = near.kept if near else {}
         self._counts = counts
+        self._away_until = 0.0
         self._touched = touched
         self._portal = portal
 
@@ -188,7 +189,8 @@ class Cache(Generic[T]):
                     self._loads.refresh(key, loader, plan, found.stamp)
                 return value  # type: ignore[no-any-return]
             self._counts.misses += 1
-            landed = await self._loads.wait(key, loader, plan, found.stamp if found else b"")
+            seen = found.stamp if found else b""
+            landed = await self._loads.wait(key, loader, plan, seen, is_away=monotonic() < self._away_until)
             if landed.is_current:
                 return landed.value
 
@@ -309,11 +311,16 @@ class Cache(Generic[T]):
         return found, value
 
     async def _read_anyway(self, key: str) -> tuple[Found | None, Any]:
-        try:
-            return await self._read(key)
-        except ServerError:
-            self._counts.errors += 1
-            return None, _MISSING
+        """The same; nothing where the server does not answer, which is then left alone for a while."""
+        if monotonic() >= self._away_until:
+            try:
+                return await self._read(key)
+            except ServerRefused:
+                pass
+            except ServerError:
+                self._away_until = monotonic() + self._link.server.call_timeout
+        self._counts.errors += 1
+        return None, _MISSING
 
     def _decoded(self, found: Found) -> Any:
         try:

@@ -25,7 +25,7 @@ class Gatherer(Generic[Item, Answer]):
         *,
         most: int,
         weigh: Callable[[Item], int] = lambda _: 0,
-        heaviest: int = 1_000_000,
+        heaviest: int = 250_000,
     ) -> None:
         self._send = send
         self._most = most

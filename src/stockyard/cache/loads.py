@@ -96,23 +96,24 @@ class Loads(Generic[T]):
         self._threads = threads
         self._flights: PerLoop[dict[str, asyncio.Task[Landed[T]]]] = PerLoop(dict)
 
-    async def wait(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> Landed[T]:
+    async def wait(self, key: str, loader: Loader, plan: Plan, seen: bytes, *, is_away: bool) -> Landed[T]:
         """Return the value of the load that runs for a key, or of one that is started now.
 
-        Who joins a load that was outdated on its way is told so: its own question came later than the answer.
-        A caller that is cancelled leaves the load to the others.
+        With ``is_away`` the server is not asked: the load is this process's alone. Who joins a load that was
+        outdated on its way is told so: its own question came later than the answer. A caller that is cancelled
+        leaves the load to the others.
         """
         flight = self._flights.get().get(key)
         if flight is not None:
             self._counts.waits += 1
             return await asyncio.shield(flight)
-        landed = await asyncio.shield(self._start(key, loader, plan, seen))
+        landed = await asyncio.shield(self._start(key, loader, plan, seen, is_away=is_away))
         return Landed(landed.value, True)
 
     def refresh(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> None:
         """Load in the background, unless that is being done; an error is counted and logged."""
         if key not in self._flights.get():
-            self._start(key, loader, plan, seen).add_done_callback(self._note_failure)
+            self._start(key, loader, plan, seen, is_away=False).add_done_callback(self._note_failure)
 
     async def aclose(self) -> None:
         """Break off this loop's loads."""
@@ -121,9 +122,12 @@ class Loads(Generic[T]):
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
 
-    def _start(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> asyncio.Task[Landed[T]]:
+    def _start(
+        self, key: str, loader: Loader, plan: Plan, seen: bytes, *, is_away: bool
+    ) -> asyncio.Task[Landed[T]]:
         flights = self._flights.get()
-        flight = asyncio.create_task(self._load(key, loader, plan, seen), name=f"load of {self._cache}: {key}")
+        load = self._run(key, loader, plan, "", None) if is_away else self._load(key, loader, plan, seen)
+        flight = asyncio.create_task(load, name=f"load of {self._cache}: {key}")
         flights[key] = flight
 
         def landed(_: object) -> None:

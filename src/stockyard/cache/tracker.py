@@ -17,17 +17,21 @@ async def track(link: CacheLink, cache: str, near: NearCache) -> None:
     """Serve the copies of one cache until cancelled; they are off while the server is not heard."""
     tracking = Tracking(link, cache)
     patience = Patience()
+    said = ""
     try:
         while True:
             try:
                 await tracking.open()
                 near.turn_on()
                 patience.reset()
+                said = ""
                 await _listen(tracking, near)
             except ServerError as error:
                 near.turn_off()
-                level = logging.WARNING if isinstance(error, ServerRefused) else logging.INFO
-                _log.log(level, "cache %s keeps no copies in this process for now: %s", cache, error)
+                if str(error) != said:
+                    said = str(error)
+                    level = logging.WARNING if isinstance(error, ServerRefused) else logging.INFO
+                    _log.log(level, "cache %s keeps no copies in this process for now: %s", cache, error)
                 await patience.wait()
     finally:
         near.turn_off()

@@ -2,8 +2,13 @@
 -- parts: room entries
 -- keys:
 -- args: base name wanted
--- returns: for each key false, or value, ms it stays fresh, ms its load took, its stamp, its packed tags
-local found, now = {}, now_us()
-for at, key in ipairs(cmsgpack.unpack(wanted)) do found[at] = look_up(base, name, key, now + at) or false end
+-- returns: for each key false, or value, ms it stays fresh, ms its load took, its stamp, its packed tags; fewer than
+--   asked when they are large, so that the answer does not fill the server
+local found, now, length = {}, now_us(), 0
+for at, key in ipairs(cmsgpack.unpack(wanted)) do
+  found[at] = look_up(base, name, key, now + at) or false
+  length = length + (found[at] and #found[at][1] or 0)
+  if length > 250000 then break end
+end
 settle(base)
 return found
