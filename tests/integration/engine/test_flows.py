@@ -219,6 +219,13 @@ async def test_a_handler_waits_for_the_children_it_adds(yard: Yard) -> None:
     assert await (await yard.queue("p").add("spread")).wait_for_result(10) == 3
 
 
+async def test_a_handler_in_a_child_process_asks_for_its_children(yard: Yard) -> None:
+    added = await yard.app.flows.add(tree(Flow("leaf", "q", 1), Flow("leaf", "q", 2)))
+    await yard.work(gather, queue="q")
+    await yard.work(gather, queue="p", executor="process")
+    assert await added.job.wait_for_result(20) == 3
+
+
 async def test_a_child_is_detached(yard: Yard) -> None:
     added = await yard.app.flows.add(tree(Flow("leaf", "q"), Flow("leaf", "q")))
     first, second = (each.job for each in added.children)
