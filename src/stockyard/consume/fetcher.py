@@ -258,6 +258,8 @@ class Fetcher:
         self._limited_until = 0
         self._shall_look = True
         self._listening.set()
+        # With plenty waiting, the listener leaves the taking to the lanes, which found no room meanwhile.
+        self._work.set()
 
     async def _take_lost(self) -> None:
         """Find the jobs that were started for us by calls whose replies never came."""

@@ -61,6 +61,15 @@ async def test_no_window_has_more_starts_than_allowed(yard: Yard, workers: int, 
     assert counts[0] == 5
 
 
+async def test_a_window_that_several_calls_share_is_followed_by_the_next(yard: Yard) -> None:
+    """More than one call's worth in each window, with plenty waiting: one call is refused beside one that is not."""
+    queue = yard.queue(rate="100/50ms", concurrency=100)
+    starts = Starts()
+    await queue.add_many([("x", None)] * 1500)
+    await yard.work(starts.handle)
+    await eventually(lambda: len(starts.at) == 1500)
+
+
 async def test_a_job_that_limits_its_queue_is_the_first_one_after_that(
     yard: Yard, raw: "redis.Redis", prefix: str
 ) -> None:
