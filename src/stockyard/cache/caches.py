@@ -20,7 +20,7 @@ from stockyard.cache.loads import Loads
 from stockyard.cache.locks import Keeper, Lease, Locks
 from stockyard.cache.near import NearCache
 from stockyard.cache.options import CacheOptions, CacheSpec, checked_name
-from stockyard.cache.stats import CacheUsage, Counts
+from stockyard.cache.stats import CacheStats, CacheUsage, Counts
 from stockyard.cache.tracker import track
 from stockyard.config import Address
 from stockyard.errors import InvalidOption
@@ -86,6 +86,15 @@ class Caches:
                 "ask for it by its name alone, or say the same"
             )
         return known.cache
+
+    @property
+    def sync(self) -> Any:
+        """The same for code without a running loop: ``app.caches.sync.usage()`` blocks until it is done."""
+        return self._portal.blocking(self)
+
+    def stats(self) -> dict[str, CacheStats]:
+        """Return what each cache did in this process, by name."""
+        return {name: each.cache.stats() for name, each in self._declared.items()}
 
     async def usage(self) -> list[CacheUsage]:
         """Return what each cache of this prefix holds on the server, whoever filled it; expired entries are out.

@@ -138,6 +138,7 @@ async def test_jobs_live_beside_a_cache_that_is_written_ten_times_over(
             added = []
             while any(each.running for each in writers):
                 added += [job.id for job in await queue.add_many([("job", {"x": "y" * 100}) for _ in range(20)])]
+                await asyncio.sleep(0.01)
             assert all(each.answer() == ["0"] for each in writers)
             assert client.llen(f"{prefix}:q:wait") == len(added) == len(set(added))
             assert client.exists(*locks) == 100
