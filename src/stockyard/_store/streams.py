@@ -118,18 +118,18 @@ class EventStream:
         self._link = link
         self._after = after
         self._line = Line(link.server.address, client_name=reader_client_name(link.keys.prefix, link.queue))
-        self._position: Position | None = None if after is None else Position(after)
+        self._position = Position(after or BEGINNING)
 
     async def start(self) -> None:
-        """Connect, and fix the position if none was given: events from now on will be read.
+        """Connect, and fix the position, before the first ``read``; with none given, events from now on are read.
 
         Raises:
             ServerUnavailable, ReplyLost: the server cannot be read now.
             ServerRefused: the key is no stream, or the user may not read it.
         """
         view = _view(await self._link.run(_READ, BEGINNING, 0))
-        if self._after is None:
-            self._position = Position(view.last, view.added)
+        last = self._after or view.last
+        self._position = Position(last, view.added if _order(last) == _order(view.last) else None)
         await self._open()
 
     async def read(self, seconds: float) -> tuple[Sequence[Entry], Hole | None]:
@@ -141,12 +141,9 @@ class EventStream:
             ServerUnavailable, ReplyLost: the server cannot be read now.
             ServerRefused: the key is no stream, or the user may not read it.
         """
-        if self._position is None:
-            await self.start()
-        position = self._position or Position(BEGINNING)
         await self._open()
-        view = _view(await self._ask(position.last, seconds))
-        self._position, hole = advance(position, view)
+        view = _view(await self._ask(self._position.last, seconds))
+        self._position, hole = advance(self._position, view)
         if hole is not None and self._position.last == BEGINNING:
             # Nothing of the new stream was read yet, as its ids may come before the old position.
             return (), hole

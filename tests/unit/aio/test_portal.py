@@ -40,6 +40,38 @@ def test_coroutine_methods_block_and_others_are_as_they_are() -> None:
     portal.close()
 
 
+class Countdown:
+    """What is entered and iterated."""
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.ended: list[object] = []
+
+    async def __aenter__(self) -> "Countdown":
+        self.left = 3
+        return self
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        self.ended.append(kind)
+
+    async def __anext__(self) -> int:
+        if self.left == 0:
+            raise StopAsyncIteration
+        self.left -= 1
+        return self.left
+
+
+def test_what_is_entered_and_iterated_is_so_by_plain_code() -> None:
+    portal, target = Portal(), Countdown()
+    with portal.blocking(target) as view:
+        assert list(view) == [2, 1, 0]
+        assert list(view) == []
+    with pytest.raises(KeyError), portal.blocking(target):
+        raise KeyError
+    assert target.ended == [None, KeyError]
+    portal.close()
+
+
 def test_many_threads_share_one_loop() -> None:
     portal = Portal()
 
