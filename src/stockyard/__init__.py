@@ -58,6 +58,7 @@ from stockyard.observe.doctor import Finding, Severity
 from stockyard.observe.health import QueueHealth
 from stockyard.produce.flows import Flows
 from stockyard.produce.queue import Queue
+from stockyard.produce.snapshots import QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.schedule.schedules import Schedules
 from stockyard.topology import QueueSpec, Rate, Router, Topology
 
@@ -112,6 +113,8 @@ __all__ = [
     "Queue",
     "QueueEvents",
     "QueueHealth",
+    "QueueMetrics",
+    "QueueSettings",
     "QueueSpec",
     "QueueStateError",
     "Rate",
@@ -138,6 +141,7 @@ __all__ = [
     "UnrecoverableError",
     "WaitForChildren",
     "Worker",
+    "WorkerInfo",
     "WorkerOptions",
     "WorkerProcessDied",
     "evaluate",

@@ -19,14 +19,15 @@ import stockyard.trading
 PUBLIC = {
     "stockyard": """
         AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy Cache CacheOptions
-        CacheStats CacheUsage ChildrenPage Clock ConfigError Deduplication Duration EmbeddedServerError Finding
-        Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobError JobFailed JobLocked JobNotFound
-        JobOptions JobProcessor JobState JobStateError JobTimeout Keep LeaseLost ManualClock Memo Middleware
-        Misfire MoveToDelayed MoveToWait NotificationFailed OnFailure Overlap ParentRef PayloadError Queue
-        QueueEvents QueueHealth QueueSpec QueueStateError Rate RateLimited RemoteHandlerError ReplyLost ResultTimeout Router
-        RunMoved Schedule ScheduleConflict ScheduleNotFound Schedules ServerError ServerRefused ServerTooOld
+        CacheStats CacheUsage ChildrenPage Clock ConfigError Deduplication Duration EmbeddedServerError
+        Finding Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobError JobFailed JobLocked
+        JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout Keep LeaseLost ManualClock
+        Memo Middleware Misfire MoveToDelayed MoveToWait NotificationFailed OnFailure Overlap ParentRef
+        PayloadError Queue QueueEvents QueueHealth QueueMetrics QueueSettings QueueSpec QueueStateError
+        Rate RateLimited RemoteHandlerError ReplyLost ResultTimeout Router RunMoved Schedule
+        ScheduleConflict ScheduleNotFound Schedules ServerError ServerRefused ServerTooOld
         ServerUnavailable Settings Severity StockyardError Timing Topology UnknownQueue UnrecoverableError
-        WaitForChildren Worker WorkerOptions WorkerProcessDied evaluate
+        WaitForChildren Worker WorkerInfo WorkerOptions WorkerProcessDied evaluate
     """,
     "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",

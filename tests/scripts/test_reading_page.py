@@ -25,19 +25,40 @@ IN_ORDER = Sorted({job_id: at for at, job_id in enumerate("abcde")})
 async def test_pages_from_either_end(link: QueueLink, keys: Keyspace, state: str, place: dict[str, Any]) -> None:
     keys.put({job_id: record(name=job_id) for job_id in "abcde"} | place)
 
-    async def page(first: int, last: int, *, newest_first: bool) -> str:
-        rows = await read_page(link, state, first, last, newest_first=newest_first)
+    async def page(first: int, size: int, *, newest_first: bool) -> str:
+        rows = await read_page(link, [state], first, size, newest_first=newest_first)
         assert [row[0] for row in rows] == [row[18] for row in rows]
         return b"".join(row[18] for row in rows).decode()
 
-    assert await page(0, 1, newest_first=True) == "ed"
-    assert await page(2, 3, newest_first=True) == "cb"
-    assert await page(4, 9, newest_first=True) == "a"
-    assert await page(5, 9, newest_first=True) == ""
-    assert await page(0, 1, newest_first=False) == "ab"
-    assert await page(4, 9, newest_first=False) == "e"
+    assert await page(0, 2, newest_first=True) == "ed"
+    assert await page(2, 2, newest_first=True) == "cb"
+    assert await page(4, 6, newest_first=True) == "a"
+    assert await page(5, 5, newest_first=True) == ""
+    assert await page(0, 2, newest_first=False) == "ab"
+    assert await page(4, 6, newest_first=False) == "e"
 
 
 async def test_ids_without_a_record_are_left_out(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"wait": ["2", "1"], "2": record()})
-    assert [row[18] for row in await read_page(link, "waiting", 0, 9, newest_first=True)] == [b"2"]
+    assert [row[18] for row in await read_page(link, ["waiting"], 0, 10, newest_first=True)] == [b"2"]
+
+
+async def test_a_record_that_is_none_is_left_out(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"wait": ["2", "1"], "1": record(), "2": ["a list"]})
+    assert [row[18] for row in await read_page(link, ["waiting"], 0, 10, newest_first=True)] == [b"1"]
+
+
+@pytest.mark.parametrize(("newest_first", "order"), [(True, "hgfedcba"), (False, "efghdabc")])
+async def test_states_follow_one_another_and_what_version_5_set_aside_waits_longest(
+    link: QueueLink, keys: Keyspace, newest_first: bool, order: str
+) -> None:
+    """Whatever the size of a page, each job is on one."""
+    keys.put({each: record() for each in "abcdefgh"})
+    keys.put({"paused": list("fe"), "wait": list("hg"), "failed": Sorted({"d": 1})})
+    keys.put({"delayed": Sorted({"a": 1, "b": 2, "c": 3})})
+    states = ["waiting", "failed", "completed", "delayed"]
+    for size in range(1, 10):
+        rows = []
+        for first in range(0, 9, size):
+            rows += await read_page(link, states, first, size, newest_first=newest_first)
+        assert b"".join(row[18] for row in rows).decode() == order

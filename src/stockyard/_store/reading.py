@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from stockyard._store.clients import client_names, count_workers
+from stockyard._store.line import Command
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import Row
 from stockyard._store.scripts import load
-from stockyard._wire.client_name import worker_client_name
 from stockyard.errors import ServerRefused
 
 _STATE = load("reading.state")
 _PAGE = load("reading.page")
 _HEALTH = load("reading.health")
+_CLASS = 2**32
 
 _JOB_FIELDS = (
     "name data opts timestamp priority delay atm ats stc progress failedReason stacktrace parentKey defa "
@@ -53,9 +55,11 @@ async def read_job(link: QueueLink, job_id: str) -> Row | None:
     return None if all(each is None for each in fields) else [*fields, job_id.encode()]
 
 
-async def read_page(link: QueueLink, state: str, first: int, last: int, *, newest_first: bool) -> list[Row]:
-    """Return rows of the jobs at positions ``first`` to ``last`` inclusive of one state."""
-    rows: list[Row] = await link.run(_PAGE, link.base, state, first, last, int(newest_first))
+async def read_page(
+    link: QueueLink, states: Sequence[str], first: int, size: int, *, newest_first: bool
+) -> list[Row]:
+    """Return rows of ``size`` jobs from the position ``first``, where one state follows the other."""
+    rows: list[Row] = await link.run(_PAGE, link.base, " ".join(states), first, size, int(newest_first))
     return rows
 
 
@@ -74,22 +78,86 @@ async def read_facts(links: Sequence[QueueLink]) -> list[QueueFacts]:
     *replies, clients = await links[0].server.run_many(
         [(_HEALTH, link.script_keys(_HEALTH), (link.base,)) for link in links], ("CLIENT", "LIST")
     )
-    counts = _worker_counts(clients)
+    names = client_names(clients)
     facts = []
     for link, reply in zip(links, replies, strict=True):
         if isinstance(reply, ServerRefused):
             raise reply
-        workers = counts.get(worker_client_name(link.keys.prefix, link.queue), 0)
-        facts.append(QueueFacts._make([*reply, workers]))
+        facts.append(QueueFacts._make([*reply, count_workers(link, names)]))
     return facts
 
 
-def _worker_counts(clients: Any) -> dict[str, int]:
-    """Workers by queue, from the names of their blocking connections; a hidden list counts none."""
-    counts: dict[str, int] = {}
-    if isinstance(clients, bytes):
-        for line in clients.decode(errors="replace").splitlines():
-            name = next((part[5:] for part in line.split(" ") if part.startswith("name=")), "")
-            queue = name.split(":w:", 1)[0]
-            counts[queue] = counts.get(queue, 0) + 1
-    return counts
+async def read_meta(link: QueueLink) -> dict[str, str]:
+    """Return the queue's own settings, as text by BullMQ's names."""
+    pairs = await link.server.call("HGETALL", link.keys["meta"])
+    text = [each.decode(errors="replace") for each in pairs]
+    return dict(zip(text[::2], text[1::2], strict=True))
+
+
+async def is_paused(link: QueueLink) -> bool:
+    """Say whether the queue is paused."""
+    return bool(await link.server.call("HEXISTS", link.keys["meta"], "paused"))
+
+
+async def count_by_priority(link: QueueLink, priorities: Sequence[int]) -> list[int]:
+    """Return how many jobs wait with each priority; 0 is those without one."""
+    keys = link.keys
+    lists: list[Command] = [("LLEN", keys["wait"]), ("LLEN", keys["paused"])]
+    classes = [("ZCOUNT", keys["prioritized"], each * _CLASS, (each + 1) * _CLASS - 1) for each in priorities]
+    wait, paused, *counts = _accepted(await link.server.ask([*lists, *classes]))
+    return [count if each else wait + paused for each, count in zip(priorities, counts, strict=True)]
+
+
+async def read_limit(link: QueueLink) -> tuple[int | None, int, int]:
+    """Return the queue's own bound on starts, how many the window counted, and the ms that are left of it."""
+    keys = link.keys
+    commands = [("HGET", keys["meta"], "max"), ("GET", keys["limiter"]), ("PTTL", keys["limiter"])]
+    most, counted, left = _accepted(await link.server.ask(commands))
+    return whole(most), whole(counted) or 0, left
+
+
+async def read_owner(link: QueueLink, deduplication_id: str) -> str | None:
+    """Return the id of the job that holds a deduplication id, or None."""
+    owner = await link.server.call("GET", f"{link.base}de:{deduplication_id}")
+    return None if owner is None else str(owner.decode(errors="replace"))
+
+
+async def read_metrics(link: QueueLink, kind: str, first: int, last: int) -> tuple[list[int], list[int], int]:
+    """Return what workers counted of jobs that ended ``completed`` or ``failed``.
+
+    Returns:
+        count in all, time and count at which the last minute was closed; jobs of the minutes asked for, newest
+        first; how many minutes there are.
+    """
+    key = link.keys[f"metrics_{kind}"]
+    data = f"{key}:data"
+    commands: list[Command] = [
+        ("HMGET", key, "count", "prevTS", "prevCount"),
+        ("LRANGE", data, first, last),
+        ("LLEN", data),
+    ]
+    totals, points, length = _accepted(await link.server.ask(commands))
+    return [whole(each) or 0 for each in totals], [whole(each) or 0 for each in points], length
+
+
+async def read_totals(link: QueueLink) -> tuple[QueueFacts, int, int]:
+    """Return a queue's numbers, and how many of its jobs workers counted as completed and failed."""
+    (facts,) = await read_facts([link])
+    asked = [("HGET", link.keys[f"metrics_{kind}"], "count") for kind in ("completed", "failed")]
+    completed, failed = _accepted(await link.server.ask(asked))
+    return facts, whole(completed) or 0, whole(failed) or 0
+
+
+def whole(text: bytes | str | None) -> int | None:
+    """Read a number of a foreign record; None for what is none."""
+    try:
+        return None if text is None else int(text)
+    except ValueError:
+        return None
+
+
+def _accepted(replies: list[Any]) -> list[Any]:
+    for reply in replies:
+        if isinstance(reply, Exception):
+            raise reply
+    return replies

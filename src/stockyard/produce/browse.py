@@ -1,14 +1,19 @@
-"""What readers ask of a queue: its jobs, their counts."""
+"""What readers ask of a queue: its jobs, their counts, its settings, who works on it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal
 
-from stockyard._store import reading
+from stockyard._store import clients, reading
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import stored_job
 from stockyard.errors import InvalidOption
 from stockyard.model.job import Job, JobPort, JobState
+from stockyard.model.options import MAX_PRIORITY
+from stockyard.produce.prometheus import exposition
+from stockyard.produce.snapshots import QueueMetrics, QueueSettings, WorkerInfo
+from stockyard.topology import QueueSpec, Rate
 
 LISTED_STATES = tuple(state for state in JobState if state is not JobState.UNKNOWN)
 
@@ -17,6 +22,7 @@ class QueueBrowser:
     """The read side of a queue."""
 
     name: str
+    spec: QueueSpec
     _link: QueueLink
     _jobs: JobPort
 
@@ -25,37 +31,158 @@ class QueueBrowser:
         return await self._jobs.get_job(job_id)
 
     async def get_jobs(
-        self, state: JobState | str, *, page: int = 1, size: int = 50, newest_first: bool = True
+        self,
+        state: JobState | str | Iterable[JobState | str],
+        *,
+        page: int = 1,
+        size: int = 50,
+        newest_first: bool = True,
     ) -> list[Job[Any]]:
-        """Return one page of the jobs in a state.
+        """Return one page of the jobs in a state, or in several, one after the other.
 
         Args:
             state: ``"waiting"``, ``"prioritized"``, ``"active"``, ``"delayed"``, ``"completed"``,
-                ``"failed"`` or ``"waiting-children"``.
+                ``"failed"`` or ``"waiting-children"``, or several of them.
             page: from 1.
             size: jobs of a page, 1 to 1000. Defaults to 50.
-            newest_first: False starts with the oldest (or the next to run).
+            newest_first: False starts each state with its oldest (or the next to run).
 
         Raises:
-            InvalidOption: the state is not known, or page or size is out of range.
+            InvalidOption: a state is not known, or page or size is out of range.
+
+        An id whose record is gone counts as a place of the page and is left out.
         """
-        if state not in LISTED_STATES:
-            raise InvalidOption(f"state must be one of {', '.join(LISTED_STATES)}; got {state!r}")
+        states = _states([state] if isinstance(state, str) else state)
         if page < 1 or not 1 <= size <= 1000:
             raise InvalidOption(f"page must be 1 or more and size 1 to 1000; got page {page!r}, size {size!r}")
-        first = (page - 1) * size
-        rows = await reading.read_page(self._link, str(state), first, first + size - 1, newest_first=newest_first)
+        rows = await reading.read_page(self._link, states, (page - 1) * size, size, newest_first=newest_first)
         return [stored_job(row, self.name, self._jobs) for row in rows]
 
     async def counts(self) -> dict[JobState, int]:
         """Return how many jobs are in each state; ``waiting`` leaves out the prioritized ones here."""
         (facts,) = await reading.read_facts([self._link])
-        return {
-            JobState.WAITING: facts.wait + facts.legacy_paused,
-            JobState.PRIORITIZED: facts.prioritized,
-            JobState.ACTIVE: facts.active,
-            JobState.DELAYED: facts.delayed,
-            JobState.WAITING_CHILDREN: facts.waiting_children,
-            JobState.COMPLETED: facts.completed,
-            JobState.FAILED: facts.failed,
-        }
+        return _counts(facts)
+
+    async def count(self, *states: JobState | str) -> int:
+        """Return how many jobs are in some states together; without any, in all.
+
+        Raises:
+            InvalidOption: a state is not known.
+        """
+        wanted = _states(states) if states else LISTED_STATES
+        counts = await self.counts()
+        return sum(counts[JobState(each)] for each in wanted)
+
+    async def counts_per_priority(self, priorities: Iterable[int]) -> dict[int, int]:
+        """Return how many jobs wait with each of these priorities; 0 is those without one.
+
+        Raises:
+            InvalidOption: a priority is out of its range.
+        """
+        asked = tuple(dict.fromkeys(priorities))
+        for each in asked:
+            if isinstance(each, bool) or not isinstance(each, int) or not 0 <= each <= MAX_PRIORITY:
+                raise InvalidOption(f"priority must be a whole number from 0 to {MAX_PRIORITY:,}; got {each!r}")
+        return dict(zip(asked, await reading.count_by_priority(self._link, asked), strict=True))
+
+    async def is_paused(self) -> bool:
+        """Say whether the queue is paused."""
+        return await reading.is_paused(self._link)
+
+    async def settings(self) -> QueueSettings:
+        """Return what all workers of the queue heed, whoever set it."""
+        meta = await reading.read_meta(self._link)
+        most, window = reading.whole(meta.get("max")), reading.whole(meta.get("duration"))
+        return QueueSettings(
+            paused="paused" in meta,
+            concurrency=reading.whole(meta.get("concurrency")),
+            rate=Rate(most, window) if most and window else None,
+            max_events=reading.whole(meta.get("opts.maxLenEvents")),
+            version=meta.get("version"),
+        )
+
+    async def rate_limit_left_ms(self, limit: int | None = None) -> int:
+        """Return how long no job starts because of a rate: milliseconds, 0 when jobs start.
+
+        Args:
+            limit: jobs of a window, if not the queue's own, as for a worker with another rate. Defaults to the
+                rate that was set for all workers, else to the declared one.
+        """
+        own, counted, left = await reading.read_limit(self._link)
+        declared = self.spec.rate.max if self.spec.rate else 0
+        return max(left, 0) if counted >= (limit or own or declared) else 0
+
+    async def deduplication_owner(self, dedup_id: str) -> str | None:
+        """Return the id of the job under which others of a deduplication id are dropped, or None."""
+        return await reading.read_owner(self._link, dedup_id)
+
+    async def workers(self) -> list[WorkerInfo]:
+        """Return the workers that are connected, Node's and ours alike.
+
+        Raises:
+            ServerRefused: the server's user may not list connections.
+        """
+        return [
+            WorkerInfo(
+                client.worker,
+                self.name,
+                connection=reading.whole(client.facts.get("id")) or 0,
+                address=client.facts.get("addr", ""),
+                age=reading.whole(client.facts.get("age")) or 0,
+                idle=reading.whole(client.facts.get("idle")) or 0,
+            )
+            for client in await clients.read_workers(self._link)
+        ]
+
+    async def metrics(
+        self, kind: Literal["completed", "failed"] = "completed", start: int = 0, end: int = -1
+    ) -> QueueMetrics:
+        """Return how many jobs ended in each minute, newest first.
+
+        Args:
+            kind: how they ended. Defaults to ``"completed"``.
+            start, end: places of the first and last minute, inclusive; 0 is the newest, -1 the oldest.
+
+        Raises:
+            InvalidOption: the kind is neither.
+        """
+        if kind not in ("completed", "failed"):
+            raise InvalidOption(f"kind must be 'completed' or 'failed'; got {kind!r}")
+        totals, data, points = await reading.read_metrics(self._link, kind, start, end)
+        count, prev_ts, prev_count = totals
+        return QueueMetrics(count, prev_ts, prev_count, tuple(data), points)
+
+    async def prometheus(self, labels: Mapping[str, str] | None = None) -> str:
+        """Return the queue's numbers as text for Prometheus, under BullMQ's names.
+
+        Args:
+            labels: more labels for every line.
+
+        Raises:
+            InvalidOption: a label's name is none, or taken.
+        """
+        facts, completed, failed = await reading.read_totals(self._link)
+        counts = {state.value: count for state, count in _counts(facts).items()}
+        return exposition(self.name, counts, completed, failed, labels or {})
+
+
+def _states(given: Iterable[JobState | str]) -> list[str]:
+    states = list(dict.fromkeys(str(each) for each in given))
+    for each in states:
+        if each not in LISTED_STATES:
+            raise InvalidOption(f"state must be one of {', '.join(LISTED_STATES)}; got {each!r}")
+    if not states:
+        raise InvalidOption(f"expected one state or more of {', '.join(LISTED_STATES)}; got none")
+    return states
+
+
+def _counts(facts: reading.QueueFacts) -> dict[JobState, int]:
+    return {
+        JobState.WAITING: facts.wait + facts.legacy_paused,
+        JobState.PRIORITIZED: facts.prioritized,
+        JobState.ACTIVE: facts.active,
+        JobState.DELAYED: facts.delayed,
+        JobState.WAITING_CHILDREN: facts.waiting_children,
+        JobState.COMPLETED: facts.completed,
+        JobState.FAILED: facts.failed,
+    }

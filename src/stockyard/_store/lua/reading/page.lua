@@ -1,34 +1,45 @@
---- Reads a page of jobs of one state, with their records.
+--- Reads a page of the jobs in some states, with their records.
 -- parts: rows
--- keys: wait prioritized active delayed waiting_children completed failed
--- args: base state first last newest_first
+-- keys: wait paused prioritized active delayed waiting_children completed failed
+-- args: base states first size newest_first
 -- returns: rows of fields, the id last
-local sources = {
-  waiting = wait, active = active, prioritized = prioritized, delayed = delayed,
-  completed = completed, failed = failed, ['waiting-children'] = waiting_children,
+local newest = newest_first == '1'
+-- What a BullMQ 5 set aside waits longer than what was added to wait since then.
+local places = {
+  waiting = {wait, paused}, active = {active}, prioritized = {prioritized}, delayed = {delayed},
+  completed = {completed}, failed = {failed}, ['waiting-children'] = {waiting_children},
 }
-local key = sources[state]
-first, last = tonumber(first), tonumber(last)
-local descending = newest_first == '1'
-local ids
-if key == wait or key == active then
+local is_list = {[wait] = true, [paused] = true, [active] = true}
+
+local function ids_of(key, from, to)
+  if not is_list[key] then return redis.call(newest and 'ZREVRANGE' or 'ZRANGE', key, from, to) end
   -- The head of a list is its newest.
-  if descending then
-    ids = redis.call('LRANGE', key, first, last)
-  else
-    local reversed = redis.call('LRANGE', key, -(last + 1), -(first + 1))
-    ids = {}
-    for at = #reversed, 1, -1 do ids[#ids + 1] = reversed[at] end
-  end
-else
-  ids = redis.call(descending and 'ZREVRANGE' or 'ZRANGE', key, first, last)
+  if newest then return redis.call('LRANGE', key, from, to) end
+  local reversed, ids = redis.call('LRANGE', key, -(to + 1), -(from + 1)), {}
+  for at = #reversed, 1, -1 do ids[#ids + 1] = reversed[at] end
+  return ids
 end
+
 local rows = {}
-for _, id in ipairs(ids) do
-  local row = read_row(base .. id, 'returnvalue', 'processedOn', 'finishedOn', 'pb')
-  if not row.err and (row[1] or redis.call('EXISTS', base .. id) == 1) then
-    row[19] = id
-    rows[#rows + 1] = row
+local skipped, left = tonumber(first), tonumber(size)
+
+local function collect(key)
+  local there = redis.call(is_list[key] and 'LLEN' or 'ZCARD', key)
+  local taken = math.min(left, math.max(there - skipped, 0))
+  if taken > 0 then
+    for _, id in ipairs(ids_of(key, skipped, skipped + taken - 1)) do
+      local row = read_row(base .. id, 'returnvalue', 'processedOn', 'finishedOn', 'pb')
+      if not row.err and (row[1] or redis.call('EXISTS', base .. id) == 1) then
+        row[19] = id
+        rows[#rows + 1] = row
+      end
+    end
   end
+  left, skipped = left - taken, math.max(skipped - there, 0)
+end
+
+for state in string.gmatch(states, '%S+') do
+  local keys = places[state]
+  for at = 1, #keys do collect(keys[newest and at or #keys + 1 - at]) end
 end
 return rows
