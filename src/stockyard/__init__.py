@@ -38,6 +38,7 @@ from stockyard.errors import (
     StockyardError,
     UnknownQueue,
     UnrecoverableError,
+    UnsafeServer,
     WaitForChildren,
     WorkerProcessDied,
 )
@@ -139,6 +140,7 @@ __all__ = [
     "Topology",
     "UnknownQueue",
     "UnrecoverableError",
+    "UnsafeServer",
     "WaitForChildren",
     "Worker",
     "WorkerInfo",

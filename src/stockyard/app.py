@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack, overload
 
@@ -30,6 +31,7 @@ from stockyard.observe.alert_book import AlertBook
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.alerts import Alert, Rule, evaluate
 from stockyard.observe.doctor import Finding, examine
+from stockyard.observe.ground import Ground
 from stockyard.observe.health import QueueHealth, read_health
 from stockyard.observe.rules import operational_rules, queue_rules
 from stockyard.observe.watcher import Watcher
@@ -85,6 +87,7 @@ class App:
         self._results: dict[str, Results] = {}
         self._links: dict[str, QueueLink] = {}
         self._keeper: LeaseKeeper | None = None
+        self._ground: Ground | None = None
         self._caches: Caches | None = None
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         self._events: weakref.WeakSet[QueueEvents] = weakref.WeakSet()
@@ -172,14 +175,15 @@ class App:
         unknown = [each for each in options if each not in _WORKER_OPTIONS]
         if unknown:
             raise InvalidOption(f"unknown worker option {unknown[0]!r}{suggestion(unknown[0], _WORKER_OPTIONS)}")
-        spec = self.topology.spec(name)
+        spec, chosen = self.topology.spec(name), WorkerOptions(**options)
         worker = Worker(
             spec,
             processor,
-            WorkerOptions(**options),
+            chosen,
             link=self._link(spec),
             jobs=self._port(spec),
             keeper=self._lease_keeper(),
+            check_ground=partial(self._checked_ground().check, spec, allow_eviction=chosen.allow_eviction),
         )
         self._workers.add(worker)
         return worker
@@ -228,7 +232,7 @@ class App:
 
     async def examine(self) -> list[Finding]:
         """Look at the server as ``stockyard doctor`` does; return every finding, the dangers first."""
-        return await examine(self._reached(), prefix=self.settings.prefix)
+        return await examine(self._reached(), prefix=self.settings.prefix, trusts=self.settings.trust_server)
 
     def watcher(self, settings: AlertSettings | None = None, *, rules: Sequence[Rule] | None = None) -> Watcher:
         """Make a watcher of this app's queues and server; ``await watcher.start()`` begins.
@@ -286,6 +290,7 @@ class App:
             held.release()
             self._server = None
             self._keeper = None
+            self._ground = None
             self._caches = None
             self._queues.clear()
             self._ports.clear()
@@ -329,6 +334,12 @@ class App:
         if self._keeper is None:
             self._keeper = LeaseKeeper(self._reached().address, prefix=self.settings.prefix)
         return self._keeper
+
+    def _checked_ground(self) -> Ground:
+        if self._ground is None:
+            settings = self.settings
+            self._ground = Ground(self._reached(), prefix=settings.prefix, trusts=settings.trust_server)
+        return self._ground
 
     def _link(self, spec: QueueSpec) -> QueueLink:
         link = self._links.get(spec.name)

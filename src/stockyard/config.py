@@ -62,6 +62,7 @@ class Settings:
         cache: a second server, for caches alone, which evicts by itself. Defaults to None: caches live on the
             first, within a budget.
         cache_bytes: that budget. Defaults to None: a quarter of the server's ``maxmemory``, else 256 MB.
+        trust_server: what the server hides of itself is as it should be; somebody has looked. Defaults to False.
     """
 
     address: Address
@@ -69,6 +70,7 @@ class Settings:
     call_timeout: float = 5.0
     cache: Address | None = None
     cache_bytes: int | None = None
+    trust_server: bool = False
 
     @classmethod
     def load(
@@ -79,6 +81,7 @@ class Settings:
         call_timeout: float | None = None,
         cache: str | None = None,
         cache_bytes: int | str | None = None,
+        trust_server: bool | None = None,
         environ: Mapping[str, str] | None = None,
         dotenv: Path | str | None = ".env",
     ) -> Settings:
@@ -90,6 +93,7 @@ class Settings:
             call_timeout: seconds; wins over ``STOCKYARD_CALL_TIMEOUT``.
             cache: URL of a server for caches alone; wins over ``CACHE_REDIS_URL``.
             cache_bytes: a number, or text such as ``"64mb"``; wins over ``STOCKYARD_CACHE_BYTES``.
+            trust_server: wins over ``STOCKYARD_TRUST_SERVER`` (``1`` or ``0``).
             environ: defaults to the process environment.
             dotenv: file of defaults below the environment; None reads none. Defaults to ``.env``.
 
@@ -110,10 +114,13 @@ class Settings:
         second = cache if cache is not None else given.get("CACHE_REDIS_URL") or None
         cache_address = _cache_address(second, "CACHE_REDIS_URL" if cache is None else "cache", problems)
         budget = _bytes(cache_bytes if cache_bytes is not None else given.get("STOCKYARD_CACHE_BYTES"), problems)
+        trust = trust_server
+        if trust is None:
+            trust = _yes_or_no(given.get("STOCKYARD_TRUST_SERVER"), "STOCKYARD_TRUST_SERVER", problems)
         if problems:
             lines = "\n".join(f"  - {each}" for each in problems)
             raise ConfigError(f"{len(problems)} wrong setting{'s' if len(problems) > 1 else ''}:\n{lines}")
-        return cls(address, name, timeout, cache_address, budget)
+        return cls(address, name, timeout, cache_address, budget, trust)
 
 
 def read_environment(
@@ -238,6 +245,12 @@ def _bytes(given: int | str | None, problems: list[str]) -> int | None:
         )
         return None
     return int(match[1]) * _UNITS[match[2] or ""]
+
+
+def _yes_or_no(text: str | None, name: str, problems: list[str]) -> bool:
+    if (said := (text or "0").strip()) not in ("0", "1"):
+        problems.append(f"{name} must be 1 or 0; got {text!r}")
+    return said == "1"
 
 
 def _masked(parts: SplitResult) -> str:

@@ -2,7 +2,8 @@
 
     StockyardError
     ├── ConfigError              settings, environment or topology are wrong
-    │   └── UnknownQueue         no queue of that name is declared
+    │   ├── UnknownQueue         no queue of that name is declared
+    │   └── UnsafeServer         a critical queue's server may lose its jobs, or does not say that it will not
     ├── InvalidOption            an argument is out of its range or not known (also a ValueError)
     ├── PayloadError             a payload or result does not fit JSON or the declared type
     ├── HandlerError             a handler cannot be used or found
@@ -64,6 +65,26 @@ class UnknownQueue(ConfigError):
         self.name = name
         self.known = tuple(known)
         super().__init__(f"unknown queue {name!r}{suggestion(name, self.known)}")
+
+
+class UnsafeServer(ConfigError):
+    """A worker of a critical queue does not start: its server may lose jobs, or does not say that it will not.
+
+    Attributes:
+        queue: the queue's name.
+        cause: what was found.
+        danger: what it can lead to.
+        remedy: what to do.
+    """
+
+    def __init__(self, queue: str, server: str, *, cause: str, danger: str, remedy: str) -> None:
+        self.queue = queue
+        self.cause = cause
+        self.danger = danger
+        self.remedy = remedy
+        super().__init__(
+            f"queue {queue!r} is critical, and is not worked on at {server}: {cause}; {danger}. Remedy: {remedy}"
+        )
 
 
 class InvalidOption(StockyardError, ValueError):

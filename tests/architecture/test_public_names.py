@@ -27,7 +27,7 @@ PUBLIC = {
         Rate RateLimited RemoteHandlerError ReplyLost ResultTimeout Router RunMoved Schedule
         ScheduleConflict ScheduleNotFound Schedules ServerError ServerRefused ServerTooOld
         ServerUnavailable Settings Severity StockyardError Timing Topology UnknownQueue UnrecoverableError
-        WaitForChildren Worker WorkerInfo WorkerOptions WorkerProcessDied evaluate
+        UnsafeServer WaitForChildren Worker WorkerInfo WorkerOptions WorkerProcessDied evaluate
     """,
     "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",

@@ -176,3 +176,17 @@ def test_wrong_cache_settings_are_named_together() -> None:
         Settings.load(environ=given, dotenv=None)
     assert "CACHE_REDIS_URL: embedded://" in str(raised.value)
     assert "cache_bytes must be a whole number" in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "trusts"), [(None, False), ("", False), ("0", False), ("1", True), (" 1 ", True)]
+)
+def test_a_server_is_trusted_only_by_a_clear_word(text: str | None, trusts: bool) -> None:
+    given = {} if text is None else {"STOCKYARD_TRUST_SERVER": text}
+    assert Settings.load(environ=given, dotenv=None).trust_server is trusts
+    assert Settings.load(environ=given, dotenv=None, trust_server=not trusts).trust_server is not trusts
+
+
+def test_a_doubtful_word_of_trust_is_refused() -> None:
+    with pytest.raises(ConfigError, match="STOCKYARD_TRUST_SERVER must be 1 or 0; got 'maybe'"):
+        load(STOCKYARD_TRUST_SERVER="maybe")

@@ -32,6 +32,7 @@ def worker(
     processes: int = 1,
     concurrency: int | None = None,
     grace: Span = None,
+    allow_eviction: bool = False,
     redis_url: RedisUrl = None,
     prefix: Prefix = None,
     supervised: Annotated[bool, Parameter(show=False)] = False,
@@ -45,6 +46,7 @@ def worker(
         processes: how many processes do the work, 1 by default; one that dies is started again.
         concurrency: jobs at a time, of each worker in each process; the queue's own by default.
         grace: time that running jobs have to end, 30s by default.
+        allow_eviction: work on critical queues though the server evicts keys.
         supervised: read the server's place from standard input, and stop at its end.
     """
     if processes < 1:
@@ -52,6 +54,8 @@ def worker(
     options: dict[str, Any] = {} if concurrency is None else {"concurrency": concurrency}
     if grace is not None:
         options["grace"] = grace
+    if allow_eviction:
+        options["allow_eviction"] = True
     if processes > 1:
         arguments = [f"--{name}={value}" for name, value in options.items()]
         arguments += [f"--queue={name}" for name in queue]

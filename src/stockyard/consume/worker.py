@@ -6,7 +6,7 @@ import asyncio
 import logging
 import random
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,7 @@ from stockyard.consume.runner import Middleware, Runner, unknown_name
 from stockyard.consume.schedule_advancer import ScheduleAdvancer
 from stockyard.consume.schedule_keeper import ScheduleKeeper
 from stockyard.consume.stall_sweeper import StallSweeper
-from stockyard.errors import ConfigError, HandlerError, ServerUnavailable
+from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.handler import Executor, Handler
@@ -57,6 +57,8 @@ class WorkerOptions:
         recycle_after: jobs after which a child process is replaced. Defaults to 1000.
         memory_limit: bytes of resident memory of a child process. Defaults to no limit.
         handle_signals: stop at SIGTERM and SIGINT. Defaults to True.
+        allow_eviction: work on a critical queue though its server evicts keys: jobs may be lost, or run twice.
+            Defaults to False.
     """
 
     name: str | None = None
@@ -74,6 +76,7 @@ class WorkerOptions:
     recycle_after: int | None = 1000
     memory_limit: int | None = None
     handle_signals: bool = True
+    allow_eviction: bool = False
 
 
 class Worker:
@@ -93,6 +96,7 @@ class Worker:
         link: QueueLink,
         jobs: JobPort,
         keeper: LeaseKeeper,
+        check_ground: Callable[[], Awaitable[None]],
     ) -> None:
         self.queue = spec.name
         self.options = options
@@ -107,6 +111,7 @@ class Worker:
         interval_ms = self._lock_ms // 2 if interval is None else milliseconds(interval, option="stalled_interval")
         self._grace = milliseconds(options.grace, option="grace") / 1000
         self._keeper = keeper
+        self._check_ground = check_ground
         self._hooks = options.hooks
         self._execution = Execution(
             spec.name,
@@ -194,6 +199,7 @@ class Worker:
 
         Raises:
             AuthenticationFailed, ServerTooOld: the server will not serve, however long one waits.
+            UnsafeServer: the queue is critical, and the server may lose its jobs.
         """
         if self._is_running:
             raise ConfigError("this worker has been run already; make another")
@@ -239,13 +245,14 @@ class Worker:
             await self._stopped.wait()
 
     async def _open(self) -> None:
-        """Reach the server for the first time; one that is not there yet is waited for."""
+        """Reach the server and look at it; one that is not there yet is waited for."""
         patience = Patience()
         while not self._stop_asked.is_set():
             try:
                 await self._doorbell.open()
+                await self._check_ground()
                 return
-            except ServerUnavailable as error:
+            except (ServerUnavailable, ReplyLost) as error:
                 _log.warning("worker of queue %s waits: %s", self.queue, error)
                 await patience.wait()
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from stockyard._store.inspecting import ServerFacts, read_server
 from stockyard._store.server import Server
 
-OLDEST = (6, 2)
-"""The first version of Redis that the engine works on."""
+_VERSION, _EVICTION = "version", "eviction policy"
+ESSENTIAL = (_VERSION, _EVICTION)
+"""The checks that the workers of a critical queue insist on."""
 
 SAFE_POLICY = "noeviction"
 _FULL, _NEARLY_FULL = 0.95, 0.80
@@ -36,6 +37,7 @@ class Finding:
         cause: what was found.
         danger: what it can lead to; empty when all is well.
         remedy: what to do; empty when all is well.
+        is_hidden: whether the server does not tell; a warning, unless the server is trusted.
     """
 
     check: str
@@ -43,23 +45,26 @@ class Finding:
     cause: str
     danger: str = ""
     remedy: str = ""
+    is_hidden: bool = False
 
 
-async def examine(server: Server, *, prefix: str) -> list[Finding]:
-    """Ask the server about itself and return every finding, the dangers first.
+async def examine(server: Server, *, prefix: str, trusts: bool = False) -> list[Finding]:
+    """Ask the server about itself and return every finding, the dangers first; arguments as for ``diagnose``.
 
     Raises:
         ServerUnavailable, ReplyLost: it does not answer.
+        ServerTooOld: it cannot be worked with at all.
     """
-    return diagnose(await read_server(server), prefix=prefix)
+    return diagnose(await read_server(server), prefix=prefix, trusts=trusts)
 
 
-def diagnose(facts: ServerFacts, *, prefix: str) -> list[Finding]:
+def diagnose(facts: ServerFacts, *, prefix: str, trusts: bool = False) -> list[Finding]:
     """Return every finding on these facts, the dangers first.
 
     Args:
         facts: what the server says of itself.
         prefix: first part of the queues' keys.
+        trusts: what the server hides is taken to be as it should. Defaults to False.
     """
     found = [
         _version(facts),
@@ -74,6 +79,8 @@ def diagnose(facts: ServerFacts, *, prefix: str) -> list[Finding]:
         _round_trip(facts),
     ]
     rank = {Severity.DANGER: 0, Severity.WARNING: 1, Severity.OK: 2}
+    if trusts:
+        found = [_trusted(each) if each.is_hidden else each for each in found]
     return sorted(found, key=lambda each: rank[each.severity])
 
 
@@ -96,42 +103,44 @@ def _danger(check: str, cause: str, danger: str, remedy: str) -> Finding:
 
 
 def _untold(check: str, what: str) -> Finding:
-    return _warning(
+    return Finding(
         check,
+        Severity.WARNING,
         f"the server does not tell {what}",
         "what cannot be seen cannot be judged",
         "let this user run INFO (ACL: +info), or acknowledge it with STOCKYARD_TRUST_SERVER=1",
+        is_hidden=True,
+    )
+
+
+def _trusted(hidden: Finding) -> Finding:
+    return replace(
+        hidden,
+        severity=Severity.OK,
+        cause=f"{hidden.cause}; trusted by STOCKYARD_TRUST_SERVER",
+        danger="",
+        remedy="",
     )
 
 
 def _version(facts: ServerFacts) -> Finding:
-    check = "version"
     if facts.version is None:
-        return _untold(check, "its version")
-    told = f"{facts.product} {facts.version}"
-    numbers = tuple(int(part) for part in facts.version.split(".")[:2] if part.isdecimal())
-    if facts.product == "redis" and numbers < OLDEST:
-        return _danger(
-            check,
-            told,
-            "commands that the engine needs are missing",
-            "upgrade to Redis 6.2 or later, or to Valkey",
-        )
-    return _ok(check, told)
+        return _untold(_VERSION, "its version")
+    # An older one than the engine works on is refused as soon as it is connected to.
+    return _ok(_VERSION, f"{facts.product} {facts.version}")
 
 
 def _eviction(facts: ServerFacts) -> Finding:
-    check = "eviction policy"
     if facts.policy is None:
-        return _untold(check, "its maxmemory-policy")
+        return _untold(_EVICTION, "its maxmemory-policy")
     if facts.policy == SAFE_POLICY:
-        return _ok(check, facts.policy)
+        return _ok(_EVICTION, facts.policy)
     if facts.policy.startswith("allkeys"):
         danger = "a full server deletes wait lists and job records: nearly every waiting job is lost"
     else:
         danger = "a full server deletes locks, rate windows and deduplication keys: jobs run twice"
     return _danger(
-        check,
+        _EVICTION,
         f"maxmemory-policy is {facts.policy}",
         danger,
         "CONFIG SET maxmemory-policy noeviction, and the same in the server's file (deploy/redis.conf); the cache "
@@ -214,6 +223,8 @@ def _role(facts: ServerFacts) -> Finding:
 
 def _cluster(facts: ServerFacts, prefix: str) -> Finding:
     check = "cluster"
+    if facts.is_cluster is None:
+        return _untold(check, "whether it is a node of a cluster")
     if not facts.is_cluster:
         return _ok(check, "not a cluster")
     opened, closed = prefix.find("{"), prefix.find("}")

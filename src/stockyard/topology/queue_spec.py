@@ -35,6 +35,7 @@ class QueueSpec:
         lock_ms: lease of a running job; a dead worker's job runs again within twice that.
         max_stalled: how often a job may lose its worker before it is failed.
         high_priority: people wait for it: its backlog is alerted on.
+        critical: its workers refuse a server that may lose its jobs.
         description: one line for people.
         router: its handlers by job name.
     """
@@ -47,6 +48,7 @@ class QueueSpec:
     lock_ms: int = 30_000
     max_stalled: int = 1
     high_priority: bool = False
+    critical: bool = False
     description: str = ""
     router: Router = field(default_factory=Router, compare=False, repr=False)
 
@@ -67,6 +69,7 @@ class QueueSpec:
         lock: Duration = 30,
         max_stalled: int = 1,
         high_priority: bool = False,
+        critical: bool = False,
         description: str = "",
     ) -> QueueSpec:
         """Check and declare a queue.
@@ -85,6 +88,8 @@ class QueueSpec:
             lock: lease of a running job. Defaults to 30 s.
             max_stalled: how often a job may lose its worker before it is failed. Defaults to 1.
             high_priority: alert on its backlog. Defaults to False.
+            critical: its workers do not start on a server that evicts keys, or hides whether it does. Defaults
+                to False: they warn.
             description: one line for people.
 
         Raises:
@@ -118,6 +123,7 @@ class QueueSpec:
             lock_ms,
             max_stalled,
             high_priority,
+            critical,
             description,
         )
 

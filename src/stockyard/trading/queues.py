@@ -77,6 +77,7 @@ def declare_platform(*, order_rate: Rate | str | None = ORDER_RATE) -> Topology:
         backoff=BACKOFF,
         rate=order_rate,
         lock=EXECUTION_LOCK,
+        critical=True,
         description="order placement, limited by the exchange's rate",
     )
     platform.queue(
@@ -86,6 +87,7 @@ def declare_platform(*, order_rate: Rate | str | None = ORDER_RATE) -> Topology:
         backoff=BACKOFF,
         priority=QueuePriority.NORMAL,
         lock=EXECUTION_LOCK,
+        critical=True,
         description="periodic exchange sync",
     )
     platform.queue(

@@ -82,7 +82,7 @@ def start(redis_url: str, prefix: str, tmp_path: Path) -> Iterator[Start]:
     """Starts workers on this test's own keys; what is left of them is ended with the test."""
     with ExitStack() as ending:
 
-        def call(*arguments: str) -> Started:
+        def call(*arguments: str, redis_url: str = redis_url) -> Started:
             started = Started(
                 [*arguments, f"--redis-url={redis_url}", f"--prefix={prefix}"], tmp_path / "worker.log"
             )

@@ -11,6 +11,8 @@ mail = shop.queue("mail", concurrency=4)
 parcels = shop.queue("parcels", concurrency=2)
 returns = shop.queue("returns")
 mill = shop.queue("mill", executor="process")
+desk = Topology("desk")
+orders = desk.queue("orders", critical=True)
 not_a_target = 7
 
 
@@ -37,6 +39,11 @@ async def send(job: Job[Any]) -> None:
 def grind(job: Job[dict[str, int]]) -> list[int]:
     """Answer with the child's pid and a sum."""
     return [os.getpid(), sum(range(job.data["until"]))]
+
+
+@orders.handler("place")
+async def place(job: Job[Any]) -> None:
+    """Do nothing."""
 
 
 elsewhere = App(shop, redis="redis://127.0.0.1:1/0")

@@ -42,7 +42,6 @@ def test_a_good_server_has_nothing_but_good_findings() -> None:
         ({"policy": "allkeys-lru"}, "eviction policy", "danger", "wait lists"),
         ({"policy": "volatile-ttl"}, "eviction policy", "danger", "twice"),
         ({"policy": None}, "eviction policy", "warning", "cannot be judged"),
-        ({"version": "6.0.16"}, "version", "danger", "missing"),
         ({"version": None}, "version", "warning", "cannot be judged"),
         ({"maxmemory": 0}, "memory", "warning", "operating system"),
         ({"used_memory": 1_700_000_000}, "memory", "warning", "refuses every add"),
@@ -52,6 +51,7 @@ def test_a_good_server_has_nothing_but_good_findings() -> None:
         ({"persistence_error": "aof_last_write_status: err"}, "persistence", "danger", "not be on disk"),
         ({"role": "replica"}, "role", "danger", "refuses writes"),
         ({"is_cluster": True}, "cluster", "danger", "slots"),
+        ({"is_cluster": None}, "cluster", "warning", "cannot be judged"),
         ({"skew_ms": -900}, "clock", "warning", "clock"),
         ({"skew_ms": 60_000}, "clock", "danger", "clock"),
         ({"clients": 9_000}, "connections", "warning", "turns workers away"),
@@ -68,8 +68,21 @@ def test_each_fault_is_found_first_with_its_danger_and_its_remedy(
     assert worst(others) is Severity.OK
 
 
-def test_old_numbers_of_valkey_are_not_taken_for_an_old_redis() -> None:
-    assert worst(look(product="valkey", version="1.0.0")) is Severity.OK
+def test_what_is_hidden_is_a_warning_and_fine_when_the_server_is_trusted() -> None:
+    nothing = ServerFacts("redis://localhost:6379/0")
+    hidden = [each for each in diagnose(nothing, prefix="bull") if each.is_hidden]
+    assert len(hidden) == 9
+    assert all(each.severity is Severity.WARNING for each in hidden)
+    trusted = diagnose(nothing, prefix="bull", trusts=True)
+    assert worst(trusted) is Severity.OK
+    assert [each.cause for each in trusted if each.is_hidden][0] == (
+        "the server does not tell its version; trusted by STOCKYARD_TRUST_SERVER"
+    )
+
+
+def test_trust_excuses_nothing_that_is_seen() -> None:
+    seen = diagnose(GOOD._replace(policy="allkeys-lru"), prefix="bull", trusts=True)
+    assert worst(seen) is Severity.DANGER
 
 
 @pytest.mark.parametrize(("prefix", "severity"), [("{bull}", "ok"), ("bull{}", "danger"), ("bull", "danger")])
