@@ -32,7 +32,7 @@ async def browser() -> AsyncIterator[Browser]:
     path = next(filter(None, map(shutil.which, names)), None)
     if path is None:
         raise RuntimeError("no Chromium found: run `make browser` first, or name one by CHROMIUM=/path/to/chrome")
-    expect.set_options(timeout=6_000)
+    expect.set_options(timeout=15_000)
     async with async_playwright() as driver:
         chromium = await driver.chromium.launch(executable_path=path, args=_ARGUMENTS)
         yield chromium
@@ -46,7 +46,7 @@ async def board(browser: Browser, redis_url: str, prefix: str) -> AsyncIterator[
         with BoardServer(redis_url, prefix, list(QueueName)) as server:
             await context.route(lambda url: not url.startswith(server.url), lambda route: route.abort())
             page = await context.new_page()
-            page.set_default_timeout(6_000)
+            page.set_default_timeout(15_000)
             yield Board(page, server.url)
 
 

@@ -70,6 +70,7 @@ async def test_a_schedule_is_run_at_once_and_removed(board: Board, yard: Yard) -
     await board.row("sync").get_by_role("button", name="Run now").click()
     await board.confirm()
     await eventually(lambda: has_counts(yard, completed=1, delayed=1))
+    await board.visit("job-schedulers")
     await board.row("sync").get_by_role("button", name="Remove scheduler").click()
     await board.confirm()
     await expect(board.page.get_by_text("No schedulers registered.")).to_be_visible()
