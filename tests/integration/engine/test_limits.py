@@ -62,7 +62,7 @@ async def test_no_window_has_more_starts_than_allowed(yard: Yard, workers: int, 
 
 
 async def test_a_window_that_several_calls_share_is_followed_by_the_next(yard: Yard) -> None:
-    """More than one call's worth in each window, with plenty waiting: one call is refused beside one that is not."""
+    """More than one call's worth in each window: one call is refused beside one that is not."""
     queue = yard.queue(rate="100/50ms", concurrency=100)
     starts = Starts()
     await queue.add_many([("x", None)] * 1500)

@@ -108,6 +108,6 @@ def test_a_strategy_that_fails_leaves_no_attempt() -> None:
         ),
     ],
 )
-def test_children_refuse_in_the_words_of_every_peer(outcome: Outcome, code: int, kind: type[Any], text: str) -> None:
+def test_children_refuse_in_every_peers_words(outcome: Outcome, code: int, kind: type[Any], text: str) -> None:
     error = refusal("1", outcome, code)
     assert (type(error), str(error)) == (kind, text)
