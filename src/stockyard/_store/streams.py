@@ -149,6 +149,12 @@ class EventStream:
             return (), hole
         return view.entries, hole
 
+    async def read_back(self, count: int, before: str | None = None) -> list[Entry]:
+        """Return the last entries before an id, or up to the position, oldest first."""
+        end = self._position.last if before is None else f"({before}"
+        found = await self._link.server.call("XREVRANGE", self._link.keys["events"], end, "-", "COUNT", count)
+        return [_entry(each) for each in reversed(found)]
+
     async def _ask(self, after: str, seconds: float) -> Any:
         """Wait for an entry and look right behind that: one round trip, and a view of one moment."""
         key = self._link.keys["events"]

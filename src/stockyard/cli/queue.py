@@ -11,14 +11,17 @@ from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_facts, show_json, show_table, span
 from stockyard.cli.options import AsJson
 from stockyard.cli.queue_control import CONTROLS
+from stockyard.cli.queue_view import VIEWS
 from stockyard.model.backoff import Backoff
 from stockyard.model.job import JobState
 from stockyard.model.retention import Keep, KeepOption
 from stockyard.topology import QueueSpec
 
-queue = Command(name="queue", help="Show the declared queues, count their jobs, pause, limit, clean them.")
-for control in CONTROLS:
-    queue.command(control)
+queue = Command(
+    name="queue", help="Show the declared queues, watch and count their jobs, pause, limit, clean them."
+)
+for command in (*VIEWS, *CONTROLS):
+    queue.command(command)
 
 
 @queue.command(name="list")

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from stockyard._store.streams import Entry
+from stockyard.errors import InvalidOption, suggestion
 from stockyard.events import event as kinds
 from stockyard.events.event import Custom, Event
 
@@ -76,6 +77,17 @@ def event_of(entry: Entry, queue: str) -> Event:
 def name_of(event: Event) -> str:
     """Return an event's name as the stream spells it."""
     return event.name if isinstance(event, Custom) else _NAMES[type(event)]
+
+
+def kind_of(name: str) -> type[Event]:
+    """Return the type of the events of a name.
+
+    Raises:
+        InvalidOption: no kind has that name.
+    """
+    if name not in _KINDS:
+        raise InvalidOption(f"no event is called {name!r}{suggestion(name, tuple(_KINDS))}")
+    return _KINDS[name][0]
 
 
 _NAMES = {kind: name for name, (kind, _) in _KINDS.items()} | {kinds.Gap: "gap"}

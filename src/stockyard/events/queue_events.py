@@ -6,13 +6,13 @@ import asyncio
 import logging
 import re
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Any, Self
 
 from stockyard._aio.patience import Patience
 from stockyard._aio.portal import Portal
 from stockyard._store.link import QueueLink
-from stockyard._store.streams import EventStream
+from stockyard._store.streams import Entry, EventStream
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.events.decoding import event_of
 from stockyard.events.event import Event, Gap, JobEvent
@@ -79,6 +79,22 @@ class QueueEvents:
         """The loop that reads them, or None before anybody began and after the end."""
         return None if self._is_closed else self._loop
 
+    async def earlier(self, count: int) -> list[Event]:
+        """Return the events before the one that comes next, oldest first: what led to now, if that is the place.
+
+        Args:
+            count: so many are looked at; those of kinds and jobs that are not asked for are left out.
+
+        Raises:
+            InvalidOption: the count is no whole number above 0.
+        """
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise InvalidOption(f"count must be a whole number above 0; got {count!r}")
+        async with self._turn:
+            await self.__aenter__()
+            next_id = self._ready[0].id if self._ready else None
+            return self._wanted(await self._stream.read_back(count, next_id))
+
     async def aclose(self) -> None:
         """Disconnect and end the iteration; closing twice is fine."""
         self._is_closed = True
@@ -118,14 +134,15 @@ class QueueEvents:
             return
         self._is_away = False
         self._patience.reset()
-        found = [event_of(each, self.queue) for each in entries]
         if hole is not None:
-            found.insert(0, Gap(id=hole.after, queue=self.queue, first_id=hole.first))
-        self._ready.extend(each for each in found if self._is_wanted(each))
+            self._ready.append(Gap(id=hole.after, queue=self.queue, first_id=hole.first))
+        self._ready.extend(self._wanted(entries))
+
+    def _wanted(self, entries: Iterable[Entry]) -> list[Event]:
+        found = (event_of(each, self.queue) for each in entries)
+        return [each for each in found if self._is_wanted(each)]
 
     def _is_wanted(self, event: Event) -> bool:
-        if isinstance(event, Gap):
-            return True
         if not isinstance(event, self._kinds):
             return False
         return not self._job_ids or (isinstance(event, JobEvent) and event.job_id in self._job_ids)

@@ -72,6 +72,22 @@ async def test_it_begins_now_or_at_the_beginning_or_behind_an_event(yard: Yard, 
         assert told(await take(resumed, 3)) == ["b", "c", "d"]
 
 
+async def test_what_led_to_now_is_read_without_moving(yard: Yard, stream: Stream) -> None:
+    yard.queue()
+    stream.add(*"abcd")
+    async with yard.app.events("q") as events:
+        assert told(await events.earlier(2)) == ["c", "d"]
+        stream.add(*"efg")
+        assert told(await events.earlier(9)) == ["a", "b", "c", "d"]
+        assert told(await take(events, 1)) == ["e"]
+        assert told(await events.earlier(2)) == ["d", "e"]
+        assert told(await take(events, 2)) == ["f", "g"]
+    async with yard.app.events("q", only=[Added]) as added:
+        assert await added.earlier(9) == []
+        with pytest.raises(InvalidOption, match="count must be"):
+            await added.earlier(0)
+
+
 async def test_the_position_is_fixed_on_entering(yard: Yard, stream: Stream) -> None:
     yard.queue()
     stream.add("before")

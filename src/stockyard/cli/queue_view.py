@@ -1,0 +1,150 @@
+"""The commands of `stockyard queue` that look at a queue: its workers, its minutes, its events."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import msgspec
+from cyclopts import Parameter
+
+from stockyard.cli.connection import DEFAULT, Connection
+from stockyard.cli.display import seconds, show_json, show_table, when
+from stockyard.cli.options import AsJson
+from stockyard.events import Event
+from stockyard.events.decoding import kind_of, name_of
+from stockyard.produce.snapshots import QueueMetrics, WorkerInfo
+
+_MINUTE = 60_000
+
+
+def workers(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+    """List the workers that are connected, Node's and ours.
+
+    Args:
+        names: the queues. Defaults to all.
+    """
+    found = asyncio.run(_workers(names, connection))
+    if json:
+        show_json(found)
+        return
+    rows = [(each.queue, each.name, each.address, seconds(each.age), seconds(each.idle)) for each in found]
+    show_table(("queue", "worker", "address", "connected", "idle"), rows, right=("connected", "idle"))
+
+
+def metrics(
+    name: str,
+    /,
+    *,
+    minutes: int = 15,
+    prometheus: Annotated[bool, Parameter(help="Print the text for Prometheus, by BullMQ's names.")] = False,
+    connection: Connection = DEFAULT,
+    json: AsJson = False,
+) -> None:
+    """Count the jobs that ended in each of the last minutes, as far as workers with metrics on counted them.
+
+    Args:
+        name: the queue.
+        minutes: how many; 15 by default.
+    """
+    if prometheus:
+        print(asyncio.run(_prometheus(name, connection)), end="")
+        return
+    found = asyncio.run(_metrics(name, minutes, connection))
+    if json:
+        show_json(found)
+        return
+    completed, failed = (_by_minute(each) for each in found.values())
+    shown = sorted(completed | failed, reverse=True)[:minutes]
+    rows = [(when(at * _MINUTE), completed.get(at, 0), failed.get(at, 0)) for at in shown]
+    rows.append(("in all", found["completed"].count, found["failed"].count))
+    show_table(("minute", "completed", "failed"), rows, right=("completed", "failed"))
+
+
+def events(
+    name: str,
+    /,
+    *,
+    last: int = 20,
+    follow: Annotated[
+        bool, Parameter(name=("--follow", "-f"), help="Go on with what happens from now on.")
+    ] = False,
+    after: str | None = None,
+    only: tuple[str, ...] = (),
+    job: tuple[str, ...] = (),
+    connection: Connection = DEFAULT,
+    json: Annotated[bool, Parameter(name="--json", help="Print a JSON document a line.")] = False,
+) -> None:
+    """Show what happened in a queue, and what goes on happening.
+
+    Args:
+        name: the queue.
+        last: how many of the latest events to begin with; 20 by default.
+        after: follow from behind the event of this id instead; a gap is told if some are gone.
+        only: events of this name, as in completed; may be given again.
+        job: events of the job of this id; may be given again.
+    """
+    kinds = tuple(kind_of(each) for each in only)
+
+    async def show() -> None:
+        async with connection.open() as app, app.events(name, after, only=kinds, job_ids=job) as found:
+            if after is None and last:
+                for event in await found.earlier(last):
+                    _show(event, as_json=json)
+            if follow or after is not None:
+                async for event in found:
+                    _show(event, as_json=json)
+
+    asyncio.run(show())
+
+
+VIEWS = (workers, metrics, events)
+"""In the order of help."""
+
+
+async def _workers(names: tuple[str, ...], connection: Connection) -> list[WorkerInfo]:
+    async with connection.open() as app:
+        return [each for name in names or app.topology.names for each in await app.queue(name).workers()]
+
+
+async def _metrics(name: str, minutes: int, connection: Connection) -> dict[str, QueueMetrics]:
+    async with connection.open() as app:
+        queue = app.queue(name)
+        return {
+            "completed": await queue.metrics("completed", 0, minutes - 1),
+            "failed": await queue.metrics("failed", 0, minutes - 1),
+        }
+
+
+async def _prometheus(name: str, connection: Connection) -> str:
+    async with connection.open() as app:
+        return await app.queue(name).prometheus()
+
+
+def _by_minute(metrics: QueueMetrics) -> dict[int, int]:
+    """Count by minutes since the epoch; the running one holds what came since the last was closed."""
+    if not metrics.prev_ts:
+        return {}
+    running = metrics.prev_ts // _MINUTE
+    closed = {running - 1 - place: count for place, count in enumerate(metrics.data)}
+    return closed | {running: metrics.count - metrics.prev_count}
+
+
+def _show(event: Event, *, as_json: bool) -> None:
+    facts: dict[str, Any] = msgspec.structs.asdict(event)
+    place, name = facts.pop("id"), name_of(event)
+    del facts["queue"]
+    if as_json:
+        line = msgspec.json.encode({"event": name, "id": place, "timestamp": event.timestamp, **facts}).decode()
+    else:
+        told = "  ".join(f"{key}={_text(value)}" for key, value in facts.items() if value is not None)
+        line = f"{when(event.timestamp)}  {name:<17}  {told}".rstrip()
+    # A reader behind a pipe sees each event when it happens.
+    print(line, flush=True)
+
+
+def _text(value: Any) -> str:
+    """Text as it is, unless it would break the line."""
+    if isinstance(value, str) and value.isprintable():
+        return value
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,114 @@
+"""`stockyard queue workers`, `metrics` and `events`, on a real server."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import redis
+
+from tests.integration.cli.conftest import ROOT, SHOP, Run, Start
+
+
+@pytest.fixture
+def follow(redis_url: str, prefix: str) -> Iterator[Any]:
+    """Starts `queue events mail --follow` as a process of its own and returns its output."""
+    started: list[subprocess.Popen[str]] = []
+
+    def call(*arguments: str) -> Any:
+        where = [f"--redis-url={redis_url}", f"--prefix={prefix}", f"--app={SHOP}"]
+        command = [
+            sys.executable,
+            "-m",
+            "stockyard.cli",
+            "queue",
+            "events",
+            "mail",
+            "--follow",
+            *arguments,
+            *where,
+        ]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        started.append(process)
+        return process.stdout
+
+    yield call
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_workers_are_listed(run: Run, start: Start) -> None:
+    assert run("queue", "workers", "--json") == (0, "[]\n", "")
+    start(SHOP, "--queue=mail", "--queue=parcels").wait_ready(2)
+    listed = run("queue", "workers", "--json").json()
+    assert isinstance(listed, list)
+    assert [each["queue"] for each in listed] == ["mail", "parcels"]
+    ((queue, *cells),) = _rows(run("queue", "workers", "mail").out)
+    assert queue == "mail"
+    assert listed[0]["name"] in cells
+    assert run("queue", "workers", "post").status == 2
+
+
+def test_minutes_are_shown_newest_first(run: Run, raw: "redis.Redis", prefix: str) -> None:
+    minute = 28_333_333
+    for kind, count, minutes in (("completed", 9, [4, 0, 3]), ("failed", 1, [1])):
+        key = f"{prefix}:mail:metrics:{kind}"
+        facts: Any = {"count": count, "prevTS": minute * 60_000 + 5, "prevCount": sum(minutes)}
+        raw.hset(key, mapping=facts)
+        raw.rpush(f"{key}:data", *minutes)
+    out = run("queue", "metrics", "mail").out
+    rows = _rows(out)
+    assert [(row[-2], row[-1]) for row in rows] == [("2", "0"), ("4", "1"), ("0", "0"), ("3", "0"), ("9", "1")]
+    assert [row[1] for row in rows[:4]] == ["22:13:00.000Z", "22:12:00.000Z", "22:11:00.000Z", "22:10:00.000Z"]
+    assert len(run("queue", "metrics", "mail", "--minutes=2").out.splitlines()) == len(out.splitlines()) - 2
+
+    whole = run("queue", "metrics", "mail", "--json").json()
+    assert isinstance(whole, dict)
+    assert whole["completed"]["data"] == [4, 0, 3]
+    assert 'bullmq_job_completed_total{queue="mail"} 9\n' in run("queue", "metrics", "mail", "--prometheus").out
+
+
+def test_a_queue_that_counts_no_minutes_has_none(run: Run) -> None:
+    assert _rows(run("queue", "metrics", "mail").out) == [["in", "all", "0", "0"]]
+
+
+def test_the_latest_events_are_shown(run: Run, raw: "redis.Redis", prefix: str) -> None:
+    run("job", "add", "mail", "welcome")
+    run("job", "add", "mail", "welcome", "--delay=1h")
+    raw.xadd(f"{prefix}:mail:events", {"event": "failed", "jobId": "9", "failedReason": "two\nlines"})
+    raw.xadd(f"{prefix}:mail:events", {"event": "tick", "at": "noon"})
+    lines = run("queue", "events", "mail", "--last=3").out.splitlines()
+    assert [line.split()[2] for line in lines] == ["delayed", "failed", "tick"]
+    assert lines[1].endswith('job_id=9  failed_reason="two\\nlines"')
+    assert lines[2].endswith('name=tick  fields={"at":"noon"}')
+
+    only = run("queue", "events", "mail", "--only=added", "--only=waiting", "--job=1", "--json").out.splitlines()
+    assert [json.loads(line)["event"] for line in only] == ["added", "waiting"]
+    wrong = run("queue", "events", "mail", "--only=complete")
+    assert wrong.status == 2
+    assert wrong.err.startswith("stockyard: no event is called 'complete'; did you mean 'completed'?")
+
+
+def test_events_are_followed(run: Run, follow: Any) -> None:
+    run("job", "add", "mail", "welcome")
+    lines = follow("--json")
+    before = [json.loads(lines.readline()) for _ in range(2)]
+    run("job", "add", "mail", "bounce")
+    since = [json.loads(lines.readline()) for _ in range(2)]
+    assert [(each["event"], each["job_id"]) for each in before + since] == [
+        ("added", "1"),
+        ("waiting", "1"),
+        ("added", "2"),
+        ("waiting", "2"),
+    ]
+    assert since[0]["timestamp"] == int(since[0]["id"].split("-")[0])
+    resumed = follow("--after", before[1]["id"])
+    assert "name=bounce" in resumed.readline()
+
+
+def _rows(table: str) -> list[list[str]]:
+    """The cells of a table, its head left out."""
+    return [line.split() for line in table.splitlines() if line.strip()][2:]
