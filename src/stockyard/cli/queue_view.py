@@ -28,7 +28,7 @@ def workers(*names: str, connection: Connection = DEFAULT, json: AsJson = False)
     if json:
         show_json(found)
         return
-    rows = [(each.queue, each.name, each.address, seconds(each.age), seconds(each.idle)) for each in found]
+    rows = [(each.queue, each.name or None, each.address, seconds(each.age), seconds(each.idle)) for each in found]
     show_table(("queue", "worker", "address", "connected", "idle"), rows, right=("connected", "idle"))
 
 
