@@ -33,7 +33,11 @@ def _plain(raw: Any, key: str, prefix: str) -> Any:
         case "zset":
             members = raw.zrange(key, 0, -1, withscores=True)
             # Which of two ended first may be a matter of the same millisecond.
-            value = sorted(members) if key.endswith((":completed", ":failed")) else members
+            value = (
+                sorted(members)
+                if key.endswith((":completed", ":failed", ":waiting-children", ":unsuccessful"))
+                else members
+            )
             value = [(member, _score(key, score)) for member, score in value]
         case "stream":
             value = [list(fields.items()) for _, fields in raw.xrange(key)]

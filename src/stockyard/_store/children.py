@@ -69,7 +69,7 @@ async def count_children(link: QueueLink, job_id: str) -> dict[ChildKind, int]:
 
 async def detach(link: QueueLink, job_id: str) -> int:
     """End a child's tie to its parent; return 1, 0 when that does not wait for it, or a ``MISSING`` code."""
-    return int(await link.run(_DETACH, link.keys.job(job_id), link.clock()))
+    return int(await link.run(_DETACH, link.keys.job(job_id)))
 
 
 async def look(link: QueueLink, jobs: Sequence[str], limit: int) -> list[tuple[Row, list[str]] | None]:

@@ -72,9 +72,9 @@ async def remove(link: QueueLink, job_id: str, *, children: bool = True) -> int:
 
     Returns how many were removed, 0 when a worker holds one of them, ``MISSING`` or ``SCHEDULED``.
     """
-    return int(await link.run(_REMOVE, link.base, job_id, link.clock(), int(children)))
+    return int(await link.run(_REMOVE, link.base, job_id, int(children)))
 
 
 async def remove_unprocessed_children(link: QueueLink, job_id: str) -> int:
     """Remove the children that a job waits for, save those that run or failed; return how many, or ``MISSING``."""
-    return int(await link.run(_REMOVE_CHILDREN, link.keys.job(job_id), link.clock()))
+    return int(await link.run(_REMOVE_CHILDREN, link.keys.job(job_id)))

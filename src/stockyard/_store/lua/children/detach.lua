@@ -1,15 +1,13 @@
 --- Ends the tie of a child that its parent waits for; a parent that waits for no other goes on.
 -- parts: decoding markers placing parents
 -- keys:
--- args: job now
+-- args: job
 -- returns: 1, 0 when the parent does not wait for it, -1 when there is no such job, -5 without the parent
 if redis.call('EXISTS', job) == 0 then return -1 end
 local tie = redis.call('HMGET', job, 'parentKey', 'parent')
 local parent = tie[1]
 if not parent then return 0 end
 if redis.call('EXISTS', parent) == 0 then return -5 end
-if redis.call('SREM', parent .. ':dependencies', job) == 0 then return 0 end
+if not give_up_child(parent, tie[2], job) then return 0 end
 redis.call('HDEL', job, 'parentKey', 'parent')
-local of = parent_of(parent, tie[2])
-release_if_none_pending(parent, of.queueKey .. ':', of.id, now)
 return 1

@@ -15,11 +15,11 @@ local function tell_deduplicated(keys, id, ways, gone)
 end
 
 -- Returns whether the owner was still delayed, and is gone for the new job.
-local function replaced(keys, owner_key, owner, id, ways, now)
+local function replaced(keys, owner_key, owner, id, ways)
   if redis.call('ZREM', keys.delayed, owner) == 0 then return false end
   local job = keys.base .. owner
   -- A parent that counted on it must not wait for ever.
-  forget_child(job, job, now)
+  forget_child(job, job)
   drop(keys.base, owner)
   redis.call('XADD', keys.events, '*', 'event', 'removed', 'jobId', owner, 'prev', 'delayed')
   tell_deduplicated(keys, id, ways, owner)
@@ -59,7 +59,7 @@ local function deduplicated(keys, given, id)
     claim(owner_key, id, ways)
     return nil
   end
-  if ways.replace and replaced(keys, owner_key, owner, id, ways, given.timestamp) then
+  if ways.replace and replaced(keys, owner_key, owner, id, ways) then
     redis.call('DEL', next_key)
     return nil
   end

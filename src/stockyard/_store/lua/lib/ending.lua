@@ -26,7 +26,7 @@ local function end_run(batch, job, id, fields, outcome)
     else tell_parent_failed(fields[2], fields[3], job, value, now) end
   end
   if count == 0 then
-    forget_child(job, job, now)
+    forget_child(job, job)
     drop(batch.base, id)
   else
     redis.call('ZADD', set, moment, id)

@@ -56,14 +56,14 @@ local function leave_place(base, id)
 end
 
 -- Removes a job, those below it first; returns how many there were.
-local function remove_family(base, id, now, children_of, seen)
+local function remove_family(base, id, children_of, seen)
   local job, removed = base .. id, 0
   seen[job] = true
-  forget_child(job, job, now)
+  forget_child(job, job)
   for _, child in ipairs(children_of(job)) do
     local child_base, child_id = place_of(child)
     if child_base and not seen[child] then
-      removed = removed + remove_family(child_base, child_id, now, children_of, seen)
+      removed = removed + remove_family(child_base, child_id, children_of, seen)
     end
   end
   local left = leave_place(base, id)

@@ -1,24 +1,28 @@
 -- What a child's end means to its parent, on the parent's own queue.
 
+local function leave_waiting_children(parent_base, parent_id)
+  return redis.call('EXISTS', parent_base .. parent_id) == 1
+    and redis.call('ZREM', parent_base .. 'waiting-children', parent_id) == 1
+end
+
+local function parent_waits(parent_base, parent_id, priority)
+  make_ready(parent_base .. 'wait', parent_base .. 'prioritized', parent_base .. 'pc', parent_id, priority, true)
+  if not is_blocked(parent_base .. 'meta', parent_base .. 'active') then ring(parent_base .. 'marker') end
+  redis.call('XADD', parent_base .. 'events', '*', 'event', 'waiting', 'jobId', parent_id,
+    'prev', 'waiting-children')
+end
+
 -- The parent leaves waiting-children and goes where its own delay and priority say.
 local function release_parent(parent_base, parent_id, now)
-  local parent = parent_base .. parent_id
-  if redis.call('EXISTS', parent) == 0 then return end
-  if redis.call('ZREM', parent_base .. 'waiting-children', parent_id) == 0 then return end
-  local events, marker = parent_base .. 'events', parent_base .. 'marker'
-  local fields = redis.call('HMGET', parent, 'delay', 'priority')
+  if not leave_waiting_children(parent_base, parent_id) then return end
+  local fields = redis.call('HMGET', parent_base .. parent_id, 'delay', 'priority')
   local delay, priority = tonumber(fields[1]) or 0, tonumber(fields[2]) or 0
-  if delay > 0 then
-    local delayed = parent_base .. 'delayed'
-    local score, due = delay_score(delayed, now, delay)
-    redis.call('ZADD', delayed, score, parent_id)
-    redis.call('XADD', events, '*', 'event', 'delayed', 'jobId', parent_id, 'delay', due)
-    ring_when_due(marker, delayed)
-    return
-  end
-  make_ready(parent_base .. 'wait', parent_base .. 'prioritized', parent_base .. 'pc', parent_id, priority, true)
-  if not is_blocked(parent_base .. 'meta', parent_base .. 'active') then ring(marker) end
-  redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', parent_id, 'prev', 'waiting-children')
+  if delay == 0 then return parent_waits(parent_base, parent_id, priority) end
+  local delayed = parent_base .. 'delayed'
+  local score, due = delay_score(delayed, now, delay)
+  redis.call('ZADD', delayed, score, parent_id)
+  redis.call('XADD', parent_base .. 'events', '*', 'event', 'delayed', 'jobId', parent_id, 'delay', due)
+  ring_when_due(parent_base .. 'marker', delayed)
 end
 
 local function release_if_none_pending(parent, parent_base, parent_id, now)
@@ -72,11 +76,20 @@ local function tell_parent_failed(parent, link, child, reason, now)
   end
 end
 
--- A record goes although its parent still counts on it: the parent must not wait for ever.
-local function forget_child(job, child, now)
-  local fields = redis.call('HMGET', job, 'parentKey', 'parent')
-  if fields[1] and redis.call('SREM', fields[1] .. ':dependencies', child) == 1 then
-    local of = parent_of(fields[1], fields[2])
-    release_if_none_pending(fields[1], of.queueKey .. ':', of.id, now)
+-- The parent does not count on the child any more; as on Node, one that waits for no other runs next, whatever
+-- its own delay and priority say.
+local function give_up_child(parent, link, child)
+  if redis.call('SREM', parent .. ':dependencies', child) == 0 then return false end
+  if redis.call('SCARD', parent .. ':dependencies') == 0 then
+    local of = parent_of(parent, link)
+    local parent_base = of.queueKey .. ':'
+    if leave_waiting_children(parent_base, of.id) then parent_waits(parent_base, of.id, 0) end
   end
+  return true
+end
+
+-- A record goes although its parent still counts on it: the parent must not wait for ever.
+local function forget_child(job, child)
+  local fields = redis.call('HMGET', job, 'parentKey', 'parent')
+  if fields[1] then give_up_child(fields[1], fields[2], child) end
 end

@@ -8,10 +8,10 @@ local function keep_policy(keep)
   return tonumber(keep.age), tonumber(keep.count) or -1, tonumber(keep.limit) or 1000
 end
 
-local function remove_finished(finished, base, ids, now)
+local function remove_finished(finished, base, ids)
   if #ids == 0 then return end
   for _, id in ipairs(ids) do
-    forget_child(base .. id, base .. id, now)
+    forget_child(base .. id, base .. id)
     drop(base, id)
   end
   redis.call('ZREM', finished, unpack(ids))
@@ -20,13 +20,13 @@ end
 local function keep_within(finished, base, age, count, limit, now)
   if age then
     remove_finished(finished, base,
-      redis.call('ZREVRANGEBYSCORE', finished, now - age * 1000, 0, 'LIMIT', 0, limit), now)
+      redis.call('ZREVRANGEBYSCORE', finished, now - age * 1000, 0, 'LIMIT', 0, limit))
   end
   if count > 0 then
     -- Bounded, so that a lowered count cannot hold up the server: the next finish goes on.
     local surplus = math.min(redis.call('ZCARD', finished) - count, 1000)
     if surplus > 0 then
-      remove_finished(finished, base, redis.call('ZRANGE', finished, 0, surplus - 1), now)
+      remove_finished(finished, base, redis.call('ZRANGE', finished, 0, surplus - 1))
     end
   end
 end
