@@ -52,7 +52,7 @@ class BoardServer:
 class Board:
     """Bull Board's pages.
 
-    A dialog that is opened in the very moment in which the last one goes is taken away with it, so a test opens the
+    A dialog that is opened in the moment in which the last one goes is taken away with it, so a test opens the
     page anew between two dialogs.
 
     Args:

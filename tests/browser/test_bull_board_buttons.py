@@ -5,7 +5,7 @@ import json
 import redis
 from playwright.async_api import expect
 
-from stockyard import JobState
+from stockyard import JobState, Rate
 from stockyard.model.clock import system_clock
 from stockyard.trading.queues import declare_platform
 from tests.browser.board import Board
@@ -79,7 +79,7 @@ async def test_our_workers_pause_and_resume(board: Board, yard: Yard) -> None:
     await yard.work(work, SIGNALS)
     await board.open(SIGNALS)
     await board.choose("Pause", confirm=True)
-    await eventually(lambda: _is_paused(yard))
+    await eventually(queue.is_paused)
     added = await queue.add("good", {"symbol": "BTCUSDT"})
     await board.open(SIGNALS, "waiting")
     await board.shows_jobs("good")
@@ -138,7 +138,7 @@ async def test_priority_is_changed_and_a_delayed_job_rescheduled(board: Board, y
     await eventually(lambda: _has_priority(yard, added.id, 9))
 
 
-async def test_global_limits_are_set(board: Board, raw: "redis.Redis", prefix: str) -> None:
+async def test_global_limits_are_set(board: Board, yard: Yard) -> None:
     await board.open(SIGNALS)
     await board.choose("Set concurrency")
     await board.page.get_by_role("spinbutton", name="Concurrency").fill("2")
@@ -148,8 +148,8 @@ async def test_global_limits_are_set(board: Board, raw: "redis.Redis", prefix: s
     await board.page.get_by_label("Max jobs").fill("5")
     await board.page.get_by_label("Duration (ms)").fill("1000")
     await board.submit("Save")
-    set_ = raw.hmget(f"{prefix}:{SIGNALS}:meta", "concurrency", "max", "duration")
-    assert set_ == ["2", "5", "1000"]
+    settings = await yard.queue(SIGNALS).settings()
+    assert (settings.concurrency, settings.rate) == (2, Rate(5, 1000))
 
 
 async def test_obliterate_leaves_nothing(board: Board, yard: Yard, raw: "redis.Redis", prefix: str) -> None:
@@ -160,11 +160,6 @@ async def test_obliterate_leaves_nothing(board: Board, yard: Yard, raw: "redis.R
     await board.choose("Obliterate", confirm=True)
     await eventually(lambda: has_counts(yard, waiting=0, delayed=0))
     await eventually(lambda: not list(raw.scan_iter(f"{prefix}:{SIGNALS}:*")))
-
-
-async def _is_paused(yard: Yard) -> bool:
-    (health,) = await yard.app.health(SIGNALS)
-    return health.paused
 
 
 async def _has_data(yard: Yard, job_id: str, data: object) -> bool:

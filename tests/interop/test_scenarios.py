@@ -133,8 +133,12 @@ SHOWN: dict[int, tuple[str, ...]] = {
         "test_administration.py::test_each_side_drains_what_the_other_added",
         "test_administration.py::test_each_side_obliterates_what_the_other_made",
     ),
-    32: ("test_scenarios_queues.py::test_scenario_32_node_reads_our_counts_by_the_minute",),
+    32: (
+        "test_scenarios_queues.py::test_scenario_32_node_reads_our_counts_by_the_minute",
+        "test_scenarios_queues.py::test_scenario_32_we_read_nodes_counts_by_the_minute",
+    ),
     33: (
+        "test_scenarios_queues.py::test_scenario_33_we_list_nodes_workers",
         "test_node_adds.py::test_a_worker_of_ours_has_its_name_in_node",
         "../browser/test_bull_board.py::test_our_workers_are_listed_by_name",
         "../browser/test_bull_board.py::test_a_completed_job_is_shown_whole",

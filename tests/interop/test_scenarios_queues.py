@@ -148,6 +148,33 @@ async def test_scenario_32_node_reads_our_counts_by_the_minute(
     assert 'bullmq_job_failed_total{queue="q"} 1' in exported
 
 
+async def test_scenario_32_we_read_nodes_counts_by_the_minute(
+    node: NodePeer, queue: NodeObject, ours: Queue, raw: "redis.Redis", prefix: str
+) -> None:
+    await node.worker("q", metrics={"maxDataPoints": 10})
+    await ours.add_many([("echo", 1), ("echo", 2), ("fail", {"reason": "no"})])
+    await eventually(lambda: has_counts(queue, completed=2, failed=1))
+    # As if it had been a minute ago.
+    raw.hincrby(f"{prefix}:q:metrics:completed", "prevTS", -60_000)
+    await ours.add("echo", 3)
+    await eventually(lambda: has_counts(queue, completed=3))
+    metrics = await ours.metrics()
+    assert (metrics.count, metrics.data, metrics.points) == (3, (2,), 1)
+    assert (await ours.metrics("failed")).count == 1
+    ours_said, node_said = await ours.prometheus(), await queue.exportPrometheusMetrics()
+    assert _samples(ours_said) == _samples(node_said)
+
+
+async def test_scenario_33_we_list_nodes_workers(node: NodePeer, ours: Queue, work: Work) -> None:
+    await node.worker("q", name="node-1")
+    async with work(name="our-1"):
+        assert sorted(each.name for each in await ours.workers()) == ["node-1", "our-1"]
+
+
+def _samples(exported: str) -> set[str]:
+    return {line for line in exported.splitlines() if line and not line.startswith("#")}
+
+
 async def _is(job: Job[Any], state: JobState) -> bool:
     return await job.state() == state
 

@@ -42,6 +42,7 @@ async def test_what_it_set_aside_counts_as_waiting(of_old: NodeObject, ours: Que
     job = await ours.get_job(first["id"])
     assert job is not None
     assert await job.state() == JobState.WAITING
+    assert [each.id for each in await ours.get_jobs("waiting")] == [first["id"]]
     async with work():
         mine = await ours.add("echo", 2)
         assert await mine.state() == JobState.WAITING
