@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Iterable, Mapping
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from stockyard._aio.portal import Portal
@@ -16,7 +16,7 @@ from stockyard.cache.entries import Entries
 from stockyard.cache.freshness import is_due_early, jittered
 from stockyard.cache.loads import Loader, Loads, Plan
 from stockyard.cache.memo import Memo, default_key
-from stockyard.cache.near import NearCache
+from stockyard.cache.near import Kept, NearCache
 from stockyard.cache.options import CacheSpec, checked_key, checked_tags, positive_ms
 from stockyard.cache.stats import CacheStats, Counts
 from stockyard.errors import PayloadError, ServerError, ServerRefused
@@ -74,10 +74,7 @@ class Cache(Generic[T]):
     def peek(self, key: str, default: Any = None) -> T | Any:
         """Return this process's own copy of an entry, without asking the server; ``default`` if there is none."""
         kept = self._kept.get(key)
-        if kept is None or kept.until <= monotonic():
-            return default
-        self._counts.near_hits += 1
-        return kept.value
+        return default if kept is None or kept.until <= monotonic() else self._copy(kept)
 
     async def get(self, key: str, default: Any = None) -> T | Any:
         """Return an entry's value, or ``default`` when there is none in date.
@@ -87,8 +84,7 @@ class Cache(Generic[T]):
         """
         kept = self._kept.get(key)
         if kept is not None and kept.until > monotonic():
-            self._counts.near_hits += 1
-            return kept.value
+            return self._copy(kept)
         found, value = await self._read(key)
         if found is None or value is _MISSING or found.fresh_ms <= 0:
             self._counts.misses += 1
@@ -174,8 +170,7 @@ class Cache(Generic[T]):
         """
         kept = self._kept.get(key)
         if kept is not None and kept.until > monotonic():
-            self._counts.near_hits += 1
-            return kept.value  # type: ignore[no-any-return]
+            return self._copy(kept)
         plan = self._plan(checked_key(key), ttl, stale, negative_ttl, tags)
         while True:
             found, value = await self._read_anyway(key)
@@ -293,6 +288,14 @@ class Cache(Generic[T]):
     def __repr__(self) -> str:
         return f"<Cache {self.name!r}>"
 
+    def _copy(self, kept: Kept) -> T:
+        counts = self._counts
+        counts.near_hits += 1
+        if not counts.near_hits & _BREATH:
+            # Who asks without a pause would keep the interpreter from the thread that hears of writes.
+            sleep(0)
+        return kept.value  # type: ignore[no-any-return]
+
     async def _read(self, key: str) -> tuple[Found | None, Any]:
         """Return an entry and its value; a value that does not fit the type is missing."""
         near = self._near
@@ -356,4 +359,5 @@ class Cache(Generic[T]):
         )
 
 
+_BREATH = 2**10 - 1
 _MISSING: Any = object()
