@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import redis
 
 from stockyard._store.link import QueueLink
 from stockyard._store.reading import Ending, read_state
@@ -34,3 +35,14 @@ async def test_the_end_is_told(link: QueueLink, keys: Keyspace) -> None:
 async def test_a_job_that_does_not_exist(link: QueueLink, keys: Keyspace) -> None:
     assert await read_state(link, "1") == Ending("unknown", False, None, None)
     assert keys.all() == {}
+
+
+async def test_the_last_event_by_then_is_told(link: QueueLink, keys: Keyspace, raw: "redis.Redis") -> None:
+    keys.put({"1": record()})
+    stream: Any = raw
+    stream.xadd(link.keys["events"], {"event": "a"}, id="7-1")
+    stream.xadd(link.keys["events"], {"event": "b"}, id="7-2")
+    assert (await read_state(link, "1")).told == "7-2"
+    raw.delete(link.keys["events"])
+    keys.put({"events": "no stream"})
+    assert (await read_state(link, "1")).told == "0-0"

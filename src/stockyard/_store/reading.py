@@ -24,12 +24,13 @@ _JOB_FIELDS = (
 
 
 class Ending(NamedTuple):
-    """Where a job is and how it ended: the result as JSON text, or the reason."""
+    """Where a job is and how it ended: the result as JSON text, or the reason; id of the last event by then."""
 
     state: str
     exists: bool
     value: bytes | None
     reason: str | None
+    told: str = "0-0"
 
 
 class QueueFacts(NamedTuple):
@@ -65,8 +66,9 @@ async def read_page(
 
 async def read_state(link: QueueLink, job_id: str) -> Ending:
     """Return where a job is, and how it ended if it did."""
-    state, exists, value, reason = await link.run(_STATE, link.keys.job(job_id), job_id)
-    return Ending(state.decode(), bool(exists), value, reason.decode(errors="replace") if reason else None)
+    state, exists, value, reason, told = await link.run(_STATE, link.keys.job(job_id), job_id)
+    words = reason.decode(errors="replace") if reason else None
+    return Ending(state.decode(), bool(exists), value, words, told.decode())
 
 
 async def read_facts(links: Sequence[QueueLink]) -> list[QueueFacts]:

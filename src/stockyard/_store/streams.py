@@ -97,6 +97,11 @@ def _behind(position: Position, view: View) -> Position:
     return Position(last, number)
 
 
+def is_later(entry_id: str, than: str) -> bool:
+    """Say whether an entry was added after another."""
+    return _order(entry_id) > _order(than)
+
+
 def _gone(view: View) -> int | None:
     return None if view.added is None else view.added - view.length
 

@@ -9,7 +9,7 @@ from stockyard._aio.patience import Patience
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store import reading
 from stockyard._store.link import QueueLink
-from stockyard._store.streams import Entry, EventStream
+from stockyard._store.streams import BEGINNING, Entry, EventStream, is_later
 from stockyard.errors import JobFailed, JobNotFound, ResultTimeout, ServerError
 from stockyard.events.decoding import json_or_text
 
@@ -55,13 +55,13 @@ class _Reader:
     def __init__(self, link: QueueLink) -> None:
         self._link = link
         self._stream = EventStream(link)
-        self._waiters: dict[str, set[asyncio.Future[Any]]] = {}
+        self._waiters: dict[str, set[_Waiter]] = {}
         self._task: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
     async def wait(self, job_id: str) -> Any:
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(job_id, set()).add(future)
+        waiter = _Waiter()
+        self._waiters.setdefault(job_id, set()).add(waiter)
         try:
             async with self._starting:
                 if self._task is None or self._task.done():
@@ -69,17 +69,17 @@ class _Reader:
                     await self._stream.start()
                     self._task = asyncio.create_task(self._read(), name=f"results of {self._link.queue}")
             await self._look(job_id)
-            return await future
+            return await waiter.future
         finally:
             waiters = self._waiters.get(job_id, set())
-            waiters.discard(future)
+            waiters.discard(waiter)
             if not waiters:
                 self._waiters.pop(job_id, None)
 
     async def stop(self) -> None:
         for waiters in self._waiters.values():
-            for future in waiters:
-                future.cancel()
+            for waiter in waiters:
+                waiter.future.cancel()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -106,32 +106,56 @@ class _Reader:
 
     async def _look(self, job_id: str) -> None:
         ending = await reading.read_state(self._link, job_id)
-        if ending.state == "completed":
-            self._settle(job_id, value=ending.value)
-        elif ending.state == "failed":
-            self._settle(job_id, error=JobFailed(job_id, ending.reason or ""))
-        elif not ending.exists:
-            self._settle(job_id, error=_missing(job_id))
+        for waiter in list(self._waiters.get(job_id, ())):
+            if ending.state == "completed":
+                waiter.succeed(ending.value)
+            elif ending.state == "failed":
+                waiter.fail(JobFailed(job_id, ending.reason or ""))
+            elif ending.exists:
+                waiter.heed(ending.told)
+            else:
+                waiter.heed(BEGINNING)
+                waiter.fail(_missing(job_id))
 
     def _tell(self, event: Entry) -> None:
-        job_id = event.fields.get("jobId", "")
-        if job_id not in self._waiters:
-            return
-        if event.name == "completed":
-            self._settle(job_id, value=event.fields.get("returnvalue", "null").encode())
-        elif event.name == "failed":
-            self._settle(job_id, error=JobFailed(job_id, event.fields.get("failedReason", "")))
-        elif event.name == "removed":
-            self._settle(job_id, error=_missing(job_id))
+        for waiter in list(self._waiters.get(event.fields.get("jobId", ""), ())):
+            waiter.tell(event)
 
-    def _settle(self, job_id: str, *, value: bytes | None = None, error: Exception | None = None) -> None:
-        for future in self._waiters.get(job_id, set()):
-            if future.done():
-                continue
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(json_or_text(value or b"null"))
+
+class _Waiter:
+    """Somebody who waits for the end of a job, and is not misled by the end of an earlier run."""
+
+    def __init__(self) -> None:
+        self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._since: str | None = None
+        self._early: list[Entry] = []
+
+    def heed(self, since: str) -> None:
+        """Heed the events after this one, those included that were told already."""
+        self._since = since
+        early, self._early = self._early, []
+        for event in early:
+            self.tell(event)
+
+    def tell(self, event: Entry) -> None:
+        if self._since is None:
+            self._early.append(event)
+        elif is_later(event.id, self._since):
+            job_id, fields = event.fields["jobId"], event.fields
+            if event.name == "completed":
+                self.succeed(fields.get("returnvalue", "null").encode())
+            elif event.name == "failed":
+                self.fail(JobFailed(job_id, fields.get("failedReason", "")))
+            elif event.name == "removed":
+                self.fail(_missing(job_id))
+
+    def succeed(self, value: bytes | None) -> None:
+        if not self.future.done():
+            self.future.set_result(json_or_text(value or b"null"))
+
+    def fail(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
 
 
 def _missing(job_id: str) -> JobNotFound:

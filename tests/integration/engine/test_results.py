@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 
 from stockyard import Job, JobFailed, JobNotFound, ResultTimeout
+from stockyard._store.streams import EventStream
+from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
 
@@ -25,6 +27,41 @@ async def test_a_result_is_awaited_before_and_after_the_end(yard: Yard) -> None:
     assert await asyncio.gather(*waiting) == [42] * 3
     assert await job.wait_for_result() == 42
     assert await job.wait_for_result("1s") == 42
+
+
+async def test_the_end_of_an_earlier_run_is_not_taken_for_this_one_s(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reader is behind: it reads of the first end when somebody waits for the second."""
+    queue = yard.queue()
+    job = await queue.add("x", 4)
+    reader_is_behind = asyncio.Event()
+    read = EventStream.read
+
+    async def slow_read(stream: EventStream, seconds: float) -> Any:
+        await reader_is_behind.wait()
+        return await read(stream, seconds)
+
+    monkeypatch.setattr(EventStream, "read", slow_read)
+    other = asyncio.create_task((await queue.add("x", 5, delay="1h")).wait_for_result())
+    await asyncio.sleep(0.05)
+    worker = await yard.work(double)
+    await eventually(lambda: _is_completed(job))
+    await worker.stop()
+    await job.update_data(50)
+    await job.retry()
+    waiting = asyncio.create_task(job.wait_for_result(10))
+    await asyncio.sleep(0.05)
+    reader_is_behind.set()
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    await yard.work(double)
+    assert await waiting == 100
+    other.cancel()
+
+
+async def _is_completed(job: Job[Any]) -> bool:
+    return await job.state() == "completed"
 
 
 async def test_many_wait_at_once(yard: Yard) -> None:
