@@ -12,8 +12,6 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
-import redis
-
 from stockyard import App, Flow
 from tests.interop.conftest import Work
 from tests.support.node import NodePeer
@@ -29,7 +27,7 @@ async def test_a_mixed_fleet_loses_nothing_and_runs_every_tick_once(
     node: NodePeer,
     start_node: Callable[..., NodePeer],
     prefix: str,
-    raw: "redis.Redis",
+    raw: Any,
     open_app: Any,
     work: Work,
 ) -> None:
@@ -46,7 +44,7 @@ async def test_a_mixed_fleet_loses_nothing_and_runs_every_tick_once(
         await queue.upsertJobScheduler(name, {"every": period}, {"name": "echo", "data": {"of": name}})
 
     async def produce(until: float) -> list[str]:
-        parents = []
+        parents: list[str] = []
         for number in itertools.count():
             if asyncio.get_running_loop().time() > until:
                 return parents

@@ -170,7 +170,7 @@ def without_moments(keys: dict[str, Any]) -> dict[str, Any]:
     # Neither of these is BullMQ's: when our workers looked for missing runs, and what they count unasked.
     for name in sorted(each for each in keys if each != "q:schedule-check" and "metrics" not in each):
         # Those made in the same millisecond lie in the order of their names.
-        value = sorted(keys[name]) if name in ("q:repeat", "q:delayed") else keys[name]
+        value: Any = sorted(keys[name]) if name in ("q:repeat", "q:delayed") else keys[name]
         if "rjk" in value:
             value["opts"]["delay"] = value["opts"]["delay"] > 0
             value["delay"] = value["delay"] != "0"

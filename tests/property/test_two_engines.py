@@ -18,7 +18,7 @@ from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
 from stockyard.config import Settings
-from stockyard.model.outcome import Completed, Failed, HandedBack, Retried
+from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Retried
 from tests.interop.keyspace import dump
 from tests.support.node import NodePeer
 from tests.support.peer import PeerError
@@ -121,15 +121,17 @@ class TwoEngines(RuleBasedStateMachine):
         mode=st.sampled_from(["", "", "", *MODES]),
     )
     def add(self, priority: int, delay: int, lifo: bool, custom: str, attempts: int, mode: str) -> None:
-        options = {"priority": priority, "delay": delay, "lifo": lifo, "jobId": custom, "attempts": attempts}
-        given = {name: value for name, value in options.items() if value}
+        options: dict[str, Any] = {
+            "priority": priority, "delay": delay, "lifo": lifo, "jobId": custom, "attempts": attempts,
+        }  # fmt: skip
+        given: dict[str, Any] = {name: value for name, value in options.items() if value}
         ours: dict[str, Any] = {
             {"jobId": "job_id"}.get(name, name): value / 1000 if name == "delay" else value
             for name, value in given.items()
         }
         if mode:
             asked = {"id": f"d-{mode}", **MODES[mode]}
-            given["deduplication"] = asked  # type: ignore[assignment]
+            given["deduplication"] = asked
             ours["deduplication"] = Deduplication(
                 asked["id"],
                 ttl=asked.get("ttl", 0) / 1000 or None,
@@ -188,23 +190,25 @@ class TwoEngines(RuleBasedStateMachine):
     @rule(at=st.integers(0, 9), end=st.sampled_from(["completed", "failed", "retried", "back"]))
     def end(self, at: int, end: str) -> None:
         job_id = self.active[at % len(self.active)]
-        attempts, lifo = self.asked(job_id)
-        outcome = {
+        attempts, lifo, trace = self.asked(job_id)
+        outcomes: dict[str, Outcome] = {
             "completed": Completed('"done"', None),
-            "failed": Failed("no", ("trace",), attempts, None),
-            "retried": Retried("no", ("trace",), 0, lifo),
+            "failed": Failed("no", trace, attempts, None),
+            "retried": Retried("no", trace, 0, lifo),
             "back": HandedBack(),
-        }[end]
+        }
         order = Order(0, TOKEN, HOUR)
-        (code,) = self.run(finish_and_take(self.link, [EndedRun(job_id, TOKEN, outcome)], order)).codes
+        (code,) = self.run(finish_and_take(self.link, [EndedRun(job_id, TOKEN, outcomes[end])], order)).codes
         assert self.run(self.theirs.run(NODE_ENDS[end], job_id, TOKEN)) == (code == 0)
         # A parent that was let go early, or one of whose children failed, cannot complete: it goes on.
         if code == 0:
             self.active.remove(job_id)
 
-    def asked(self, job_id: str) -> tuple[int, bool]:
-        options = json.loads(self.raw.hget(f"{self.base}:ours:q:{job_id}", "opts") or "{}")
-        return options.get("attempts", 1), options.get("lifo", False)
+    def asked(self, job_id: str) -> tuple[int, bool, tuple[str, ...]]:
+        """What a worker of ours would say at the job's end: attempts allowed, front or back, the errors so far."""
+        options, errors = self.raw.hmget(f"{self.base}:ours:q:{job_id}", "opts", "stacktrace")
+        asked = json.loads(options or "{}")
+        return asked.get("attempts", 1), asked.get("lifo", False), (*json.loads(errors or "[]"), "trace")
 
     @precondition(lambda self: self.ids)
     @rule(at=st.integers(0, 50))
