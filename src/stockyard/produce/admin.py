@@ -52,10 +52,11 @@ class QueueAdmin:
         await managing.configure(self._link, {"concurrency": limit})
 
     async def set_rate(self, rate: Rate | str | None) -> None:
-        """Bound how many jobs start in a time over all workers, whatever rates they were given themselves.
+        """Bound how many jobs start in a time over all workers of all processes.
 
         Args:
-            rate: as in ``"100/s"`` or ``"6000/1m"``; None takes the bound off.
+            rate: as in ``"100/s"`` or ``"6000/1m"``; None takes the bound off. Of a worker that has a rate of its
+                own, as the queue's declaration gives it, the window stays and the number is this one.
 
         Raises:
             InvalidOption: it is no rate.
