@@ -6,7 +6,7 @@ from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 
 async def test_an_empty_queue(link: QueueLink, keys: Keyspace) -> None:
-    assert await read_facts([link]) == [QueueFacts(*[0] * 12)]
+    assert await read_facts([link]) == [QueueFacts(*[0] * 13)]
     assert keys.all() == {}
 
 
@@ -20,6 +20,7 @@ async def test_every_state_is_counted(link: QueueLink, keys: Keyspace) -> None:
             "waiting-children": Sorted({"w": 1}),
             "completed": Sorted({"c1": 1, "c2": 2}),
             "failed": Sorted({"f": 1}),
+            "repeat": Sorted({"s1": 1, "s2": 2}),
             "paused": ["x"],
             "meta": {"paused": "1"},
             "a": record(timestamp=NOW - 2000),
@@ -43,6 +44,7 @@ async def test_every_state_is_counted(link: QueueLink, keys: Keyspace) -> None:
             is_paused=1,
             waiting_since=NOW - 9000,
             running_since=NOW - 7000,
+            schedules=2,
             workers=0,
         )
     ]

@@ -47,6 +47,7 @@ class QueueFacts(NamedTuple):
     is_paused: int
     waiting_since: int
     running_since: int
+    schedules: int
     workers: int
 
 

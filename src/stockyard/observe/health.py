@@ -24,6 +24,8 @@ class QueueHealth:
         oldest_waiting_age: seconds since the oldest waiting job was added, 0 when none waits.
         longest_active: seconds since the longest running job was started, 0 when none runs.
         workers: how many are connected.
+        waiting_children: jobs that wait for their children.
+        schedules: recurring jobs.
     """
 
     name: str
@@ -37,6 +39,8 @@ class QueueHealth:
     oldest_waiting_age: float = 0.0
     longest_active: float = 0.0
     workers: int = 0
+    waiting_children: int = 0
+    schedules: int = 0
 
 
 async def read_health(links: Sequence[QueueLink], *, now: int) -> list[QueueHealth]:
@@ -58,6 +62,8 @@ def _health(name: str, facts: QueueFacts, now: int) -> QueueHealth:
         oldest_waiting_age=_age(facts.waiting_since, now),
         longest_active=_age(facts.running_since, now),
         workers=facts.workers,
+        waiting_children=facts.waiting_children,
+        schedules=facts.schedules,
     )
 
 

@@ -34,6 +34,7 @@ async def test_a_snapshot_counts_ages_and_workers(redis_url: str, prefix: str) -
                 await opened.wait()
 
         await queue.add("late", delay="1h")
+        await yard.app.schedules("q").upsert("nightly", cron="0 3 * * *", name="report")
         worker = await yard.work(handle, concurrency=1)
         await (await queue.add("good")).wait_for_result(10)
         bad = await queue.add("bad")
@@ -55,11 +56,12 @@ async def test_a_snapshot_counts_ages_and_workers(redis_url: str, prefix: str) -
             active=1,
             completed=1,
             failed=1,
-            delayed=1,
+            delayed=2,
             prioritized=2,
             paused=False,
             oldest_waiting_age=3.5,
             workers=1,
+            schedules=1,
         )
         opened.set()
 

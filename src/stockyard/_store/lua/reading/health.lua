@@ -1,8 +1,8 @@
 --- Counts a queue's jobs by state, with the oldest that waits and the longest that runs.
--- keys: wait prioritized active delayed waiting_children completed failed paused meta
+-- keys: wait prioritized active delayed waiting_children completed failed paused meta repeat_set
 -- args: base
 -- returns: counts (wait, prioritized, active, delayed, waiting-children, completed, failed, legacy paused), whether
---          paused, creation of the oldest waiting, start of the longest running (ms, 0 for none)
+--          paused, creation of the oldest waiting, start of the longest running (ms, 0 for none), how many schedules
 local function time_of(id, field)
   return tonumber(id and redis.call('HGET', base .. id, field) or 0) or 0
 end
@@ -32,4 +32,5 @@ return {
   redis.call('LLEN', wait), redis.call('ZCARD', prioritized), redis.call('LLEN', active), redis.call('ZCARD', delayed),
   redis.call('ZCARD', waiting_children), redis.call('ZCARD', completed), redis.call('ZCARD', failed),
   redis.call('LLEN', paused), redis.call('HEXISTS', meta, 'paused'), waiting_since, running_since,
+  redis.call('ZCARD', repeat_set),
 }
