@@ -25,6 +25,7 @@ class AlertRule:
         applies: which queues it is for. Defaults to all.
         for_ms: how long it must hold before somebody is told. Defaults to 0.
         detail: says more of one that holds, such as which job it is. Defaults to nothing.
+        promql: the measure as Prometheus computes it, by ``queue``. Defaults to nothing: only we watch it.
     """
 
     name: str
@@ -35,6 +36,7 @@ class AlertRule:
     applies: Callable[[str], bool] = field(default=lambda _name: True)
     for_ms: int = 0
     detail: Callable[[QueueHealth], str] = field(default=lambda _health: "")
+    promql: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class ServerRule:
     action: str
     unit: str = ""
     for_ms: int = 0
+    promql: str = ""
 
 
 @dataclass(frozen=True, slots=True)

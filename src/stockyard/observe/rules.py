@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from stockyard._store.inspecting import ServerFacts
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.observe.alerts import AlertRule, Rule, ServerRule
+from stockyard.observe.catalogue import EVICTED, JOBS, LONGEST, MAXMEMORY, MEMORY, OLDEST, PAUSED, UP, WORKERS
 from stockyard.observe.health import QueueHealth
+from stockyard.observe.promql import latest, one_of, waiting
 from stockyard.topology import Topology
+
+_UNREACHABLE_MS = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +50,14 @@ def queue_rules(topology: Topology, thresholds: Thresholds) -> tuple[AlertRule, 
             threshold=thresholds.waiting,
             action="scale workers",
             applies=lambda name: name in urgent,
+            promql=waiting(one_of("queue", urgent)),
         ),
         AlertRule(
             "failed",
             measure=lambda health: health.failed,
             threshold=thresholds.failed,
             action="investigate errors",
+            promql=latest(JOBS, 'state="failed"', by=["queue"]),
         ),
         AlertRule(
             "longest active",
@@ -59,12 +65,13 @@ def queue_rules(topology: Topology, thresholds: Thresholds) -> tuple[AlertRule, 
             threshold=milliseconds(thresholds.active, option="active") / 1000,
             action="look for a dead worker",
             unit=" s",
+            promql=latest(LONGEST),
         ),
     )
 
 
 def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
-    """Return the rules beyond those: nobody works, jobs wait for long, memory, evictions.
+    """Return the rules beyond those: nobody works, jobs wait for long, memory, evictions, no server.
 
     Raises:
         InvalidOption: a threshold is no duration.
@@ -76,6 +83,7 @@ def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
             threshold=0,
             action="start a worker",
             for_ms=milliseconds(thresholds.no_worker, option="no_worker"),
+            promql=f"{waiting()} * ({latest(WORKERS)} == bool 0) * ({latest(PAUSED)} == bool 0)",
         ),
         AlertRule(
             "oldest waiting",
@@ -83,18 +91,30 @@ def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
             threshold=milliseconds(thresholds.oldest_waiting, option="oldest_waiting") / 1000,
             action="scale workers, or look for what holds them up",
             unit=" s",
+            promql=latest(OLDEST),
         ),
         ServerRule(
             "memory",
             measure=_memory_share,
             threshold=thresholds.memory,
             action="clean finished jobs, shrink the cache, or raise maxmemory",
+            promql=f"{latest(MEMORY)} / ({latest(MAXMEMORY)} > 0)",
         ),
         ServerRule(
             "evicted keys",
             measure=lambda facts: facts.evicted or 0,
             threshold=0,
             action="set maxmemory-policy noeviction; jobs may be lost (stockyard doctor)",
+            promql=latest(EVICTED),
+        ),
+        ServerRule(
+            "server unreachable",
+            # Whoever holds the server's facts has reached it: only Prometheus sees that nobody does.
+            measure=lambda _facts: 0,
+            threshold=0,
+            action="start the server, or repair the way to it; see that /metrics is served and scraped",
+            for_ms=_UNREACHABLE_MS,
+            promql=f"(1 - max({UP.name})) or absent({UP.name})",
         ),
     )
 
