@@ -218,7 +218,7 @@ class App:
                 prefix=settings.prefix,
                 call_timeout=settings.call_timeout,
                 budget=settings.cache_bytes,
-                is_bounded=settings.cache is None,
+                is_bounded=settings.cache is None or settings.cache_bytes is not None,
                 make_keeper=lambda: LeaseKeeper(address, prefix=settings.prefix),
                 lease=Lease,
                 portal=self._portal,

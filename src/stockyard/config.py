@@ -59,9 +59,10 @@ class Settings:
         address: where the server is. Defaults to ``redis://localhost:6379``.
         prefix: first part of every key. Defaults to ``bull``, BullMQ's own.
         call_timeout: seconds after which a call fails. Defaults to 5.
-        cache: a second server, for caches alone, which evicts by itself. Defaults to None: caches live on the
-            first, within a budget.
-        cache_bytes: that budget. Defaults to None: a quarter of the server's ``maxmemory``, else 256 MB.
+        cache: a second server, for caches alone, which evicts by itself; or the first one by another login.
+            Defaults to None: caches live on the first, within a budget.
+        cache_bytes: that budget. Defaults to None: a quarter of the server's ``maxmemory``, else 256 MB, and none
+            on a second server.
         trust_server: what the server hides of itself is as it should be; somebody has looked. Defaults to False.
     """
 

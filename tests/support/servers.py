@@ -32,23 +32,31 @@ class OwnServer:
     Args:
         data: its folder.
         password: what clients must give; part of `url`. Defaults to none.
+        user: who has that password, by an ``aclfile`` among the options. Defaults to everybody.
         port: whether it listens on a TCP port, which stays the same over restarts. Defaults to False.
         options: more directives of its configuration file.
     """
 
     def __init__(
-        self, data: Path, *, password: str | None = None, port: bool = False, options: dict[str, str] | None = None
+        self,
+        data: Path,
+        *,
+        password: str | None = None,
+        user: str = "",
+        port: bool = False,
+        options: dict[str, str] | None = None,
     ) -> None:
         self.data = data
         self.port = _free_port() if port else 0
         self._socket = data / "s"
         self._password = password
+        self._user = user
         self._options = options or {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        login = f":{quote(self._password, safe='')}@" if self._password else ""
+        login = f"{self._user}:{quote(self._password, safe='')}@" if self._password else ""
         return f"redis://{login}127.0.0.1:{self.port}/0" if self.port else f"unix://{login}{self._socket}?db=0"
 
     @property
@@ -122,7 +130,7 @@ class OwnServer:
         }
         if not self.port:
             directives["unixsocket"] = str(self._socket)
-        if self._password:
+        if self._password and not self._user:
             directives["requirepass"] = self._password
         return "".join(f"{name} {value}\n" for name, value in (directives | self._options).items())
 

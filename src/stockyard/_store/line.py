@@ -218,6 +218,8 @@ def _connection(address: Address, client_name: str | None) -> AbstractConnection
         "retry": Retry(NoBackoff(), 0),
         "socket_timeout": None,
         "protocol": 2,
+        # Two more commands for each connection, unknown to servers before 7.2, that tell nobody anything.
+        "driver_info": None,
     }
     if address.scheme == "unix":
         return UnixDomainSocketConnection(path=address.path or "", **options)

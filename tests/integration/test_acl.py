@@ -1,0 +1,276 @@
+"""The users of `deploy/users.acl`: each may do all that its role needs, and nothing else."""
+
+import asyncio
+import itertools
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from redis.exceptions import NoPermissionError
+
+from stockyard import App, ServerRefused, Settings, Topology
+from stockyard._store.scripts import load, names
+from tests.support.documents import ROOT
+from tests.support.roles import CACHE, PRODUCER, READER, WORKER, Operation, Stage
+from tests.support.servers import OwnServer
+from tests.support.waiting import eventually
+
+FILE = ROOT / "deploy" / "users.acl"
+ROLES: dict[str, tuple[Operation, ...]] = {
+    "producer": PRODUCER,
+    "worker": WORKER,
+    "reader": READER,
+    "cache": CACHE,
+}
+SCRIPTS = {
+    "producer": r"adding\.|reading\.state|scheduling\.(list|remove|upsert)|streams\.",
+    "worker": r"adding\.|children\.(count|detach)|editing\.(data|log|progress)|finishing\.|leasing\.|"
+    r"reading\.(health|page|state)|scheduling\.|streams\.|watching\.",
+    "reader": r"children\.(count|look)|reading\.|scheduling\.list|streams\.",
+    "cache": r"caching\.|leasing\.renew",
+}
+_numbers = itertools.count()
+
+
+def with_passwords(text: str) -> str:
+    """The file as an operator completes it; each user's password is its name, written twice."""
+    return re.sub(r"#SHA256_OF_(\w+)_PASSWORD", lambda found: f">{found[1].lower() * 2}", text)
+
+
+def allowed(role: str) -> list[str]:
+    """The commands that the file gives a role."""
+    (line,) = [each for each in FILE.read_text().splitlines() if each.startswith(f"user {role} ")]
+    return re.findall(r" \+(\S+)", line)
+
+
+class Guarded:
+    """A server with the shipped users, and a look at what it refused."""
+
+    def __init__(self, server: OwnServer) -> None:
+        self.url = server.url
+        self.known: dict[tuple[str, Operation], set[str]] = {}
+        self.client = server.client()
+        # The library's reader stumbles over names of connections that end with '='.
+        self.client.set_response_callback("ACL LOG", lambda reply, **_: reply)
+
+    def login(self, role: str) -> str:
+        return self.url.replace("admin:adminadmin@", f"{role}:{role * 2}@")
+
+    def stage(self, role: str) -> Stage:
+        return Stage(self.login(role), self.url, f"q{next(_numbers)}")
+
+    def obeyed(self, role: str, commands: str) -> list[str]:
+        """Which of these commands a role's user may run."""
+        ran = []
+        with redis.Redis.from_url(self.login(role)) as client:
+            for command in filter(None, map(str.strip, re.split(r"[|\n]", commands))):
+                try:
+                    client.execute_command(*command.split())
+                except NoPermissionError:
+                    continue
+                except redis.ResponseError as error:
+                    command += f" ({error})"
+                ran.append(command)
+        return ran
+
+    def alter(self, role: str, rule: str) -> None:
+        """Change what a role's user may do."""
+        self.client.execute_command("ACL", "SETUSER", role, rule)  # type: ignore[no-untyped-call]
+
+    def refused(self) -> list[str]:
+        """What was refused since this was asked last."""
+        log: Any = self.client.acl_log()
+        self.client.acl_log_reset()
+        return [f"{each['username']}: {each['object']} ({each['reason']})" for each in log]
+
+    def used(self) -> set[str]:
+        """The commands that anybody used since this was asked last."""
+        told: Any = self.client.info("commandstats")
+        self.client.config_resetstat()
+        return {name.removeprefix("cmdstat_") for name in told}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    data = tmp_path_factory.mktemp("acl")
+    (data / "users.acl").write_text(with_passwords(FILE.read_text()))
+    options = {"aclfile": f"{data}/users.acl", "enable-debug-command": "local"}
+    server = OwnServer(data, user="admin", password="adminadmin", port=True, options=options)
+    server.start()
+    guard = Guarded(server)
+    yield guard
+    guard.client.close()
+    server.stop()
+
+
+async def commands_of(guarded: Guarded, role: str, operation: Operation) -> set[str]:
+    """Do an operation as a role's user, and return the commands that were used meanwhile, by whomever."""
+    known = guarded.known.get((role, operation))
+    if known is None:
+        guarded.used()
+        stage = guarded.stage(role)
+        try:
+            await operation(stage)
+        finally:
+            await stage.aclose()
+        known = guarded.known[role, operation] = guarded.used()
+    return known
+
+
+async def is_refused_without(guarded: Guarded, role: str, command: str, operation: Operation) -> bool:
+    """Say whether an operation meets a refusal when its user lacks a command."""
+    guarded.refused()
+    guarded.alter(role, f"-{command}")
+    stage = guarded.stage(role)
+    doing = asyncio.create_task(operation(stage))
+    refused: list[str] = []
+
+    def is_settled() -> bool:
+        refused.extend(guarded.refused())
+        return bool(refused) or doing.done()
+
+    await eventually(is_settled)
+    guarded.alter(role, f"+{command}")
+    doing.cancel()
+    await asyncio.gather(doing, return_exceptions=True)
+    await stage.aclose()
+    return bool(refused)
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_role_may_do_all_that_it_needs(guarded: Guarded, role: str) -> None:
+    guarded.refused()
+    for operation in ROLES[role]:
+        await commands_of(guarded, role, operation)
+        assert guarded.refused() == [], operation.__name__
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_may_do_what_its_scripts_do_in_their_rarest_branches(role: str) -> None:
+    run = [load(name) for name in names() if re.match(SCRIPTS[role], name)]
+    called = {each.lower() for script in run for each in re.findall(r"call\(\s*'(\w+)'", script.text)}
+    assert called <= {each.partition("|")[0] for each in allowed(role)}
+
+
+@pytest.mark.parametrize("role", ROLES)
+async def test_a_role_needs_every_command_that_it_may_use(guarded: Guarded, role: str) -> None:
+    """Whatever is taken from it, one of its operations is refused something."""
+    used = {each: await commands_of(guarded, role, each) for each in ROLES[role]}
+    needless = []
+    for command in allowed(role):
+        # Those that use few commands are done soon.
+        suspects = sorted((each for each in used if command in used[each]), key=lambda each: len(used[each]))
+        for operation in suspects:
+            if await is_refused_without(guarded, role, command, operation):
+                break
+        else:
+            needless.append(command)
+    assert needless == []
+
+
+DANGEROUS = """
+    FLUSHALL | FLUSHDB | CONFIG GET * | CONFIG SET maxmemory 1 | CONFIG REWRITE | KEYS * | DEBUG SLEEP 0 | SAVE
+    SHUTDOWN NOSAVE | ACL LIST | ACL SETUSER default on nopass +@all | MONITOR | BGREWRITEAOF | REPLICAOF NO ONE
+    SCRIPT FLUSH | FUNCTION LIST | EVAL return(1) 0 | RANDOMKEY | DBSIZE | MEMORY DOCTOR | SLOWLOG GET | SWAPDB 0 1
+    CLIENT PAUSE 1 | MIGRATE 127.0.0.1 1 bull:q:id 0 1 | DUMP bull:q:id | RENAME bull:q:id bull:q:no
+    SORT bull:q:wait | COPY bull:q:id bull:q:no
+    GET other:q:id | SET other:q:id 1 | DEL other:q:id | HGETALL other:q:meta | GET bulls:q:id | EXISTS bull
+"""
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_nobody_but_the_admin_touches_the_server_or_the_keys_of_others(guarded: Guarded, role: str) -> None:
+    assert guarded.obeyed(role, DANGEROUS) == []
+
+
+@pytest.mark.parametrize(
+    ("role", "commands"),
+    [
+        (
+            "producer",
+            "GET bull::cache:prices::e:BTC | HGETALL bull::alerts:incidents | CLIENT LIST | CLIENT KILL ID 0",
+        ),
+        (
+            "producer",
+            "LRANGE bull:q:wait 0 -1 | UNLINK bull:q:id | LTRIM bull:q:wait 1 0 | BZPOPMIN bull:q:marker 1",
+        ),
+        ("worker", "GET bull::cache:prices::e:BTC | UNLINK bull:q:id | SCAN 0 | CLIENT TRACKING ON"),
+        (
+            "reader",
+            "SET bull:q:id 1 | DEL bull:q:id | HSET bull:q:meta paused 1 | LPUSH bull:q:wait 1 | CLIENT KILL ID 0",
+        ),
+        ("reader", "XADD bull:q:events * event x | XTRIM bull:q:events MAXLEN 0 | GET bull::cache:prices::e:BTC"),
+        ("cache", "GET bull:q:id | SET bull:q:1:lock x | DEL bull:q:wait | HGETALL bull::alerts:incidents"),
+    ],
+)
+def test_a_role_does_not_do_the_work_of_another(guarded: Guarded, role: str, commands: str) -> None:
+    assert guarded.obeyed(role, commands) == []
+
+
+async def test_a_producer_cannot_remove_a_queue_or_list_its_jobs_or_use_a_cache(guarded: Guarded) -> None:
+    stage = guarded.stage("producer")
+    job = await stage.queue.add("x", {"secret": 1})
+    for refused in (
+        stage.queue.obliterate(force=True),
+        stage.queue.get_jobs("waiting"),
+        stage.queue.clean("waiting"),
+        stage.app.cache("prices").get("BTC"),
+        stage.app.cache("prices").set("BTC", 1),
+    ):
+        with pytest.raises(ServerRefused):
+            await refused
+    assert await job.state() == "waiting"
+    await stage.aclose()
+
+
+async def test_a_reader_cannot_write(guarded: Guarded) -> None:
+    stage = guarded.stage("reader")
+    job = await stage.queue.get_job((await stage.prepared.add("x")).id)
+    assert job is not None
+    for refused in (
+        stage.queue.add("y"),
+        stage.queue.pause(),
+        stage.queue.remove(job.id),
+        stage.queue.drain(),
+        job.update_data(1),
+        job.log("x"),
+        stage.app.alerts.silence(duration="1s"),
+        stage.app.schedules(stage.name).upsert("s", every="1h"),
+    ):
+        with pytest.raises(ServerRefused):
+            await refused
+    assert await stage.prepared.counts() == await stage.queue.counts()
+    assert (await stage.queue.count("waiting")) == 1
+    await stage.aclose()
+
+
+async def test_one_process_works_as_one_user_and_remembers_as_another(guarded: Guarded) -> None:
+    guarded.refused()
+    topology = Topology("desk")
+    topology.queue("both")
+    settings = Settings.load(
+        guarded.login("worker"), cache=guarded.login("cache"), cache_bytes="1mb", dotenv=None, environ={}
+    )
+    async with App(topology, settings=settings) as app:
+        await app.queue("both").add("x")
+        await app.cache("both").set("a", 1)
+        assert await app.caches.budget() == 2**20
+    assert guarded.refused() == []
+
+
+def test_the_file_is_of_no_use_before_it_has_passwords(tmp_path: Path) -> None:
+    (tmp_path / "users.acl").write_text(FILE.read_text())
+    server = OwnServer(tmp_path, options={"aclfile": f"{tmp_path}/users.acl"})
+    with pytest.raises(AssertionError, match="password hash must be exactly 64 characters"):
+        server.start()
+
+
+def test_nobody_gets_in_without_a_login(guarded: Guarded) -> None:
+    with (
+        redis.Redis.from_url(re.sub("//.*@", "//", guarded.url)) as client,
+        pytest.raises(redis.AuthenticationError),
+    ):
+        client.ping()

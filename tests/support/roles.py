@@ -1,0 +1,423 @@
+"""What the users of `deploy/users.acl` do: the operations of each role, by the public API and on a real server."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
+from typing import Any, get_args
+
+from stockyard import App, Deduplication, Flow, Job, Topology
+from stockyard._store import leasing
+from stockyard._store.finishing import Order, finish_and_take
+from stockyard._store.link import QueueLink
+from stockyard._store.server import Server
+from stockyard.model.family import ChildKind
+from stockyard.observe.alert_settings import AlertSettings
+from tests.support.waiting import eventually
+
+
+class Stage:
+    """Queues of one operation alone, as the role's user sees them and as the admin does, who prepares them.
+
+    Args:
+        user, admin: URLs of the server with their logins.
+        name: of the queue.
+    """
+
+    def __init__(self, user: str, admin: str, name: str) -> None:
+        self.topology = Topology("roles")
+        self.topology.queue(name, lock="400ms", remove_on_complete=5, remove_on_fail=5)
+        self.topology.queue(f"{name}-limited", rate="1/10s", lock="400ms")
+        self.name = name
+        self.app = App(self.topology, user)
+        self.admin = App(self.topology, admin)
+        self.queue = self.app.queue(name)
+        self.prepared = self.admin.queue(name)
+        self.ran = 0
+
+    @contextlib.asynccontextmanager
+    async def works(self, queue: str = "", *, app: App | None = None, **options: Any) -> AsyncIterator[None]:
+        """A worker runs, the user's unless told otherwise."""
+        worker = (app or self.app).worker(
+            queue or self.name, self._handle, handle_signals=False, drain_delay=0.05, **options
+        )
+        running = asyncio.create_task(worker.run())
+        try:
+            yield
+        finally:
+            await worker.stop(grace=1)
+            await running
+
+    def admin_works(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """The admin's worker runs."""
+        return self.works(app=self.admin)
+
+    async def ends(self, job: Job[Any], state: str = "completed") -> None:
+        """Wait, as the admin, until a job is in a state."""
+        stored = await self.prepared.get_job(job.id)
+        assert stored is not None
+
+        async def is_there() -> bool:
+            return await stored.state() == state
+
+        await eventually(is_there, within=5)
+
+    async def at_the_server(self, *command: str) -> None:
+        """Run a command as the admin."""
+        server = Server(self.admin.settings.address)
+        await server.call(*command)
+        await server.aclose()
+
+    async def aclose(self) -> None:
+        await self.app.aclose()
+        await self.admin.aclose()
+
+    async def _handle(self, job: Job[Any]) -> Any:
+        self.ran += 1
+        handler = getattr(self, f"_{job.name}", None)
+        return await handler(job) if handler else job.data
+
+    async def _bad(self, job: Job[Any]) -> None:
+        raise ValueError("bad")
+
+    async def _flaky(self, job: Job[Any]) -> None:
+        if job.attempts_made == 0:
+            raise ValueError("flaky")
+
+    async def _slow(self, job: Job[Any]) -> None:
+        await asyncio.sleep(0.3)
+
+    async def _busy(self, job: Job[Any]) -> None:
+        await job.update_progress(50)
+        for line in "abc":
+            await job.log(line)
+        await job.logs()
+        await job.clear_logs(1)
+        await job.clear_logs()
+        await job.update_data({"more": 1})
+        await job.state()
+
+    async def _delayed(self, job: Job[Any]) -> None:
+        if job.attempts_started == 1:
+            await job.move_to_delayed("20ms")
+
+    async def _again(self, job: Job[Any]) -> None:
+        if job.attempts_started == 1:
+            await job.move_to_wait()
+
+    async def _limited(self, job: Job[Any]) -> None:
+        if job.attempts_started == 1:
+            await job.rate_limit("20ms")
+
+    async def _parent(self, job: Job[Any]) -> None:
+        if job.attempts_started == 1:
+            await self.queue.add("fine", parent=job)
+            await self.queue.add("bad", parent=job, on_failure="continue_parent")
+            await self.queue.add("stray", parent=job, delay="1h")
+            (stray,) = await self.queue.get_jobs("delayed")
+            await stray.detach_from_parent()
+            await job.wait_for_children()
+        await job.children_values()
+        await job.ignored_failures()
+        await job.failed_children()
+        await job.children_counts()
+        for kind in get_args(ChildKind):
+            await job.children(kind)
+
+
+Operation = Callable[[Stage], Coroutine[Any, Any, None]]
+
+
+async def add(stage: Stage) -> None:
+    await stage.at_the_server("SCRIPT", "FLUSH")
+    await stage.prepared.set_concurrency(1)
+    await stage.queue.add("a")
+    await stage.queue.add("b", lifo=True, job_id="b")
+    await stage.queue.add("b", job_id="b")
+    await stage.queue.add("c", priority=3)
+    await stage.queue.add("d", delay="1h")
+    await stage.queue.add_many([("e", number) for number in range(100)])
+
+
+async def deduplicate(stage: Stage) -> None:
+    for options in ({}, {"ttl": "1h"}, {"ttl": "1h", "extend": True}, {"replace": True}, {"reschedule": True}):
+        same = Deduplication(f"{options}", **options)
+        await stage.queue.add("x", delay="1h", deduplication=same)
+        await stage.queue.add("y", delay="1h", deduplication=same)
+    # One that became a child after it was added, and makes place for another: its parent waits for it no more.
+    again = Deduplication("again", replace=True)
+    await stage.queue.add("x", job_id="child", delay="1h", deduplication=again)
+    await stage.app.flows.add(Flow("parent", stage.name, children=[Flow("x", stage.name, job_id="child")]))
+    await stage.queue.add("y", delay="1h", deduplication=again)
+    last = Deduplication("last", ttl="1h", keep_last=True)
+    slow = await stage.queue.add("slow", deduplication=last)
+    async with stage.works(app=stage.admin, concurrency=5):
+        await stage.ends(slow, "active")
+        await stage.queue.add("slow", deduplication=last)
+
+
+async def add_flows(stage: Stage) -> None:
+    children = [Flow("child", stage.name, job_id="first"), Flow("child", stage.name, delay="1h")]
+    tree = await stage.app.flows.add(Flow("parent", stage.name, children=children))
+    await stage.queue.add("late", parent=tree.job)
+    done = await stage.queue.add("done", job_id="done")
+    async with stage.admin_works():
+        await stage.ends(done)
+    # A child that has ended already lets its parent go at once.
+    await stage.app.flows.add(Flow("parent", stage.name, children=[Flow("done", stage.name, job_id=done.id)]))
+
+
+async def follow(stage: Stage) -> None:
+    job = await stage.queue.add("x")
+    waiting = asyncio.create_task(job.wait_for_result(5))
+    async with stage.admin_works():
+        await waiting
+    await job.refresh()
+    await job.state()
+
+
+async def schedule(stage: Stage) -> None:
+    schedules = stage.app.schedules(stage.name)
+    await schedules.upsert("every", every="1h")
+    await schedules.upsert("every", every="2h")
+    await schedules.upsert("cron", cron="0 5 * * *", tz="UTC")
+    await schedules.list()
+    await schedules.count()
+    await schedules.remove("every")
+
+
+PRODUCER = (add, deduplicate, add_flows, follow, schedule)
+
+
+async def work(stage: Stage) -> None:
+    await stage.prepared.set_concurrency(3)
+    await stage.prepared.add_many([("fine", None), ("fine", None, {"priority": 3}), ("fine", None, {"delay": 5})])
+    for job in [await stage.prepared.add("fine", deduplication="one"), await stage.prepared.add("bad")]:
+        async with stage.works():
+            await stage.ends(job, "failed" if job.name == "bad" else "completed")
+
+
+async def retry(stage: Stage) -> None:
+    plain = await stage.prepared.add("flaky", attempts=2)
+    urgent = await stage.prepared.add("flaky", attempts=2, priority=1)
+    later = await stage.prepared.add("flaky", attempts=2, backoff="10ms")
+    async with stage.works():
+        for job in (plain, urgent, later):
+            await stage.ends(job)
+
+
+async def use_the_job(stage: Stage) -> None:
+    job = await stage.prepared.add("busy", keep_logs=2)
+    async with stage.works():
+        await stage.ends(job)
+
+
+async def keep_long(stage: Stage) -> None:
+    job = await stage.prepared.add("slow")
+    async with stage.works():
+        await stage.ends(job)
+
+
+async def move(stage: Stage) -> None:
+    jobs = [await stage.prepared.add(name) for name in ("delayed", "again", "limited")]
+    async with stage.works():
+        for job in jobs:
+            await stage.ends(job)
+
+
+async def have_children(stage: Stage) -> None:
+    parent = await stage.prepared.add("parent")
+    async with stage.works(concurrency=3):
+        await stage.ends(parent)
+
+
+async def end_flows(stage: Stage) -> None:
+    for policy in ("fail_parent", "continue_parent", "ignore_dependency", "remove_dependency"):
+        child = Flow("bad", stage.name, on_failure=policy)
+        tree = await stage.admin.flows.add(Flow("fine", stage.name, children=[child]))
+        async with stage.works():
+            await stage.ends(tree.job, "failed" if policy == "fail_parent" else "completed")
+
+
+async def run_schedules(stage: Stage) -> None:
+    await stage.admin.schedules(stage.name).upsert("s", every="50ms", name="fine")
+    async with stage.works():
+        await eventually(lambda: stage.ran >= 2)
+
+
+async def keep_to_limits(stage: Stage) -> None:
+    limited = stage.admin.queue(f"{stage.name}-limited")
+    await limited.add_many([("fine", None)] * 3)
+    async with stage.works(queue=limited.name):
+        await eventually(lambda: stage.ran >= 1)
+        await eventually(lambda: _is_limited(limited))
+
+
+async def _is_limited(queue: Any) -> bool:
+    return bool(await queue.rate_limit_left_ms(1))
+
+
+async def recover(stage: Stage) -> None:
+    link = QueueLink(Server(stage.app.settings.address), stage.app.settings.prefix, stage.name)
+    await stage.prepared.add("x")
+    order = Order(take=1, token="mine", lock_ms=100)
+    try:
+        taken = await finish_and_take(link, [], order)
+        await leasing.reclaim(link, "mine")
+        (job,) = [row[14].decode() for row in taken.rows]
+        await stage.at_the_server("DEL", link.keys.lock(job))
+        await leasing.renew(link, [(job, "mine", 1)], 20)
+        await leasing.recover_stalled(link, interval_ms=1, max_stalled=1)
+        await stage.at_the_server("DEL", link.keys.lock(job), link.keys["stalled_check"])
+        await leasing.recover_stalled(link, interval_ms=1, max_stalled=0)
+    finally:
+        await link.server.aclose()
+
+
+async def watch(stage: Stage) -> None:
+    watcher = stage.app.watcher(AlertSettings.load({"STOCKYARD_ALERT_NO_WORKER": "0s"}, dotenv=None))
+    await stage.prepared.add("x")
+    alerts = f"{stage.app.settings.prefix}::alerts:"
+    await stage.at_the_server("DEL", f"{alerts}leader", f"{alerts}incidents")
+    await watcher.start()
+    await eventually(stage.admin.alerts.incidents, within=5)
+    await watcher.stop()
+
+
+WORKER = (
+    *PRODUCER,
+    work,
+    retry,
+    use_the_job,
+    keep_long,
+    move,
+    have_children,
+    end_flows,
+    run_schedules,
+    keep_to_limits,
+    recover,
+    watch,
+)
+
+
+async def look(stage: Stage) -> None:
+    await stage.at_the_server("SCRIPT", "FLUSH")
+    jobs = await stage.prepared.add_many([("x", None), ("y", None, {"priority": 3}), ("z", None, {"delay": "1h"})])
+    await stage.app.health()
+    await stage.app.examine()
+    await stage.queue.counts()
+    await stage.queue.counts_per_priority([0, 3])
+    await stage.queue.get_jobs(["waiting", "prioritized", "delayed"])
+    await stage.queue.is_paused()
+    await stage.queue.settings()
+    await stage.queue.rate_limit_left_ms(1)
+    await stage.queue.deduplication_owner("x")
+    await stage.queue.workers()
+    await stage.queue.metrics("completed")
+    await stage.queue.prometheus()
+    found = await stage.queue.get_job(jobs[0].id)
+    assert found is not None
+    await found.state()
+    await found.logs()
+
+
+async def look_at_flows(stage: Stage) -> None:
+    tree = await stage.admin.flows.add(Flow("parent", stage.name, children=[Flow("child", stage.name)]))
+    await stage.app.flows.get(stage.name, tree.job.id)
+    job = await stage.queue.get_job(tree.job.id)
+    assert job is not None
+    await job.children_values()
+    await job.ignored_failures()
+    await job.failed_children()
+    await job.children_counts()
+    for kind in get_args(ChildKind):
+        await job.children(kind)
+
+
+async def look_at_schedules(stage: Stage) -> None:
+    await stage.admin.schedules(stage.name).upsert("s", every="1h")
+    schedules = stage.app.schedules(stage.name)
+    await schedules.list()
+    await schedules.get("s")
+    await schedules.count()
+
+
+async def read_events(stage: Stage) -> None:
+    async with stage.app.events(stage.name, after="0-0") as events:
+        await stage.prepared.add("x")
+        await anext(events)
+        await events.earlier(5)
+    job = await stage.prepared.add("x")
+    found = await stage.queue.get_job(job.id)
+    assert found is not None
+    waiting = asyncio.create_task(found.wait_for_result(5))
+    async with stage.admin_works():
+        await waiting
+
+
+async def read_alerts(stage: Stage) -> None:
+    await stage.app.alerts.incidents()
+    await stage.app.alerts.history()
+    await stage.app.alerts.silences()
+
+
+READER = (look, look_at_flows, look_at_schedules, read_events, read_alerts)
+
+
+async def remember(stage: Stage) -> None:
+    await stage.at_the_server("SCRIPT", "FLUSH")
+    cache = stage.app.cache(stage.name, ttl="1h")
+    await cache.set("a", 1, tags=["t"])
+    await cache.set_many({"b": 2, "c": 3})
+    await cache.get("a")
+    await cache.get_many(["a", "b", "d"])
+    await cache.delete("b")
+    await cache.invalidate("t")
+    await cache.get("a")
+    await cache.set("brief", 1, ttl="5ms", tags=["u"])
+    await asyncio.sleep(0.01)
+    await cache.get("brief")
+    await cache.set("a", 1, tags=["t"])
+    await cache.clear()
+
+
+async def load(stage: Stage) -> None:
+    cache = stage.app.cache(stage.name, ttl="1h", lock="200ms")
+
+    async def slowly() -> int:
+        await asyncio.sleep(0.3)
+        return 1
+
+    await cache.get_or_set("a", slowly, tags=["t"])
+    loading = asyncio.create_task(cache.get_or_set("c", slowly))
+    await asyncio.sleep(0.05)
+    # Whoever keeps the lock of the load finds it gone.
+    await stage.admin.cache(stage.name).set("c", 2)
+    await loading
+    await asyncio.gather(cache.get_or_set("b", slowly, tags=["t"]), cache.get_or_set("b", slowly))
+
+
+async def account(stage: Stage) -> None:
+    cache = stage.app.cache(stage.name, ttl="1h")
+    await cache.set("a", 1)
+    await stage.app.caches.usage()
+    await stage.app.caches.budget()
+    small = App(stage.topology, settings=replace(stage.app.settings, cache_bytes=1000))
+    await small.cache(stage.name).set("b", "x" * 300)
+    await small.aclose()
+
+
+async def keep_near(stage: Stage) -> None:
+    cache = stage.app.cache(stage.name, ttl="1h", near="1h")
+    await cache.set("a", 1)
+
+    async def is_near() -> bool:
+        await cache.get("a")
+        return bool(cache.peek("a") == 1)
+
+    await eventually(is_near, within=5)
+    await stage.admin.cache(stage.name).set("a", 2)
+    await eventually(lambda: cache.peek("a") != 1, within=5)
+
+
+CACHE = (remember, load, account, keep_near)
