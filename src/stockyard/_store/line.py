@@ -126,7 +126,7 @@ class Line:
                 for _ in range(count):
                     try:
                         replies.append(await connection.read_response(disconnect_on_error=False))
-                    except redis_errors.ResponseError as error:
+                    except (redis_errors.ResponseError, redis_errors.AuthenticationError) as error:
                         replies.append(_refusal(error))
                     except redis_errors.BusyLoadingError:
                         is_loading = True
@@ -187,6 +187,8 @@ class Line:
             reply, _ = await self.ask([("INFO", "server"), ("PING",)], None)
         except ServerError as error:
             raise redis_errors.ConnectionError(str(error)) from error
+        if isinstance(reply, AuthenticationFailed):
+            raise redis_errors.AuthenticationError(str(reply)) from reply
         if not isinstance(reply, bytes):
             return
         for row in reply.decode().splitlines():
@@ -199,11 +201,12 @@ class Line:
                     )
 
 
-def _refusal(error: redis_errors.ResponseError) -> ServerRefused:
+def _refusal(error: redis_errors.RedisError) -> ServerRefused:
     text = str(error)
     if isinstance(error, redis_errors.NoScriptError):
         text = f"NOSCRIPT {text}"
-    refusal = ServerRefused(text)
+    is_login = isinstance(error, redis_errors.AuthenticationError)
+    refusal = AuthenticationFailed(text) if is_login else ServerRefused(text)
     refusal.__cause__ = error
     return refusal
 
