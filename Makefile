@@ -8,7 +8,7 @@ PEER := tests/interop/python/.venv
 PEER_STAMP := $(PEER)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install node python-peer browser demo test check bench bench-versus clean
+.PHONY: help install node python-peer browser promtool demo test check bench bench-versus clean
 
 help: ## list every task
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -36,10 +36,13 @@ python-peer: $(PEER_STAMP) ## install the real PyPI bullmq for the interop tests
 browser: ## install Chromium, which the tests of Bull Board drive
 	@tests/browser/chromium.sh
 
+promtool: install ## fetch promtool and amtool, which check the files of deploy/
+	@tests/deploy/promtool.sh $(BIN)
+
 demo: install ## run the platform's main job on the embedded server
 	$(BIN)/stockyard demo
 
-test: install node python-peer browser ## run every test, on the embedded server, against the real bullmq, and in a browser
+test: install node python-peer browser promtool ## run every test, on the embedded server, against the real bullmq, and in a browser
 	$(BIN)/pytest -q
 
 check: install ## ruff, mypy strict, import-linter, Lua headers

@@ -18,6 +18,8 @@ from stockyard.cli.options import AsJson
 from stockyard.errors import NotificationFailed
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.incidents import Incident, Silence, Status
+from stockyard.observe.rule_file import PAGES, rule_file
+from stockyard.observe.rules import every_rule
 
 alerts = Command(name="alerts", help="Watch the queues and the server, and see what fires.")
 
@@ -74,6 +76,17 @@ def test() -> int:
 def watch(*, connection: Connection = DEFAULT) -> None:
     """Watch until stopped. Workers do so, too; of all, one looks at a time."""
     asyncio.run(_watch(connection))
+
+
+@alerts.command
+def rules(*, pages: str = PAGES, connection: Connection = DEFAULT) -> None:
+    """Print the rules as a file for Prometheus, with the queues of --app and the thresholds of the environment.
+
+    Args:
+        pages: address of the incident pages that alerts link to; docs/incidents by default.
+    """
+    thresholds = AlertSettings.load().thresholds
+    print(rule_file(every_rule(connection.topology(), thresholds), pages=pages), end="")
 
 
 async def _read(connection: Connection, history: int, silences: bool) -> list[Incident] | list[Silence]:

@@ -38,9 +38,10 @@ def alert_name(rule: str) -> str:
 
 
 def _entry(rule: Rule, pages: str) -> str:
-    subject = "{{ $labels.queue }}"
+    is_of_queue = isinstance(rule, AlertRule)
+    subject = "{{ $labels.queue }}" if is_of_queue else SERVER
     # Metrics of the server have no queue; its alerts say so in the place where others name theirs.
-    labels = {"rule": rule.name} if isinstance(rule, AlertRule) else {"rule": rule.name, "queue": SERVER}
+    labels = {"rule": rule.name} if is_of_queue else {"rule": rule.name, "queue": SERVER}
     annotations = {
         "summary": f'{subject}: {rule.name} is {{{{ printf "%g" $value }}}}{rule.unit}, '
         f"more than {rule.threshold:g}{rule.unit}: {rule.action}",

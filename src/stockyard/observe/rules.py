@@ -119,6 +119,15 @@ def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
     )
 
 
+def every_rule(topology: Topology, thresholds: Thresholds) -> tuple[Rule, ...]:
+    """Return all of these, the platform's three first.
+
+    Raises:
+        InvalidOption: a threshold is no duration.
+    """
+    return *queue_rules(topology, thresholds), *operational_rules(thresholds)
+
+
 def _unattended(health: QueueHealth) -> float:
     return 0 if health.workers or health.paused else health.waiting
 
