@@ -60,6 +60,7 @@ from stockyard.observe.health import QueueHealth
 from stockyard.produce.flows import Flows
 from stockyard.produce.queue import Queue
 from stockyard.produce.snapshots import QueueMetrics, QueueSettings, WorkerInfo
+from stockyard.pubsub import Channel, OpenChannel
 from stockyard.schedule.schedules import Schedules
 from stockyard.topology import QueueSpec, Rate, Router, Topology
 
@@ -75,6 +76,7 @@ __all__ = [
     "CacheOptions",
     "CacheStats",
     "CacheUsage",
+    "Channel",
     "ChildrenPage",
     "Clock",
     "ConfigError",
@@ -108,6 +110,7 @@ __all__ = [
     "MoveToWait",
     "NotificationFailed",
     "OnFailure",
+    "OpenChannel",
     "Overlap",
     "ParentRef",
     "PayloadError",

@@ -38,6 +38,9 @@ from stockyard.observe.watcher import Watcher
 from stockyard.produce.flows import Flows
 from stockyard.produce.job_port import StoredJobs
 from stockyard.produce.queue import Queue
+from stockyard.pubsub.channel import Channel
+from stockyard.pubsub.channels import Channels
+from stockyard.pubsub.open_channel import OpenChannel
 from stockyard.schedule.schedules import Schedules
 from stockyard.topology import QueueSpec, Router, Topology
 
@@ -89,6 +92,7 @@ class App:
         self._keeper: LeaseKeeper | None = None
         self._ground: Ground | None = None
         self._caches: Caches | None = None
+        self._channels: Channels | None = None
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         self._events: weakref.WeakSet[QueueEvents] = weakref.WeakSet()
 
@@ -225,6 +229,22 @@ class App:
             )
         return self._caches
 
+    def channel(self, channel: Channel[T]) -> OpenChannel[T]:
+        """Return a declared channel on this app's server, to publish and to read; asked again, the same.
+
+        Raises:
+            InvalidOption: another channel of its name was declared otherwise.
+            PayloadError: its type cannot be read from JSON.
+        """
+        return self.channels.open(channel)
+
+    @property
+    def channels(self) -> Channels:
+        """All channels of this app that were asked for."""
+        if self._channels is None:
+            self._channels = Channels(self._reached(), self.settings.prefix, portal=self._portal)
+        return self._channels
+
     async def health(self, *names: str) -> list[QueueHealth]:
         """Return snapshots of the named queues, or of all, in one round trip."""
         specs = [self.topology.spec(name) for name in names] or list(self.topology)
@@ -267,8 +287,8 @@ class App:
     async def aclose(self) -> None:
         """Close what this loop opened, and the embedded server if this app was its last user.
 
-        In order: workers that still run (what they run is handed back), those who read events or wait for
-        results, loads of caches, connections, the server. Closing twice is fine.
+        In order: workers that still run (what they run is handed back), those who read events or channels or
+        wait for results, loads of caches, connections, the server. Closing twice is fine.
         """
         await asyncio.gather(*(worker.stop(grace=0) for worker in self._workers if worker.is_running))
         await self._close_readers()
@@ -292,6 +312,7 @@ class App:
             self._keeper = None
             self._ground = None
             self._caches = None
+            self._channels = None
             self._queues.clear()
             self._ports.clear()
             self._results.clear()
@@ -315,6 +336,8 @@ class App:
         here = asyncio.get_running_loop()
         for events in [each for each in self._events if each.loop is here]:
             await events.aclose()
+        if self._channels is not None:
+            await self._channels.aclose()
         for results in self._results.values():
             await results.aclose()
 

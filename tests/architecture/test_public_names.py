@@ -14,26 +14,32 @@ import stockyard
 import stockyard.cache
 import stockyard.embedded
 import stockyard.events
+import stockyard.pubsub
 import stockyard.trading
 
 PUBLIC = {
     "stockyard": """
         AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy Cache CacheOptions
-        CacheStats CacheUsage ChildrenPage Clock ConfigError Deduplication Duration EmbeddedServerError
-        Finding Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobError JobFailed JobLocked
-        JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout Keep LeaseLost ManualClock
-        Memo Middleware Misfire MoveToDelayed MoveToWait NotificationFailed OnFailure Overlap ParentRef
-        PayloadError Queue QueueEvents QueueHealth QueueMetrics QueueSettings QueueSpec QueueStateError
-        Rate RateLimited RemoteHandlerError ReplyLost ResultTimeout Router RunMoved Schedule
-        ScheduleConflict ScheduleNotFound Schedules ServerError ServerRefused ServerTooOld
-        ServerUnavailable Settings Severity StockyardError Timing Topology UnknownQueue UnrecoverableError
-        UnsafeServer WaitForChildren Worker WorkerInfo WorkerOptions WorkerProcessDied evaluate
+        CacheStats CacheUsage Channel ChildrenPage Clock ConfigError Deduplication Duration
+        EmbeddedServerError Finding Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobError
+        JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout Keep
+        LeaseLost ManualClock Memo Middleware Misfire MoveToDelayed MoveToWait NotificationFailed
+        OnFailure OpenChannel Overlap ParentRef PayloadError Queue QueueEvents QueueHealth QueueMetrics
+        QueueSettings QueueSpec QueueStateError Rate RateLimited RemoteHandlerError ReplyLost
+        ResultTimeout Router RunMoved Schedule ScheduleConflict ScheduleNotFound Schedules ServerError
+        ServerRefused ServerTooOld ServerUnavailable Settings Severity StockyardError Timing Topology
+        UnknownQueue UnrecoverableError UnsafeServer WaitForChildren Worker WorkerInfo WorkerOptions
+        WorkerProcessDied evaluate
     """,
     "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",
     "stockyard.events": """
         Active Added Cleaned Completed Custom Deduplicated Delayed Drained Duplicated Event Failed Gap JobEvent
         Paused Progress QueueEvents Removed Resumed RetriesExhausted Stalled Waiting WaitingChildren
+    """,
+    "stockyard.pubsub": """
+        Channel ChannelStats Consumer ConsumerGroup DeadLetter Delivery Gap GapReason Message OnInvalid OpenChannel
+        Policy Replay Subscription
     """,
     "stockyard.trading": """
         ALERT_RULES Approval EvaluateSignals IngestCandles Order PLATFORM PortfolioQuery PriceUpdate QueueName

@@ -1,0 +1,315 @@
+"""Keeps messages on the server: appends them, hands them to groups of consumers, and takes acknowledgements."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from stockyard._store.broadcast import ChannelLink, packed
+from stockyard._store.line import Line
+from stockyard._store.scripts import load
+from stockyard._store.server import is_unknown_script, open_patiently
+from stockyard.errors import ServerRefused
+
+_PUBLISH = load("durable.publish")
+_LOOK = load("durable.look")
+_TAKE = load("durable.take")
+_RENEW = load("durable.renew")
+_RELEASE = load("durable.release")
+_LEAVE = load("durable.leave")
+_REDELIVER = load("durable.redeliver")
+_SURVEY = load("durable.survey")
+_SILENCE = 3.0
+
+BEGINNING = "0-0"
+"""The place before every message."""
+
+PAGE = 500
+"""Messages that one call reads."""
+
+RETRIED, BURIED = 1, 2
+"""What became of a message that was handed back; 0 when it was not the consumer's any more."""
+
+
+class Kept(NamedTuple):
+    """A message as it is kept: its id, its number from 1, its text, and the group it is meant for, if for one."""
+
+    id: str
+    number: int
+    text: bytes
+    group: str | None
+
+
+class Held(NamedTuple):
+    """A message in a consumer's hands: its id, its text, and how often it was delivered."""
+
+    id: str
+    text: bytes
+    deliveries: int
+
+
+class Taken(NamedTuple):
+    """What a consumer was given.
+
+    Attributes:
+        fresh: messages that nobody of the group had before.
+        claimed: messages that a consumer had who gives no sign of life any more.
+        has_more: there is more to claim.
+        missed: how many the group has missed since it was made.
+        told: how many of these it was told of.
+        is_anew: the group was made anew, as the channel was deleted or lost.
+        buried: how many messages became dead letters.
+        last: id of the last message that was given to anybody of the group.
+    """
+
+    fresh: list[Held]
+    claimed: list[Held]
+    has_more: bool
+    missed: int
+    told: int
+    is_anew: bool
+    buried: int
+    last: str
+
+
+class Letter(NamedTuple):
+    """A dead letter as it is kept."""
+
+    id: str
+    group: str
+    message_id: str
+    deliveries: int
+    reason: str
+    text: bytes
+
+
+class Survey(NamedTuple):
+    """A group as the server sees it; see ``durable.survey``."""
+
+    name: str
+    waiting: int
+    pending: int
+    oldest_ms: int
+    consumers: int
+    missed: int
+
+
+async def publish(
+    link: ChannelLink, texts: Sequence[bytes], *, keep_ms: int | None, max_len: int | None
+) -> list[str]:
+    """Append messages and let go of the oldest; return their ids. Errors are those of ``broadcast.publish``."""
+    keep, most = ("" if limit is None else limit for limit in (keep_ms, max_len))
+    ids = await link.server.run(_PUBLISH, (), link.keys.base, packed(texts), keep, most)
+    return [each.decode() for each in ids]
+
+
+async def look(link: ChannelLink, after: str | None) -> tuple[str, int | None]:
+    """Return the place to go on behind, and the number of its message, or None when some behind may be gone.
+
+    Args:
+        link: the channel.
+        after: an id; None for the end.
+    """
+    place, number = await link.server.run(_LOOK, (), link.keys.base, after or "")
+    return place.decode(), None if number < 0 else number
+
+
+async def read(link: ChannelLink, after: str, count: int = PAGE) -> list[Kept]:
+    """Return messages behind an id, the oldest first."""
+    return _kept(await link.server.call("XRANGE", link.keys.messages, f"({after}", "+", "COUNT", count))
+
+
+async def acknowledge(link: ChannelLink, group: str, ids: Sequence[str]) -> None:
+    """Let a group be done with messages."""
+    await link.server.call("XACK", link.keys.messages, group, *ids)
+
+
+async def renew(
+    link: ChannelLink, group: str, consumer: str, ids: Sequence[str], *, idle_ms: int, strays: bool
+) -> set[str]:
+    """Keep messages from being claimed; return those that are not the consumer's any more.
+
+    Args:
+        link, group, consumer: whose.
+        ids: what it has in hand.
+        idle_ms: after so long, others claim.
+        strays: let others have what it was given and does not know of.
+    """
+    lost = await link.server.run(_RENEW, (), link.keys.base, group, consumer, _packed(ids), idle_ms, int(strays))
+    return {each.decode() for each in lost}
+
+
+async def release(
+    link: ChannelLink, group: str, consumer: str, message_id: str, *, attempts: int, reason: str, idle_ms: int
+) -> int:
+    """Hand a message back as if it had been idle for so long; return what became of it."""
+    found: int = await link.server.run(
+        _RELEASE, (), link.keys.base, group, consumer, message_id, attempts, reason, idle_ms
+    )
+    return found
+
+
+async def leave(link: ChannelLink, group: str, consumer: str, untouched: Sequence[str], *, idle_ms: int) -> None:
+    """Hand back all that a consumer has; what is untouched counts as not delivered."""
+    await link.server.run(_LEAVE, (), link.keys.base, group, consumer, _packed(untouched), idle_ms)
+
+
+async def letters(link: ChannelLink, after: str, count: int) -> list[Letter]:
+    """Return dead letters behind an id, the oldest first."""
+    found = await link.server.call("XRANGE", link.keys.dead, f"({after}", "+", "COUNT", count)
+    return [
+        Letter(
+            entry_id.decode(),
+            fields[b"group"].decode(),
+            fields[b"id"].decode(),
+            int(fields[b"deliveries"]),
+            fields[b"reason"].decode(errors="replace"),
+            fields[b"d"],
+        )
+        for entry_id, fields in _entries(found)
+    ]
+
+
+async def redeliver(link: ChannelLink, ids: Sequence[str]) -> int:
+    """Give dead letters to their groups again; return how many there were."""
+    return int(await link.server.run(_REDELIVER, (), link.keys.base, _packed(ids)))
+
+
+async def discard(link: ChannelLink, ids: Sequence[str]) -> int:
+    """Delete dead letters; return how many there were."""
+    return int(await link.server.call("XDEL", link.keys.dead, *ids)) if ids else 0
+
+
+async def survey(link: ChannelLink) -> list[Survey]:
+    """Return what the server says of the groups, by name."""
+    found = await link.server.run(_SURVEY, (), link.keys.base)
+    return sorted(Survey(name.decode(), *numbers) for name, *numbers in found)
+
+
+async def delete_group(link: ChannelLink, group: str) -> bool:
+    """Forget a group and what it has not read; return whether there was one."""
+    *_, found = await link.server.ask(
+        [
+            ("HDEL", f"{link.keys.base}state", *(f"{each}:{group}" for each in ("read", "missed", "told"))),
+            ("XGROUP", "DESTROY", link.keys.messages, group),
+        ]
+    )
+    return bool(found == 1)
+
+
+class DurableLine:
+    """A connection that waits for messages of one channel.
+
+    Args:
+        link: the channel.
+    """
+
+    def __init__(self, link: ChannelLink) -> None:
+        self._link = link
+        self._line = Line(link.server.address)
+
+    async def follow(self, after: str, seconds: float) -> list[Kept]:
+        """Return the next messages behind an id, or none after so many seconds.
+
+        Raises:
+            ServerUnavailable, ReplyLost: the server cannot be read now; the next call connects anew.
+            ServerRefused: the user may not.
+        """
+        (reply,) = await self._ask([self._ring(after, seconds, PAGE)], seconds)
+        return _kept(_raised(reply)[0][1]) if reply else []
+
+    async def take(
+        self,
+        group: str,
+        consumer: str,
+        *,
+        after: str | None,
+        fresh: int,
+        claims: int,
+        idle_ms: int,
+        attempts: int,
+        told: int,
+        behind: str | None,
+        seconds: float,
+    ) -> Taken:
+        """Give a consumer messages; waits for one behind an id, if one is given, for so many seconds at most.
+
+        Args:
+            group, consumer: whose.
+            after: where the group begins if there is none; None for the end.
+            fresh, claims: so many of either at most.
+            idle_ms: how long a message that is claimed has shown no sign of life.
+            attempts: who was delivered so often is a dead letter.
+            told: so many of the missed ones the consumer has told of; below 0 for one that has just begun.
+            behind: the last id given to anybody of the group, as far as the consumer knows.
+            seconds: to wait.
+        """
+        keys = self._link.keys
+        arguments = (keys.base, group, consumer, after or "", fresh, claims, idle_ms, attempts, max(told, 0))
+        call = ("EVALSHA", _TAKE.sha, 0, *arguments, int(told >= 0))
+        ring = [] if behind is None else [self._ring(behind, seconds, 1)]
+        *rung, reply = await self._ask([*ring, call], seconds)
+        if is_unknown_script(reply):
+            *rung, reply = await self._ask([("SCRIPT", "LOAD", _TAKE.text), call], 0)
+        for each in rung:
+            _raised(each)
+        fresh_ones, claimed, has_more, missed, told, is_anew, buried, last = _raised(reply)
+        return Taken(
+            _held(fresh_ones),
+            _held(claimed),
+            bool(has_more),
+            missed,
+            told,
+            bool(is_anew),
+            buried,
+            last.decode(),
+        )
+
+    def drop(self) -> None:
+        """Break off a call at once."""
+        self._line.drop()
+
+    async def close(self) -> None:
+        """Disconnect; closing twice is fine."""
+        await self._line.close()
+
+    def _ring(self, after: str, seconds: float, count: int) -> tuple[str | int, ...]:
+        wait = max(int(seconds * 1000), 1)
+        return ("XREAD", "COUNT", count, "BLOCK", wait, "STREAMS", self._link.keys.messages, after)
+
+    async def _ask(self, commands: Sequence[Sequence[str | bytes | int | float]], seconds: float) -> list[Any]:
+        timeout = self._link.server.call_timeout
+        if not self._line.is_open:
+            await open_patiently(self._line, time.monotonic() + timeout)
+        return await self._line.ask(commands, seconds + max(timeout, _SILENCE))
+
+
+def _raised(reply: Any) -> Any:
+    if isinstance(reply, ServerRefused):
+        raise reply
+    return reply
+
+
+def _packed(ids: Sequence[str]) -> bytes:
+    return packed([each.encode() for each in ids])
+
+
+def _entries(found: Sequence[tuple[bytes, list[bytes]]]) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    return [(entry_id, dict(zip(flat[::2], flat[1::2], strict=True))) for entry_id, flat in found]
+
+
+def _kept(found: Sequence[tuple[bytes, list[bytes]]]) -> list[Kept]:
+    return [
+        Kept(
+            entry_id.decode(),
+            int(fields.get(b"n", b"0")),
+            fields.get(b"d", b"null"),
+            fields[b"g"].decode() if b"g" in fields else None,
+        )
+        for entry_id, fields in _entries(found)
+    ]
+
+
+def _held(flat: Sequence[Any]) -> list[Held]:
+    return [Held(*each) for each in zip((i.decode() for i in flat[::3]), flat[1::3], flat[2::3], strict=True)]

@@ -1,0 +1,11 @@
+-- Moves what a group gives up to the dead letters.
+
+-- Their number is bounded, as they are kept without limit of time.
+local function bury(base, group, id, deliveries, reason)
+  local entry = redis.call('XRANGE', base .. 'messages', id, id)[1]
+  redis.call(
+    'XADD', base .. 'dead', 'MAXLEN', '~', 10000, '*', 'group', group, 'id', id,
+    'deliveries', deliveries, 'reason', reason, 'd', text_of(entry)
+  )
+  redis.call('XACK', base .. 'messages', group, id)
+end

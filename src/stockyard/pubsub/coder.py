@@ -1,0 +1,86 @@
+"""Messages of a channel as text on the server, and back."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Generic, TypeVar, cast
+
+from stockyard.errors import PayloadError
+from stockyard.model.payload import decoder_for, encode_payload
+from stockyard.pubsub.channel import Channel
+from stockyard.pubsub.message import Message
+from stockyard.pubsub.stats import Counts
+
+T = TypeVar("T")
+_log = logging.getLogger("stockyard")
+
+
+class Coder(Generic[T]):
+    """JSON in the channel's type.
+
+    Args:
+        channel: the channel.
+        counts: where messages that do not fit are counted.
+
+    Raises:
+        PayloadError: the type cannot be read from JSON.
+    """
+
+    def __init__(self, channel: Channel[T], counts: Counts) -> None:
+        self._channel = channel
+        self._counts = counts
+        self._read = decoder_for(channel.type)
+        self._is_any = channel.type is Any
+        self._is_logged = False
+
+    def encode(self, value: T) -> bytes:
+        """Return a message's text.
+
+        Raises:
+            PayloadError: it is not JSON-able, or would not be read back as the channel's type.
+        """
+        text = encode_payload(value, what="a message of channel", of=self._channel.name)
+        if not self._is_any:
+            # Not even a Struct looks at the types of its fields when it is made; its readers would.
+            try:
+                self._read(text)
+            except PayloadError as error:
+                raise PayloadError(
+                    f"a message of channel {self._channel.name!r} would not be read: {error}"
+                ) from error
+        return text
+
+    def decode(self, text: bytes) -> T:
+        """Return the value of a text.
+
+        Raises:
+            PayloadError: it does not fit; this is counted and told to ``on_invalid`` before.
+        """
+        try:
+            return cast("T", self._read(text))
+        except Exception as error:
+            self._count(text, error)
+            raise PayloadError(str(error)) from error
+
+    def messages(self, texts: list[bytes]) -> list[Message[T]]:
+        """Return the messages of a live channel whose texts fit."""
+        read, name, found = self._read, self._channel.name, []
+        for text in texts:
+            try:
+                found.append(Message(read(text), name))
+            except Exception as error:
+                # Also what a type's own validators raise: one message must not stop those behind it.
+                self._count(text, error)
+        return found
+
+    def _count(self, text: bytes, error: Exception) -> None:
+        self._counts.invalid += 1
+        if self._channel.on_invalid is None:
+            if not self._is_logged:
+                _log.warning("channel %s: messages that do not fit are left out: %s", self._channel.name, error)
+            self._is_logged = True
+            return
+        try:
+            self._channel.on_invalid(text, error)
+        except Exception:
+            _log.exception("channel %s: on_invalid failed", self._channel.name)

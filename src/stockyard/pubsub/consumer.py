@@ -1,0 +1,277 @@
+"""One consumer of a group: takes messages, holds them, and hands back what it does not finish."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections import deque
+from collections.abc import Sequence
+from time import monotonic
+from typing import Any, Generic, Self, TypeVar
+
+from stockyard._aio.patience import Patience
+from stockyard._aio.portal import Portal
+from stockyard._aio.service import Periodic
+from stockyard._store import durable
+from stockyard._store.broadcast import ChannelLink
+from stockyard._store.durable import BURIED, DurableLine, Held, Taken
+from stockyard.errors import InvalidOption, PayloadError, ServerError
+from stockyard.pubsub.channel import Channel, checked_count
+from stockyard.pubsub.coder import Coder
+from stockyard.pubsub.delivery import Delivery
+from stockyard.pubsub.message import Gap
+from stockyard.pubsub.outbox import Outbox
+from stockyard.pubsub.stats import Counts
+
+T = TypeVar("T")
+_log = logging.getLogger("stockyard")
+_LOOK_AGAIN = 1.0
+"""Seconds after which a consumer looks for what dead ones left, at the latest."""
+
+
+class Consumer(Generic[T]):
+    """A consumer of a group of a durable channel.
+
+    Made by ``OpenChannel.consume``:
+
+        async with app.channel(fills).consume("ledger") as messages:
+            async for message in messages:
+                match message:
+                    case Delivery(): ...; await message.ack()
+                    case Gap(): ...
+
+    Each message comes to one consumer of each group. One that is not acknowledged comes again, to any of them: at
+    once after leaving the block, and within the channel's ``idle`` after the process died. So a message may come
+    more than once; after the channel's ``attempts`` it is a dead letter. A server that goes away is waited for.
+
+    Raises:
+        ServerUnavailable, ServerRefused: on entering, the server cannot be reached within the call timeout, or the
+            user may not consume. Afterwards it is tried again until it can.
+    """
+
+    def __init__(
+        self,
+        link: ChannelLink,
+        channel: Channel[T],
+        group: str,
+        consumer: str | None,
+        *,
+        after: str | None,
+        buffer: int,
+        coder: Coder[T],
+        counts: Counts,
+        portal: Portal,
+    ) -> None:
+        if not isinstance(group, str) or not group:
+            raise InvalidOption(f"a group's name must be non-empty text; got {group!r}")
+        if consumer is not None and (not isinstance(consumer, str) or consumer in ("", "-")):
+            raise InvalidOption(f"a consumer's name must be non-empty text and not '-'; got {consumer!r}")
+        self.channel = channel.name
+        self.group = group
+        self.name = consumer or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self._link = link
+        self._idle_ms = channel.idle_ms
+        self._attempts = channel.attempts
+        self._after = after
+        self._size = checked_count(buffer, "buffer")
+        self._coder = coder
+        self._counts = counts
+        self._portal = portal
+        self._line = DurableLine(link)
+        self._acks: Outbox[str, None] = Outbox(self._send_acks)
+        self._renewing = Periodic(self._renew, channel.idle_ms / 3000, name=f"consumer of {channel.name}")
+        self._turn = asyncio.Lock()
+        self._patience = Patience()
+        self._ready: deque[Delivery[T] | Gap] = deque()
+        # What this consumer has, handed to the program or not, and until when it certainly has it.
+        self._in_hand: dict[str, Delivery[T]] = {}
+        self._held_until = 0.0
+        self._next_look = 0.0
+        self._last: str | None = None
+        # How many its group has missed, and of how many of these the program was told; none when it has not begun.
+        self._missed, self._told = 0, -1
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_unsure = self._is_away = self._is_closed = False
+
+    @property
+    def sync(self) -> Any:
+        """This consumer for code without a running loop, with plain ``with`` and ``for``."""
+        return self._portal.blocking(self)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that reads it, or None before anybody began and after the end."""
+        return None if self._is_closed else self._loop
+
+    async def aclose(self) -> None:
+        """Hand back what was not acknowledged, and end the iteration; closing twice is fine."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._line.drop()
+        await self._renewing.stop()
+        await self._line.close()
+        if self._loop is None:
+            return
+        untouched = [each.id for each in self._ready if isinstance(each, Delivery)]
+        try:
+            await durable.leave(self._link, self.group, self.name, untouched, idle_ms=self._idle_ms)
+        except ServerError as error:
+            _log.warning("a consumer of %s left without handing back: %s", self.channel, error)
+
+    async def __aenter__(self) -> Self:
+        if self._loop is None:
+            await self._take(fresh=0, seconds=0)
+            self._loop = asyncio.get_running_loop()
+            await self._renewing.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Delivery[T] | Gap:
+        async with self._turn:
+            while not self._is_closed:
+                try:
+                    await self._be_sure()
+                    if monotonic() >= self._next_look:
+                        await self._take(fresh=0, seconds=0)
+                    elif not self._ready:
+                        await self._take(fresh=self._size, seconds=self._next_look - monotonic())
+                    self._patience.reset()
+                    self._is_away = False
+                except ServerError as error:
+                    await self._wait_out(error)
+                    continue
+                if self._ready:
+                    return self._handed(self._ready.popleft())
+            raise StopAsyncIteration
+
+    async def acknowledge(self, message_id: str) -> None:
+        """Let the group be done with a message."""
+        await self._acks.put([message_id])
+
+    async def release(self, message_id: str, *, reason: str, delay_ms: int, is_final: bool) -> None:
+        """Hand a message back, or move it to the dead letters."""
+        became = await durable.release(
+            self._link,
+            self.group,
+            self.name,
+            message_id,
+            attempts=0 if is_final else self._attempts,
+            reason=reason,
+            idle_ms=max(self._idle_ms - delay_ms, 0),
+        )
+        self._in_hand.pop(message_id, None)
+        self._counts.dead += became == BURIED
+        if became and not delay_ms:
+            self._next_look = 0.0
+
+    def _handed(self, item: Delivery[T] | Gap) -> Delivery[T] | Gap:
+        if isinstance(item, Gap):
+            self._counts.gaps += 1
+            self._told = self._missed
+        else:
+            self._counts.delivered += 1
+        return item
+
+    async def _be_sure(self) -> None:
+        """What is read ahead may have passed to others, when this process slept or the server was away."""
+        if self._is_unsure:
+            await self._renew(strays=True)
+            self._is_unsure = False
+        elif self._in_hand and monotonic() > self._held_until:
+            await self._renew()
+
+    async def _take(self, *, fresh: int, seconds: float) -> None:
+        asked = monotonic()
+        # Until all that it was given is in hand, it may have more than it knows of.
+        was_unsure, self._is_unsure = self._is_unsure, True
+        taken = await self._line.take(
+            self.group,
+            self.name,
+            after=self._after,
+            fresh=fresh,
+            # One at a time: what is claimed was delivered before, and each delivery counts.
+            claims=0 if fresh else 1,
+            idle_ms=self._idle_ms,
+            attempts=self._attempts,
+            told=self._told,
+            behind=self._last if fresh else None,
+            seconds=seconds,
+        )
+        if not self._in_hand:
+            self._held_until = asked + 0.8 * self._idle_ms / 1000
+        if not fresh and not taken.has_more and not taken.claimed:
+            self._next_look = asked + min(self._idle_ms / 4000, _LOOK_AGAIN)
+        self._last = taken.last
+        self._counts.dead += taken.buried
+        self._note_gap(taken)
+        self._ready.extendleft(reversed(await self._readable(taken.claimed)))
+        self._ready.extend(await self._readable(taken.fresh))
+        self._is_unsure = was_unsure
+
+    def _note_gap(self, taken: Taken) -> None:
+        known = taken.told if self._told < 0 else self._missed
+        if taken.is_anew:
+            self._ready.append(Gap(channel=self.channel, reason="lost"))
+        elif taken.missed > known:
+            self._ready.append(Gap(channel=self.channel, reason="trimmed", missed=taken.missed - known))
+        self._missed = taken.missed
+        self._told = max(self._told, 0)
+
+    async def _readable(self, messages: Sequence[Held]) -> list[Delivery[T]]:
+        """Take messages in hand; those that do not fit the type become dead letters."""
+        found = []
+        self._counts.received += len(messages)
+        for message_id, text, deliveries in messages:
+            try:
+                value = self._coder.decode(text)
+            except PayloadError as error:
+                await self.release(message_id, reason=str(error), delay_ms=0, is_final=True)
+                continue
+            delivery = self._in_hand[message_id] = Delivery(
+                value,
+                channel=self.channel,
+                message_id=message_id,
+                deliveries=deliveries,
+                holder=self,
+                portal=self._portal,
+            )
+            found.append(delivery)
+        return found
+
+    async def _renew(self, *, strays: bool = False) -> None:
+        if not self._in_hand and not strays:
+            return
+        asked = monotonic()
+        lost = await durable.renew(
+            self._link, self.group, self.name, list(self._in_hand), idle_ms=self._idle_ms, strays=strays
+        )
+        self._held_until = asked + 0.8 * self._idle_ms / 1000
+        for message_id in lost:
+            self._in_hand.pop(message_id, None)
+        if lost:
+            kept = [each for each in self._ready if isinstance(each, Gap) or each.id not in lost]
+            self._ready = deque(kept)
+
+    async def _send_acks(self, ids: Sequence[str]) -> Sequence[None]:
+        await durable.acknowledge(self._link, self.group, ids)
+        self._counts.acknowledged += len(ids)
+        for message_id in ids:
+            self._in_hand.pop(message_id, None)
+        return [None] * len(ids)
+
+    async def _wait_out(self, error: ServerError) -> None:
+        if self._is_closed:
+            return
+        if not self._is_away:
+            _log.warning("channel %s cannot be consumed; trying again: %s", self.channel, error)
+        self._is_away = True
+        await self._patience.wait()

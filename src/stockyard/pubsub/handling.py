@@ -1,0 +1,95 @@
+"""Gives each message of a group to a function, and acknowledges it when that returns."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from stockyard._aio.patience import Patience
+from stockyard.errors import HandlerError, ServerError, ServerRefused, UnrecoverableError
+from stockyard.pubsub.consumer import Consumer
+from stockyard.pubsub.delivery import Delivery
+from stockyard.pubsub.message import Gap
+
+T = TypeVar("T")
+_log = logging.getLogger("stockyard")
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 60.0
+
+
+async def handle(
+    messages: Consumer[T],
+    handler: Callable[[Delivery[T]], Any],
+    *,
+    concurrency: int,
+    on_gap: Callable[[Gap], None] | None,
+) -> None:
+    """Handle messages until cancelled or closed; what a handler has in hand then is handed back.
+
+    A handler that raises has its message handed back, after a pause that grows with each delivery;
+    ``UnrecoverableError`` makes it a dead letter at once.
+
+    Raises:
+        HandlerError: the handler is no function.
+    """
+    if not callable(handler):
+        raise HandlerError(f"a handler must be a function of one message; got {handler!r}")
+    places = asyncio.Semaphore(concurrency)
+
+    async def run(message: Delivery[T]) -> None:
+        try:
+            await _run(message, handler)
+        finally:
+            places.release()
+
+    async with messages, asyncio.TaskGroup() as running:
+        while True:
+            await places.acquire()
+            try:
+                item = await anext(messages)
+            except StopAsyncIteration:
+                return
+            if isinstance(item, Delivery):
+                running.create_task(run(item))
+                continue
+            places.release()
+            if on_gap is not None:
+                on_gap(item)
+            else:
+                _log.warning("channel %s: group %s missed messages: %s", item.channel, messages.group, item)
+
+
+async def _run(message: Delivery[T], handler: Callable[[Delivery[T]], Any]) -> None:
+    try:
+        if inspect.iscoroutinefunction(handler):
+            await handler(message)
+        else:
+            found = await asyncio.to_thread(handler, message)
+            if inspect.isawaitable(found):
+                await found
+    except UnrecoverableError as error:
+        reason = str(error)
+        await _told(message, lambda: message.bury(reason))
+    except Exception as error:
+        _log.warning("channel %s: message %s failed: %r", message.channel, message.id, error)
+        pause = min(_FIRST_PAUSE * 2 ** (message.deliveries - 1), _LONGEST_PAUSE)
+        reason = f"{type(error).__name__}: {error}"
+        await _told(message, lambda: message.release(reason, delay=pause))
+    else:
+        await _told(message, message.ack)
+
+
+async def _told(message: Delivery[T], tell: Callable[[], Any]) -> None:
+    """Tell the server what became of a message, as soon as it can be told: all this may be done twice."""
+    patience = Patience()
+    while True:
+        try:
+            await tell()
+            return
+        except ServerRefused as error:
+            _log.error("channel %s: what became of message %s was refused: %s", message.channel, message.id, error)
+            return
+        except ServerError:
+            await patience.wait()

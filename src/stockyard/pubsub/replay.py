@@ -1,0 +1,175 @@
+"""One reader of a durable channel, from a place of its own and on."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Self, TypeVar
+
+from stockyard._aio.patience import Patience
+from stockyard._aio.portal import Portal
+from stockyard._store import durable
+from stockyard._store.broadcast import ChannelLink
+from stockyard.errors import InvalidOption, ServerError
+from stockyard.pubsub.coder import Coder
+from stockyard.pubsub.message import Gap, Message
+from stockyard.pubsub.stats import Counts
+from stockyard.pubsub.tail import Numbered, Tail, numbered
+
+T = TypeVar("T")
+_log = logging.getLogger("stockyard")
+_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
+
+
+class Replay(Generic[T]):
+    """The messages of a durable channel behind a place, then those that come, without a group.
+
+    Made by ``OpenChannel.replay``; the place is fixed on entering:
+
+        async with app.channel(fills).replay(after="0-0") as messages:
+            async for message in messages: ...
+
+    It reads at its own pace, and loses nothing but what the channel does not keep; a ``Gap`` says so. A server
+    that goes away is waited for.
+
+    Raises:
+        ServerUnavailable, ServerRefused: on entering, the server cannot be reached within the call timeout, or the
+            user may not read. Afterwards it is tried again until it can.
+    """
+
+    def __init__(
+        self,
+        link: ChannelLink,
+        *,
+        after: str | None,
+        find_tail: Callable[[], Tail],
+        coder: Coder[T],
+        counts: Counts,
+        portal: Portal,
+    ) -> None:
+        self.channel = link.channel
+        self._link = link
+        self._after = None if after is None else checked_id(after)
+        self._find_tail = find_tail
+        self._tail: Tail | None = None
+        self._coder = coder
+        self._counts = counts
+        self._portal = portal
+        self._ready: deque[Message[T] | Gap] = deque()
+        self._last = durable.BEGINNING
+        self._number: int | None = 0
+        self._epoch = 0
+        self._turn = asyncio.Lock()
+        self._patience = Patience()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_away = self._is_closed = False
+
+    @property
+    def sync(self) -> Any:
+        """This reader for code without a running loop, with plain ``with`` and ``for``."""
+        return self._portal.blocking(self)
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The loop that reads it, or None before anybody began and after the end."""
+        return None if self._is_closed else self._loop
+
+    async def aclose(self) -> None:
+        """End the iteration; closing twice is fine."""
+        self._is_closed = True
+        if self._tail is not None:
+            await self._tail.leave(self)
+
+    async def __aenter__(self) -> Self:
+        if self._loop is None:
+            await self._look(self._after)
+            self._tail = self._find_tail()
+            self._epoch = self._tail.epoch
+            self._tail.join(self)
+            self._loop = asyncio.get_running_loop()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Message[T] | Gap:
+        async with self._turn:
+            while not self._is_closed:
+                if self._ready:
+                    return self._handed(self._ready.popleft())
+                await self.__aenter__()
+                try:
+                    await self._read()
+                    self._patience.reset()
+                    self._is_away = False
+                except ServerError as error:
+                    await self._wait_out(error)
+            raise StopAsyncIteration
+
+    async def _read(self) -> None:
+        assert self._tail is not None
+        news = self._tail.news()
+        if self._epoch != self._tail.epoch:
+            epoch = self._tail.epoch
+            await self._look(self._last)
+            self._epoch = epoch
+            return
+        found = self._tail.behind(self._last)
+        if found is None:
+            page = await durable.read(self._link, self._last)
+            self._counts.received += len(page)
+            found = numbered(page, self._coder, self.channel)
+        if found:
+            self._note(found)
+        else:
+            await news.wait()
+
+    async def _look(self, after: str | None) -> None:
+        """Fix the place; a gap when it is not certain that nothing is missing behind it."""
+        self._last, self._number = await durable.look(self._link, after)
+        if self._number is None:
+            is_lost = self._last != after
+            self._ready.append(Gap(channel=self.channel, reason="lost" if is_lost else "trimmed"))
+
+    def _note(self, found: Iterable[Numbered]) -> None:
+        for message_id, _, number, message in found:
+            expected = number if self._number is None else self._number + 1
+            if number > expected:
+                self._ready.append(Gap(channel=self.channel, reason="trimmed", missed=number - expected))
+            elif number < expected:
+                self._ready.append(Gap(channel=self.channel, reason="lost"))
+            self._last, self._number = message_id, number
+            if message is not None:
+                self._ready.append(message)
+
+    def _handed(self, item: Message[T] | Gap) -> Message[T] | Gap:
+        if isinstance(item, Gap):
+            self._counts.gaps += 1
+        else:
+            self._counts.delivered += 1
+        return item
+
+    async def _wait_out(self, error: ServerError) -> None:
+        if self._is_closed:
+            return
+        if not self._is_away:
+            _log.warning("channel %s cannot be read; trying again: %s", self.channel, error)
+        self._is_away = True
+        await self._patience.wait()
+
+
+def checked_id(message_id: str) -> str:
+    """Return the id of a message if it can be one.
+
+    Raises:
+        InvalidOption: it cannot.
+    """
+    if not isinstance(message_id, str) or not _ID.fullmatch(message_id):
+        raise InvalidOption(f"after must be the id of a message, '0-0' or None; got {message_id!r}")
+    return message_id
