@@ -16,6 +16,7 @@ from stockyard.cli.demo import demo
 from stockyard.cli.doctor import doctor
 from stockyard.cli.health import health
 from stockyard.cli.job import job
+from stockyard.cli.metrics import metrics
 from stockyard.cli.queue import queue
 from stockyard.cli.schedule import schedule
 from stockyard.cli.scripts import scripts
@@ -34,7 +35,21 @@ program = App(
     default_parameter=Parameter(negative="", show_default=False),
     version=version("stockyard"),
 )
-for command in (worker, demo, health, alerts, doctor, bench, queue, job, schedule, server, cache, scripts):
+for command in (
+    worker,
+    demo,
+    health,
+    alerts,
+    metrics,
+    doctor,
+    bench,
+    queue,
+    job,
+    schedule,
+    server,
+    cache,
+    scripts,
+):
     program.command(command)
 
 

@@ -26,6 +26,15 @@ class Metric:
     labels: tuple[str, ...]
     source: Literal["server", "process"]
 
+    @property
+    def topic(self) -> str:
+        """What it is about: a heading of the reference, a row of the dashboard."""
+        _, first, *_ = self.name.split("_")
+        return _TOPICS.get(first) or ("Queues" if self.source == "server" else "Workers")
+
+
+_TOPICS = {"alerts": "Alerts", "server": "Server", "cache": "Caches", "channel": "Channels"}
+
 
 def _server(name: str, kind: Kind, help: str, *labels: str) -> Metric:  # noqa: A002
     return Metric(f"stockyard_{name}", kind, help, labels, "server")
