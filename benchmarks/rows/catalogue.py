@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.bench import Bench
-from benchmarks.rows import adding, caching, cpu, flows, latency, memory, processing, rhythms, scaling
+from benchmarks.rows import adding, caching, cpu, flows, latency, memory, processing, rhythms, scaling, telling
 from benchmarks.table import Row
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
@@ -23,4 +23,5 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "schedules": rhythms.schedules,
     "limits": rhythms.limits,
     "cache": caching.cache,
+    "channels": telling.channels,
 }

@@ -12,6 +12,7 @@ from cyclopts import App, CycloptsError, Parameter
 from stockyard.cli.alerts import alerts
 from stockyard.cli.bench import bench
 from stockyard.cli.cache import cache
+from stockyard.cli.channel import channel
 from stockyard.cli.demo import demo
 from stockyard.cli.doctor import doctor
 from stockyard.cli.health import health
@@ -48,6 +49,7 @@ for command in (
     schedule,
     server,
     cache,
+    channel,
     scripts,
 ):
     program.command(command)

@@ -54,6 +54,11 @@ class Channels:
             )
         return found
 
+    def find(self, name: str) -> Channel[Any] | None:
+        """Return the declaration of a channel that was asked for, by its name, or None."""
+        found = self._open.get(name)
+        return None if found is None else found.channel
+
     def stats(self) -> dict[str, ChannelStats]:
         """Return what each channel did in this process, by name."""
         return {name: each.stats() for name, each in self._open.items()}

@@ -59,7 +59,7 @@ class Replay(Generic[T]):
         self._counts = counts
         self._portal = portal
         self._ready: deque[Message[T] | Gap] = deque()
-        self._last = durable.BEGINNING
+        self._last = self._place = durable.BEGINNING
         self._number: int | None = 0
         self._epoch = 0
         self._turn = asyncio.Lock()
@@ -77,6 +77,11 @@ class Replay(Generic[T]):
         """The loop that reads it, or None before anybody began and after the end."""
         return None if self._is_closed else self._loop
 
+    @property
+    def place(self) -> str:
+        """Id of the message that was read last, or behind which the first is read; ``after`` goes on there."""
+        return self._place
+
     async def aclose(self) -> None:
         """End the iteration; closing twice is fine."""
         self._is_closed = True
@@ -86,6 +91,7 @@ class Replay(Generic[T]):
     async def __aenter__(self) -> Self:
         if self._loop is None:
             await self._look(self._after)
+            self._place = self._last
             self._tail = self._find_tail()
             self._epoch = self._tail.epoch
             self._tail.join(self)
@@ -152,6 +158,7 @@ class Replay(Generic[T]):
         if isinstance(item, Gap):
             self._counts.gaps += 1
         else:
+            self._place = item.id or self._place
             self._counts.delivered += 1
         return item
 

@@ -1,0 +1,105 @@
+"""Serves a channel to browsers as server-sent events; needs the extra ``dashboard``."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+try:
+    from sse_starlette import EventSourceResponse, ServerSentEvent
+    from starlette.requests import Request
+    from starlette.responses import PlainTextResponse
+    from starlette.types import Receive, Scope, Send
+except ImportError as error:
+    raise ImportError("server-sent events need the extra: pip install 'stockyard[dashboard]'") from error
+
+from stockyard.errors import InvalidOption, ServerError
+from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.payload import encode_payload
+from stockyard.pubsub.channel import checked_count
+from stockyard.pubsub.message import Gap, Message
+from stockyard.pubsub.open_channel import OpenChannel
+from stockyard.pubsub.replay import Replay
+from stockyard.pubsub.subscription import Subscription
+
+_LIVE = "live"
+"""The id of every event of a live channel: who reconnects says that it was there before."""
+
+
+def endpoint(channel: OpenChannel[Any], *, buffer: int = 1_000, ping: Duration = "15s") -> Endpoint:
+    """Return an ASGI application that tells a channel's messages, to mount or to run.
+
+    Args:
+        channel: live or durable.
+        buffer: messages of a live channel that wait for one client at most; the oldest give way. Defaults to
+            1,000.
+        ping: pause between comments that keep the connection alive. Defaults to 15 s.
+
+    Each message is an event whose data is its JSON. Where messages are missing there is an event named ``gap``,
+    with ``reason`` and ``missed``. A client that reconnects (``Last-Event-ID``) goes on where it was in a durable
+    channel, and is told of a gap in a live one. ``?after=0-0`` begins with the oldest message that a durable channel
+    keeps.
+
+    Example:
+        Starlette(routes=[Route("/prices", endpoint(app.channel(prices)))])
+
+    Raises:
+        InvalidOption: an argument is out of its range.
+    """
+    return Endpoint(channel, buffer=buffer, ping_ms=milliseconds(ping, option="ping"))
+
+
+class Endpoint:
+    """An ASGI application; see ``endpoint``."""
+
+    def __init__(self, channel: OpenChannel[Any], *, buffer: int, ping_ms: int) -> None:
+        self._channel = channel
+        self._buffer = checked_count(buffer, "buffer")
+        self._ping = ping_ms / 1000
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one client."""
+        request = Request(scope, receive)
+        if request.method != "GET":
+            refusal = PlainTextResponse("only GET", 405, {"Allow": "GET"})
+            await refusal(scope, receive, send)
+            return
+        came_from = request.headers.get("last-event-id") or request.query_params.get("after")
+        messages, is_back = self._reader(came_from)
+        try:
+            await messages.__aenter__()
+        except ServerError:
+            away = PlainTextResponse("the channel cannot be read now", 503, {"Retry-After": "2"})
+            await away(scope, receive, send)
+            return
+        try:
+            response = EventSourceResponse(_events(messages, is_back), ping=self._ping)
+            await response(scope, receive, send)
+        finally:
+            await messages.aclose()
+
+    def _reader(self, came_from: str | None) -> tuple[Replay[Any] | Subscription[Any], bool]:
+        """Return who reads, and whether the client was there before and has missed what nobody knows."""
+        if not self._channel.channel.durable:
+            return self._channel.subscribe(buffer=self._buffer), came_from is not None
+        try:
+            return self._channel.replay(came_from), False
+        except InvalidOption:
+            return self._channel.replay(), True
+
+
+async def _events(messages: Replay[Any] | Subscription[Any], is_back: bool) -> AsyncIterator[ServerSentEvent]:
+    # An id without data is no event, but the client keeps it, should it leave before the first one.
+    yield ServerSentEvent(id=messages.place if isinstance(messages, Replay) else _LIVE)
+    if is_back:
+        yield _event(Gap(channel=messages.channel, reason="reconnected"))
+    async for item in messages:
+        yield _event(item)
+
+
+def _event(item: Message[Any] | Gap) -> ServerSentEvent:
+    if isinstance(item, Gap):
+        text = encode_payload({"reason": item.reason, "missed": item.missed}, what="a gap")
+        return ServerSentEvent(text.decode(), event="gap")
+    text = encode_payload(item.value, what="a message of channel", of=item.channel)
+    return ServerSentEvent(text.decode(), id=item.id)
