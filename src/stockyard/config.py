@@ -139,6 +139,9 @@ def _file_values(dotenv: Path | str | None) -> dict[str, str]:
 
 def _address(url: str, name: str, problems: list[str]) -> Address:
     # Nothing of a URL that cannot be read is quoted: any part of it may be a part of the password.
+    if "://" not in url:
+        problems.append(f"{name} has no scheme; expected one of {', '.join(f'{each}://' for each in _SCHEMES)}")
+        return Address("redis")
     host = _HOST.match(url)
     if host and host[1] and "@" in url[host.end() :]:
         problems.append(
@@ -168,6 +171,11 @@ def _address(url: str, name: str, problems: list[str]) -> Address:
         problems.append(f"{name}: unknown URL option {', '.join(unknown)}; known: db, {', '.join(_TLS_OPTIONS)}")
     if tls and parts.scheme != "rediss":
         problems.append(f"{name}: {', '.join(tls)} need a rediss:// URL; got {_masked(parts)!r}")
+    for option, path in tls.items():
+        if not Path(path).is_file() or not os.access(path, os.R_OK):
+            problems.append(f"{name}: {option} must name a file that can be read; got {path!r}")
+    if "key" in tls and "cert" not in tls:
+        problems.append(f"{name}: key belongs to a certificate; give its file as cert")
     username = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
     if parts.scheme in ("unix", "embedded"):

@@ -32,6 +32,7 @@
         ├── ReplyLost            sent, and no reply came: the outcome is unknown
         ├── ServerRefused        it answered with an error
         │   └── AuthenticationFailed
+        ├── TlsFailed            one side does not accept the other's certificate
         ├── ServerTooOld         its version lacks what the engine needs
         └── EmbeddedServerError  the embedded server cannot be started or stopped
 
@@ -279,6 +280,10 @@ class ServerRefused(ServerError):
 
 class AuthenticationFailed(ServerRefused):
     """The server refused the user name or password."""
+
+
+class TlsFailed(ServerError):
+    """There is no TLS connection: one side does not accept the other's certificate, or a file does not serve."""
 
 
 class ServerTooOld(ServerError):

@@ -27,7 +27,7 @@ PUBLIC = {
         OnFailure OpenChannel Overlap ParentRef PayloadError Queue QueueEvents QueueHealth QueueMetrics
         QueueSettings QueueSpec QueueStateError Rate RateLimited RemoteHandlerError ReplyLost
         ResultTimeout Router RunMoved Schedule ScheduleConflict ScheduleNotFound Schedules ServerError
-        ServerRefused ServerTooOld ServerUnavailable Settings Severity StockyardError Timing Topology
+        ServerRefused ServerTooOld ServerUnavailable Settings Severity StockyardError Timing TlsFailed Topology
         UnknownQueue UnrecoverableError UnsafeServer WaitForChildren Worker WorkerInfo WorkerOptions
         WorkerProcessDied evaluate
     """,

@@ -28,7 +28,7 @@ def test_nothing_given_is_the_local_server() -> None:
         ("redis://me:p%40w%2F@h", Address("redis", "h", username="me", password="p@w/")),
         ("redis://[::1]:7000", Address("redis", "::1", 7000)),
         ("redis://h?db=3", Address("redis", "h", database=3)),
-        ("rediss://h?ca=/ca.pem", Address("rediss", "h", tls={"ca": "/ca.pem"})),
+        (f"rediss://h?ca={__file__}", Address("rediss", "h", tls={"ca": __file__})),
         ("unix:///run/r.sock", Address("unix", path="/run/r.sock")),
         ("unix://:pw@/run/r.sock?db=1", Address("unix", path="/run/r.sock", password="pw", database=1)),
         ("embedded://", Address("embedded")),
@@ -100,6 +100,9 @@ def test_every_wrong_value_is_named_in_one_message() -> None:
         ("unix://", "needs the path of a socket"),
         ("redis://h?timeout=3", "unknown URL option timeout"),
         ("redis://h?ca=x", "need a rediss:// URL"),
+        ("rediss://h?ca=/no/such/file", "ca must name a file that can be read; got '/no/such/file'"),
+        ("rediss://h?cert=/", "cert must name a file"),
+        (f"rediss://h?key={__file__}", "key belongs to a certificate; give its file as cert"),
         ("redis://[::1", "REDIS_URL"),
     ],
 )
@@ -130,7 +133,9 @@ def test_a_prefix_is_part_of_a_key(prefix: str) -> None:
         Settings.load(prefix=prefix, environ={}, dotenv=None)
 
 
-@pytest.mark.parametrize("url", ["redis://:{}@h", "redis://u:{}@h/0", "unix://:{}@/run/s", "rediss://:{}@h?ca=/x"])
+@pytest.mark.parametrize(
+    "url", ["redis://:{}@h", "redis://u:{}@h/0", "unix://:{}@/run/s", f"rediss://:{{}}@h?ca={__file__}"]
+)
 def test_no_password_is_shown(url: str) -> None:
     settings = load(url.format("s3cret"))
     assert settings.address.password == "s3cret"

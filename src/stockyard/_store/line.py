@@ -12,6 +12,7 @@ from redis.asyncio.connection import AbstractConnection, Connection, SSLConnecti
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from stockyard._store.certificates import tls_failure
 from stockyard.config import Address
 from stockyard.errors import (
     AuthenticationFailed,
@@ -61,6 +62,7 @@ class Line:
         Raises:
             ServerUnavailable: it cannot be reached within ``timeout`` seconds.
             AuthenticationFailed: it refused the credentials.
+            TlsFailed: one side does not accept the other's certificate.
             ServerTooOld: it is older than Redis 6.2.
         """
         try:
@@ -85,8 +87,10 @@ class Line:
             raise ServerRefused(f"the server at {self._address} refused the connection: {error}") from error
         except (TimeoutError, *_LOST) as error:
             await self.close()
+            if (failure := tls_failure(self._address, error)) is not None:
+                raise failure from error
             raise ServerUnavailable(
-                f"no server at {self._address} ({str(error) or 'no answer'}); start one, or set REDIS_URL"
+                f"no server at {self._address} ({str(error) or self._silence}); start one, or set REDIS_URL"
             ) from error
 
     async def ask(self, commands: Sequence[Command], timeout: float | None) -> list[Any]:
@@ -181,6 +185,10 @@ class Line:
         except (TimeoutError, *_LOST, RuntimeError):
             self._broken = True
 
+    @property
+    def _silence(self) -> str:
+        return "no answer; does it speak TLS at this port?" if self._address.scheme == "rediss" else "no answer"
+
     async def _check_version(self) -> None:
         try:
             # PING is refused while the server loads its data, INFO is not.
@@ -230,5 +238,7 @@ def _connection(address: Address, client_name: str | None) -> AbstractConnection
     if address.scheme == "rediss":
         files = {"ca": "ssl_ca_certs", "cert": "ssl_certfile", "key": "ssl_keyfile"}
         options |= {files[name]: path for name, path in address.tls.items()}
+        # Without a word, OpenSSL would ask the terminal for the passphrase of a key, and wait for ever.
+        options["ssl_password"] = ""
         return SSLConnection(**options)
     return Connection(**options)

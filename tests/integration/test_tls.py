@@ -1,0 +1,170 @@
+"""Servers behind TLS that ask clients for a certificate: what works, and what those are told who are refused."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stockyard import App, ConfigError, Job, ServerUnavailable, TlsFailed, Topology
+from stockyard.cli import main
+from tests.support.documents import ROOT
+from tests.support.servers import OwnServer
+from tests.support.tls import Authority, TlsFront
+from tests.support.waiting import eventually
+from tests.support.yard import Yard
+
+PASSWORD = "s3cret-of-the-server"
+
+
+class Place:
+    """A server behind TLS, and the files of those who may and may not use it."""
+
+    def __init__(self, front: TlsFront, folder: Path, ours: Authority) -> None:
+        self._front = front
+        self.folder = folder
+        self.files = {
+            "ca": ours.certificate,
+            "cert": folder / "ours" / "client.crt",
+            "key": folder / "ours" / "client.key",
+        }
+
+    def url(self, host: str = "127.0.0.1", **files: Path | None) -> str:
+        """The URL with our files, or with others in their place."""
+        chosen = {name: path for name, path in {**self.files, **files}.items() if path is not None}
+        return self._front.url(host, **chosen)
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("tls")
+    ours, theirs = Authority(folder / "ours"), Authority(folder / "theirs")
+    ours.issue("client")
+    theirs.issue("client")
+    server = OwnServer(folder, password=PASSWORD, port=True)
+    server.start()
+    with TlsFront(server.url, ours, *ours.issue("server", "IP:127.0.0.1")) as front:
+        yield Place(front, folder, ours)
+    server.stop()
+
+
+async def echo(job: Job[Any]) -> Any:
+    return job.data
+
+
+async def test_everything_works_over_it(place: Place) -> None:
+    async with Yard(place.url(), "works") as yard:
+        queue = yard.queue(lock="300ms")
+
+        async def slow(job: Job[Any]) -> Any:
+            await asyncio.sleep(0.8)
+            return job.data
+
+        async with yard.app.events("q") as events:
+            await yard.work(slow)
+            job = await queue.add("x", 1)
+            assert await job.wait_for_result(10) == 1
+            # Its lease is kept by the child, which has to get in, too.
+            assert (await job.refresh()).attempts_started == 1
+            assert (await anext(events)).job_id == job.id  # type: ignore[attr-defined]
+        cache = yard.app.cache("near", near="1h")
+        await cache.set("a", 1)
+
+        async def is_near() -> bool:
+            return bool(await cache.get("a") == cache.peek("a") == 1)
+
+        await eventually(is_near)
+        assert {each.severity for each in await yard.app.examine() if each.check == "version"} == {"ok"}
+
+
+def test_the_command_line_works_over_it(place: Place, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    said = ["--redis-url", place.url(), "--prefix=command", "--app=tests.integration.cli.shop:shop"]
+    environment = {**os.environ, "REDIS_URL": place.url(), "STOCKYARD_PREFIX": "command"}
+    command = [sys.executable, "-m", "stockyard.cli", "worker", "tests.integration.cli.shop:shop", "--queue=mail"]
+    with (tmp_path / "log").open("w") as log:
+        worker = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log)
+    try:
+        assert main(["job", "add", "mail", "welcome", "--wait", "10s", *said]) == 0
+        assert capsys.readouterr().out.strip() == str(worker.pid)
+    finally:
+        worker.terminate()
+        worker.wait()
+
+
+REFUSALS: dict[str, tuple[dict[str, str | None], str, str]] = {
+    "another authority": ({"ca": "theirs/ca.crt"}, "127.0.0.1", r"not trusted \(self-signed.*name the file"),
+    "no authority": ({"ca": None}, "127.0.0.1", r"not trusted \(self-signed.*\?ca=/path/ca.crt"),
+    "no certificate": (
+        {"cert": None, "key": None},
+        "127.0.0.1",
+        r"does not accept this client's certificate .*required.*cert=/path/client.crt&key=/path/client.key",
+    ),
+    "a certificate of somebody else's": (
+        {"cert": "theirs/client.crt", "key": "theirs/client.key"},
+        "127.0.0.1",
+        r"does not accept this client's certificate .*unknown ca",
+    ),
+    "another name": ({}, "localhost", r"certificate of somebody else .*'localhost'.*connect by a name that it is"),
+    "a key that belongs to another": (
+        {"key": "theirs/client.key"},
+        "127.0.0.1",
+        r"key values mismatch.*PEM files",
+    ),
+    "no key": ({"key": None}, "127.0.0.1", r"do not serve \(no pem\).*the key belongs to the certificate"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+async def test_a_refusal_says_what_to_do(place: Place, case: str, caplog: pytest.LogCaptureFixture) -> None:
+    files, host, said = REFUSALS[case]
+    url = place.url(host, **{name: place.folder / path if path else None for name, path in files.items()})
+    topology = Topology("test")
+    topology.queue("q")
+    async with App(topology, url) as app:
+        for call in (
+            app.queue("q").add("x"),
+            app.health(),
+            app.worker("q", echo, handle_signals=False).run(),
+        ):
+            with pytest.raises(TlsFailed, match=said) as refused:
+                await asyncio.wait_for(call, 5)
+            assert PASSWORD not in str(refused.value)
+    assert PASSWORD not in caplog.text
+
+
+def test_files_that_are_not_there_are_named_before_anything_is_tried(place: Place) -> None:
+    with pytest.raises(ConfigError, match=r"ca must name a file .*/nowhere") as wrong:
+        App(Topology("test"), place.url(ca=Path("/nowhere")))
+    assert PASSWORD not in str(wrong.value)
+
+
+async def test_a_key_with_a_passphrase_is_refused_instead_of_asking_the_terminal(place: Place) -> None:
+    locked = place.folder / "locked.key"
+    command = [
+        "openssl",
+        "ec",
+        "-in",
+        str(place.files["key"]),
+        "-aes256",
+        "-passout",
+        "pass:x",
+        "-out",
+        str(locked),
+    ]
+    subprocess.run(command, check=True, capture_output=True)
+    async with App(Topology("test"), place.url(key=locked)) as app:
+        with pytest.raises(TlsFailed, match="has no passphrase"):
+            await asyncio.wait_for(app.examine(), 5)
+
+
+async def test_a_server_that_does_not_speak_tls_is_no_server(place: Place, make_server: Any) -> None:
+    plain = make_server(port=True).url.replace("redis://", "rediss://")
+    topology = Topology("test")
+    topology.queue("q")
+    async with App(topology, plain, call_timeout=0.3) as app:
+        with pytest.raises(ServerUnavailable, match="does it speak TLS at this port"):
+            await app.queue("q").add("x")
