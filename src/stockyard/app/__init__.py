@@ -1,0 +1,5 @@
+"""App."""
+
+from stockyard.app.app import App
+
+__all__ = ["App"]

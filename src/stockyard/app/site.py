@@ -1,0 +1,132 @@
+"""What an App has on its server: made when first asked for, closed and forgotten together."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from functools import cached_property
+from pathlib import Path
+
+from stockyard import embedded
+from stockyard._aio.portal import Portal
+from stockyard._store.link import QueueLink
+from stockyard._store.server import Server
+from stockyard.cache.caches import Caches
+from stockyard.config import Settings
+from stockyard.consume.lease_keeper import LeaseKeeper
+from stockyard.consume.lease_table import Lease
+from stockyard.events import QueueEvents
+from stockyard.events.results import Results
+from stockyard.model.clock import Clock
+from stockyard.observe.ground import Ground
+from stockyard.produce.job_port import StoredJobs
+from stockyard.produce.queue import Queue
+from stockyard.pubsub.channels import Channels
+from stockyard.topology import QueueSpec
+
+
+class Site:
+    """One server with an App's parts on it; an embedded one is held until ``release``.
+
+    Args:
+        settings: where it is.
+        clock: gives the time that is written.
+        portal: for callers without a loop.
+    """
+
+    def __init__(self, settings: Settings, *, clock: Clock, portal: Portal) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._portal = portal
+        self._held: embedded.EmbeddedServer | None = None
+        address = settings.address
+        if address.scheme == "embedded":
+            self._held = embedded.acquire(Path(address.path) if address.path else None)
+            address = Settings.load(self._held.url, dotenv=None).address
+        self.server = Server(address, call_timeout=settings.call_timeout)
+        self._links: dict[str, QueueLink] = {}
+        self._queues: dict[str, Queue] = {}
+        self._ports: dict[str, StoredJobs] = {}
+        self._results: dict[str, Results] = {}
+        self._events: weakref.WeakSet[QueueEvents] = weakref.WeakSet()
+
+    def link(self, spec: QueueSpec) -> QueueLink:
+        """Return a queue's keys here."""
+        link = self._links.get(spec.name)
+        if link is None:
+            link = QueueLink(self.server, self._settings.prefix, spec.name, clock=self._clock)
+            self._links[spec.name] = link
+        return link
+
+    def port(self, spec: QueueSpec) -> StoredJobs:
+        """Return the port of a queue's jobs."""
+        port = self._ports.get(spec.name)
+        if port is None:
+            results = self._results[spec.name] = Results(self.link(spec))
+            port = self._ports[spec.name] = StoredJobs(self.link(spec), results=results, portal=self._portal)
+        return port
+
+    def queue(self, spec: QueueSpec) -> Queue:
+        """Return a queue; asked again, the same."""
+        queue = self._queues.get(spec.name)
+        if queue is None:
+            queue = Queue(spec, link=self.link(spec), jobs=self.port(spec), portal=self._portal)
+            self._queues[spec.name] = queue
+        return queue
+
+    def add_reader(self, events: QueueEvents) -> None:
+        """Close this reader of events, too, when its loop closes what it opened."""
+        self._events.add(events)
+
+    @cached_property
+    def keeper(self) -> LeaseKeeper:
+        """Renews the leases of all workers of the App."""
+        return LeaseKeeper(self.server.address, prefix=self._settings.prefix)
+
+    @cached_property
+    def ground(self) -> Ground:
+        """Judges whether workers may start here."""
+        return Ground(self.server, prefix=self._settings.prefix, trusts=self._settings.trust_server)
+
+    @cached_property
+    def channels(self) -> Channels:
+        """The channels that were asked for."""
+        return Channels(self.server, self._settings.prefix, portal=self._portal)
+
+    @cached_property
+    def caches(self) -> Caches:
+        """The caches, on this server or on one of their own."""
+        settings = self._settings
+        address = settings.cache or self.server.address
+        return Caches(
+            address,
+            prefix=settings.prefix,
+            call_timeout=settings.call_timeout,
+            budget=settings.cache_bytes,
+            is_bounded=settings.cache is None or settings.cache_bytes is not None,
+            make_keeper=lambda: LeaseKeeper(address, prefix=settings.prefix),
+            lease=Lease,
+            portal=self._portal,
+        )
+
+    async def aclose(self) -> None:
+        """Close what this loop opened: readers of events, channels and results, loads of caches, connections."""
+        here = asyncio.get_running_loop()
+        for events in [each for each in self._events if each.loop is here]:
+            await events.aclose()
+        if "channels" in vars(self):
+            await self.channels.aclose()
+        for results in self._results.values():
+            await results.aclose()
+        if "caches" in vars(self):
+            await self.caches.aclose()
+        await self.server.aclose()
+
+    def close(self) -> bool:
+        """Close what belongs to no loop, and release an embedded server; say whether there was one."""
+        if "caches" in vars(self):
+            self.caches.close()
+        held, self._held = self._held, None
+        if held is not None:
+            held.release()
+        return held is not None
