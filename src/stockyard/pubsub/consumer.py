@@ -124,7 +124,12 @@ class Consumer(Generic[T]):
 
     async def __aenter__(self) -> Self:
         if self._loop is None:
-            await self._take(fresh=0, seconds=0)
+            try:
+                await self._take(fresh=0, seconds=0)
+            except BaseException:
+                # Nobody leaves what was not entered.
+                self._line.drop()
+                raise
             self._loop = asyncio.get_running_loop()
             await self._renewing.start()
         return self
