@@ -14,8 +14,9 @@ from redis.exceptions import NoPermissionError
 from stockyard import App, ServerRefused, Settings, Topology
 from stockyard._store.scripts import load, names
 from tests.support.documents import ROOT
-from tests.support.roles import CACHE, PRODUCER, READER, WORKER, Operation, Stage
+from tests.support.roles import CACHE, PRODUCER, PUBSUB, READER, WORKER, Operation
 from tests.support.servers import OwnServer
+from tests.support.stage import Stage
 from tests.support.waiting import eventually
 
 FILE = ROOT / "deploy" / "users.acl"
@@ -24,6 +25,7 @@ ROLES: dict[str, tuple[Operation, ...]] = {
     "worker": WORKER,
     "reader": READER,
     "cache": CACHE,
+    "pubsub": PUBSUB,
 }
 SCRIPTS = {
     "producer": r"adding\.|reading\.state|scheduling\.(list|remove|upsert)|streams\.",
@@ -31,6 +33,7 @@ SCRIPTS = {
     r"reading\.(health|page|state)|scheduling\.|streams\.|watching\.",
     "reader": r"children\.(count|look)|reading\.|scheduling\.list|streams\.",
     "cache": r"caching\.|leasing\.renew",
+    "pubsub": r"broadcast\.|durable\.",
 }
 _numbers = itertools.count()
 
@@ -204,6 +207,9 @@ def test_nobody_but_the_admin_touches_the_server_or_the_keys_of_others(guarded: 
         ),
         ("reader", "XADD bull:q:events * event x | XTRIM bull:q:events MAXLEN 0 | GET bull::cache:prices::e:BTC"),
         ("cache", "GET bull:q:id | SET bull:q:1:lock x | DEL bull:q:wait | HGETALL bull::alerts:incidents"),
+        ("pubsub", "HGET bull:q:id x | XADD bull:q:events * event x | EXISTS bull::cache:prices::e:BTC"),
+        ("pubsub", "PUBLISH other::channel:prices 1 | SUBSCRIBE bull:q | PSUBSCRIBE * | PUBLISH bull:q 1"),
+        ("worker", "PUBLISH bull::channel:prices 1 | SUBSCRIBE bull::channel:prices"),
     ],
 )
 def test_a_role_does_not_do_the_work_of_another(guarded: Guarded, role: str, commands: str) -> None:

@@ -1,0 +1,120 @@
+"""Queues of one operation alone, as the user of a role sees them, and as the admin does who prepares them."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any, get_args
+
+from stockyard import App, Job, Topology
+from stockyard._store.server import Server
+from stockyard.model.family import ChildKind
+from tests.support.waiting import eventually
+
+
+class Stage:
+    """Queues of one operation alone, as the role's user sees them and as the admin does, who prepares them.
+
+    Args:
+        user, admin: URLs of the server with their logins.
+        name: of the queue.
+    """
+
+    def __init__(self, user: str, admin: str, name: str) -> None:
+        self.topology = Topology("roles")
+        self.topology.queue(name, lock="400ms", remove_on_complete=5, remove_on_fail=5)
+        self.topology.queue(f"{name}-limited", rate="1/10s", lock="400ms")
+        self.name = name
+        self.app = App(self.topology, user)
+        self.admin = App(self.topology, admin)
+        self.queue = self.app.queue(name)
+        self.prepared = self.admin.queue(name)
+        self.ran = 0
+
+    @contextlib.asynccontextmanager
+    async def works(self, queue: str = "", *, app: App | None = None, **options: Any) -> AsyncIterator[None]:
+        """A worker runs, the user's unless told otherwise."""
+        worker = (app or self.app).worker(
+            queue or self.name, self._handle, handle_signals=False, drain_delay=0.05, **options
+        )
+        running = asyncio.create_task(worker.run())
+        try:
+            yield
+        finally:
+            await worker.stop(grace=1)
+            await running
+
+    def admin_works(self) -> contextlib.AbstractAsyncContextManager[None]:
+        """The admin's worker runs."""
+        return self.works(app=self.admin)
+
+    async def ends(self, job: Job[Any], state: str = "completed") -> None:
+        """Wait, as the admin, until a job is in a state."""
+        stored = await self.prepared.get_job(job.id)
+        assert stored is not None
+
+        async def is_there() -> bool:
+            return await stored.state() == state
+
+        await eventually(is_there, within=5)
+
+    async def at_the_server(self, *command: str) -> None:
+        """Run a command as the admin."""
+        server = Server(self.admin.settings.address)
+        await server.call(*command)
+        await server.aclose()
+
+    async def aclose(self) -> None:
+        await self.app.aclose()
+        await self.admin.aclose()
+
+    async def _handle(self, job: Job[Any]) -> Any:
+        self.ran += 1
+        handler = getattr(self, f"_{job.name}", None)
+        return await handler(job) if handler else job.data
+
+    async def _bad(self, job: Job[Any]) -> None:
+        raise ValueError("bad")
+
+    async def _flaky(self, job: Job[Any]) -> None:
+        if job.attempts_made == 0:
+            raise ValueError("flaky")
+
+    async def _slow(self, job: Job[Any]) -> None:
+        await asyncio.sleep(0.3)
+
+    async def _busy(self, job: Job[Any]) -> None:
+        await job.update_progress(50)
+        for line in "abc":
+            await job.log(line)
+        await job.logs()
+        await job.clear_logs(1)
+        await job.clear_logs()
+        await job.update_data({"more": 1})
+        await job.state()
+
+    async def _delayed(self, job: Job[Any]) -> None:
+        if job.attempts_started == 1:
+            await job.move_to_delayed("20ms")
+
+    async def _again(self, job: Job[Any]) -> None:
+        if job.attempts_started == 1:
+            await job.move_to_wait()
+
+    async def _limited(self, job: Job[Any]) -> None:
+        if job.attempts_started == 1:
+            await job.rate_limit("20ms")
+
+    async def _parent(self, job: Job[Any]) -> None:
+        if job.attempts_started == 1:
+            await self.queue.add("fine", parent=job)
+            await self.queue.add("bad", parent=job, on_failure="continue_parent")
+            await self.queue.add("stray", parent=job, delay="1h")
+            (stray,) = await self.queue.get_jobs("delayed")
+            await stray.detach_from_parent()
+            await job.wait_for_children()
+        await job.children_values()
+        await job.ignored_failures()
+        await job.failed_children()
+        await job.children_counts()
+        for kind in get_args(ChildKind):
+            await job.children(kind)
