@@ -1,0 +1,128 @@
+"""A server, proxies before it, and the processes that add and run jobs while a fault happens."""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from tests.faults.players import LEASE_MS, RUN_SECONDS, Player
+from tests.support.history import Faults, Verdict, judge, read_diaries, read_remains
+from tests.support.proxy import Proxy
+from tests.support.servers import OwnServer
+from tests.support.waiting import eventually
+
+PREFIX = "h"
+_BASE = f"{PREFIX}:q:"
+_EVENTS = 1_000_000
+"""Events that the server keeps: all of them, since the checker counts them."""
+
+
+class Fleet:
+    """Two producers and two workers of ours, one of each of Node; each party behind a proxy of its own.
+
+    Attributes:
+        server: where the jobs are.
+        producers, workers, node: the proxies.
+        players: the processes.
+
+    Args:
+        appendfsync: of the server.
+        backlog: jobs that wait from the beginning; with none, the workers wait for jobs.
+    """
+
+    def __init__(self, *, appendfsync: str, backlog: int) -> None:
+        self._ending = AsyncExitStack()
+        self._appendfsync = appendfsync
+        self._backlog = backlog
+        self.players: list[Player] = []
+        self.server: OwnServer
+        self.producers: Proxy
+        self.workers: Proxy
+        self.node: Proxy
+
+    @property
+    def proxies(self) -> list[Proxy]:
+        return [self.producers, self.workers, self.node]
+
+    async def __aenter__(self) -> Self:
+        self.folder = Path(self._ending.enter_context(tempfile.TemporaryDirectory(prefix="stockyard-history-")))
+        self.server = self.add_server()
+        with self.server.client() as client:
+            client.hset(f"{_BASE}meta", "opts.maxLenEvents", str(_EVENTS))
+        self.producers, self.workers, self.node = [
+            await self._ending.enter_async_context(Proxy(self.server.url)) for _ in range(3)
+        ]
+        self._ending.callback(self._kill_players)
+        rate = 50 if self._backlog else 20
+        for name in ("producer-1", "producer-2"):
+            self.play("produce", name, backlog=self._backlog // 2, rate=rate)
+        for name in ("worker-1", "worker-2"):
+            self.play("work", name, concurrency=4)
+        self.play("produce", "node-producer", node=True, rate=rate, events=_EVENTS)
+        run_ms = round(RUN_SECONDS * 1000)
+        self.play("work", "node-worker", node=True, concurrency=4, run_ms=run_ms, lease_ms=LEASE_MS)
+        await self.all_go_on(0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._ending.aclose()
+
+    def add_server(self, **options: str) -> OwnServer:
+        """Start a server that ends with the fleet."""
+        data = Path(tempfile.mkdtemp(dir=self.folder, prefix="server-"))
+        server = OwnServer(data, port=True, options={"appendfsync": self._appendfsync, **options})
+        self._ending.callback(server.stop)
+        server.start()
+        return server
+
+    def play(self, role: str, name: str, *, node: bool = False, **options: Any) -> Player:
+        """Start one more process."""
+        proxy = self.node if node else self.producers if role == "produce" else self.workers
+        player = Player(role, name, url=proxy.url, prefix=PREFIX, folder=self.folder, node=node, **options)
+        self.players.append(player)
+        return player
+
+    async def all_go_on(self, since: float) -> None:
+        """Return once every process has added a job after that time, or ended one that it began after it."""
+
+        def everybody_did() -> bool:
+            notes = [note for note in read_diaries(self.folder) if note.at > since]
+            tried = {(note.player, note.key) for note in notes if note.what in ("try", "start")}
+            did = {
+                note.player for note in notes if note.what in ("ack", "end") and (note.player, note.key) in tried
+            }
+            return all(player.name in did for player in self.players if player.is_running)
+
+        await eventually(everybody_did, within=30, every=0.1)
+
+    async def judge(self, times: Sequence[tuple[float, float]], *, forgets: float) -> Verdict:
+        """End the load, let every job end, end the workers, and compare what they wrote with the server."""
+        until = time.time()
+        await self._end("produce")
+        await eventually(self._is_drained, within=30, every=0.1)
+        workers = [each.name for each in self.players if each.is_running and not each.is_node]
+        await self._end("work")
+        with self.server.client() as client:
+            remains = read_remains(client, _BASE)
+        faults = Faults(times, until, forgets)
+        return judge(read_diaries(self.folder), remains, faults, workers=workers)
+
+    async def _end(self, role: str) -> None:
+        ending = [player for player in self.players if player.role == role and player.is_running]
+        for player in ending:
+            player.ask_to_end()
+        for player in ending:
+            await asyncio.to_thread(player.wait, 20)
+
+    def _kill_players(self) -> None:
+        for player in self.players:
+            player.kill()
+
+    def _is_drained(self) -> bool:
+        with self.server.client() as client:
+            waiting = [client.llen(_BASE + name) for name in ("wait", "active")]
+            delayed = [client.zcard(_BASE + name) for name in ("delayed", "prioritized")]
+        return not any([*waiting, *delayed])

@@ -1,0 +1,148 @@
+"""Producers and workers in processes of their own that write down what they do, for the checker of histories."""
+
+import asyncio
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from stockyard import App, Job, Queue, ReplyLost, ServerUnavailable, Topology, UnrecoverableError
+from tests.support.history import Diary
+from tests.support.node import NODE_FOLDER
+
+LEASE_MS = 2000
+RUN_SECONDS = 0.04
+
+
+def name_of(number: int) -> str:
+    """What a job of that number does: some fail at their first attempt, some for good."""
+    return "doomed" if number % 29 == 7 else "shaky" if number % 17 == 3 else "good"
+
+
+def topology() -> Topology:
+    """One queue, which keeps every record; its leases are shorter than most of the faults."""
+    topology = Topology("history")
+    topology.queue(
+        "q",
+        lock=f"{LEASE_MS}ms",
+        max_stalled=20,
+        attempts=3,
+        backoff="50ms",
+        remove_on_complete=False,
+        remove_on_fail=False,
+    )
+    return topology
+
+
+async def produce(app: App, diary: Diary, player: str, *, backlog: int, rate: float) -> None:
+    """Add a backlog at once, then so many a second, until SIGTERM."""
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    queue = app.queue("q")
+    await asyncio.gather(*(_add(queue, diary, player, number) for number in range(backlog)))
+    number = backlog
+    adding: set[asyncio.Task[None]] = set()
+    while not over.is_set():
+        # Not one behind the other: those who add do not wait for one another either.
+        task = asyncio.create_task(_add(queue, diary, player, number))
+        adding.add(task)
+        task.add_done_callback(adding.discard)
+        number += 1
+        await asyncio.sleep(1 / rate)
+    if adding:
+        await asyncio.wait(adding)
+
+
+async def _add(queue: Queue, diary: Diary, player: str, number: int) -> None:
+    key = f"{player}-{number}"
+    diary.write("try", key)
+    try:
+        job = await queue.add(name_of(number), {"key": key})
+    except ReplyLost:
+        diary.write("unsure", key)
+    except ServerUnavailable:
+        diary.write("refused", key)
+    else:
+        diary.write("ack", key, job.id)
+
+
+async def work(app: App, diary: Diary, *, concurrency: int) -> None:
+    """Run jobs until SIGTERM."""
+
+    async def handle(job: Job[Any]) -> str:
+        key: str = job.data["key"]
+        diary.write("start", key, job.id, job.attempts_started)
+        await asyncio.sleep(RUN_SECONDS * (0.5 + random.random()))
+        result = {"good": "completed", "doomed": "failed"}.get(job.name)
+        result = result or ("completed" if job.attempts_made else "again")
+        diary.write("end", key, job.id, job.attempts_started, result)
+        if result == "failed":
+            raise UnrecoverableError("doomed")
+        if result == "again":
+            raise RuntimeError("not at the first attempt")
+        return key
+
+    await app.worker("q", handle, concurrency=concurrency).run()
+
+
+async def _main(role: str, player: str, options: Mapping[str, Any]) -> None:
+    diary = Diary(Path(os.environ["HISTORY_FOLDER"]), player)
+    async with App(topology(), os.environ["HISTORY_URL"], prefix=os.environ["HISTORY_PREFIX"]) as app:
+        if role == "produce":
+            await produce(app, diary, player, **options)
+        else:
+            await work(app, diary, **options)
+
+
+class Player:
+    """A process that adds or runs jobs, of ours or of Node.
+
+    Args:
+        role: ``"produce"`` or ``"work"``; Node's does both.
+        name: of the process; begins the keys of its jobs and names its diary.
+        url, prefix: of the server and its keys.
+        folder: of the diaries.
+        node: whether it is Node. Defaults to False.
+        options: of its role.
+    """
+
+    def __init__(
+        self, role: str, name: str, *, url: str, prefix: str, folder: Path, node: bool = False, **options: Any
+    ) -> None:
+        self.role = role
+        self.name = name
+        self.is_node = node
+        where = {"HISTORY_URL": url, "HISTORY_PREFIX": prefix, "HISTORY_FOLDER": str(folder)}
+        command = ["node", "history.mjs"] if node else [sys.executable, "-m", "tests.faults.players"]
+        with open(folder / f"{name}.log", "ab") as log:
+            self._process = subprocess.Popen(
+                [*command, role, name, json.dumps(options)],
+                env={**os.environ, **where},
+                cwd=NODE_FOLDER if node else None,
+                stdout=log,
+                stderr=log,
+            )
+
+    @property
+    def is_running(self) -> bool:
+        return self._process.poll() is None
+
+    def ask_to_end(self) -> None:
+        self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+
+    def wait(self, within: float) -> int:
+        """Wait until it has ended; return its exit code."""
+        return self._process.wait(within)
+
+
+if __name__ == "__main__":
+    asyncio.run(_main(sys.argv[1], sys.argv[2], json.loads(sys.argv[3])))

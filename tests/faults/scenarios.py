@@ -1,0 +1,202 @@
+"""The faults whose histories are checked: what happens, and what the server may forget by it."""
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from tests.faults.fleet import Fleet
+from tests.support.history import Verdict
+from tests.support.proxy import Fate, Proxy
+from tests.support.servers import OwnServer
+
+ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "1"))
+"""How often each fault happens in a run."""
+
+_AWAY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One kind of fault.
+
+    Attributes:
+        name: for tests and tables.
+        happens: what happens, in words.
+        fault: makes it happen and returns when it is over.
+        appendfsync: of the server.
+        is_busy: whether more jobs wait than the workers can run; else the workers wait for jobs.
+        forgets: seconds before the fault of which the server may lose what it acknowledged.
+    """
+
+    name: str
+    happens: str
+    fault: Callable[[Fleet], Awaitable[None]]
+    appendfsync: str = "always"
+    is_busy: bool = True
+    forgets: float = 0.0
+
+
+async def play(scenario: Scenario) -> Verdict:
+    """Let it happen under load, and judge what became of the jobs."""
+    backlog = 600 + 400 * ROUNDS if scenario.is_busy else 0
+    async with Fleet(appendfsync=scenario.appendfsync, backlog=backlog) as fleet:
+        times = []
+        for _ in range(ROUNDS):
+            await asyncio.sleep(0.5)
+            began = time.time()
+            await scenario.fault(fleet)
+            times.append((began, time.time()))
+            await fleet.all_go_on(times[-1][1])
+        await asyncio.sleep(0.5)
+        return await fleet.judge(times, forgets=scenario.forgets)
+
+
+async def kill_server(fleet: Fleet) -> None:
+    fleet.server.kill()
+    await asyncio.sleep(_AWAY)
+    await asyncio.to_thread(fleet.server.start)
+
+
+async def stop_server(fleet: Fleet) -> None:
+    await asyncio.to_thread(fleet.server.stop)
+    await asyncio.sleep(_AWAY)
+    await asyncio.to_thread(fleet.server.start)
+
+
+async def cut_power(fleet: Fleet) -> None:
+    """Kill it, and take from its file what the disk would not have: the last second."""
+    log = next((fleet.server.data / "appendonlydir").glob("*.incr.aof"))
+    size = log.stat().st_size
+    await asyncio.sleep(1)
+    fleet.server.kill()
+    os.truncate(log, size)
+    await asyncio.sleep(_AWAY)
+    await asyncio.to_thread(fleet.server.start)
+
+
+async def fail_over(fleet: Fleet) -> None:
+    """Kill the server and let a copy take its address."""
+    copy = await asyncio.to_thread(_copy_of, fleet)
+    await asyncio.sleep(0.5)
+    fleet.server.kill()
+    for proxy in fleet.proxies:
+        await proxy.refuse()
+        proxy.aim(copy.url)
+    await asyncio.sleep(_AWAY)
+    with copy.client() as client:
+        client.replicaof("NO", "ONE")
+    fleet.server = copy
+    for proxy in fleet.proxies:
+        await proxy.accept()
+
+
+def _copy_of(fleet: Fleet) -> OwnServer:
+    copy = fleet.add_server(replicaof=f"127.0.0.1 {fleet.server.port}")
+    with copy.client() as client:
+        while _section(client, "replication")["master_link_status"] != "up":
+            time.sleep(0.05)
+    return copy
+
+
+def _section(client: "redis.Redis", name: str) -> dict[str, Any]:
+    found: Any = client.info(name)
+    return dict(found)
+
+
+async def flush_scripts(fleet: Fleet) -> None:
+    with fleet.server.client() as client:
+        for _ in range(10):
+            client.script_flush()
+            await asyncio.sleep(0.1)
+
+
+async def kill_clients(fleet: Fleet) -> None:
+    with fleet.server.client() as client:
+        for _ in range(5):
+            client.client_kill_filter(_type="normal", skipme=True)
+            await asyncio.sleep(0.2)
+
+
+async def pause_server(fleet: Fleet) -> None:
+    fleet.server.pause()
+    await asyncio.sleep(5)
+    fleet.server.resume()
+
+
+async def kill_worker(fleet: Fleet) -> None:
+    victim = next(each for each in fleet.players if each.role == "work" and not each.is_node and each.is_running)
+    victim.kill()
+    fleet.play("work", f"{victim.name}-again", concurrency=4)
+
+
+async def silence_producers(fleet: Fleet) -> None:
+    assert fleet.producers.silence()
+
+
+async def silence_calls(fleet: Fleet) -> None:
+    """All connections on which workers call, but for those on which they wait."""
+    assert fleet.workers.silence(lambda sent: b"EVALSHA" in sent and b"BZPOPMIN" not in sent)
+
+
+async def silence_doorbells(fleet: Fleet) -> None:
+    assert fleet.workers.silence(lambda sent: b"BZPOPMIN" in sent) == 2
+
+
+async def silence_all(fleet: Fleet) -> None:
+    assert fleet.producers.silence()
+    assert fleet.workers.silence()
+
+
+def lose_replies(how: Fate) -> Callable[[Fleet], Awaitable[None]]:
+    async def lose(fleet: Fleet) -> None:
+        await asyncio.gather(*(_lose_ten(proxy, how) for proxy in (fleet.producers, fleet.workers)))
+
+    return lose
+
+
+async def _lose_ten(proxy: Proxy, how: Fate) -> None:
+    for _ in range(10):
+        await proxy.lose_reply(lambda request: b"EVALSHA" in request, how).wait()
+        await asyncio.sleep(0.1)
+
+
+async def delay_all(fleet: Fleet) -> None:
+    for proxy in (fleet.producers, fleet.workers):
+        proxy.delay = 0.5
+    await asyncio.sleep(4)
+    for proxy in (fleet.producers, fleet.workers):
+        proxy.delay = 0
+
+
+SERVER = (
+    Scenario("killed", "server killed by SIGKILL, back after 0.5 s", kill_server),
+    Scenario("killed-everysec", "the same, AOF flushed every second", kill_server, appendfsync="everysec"),
+    Scenario("restarted", "server stopped cleanly, back after 0.5 s", stop_server, appendfsync="everysec"),
+    Scenario(
+        "power",
+        "its machine loses power, and the last second with it",
+        cut_power,
+        appendfsync="everysec",
+        forgets=2.5,
+    ),
+    Scenario("failover", "server killed, a replica takes its address", fail_over, forgets=1),
+    Scenario("scripts", "`SCRIPT FLUSH` ten times in a second", flush_scripts),
+    Scenario("clients", "`CLIENT KILL` of all connections, five times in a second", kill_clients),
+    Scenario("paused", "server frozen for 5 s", pause_server),
+)
+WIRES = (
+    Scenario("silent-producers", "connections of the producers silently cut", silence_producers),
+    Scenario("silent-calls", "connections of the workers' calls silently cut", silence_calls),
+    Scenario("silent-doorbells", "blocking connections silently cut", silence_doorbells, is_busy=False),
+    Scenario("silent", "every connection silently cut", silence_all),
+    Scenario("lost", "ten replies lost, their connections with them", lose_replies("cut")),
+    Scenario("half", "ten connections cut in the middle of a reply", lose_replies("half")),
+    Scenario("delay", "500 ms of delay each way, for 4 s", delay_all),
+)
+WORKERS = (Scenario("worker", "a worker killed by SIGKILL, another started", kill_worker),)
+SCENARIOS = (*SERVER, *WIRES, *WORKERS)
