@@ -37,7 +37,7 @@ def endpoint(channel: OpenChannel[Any], *, buffer: int = 1_000, ping: Duration =
 
     Each message is an event whose data is its JSON. Where messages are missing there is an event named ``gap``,
     with ``reason`` and ``missed``. A client that reconnects (``Last-Event-ID``) goes on where it was in a durable
-    channel, and is told of a gap in a live one. ``?after=0-0`` begins with the oldest message that a durable channel
+    channel, and is told of a gap in a live one. ``?after=0-0`` begins with the oldest that a durable channel
     keeps.
 
     Example:
