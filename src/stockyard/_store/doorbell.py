@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 
 from stockyard._store.finishing import FINISH, Exchange, Order, exchange_of, finish_and_take, finish_arguments
@@ -26,6 +27,10 @@ class Doorbell:
     Args:
         link: the queue.
         worker: the worker's name, or None.
+
+    Attributes:
+        waits_until: when the wait that is under way is to end, by ``time.monotonic``; infinity without one. After
+            one that ended in silence it stays until there is a new connection.
     """
 
     def __init__(self, link: QueueLink, *, worker: str | None = None) -> None:
@@ -35,6 +40,7 @@ class Doorbell:
         )
         self._client_id = 0
         self._offset = 0
+        self.waits_until = math.inf
 
     async def open(self) -> None:
         """Connect now, so that the worker is seen before its first wait."""
@@ -42,6 +48,7 @@ class Doorbell:
         await open_patiently(self._line, time.monotonic() + timeout)
         before = self._link.clock()
         client_id, server_time = await self._line.ask([("CLIENT", "ID"), ("TIME",)], timeout)
+        self.waits_until = math.inf
         self._client_id = client_id if isinstance(client_id, int) else 0
         if not isinstance(server_time, ServerRefused):
             there = int(server_time[0]) * 1000 + int(server_time[1]) // 1000
@@ -60,7 +67,12 @@ class Doorbell:
         wait = ("BZPOPMIN", self._link.keys["marker"], f"{max(seconds, 0.001):.3f}")
         order.clock_offset = self._offset
         take = ("EVALSHA", FINISH.sha, len(keys), *keys, *finish_arguments(self._link, [], order, now=""))
-        rung, taken = await self._line.ask([wait, take], seconds + SILENCE)
+        self.waits_until = time.monotonic() + seconds
+        try:
+            rung, taken = await self._line.ask([wait, take], seconds + SILENCE)
+        finally:
+            if self._line.is_open or time.monotonic() < self.waits_until:
+                self.waits_until = math.inf
         if is_unknown_script(taken):
             return await finish_and_take(self._link, [], order)
         for reply in (rung, taken):

@@ -18,6 +18,7 @@ from stockyard._store.scheduling import RUN_PREFIX
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.runner import Runner
 from stockyard.consume.schedule_advancer import ScheduleAdvancer
+from stockyard.consume.vitals import Pulse
 from stockyard.errors import ReplyLost, ServerError
 
 _log = logging.getLogger("stockyard")
@@ -42,6 +43,7 @@ class Fetcher:
         terms: what it asks for in every call, but for the number of jobs and their token.
         drain_delay: seconds between two looks at a queue that nobody rings for.
         finisher, runner, advancer, doorbell: its neighbours.
+        pulse: told of every answer and every failure.
         on_drained: called when nothing more waits.
         on_broken: called when it cannot go on.
     """
@@ -58,6 +60,7 @@ class Fetcher:
         runner: Runner,
         advancer: ScheduleAdvancer,
         doorbell: Doorbell,
+        pulse: Pulse,
         on_drained: Callable[[], None],
         on_broken: Callable[[BaseException], None],
     ) -> None:
@@ -71,6 +74,7 @@ class Fetcher:
         self._runner = runner
         self._advancer = advancer
         self._doorbell = doorbell
+        self._pulse = pulse
         self._on_drained = on_drained
         self._on_broken = on_broken
         self._work = asyncio.Event()
@@ -150,7 +154,9 @@ class Fetcher:
         if not self._in_flight:
             self._calls_ended.set()
 
-    def _room(self) -> int:
+    @property
+    def room(self) -> int:
+        """How many more jobs it would take now; 0 or less for none."""
         if not self._is_taking or self._link.clock() < self._limited_until:
             return 0
         in_hand = len(self._runner) + len(self._finisher) + len(self._advancer) + self._reserved
@@ -161,7 +167,7 @@ class Fetcher:
         patience = Patience()
         while True:
             ended = self._finisher.batch(BATCH)
-            room = max(self._room(), 0)
+            room = max(self.room, 0)
             if ended or self._lost or (room and self._has_plenty):
                 await self._turn(ended, room, patience)
             else:
@@ -202,7 +208,10 @@ class Fetcher:
             self._leave_call()
         if failure is None:
             patience.reset()
-        elif self._is_taking or not waits:
+            self._pulse.reply()
+            return
+        self._pulse.trouble = str(failure)
+        if self._is_taking or not waits:
             _log.warning("worker of queue %s: %s", self._link.queue, failure)
             await patience.wait()
 
@@ -277,7 +286,7 @@ class Fetcher:
         """While the lanes have nothing to take: look at the queue when somebody rings, or nobody does for long."""
         patience = Patience()
         while self._is_taking:
-            room = self._room()
+            room = self.room
             if self._has_plenty or room <= 0:
                 self._listening.clear()
                 await self._listening.wait()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+
+from stockyard.model.outcome import Completed, Failed, Outcome, Retried
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Upper bounds of the histograms in seconds; one more bucket holds what is longer."""
@@ -13,6 +15,7 @@ MOST_NAMES = 100
 """Job names counted apart; the rest count together as ``OTHER``, for names may come from anywhere."""
 
 OTHER = "other"
+"""Those that the worker has no handler for count as this, too."""
 
 
 class Spread:
@@ -40,7 +43,8 @@ class Tally:
     """What the jobs of one name did in this process.
 
     Attributes:
-        completed, failed, retried, moved: ends of runs; ``moved`` counts those handed back, delayed or limited.
+        completed, failed, retried, moved: ends of runs that were written; ``moved`` counts those that used up no
+            attempt: handed back, delayed, limited, waiting for children.
         wait: from when a job might have run to its first start.
         run: from the start of an attempt to its end.
     """
@@ -52,23 +56,46 @@ class Tally:
     wait: Spread = field(default_factory=Spread)
     run: Spread = field(default_factory=Spread)
 
+    def started(self, waited_ms: int) -> None:
+        """Count a job's first start, so long after it might have run."""
+        self.wait.observe(waited_ms / 1000 if waited_ms > 0 else 0.0)
+
+    def ended(self, outcome: Outcome, seconds: float | None) -> None:
+        """Count the end of a run; ``seconds`` is None for a job that never ran."""
+        kind = type(outcome)
+        if kind is Completed:
+            self.completed += 1
+        elif kind is Failed:
+            self.failed += 1
+        elif kind is Retried:
+            self.retried += 1
+        else:
+            self.moved += 1
+            return
+        if seconds is not None:
+            self.run.observe(seconds)
+
 
 class Meter:
-    """The tallies of one worker, by job name.
+    """The tallies of one worker, by job name; written by its loop, read from any thread.
+
+    Args:
+        serves: says whether the worker has a handler for a job name. Defaults to all.
 
     Attributes:
         stalled: jobs of dead workers that it handed back.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, serves: Callable[[str], bool] = lambda _name: True) -> None:
         self.stalled = 0
+        self._serves = serves
         self._tallies: dict[str, Tally] = {}
 
     def of(self, name: str) -> Tally:
         """Return the tally of a job name."""
         tally = self._tallies.get(name)
         if tally is None:
-            if len(self._tallies) >= MOST_NAMES:
+            if len(self._tallies) >= MOST_NAMES or not self._serves(name):
                 name = OTHER
             tally = self._tallies.setdefault(name, Tally())
         return tally

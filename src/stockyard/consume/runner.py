@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 
 from stockyard._store.finishing import EndedRun
@@ -14,6 +15,8 @@ from stockyard.consume.finisher import Finisher
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.lease_table import Lease
+from stockyard.consume.logs import current_job
+from stockyard.consume.meter import OTHER, Meter, Tally
 from stockyard.consume.verdict import decide, refusal
 from stockyard.errors import ConfigError, HandlerError, JobTimeout, StockyardError, UnrecoverableError
 from stockyard.model.backoff import BackoffStrategy
@@ -41,20 +44,24 @@ class Run:
         job: the job.
         token: of its lock.
         slot: of its lease.
+        tally: counts it.
         task: runs it.
         is_lost: its lease is not ours any more: whatever comes of it is not written.
         result: what to tell the hooks once the end is written.
+        seconds: how long it ran; None if it did not.
     """
 
-    __slots__ = ("is_lost", "job", "result", "slot", "task", "token")
+    __slots__ = ("is_lost", "job", "result", "seconds", "slot", "tally", "task", "token")
 
-    def __init__(self, job: Job[Any], token: str, slot: int) -> None:
+    def __init__(self, job: Job[Any], token: str, slot: int, tally: Tally) -> None:
         self.job = job
         self.token = token
         self.slot = slot
+        self.tally = tally
         self.task: asyncio.Task[None] | None = None
         self.is_lost = False
         self.result: Any = None
+        self.seconds: float | None = None
 
 
 class Runner:
@@ -69,6 +76,7 @@ class Runner:
         finisher: takes over ended runs.
         middleware: around every job, the first outermost.
         hooks: told of starts and ends.
+        meter: counts them.
         strategies: custom backoff by name.
         lock_ms: length of a lease.
         max_started: starts of a job after which it is failed; 0 is no limit.
@@ -87,6 +95,7 @@ class Runner:
         finisher: Finisher,
         middleware: Sequence[Middleware],
         hooks: Hooks,
+        meter: Meter,
         strategies: Mapping[str, BackoffStrategy],
         lock_ms: int,
         max_started: int,
@@ -103,6 +112,7 @@ class Runner:
         self._middleware = tuple(middleware)
         self._hooks = hooks
         self._has_hooks = hooks != Hooks()
+        self._meter = meter
         self._strategies = strategies
         self._lock_ms = lock_ms
         self._max_started = max_started
@@ -128,7 +138,10 @@ class Runner:
                 failed = Failed(reason, (reason,), 0, self._keep_failed)
                 self._finisher.put(EndedRun(row[14].decode(errors="replace"), token, failed))
                 continue
-            run = Run(job, token, slot)
+            tally = self._meter.of(job.name)
+            if job.attempts_started == 1:
+                tally.started(now - job.timestamp - job.options.delay_ms)
+            run = Run(job, token, slot, tally)
             self._runs[job.id, token] = run
             doom = self._reason_to_fail(job, row[13]) if row[13] is not None or self._max_started else None
             run.task = loop.create_task(self._run(run, doom))
@@ -154,9 +167,13 @@ class Runner:
         await self.wait_idle()
 
     def written(self, ended: EndedRun) -> None:
-        """Tell the hooks of an end that is written."""
+        """Count an end that is written, and tell the hooks of it."""
         run: Run | None = ended.run
-        if not self._has_hooks or run is None:
+        if run is None:
+            self._meter.of(OTHER).ended(ended.outcome, None)
+            return
+        run.tally.ended(ended.outcome, run.seconds)
+        if not self._has_hooks:
             return
         match ended.outcome:
             case Completed():
@@ -180,10 +197,14 @@ class Runner:
 
     async def _run(self, run: Run, doom: str | None) -> None:
         outcome: Outcome | None
+        current_job.set(run.job)
+        began = perf_counter()
         try:
             outcome = await self._outcome(run, doom)
         except asyncio.CancelledError:
             outcome = None if run.is_lost else HandedBack()
+        if doom is None:
+            run.seconds = perf_counter() - began
         del self._runs[run.job.id, run.token]
         self._keeper.release(run.slot)
         if outcome is not None:

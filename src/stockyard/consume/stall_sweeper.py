@@ -10,6 +10,7 @@ from stockyard._aio.service import Periodic
 from stockyard._store import leasing
 from stockyard._store.link import QueueLink
 from stockyard.consume.hooks import Hooks, tell
+from stockyard.consume.meter import Meter
 from stockyard.errors import ServerError
 
 _log = logging.getLogger("stockyard")
@@ -28,13 +29,15 @@ class StallSweeper:
         interval_ms: between two looks.
         max_stalled: how often a job may lose its worker before it is failed.
         hooks: told of each job.
+        meter: counts them.
     """
 
-    def __init__(self, link: QueueLink, *, interval_ms: int, max_stalled: int, hooks: Hooks) -> None:
+    def __init__(self, link: QueueLink, *, interval_ms: int, max_stalled: int, hooks: Hooks, meter: Meter) -> None:
         self._link = link
         self._interval_ms = interval_ms
         self._max_stalled = max_stalled
         self._hooks = hooks
+        self._meter = meter
         self._periodic = Periodic(self.sweep, interval_ms / 1000, name=f"stall sweeper of {link.queue}")
 
     async def start(self) -> None:
@@ -50,12 +53,18 @@ class StallSweeper:
         if await self._server_was_away():
             await asyncio.sleep(2 * self._interval_ms / 1000 + _RECONNECTION)
             return
+        await self.hand_back()
+
+    async def hand_back(self) -> list[str]:
+        """Look once; return the ids of the jobs that were handed back."""
         recovered = await leasing.recover_stalled(
             self._link, interval_ms=self._interval_ms, max_stalled=self._max_stalled
         )
+        self._meter.stalled += len(recovered)
         for job_id in recovered:
             _log.warning("job %s of queue %s lost its worker; handed back", job_id, self._link.queue)
             await tell(self._hooks.stalled, job_id)
+        return recovered
 
     async def _server_was_away(self) -> bool:
         began = time.monotonic()

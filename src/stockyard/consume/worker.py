@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from stockyard._aio.patience import Patience
+from stockyard._aio.service import Periodic
 from stockyard._aio.stop_signals import on_stop_signal
 from stockyard._store.doorbell import Doorbell
 from stockyard._store.finishing import Order
@@ -20,10 +22,12 @@ from stockyard.consume.fetcher import Fetcher
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.lease_keeper import LeaseKeeper
+from stockyard.consume.meter import Meter
 from stockyard.consume.runner import Middleware, Runner, unknown_name
 from stockyard.consume.schedule_advancer import ScheduleAdvancer
 from stockyard.consume.schedule_keeper import ScheduleKeeper
 from stockyard.consume.stall_sweeper import StallSweeper
+from stockyard.consume.vitals import Pulse, Vital
 from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.duration import Duration, milliseconds
@@ -33,6 +37,7 @@ from stockyard.topology import QueueSpec, Router
 
 _log = logging.getLogger("stockyard")
 _FLUSH_SECONDS = 10.0
+_BEAT_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +118,9 @@ class Worker:
         self._keeper = keeper
         self._check_ground = check_ground
         self._hooks = options.hooks
+        self.meter = Meter(self._serves)
+        self._pulse = Pulse()
+        self._heart = Periodic(self._pulse.keep, _BEAT_SECONDS, name=f"heartbeat of {spec.name}")
         self._execution = Execution(
             spec.name,
             size=self.concurrency,
@@ -135,6 +143,7 @@ class Worker:
             finisher=self._finisher,
             middleware=options.middleware,
             hooks=options.hooks,
+            meter=self.meter,
             strategies=options.backoff_strategies,
             lock_ms=self._lock_ms,
             max_started=_whole("max_started_attempts", options.max_started_attempts or 0, least=0),
@@ -143,7 +152,11 @@ class Worker:
             rng=random.Random(),
         )
         self._sweeper = StallSweeper(
-            link, interval_ms=max(interval_ms, 10), max_stalled=spec.max_stalled, hooks=options.hooks
+            link,
+            interval_ms=max(interval_ms, 10),
+            max_stalled=spec.max_stalled,
+            hooks=options.hooks,
+            meter=self.meter,
         )
         self._schedules = ScheduleKeeper(link, interval_ms=max(interval_ms, 10), hooks=options.hooks)
         self._doorbell = Doorbell(link, worker=options.name)
@@ -171,6 +184,7 @@ class Worker:
                 finisher=self._finisher,
             ),
             doorbell=self._doorbell,
+            pulse=self._pulse,
             on_drained=self._drained,
             on_broken=self._broke,
         )
@@ -191,6 +205,12 @@ class Worker:
         """How many jobs it runs at this moment."""
         return len(self._runner)
 
+    def vitals(self) -> list[Vital]:
+        """Return signs of life: its phase, the server, its loop, its taking; may be called in any thread."""
+        return self._pulse.judge(
+            self.queue, room=self._fetcher.room, waits_until=self._doorbell.waits_until, now=time.monotonic()
+        )
+
     async def run(self) -> None:
         """Work until ``stop`` is called or the process is asked to stop.
 
@@ -204,6 +224,8 @@ class Worker:
         if self._is_running:
             raise ConfigError("this worker has been run already; make another")
         self._is_running = True
+        self._pulse.phase = "starting"
+        await self._heart.start()
         end_signals = on_stop_signal(self.request_stop) if self.options.handle_signals else lambda: None
         try:
             await self._execution.warm(self._handlers)
@@ -212,6 +234,8 @@ class Worker:
             await self._sweeper.start()
             await self._schedules.start()
             await self._fetcher.start()
+            self._pulse.reply()
+            self._pulse.phase = "working"
             self.ready.set()
             await self._stop_asked.wait()
             if self._failure is not None:
@@ -223,6 +247,8 @@ class Worker:
             try:
                 await self._shut_down()
             finally:
+                await self._heart.stop()
+                self._pulse.phase = "stopped"
                 end_signals()
                 self._stopped.set()
 
@@ -253,10 +279,12 @@ class Worker:
                 await self._check_ground()
                 return
             except (ServerUnavailable, ReplyLost) as error:
+                self._pulse.trouble = str(error)
                 _log.warning("worker of queue %s waits: %s", self.queue, error)
                 await patience.wait()
 
     async def _shut_down(self) -> None:
+        self._pulse.phase = "stopping"
         if self.ready.is_set():
             await self._fetcher.stop_taking()
             await self._drain()
@@ -277,6 +305,12 @@ class Worker:
         if len(self._runner):
             _log.warning("worker of queue %s hands back %d running jobs", self.queue, len(self._runner))
             await self._runner.hand_back_all()
+
+    def _serves(self, name: str) -> bool:
+        try:
+            return bool(self._find(name))
+        except HandlerError:
+            return False
 
     def _broke(self, error: BaseException) -> None:
         _log.critical("worker of queue %s cannot go on", self.queue, exc_info=error)

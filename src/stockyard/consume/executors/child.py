@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import importlib
 import inspect
 import io
@@ -36,6 +37,7 @@ from stockyard.consume.executors.frames import (
     encode,
     to_child,
 )
+from stockyard.consume.logs import LogFormat, configure_logging, current_job
 from stockyard.errors import HandlerError, RunMoved, StockyardError
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job
@@ -45,12 +47,13 @@ _LINGER = 5.0
 """Seconds that an idle child may spend on its exit handlers once the parent let it go."""
 
 
-def main(pipe: socket.socket, known: tuple[str, ...]) -> None:
+def main(pipe: socket.socket, known: tuple[str, ...], logs: tuple[LogFormat, int] | None) -> None:
     """Run tasks until the parent closes the pipe or dies.
 
     Args:
         pipe: the child's end of a socket pair.
         known: handlers to import before the first task comes.
+        logs: how to write log lines, unless an import sets it up otherwise; None leaves it alone.
     """
     # A group of its own, so that what a handler started dies with it. The parent alone decides on Ctrl-C.
     os.setsid()
@@ -60,6 +63,8 @@ def main(pipe: socket.socket, known: tuple[str, ...]) -> None:
         if isinstance(stream, io.TextIOWrapper):
             # What a handler printed must not be lost with a killed child.
             stream.reconfigure(line_buffering=True)
+    if logs is not None:
+        configure_logging(*logs)
     handlers = _Handlers()
     for reference in known:
         with contextlib.suppress(HandlerError):
@@ -78,9 +83,11 @@ def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asy
     # SystemExit passes: a handler that exits ends its process, and the parent tells with which code.
     try:
         handler = handlers[task.handler]
-        result = handler.function(task.job(handler.decode(task.data), port=port))
+        job = task.job(handler.decode(task.data), port=port)
+        current_job.set(job)
+        result = handler.function(job)
         if inspect.iscoroutine(result):
-            result = runner.run(result)
+            result = runner.run(result, context=contextvars.copy_context())
         return Returned(encode_payload(result, what=f"result of {task.name!r}"))
     except RunMoved as signal:
         return Moved.of(signal)

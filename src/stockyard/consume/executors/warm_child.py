@@ -28,6 +28,7 @@ from stockyard.consume.executors.frames import (
     encode,
     from_child,
 )
+from stockyard.consume.logs import chosen_logging
 from stockyard.errors import StockyardError, WorkerProcessDied
 from stockyard.model.job import JobPort
 
@@ -198,7 +199,7 @@ def refuse_in_child() -> None:
 def _forked(pipe: socket.socket, known: tuple[str, ...]) -> tuple[BaseProcess, int]:
     context: ForkServerContext = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([child.__name__])
-    process = context.Process(target=child.main, args=(pipe, known), name="stockyard-child")
+    process = context.Process(target=child.main, args=(pipe, known, chosen_logging()), name="stockyard-child")
     process.start()
     assert process.pid is not None
     # multiprocessing polls all it knows whenever any thread starts a process, which would take the exit code from

@@ -1,0 +1,108 @@
+"""Log lines that say which job they were written for, as JSON or as text."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from stockyard.errors import InvalidOption
+from stockyard.model.job import Job
+
+LogFormat = Literal["text", "json"]
+
+current_job: ContextVar[Job[Any] | None] = ContextVar("stockyard_job", default=None)
+"""The job that the running code works on; its tasks and threads inherit it."""
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_PASSWORD = re.compile(r"(://[^\s/:@\"]*:)[^\s/@\"]+@")
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+_chosen: tuple[LogFormat, int] | None = None
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line.
+
+    Its keys are ``time`` (UTC), ``level``, ``logger``, ``message``; of a line that was written for a job
+    ``queue``, ``job`` and ``attempt``; with an exception ``exception``; and whatever was given as ``extra``.
+    Passwords in URLs are masked.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")[:-6] + "Z",
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        job = current_job.get()
+        if job is not None:
+            line |= {"queue": job.queue, "job": job.id, "attempt": job.attempt}
+        line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            line["stack"] = record.stack_info
+        return _masked(_encode(line).decode())
+
+
+class TextFormatter(logging.Formatter):
+    """Time, level and message, and the job in brackets; passwords in URLs are masked."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        """Return the line without its traceback."""
+        line, job = super().formatMessage(record), current_job.get()
+        return line if job is None else f"{line} [{job.queue} job {job.id} attempt {job.attempt}]"
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        return _masked(super().format(record))
+
+
+def configure_logging(
+    format: LogFormat = "json",  # noqa: A002
+    level: int | str = logging.INFO,
+    *,
+    force: bool = True,
+) -> None:
+    """Let the root logger write to standard error; child processes of workers do the same.
+
+    Args:
+        format: ``"json"`` or ``"text"``. Defaults to ``"json"``.
+        level: least severe level that is written. Defaults to INFO.
+        force: replace handlers that the root logger has. Defaults to True; with False nothing happens if it has
+            any.
+
+    Raises:
+        InvalidOption: the format or the level is not known.
+    """
+    global _chosen
+    if format not in get_args(LogFormat):
+        raise InvalidOption(f"a log format must be 'json' or 'text'; got {format!r}")
+    number = logging.getLevelNamesMapping().get(level.upper()) if isinstance(level, str) else level
+    if number is None:
+        raise InvalidOption(f"unknown log level {level!r}")
+    if logging.root.handlers and not force:
+        return
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
+    logging.basicConfig(handlers=[handler], level=number, force=force)
+    _chosen = format, number
+
+
+def chosen_logging() -> tuple[LogFormat, int] | None:
+    """Return what ``configure_logging`` was last told, for child processes; None if nothing."""
+    return _chosen
+
+
+def _masked(line: str) -> str:
+    return _PASSWORD.sub(r"\1***@", line) if "://" in line else line
