@@ -38,8 +38,8 @@ PUBLIC = {
         Paused Progress QueueEvents Removed Resumed RetriesExhausted Stalled Waiting WaitingChildren
     """,
     "stockyard.pubsub": """
-        Channel ChannelStats Consumer ConsumerGroup DeadLetter Delivery Gap GapReason Message OnInvalid OpenChannel
-        Policy Replay Subscription
+        Channel ChannelOptions ChannelStats Consumer ConsumerGroup DeadLetter Delivery Gap GapReason Message
+        OnInvalid OpenChannel Policy Replay Subscription
     """,
     "stockyard.trading": """
         ALERT_RULES Approval EvaluateSignals IngestCandles Order PLATFORM PortfolioQuery PriceUpdate QueueName

@@ -150,9 +150,11 @@ async def release(
     return found
 
 
-async def leave(link: ChannelLink, group: str, consumer: str, untouched: Sequence[str], *, idle_ms: int) -> None:
+async def leave(
+    link: ChannelLink, group: str, consumer: str, untouched: Sequence[str], *, idle_ms: int, told: int
+) -> None:
     """Hand back all that a consumer has; what is untouched counts as not delivered."""
-    await link.server.run(_LEAVE, (), link.keys.base, group, consumer, _packed(untouched), idle_ms)
+    await link.server.run(_LEAVE, (), link.keys.base, group, consumer, _packed(untouched), idle_ms, told)
 
 
 async def letters(link: ChannelLink, after: str, count: int) -> list[Letter]:

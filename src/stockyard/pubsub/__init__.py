@@ -1,6 +1,6 @@
 """Channels: messages to everybody who listens, or to groups of consumers who acknowledge them."""
 
-from stockyard.pubsub.channel import Channel, OnInvalid
+from stockyard.pubsub.channel import Channel, ChannelOptions, OnInvalid
 from stockyard.pubsub.consumer import Consumer
 from stockyard.pubsub.delivery import Delivery
 from stockyard.pubsub.groups import ConsumerGroup, DeadLetter
@@ -12,6 +12,7 @@ from stockyard.pubsub.subscription import Policy, Subscription
 
 __all__ = [
     "Channel",
+    "ChannelOptions",
     "ChannelStats",
     "Consumer",
     "ConsumerGroup",

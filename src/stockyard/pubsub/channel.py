@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
 
-from stockyard.errors import InvalidOption
+from stockyard.errors import InvalidOption, suggestion
 from stockyard.model.duration import Duration, milliseconds
 
 T = TypeVar("T")
@@ -16,12 +16,10 @@ OnInvalid = Callable[[bytes, Exception], None]
 _NAME = re.compile(r"[\w.-]+(:[\w.-]+)*", re.ASCII)
 
 
-class Channel(Generic[T]):
-    """A declared channel; ``app.channel(it)`` publishes and reads.
+class ChannelOptions(TypedDict, total=False):
+    """What a channel takes beside its name and type; all but the last need ``durable``.
 
-    Args:
-        name: letters, digits, '_', '.', '-', and single ':' between them.
-        type: of the messages: a Struct, a dataclass, a pydantic model, or what JSON has. Defaults to ``Any``.
+    Attributes:
         durable: the server keeps the messages, and groups of consumers acknowledge them. Defaults to False: who
             does not listen misses them.
         keep: how long a durable channel keeps a message at least. Defaults to a day; None for without limit.
@@ -29,40 +27,64 @@ class Channel(Generic[T]):
         attempts: how often a message is delivered to a group before it is a dead letter. Defaults to 5.
         idle: how long a consumer that gives no sign of life keeps its messages. Defaults to 30 s.
         on_invalid: is told of messages that do not fit the type. Defaults to None: they are counted and logged.
-
-    Raises:
-        InvalidOption: an argument is out of its range, or one of a durable channel is given for a live one.
     """
 
-    def __init__(
-        self,
-        name: str,
-        type: type[T] | Any = Any,  # noqa: A002
-        *,
-        durable: bool = False,
-        keep: Duration | None = "1d",
-        max_len: int | None = 100_000,
-        attempts: int = 5,
-        idle: Duration = "30s",
-        on_invalid: OnInvalid | None = None,
-    ) -> None:
+    durable: bool
+    keep: Duration | None
+    max_len: int | None
+    attempts: int
+    idle: Duration
+    on_invalid: OnInvalid | None
+
+
+class Channel(Generic[T]):
+    """A declared channel; ``app.channel(it)`` publishes and reads.
+
+    Args:
+        name: letters, digits, '_', '.', '-', and single ':' between them.
+        type: of the messages: a Struct, a dataclass, a pydantic model, or what JSON has. Defaults to ``Any``.
+        options: see ``ChannelOptions``.
+
+    Raises:
+        InvalidOption: an argument is out of its range or not known, or one of a durable channel is given for a
+            live one.
+
+    Example:
+        prices = Channel("prices", Price)
+        fills = Channel("fills", Fill, durable=True, keep="1h")
+    """
+
+    @overload
+    def __init__(self, name: str, type: type[T], **options: Unpack[ChannelOptions]) -> None: ...
+
+    @overload
+    def __init__(self: Channel[Any], name: str, type: Any = Any, **options: Unpack[ChannelOptions]) -> None: ...
+
+    def __init__(self, name: str, type: Any = Any, **options: Unpack[ChannelOptions]) -> None:  # noqa: A002
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise InvalidOption(
                 "a channel's name must be letters, digits, '_', '.', '-', and single ':' between them; "
                 f"got {name!r}"
             )
+        durable = options.get("durable", False)
+        for option in options:
+            if option not in ChannelOptions.__annotations__:
+                known = ChannelOptions.__annotations__
+                raise InvalidOption(f"unknown channel option {option!r}{suggestion(option, known)}")
+            if not durable and option not in ("durable", "on_invalid"):
+                raise InvalidOption(f"channel {name!r} is live and keeps nothing: {option} needs durable=True")
+        keep, max_len = options.get("keep", "1d"), options.get("max_len", 100_000)
+        on_invalid = options.get("on_invalid")
         if on_invalid is not None and not callable(on_invalid):
             raise InvalidOption(f"on_invalid must be a function of a text and an error; got {on_invalid!r}")
         self.name = name
         self.type = type
         self.durable = durable
-        self.keep_ms = None if keep is None else _at_least(milliseconds(keep, option="keep"), 1, "keep", keep)
+        self.keep_ms = None if keep is None else _checked_ms(keep, 1, "keep")
         self.max_len = None if max_len is None else checked_count(max_len, "max_len")
-        self.attempts = checked_count(attempts, "attempts")
-        self.idle_ms = _at_least(milliseconds(idle, option="idle"), 100, "idle", idle)
+        self.attempts = checked_count(options.get("attempts", 5), "attempts")
+        self.idle_ms = _checked_ms(options.get("idle", "30s"), 100, "idle")
         self.on_invalid = on_invalid
-        if not durable and (keep, max_len, attempts, idle) != ("1d", 100_000, 5, "30s"):
-            raise InvalidOption(f"channel {name!r}: keep, max_len, attempts and idle need durable=True")
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Channel) and vars(self) == vars(other)
@@ -86,7 +108,8 @@ def checked_count(value: int, option: str) -> int:
     return value
 
 
-def _at_least(amount: int, least: int, option: str, given: object) -> int:
+def _checked_ms(value: Duration, least: int, option: str) -> int:
+    amount = milliseconds(value, option=option)
     if amount < least:
-        raise InvalidOption(f"{option} must be {least} ms or more; got {given!r}")
+        raise InvalidOption(f"{option} must be {least} ms or more; got {value!r}")
     return amount

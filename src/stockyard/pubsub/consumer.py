@@ -118,14 +118,16 @@ class Consumer(Generic[T]):
             return
         untouched = [each.id for each in self._ready if isinstance(each, Delivery)]
         try:
-            await durable.leave(self._link, self.group, self.name, untouched, idle_ms=self._idle_ms)
+            await durable.leave(
+                self._link, self.group, self.name, untouched, idle_ms=self._idle_ms, told=max(self._told, 0)
+            )
         except ServerError as error:
             _log.warning("a consumer of %s left without handing back: %s", self.channel, error)
 
     async def __aenter__(self) -> Self:
         if self._loop is None:
             try:
-                await self._take(fresh=0, seconds=0)
+                await self._take()
             except BaseException:
                 # Nobody leaves what was not entered.
                 self._line.drop()
@@ -144,11 +146,7 @@ class Consumer(Generic[T]):
         async with self._turn:
             while not self._is_closed:
                 try:
-                    await self._be_sure()
-                    if monotonic() >= self._next_look:
-                        await self._take(fresh=0, seconds=0)
-                    elif not self._ready:
-                        await self._take(fresh=self._size, seconds=self._next_look - monotonic())
+                    await self._go_on()
                     self._patience.reset()
                     self._is_away = False
                 except ServerError as error:
@@ -178,6 +176,17 @@ class Consumer(Generic[T]):
         if became and not delay_ms:
             self._next_look = 0.0
 
+    async def _go_on(self) -> None:
+        """Have something ready, first what dead consumers left; after a while without anything, come back."""
+        await self._be_sure()
+        if self._ready and isinstance(self._ready[0], Gap):
+            return
+        if monotonic() >= self._next_look:
+            # One at a time: it was delivered before, and each delivery counts.
+            await self._take(claims=1)
+        elif not self._ready:
+            await self._take(fresh=self._size, seconds=self._next_look - monotonic())
+
     def _handed(self, item: Delivery[T] | Gap) -> Delivery[T] | Gap:
         if isinstance(item, Gap):
             self._counts.gaps += 1
@@ -194,7 +203,7 @@ class Consumer(Generic[T]):
         elif self._in_hand and monotonic() > self._held_until:
             await self._renew()
 
-    async def _take(self, *, fresh: int, seconds: float) -> None:
+    async def _take(self, *, fresh: int = 0, claims: int = 0, seconds: float = 0) -> None:
         asked = monotonic()
         # Until all that it was given is in hand, it may have more than it knows of.
         was_unsure, self._is_unsure = self._is_unsure, True
@@ -203,8 +212,7 @@ class Consumer(Generic[T]):
             self.name,
             after=self._after,
             fresh=fresh,
-            # One at a time: what is claimed was delivered before, and each delivery counts.
-            claims=0 if fresh else 1,
+            claims=claims,
             idle_ms=self._idle_ms,
             attempts=self._attempts,
             told=self._told,
@@ -213,21 +221,21 @@ class Consumer(Generic[T]):
         )
         if not self._in_hand:
             self._held_until = asked + 0.8 * self._idle_ms / 1000
-        if not fresh and not taken.has_more and not taken.claimed:
+        if claims and not taken.has_more and not taken.claimed:
             self._next_look = asked + min(self._idle_ms / 4000, _LOOK_AGAIN)
         self._last = taken.last
         self._counts.dead += taken.buried
-        self._note_gap(taken)
         self._ready.extendleft(reversed(await self._readable(taken.claimed)))
         self._ready.extend(await self._readable(taken.fresh))
+        self._note_gap(taken)
         self._is_unsure = was_unsure
 
     def _note_gap(self, taken: Taken) -> None:
         known = taken.told if self._told < 0 else self._missed
         if taken.is_anew:
-            self._ready.append(Gap(channel=self.channel, reason="lost"))
+            self._ready.appendleft(Gap(channel=self.channel, reason="lost"))
         elif taken.missed > known:
-            self._ready.append(Gap(channel=self.channel, reason="trimmed", missed=taken.missed - known))
+            self._ready.appendleft(Gap(channel=self.channel, reason="trimmed", missed=taken.missed - known))
         self._missed = taken.missed
         self._told = max(self._told, 0)
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from stockyard import Channel
-from stockyard.pubsub import Delivery, Gap, Message
+from stockyard.pubsub import Consumer, Delivery, Gap, Message
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -33,13 +33,20 @@ async def values(reader: Any, count: int) -> list[Any]:
     return [value_of(each) for each in await take(reader, count)]
 
 
+async def die(consumer: Consumer[Any]) -> None:
+    """Let a consumer end as if its process were killed: nothing is renewed, said or handed back."""
+    await consumer._renewing.stop()
+    consumer._is_closed = True
+    consumer._line.drop()
+
+
 def value_of(item: Any) -> Any:
     return item.value if isinstance(item, Message | Delivery) else item
 
 
 async def until_gap(reader: Any) -> tuple[list[Any], Gap]:
     """The values up to the next gap, and the gap."""
-    found = []
+    found: list[Any] = []
     async with asyncio.timeout(15):
         while True:
             item = await anext(reader)

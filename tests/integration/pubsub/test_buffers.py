@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 async def test_a_reader_that_keeps_up_loses_nothing_whatever_its_buffer(app: App, make_app: MakeApp) -> None:
     channel, publisher = app.channel(NUMBERS), make_app().channel(NUMBERS)
     for policy in ("drop_oldest", "disconnect", "block"):
-        async with channel.subscribe(buffer=10, policy=policy) as messages:  # type: ignore[arg-type]
+        async with channel.subscribe(buffer=10, policy=policy) as messages:
             publishing = asyncio.create_task(publisher.publish_many(range(5000)))
             assert await values(messages, 5000) == list(range(5000))
             await publishing

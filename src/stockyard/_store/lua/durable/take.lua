@@ -6,7 +6,7 @@
 --   there is more to claim; how many the group has missed, and how many of these it was told of; whether the group
 --   was made anew; how many became dead letters; the last id that was given to anybody
 local stream, state = base .. 'messages', base .. 'state'
-local read_at, missed_at, told_at = 'read:' .. group, 'missed:' .. group, 'told:' .. group
+local read_at, missed_at = 'read:' .. group, 'missed:' .. group
 local fresh_ones, claimed, is_anew, buried, has_more = {}, {}, 0, 0, 0
 
 local function count_of(field) return tonumber(redis.call('HGET', state, field)) or 0 end
@@ -24,7 +24,7 @@ if not info then
   info = info_of(base, group)
 end
 local last = info['last-delivered-id']
-if tonumber(told) > count_of(told_at) then redis.call('HSET', state, told_at, told) end
+note_told(base, group, told)
 
 if tonumber(fresh) > 0 then
   local reply = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', fresh, 'STREAMS', stream, '>')
@@ -67,5 +67,5 @@ if tonumber(claims) > 0 then
 end
 
 return {
-  fresh_ones, claimed, has_more, count_of(missed_at), count_of(told_at), is_anew, buried, last,
+  fresh_ones, claimed, has_more, count_of(missed_at), count_of('told:' .. group), is_anew, buried, last,
 }

@@ -9,6 +9,12 @@ local function info_of(base, group)
   end
 end
 
+-- A consumer says of how many missed messages its program knows; the others of the group need not say it again.
+local function note_told(base, group, told)
+  local state, field = base .. 'state', 'told:' .. group
+  if tonumber(told) > (tonumber(redis.call('HGET', state, field)) or 0) then redis.call('HSET', state, field, told) end
+end
+
 local function is_kept(base, id)
   return #redis.call('XRANGE', base .. 'messages', id, id) > 0
 end
