@@ -4,9 +4,11 @@ from stockyard._store.link import QueueLink
 from stockyard._store.reading import QueueFacts, read_facts
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
+EMPTY = QueueFacts(*[0] * 11, "", "", *[0] * 3, "", *[0] * 3)
+
 
 async def test_an_empty_queue(link: QueueLink, keys: Keyspace) -> None:
-    assert await read_facts([link]) == [QueueFacts(*[0] * 13)]
+    assert await read_facts([link]) == [EMPTY]
     assert keys.all() == {}
 
 
@@ -20,14 +22,17 @@ async def test_every_state_is_counted(link: QueueLink, keys: Keyspace) -> None:
             "waiting-children": Sorted({"w": 1}),
             "completed": Sorted({"c1": 1, "c2": 2}),
             "failed": Sorted({"f": 1}),
-            "repeat": Sorted({"s1": 1, "s2": 2}),
+            "repeat": Sorted({"s1": NOW + 1, "s2": NOW + 2}),
             "paused": ["x"],
             "meta": {"paused": "1"},
             "a": record(timestamp=NOW - 2000),
             "p1": record(timestamp=NOW - 1000),
             "p2": record(timestamp=NOW - 9000),
             "p3": record(timestamp=NOW - 100),
-            "r1": record(processedOn=NOW - 7000),
+            "r1": record(processedOn=NOW - 7000, pb="desk-3"),
+            "r1:lock": "token",
+            "metrics:completed": {"count": 12, "prevTS": 1},
+            "metrics:failed": {"count": 3},
             "r2": record(processedOn=NOW - 1),
         }
     )
@@ -44,7 +49,48 @@ async def test_every_state_is_counted(link: QueueLink, keys: Keyspace) -> None:
             is_paused=1,
             waiting_since=NOW - 9000,
             running_since=NOW - 7000,
+            running_id="r1",
+            running_worker="desk-3",
+            is_held=1,
             schedules=2,
+            late_due=0,
+            late_schedule="",
+            counted_completed=12,
+            counted_failed=3,
             workers=0,
         )
     ]
+
+
+async def test_a_run_without_a_lease_and_without_a_name_is_seen_as_such(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"active": ["r2", "r1"], "r1": record(processedOn=NOW - 5), "r2": record(), "r2:lock": "token"})
+    (facts,) = await read_facts([link])
+    assert (facts.running_id, facts.running_worker, facts.is_held) == ("r1", "", 0)
+
+
+async def test_the_most_overdue_schedule_is_told_unless_it_has_ended(link: QueueLink, keys: Keyspace) -> None:
+    keys.put(
+        {
+            "repeat": Sorted({"old": 1, "over": NOW - 9000, "done": NOW - 8000, "a": NOW - 3000, "b": NOW - 1}),
+            "repeat:old": {"name": "written by a peer that counts no runs"},
+            "repeat:over": {"ic": 1, "endDate": NOW - 1},
+            "repeat:done": {"ic": 5, "limit": 2},
+            f"repeat:done:{NOW - 8000}": record(opts='{"repeat":{"count":2}}'),
+            "repeat:a": {"ic": 5, "limit": 9},
+            "repeat:b": {"ic": 1},
+        }
+    )
+    (facts,) = await read_facts([link])
+    assert (facts.schedules, facts.late_schedule, facts.late_due) == (5, "a", NOW - 3000)
+
+
+async def test_a_schedule_that_is_due_later_is_not_late(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"repeat": Sorted({"a": NOW + 1}), "repeat:a": {"ic": 1}})
+    (facts,) = await read_facts([link])
+    assert (facts.late_schedule, facts.late_due) == ("", 0)
+
+
+async def test_a_broken_count_costs_nothing_else(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"metrics:completed": "no hash", "metrics:failed": {"count": "many"}, "wait": ["a"]})
+    (facts,) = await read_facts([link])
+    assert (facts.wait, facts.counted_completed, facts.counted_failed) == (1, 0, 0)

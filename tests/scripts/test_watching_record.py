@@ -5,7 +5,7 @@ from stockyard._store.watching import AlertStore
 
 
 async def test_only_the_one_who_watches_may_write(link: QueueLink, prefix: str) -> None:
-    store = AlertStore(link.server, prefix)
+    store = AlertStore(link.server, prefix, "desk")
     assert not await store.record("a", {"x": b"1"}, [b"told"])
     await store.lead("a", 60_000)
     assert await store.record("a", {"x": b"1", "y": b"2"}, [b"first"])
@@ -16,7 +16,7 @@ async def test_only_the_one_who_watches_may_write(link: QueueLink, prefix: str) 
 
 
 async def test_no_incident_leaves_no_key(link: QueueLink, prefix: str) -> None:
-    store = AlertStore(link.server, prefix)
+    store = AlertStore(link.server, prefix, "desk")
     await store.lead("a", 60_000)
     await store.record("a", {"x": b"1"}, [])
     await store.record("a", {}, [])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stockyard._store.server import Server
 from stockyard.errors import ServerRefused
@@ -69,6 +69,13 @@ async def read_server(server: Server) -> ServerFacts:
     return _facts(str(server.address), said)._replace(
         skew_ms=skew, round_trip_ms=round_trip * 1000, hidden=refused
     )
+
+
+def facts_of_info(url: str, reply: Any) -> ServerFacts:
+    """Read the reply to ``INFO``; a refused one tells nothing."""
+    if isinstance(reply, ServerRefused):
+        return ServerFacts(url, hidden=str(reply))
+    return _facts(url, _parsed(reply.decode(errors="replace")))
 
 
 def _facts(url: str, said: dict[str, str]) -> ServerFacts:

@@ -9,13 +9,14 @@ from stockyard._store.clients import client_names, count_workers
 from stockyard._store.line import Command
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import Row
-from stockyard._store.scripts import load
+from stockyard._store.scripts import Script, load
 from stockyard.errors import ServerRefused
 
 _STATE = load("reading.state")
 _PAGE = load("reading.page")
 _HEALTH = load("reading.health")
 _CLASS = 2**32
+CLIENT_LIST = ("CLIENT", "LIST")
 
 _JOB_FIELDS = (
     "name data opts timestamp priority delay atm ats stc progress failedReason stacktrace parentKey defa "
@@ -34,7 +35,13 @@ class Ending(NamedTuple):
 
 
 class QueueFacts(NamedTuple):
-    """A queue's numbers at one moment; times are ms since the epoch, 0 for none."""
+    """A queue's numbers at one moment; times are ms since the epoch, 0 for none.
+
+    Attributes:
+        running_id, running_worker, is_held: of the job that runs longest, and whether its lease is held.
+        late_due, late_schedule: of the schedule whose run is the most overdue.
+        counted_completed, counted_failed: jobs that workers counted since they began to.
+    """
 
     wait: int
     prioritized: int
@@ -47,7 +54,14 @@ class QueueFacts(NamedTuple):
     is_paused: int
     waiting_since: int
     running_since: int
+    running_id: str
+    running_worker: str
+    is_held: int
     schedules: int
+    late_due: int
+    late_schedule: str
+    counted_completed: int
+    counted_failed: int
     workers: int
 
 
@@ -78,15 +92,24 @@ async def read_facts(links: Sequence[QueueLink]) -> list[QueueFacts]:
     Raises:
         ServerRefused: a key of a queue is not what the protocol says, or the user may not read it.
     """
-    *replies, clients = await links[0].server.run_many(
-        [(_HEALTH, link.script_keys(_HEALTH), (link.base,)) for link in links], ("CLIENT", "LIST")
-    )
-    names = client_names(clients)
+    replies = await links[0].server.run_many(fact_calls(links), CLIENT_LIST)
+    return facts_of(links, replies)
+
+
+def fact_calls(links: Sequence[QueueLink]) -> list[tuple[Script, list[str], tuple[str, int]]]:
+    """Return the calls whose replies, with that of ``CLIENT_LIST`` behind them, ``facts_of`` reads."""
+    return [(_HEALTH, link.script_keys(_HEALTH), (link.base, link.clock())) for link in links]
+
+
+def facts_of(links: Sequence[QueueLink], replies: Sequence[Any]) -> list[QueueFacts]:
+    """Read the replies; the same errors as ``read_facts``."""
+    names = client_names(replies[len(links)])
     facts = []
-    for link, reply in zip(links, replies, strict=True):
+    for link, reply in zip(links, replies, strict=False):
         if isinstance(reply, ServerRefused):
             raise reply
-        facts.append(QueueFacts._make([*reply, count_workers(link, names)]))
+        texts = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in reply]
+        facts.append(QueueFacts._make([*texts, count_workers(link, names)]))
     return facts
 
 
@@ -141,14 +164,6 @@ async def read_metrics(link: QueueLink, kind: str, first: int, last: int) -> tup
     ]
     totals, points, length = _accepted(await link.server.ask(commands))
     return [whole(each) or 0 for each in totals], [whole(each) or 0 for each in points], length
-
-
-async def read_totals(link: QueueLink) -> tuple[QueueFacts, int, int]:
-    """Return a queue's numbers, and how many of its jobs workers counted as completed and failed."""
-    (facts,) = await read_facts([link])
-    asked = [("HGET", link.keys[f"metrics_{kind}"], "count") for kind in ("completed", "failed")]
-    completed, failed = _accepted(await link.server.ask(asked))
-    return facts, whole(completed) or 0, whole(failed) or 0
 
 
 def whole(text: bytes | str | None) -> int | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from stockyard._store.line import Command
 from stockyard._store.scripts import load
 from stockyard._store.server import Server
 from stockyard._wire.keys import alerts_base
@@ -17,21 +18,22 @@ _json = msgspec.json.Encoder().encode
 
 
 class AlertStore:
-    """The alerts of one prefix on one server; what it holds is JSON text that it does not read.
+    """The alerts of one topology on one server; what it holds is JSON text that it does not read.
 
     Args:
         server: the server.
         prefix: first part of every key.
+        topology: its name: whoever watches these queues watches no others.
     """
 
-    def __init__(self, server: Server, prefix: str) -> None:
+    def __init__(self, server: Server, prefix: str, topology: str) -> None:
         self._server = server
-        self._base = alerts_base(prefix)
+        self._base = alerts_base(prefix, topology)
 
     async def lead(self, token: str, ttl_ms: int) -> tuple[dict[str, bytes], dict[str, bytes]] | None:
         """Become or stay the one who watches; return incidents and silences by name, None if another does."""
         reply = await self._server.run(_LEAD, (), self._base, token, ttl_ms)
-        return None if reply is None else (_hash(reply[0]), _hash(reply[1]))
+        return None if reply is None else (texts_by_name(reply[0]), texts_by_name(reply[1]))
 
     async def record(self, token: str, incidents: Mapping[str, bytes], told: Sequence[bytes]) -> bool:
         """Replace the incidents and append to the history; False when another watches by now."""
@@ -46,7 +48,12 @@ class AlertStore:
 
     async def incidents(self) -> dict[str, bytes]:
         """Return the incidents by name."""
-        return _hash(await self._server.call("HGETALL", f"{self._base}incidents"))
+        return texts_by_name(await self._server.call(*self.incidents_call))
+
+    @property
+    def incidents_call(self) -> Command:
+        """The command whose reply ``texts_by_name`` reads as the incidents."""
+        return ("HGETALL", f"{self._base}incidents")
 
     async def history(self, count: int) -> list[bytes]:
         """Return the latest entries of the history, newest first."""
@@ -55,7 +62,7 @@ class AlertStore:
 
     async def silences(self) -> dict[str, bytes]:
         """Return the silences by name."""
-        return _hash(await self._server.call("HGETALL", f"{self._base}silences"))
+        return texts_by_name(await self._server.call("HGETALL", f"{self._base}silences"))
 
     async def silence(self, name: str, text: bytes) -> None:
         """Store a silence."""
@@ -66,5 +73,6 @@ class AlertStore:
         return int(await self._server.call("HDEL", f"{self._base}silences", *names)) if names else 0
 
 
-def _hash(flat: Sequence[bytes]) -> dict[str, bytes]:
+def texts_by_name(flat: Sequence[bytes]) -> dict[str, bytes]:
+    """Read a hash as the server sends it."""
     return {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}

@@ -18,6 +18,7 @@ SUFFIXES = {
     "priority_counter": "pc",
     "stalled": "stalled",
     "stalled_check": "stalled-check",
+    "last_sweep": "swept",
     "limiter": "limiter",
     "repeat_set": "repeat",
     "schedule_check": "schedule-check",
@@ -59,6 +60,6 @@ class QueueKeys:
         return f"{self.base}{job_id}:lock"
 
 
-def alerts_base(prefix: str) -> str:
-    """Return what the keys of the alerts begin with; the empty part cannot occur in a queue's name."""
-    return f"{prefix}::alerts:"
+def alerts_base(prefix: str, topology: str) -> str:
+    """Return what the keys of a topology's alerts begin with; the empty part cannot occur in a queue's name."""
+    return f"{prefix}::alerts:{topology}:"

@@ -9,8 +9,6 @@ from functools import partial
 from typing import Any, Self, TypeVar, Unpack, overload
 
 from stockyard._aio.portal import Portal
-from stockyard._store.inspecting import read_server
-from stockyard._store.watching import AlertStore
 from stockyard.app.site import Site
 from stockyard.cache.cache import Cache
 from stockyard.cache.caches import Caches
@@ -23,10 +21,11 @@ from stockyard.model.clock import Clock, system_clock
 from stockyard.model.job import Job
 from stockyard.observe.alert_book import AlertBook
 from stockyard.observe.alert_settings import AlertSettings
-from stockyard.observe.alerts import Alert, Rule, evaluate
+from stockyard.observe.alerts import Rule
 from stockyard.observe.doctor import Finding, examine
 from stockyard.observe.health import QueueHealth, read_health
-from stockyard.observe.rules import operational_rules, queue_rules
+from stockyard.observe.lookout import Lookout, metrics_server
+from stockyard.observe.serving import MetricsServer
 from stockyard.observe.watcher import Watcher
 from stockyard.produce.flows import Flows
 from stockyard.produce.queue import Queue
@@ -77,6 +76,7 @@ class App:
         self._portal = Portal()
         self._site: Site | None = None
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+        self._metrics_servers: list[MetricsServer] = []
 
     @property
     def url(self) -> str:
@@ -223,32 +223,39 @@ class App:
     def watcher(self, settings: AlertSettings | None = None, *, rules: Sequence[Rule] | None = None) -> Watcher:
         """Make a watcher of this app's queues and server; ``await watcher.start()`` begins.
 
-        Of all watchers on a server and prefix, in whatever process, one looks at a time.
+        Of all watchers of a topology on a server and prefix, in whatever process, one looks at a time. It also
+        hands back the jobs of dead workers of queues where no other worker does.
 
         Args:
             settings: thresholds, who is told, how often. Defaults to those of the environment and ``.env``.
             rules: Defaults to the platform's three and the operational ones, with the settings' thresholds.
         """
-        chosen = settings or AlertSettings.load()
-        if rules is None:
-            rules = [*queue_rules(self.topology, chosen.thresholds), *operational_rules(chosen.thresholds)]
-
-        async def look() -> list[Alert]:
-            return evaluate(rules, await self.health(), await read_server(self._reached().server))
-
-        return Watcher(
-            self.alerts,
-            rules=rules,
-            look=look,
-            notifiers=chosen.notifiers,
-            interval=chosen.interval,
-            clock=self._clock,
-        )
+        return self.lookout.watcher(settings or AlertSettings.load(), rules)
 
     @property
     def alerts(self) -> AlertBook:
-        """Incidents, silences and history, shared by all processes of this server and prefix."""
-        return AlertBook(AlertStore(self._reached().server, self.settings.prefix), clock=self._clock)
+        """Incidents, silences and history, shared by all processes of this topology, server and prefix."""
+        return self.lookout.alerts
+
+    def serve_metrics(self, host: str = "127.0.0.1", port: int = 0) -> MetricsServer:
+        """Answer ``/metrics``, ``/live`` and ``/ready`` from a thread, until this app is closed.
+
+        Args:
+            host: where to listen. Defaults to this machine alone.
+            port: Defaults to one that is free; what is returned says which.
+
+        Raises:
+            ConfigError: the address cannot be listened on.
+        """
+        server = metrics_server([self.lookout], host=host, port=port)
+        server.start()
+        self._metrics_servers.append(server)
+        return server
+
+    @property
+    def lookout(self) -> Lookout:
+        """What this app tells alerts, metrics and probes."""
+        return self._reached().lookout
 
     async def aclose(self) -> None:
         """Close what this loop opened, and the embedded server if this app was its last user.
@@ -262,7 +269,9 @@ class App:
         await asyncio.to_thread(self.close)
 
     def close(self) -> None:
-        """End the thread of blocking callers and release the embedded server; for code without a loop."""
+        """End the threads of metrics and of blocking callers, and release the embedded server; needs no loop."""
+        while self._metrics_servers:
+            self._metrics_servers.pop().stop()
         site = self._site
         if self._portal.is_open:
             if site is not None:
@@ -281,5 +290,11 @@ class App:
 
     def _reached(self) -> Site:
         if self._site is None:
-            self._site = Site(self.settings, clock=self._clock, portal=self._portal)
+            self._site = Site(
+                self.topology,
+                self.settings,
+                workers=lambda: list(self._workers),
+                clock=self._clock,
+                portal=self._portal,
+            )
         return self._site

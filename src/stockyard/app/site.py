@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 
@@ -15,27 +16,41 @@ from stockyard.cache.caches import Caches
 from stockyard.config import Settings
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.lease_table import Lease
+from stockyard.consume.worker import Worker
 from stockyard.events import QueueEvents
 from stockyard.events.results import Results
 from stockyard.model.clock import Clock
 from stockyard.observe.ground import Ground
+from stockyard.observe.lookout import Lookout
 from stockyard.produce.job_port import StoredJobs
 from stockyard.produce.queue import Queue
 from stockyard.pubsub.channels import Channels
-from stockyard.topology import QueueSpec
+from stockyard.topology import QueueSpec, Topology
 
 
 class Site:
     """One server with an App's parts on it; an embedded one is held until ``release``.
 
     Args:
+        topology: the queues.
         settings: where it is.
+        workers: gives the App's.
         clock: gives the time that is written.
         portal: for callers without a loop.
     """
 
-    def __init__(self, settings: Settings, *, clock: Clock, portal: Portal) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        settings: Settings,
+        *,
+        workers: Callable[[], Iterable[Worker]],
+        clock: Clock,
+        portal: Portal,
+    ) -> None:
+        self._topology = topology
         self._settings = settings
+        self._workers = workers
         self._clock = clock
         self._portal = portal
         self._held: embedded.EmbeddedServer | None = None
@@ -107,6 +122,21 @@ class Site:
             make_keeper=lambda: LeaseKeeper(address, prefix=settings.prefix),
             lease=Lease,
             portal=self._portal,
+        )
+
+    @cached_property
+    def lookout(self) -> Lookout:
+        """Tells alerts, metrics and probes of all this."""
+        return Lookout(
+            self._topology,
+            server=self.server,
+            prefix=self._settings.prefix,
+            link=self.link,
+            workers=self._workers,
+            caches=lambda: self.caches.stats() if "caches" in vars(self) else {},
+            channels=lambda: self.channels.stats() if "channels" in vars(self) else {},
+            portal=self._portal,
+            clock=self._clock,
         )
 
     async def aclose(self) -> None:

@@ -30,8 +30,7 @@ class AlertBook:
 
     async def incidents(self) -> list[Incident]:
         """Return what is pending, firing or resolved and not told yet, the oldest first."""
-        found = [_incident(text) for text in (await self._store.incidents()).values()]
-        return sorted(found, key=lambda each: (each.since, each.name))
+        return incidents_of(await self._store.incidents())
 
     async def history(self, count: int = 100) -> list[Incident]:
         """Return what was told, the newest first; the latest 1000 are kept."""
@@ -85,6 +84,11 @@ class AlertBook:
     async def resign(self, token: str) -> None:
         """Let another watch at once."""
         await self._store.resign(token)
+
+
+def incidents_of(texts: Mapping[str, bytes]) -> list[Incident]:
+    """Read incidents as the store keeps them; the oldest come first."""
+    return sorted((_incident(text) for text in texts.values()), key=lambda each: (each.since, each.name))
 
 
 def _encoded(incidents: Mapping[str, Incident]) -> dict[str, bytes]:

@@ -14,7 +14,7 @@ from stockyard.observe.notify import Apprise, Email, LogNotifier, Notifier, Webh
 from stockyard.observe.rules import Thresholds
 
 _PREFIX = "STOCKYARD_ALERT_"
-_DURATIONS = ("active", "oldest_waiting", "no_worker")
+_DURATIONS = ("active", "oldest_waiting", "schedule_late", "no_worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class AlertSettings:
     """How a process watches.
 
     Attributes:
-        thresholds: ``STOCKYARD_ALERT_WAITING``, ``_FAILED``, ``_ACTIVE``, ``_OLDEST_WAITING``, ``_NO_WORKER``,
-            ``_MEMORY``; see ``Thresholds``.
+        thresholds: ``STOCKYARD_ALERT_WAITING``, ``_FAILED``, ``_ACTIVE``, ``_OLDEST_WAITING``,
+            ``_SCHEDULE_LATE``, ``_NO_WORKER``, ``_MEMORY``; see ``Thresholds``.
         notifiers: the log; with ``STOCKYARD_ALERT_WEBHOOK`` (URLs), ``STOCKYARD_ALERT_EMAIL`` (addresses, sent by
             ``STOCKYARD_SMTP_URL``) and ``STOCKYARD_ALERT_APPRISE`` (URLs) those, too; several apart by spaces.
         interval: ``STOCKYARD_ALERT_INTERVAL``, seconds between two looks. Defaults to 15.

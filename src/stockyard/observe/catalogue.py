@@ -48,6 +48,12 @@ JOBS = _server("jobs", "gauge", "Jobs in each state.", "queue", "state")
 PAUSED = _server("queue_paused", "gauge", "Whether the queue is paused.", "queue")
 OLDEST = _server("oldest_waiting_seconds", "gauge", "Age of the oldest job that waits, 0 without one.", "queue")
 LONGEST = _server("longest_active_seconds", "gauge", "Age of the longest run, 0 without one.", "queue")
+LATE = _server(
+    "schedule_late_seconds",
+    "gauge",
+    "How long the next run of a schedule is overdue, at worst.",
+    "queue",
+)
 WORKERS = _server("workers", "gauge", "Workers connected, of any process and language.", "queue")
 FLEET_COMPLETED = _server("queue_completed_total", "counter", "Jobs completed by workers that record it.", "queue")
 FLEET_FAILED = _server("queue_failed_total", "counter", "Jobs failed by workers that record it.", "queue")
@@ -84,9 +90,9 @@ CACHE_LOADS = _process("cache_loads_total", "counter", "Values computed.", "cach
 CACHE_STALE = _process("cache_stale_total", "counter", "Entries served while a fresh value was computed.", "cache")
 CACHE_WAITS = _process("cache_waits_total", "counter", "Callers that waited for somebody else's load.", "cache")
 CACHE_ERRORS = _process("cache_errors_total", "counter", "Reads and writes that the server did not do.", "cache")
-CACHE_EVICTIONS = _process("cache_evictions_total", "counter", "Entries evicted by writes from here.", "cache")
-CACHE_BYTES = _process("cache_bytes", "gauge", "Bytes of all caches, as last seen.", "cache")
-CACHE_ENTRIES = _process("cache_entries", "gauge", "Entries of all caches, as last seen.", "cache")
+CACHE_EVICTIONS = _process("cache_evictions_total", "counter", "Entries evicted, as last seen.", "cache")
+CACHE_BYTES = _process("cache_bytes", "gauge", "Bytes of the entries, as last seen.", "cache")
+CACHE_ENTRIES = _process("cache_entries", "gauge", "Entries on the server, as last seen.", "cache")
 
 CHANNEL_PUBLISHED = _process("channel_published_total", "counter", "Messages published from here.", "channel")
 CHANNEL_RECEIVED = _process("channel_received_total", "counter", "Messages received here.", "channel")
@@ -95,6 +101,18 @@ CHANNEL_DELIVERED = _process(
 )
 CHANNEL_DROPPED = _process("channel_dropped_total", "counter", "Messages dropped for slow subscribers.", "channel")
 CHANNEL_GAPS = _process("channel_gaps_total", "counter", "Gaps that subscribers were told of.", "channel")
+CHANNEL_INVALID = _process(
+    "channel_invalid_total", "counter", "Messages that did not fit the channel's type.", "channel"
+)
+CHANNEL_RECONNECTS = _process(
+    "channel_reconnects_total", "counter", "Connections that were lost while somebody read.", "channel"
+)
+CHANNEL_ACKNOWLEDGED = _process(
+    "channel_acknowledged_total", "counter", "Durable messages acknowledged from here.", "channel"
+)
+CHANNEL_DEAD = _process(
+    "channel_dead_total", "counter", "Durable messages moved to the dead letters from here.", "channel"
+)
 
 METRICS = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
 """All of them, in the order of this file."""

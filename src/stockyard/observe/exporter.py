@@ -15,12 +15,14 @@ from prometheus_client.core import (
 from prometheus_client.core import Metric as Family
 
 from stockyard._store.inspecting import ServerFacts
+from stockyard.cache.stats import CacheStats
 from stockyard.consume.meter import BUCKETS, Meter, Spread
 from stockyard.errors import ServerError
 from stockyard.observe import catalogue
 from stockyard.observe.catalogue import Metric
 from stockyard.observe.health import QueueHealth
 from stockyard.observe.incidents import Incident, Status
+from stockyard.pubsub.stats import ChannelStats
 
 _log = logging.getLogger("stockyard")
 
@@ -29,6 +31,29 @@ _FAMILIES = {
     "counter": CounterMetricFamily,
     "info": InfoMetricFamily,
     "histogram": HistogramMetricFamily,
+}
+_OF_CACHES = {
+    catalogue.CACHE_HITS: "hits",
+    catalogue.CACHE_NEAR_HITS: "near_hits",
+    catalogue.CACHE_MISSES: "misses",
+    catalogue.CACHE_LOADS: "loads",
+    catalogue.CACHE_STALE: "stale",
+    catalogue.CACHE_WAITS: "waits",
+    catalogue.CACHE_ERRORS: "errors",
+    catalogue.CACHE_EVICTIONS: "evictions",
+    catalogue.CACHE_BYTES: "bytes",
+    catalogue.CACHE_ENTRIES: "entries",
+}
+_OF_CHANNELS = {
+    catalogue.CHANNEL_PUBLISHED: "published",
+    catalogue.CHANNEL_RECEIVED: "received",
+    catalogue.CHANNEL_DELIVERED: "delivered",
+    catalogue.CHANNEL_DROPPED: "dropped",
+    catalogue.CHANNEL_GAPS: "gaps",
+    catalogue.CHANNEL_INVALID: "invalid",
+    catalogue.CHANNEL_RECONNECTS: "reconnects",
+    catalogue.CHANNEL_ACKNOWLEDGED: "acknowledged",
+    catalogue.CHANNEL_DEAD: "dead",
 }
 _BOUNDS = [*(f"{bound:g}" for bound in BUCKETS), "+Inf"]
 
@@ -62,7 +87,7 @@ class Exporter:
     Args:
         shared: reads the server; blocks. None exports this process alone.
         workers: the workers of this process.
-        counters: more counters and gauges of this process: by metric, then by the values of its labels.
+        caches, channels: what those of this process did, by name.
     """
 
     def __init__(
@@ -70,11 +95,13 @@ class Exporter:
         *,
         shared: Callable[[], Shared] | None,
         workers: Callable[[], Iterable[WorkerFigures]],
-        counters: Callable[[], Mapping[Metric, Mapping[tuple[str, ...], float]]] = dict,
+        caches: Callable[[], Mapping[str, CacheStats]] = dict,
+        channels: Callable[[], Mapping[str, ChannelStats]] = dict,
     ) -> None:
         self._shared = shared
         self._workers = workers
-        self._counters = counters
+        self._caches = caches
+        self._channels = channels
 
     def describe(self) -> Iterator[Family]:
         """Return the families without their values, so that a registry need not ask the server for them."""
@@ -85,8 +112,8 @@ class Exporter:
         if self._shared is not None:
             yield from self._of_server(self._shared)
         yield from _of_workers(list(self._workers()))
-        for metric, values in self._counters().items():
-            yield _filled(metric, values)
+        yield from _of_named(_OF_CACHES, self._caches())
+        yield from _of_named(_OF_CHANNELS, self._channels())
 
     def _of_server(self, read: Callable[[], Shared]) -> Iterator[Family]:
         try:
@@ -101,6 +128,9 @@ class Exporter:
         yield _filled(catalogue.PAUSED, {(each.name,): float(each.paused) for each in queues})
         yield _filled(catalogue.OLDEST, {(each.name,): each.oldest_waiting_age for each in queues})
         yield _filled(catalogue.LONGEST, {(each.name,): each.longest_active for each in queues})
+        yield _filled(catalogue.LATE, {(each.name,): each.schedule_late for each in queues})
+        yield _filled(catalogue.FLEET_COMPLETED, {(each.name,): each.completed_total for each in queues})
+        yield _filled(catalogue.FLEET_FAILED, {(each.name,): each.failed_total for each in queues})
         yield _filled(catalogue.WORKERS, {(each.name,): each.workers for each in queues})
         yield _filled(catalogue.MEMORY, _known(server.used_memory))
         yield _filled(catalogue.MAXMEMORY, _known(server.maxmemory))
@@ -143,6 +173,11 @@ def _of_workers(workers: Sequence[WorkerFigures]) -> Iterator[Family]:
         yield family
 
 
+def _of_named(metrics: Mapping[Metric, str], stats: Mapping[str, object]) -> Iterator[Family]:
+    for metric, attribute in metrics.items():
+        yield _filled(metric, {(name,): float(getattr(each, attribute)) for name, each in stats.items()})
+
+
 def _cumulative(spreads: Sequence[Spread]) -> list[tuple[str, int]]:
     buckets, below = [], 0
     for bound, numbers in zip(_BOUNDS, zip(*(each.counts for each in spreads), strict=True), strict=True):
@@ -158,6 +193,7 @@ def _states(health: QueueHealth) -> list[tuple[str, int]]:
         ("prioritized", health.prioritized),
         ("active", health.active),
         ("delayed", health.delayed),
+        ("waiting-children", health.waiting_children),
         ("completed", health.completed),
         ("failed", health.failed),
     ]

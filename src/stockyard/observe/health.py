@@ -26,6 +26,14 @@ class QueueHealth:
         workers: how many are connected.
         waiting_children: jobs that wait for their children.
         schedules: recurring jobs.
+        longest_active_job: id of the longest running job, or None.
+        longest_active_worker: name of its worker; None for a worker without one, or when none runs.
+        longest_active_since: its start, ms since the epoch; 0 when none runs.
+        longest_active_held: whether its lease is held; if not, its worker is dead or frozen.
+        late_schedule: id of the schedule whose next run is the most overdue, or None.
+        schedule_late: seconds since that was due, 0 when none is.
+        completed_total, failed_total: jobs that ended so, as workers count them for good; retention lowers
+            ``completed`` and ``failed``, never these.
     """
 
     name: str
@@ -41,15 +49,24 @@ class QueueHealth:
     workers: int = 0
     waiting_children: int = 0
     schedules: int = 0
+    longest_active_job: str | None = None
+    longest_active_worker: str | None = None
+    longest_active_since: int = 0
+    longest_active_held: bool = True
+    late_schedule: str | None = None
+    schedule_late: float = 0.0
+    completed_total: int = 0
+    failed_total: int = 0
 
 
 async def read_health(links: Sequence[QueueLink], *, now: int) -> list[QueueHealth]:
     """Return snapshots of queues of one server, in one round trip; ``now`` in ms since the epoch."""
     facts = await read_facts(links) if links else []
-    return [_health(link.queue, each, now) for link, each in zip(links, facts, strict=True)]
+    return [health_of(link.queue, each, now) for link, each in zip(links, facts, strict=True)]
 
 
-def _health(name: str, facts: QueueFacts, now: int) -> QueueHealth:
+def health_of(name: str, facts: QueueFacts, now: int) -> QueueHealth:
+    """Return a snapshot of these numbers; ``now`` in ms since the epoch."""
     return QueueHealth(
         name,
         waiting=facts.wait + facts.legacy_paused + facts.prioritized,
@@ -64,6 +81,14 @@ def _health(name: str, facts: QueueFacts, now: int) -> QueueHealth:
         workers=facts.workers,
         waiting_children=facts.waiting_children,
         schedules=facts.schedules,
+        longest_active_job=facts.running_id or None,
+        longest_active_worker=facts.running_worker or None,
+        longest_active_since=facts.running_since,
+        longest_active_held=bool(facts.is_held or not facts.running_id),
+        late_schedule=facts.late_schedule or None,
+        schedule_late=_age(facts.late_due, now),
+        completed_total=facts.counted_completed,
+        failed_total=facts.counted_failed,
     )
 
 

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from stockyard._store.inspecting import ServerFacts
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.observe.alerts import AlertRule, Rule, ServerRule
-from stockyard.observe.catalogue import EVICTED, JOBS, LONGEST, MAXMEMORY, MEMORY, OLDEST, PAUSED, UP, WORKERS
+from stockyard.observe.catalogue import (
+    EVICTED,
+    JOBS,
+    LATE,
+    LONGEST,
+    MAXMEMORY,
+    MEMORY,
+    OLDEST,
+    PAUSED,
+    UP,
+    WORKERS,
+)
 from stockyard.observe.health import QueueHealth
 from stockyard.observe.promql import latest, one_of, waiting
 from stockyard.topology import Topology
@@ -24,6 +36,7 @@ class Thresholds:
         failed: failed jobs that any queue keeps. Defaults to 50.
         active: how long a job runs. Defaults to 5 minutes.
         oldest_waiting: how long a job waits. Defaults to 15 minutes.
+        schedule_late: how long after its time a schedule starts its run. Defaults to 5 minutes.
         no_worker: for how long jobs wait and no worker is connected. Defaults to 1 minute.
         memory: share of ``maxmemory`` in use. Defaults to 0.9.
     """
@@ -32,6 +45,7 @@ class Thresholds:
     failed: int = 50
     active: Duration = "5m"
     oldest_waiting: Duration = "15m"
+    schedule_late: Duration = "5m"
     no_worker: Duration = "1m"
     memory: float = 0.9
 
@@ -65,13 +79,14 @@ def queue_rules(topology: Topology, thresholds: Thresholds) -> tuple[AlertRule, 
             threshold=milliseconds(thresholds.active, option="active") / 1000,
             action="look for a dead worker",
             unit=" s",
+            detail=_run,
             promql=latest(LONGEST),
         ),
     )
 
 
 def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
-    """Return the rules beyond those: nobody works, jobs wait for long, memory, evictions, no server.
+    """Return the rules beyond those: nobody works, jobs wait, schedules stop, memory, evictions, no server.
 
     Raises:
         InvalidOption: a threshold is no duration.
@@ -92,6 +107,15 @@ def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
             action="scale workers, or look for what holds them up",
             unit=" s",
             promql=latest(OLDEST),
+        ),
+        AlertRule(
+            "schedules stopped",
+            measure=lambda health: 0 if health.paused else health.schedule_late,
+            threshold=milliseconds(thresholds.schedule_late, option="schedule_late") / 1000,
+            action="see that a worker runs and is not behind; stockyard schedule list",
+            unit=" s",
+            detail=lambda health: f"schedule {health.late_schedule}" if health.late_schedule else "",
+            promql=f"{latest(LATE)} * ({latest(PAUSED)} == bool 0)",
         ),
         ServerRule(
             "memory",
@@ -130,6 +154,16 @@ def every_rule(topology: Topology, thresholds: Thresholds) -> tuple[Rule, ...]:
 
 def _unattended(health: QueueHealth) -> float:
     return 0 if health.workers or health.paused else health.waiting
+
+
+def _run(health: QueueHealth) -> str:
+    if health.longest_active_job is None:
+        return ""
+    since = datetime.fromtimestamp(health.longest_active_since / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+    name = health.longest_active_worker
+    worker = f"worker {name}" if name else "a worker without a name"
+    lease = "" if health.longest_active_held else "; its lease ran out: the worker is dead or frozen"
+    return f"job {health.longest_active_job} on {worker} since {since}{lease}"
 
 
 def _memory_share(facts: ServerFacts) -> float:

@@ -6,34 +6,34 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from socketserver import TCPServer, ThreadingMixIn
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
+from stockyard.consume.vitals import Vital
 from stockyard.errors import ConfigError
 from stockyard.observe.exporter import Exporter
 
 _log = logging.getLogger("stockyard")
 
 
-class Vital(NamedTuple):
-    """One sign of life.
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each request: a probe must not stand in line behind a scrape that waits for the server."""
 
-    Attributes:
-        name: what was looked at.
-        well: whether it is as it should be.
-        said: what was found, for people.
-    """
+    daemon_threads = True
 
-    name: str
-    well: bool
-    said: str
+    def server_bind(self) -> None:
+        # The library's own asks the name service who this machine is, which may take long.
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
 
 
-class _OverIPv6(WSGIServer):
+class _OverIPv6(_Server):
     address_family = socket.AF_INET6
 
 
@@ -72,8 +72,9 @@ class MetricsServer:
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(exporter)
         self._probes = {"/live": live, "/ready": ready}
+        self._host = host
         try:
-            kind = _OverIPv6 if ":" in host else WSGIServer
+            kind = _OverIPv6 if ":" in host else _Server
             self._server = make_server(host, port, self._answer, kind, _Handler)
         except OSError as error:
             raise ConfigError(f"cannot serve metrics on {host}:{port}: {error.strerror or error}") from error
@@ -83,6 +84,12 @@ class MetricsServer:
     def port(self) -> int:
         """Where it listens."""
         return self._server.server_port
+
+    @property
+    def url(self) -> str:
+        """Where it is reached: ``http://127.0.0.1:9100``."""
+        host = self._host
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
     def start(self) -> None:
         """Begin to answer."""
@@ -106,7 +113,7 @@ class MetricsServer:
             vitals = self._probes[path]()
             well = all(each.well for each in vitals)
             status = "200 OK" if well else "503 Service Unavailable"
-            signs = {each.name: {"ok": each.well, "detail": each.said} for each in vitals}
+            signs = [{"name": each.name, "ok": each.well, "detail": each.said} for each in vitals]
             kind, body = "application/json", msgspec.json.encode({"ok": well, "checks": signs})
         else:
             status, kind, body = "404 Not Found", "text/plain", b"try /metrics, /live or /ready\n"

@@ -161,9 +161,9 @@ class QueueBrowser:
         Raises:
             InvalidOption: a label's name is none, or taken.
         """
-        facts, completed, failed = await reading.read_totals(self._link)
+        (facts,) = await reading.read_facts([self._link])
         counts = {state.value: count for state, count in _counts(facts).items()}
-        return exposition(self.name, counts, completed, failed, labels or {})
+        return exposition(self.name, counts, facts.counted_completed, facts.counted_failed, labels or {})
 
 
 def _states(given: Iterable[JobState | str]) -> list[str]:

@@ -35,11 +35,11 @@ async def test_a_snapshot_counts_ages_and_workers(redis_url: str, prefix: str) -
 
         await queue.add("late", delay="1h")
         await yard.app.schedules("q").upsert("nightly", cron="0 3 * * *", name="report")
-        worker = await yard.work(handle, concurrency=1)
+        worker = await yard.work(handle, concurrency=1, name="desk-3")
         await (await queue.add("good")).wait_for_result(10)
         bad = await queue.add("bad")
         await eventually(lambda: _failed(bad))
-        await queue.add("long")
+        long = await queue.add("long")
         await eventually(lambda: worker.running)
         await queue.add("oldest", priority=7)
         clock.advance(2000)
@@ -50,7 +50,8 @@ async def test_a_snapshot_counts_ages_and_workers(redis_url: str, prefix: str) -
         (health,) = await yard.app.health("q")
         # The start of a job is read off the server's clock, which is no manual one.
         assert health.longest_active == pytest.approx(3.5, abs=0.5)
-        assert replace(health, longest_active=0) == QueueHealth(
+        assert health.longest_active_since == pytest.approx(clock() - 3500, abs=500)
+        assert replace(health, longest_active=0, longest_active_since=0) == QueueHealth(
             "q",
             waiting=3,
             active=1,
@@ -62,6 +63,10 @@ async def test_a_snapshot_counts_ages_and_workers(redis_url: str, prefix: str) -
             oldest_waiting_age=3.5,
             workers=1,
             schedules=1,
+            longest_active_job=long.id,
+            longest_active_worker="desk-3",
+            completed_total=1,
+            failed_total=1,
         )
         opened.set()
 

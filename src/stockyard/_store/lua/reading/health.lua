@@ -1,8 +1,12 @@
---- Counts a queue's jobs by state, with the oldest that waits and the longest that runs.
--- keys: wait prioritized active delayed waiting_children completed failed paused meta repeat_set
--- args: base
+--- Counts a queue's jobs by state, with the oldest that waits, the longest that runs and the latest schedule.
+-- parts: decoding ended_schedules
+-- keys: wait prioritized active delayed waiting_children completed failed paused meta repeat_set metrics_completed
+--   metrics_failed
+-- args: base now
 -- returns: counts (wait, prioritized, active, delayed, waiting-children, completed, failed, legacy paused), whether
---          paused, creation of the oldest waiting, start of the longest running (ms, 0 for none), how many schedules
+--   paused, creation of the oldest waiting (ms, 0 for none), of the longest running its start, its id, its worker and
+--   whether its lease is held, how many schedules, of the latest one when its run was due and its id, how many jobs
+--   workers counted as completed and as failed
 local function time_of(id, field)
   return tonumber(id and redis.call('HGET', base .. id, field) or 0) or 0
 end
@@ -27,10 +31,31 @@ local function oldest_prioritized()
 end
 
 local waiting_since = earlier(time_of(redis.call('LINDEX', wait, -1), 'timestamp'), oldest_prioritized())
-local running_since = time_of(redis.call('LINDEX', active, -1), 'processedOn')
+local running = redis.call('LINDEX', active, -1)
+local run = running and redis.call('HMGET', base .. running, 'processedOn', 'pb') or {}
+
+-- Whose run should have started, and with it the next one have been made. Those that ended keep their places.
+local late = {0, ''}
+local due = redis.call('ZRANGEBYSCORE', repeat_set, 1, now, 'WITHSCORES', 'LIMIT', 0, 1000)
+for at = 1, #due, 2 do
+  local id, moment = due[at], string.format('%.0f', due[at + 1])
+  local record = base .. 'repeat:' .. id
+  if redis.call('HEXISTS', record, 'ic') == 1 and not is_over(record, record .. ':' .. moment, now) then
+    late = {tonumber(moment), id}
+    break
+  end
+end
+
+-- A broken count must not cost the rest.
+local function counted(key)
+  local found = redis.pcall('HGET', key, 'count')
+  return type(found) == 'string' and tonumber(found) or 0
+end
+
 return {
   redis.call('LLEN', wait), redis.call('ZCARD', prioritized), redis.call('LLEN', active), redis.call('ZCARD', delayed),
   redis.call('ZCARD', waiting_children), redis.call('ZCARD', completed), redis.call('ZCARD', failed),
-  redis.call('LLEN', paused), redis.call('HEXISTS', meta, 'paused'), waiting_since, running_since,
-  redis.call('ZCARD', repeat_set),
+  redis.call('LLEN', paused), redis.call('HEXISTS', meta, 'paused'), waiting_since, tonumber(run[1] or 0) or 0,
+  running or '', run[2] or '', running and redis.call('EXISTS', base .. running .. ':lock') or 0,
+  redis.call('ZCARD', repeat_set), late[1], late[2], counted(metrics_completed), counted(metrics_failed),
 }

@@ -1,5 +1,5 @@
 --- Finds schedules whose next run is missing for the second time in a row; once per interval over all workers.
--- parts: decoding
+-- parts: decoding ended_schedules
 -- keys: repeat_set completed failed schedule_check
 -- args: base now interval first
 -- returns: where to go on or -1, and the ids of those schedules
@@ -10,16 +10,6 @@ if first == 0 and (redis.call('EXISTS', repeat_set) == 0
   return {-1, {}}
 end
 
--- The last run of a schedule that has come to its end leaves no next one.
-local function is_over(record, job)
-  local of = redis.call('HMGET', record, 'limit', 'endDate', 'ic')
-  if of[2] and tonumber(now) > (tonumber(of[2]) or 0) then return true end
-  if not of[1] then return false end
-  local run = decode_object(redis.call('HGET', job, 'opts'))['repeat']
-  local count = type(run) == 'table' and tonumber(run.count) or tonumber(of[3]) or 0
-  return count >= (tonumber(of[1]) or 0)
-end
-
 local members = redis.call('ZRANGE', repeat_set, first, first + PAGE - 1, 'WITHSCORES')
 local missing = {}
 for at = 1, #members, 2 do
@@ -27,7 +17,7 @@ for at = 1, #members, 2 do
   local run, record = 'repeat:' .. id .. ':' .. due, base .. 'repeat:' .. id
   local is_gone = redis.call('EXISTS', base .. run) == 0 or redis.call('ZSCORE', completed, run)
     or redis.call('ZSCORE', failed, run)
-  if is_gone and redis.call('HEXISTS', record, 'ic') == 1 and not is_over(record, base .. run) then
+  if is_gone and redis.call('HEXISTS', record, 'ic') == 1 and not is_over(record, base .. run, now) then
     if redis.call('HGET', record, 'missing') == due then
       missing[#missing + 1] = id
     else

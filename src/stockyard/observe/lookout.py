@@ -1,0 +1,169 @@
+"""What one App shows of itself: its queues and server, alerts, metrics, and the life of its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from stockyard._aio.portal import Portal
+from stockyard._store.link import QueueLink
+from stockyard._store.overview import read_overview
+from stockyard._store.server import Server
+from stockyard._store.watching import AlertStore
+from stockyard.cache.stats import CacheStats
+from stockyard.consume.hooks import Hooks
+from stockyard.consume.meter import Meter
+from stockyard.consume.stall_sweeper import StallSweeper
+from stockyard.consume.vitals import Vital
+from stockyard.consume.worker import Worker
+from stockyard.errors import ServerError
+from stockyard.model.clock import Clock
+from stockyard.observe.alert_book import AlertBook, incidents_of
+from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.alerts import Alert, Rule, evaluate
+from stockyard.observe.exporter import Exporter, Shared, WorkerFigures
+from stockyard.observe.health import health_of
+from stockyard.observe.rescuer import Rescuer
+from stockyard.observe.rules import every_rule
+from stockyard.observe.serving import MetricsServer
+from stockyard.observe.watcher import Watcher
+from stockyard.pubsub.stats import ChannelStats
+from stockyard.topology import QueueSpec, Topology
+
+
+class Lookout:
+    """The view of one App.
+
+    Args:
+        topology: its queues.
+        server: where they are.
+        prefix: first part of every key.
+        link: gives a queue's keys.
+        workers: gives those that it made and that are still of use.
+        caches, channels: give what these did in this process, by name.
+        portal: runs what other threads ask of the server.
+        clock: gives the time that is written.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        server: Server,
+        prefix: str,
+        link: Callable[[QueueSpec], QueueLink],
+        workers: Callable[[], Iterable[Worker]],
+        caches: Callable[[], Mapping[str, CacheStats]],
+        channels: Callable[[], Mapping[str, ChannelStats]],
+        portal: Portal,
+        clock: Clock,
+    ) -> None:
+        self._topology = topology
+        self._server = server
+        self._link = link
+        self._workers = workers
+        self._caches = caches
+        self._channels = channels
+        self._portal = portal
+        self._clock = clock
+        self._store = AlertStore(server, prefix, topology.name)
+        self._rescued: dict[str, Meter] = {spec.name: Meter() for spec in topology}
+        self.alerts = AlertBook(self._store, clock=clock)
+
+    async def overview(self) -> Shared:
+        """Return queues, server and incidents as they are now, in one round trip."""
+        specs = list(self._topology)
+        seen = await read_overview(self._server, [self._link(spec) for spec in specs], self._store)
+        now = self._clock()
+        queues = [health_of(spec.name, facts, now) for spec, facts in zip(specs, seen.queues, strict=True)]
+        return Shared(queues, seen.server, incidents_of(seen.incidents))
+
+    def watcher(self, settings: AlertSettings, rules: Sequence[Rule] | None) -> Watcher:
+        """Make a watcher, which hands back the jobs of dead workers, too, where no other worker does."""
+        chosen = every_rule(self._topology, settings.thresholds) if rules is None else rules
+        rescuer = Rescuer({spec.name: self._sweeper(spec) for spec in self._topology})
+
+        async def look() -> list[Alert]:
+            try:
+                seen = await self.overview()
+                await rescuer.look(seen.queues)
+            except ServerError:
+                rescuer.forget()
+                raise
+            return evaluate(chosen, seen.queues, seen.server)
+
+        return Watcher(
+            self.alerts,
+            rules=chosen,
+            look=look,
+            notifiers=settings.notifiers,
+            interval=settings.interval,
+            clock=self._clock,
+        )
+
+    def read(self) -> Shared:
+        """Return the overview to another thread than the server's."""
+        return self._portal.run(self.overview())
+
+    def figures(self) -> list[WorkerFigures]:
+        """Return what the workers of this process did and do."""
+        return [
+            *(WorkerFigures(each.queue, each.meter, each.running, each.concurrency) for each in self._workers()),
+            *(WorkerFigures(name, meter, 0, 0) for name, meter in self._rescued.items() if meter.stalled),
+        ]
+
+    def vitals(self) -> list[Vital]:
+        """Return the signs of life of all workers."""
+        return [vital for worker in self._workers() for vital in worker.vitals()]
+
+    def caches(self) -> Mapping[str, CacheStats]:
+        """Return what the caches did in this process."""
+        return self._caches()
+
+    def channels(self) -> Mapping[str, ChannelStats]:
+        """Return what the channels did in this process."""
+        return self._channels()
+
+    def _sweeper(self, spec: QueueSpec) -> StallSweeper:
+        return StallSweeper(
+            self._link(spec),
+            interval_ms=max(spec.lock_ms // 2, 10),
+            max_stalled=spec.max_stalled,
+            hooks=Hooks(),
+            meter=self._rescued[spec.name],
+        )
+
+
+def metrics_server(lookouts: Sequence[Lookout], *, host: str, port: int) -> MetricsServer:
+    """Make the server of metrics and health of one process.
+
+    Args:
+        lookouts: of its Apps; where several tell of one thing, the last one's word counts.
+        host, port: where to listen.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+
+    def vitals() -> list[Vital]:
+        return [vital for each in lookouts for vital in each.vitals()]
+
+    return MetricsServer(
+        Exporter(
+            shared=lambda: _together([each.read() for each in lookouts]),
+            workers=lambda: [figures for each in lookouts for figures in each.figures()],
+            caches=lambda: {name: stats for each in lookouts for name, stats in each.caches().items()},
+            channels=lambda: {name: stats for each in lookouts for name, stats in each.channels().items()},
+        ),
+        live=lambda: [each for each in vitals() if each.is_fatal],
+        ready=vitals,
+        host=host,
+        port=port,
+    )
+
+
+def _together(seen: Sequence[Shared]) -> Shared:
+    return Shared(
+        [queue for each in seen for queue in each.queues],
+        seen[0].server,
+        [incident for each in seen for incident in each.incidents],
+    )
