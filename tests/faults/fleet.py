@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from tests.faults.players import LEASE_MS, RUN_SECONDS, Player
+from tests.faults.players import RUN_SECONDS, Player
 from tests.support.history import Faults, Verdict, judge, read_diaries, read_remains
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
@@ -31,12 +31,14 @@ class Fleet:
     Args:
         appendfsync: of the server.
         backlog: jobs that wait from the beginning; with none, the workers wait for jobs.
+        lease_ms: length of the leases.
     """
 
-    def __init__(self, *, appendfsync: str, backlog: int) -> None:
+    def __init__(self, *, appendfsync: str, backlog: int, lease_ms: int) -> None:
         self._ending = AsyncExitStack()
         self._appendfsync = appendfsync
         self._backlog = backlog
+        self._lease_ms = lease_ms
         self.players: list[Player] = []
         self.server: OwnServer
         self.producers: Proxy
@@ -56,14 +58,14 @@ class Fleet:
             await self._ending.enter_async_context(Proxy(self.server.url)) for _ in range(3)
         ]
         self._ending.callback(self._kill_players)
-        rate = 50 if self._backlog else 20
+        rate = 30 if self._backlog else 20
         for name in ("producer-1", "producer-2"):
             self.play("produce", name, backlog=self._backlog // 2, rate=rate)
         for name in ("worker-1", "worker-2"):
             self.play("work", name, concurrency=4)
         self.play("produce", "node-producer", node=True, rate=rate, events=_EVENTS)
         run_ms = round(RUN_SECONDS * 1000)
-        self.play("work", "node-worker", node=True, concurrency=4, run_ms=run_ms, lease_ms=LEASE_MS)
+        self.play("work", "node-worker", node=True, concurrency=4, run_ms=run_ms)
         await self.all_go_on(0)
         return self
 
@@ -81,6 +83,7 @@ class Fleet:
     def play(self, role: str, name: str, *, node: bool = False, **options: Any) -> Player:
         """Start one more process."""
         proxy = self.node if node else self.producers if role == "produce" else self.workers
+        options["lease_ms"] = self._lease_ms
         player = Player(role, name, url=proxy.url, prefix=PREFIX, folder=self.folder, node=node, **options)
         self.players.append(player)
         return player
@@ -103,12 +106,15 @@ class Fleet:
         until = time.time()
         await self._end("produce")
         await eventually(self._is_drained, within=30, every=0.1)
-        workers = [each.name for each in self.players if each.is_running and not each.is_node]
+        workers = [
+            each.name for each in self.players if each.is_running and each.role == "work" and not each.is_node
+        ]
+        peers = [each.name for each in self.players if each.is_node]
         await self._end("work")
         with self.server.client() as client:
             remains = read_remains(client, _BASE)
         faults = Faults(times, until, forgets)
-        return judge(read_diaries(self.folder), remains, faults, workers=workers)
+        return judge(read_diaries(self.folder), remains, faults, workers=workers, peers=peers)
 
     async def _end(self, role: str) -> None:
         ending = [player for player in self.players if player.role == role and player.is_running]

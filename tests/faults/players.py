@@ -15,7 +15,6 @@ from stockyard import App, Job, Queue, ReplyLost, ServerUnavailable, Topology, U
 from tests.support.history import Diary
 from tests.support.node import NODE_FOLDER
 
-LEASE_MS = 2000
 RUN_SECONDS = 0.04
 
 
@@ -24,12 +23,12 @@ def name_of(number: int) -> str:
     return "doomed" if number % 29 == 7 else "shaky" if number % 17 == 3 else "good"
 
 
-def topology() -> Topology:
-    """One queue, which keeps every record; its leases are shorter than most of the faults."""
+def topology(lease_ms: int) -> Topology:
+    """One queue, which keeps every record."""
     topology = Topology("history")
     topology.queue(
         "q",
-        lock=f"{LEASE_MS}ms",
+        lock=f"{lease_ms}ms",
         max_stalled=20,
         attempts=3,
         backoff="50ms",
@@ -92,11 +91,14 @@ async def work(app: App, diary: Diary, *, concurrency: int) -> None:
 
 async def _main(role: str, player: str, options: Mapping[str, Any]) -> None:
     diary = Diary(Path(os.environ["HISTORY_FOLDER"]), player)
-    async with App(topology(), os.environ["HISTORY_URL"], prefix=os.environ["HISTORY_PREFIX"]) as app:
+    own = {name: value for name, value in options.items() if name != "lease_ms"}
+    async with App(
+        topology(options["lease_ms"]), os.environ["HISTORY_URL"], prefix=os.environ["HISTORY_PREFIX"]
+    ) as app:
         if role == "produce":
-            await produce(app, diary, player, **options)
+            await produce(app, diary, player, **own)
         else:
-            await work(app, diary, **options)
+            await work(app, diary, **own)
 
 
 class Player:
@@ -108,7 +110,7 @@ class Player:
         url, prefix: of the server and its keys.
         folder: of the diaries.
         node: whether it is Node. Defaults to False.
-        options: of its role.
+        options: of its role, and ``lease_ms``.
     """
 
     def __init__(

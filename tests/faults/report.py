@@ -6,7 +6,7 @@ import sys
 from tests.faults.scenarios import SCENARIOS, Scenario, play
 from tests.support.history import Verdict
 
-_HEAD = "| what happens | acknowledged | lost | unsure, added | run twice | longest gap | after it |"
+_HEAD = "| what happens | acknowledged | lost | refused | unsure, added | run twice | longest gap | after it |"
 
 
 def row(scenario: Scenario, verdict: Verdict) -> str:
@@ -15,8 +15,9 @@ def row(scenario: Scenario, verdict: Verdict) -> str:
         scenario.happens,
         verdict.acknowledged,
         verdict.lost,
+        verdict.refused,
         f"{verdict.unsure}, {verdict.unsure_added}",
-        verdict.doubled,
+        f"{verdict.doubled} + {verdict.doubled_by_peers}",
         f"{verdict.gap:.1f} s",
         f"{verdict.resumed:.1f} s",
     )

@@ -17,6 +17,9 @@ from tests.support.servers import OwnServer
 ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "1"))
 """How often each fault happens in a run."""
 
+IS_LONG = bool(os.environ.get("FAULTS_LONG"))
+"""Whether the long ones are among those that are tested."""
+
 _AWAY = 0.5
 
 
@@ -30,7 +33,9 @@ class Scenario:
         fault: makes it happen and returns when it is over.
         appendfsync: of the server.
         is_busy: whether more jobs wait than the workers can run; else the workers wait for jobs.
+        lease_ms: length of the leases; the default is that of the platform's `execution:*` queues.
         forgets: seconds before the fault of which the server may lose what it acknowledged.
+        is_long: whether it takes longer than a test should.
     """
 
     name: str
@@ -38,13 +43,15 @@ class Scenario:
     fault: Callable[[Fleet], Awaitable[None]]
     appendfsync: str = "always"
     is_busy: bool = True
+    lease_ms: int = 5000
     forgets: float = 0.0
+    is_long: bool = False
 
 
 async def play(scenario: Scenario) -> Verdict:
     """Let it happen under load, and judge what became of the jobs."""
-    backlog = 600 + 400 * ROUNDS if scenario.is_busy else 0
-    async with Fleet(appendfsync=scenario.appendfsync, backlog=backlog) as fleet:
+    backlog = 100 + 500 * ROUNDS if scenario.is_busy else 0
+    async with Fleet(appendfsync=scenario.appendfsync, backlog=backlog, lease_ms=scenario.lease_ms) as fleet:
         times = []
         for _ in range(ROUNDS):
             await asyncio.sleep(0.5)
@@ -56,10 +63,14 @@ async def play(scenario: Scenario) -> Verdict:
         return await fleet.judge(times, forgets=scenario.forgets)
 
 
-async def kill_server(fleet: Fleet) -> None:
+async def kill_server(fleet: Fleet, seconds: float = _AWAY) -> None:
     fleet.server.kill()
-    await asyncio.sleep(_AWAY)
+    await asyncio.sleep(seconds)
     await asyncio.to_thread(fleet.server.start)
+
+
+async def kill_server_for_long(fleet: Fleet) -> None:
+    await kill_server(fleet, 30)
 
 
 async def stop_server(fleet: Fleet) -> None:
@@ -175,6 +186,7 @@ async def delay_all(fleet: Fleet) -> None:
 
 SERVER = (
     Scenario("killed", "server killed by SIGKILL, back after 0.5 s", kill_server),
+    Scenario("away", "server killed by SIGKILL, back after 30 s", kill_server_for_long, is_long=True),
     Scenario("killed-everysec", "the same, AOF flushed every second", kill_server, appendfsync="everysec"),
     Scenario("restarted", "server stopped cleanly, back after 0.5 s", stop_server, appendfsync="everysec"),
     Scenario(

@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -130,26 +130,37 @@ class Verdict:
 
     Attributes:
         acknowledged: adds whose id came back.
+        refused: adds of which the caller was told that they did not happen.
         unsure: adds of which the caller was told that they may or may not have happened.
         unsure_added: of those, how many had.
         lost: acknowledged jobs that the server does not know any more.
-        doubled: jobs that ran to their end more than once.
+        doubled: jobs that ran to their end more than once, one of ours before the last.
+        doubled_by_peers: jobs that did after a run of a peer whose end was not recorded.
         gap: longest time, from the first fault on, in which one of the workers ended nothing, in seconds.
         resumed: from the end of a fault until the last worker ended a job that it began after it, in seconds.
         problems: what should not be, in words.
     """
 
     acknowledged: int = 0
+    refused: int = 0
     unsure: int = 0
     unsure_added: int = 0
     lost: int = 0
     doubled: int = 0
+    doubled_by_peers: int = 0
     gap: float = 0.0
     resumed: float = 0.0
     problems: list[str] = field(default_factory=list)
 
 
-def judge(notes: Sequence[Note], remains: Remains, faults: Faults, *, workers: Iterable[str]) -> Verdict:
+def judge(
+    notes: Sequence[Note],
+    remains: Remains,
+    faults: Faults,
+    *,
+    workers: Iterable[str],
+    peers: Container[str] = (),
+) -> Verdict:
     """Compare the diaries with the server.
 
     Args:
@@ -157,6 +168,7 @@ def judge(notes: Sequence[Note], remains: Remains, faults: Faults, *, workers: I
         remains: of the server, after every job had time to end.
         faults: when they were.
         workers: processes whose pauses count.
+        peers: processes of others. Defaults to none.
     """
     verdict = Verdict()
     by_key: defaultdict[str, list[Note]] = defaultdict(list)
@@ -170,7 +182,7 @@ def judge(notes: Sequence[Note], remains: Remains, faults: Faults, *, workers: I
         verdict.problems.append(f"job {key} was never added")
     for key, own in by_key.items():
         _judge_add(verdict, key, own, remains, faults)
-        _judge_runs(verdict, key, own, remains, faults)
+        _judge_runs(verdict, key, own, remains, faults, peers)
     for worker in workers:
         _judge_pauses(verdict, worker, [note for note in notes if note.player == worker], faults)
     return verdict
@@ -194,14 +206,22 @@ def _judge_add(verdict: Verdict, key: str, notes: list[Note], remains: Remains, 
         case "unsure":
             verdict.unsure += 1
             verdict.unsure_added += found
-        case "refused" if found:
-            verdict.problems.append(f"job {key} was refused and is there")
+        case "refused":
+            verdict.refused += 1
+            if found:
+                verdict.problems.append(f"job {key} was refused and is there")
 
 
-def _judge_runs(verdict: Verdict, key: str, notes: list[Note], remains: Remains, faults: Faults) -> None:
+def _judge_runs(
+    verdict: Verdict, key: str, notes: list[Note], remains: Remains, faults: Faults, peers: Container[str]
+) -> None:
     starts = [note for note in notes if note.what == "start"]
     ends = [note for note in notes if note.what == "end" and note.result in ENDED]
-    verdict.doubled += len(ends) > 1
+    if len(ends) > 1:
+        if all(note.player in peers for note in ends[:-1]):
+            verdict.doubled_by_peers += 1
+        else:
+            verdict.doubled += 1
     for job_id in remains.records.get(key, ()):
         if job_id not in remains.ended:
             continue

@@ -11,10 +11,11 @@ class Patience:
 
     Args:
         first: seconds of the first pause. Defaults to 0.05.
-        longest: seconds of the longest. Defaults to 2.
+        longest: seconds of the longest. Defaults to 1: with its jitter nobody sleeps for two seconds beside a
+            server that is back.
     """
 
-    def __init__(self, first: float = 0.05, longest: float = 2.0) -> None:
+    def __init__(self, first: float = 0.05, longest: float = 1.0) -> None:
         self._first = first
         self._longest = longest
         self._pause = first
