@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import redis
 
+from stockyard._store.broadcast import ChannelLink
 from stockyard._store.caching import CacheLink
 from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
@@ -109,6 +110,20 @@ async def cache(redis_url: str, prefix: str) -> AsyncIterator[CacheLink]:
 def cache_keys(raw: "redis.Redis", cache: CacheLink) -> Keyspace:
     """Their keys, named by what follows the base."""
     return Keyspace(raw, cache.keys.base)
+
+
+@pytest.fixture
+async def channel(redis_url: str, prefix: str) -> AsyncIterator[ChannelLink]:
+    """The channel ``c`` of this test's prefix."""
+    server = Server(Settings.load(redis_url, dotenv=None).address)
+    yield ChannelLink(server, prefix, "c")
+    await server.aclose()
+
+
+@pytest.fixture
+def channel_keys(raw: "redis.Redis", channel: ChannelLink) -> Keyspace:
+    """Its keys, named by what follows the base."""
+    return Keyspace(raw, channel.keys.base)
 
 
 def record(**fields: Any) -> dict[str, str]:

@@ -1,0 +1,44 @@
+"""A durable channel as its scripts see it: publish, take with few words, and what groups hold."""
+
+from typing import Any
+
+import redis
+
+from stockyard._store import durable
+from stockyard._store.broadcast import ChannelLink
+from stockyard._store.durable import DurableLine, Taken
+
+
+async def publish(channel: ChannelLink, *texts: bytes) -> list[str]:
+    """Publish texts, all of which are kept."""
+    return await durable.publish(channel, texts, keep_ms=None, max_len=None)
+
+
+async def take(channel: ChannelLink, consumer: str = "me", **options: Any) -> Taken:
+    """Take for the group ``g``, from the beginning, ten at most of what is fresh."""
+    line = DurableLine(channel)
+    plain: dict[str, Any] = {
+        "after": "0-0",
+        "fresh": 10,
+        "claims": 0,
+        "idle_ms": 60_000,
+        "attempts": 3,
+        "told": -1,
+        "behind": None,
+        "seconds": 0,
+    }
+    try:
+        return await line.take("g", consumer, **(plain | options))
+    finally:
+        await line.close()
+
+
+def held(raw: "redis.Redis", channel: ChannelLink) -> dict[str, tuple[str, int]]:
+    """Who has each message of the group ``g``, and how often it was delivered."""
+    found: Any = raw.xpending_range(channel.keys.messages, "g", "-", "+", 100)
+    return {each["message_id"]: (each["consumer"], each["times_delivered"]) for each in found}
+
+
+def texts(messages: list[durable.Held]) -> list[tuple[bytes, int]]:
+    """Their texts, and how often each was delivered."""
+    return [(each.text, each.deliveries) for each in messages]
