@@ -25,16 +25,7 @@ def test_queue_usage_uses_every_queue() -> None:
 
 
 def test_risk_approvals_are_asked_for_once_until_they_are_revoked(tmp_path: Path) -> None:
-    environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / "risk_approvals.py"],
-        env={**environment, "XDG_DATA_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.splitlines() == [
+    assert run_example("risk_approvals.py", tmp_path) == [
         "the risk service is asked about 2 BTCUSDT of A1",
         "50 asked at once: 50 approved",
         "the risk service is asked about 9 BTCUSDT of A1",
@@ -43,3 +34,34 @@ def test_risk_approvals_are_asked_for_once_until_they_are_revoked(tmp_path: Path
         "revoked",
         "the risk service is asked about 2 BTCUSDT of A1",
     ]
+
+
+def test_prices_are_told_to_every_screen(tmp_path: Path) -> None:
+    assert run_example("price_updates.py", tmp_path) == [
+        "BTCUSDT 64,000.5",
+        "ETHUSDT 3,100.0",
+        "BTCUSDT 64,001.0",
+        "a slow screen showed some of 1,000 prices, and knows how many it missed",
+    ]
+
+
+def test_the_ledger_is_told_of_every_order_s_end(tmp_path: Path) -> None:
+    assert run_example("order_events.py", tmp_path) == [
+        "refused: 30 is more than the account may",
+        "booked: accepted A1-1",
+        "booked: accepted A1-2",
+    ]
+
+
+def run_example(name: str, data: Path) -> list[str]:
+    """Run an example on a server of its own; return the lines that it printed."""
+    environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / name],
+        env={**environment, "XDG_DATA_HOME": str(data)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.splitlines()
