@@ -83,6 +83,7 @@ def strand(raw: Any, prefix: str) -> None:
     job_id = raw.lmove(f"{prefix}:q:wait", f"{prefix}:q:active", "RIGHT", "LEFT")
     raw.sadd(f"{prefix}:q:stalled", job_id)
     raw.delete(f"{prefix}:q:stalled-check")
+    raw.hdel(f"{prefix}:q:meta", "swept")
 
 
 async def test_node_is_told_of_every_kind_that_we_make(

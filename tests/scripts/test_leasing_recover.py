@@ -1,5 +1,6 @@
 """leasing.recover: jobs without a lock go back, once per interval over all workers."""
 
+import time
 from typing import Any
 
 from stockyard._store.leasing import recover_stalled
@@ -13,6 +14,12 @@ async def recover(link: QueueLink) -> list[str]:
     return await recover_stalled(link, interval_ms=5000, max_stalled=1)
 
 
+async def forget_the_look(link: QueueLink) -> None:
+    """As if the interval were over."""
+    await link.server.call("DEL", link.keys["stalled_check"])
+    await link.server.call("HDEL", link.keys["meta"], "swept")
+
+
 async def test_the_first_look_marks_and_the_second_hands_back(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(ats=1), "2": record(ats=1), "2:lock": "w:1", "active": ["2", "1"], "wait": ["8"]})
     assert await recover(link) == []
@@ -20,7 +27,8 @@ async def test_the_first_look_marks_and_the_second_hands_back(link: QueueLink, k
     assert keys.get("stalled-check") == str(NOW)
     assert await recover(link) == []  # the interval is not over
 
-    await link.server.call("DEL", link.keys["stalled_check"])
+    assert abs(int(keys.get("meta")["swept"]) - time.time() * 1000) < 60_000
+    await forget_the_look(link)
     assert await recover(link) == ["1"]
     assert keys.all() == {
         "1": record(ats=1, stc=1),
@@ -72,3 +80,19 @@ async def test_the_event_stream_is_trimmed(link: QueueLink, keys: Keyspace, raw:
         raw.xadd(link.keys["events"], {"event": "old", "at": at})
     await recover(link)
     assert len(keys.get("events")) < 300
+
+
+async def test_a_look_soon_after_another_hands_nothing_back_though_the_check_was_evicted(
+    link: QueueLink, keys: Keyspace
+) -> None:
+    keys.put({"1": record(ats=1), "active": ["1"]})
+    assert await recover(link) == []
+    keys.delete("stalled-check")
+    before = keys.all()
+    assert await recover(link) == []
+    assert keys.all() == before | {"stalled-check": str(NOW)}
+
+
+async def test_a_clock_that_was_set_back_holds_nothing_up(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(ats=1), "active": ["1"], "stalled": {"1"}, "meta": {"swept": "9999999999999"}})
+    assert await recover(link) == ["1"]

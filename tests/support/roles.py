@@ -160,6 +160,7 @@ async def recover(stage: Stage) -> None:
         await leasing.renew(link, [(job, "mine", 1)], 20)
         await leasing.recover_stalled(link, interval_ms=1, max_stalled=1)
         await stage.at_the_server("DEL", link.keys.lock(job), link.keys["stalled_check"])
+        await stage.at_the_server("HDEL", link.keys["meta"], "swept")
         await leasing.recover_stalled(link, interval_ms=1, max_stalled=0)
     finally:
         await link.server.aclose()

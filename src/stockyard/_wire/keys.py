@@ -18,7 +18,6 @@ SUFFIXES = {
     "priority_counter": "pc",
     "stalled": "stalled",
     "stalled_check": "stalled-check",
-    "last_sweep": "swept",
     "limiter": "limiter",
     "repeat_set": "repeat",
     "schedule_check": "schedule-check",

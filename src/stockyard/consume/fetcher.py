@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable
 
 from stockyard._aio.patience import Patience
@@ -185,9 +184,8 @@ class Fetcher:
         try:
             if self._lost:
                 await self._take_lost()
-            if late := self._finisher.late(ended):
-                leases = [(run.job_id, run.token, run.starts) for run in late]
-                await leasing.renew(self._link, leases, self._lock_ms)
+            if unlocked := self._finisher.unlocked(ended):
+                ended = await self._locked_again(ended, unlocked)
             await self._exchange(ended, room, token, waits=waits)
         except ServerError as error:
             failure = error
@@ -215,16 +213,20 @@ class Fetcher:
             _log.warning("worker of queue %s: %s", self._link.queue, failure)
             await patience.wait()
 
+    async def _locked_again(self, ended: list[EndedRun], unlocked: list[EndedRun]) -> list[EndedRun]:
+        """Restore locks that were evicted; return the runs without those that are not ours any more."""
+        leases = [(run.job_id, run.token, run.starts) for run in unlocked]
+        lost = set(await leasing.renew(self._link, leases, self._lock_ms))
+        self._finisher.lose([run for run in unlocked if run.job_id in lost])
+        return [run for run in ended if run.job_id not in lost or run not in unlocked]
+
     async def _exchange(self, ended: list[EndedRun], room: int, token: str, *, waits: bool) -> None:
         order = self._terms.of(room, token)
-        asked = time.monotonic()
         if waits:
             done = await self._doorbell.take_when_rung(self._block_seconds(), order)
         else:
             done = await finish_and_take(self._link, ended, order)
         if ended:
-            if (time.monotonic() - asked) * 1000 > self._lock_ms / 2:
-                self._finisher.hold_up(ended)
             self._finisher.read(ended, done.codes)
         rows = done.rows
         if rows and self._link.clock() - done.moment > self._lock_ms / 2:

@@ -41,8 +41,7 @@ class Finisher:
         self._on_refused = on_refused
         self._ended: deque[EndedRun] = deque()
         self._sent_before: set[tuple[str, str]] = set()
-        self._held_up: set[tuple[str, str]] = set()
-        self._late: set[tuple[str, str]] = set()
+        self._unlocked: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
         return len(self._ended)
@@ -63,36 +62,41 @@ class Finisher:
 
     def give_back(self, runs: list[EndedRun], *, may_be_written: bool) -> None:
         """Take runs again whose call failed, to be sent first."""
-        self.hold_up(runs)
         if may_be_written:
             self._sent_before.update((run.job_id, run.token) for run in runs)
         self._ended.extendleft(reversed(runs))
 
-    def late(self, runs: list[EndedRun]) -> list[EndedRun]:
-        """Return those of the runs whose lease had run out when they were sent: renew it, if it is still ours."""
-        return [run for run in runs if (run.job_id, run.token) in self._late] if self._late else []
+    def unlocked(self, runs: list[EndedRun]) -> list[EndedRun]:
+        """Return those of the runs whose locks were gone when they were sent.
 
-    def hold_up(self, runs: list[EndedRun]) -> None:
-        """Note that the server was away when these were written: their leases may have run out meanwhile."""
-        self._held_up.update((run.job_id, run.token) for run in runs)
+        They were evicted, or ran out while the server was away: ``renew`` restores what is still ours.
+        """
+        return [run for run in runs if (run.job_id, run.token) in self._unlocked] if self._unlocked else []
+
+    def lose(self, runs: list[EndedRun]) -> None:
+        """Note that these runs are not ours any more."""
+        for run in runs:
+            self._not_written(run, _RAN_OUT)
+            self._forget(run)
 
     def read(self, runs: list[EndedRun], codes: list[int | str]) -> None:
         """Note what became of each run of a written batch."""
         for run, code in zip(runs, codes, strict=True):
-            key = run.job_id, run.token
-            # A lease that ran out while the server was away is not lost; one that is gone without that is.
-            if code == _RAN_OUT and key in self._held_up and key not in self._late:
-                self._late.add(key)
+            if code == _RAN_OUT:
+                self._unlocked.add((run.job_id, run.token))
                 self.put(run)
                 continue
             if code == 0:
                 self._on_written(run)
             else:
                 self._not_written(run, code)
-            if self._held_up:
-                self._held_up.discard(key)
-                self._late.discard(key)
-                self._sent_before.discard(key)
+            if self._sent_before or self._unlocked:
+                self._forget(run)
+
+    def _forget(self, run: EndedRun) -> None:
+        key = run.job_id, run.token
+        self._unlocked.discard(key)
+        self._sent_before.discard(key)
 
     def _not_written(self, run: EndedRun, code: int | str) -> None:
         if code in _GONE and (run.job_id, run.token) in self._sent_before:

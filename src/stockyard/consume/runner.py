@@ -136,7 +136,7 @@ class Runner:
             except (CorruptRecord, ConfigError) as error:
                 reason = str(error)
                 failed = Failed(reason, (reason,), 0, self._keep_failed)
-                self._finisher.put(EndedRun(row[14].decode(errors="replace"), token, failed))
+                self._finisher.put(EndedRun(row[14].decode(errors="replace"), token, failed, int(row[7])))
                 continue
             tally = self._meter.of(job.name)
             if job.attempts_started == 1:

@@ -131,4 +131,5 @@ class ScheduleAdvancer:
 
     def _fail(self, row: Row, token: str, reason: str) -> None:
         _log.error("job %s of queue %s: %s", row[14].decode(), self._link.queue, reason)
-        self._finisher.put(EndedRun(row[14].decode(), token, Failed(reason, (reason,), 0, self._keep_failed)))
+        failed = Failed(reason, (reason,), 0, self._keep_failed)
+        self._finisher.put(EndedRun(row[14].decode(), token, failed, int(row[7])))

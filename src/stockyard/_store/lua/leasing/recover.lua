@@ -4,6 +4,12 @@
 -- args: base now interval max_stalled
 -- returns: the ids handed back
 if redis.call('SET', stalled_check, now, 'PX', interval, 'NX') == false then return {} end
+-- A server that evicts may take the check right after a look, before those who hold the marked jobs could renew.
+local time = redis.call('TIME')
+local moment = time[1] * 1000 + math.floor(time[2] / 1000)
+local since = moment - (tonumber(redis.call('HGET', meta, 'swept')) or 0)
+if since >= 0 and since < tonumber(interval) then return {} end
+redis.call('HSET', meta, 'swept', string.format('%.0f', moment))
 local cap = stream_cap(meta)
 trim(events, cap)
 
