@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,6 +36,7 @@ class OwnServer:
         user: who has that password, by an ``aclfile`` among the options. Defaults to everybody.
         port: whether it listens on a TCP port, which stays the same over restarts. Defaults to False.
         options: more directives of its configuration file.
+        base: a configuration file that all this is laid over, instead of AOF and no eviction; but for its folder.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class OwnServer:
         user: str = "",
         port: bool = False,
         options: dict[str, str] | None = None,
+        base: Path | None = None,
     ) -> None:
         self.data = data
         self.port = _free_port() if port else 0
@@ -52,6 +55,7 @@ class OwnServer:
         self._password = password
         self._user = user
         self._options = options or {}
+        self._base = base
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -123,16 +127,22 @@ class OwnServer:
             "logfile": str(self.data / "server.log"),
             "bind": "127.0.0.1",
             "port": str(self.port),
-            "save": '""',
-            "appendonly": "yes",
-            "appendfsync": "everysec",
-            "maxmemory-policy": "noeviction",
         }
+        text = ""
+        if self._base is None:
+            directives |= {
+                "save": '""',
+                "appendonly": "yes",
+                "appendfsync": "everysec",
+                "maxmemory-policy": "noeviction",
+            }
+        else:
+            text = re.sub(r"^dir .*\n", "", self._base.read_text(), flags=re.M)
         if not self.port:
             directives["unixsocket"] = str(self._socket)
         if self._password and not self._user:
             directives["requirepass"] = self._password
-        return "".join(f"{name} {value}\n" for name, value in (directives | self._options).items())
+        return text + "".join(f"{name} {value}\n" for name, value in (directives | self._options).items())
 
 
 class EmbeddedUser:

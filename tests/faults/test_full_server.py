@@ -1,0 +1,167 @@
+"""A server that is full, configured as `deploy/redis.conf` ships it: the cache gives way, and no queue does."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from stockyard import App, Deduplication, Job, UnsafeServer
+from stockyard.cli import main
+from stockyard.trading import PLATFORM, QueueName
+from tests.support.documents import ROOT
+from tests.support.servers import OwnServer
+from tests.support.waiting import eventually
+from tests.support.yard import Yard
+
+SHIPPED = ROOT / "deploy" / "redis.conf"
+MEMORY = 48 * 2**20
+BUDGET = MEMORY // 4
+VALUE = "x" * 32_000
+WAITING, HELD, DEDUPLICATED, LIMITED = 22_000, 40, 500, 800
+PER_SECOND = 200
+
+
+class Desk:
+    """Queues at work, with a cache that is asked for far more than it may hold."""
+
+    def __init__(self, yard: Yard) -> None:
+        self.yard = yard
+        self.ran: Counter[str] = Counter()
+        self.starts: list[float] = []
+        self.loaded = 0
+        self.is_pressed = True
+
+    async def hold(self, job: Job[Any]) -> None:
+        """Run as long as there is pressure."""
+        self.ran[f"held {job.id}"] += 1
+        await eventually(lambda: not self.is_pressed, within=30, every=0.05)
+
+    async def note(self, job: Job[Any]) -> None:
+        self.ran[f"limited {job.id}"] += 1
+        self.starts.append(time.monotonic())
+
+    async def press(self) -> None:
+        """Ask for popular and unpopular keys alike, until ten times the budget was loaded."""
+        cache = self.yard.app.cache("prices", str)
+
+        async def load() -> str:
+            self.loaded += len(VALUE)
+            return VALUE
+
+        async def ask(chosen: random.Random) -> None:
+            while self.loaded < 10 * BUDGET:
+                keys = [f"{int(chosen.paretovariate(0.5))}" for _ in range(20)]
+                await asyncio.gather(*(cache.get_or_set(key, load) for key in keys))
+
+        await asyncio.gather(*(ask(random.Random(seed)) for seed in range(8)))
+        self.is_pressed = False
+
+    async def keep_adding(self) -> int:
+        """Add jobs as long as there is pressure, so that what is left for the cache becomes less and less."""
+        queue, added = self.yard.queue("waiting"), 0
+        while self.is_pressed:
+            await queue.add_many([("x", "y" * 2_000)] * 20)
+            added += 20
+            await asyncio.sleep(0.02)
+        return added
+
+
+async def test_nothing_of_the_queues_is_lost_and_no_add_refused(
+    make_server: Callable[..., OwnServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = make_server(base=SHIPPED, options={"maxmemory": f"{MEMORY}"})
+    fullest, largest = 0.0, 0
+    async with Yard(server.url, "t", call_timeout=20) as yard:
+        desk = Desk(yard)
+        waiting, held = yard.queue("waiting"), yard.queue("held", lock="2s")
+        limited = yard.queue("limited", rate=f"{PER_SECOND}/s")
+        await waiting.add_many([("x", "y" * 900)] * WAITING)
+        owners = [
+            await waiting.add("once", deduplication=Deduplication(f"{number}", ttl="1h"))
+            for number in range(DEDUPLICATED)
+        ]
+        await held.add_many([("x", None)] * HELD)
+        await limited.add_many([("x", None)] * LIMITED)
+        await yard.work(desk.hold, "held", concurrency=HELD)
+        await eventually(lambda: len(desk.ran) == HELD)
+        await yard.work(desk.note, "limited", concurrency=PER_SECOND)
+
+        adding, pressing = asyncio.create_task(desk.keep_adding()), asyncio.create_task(desk.press())
+        with server.client() as client:
+            stats: Any = client.info
+            while not pressing.done():
+                memory = stats("memory")["used_memory"]
+                usage = await yard.app.caches.usage()
+                fullest, largest = max(fullest, memory / MEMORY), max(largest, *(each.bytes for each in usage), 0)
+                assert sum(1 for _ in client.scan_iter("t:held:*:lock", count=5000)) == HELD
+                await asyncio.sleep(0.2)
+            await pressing
+            added = await adding
+            assert stats("stats")["evicted_keys"] == 0
+            assert sum(1 for _ in client.scan_iter("t:waiting:de:*", count=5000)) == DEDUPLICATED
+
+        again = [
+            await waiting.add("once", deduplication=Deduplication(f"{number}", ttl="1h"))
+            for number in range(DEDUPLICATED)
+        ]
+        assert [job.id for job in again] == [job.id for job in owners]
+        assert await waiting.count("waiting") == WAITING + DEDUPLICATED + added
+        await eventually(lambda: len(desk.ran) == HELD + LIMITED)
+        await eventually(lambda: _all_completed(yard))
+        assert set(desk.ran.values()) == {1}
+        # A limit that was forgotten would have let them start sooner.
+        assert desk.starts[-1] - desk.starts[0] > LIMITED / PER_SECOND - 1 - 0.5
+        cache = yard.app.cache("prices").stats()
+        assert desk.loaded >= 10 * BUDGET
+        assert cache.evictions > 0
+    assert largest <= BUDGET
+    assert fullest > 0.85
+    with capsys.disabled():
+        print(
+            f"\nfull server: {desk.loaded / BUDGET:.1f} times the budget loaded, hit rate {cache.hit_rate:.1%}, "
+            f"{cache.evictions:,} evictions, memory up to {fullest:.0%}; {WAITING + added:,} jobs wait, none lost"
+        )
+
+
+async def nothing(job: Job[Any]) -> None:
+    """Handle a job."""
+
+
+async def _all_completed(yard: Yard) -> bool:
+    return (await yard.queue("held").count("completed"), await yard.queue("limited").count("completed")) == (
+        HELD,
+        LIMITED,
+    )
+
+
+async def test_under_allkeys_lru_the_execution_workers_refuse_and_the_doctor_says_why(
+    make_server: Callable[..., OwnServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = make_server(base=SHIPPED, options={"maxmemory-policy": "allkeys-lru"})
+    async with App(PLATFORM, server.url) as app:
+        for name in (QueueName.EXECUTION_ORDER_SUBMISSION, QueueName.EXECUTION_RECONCILIATION):
+            with pytest.raises(UnsafeServer, match="maxmemory-policy is allkeys-lru"):
+                await app.worker(name, nothing, handle_signals=False).run()
+        worker = app.worker(QueueName.STRATEGY_SIGNALS, nothing, handle_signals=False)
+        running = asyncio.create_task(worker.run())
+        await worker.ready.wait()
+        await worker.stop()
+        await running
+    assert await asyncio.to_thread(main, ["doctor", f"--redis-url={server.url}"]) == 1
+    said = capsys.readouterr().out
+    assert "maxmemory-policy is allkeys-lru" in said
+    assert "CONFIG SET maxmemory-policy noeviction" in said
+
+
+def test_the_doctor_finds_no_danger_under_the_shipped_configuration(
+    make_server: Callable[..., OwnServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = make_server(base=SHIPPED)
+    assert main(["doctor", f"--redis-url={server.url}"]) == 0
+    said = capsys.readouterr().out
+    assert "DANGER" not in said
+    assert "WARNING" not in said
