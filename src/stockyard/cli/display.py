@@ -19,13 +19,18 @@ _WIDE = 240
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> None:
     """Print a table; the columns named in ``right`` are numbers."""
+    console().print(make_table(columns, rows, right=right))
+
+
+def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> Table:
+    """Return a table; the columns named in ``right`` are numbers."""
     table = Table(box=SIMPLE_HEAD, header_style="bold", pad_edge=False)
     aligned = set(right)
     for column in columns:
         table.add_column(column, justify="right" if column in aligned else "left", overflow="fold")
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(_plain(cell)) for cell in row))
-    _console().print(table)
+    return table
 
 
 def show_facts(facts: Mapping[str, object]) -> None:
@@ -77,5 +82,6 @@ def _plain(value: object) -> str:
             return msgspec.json.encode(value).decode()
 
 
-def _console() -> Console:
+def console() -> Console:
+    """Return the standard output; as wide as the terminal, if it is one."""
     return Console(width=None if sys.stdout.isatty() else _WIDE, highlight=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -22,11 +23,14 @@ from stockyard.cli.queue import queue
 from stockyard.cli.schedule import schedule
 from stockyard.cli.scripts import scripts
 from stockyard.cli.server import server
+from stockyard.cli.top import top
 from stockyard.cli.worker import worker
 from stockyard.errors import JobFailed, ResultTimeout, StockyardError
 
 NEGATIVE, MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit statuses beside 0: an answer that is no, a command that cannot be done, Ctrl-C."""
+
+_LOGIN = re.compile(r"://[^\s'\"]*@")
 
 program = App(
     name="stockyard",
@@ -40,6 +44,7 @@ for command in (
     worker,
     demo,
     health,
+    top,
     alerts,
     metrics,
     doctor,
@@ -83,5 +88,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(error: Exception, status: int) -> int:
-    print(f"stockyard: {error}", file=sys.stderr)
+    # A mistake on the command line is quoted, and may be a URL in the wrong place.
+    print(f"stockyard: {_LOGIN.sub('://***@', str(error))}", file=sys.stderr)
     return status

@@ -1,0 +1,196 @@
+"""One frame of `stockyard top`: what was seen at a moment, and how it is drawn."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from stockyard.app import App
+from stockyard.cli.display import make_table, seconds, when
+from stockyard.errors import ServerRefused
+from stockyard.model.job import Job
+from stockyard.observe.health import QueueHealth
+from stockyard.observe.incidents import Incident, Status
+from stockyard.produce.queue import Queue
+from stockyard.produce.snapshots import QueueMetrics, WorkerInfo
+
+_MINUTE = 60_000
+_HEADS = ("queue waiting active delayed failed completed done/s failed/s oldest longest workers").split()
+_WIDE, _FOR_WIDE = 110, ("delayed", "completed", "failed/s")
+"""Columns of a terminal from which on these are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Jobs of a queue that ended: in all, and in the last full minute."""
+
+    completed: int
+    failed: int
+    completed_minute: int
+    failed_minute: int
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A job that runs.
+
+    Attributes:
+        worker: name of the worker, or None for one without.
+        seconds: since it was started.
+    """
+
+    queue: str
+    id: str
+    name: str
+    attempt: int
+    worker: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """The queues, workers, longest runs and alerts at one moment.
+
+    Attributes:
+        at: ms since the epoch.
+        workers: None when the server's user may not list them.
+    """
+
+    at: int
+    server: str
+    queues: list[QueueHealth]
+    ended: dict[str, Ended]
+    workers: list[WorkerInfo] | None
+    running: list[Running]
+    alerts: list[Incident]
+
+
+async def look(app: App, names: Sequence[str], rows: int) -> Sight:
+    """Look at queues, all of the topology without names; the ``rows`` longest runs are among what is seen.
+
+    Raises:
+        UnknownQueue: the topology does not declare one.
+        ServerError: the server did not answer.
+    """
+    queues = [app.queue(name) for name in names or app.topology.names]
+    health = await app.health(*names)
+    now = int(time.time() * 1000)
+    busy = [queue for queue, found in zip(queues, health, strict=True) if found.active]
+    ended = await asyncio.gather(*(_ended(queue, now) for queue in queues))
+    active = await asyncio.gather(*(_longest(queue, rows) for queue in busy))
+    running = [_running(job, now) for jobs in active for job in jobs if job.processed_on is not None]
+    return Sight(
+        now,
+        app.url,
+        health,
+        {queue.name: each for queue, each in zip(queues, ended, strict=True)},
+        await _workers(queues),
+        sorted(running, key=lambda each: -each.seconds)[:rows],
+        [each for each in await app.alerts.incidents() if each.status is Status.FIRING],
+    )
+
+
+def draw(sight: Sight, before: Sight | None, rows: int, *, width: int, trouble: str = "") -> RenderableType:
+    """Return the frame; rates are since ``before``, or of the last full minute without it."""
+    parts: list[RenderableType] = [Text(f"{sight.server}   {when(sight.at)}", style="bold")]
+    parts += [Text(trouble, style="red")] if trouble else []
+    parts += [Text(f"ALERT  {each.message}", style="red") for each in sight.alerts[:rows]]
+    parts += [
+        _queues_table(sight, before, width),
+        _running_table(sight.running),
+        _workers_table(sight.workers, rows),
+    ]
+    return Group(*parts)
+
+
+def rates(queue: str, sight: Sight, before: Sight | None) -> tuple[float, float]:
+    """Return how many jobs completed and failed per second."""
+    now = sight.ended[queue]
+    then = before.ended.get(queue) if before is not None and before.at < sight.at else None
+    if before is None or then is None:
+        return now.completed_minute / 60, now.failed_minute / 60
+    span = (sight.at - before.at) / 1000
+    # A queue that was obliterated meanwhile counts from nothing again.
+    return max(now.completed - then.completed, 0) / span, max(now.failed - then.failed, 0) / span
+
+
+def last_minute(metrics: QueueMetrics, now: int) -> int:
+    """Count the last full minute, which is closed by the first job that ends after it."""
+    behind = now // _MINUTE - metrics.prev_ts // _MINUTE
+    if behind == 0:
+        return metrics.data[0] if metrics.data else 0
+    return metrics.count - metrics.prev_count if behind == 1 else 0
+
+
+def _queues_table(sight: Sight, before: Sight | None, width: int) -> Table:
+    lines = [_cells(each, rates(each.name, sight, before)) for each in sight.queues]
+    heads = [each for each in _HEADS if width >= _WIDE or each not in _FOR_WIDE]
+    return _table(heads, [[line[each] for each in heads] for line in lines], right=heads[1:])
+
+
+def _cells(health: QueueHealth, ended: tuple[float, float]) -> dict[str, object]:
+    cells = (
+        f"{health.name} (paused)" if health.paused else health.name,
+        health.waiting,
+        health.active,
+        health.delayed,
+        Text(f"{health.failed:,}", style="red" if health.failed else ""),
+        health.completed,
+        *(f"{each:,.1f}" for each in ended),
+        seconds(health.oldest_waiting_age),
+        seconds(health.longest_active),
+        Text(f"{health.workers:,}", style="red" if health.waiting and not health.workers else ""),
+    )
+    return dict(zip(_HEADS, cells, strict=True))
+
+
+def _running_table(running: Sequence[Running]) -> Table:
+    rows = [(each.queue, each.id, each.name, each.attempt, seconds(each.seconds), each.worker) for each in running]
+    return _table(("longest runs", "job", "name", "attempt", "for", "worker"), rows, right=("attempt", "for"))
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str]) -> Table:
+    table = make_table(heads, rows, right=right)
+    table.padding = 0
+    return table
+
+
+def _workers_table(workers: Sequence[WorkerInfo] | None, rows: int) -> RenderableType:
+    if workers is None:
+        return Text("the workers cannot be listed: this user may not run CLIENT LIST")
+    shown = [
+        (each.queue, each.name or None, each.address, seconds(each.age), seconds(each.idle))
+        for each in workers[:rows]
+    ]
+    table = _table(("workers of", "worker", "address", "connected", "idle"), shown, right=("connected", "idle"))
+    more = len(workers) - len(shown)
+    return Group(table, Text(f"and {more:,} more workers")) if more else table
+
+
+async def _ended(queue: Queue, now: int) -> Ended:
+    completed, failed = await asyncio.gather(queue.metrics("completed", 0, 0), queue.metrics("failed", 0, 0))
+    return Ended(completed.count, failed.count, last_minute(completed, now), last_minute(failed, now))
+
+
+async def _longest(queue: Queue, rows: int) -> list[Job[Any]]:
+    return await queue.get_jobs("active", size=rows, newest_first=False)
+
+
+async def _workers(queues: Sequence[Queue]) -> list[WorkerInfo] | None:
+    try:
+        found = await asyncio.gather(*(queue.workers() for queue in queues))
+    except ServerRefused:
+        return None
+    return [each for workers in found for each in workers]
+
+
+def _running(job: Job[Any], now: int) -> Running:
+    since = job.processed_on if job.processed_on is not None else now
+    return Running(job.queue, job.id, job.name, job.attempt, job.processed_by, max(now - since, 0) / 1000)
