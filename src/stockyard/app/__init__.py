@@ -1,5 +1,5 @@
 """App."""
 
-from stockyard.app.app import App
+from stockyard.app.app import App, owner_of
 
-__all__ = ["App"]
+__all__ = ["App", "owner_of"]

@@ -36,6 +36,7 @@ from stockyard.schedule.schedules import Schedules
 from stockyard.topology import Router, Topology
 
 T = TypeVar("T")
+_owners: weakref.WeakKeyDictionary[Worker, App] = weakref.WeakKeyDictionary()
 _WORKER_OPTIONS = tuple(WorkerOptions.__dataclass_fields__)
 
 
@@ -169,6 +170,7 @@ class App:
             check_ground=partial(site.ground.check, spec, allow_eviction=chosen.allow_eviction),
         )
         self._workers.add(worker)
+        _owners[worker] = self
         return worker
 
     @overload
@@ -298,3 +300,8 @@ class App:
                 portal=self._portal,
             )
         return self._site
+
+
+def owner_of(worker: Worker) -> App:
+    """Return the App that made a worker."""
+    return _owners[worker]

@@ -1,16 +1,20 @@
-"""`stockyard metrics`: what is exported to Prometheus, explained, drawn."""
+"""`stockyard metrics`: what is exported to Prometheus, explained, drawn, served."""
 
 from __future__ import annotations
 
+import asyncio
+
 from cyclopts import App as Command
 
+from stockyard._aio.stop_signals import on_stop_signal
+from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json, show_table
-from stockyard.cli.options import AsJson
+from stockyard.cli.options import AsJson, Endpoint, host_and_port
 from stockyard.observe.catalogue import METRICS
 from stockyard.observe.dashboard import dashboard
 from stockyard.observe.metric_reference import metric_reference
 
-metrics = Command(name="metrics", help="List the metrics that Prometheus is told, explain and draw them.")
+metrics = Command(name="metrics", help="List the metrics that Prometheus is told, explain, draw and serve them.")
 
 
 @metrics.command(name="list")
@@ -29,7 +33,28 @@ def reference() -> None:
     print(metric_reference(), end="")
 
 
+@metrics.command
+def serve(*, port: Endpoint = None, connection: Connection = DEFAULT) -> None:
+    """Answer /metrics with what the server tells, until stopped. Workers do, too, and tell of themselves.
+
+    Args:
+        port: [HOST:]PORT to listen on; 9100 by default, on this machine alone.
+    """
+    asyncio.run(_serve(connection, *host_and_port(port or "127.0.0.1:9100")))
+
+
 @metrics.command(name="dashboard")
 def print_dashboard() -> None:
     """Print a dashboard of them for Grafana: deploy/grafana/stockyard.json."""
     show_json(dashboard())
+
+
+async def _serve(connection: Connection, host: str, port: int) -> None:
+    stopped = asyncio.Event()
+    end_signals = on_stop_signal(stopped.set)
+    try:
+        async with connection.open() as app:
+            print(f"metrics at {app.serve_metrics(host, port).url}/metrics", flush=True)
+            await stopped.wait()
+    finally:
+        end_signals()

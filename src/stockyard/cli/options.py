@@ -25,6 +25,21 @@ def _checked_duration(_type: Any, tokens: Sequence[Token]) -> str:
     return text
 
 
+def _checked_endpoint(_type: Any, tokens: Sequence[Token]) -> str:
+    """Return ``HOST:PORT``; a port alone is one of this machine."""
+    text = tokens[0].value
+    host, _, port = text.rpartition(":")
+    if not port.isdecimal() or int(port) > 65_535:
+        raise ValueError(f"expected [HOST:]PORT, as in 9100 or 0.0.0.0:9100; got {text!r}")
+    return f"{host or '127.0.0.1'}:{port}"
+
+
+def host_and_port(endpoint: str) -> tuple[str, int]:
+    """Return the two parts of an endpoint."""
+    host, _, port = endpoint.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 RedisUrl = Annotated[
     str | None, Parameter(name="--redis-url", group=WHERE, help="Server. Defaults to $REDIS_URL, else localhost.")
 ]
@@ -34,3 +49,5 @@ Prefix = Annotated[
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for programs.")]
 Span = Annotated[str | None, Parameter(converter=_checked_duration)]
 """A duration as it is written: ``5m``, ``250ms``, seconds."""
+Endpoint = Annotated[str | None, Parameter(converter=_checked_endpoint)]
+"""Where to listen: ``[HOST:]PORT``; an IPv6 address in brackets."""

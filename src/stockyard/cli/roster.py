@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from stockyard.app import App
+from stockyard.app import App, owner_of
 from stockyard.cli.connection import bound
 from stockyard.cli.targets import find
 from stockyard.consume.worker import Worker
@@ -38,6 +40,10 @@ class Roster:
             arguments that returns one of these.
         wishes: what the command line says.
 
+    Attributes:
+        workers: all of them.
+        apps: those that made the workers.
+
     Raises:
         ConfigError: a target is none of these, or there is nothing to work on.
     """
@@ -50,6 +56,7 @@ class Roster:
         for target in targets:
             self.workers += self._workers(target, find(target))
         served = {worker.queue for worker in self.workers}
+        self.apps = list(dict.fromkeys(map(owner_of, self.workers)))
         for name in wishes.queues:
             if name not in served:
                 raise UnknownQueue(name, self._known)
@@ -87,7 +94,9 @@ class Roster:
             for spec in app.topology
             if (spec.name in self._wishes.queues if self._wishes.queues else bool(spec.router))
         ]
-        return [app.worker(name, **self._wishes.options) for name in names]
+        # A name of its own lets an alert say which process is dead.
+        options = {"name": f"{socket.gethostname()}-{os.getpid()}", **self._wishes.options}
+        return [app.worker(name, **options) for name in names]
 
     def _ready_made(self, target: str, workers: list[Worker]) -> list[Worker]:
         if self._wishes.options:

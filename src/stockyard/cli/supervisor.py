@@ -24,16 +24,14 @@ class Supervisor:
     as its standard input: it brings a greeting, and its end says that nobody watches over it any more.
 
     Args:
-        command: what each runs.
+        commands: what each runs.
         greeting: what each reads first; unlike arguments, nobody else sees it.
-        processes: how many.
         refusal: exit status that means "started again, it would end the same way".
     """
 
-    def __init__(self, command: Sequence[str], *, greeting: bytes, processes: int, refusal: int) -> None:
-        self._command = command
+    def __init__(self, commands: Sequence[Sequence[str]], *, greeting: bytes, refusal: int) -> None:
+        self._commands = commands
         self._greeting = greeting
-        self._processes = processes
         self._refusal = refusal
         self._children: set[Process] = set()
         self._stop = asyncio.Event()
@@ -47,17 +45,17 @@ class Supervisor:
         end_signals = on_stop_signal(self._ask_to_stop)
         try:
             async with asyncio.TaskGroup() as group:
-                for number in range(1, self._processes + 1):
-                    group.create_task(self._keep(number), name=f"worker process {number}")
+                for number, command in enumerate(self._commands, 1):
+                    group.create_task(self._keep(number, command), name=f"worker process {number}")
         finally:
             end_signals()
         return self._status
 
-    async def _keep(self, number: int) -> None:
+    async def _keep(self, number: int, command: Sequence[str]) -> None:
         pause = _FIRST_PAUSE
         while not self._stop.is_set():
             began = time.monotonic()
-            status = await self._run_one()
+            status = await self._run_one(command)
             if self._stop.is_set():
                 return
             if status == self._refusal:
@@ -71,8 +69,8 @@ class Supervisor:
                 await asyncio.wait_for(self._stop.wait(), pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
 
-    async def _run_one(self) -> int:
-        child = await asyncio.create_subprocess_exec(*self._command, stdin=PIPE, start_new_session=True)
+    async def _run_one(self, command: Sequence[str]) -> int:
+        child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, start_new_session=True)
         assert child.stdin is not None
         child.stdin.write(self._greeting)
         self._children.add(child)

@@ -7,24 +7,37 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine
+from contextlib import AsyncExitStack
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 import uvloop
+from cyclopts import App as Command
 from cyclopts import Parameter
 
-from stockyard.cli.options import Prefix, RedisUrl, Span
+from stockyard.cli.options import Endpoint, Prefix, RedisUrl, Span, host_and_port
+from stockyard.cli.queue_view import workers
 from stockyard.cli.roster import Roster, Wishes
 from stockyard.cli.supervisor import Supervisor
+from stockyard.consume.logs import LogFormat, configure_logging
 from stockyard.consume.worker import Worker
 from stockyard.errors import InvalidOption
+from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.lookout import metrics_server
 
 _log = logging.getLogger("stockyard")
 _REFUSED = 2
 T = TypeVar("T")
 
+worker = Command(
+    name="worker",
+    help="Run workers until SIGTERM or Ctrl-C (the second hands running jobs back at once), or list them.",
+)
+worker.command(workers, name="list")
 
-def worker(
+
+@worker.default
+def run(
     target: str,
     /,
     *more: str,
@@ -33,6 +46,9 @@ def worker(
     concurrency: int | None = None,
     grace: Span = None,
     allow_eviction: bool = False,
+    metrics: Endpoint = None,
+    alerts: Annotated[bool, Parameter(negative="--no-alerts")] = True,
+    log_format: LogFormat | None = None,
     redis_url: RedisUrl = None,
     prefix: Prefix = None,
     supervised: Annotated[bool, Parameter(show=False)] = False,
@@ -47,6 +63,10 @@ def worker(
         concurrency: jobs at a time, of each worker in each process; the queue's own by default.
         grace: time that running jobs have to end, 30s by default.
         allow_eviction: work on critical queues though the server evicts keys.
+        metrics: [HOST:]PORT that answers /metrics, /live and /ready; of several processes the second has the next
+            port, and so on.
+        alerts: watch the queues and the server; of all processes, one does so at a time.
+        log_format: text or json; text by default, unless the target sets up logging in its own way.
         supervised: read the server's place from standard input, and stop at its end.
     """
     if processes < 1:
@@ -59,11 +79,16 @@ def worker(
     if processes > 1:
         arguments = [f"--{name}={value}" for name, value in options.items()]
         arguments += [f"--queue={name}" for name in queue]
+        if not alerts:
+            arguments.append("--no-alerts")
+        if log_format is not None:
+            arguments.append(f"--log-format={log_format}")
         command = [sys.executable, "-m", "stockyard.cli", "worker", target, *more, *arguments, "--supervised"]
+        commands = [[*command, *_served_at(metrics, index)] for index in range(processes)]
         # A pipe brings the URL, which may hold a password and would show among the arguments.
         greeting = msgspec.json.encode((redis_url, prefix)) + b"\n"
-        _log_to_stderr()
-        return _run(Supervisor(command, greeting=greeting, processes=processes, refusal=_REFUSED).run())
+        _log_to_stderr(log_format)
+        return _run(Supervisor(commands, greeting=greeting, refusal=_REFUSED).run())
     if supervised:
         redis_url, prefix = msgspec.json.decode(sys.stdin.buffer.readline())
     # By way of the environment it reaches every App that the target makes.
@@ -71,24 +96,50 @@ def worker(
         if value is not None:
             os.environ[name] = value
     wishes = Wishes(queues=queue, options=options, redis_url=redis_url, prefix=prefix)
-    _run(_work([target, *more], wishes, watch_input=supervised))
+    _run(_work([target, *more], wishes, supervised, log_format, metrics, alerts))
     return 0
 
 
-async def _work(targets: list[str], wishes: Wishes, *, watch_input: bool) -> None:
+async def _work(
+    targets: list[str],
+    wishes: Wishes,
+    watches_input: bool,
+    log_format: LogFormat | None,
+    metrics: str | None,
+    watches: bool,
+) -> None:
     roster = Roster(targets, wishes)
-    _log_to_stderr()
-    if watch_input:
-        asyncio.get_running_loop().add_reader(0, _input_ended, roster.workers)
-    running = [asyncio.create_task(each.run(), name=f"worker of {each.queue}") for each in roster.workers]
-    ready = asyncio.create_task(_tell_ready(roster.workers))
-    try:
+    _log_to_stderr(log_format)
+    async with AsyncExitStack() as ending:
+        ending.push_async_callback(roster.aclose)
+        if watches_input:
+            asyncio.get_running_loop().add_reader(0, _input_ended, roster.workers)
+        if metrics is not None:
+            host, port = host_and_port(metrics)
+            server = metrics_server([app.lookout for app in roster.apps], host=host, port=port)
+            server.start()
+            ending.push_async_callback(asyncio.to_thread, server.stop)
+            _log.info("metrics and health at %s", server.url)
+        if watches:
+            settings = AlertSettings.load()
+            for app in roster.apps:
+                watcher = app.watcher(settings)
+                await watcher.start()
+                ending.push_async_callback(watcher.stop)
+        ready = asyncio.create_task(_tell_ready(roster.workers))
+        ending.callback(ready.cancel)
+        running = [asyncio.create_task(each.run(), name=f"worker of {each.queue}") for each in roster.workers]
         await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*(each.stop() for each in roster.workers))
         await asyncio.gather(*running)
-    finally:
-        ready.cancel()
-        await roster.aclose()
+
+
+def _served_at(metrics: str | None, index: int) -> list[str]:
+    if metrics is None:
+        return []
+    host, _, port = metrics.rpartition(":")
+    # Port 0 is any that is free.
+    return [f"--metrics={host}:{int(port) + index if int(port) else 0}"]
 
 
 async def _tell_ready(workers: list[Worker]) -> None:
@@ -104,9 +155,9 @@ def _input_ended(workers: list[Worker]) -> None:
             each.request_stop()
 
 
-def _log_to_stderr() -> None:
-    """Say what happens, unless the target has set up logging in its own way."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+def _log_to_stderr(chosen: LogFormat | None) -> None:
+    """Say what happens; unless it was asked for, the target's own way of logging stays."""
+    configure_logging(chosen or "text", force=chosen is not None)
 
 
 def _run(main: Coroutine[Any, Any, T]) -> T:

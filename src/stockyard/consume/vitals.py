@@ -59,7 +59,7 @@ class Pulse:
         self.trouble = ""
 
     def judge(self, of: str, *, room: int, waits_until: float, now: float) -> list[Vital]:
-        """Return what is to be said of it.
+        """Return what is to be said of it; nothing when the worker has stopped.
 
         Args:
             of: begins the names.
@@ -67,12 +67,13 @@ class Pulse:
             waits_until: when its wait for jobs, if one is under way, is to end; else infinity.
             now: by ``time.monotonic``.
         """
-        is_alive = self.phase in ("starting", "working", "stopping")
+        if self.phase == "stopped":
+            return []
         vitals = [
             Vital(f"{of}: worker", self.phase == "working", self.phase, is_fatal=False),
             Vital(f"{of}: server", not self.trouble, self.trouble or "answers", is_fatal=False),
         ]
-        if is_alive:
+        if self.phase != "made":
             age = now - self.beat
             vitals.append(Vital(f"{of}: loop", age < BLOCKED_SECONDS, f"ran {age:.1f} s ago"))
         if self.phase == "working":

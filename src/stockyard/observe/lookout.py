@@ -112,8 +112,12 @@ class Lookout:
         ]
 
     def vitals(self) -> list[Vital]:
-        """Return the signs of life of all workers."""
-        return [vital for worker in self._workers() for vital in worker.vitals()]
+        """Return the signs of life of all workers that have not stopped."""
+        workers = list(self._workers())
+        vitals = [vital for worker in workers for vital in worker.vitals()]
+        if workers and not vitals:
+            return [Vital("workers", False, "all have stopped", is_fatal=False)]
+        return vitals
 
     def caches(self) -> Mapping[str, CacheStats]:
         """Return what the caches did in this process."""

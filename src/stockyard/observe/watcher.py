@@ -17,6 +17,7 @@ from stockyard.observe.incidents import Incident, advance, to_tell, told
 from stockyard.observe.notify import Notifier
 
 _log = logging.getLogger("stockyard.alerts")
+_RESIGNING = 1.0
 _TERMS = 3
 """Intervals after which a watcher that fell silent is replaced."""
 
@@ -70,8 +71,10 @@ class Watcher:
         await self._periodic.stop()
         if self._is_leader:
             self._is_leader = False
-            with suppress(ServerError):
-                await self._book.resign(self._token)
+            # A server that is away must not hold up who stops: the leader's term ends by itself.
+            with suppress(ServerError, TimeoutError):
+                async with asyncio.timeout(_RESIGNING):
+                    await self._book.resign(self._token)
 
     async def watch(self) -> None:
         """Look once."""

@@ -42,14 +42,17 @@ def follow(redis_url: str, prefix: str) -> Iterator[Any]:
 
 def test_workers_are_listed(run: Run, start: Start) -> None:
     assert run("queue", "workers", "--json") == (0, "[]\n", "")
-    start(SHOP, "--queue=mail", "--queue=parcels").wait_ready(2)
+    worker = start(SHOP, "--queue=mail", "--queue=parcels")
+    worker.wait_ready(2)
     listed = run("queue", "workers", "--json").json()
     assert isinstance(listed, list)
     assert [each["queue"] for each in listed] == ["mail", "parcels"]
     ((queue, *cells),) = _rows(run("queue", "workers", "mail").out)
     assert queue == "mail"
-    assert cells[:2] == ["-", listed[0]["address"]]
+    assert cells[:2] == [listed[0]["name"], listed[0]["address"]]
+    assert listed[0]["name"].endswith(f"-{worker.process.pid}")
     assert run("queue", "workers", "post").status == 2
+    assert run("worker", "list", "--json").json() == run("queue", "workers", "--json").json()
 
 
 def test_minutes_are_shown_newest_first(run: Run, raw: "redis.Redis", prefix: str) -> None:
