@@ -13,7 +13,7 @@ from redis.exceptions import NoPermissionError
 
 from stockyard import App, ServerRefused, Settings, Topology
 from stockyard._store.scripts import load, names
-from tests.support.documents import ROOT
+from tests.support.documents import ROOT, run_commands, shell_blocks
 from tests.support.roles import CACHE, PRODUCER, PUBSUB, READER, WORKER, Operation
 from tests.support.servers import OwnServer
 from tests.support.stage import Stage
@@ -272,6 +272,22 @@ def test_the_file_is_of_no_use_before_it_has_passwords(tmp_path: Path) -> None:
     server = OwnServer(tmp_path, options={"aclfile": f"{tmp_path}/users.acl"})
     with pytest.raises(AssertionError, match="password hash must be exactly 64 characters"):
         server.start()
+
+
+def test_the_page_s_commands_make_the_file_ready(tmp_path: Path) -> None:
+    users, _ = shell_blocks(ROOT / "docs" / "configuration.md")
+    run_commands(users, tmp_path)
+    server = OwnServer(
+        tmp_path,
+        user="reader",
+        password=(tmp_path / "reader.password").read_text().strip(),
+        options={"aclfile": f"{tmp_path}/users.acl"},
+    )
+    server.start()
+    with server.client() as client:
+        assert client.ping()
+    server.stop()
+    assert {each.stat().st_mode & 0o077 for each in tmp_path.glob("*.password")} == {0}
 
 
 def test_nobody_gets_in_without_a_login(guarded: Guarded) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import pytest
 
 from stockyard import App, ConfigError, Job, ServerUnavailable, TlsFailed, Topology
 from stockyard.cli import main
-from tests.support.documents import ROOT
+from tests.support.documents import ROOT, run_commands, shell_blocks
 from tests.support.servers import OwnServer
 from tests.support.tls import Authority, TlsFront
 from tests.support.waiting import eventually
@@ -47,7 +47,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     theirs.issue("client")
     server = OwnServer(folder, password=PASSWORD, port=True)
     server.start()
-    with TlsFront(server.url, ours, *ours.issue("server", "IP:127.0.0.1")) as front:
+    with TlsFront(server.url, ours.certificate, *ours.issue("server", "IP:127.0.0.1")) as front:
         yield Place(front, folder, ours)
     server.stop()
 
@@ -136,6 +136,18 @@ async def test_a_refusal_says_what_to_do(place: Place, case: str, caplog: pytest
     assert PASSWORD not in caplog.text
 
 
+async def test_the_page_s_commands_make_certificates_that_serve(
+    tmp_path: Path, make_server: Callable[..., OwnServer]
+) -> None:
+    _, certificates = shell_blocks(ROOT / "docs" / "configuration.md")
+    run_commands(certificates, tmp_path)
+    mine = {"ca": tmp_path / "ca.crt", "cert": tmp_path / "client.crt", "key": tmp_path / "client.key"}
+    server = make_server(port=True)
+    with TlsFront(server.url, mine["ca"], tmp_path / "server.crt", tmp_path / "server.key") as front:
+        async with App(Topology("test"), front.url("127.0.0.1", **mine)) as app:
+            assert await app.examine()
+
+
 def test_files_that_are_not_there_are_named_before_anything_is_tried(place: Place) -> None:
     with pytest.raises(ConfigError, match=r"ca must name a file .*/nowhere") as wrong:
         App(Topology("test"), place.url(ca=Path("/nowhere")))
@@ -161,7 +173,9 @@ async def test_a_key_with_a_passphrase_is_refused_instead_of_asking_the_terminal
             await asyncio.wait_for(app.examine(), 5)
 
 
-async def test_a_server_that_does_not_speak_tls_is_no_server(place: Place, make_server: Any) -> None:
+async def test_a_server_that_does_not_speak_tls_is_no_server(
+    place: Place, make_server: Callable[..., OwnServer]
+) -> None:
     plain = make_server(port=True).url.replace("redis://", "rediss://")
     topology = Topology("test")
     topology.queue("q")

@@ -30,6 +30,25 @@ def blocks(document: Path) -> list[str]:
     return re.findall(r"<!-- run -->\n```python\n(.*?)```", document.read_text(), re.S)
 
 
+def shell_blocks(document: Path) -> list[str]:
+    """The blocks of shell commands that are marked to be run."""
+    return re.findall(r"<!-- run -->\n```bash\n(.*?)```", document.read_text(), re.S)
+
+
+def run_commands(block: str, folder: Path) -> None:
+    """Run a block of shell commands in a folder, where the repository's own folder `deploy` is at hand."""
+    (folder / "deploy").symlink_to(ROOT / "deploy")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def run_block(block: str, **environment: str) -> str:
     """Run a block in an asyncio shell; return what it printed."""
     return run_program(["-c", _SHELL], block, **environment)

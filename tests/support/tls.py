@@ -52,13 +52,13 @@ class TlsFront:
 
     Args:
         url: of the server, with a TCP port.
-        authority: who signed the clients' certificates.
+        authority: certificate of who signed those of clients.
         certificate, key: its own.
     """
 
-    def __init__(self, url: str, authority: Authority, certificate: Path, key: Path) -> None:
+    def __init__(self, url: str, authority: Path, certificate: Path, key: Path) -> None:
         self._target = urlsplit(url)
-        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.certificate)
+        self._context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority)
         self._context.verify_mode = ssl.CERT_REQUIRED
         self._context.load_cert_chain(certificate, key)
         self._listener = socket.create_server(("127.0.0.1", 0))

@@ -25,6 +25,26 @@ GOOD = ServerFacts(
     round_trip_ms=0.4,
 )
 
+FAULTS: list[tuple[dict[str, Any], str, str, str]] = [
+    ({"policy": "allkeys-lru"}, "eviction policy", "danger", "wait lists"),
+    ({"policy": "volatile-ttl"}, "eviction policy", "danger", "twice"),
+    ({"policy": None}, "eviction policy", "warning", "cannot be judged"),
+    ({"version": None}, "version", "warning", "cannot be judged"),
+    ({"maxmemory": 0}, "memory", "warning", "operating system"),
+    ({"used_memory": 1_700_000_000}, "memory", "warning", "refuses every add"),
+    ({"used_memory": 1_950_000_000}, "memory", "danger", "refuses every add"),
+    ({"evicted": 7}, "evictions", "danger", "may have been jobs"),
+    ({"appendonly": False}, "persistence", "warning", "crash"),
+    ({"persistence_error": "aof_last_write_status: err"}, "persistence", "danger", "not be on disk"),
+    ({"role": "replica"}, "role", "danger", "refuses writes"),
+    ({"is_cluster": True}, "cluster", "danger", "slots"),
+    ({"is_cluster": None}, "cluster", "warning", "cannot be judged"),
+    ({"skew_ms": -900}, "clock", "warning", "clock"),
+    ({"skew_ms": 60_000}, "clock", "danger", "clock"),
+    ({"clients": 9_000}, "connections", "warning", "turns workers away"),
+    ({"round_trip_ms": 80.0}, "round trip", "warning", "waits"),
+]
+
 
 def look(prefix: str = "bull", **changed: Any) -> list[Finding]:
     return diagnose(GOOD._replace(**changed), prefix=prefix)
@@ -36,28 +56,7 @@ def test_a_good_server_has_nothing_but_good_findings() -> None:
     assert all((each.danger, each.remedy) == ("", "") for each in found)
 
 
-@pytest.mark.parametrize(
-    ("changed", "check", "severity", "said"),
-    [
-        ({"policy": "allkeys-lru"}, "eviction policy", "danger", "wait lists"),
-        ({"policy": "volatile-ttl"}, "eviction policy", "danger", "twice"),
-        ({"policy": None}, "eviction policy", "warning", "cannot be judged"),
-        ({"version": None}, "version", "warning", "cannot be judged"),
-        ({"maxmemory": 0}, "memory", "warning", "operating system"),
-        ({"used_memory": 1_700_000_000}, "memory", "warning", "refuses every add"),
-        ({"used_memory": 1_950_000_000}, "memory", "danger", "refuses every add"),
-        ({"evicted": 7}, "evictions", "danger", "may have been jobs"),
-        ({"appendonly": False}, "persistence", "warning", "crash"),
-        ({"persistence_error": "aof_last_write_status: err"}, "persistence", "danger", "not be on disk"),
-        ({"role": "replica"}, "role", "danger", "refuses writes"),
-        ({"is_cluster": True}, "cluster", "danger", "slots"),
-        ({"is_cluster": None}, "cluster", "warning", "cannot be judged"),
-        ({"skew_ms": -900}, "clock", "warning", "clock"),
-        ({"skew_ms": 60_000}, "clock", "danger", "clock"),
-        ({"clients": 9_000}, "connections", "warning", "turns workers away"),
-        ({"round_trip_ms": 80.0}, "round trip", "warning", "waits"),
-    ],
-)
+@pytest.mark.parametrize(("changed", "check", "severity", "said"), FAULTS)
 def test_each_fault_is_found_first_with_its_danger_and_its_remedy(
     changed: dict[str, Any], check: str, severity: str, said: str
 ) -> None:
