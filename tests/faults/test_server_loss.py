@@ -16,10 +16,13 @@ from stockyard import (
     ServerUnavailable,
     WaitForChildren,
 )
+from stockyard._store.scripts import load
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
+
+RENEW = load("leasing.renew").sha.encode()
 
 
 @pytest.fixture
@@ -263,6 +266,32 @@ async def test_a_job_that_outlasts_a_restart_keeps_its_lease_and_its_end_is_writ
             await eventually(lambda: client.exists(f"t:q:{job.id}:lock"))
         over.set()
         assert await job.wait_for_result(10) == "done"
+        assert runs == [job.id]
+
+
+async def test_an_end_that_cannot_be_written_keeps_its_lease(server: OwnServer, proxy: Proxy) -> None:
+    """The call that writes it is lost in a connection that fell silent; meanwhile nobody else may run the job."""
+    async with Yard(proxy.url, "t", call_timeout=1.5) as yard, Yard(server.url, "t") as other:
+        queue = yard.queue(lock="400ms")
+        other.queue(lock="400ms")
+        runs = []
+
+        async def run(job: Job[Any]) -> str:
+            runs.append(job.id)
+            assert proxy.silence(lambda sent: b"BZPOPMIN" not in sent and RENEW not in sent)
+            return "done"
+
+        async def run_again(job: Job[Any]) -> str:
+            runs.append(job.id)
+            return "done again"
+
+        await yard.work(run)
+        job = await queue.add("x")
+        await eventually(lambda: runs)
+        await other.work(run_again)
+        with server.client() as client:
+            await eventually(lambda: client.zscore("t:q:completed", job.id))
+            assert client.hget(f"t:q:{job.id}", "returnvalue") == '"done"'
         assert runs == [job.id]
 
 

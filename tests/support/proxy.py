@@ -57,11 +57,11 @@ class Proxy:
         Neither side learns when the other one hangs up.
 
         Args:
-            sent: which connections: those that sent such a piece. Defaults to all.
+            sent: which connections, by all that each has sent. Defaults to all that sent anything.
 
         Returns how many.
         """
-        chosen = [wire for wire in self._wires if not wire.is_silent and any(map(sent, wire.sent))]
+        chosen = [wire for wire in self._wires if not wire.is_silent and sent(b"".join(wire.sent))]
         for wire in chosen:
             wire.is_silent = True
         return len(chosen)

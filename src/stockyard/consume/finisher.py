@@ -22,6 +22,7 @@ class Finisher:
     Args:
         queue: name, for the log.
         on_ended: called when a run was put.
+        on_settled: called with a run that is not sent any more.
         on_written: called with a run whose end was written.
         on_refused: called with a run that its job's children do not let end so, and the server's code; returns
             how it ends instead.
@@ -32,11 +33,13 @@ class Finisher:
         queue: str,
         *,
         on_ended: Callable[[], None],
+        on_settled: Callable[[EndedRun], None],
         on_written: Callable[[EndedRun], None],
         on_refused: Callable[[EndedRun, int], Outcome],
     ) -> None:
         self._queue = queue
         self._on_ended = on_ended
+        self._on_settled = on_settled
         self._on_written = on_written
         self._on_refused = on_refused
         self._ended: deque[EndedRun] = deque()
@@ -76,7 +79,7 @@ class Finisher:
     def lose(self, runs: list[EndedRun]) -> None:
         """Note that these runs are not ours any more."""
         for run in runs:
-            self._not_written(run, _RAN_OUT)
+            self._settle(run, _RAN_OUT)
             self._forget(run)
 
     def read(self, runs: list[EndedRun], codes: list[int | str]) -> None:
@@ -86,10 +89,10 @@ class Finisher:
                 self._unlocked.add((run.job_id, run.token))
                 self.put(run)
                 continue
-            if code == 0:
-                self._on_written(run)
+            if code in _CHILDREN:
+                self.put(run._replace(outcome=self._on_refused(run, int(code))))
             else:
-                self._not_written(run, code)
+                self._settle(run, code)
             if self._sent_before or self._unlocked:
                 self._forget(run)
 
@@ -98,13 +101,11 @@ class Finisher:
         self._unlocked.discard(key)
         self._sent_before.discard(key)
 
-    def _not_written(self, run: EndedRun, code: int | str) -> None:
-        if code in _GONE and (run.job_id, run.token) in self._sent_before:
-            # The call whose reply was lost had written it.
+    def _settle(self, run: EndedRun, code: int | str) -> None:
+        self._on_settled(run)
+        # Of a run that is gone, the call whose reply was lost had written the end.
+        if code == 0 or (code in _GONE and (run.job_id, run.token) in self._sent_before):
             self._on_written(run)
-            return
-        if code in _CHILDREN:
-            self.put(run._replace(outcome=self._on_refused(run, int(code))))
             return
         why = WHY_NOT_WRITTEN.get(code, "") if isinstance(code, int) else code
         if not isinstance(run.outcome, HandedBack):

@@ -166,6 +166,11 @@ class Runner:
                 run.task.cancel()
         await self.wait_idle()
 
+    def settled(self, ended: EndedRun) -> None:
+        """Let go of a lease once the server has said its last word of the run: nobody else may begin it before."""
+        if ended.run is not None:
+            self._keeper.release(ended.run.slot)
+
     def written(self, ended: EndedRun) -> None:
         """Count an end that is written, and tell the hooks of it."""
         run: Run | None = ended.run
@@ -206,8 +211,9 @@ class Runner:
         if doom is None:
             run.seconds = perf_counter() - began
         del self._runs[run.job.id, run.token]
-        self._keeper.release(run.slot)
-        if outcome is not None:
+        if outcome is None:
+            self._keeper.release(run.slot)
+        else:
             self._finisher.put(EndedRun(run.job.id, run.token, outcome, run.job.attempts_started, run))
 
     async def _outcome(self, run: Run, doom: str | None) -> Outcome:

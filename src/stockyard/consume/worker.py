@@ -131,6 +131,7 @@ class Worker:
         self._finisher = Finisher(
             spec.name,
             on_ended=lambda: self._fetcher.wake(),
+            on_settled=lambda run: self._runner.settled(run),
             on_written=lambda run: self._runner.written(run),
             on_refused=lambda run, code: self._runner.refused(run, code),
         )
