@@ -4,7 +4,9 @@ from stockyard.app import App
 from stockyard.cache import Cache, CacheOptions, CacheStats, CacheUsage, Memo
 from stockyard.config import Settings
 from stockyard.consume.hooks import Hooks
+from stockyard.consume.logs import JsonFormatter, configure_logging
 from stockyard.consume.runner import Middleware
+from stockyard.consume.vitals import Vital
 from stockyard.consume.worker import Worker, WorkerOptions
 from stockyard.errors import (
     AuthenticationFailed,
@@ -58,6 +60,7 @@ from stockyard.model.schedule import Misfire, Overlap, Schedule, Timing
 from stockyard.observe.alerts import Alert, AlertRule, evaluate
 from stockyard.observe.doctor import Finding, Severity
 from stockyard.observe.health import QueueHealth
+from stockyard.observe.serving import MetricsServer
 from stockyard.produce.flows import Flows
 from stockyard.produce.queue import Queue
 from stockyard.produce.snapshots import QueueMetrics, QueueSettings, WorkerInfo
@@ -101,10 +104,12 @@ __all__ = [
     "JobState",
     "JobStateError",
     "JobTimeout",
+    "JsonFormatter",
     "Keep",
     "LeaseLost",
     "ManualClock",
     "Memo",
+    "MetricsServer",
     "Middleware",
     "Misfire",
     "MoveToDelayed",
@@ -146,10 +151,12 @@ __all__ = [
     "UnknownQueue",
     "UnrecoverableError",
     "UnsafeServer",
+    "Vital",
     "WaitForChildren",
     "Worker",
     "WorkerInfo",
     "WorkerOptions",
     "WorkerProcessDied",
+    "configure_logging",
     "evaluate",
 ]

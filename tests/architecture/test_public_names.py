@@ -22,14 +22,15 @@ PUBLIC = {
         AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy Cache CacheOptions
         CacheStats CacheUsage Channel ChildrenPage Clock ConfigError Deduplication Duration
         EmbeddedServerError Finding Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobError
-        JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout Keep
-        LeaseLost ManualClock Memo Middleware Misfire MoveToDelayed MoveToWait NotificationFailed
-        OnFailure OpenChannel Overlap ParentRef PayloadError Queue QueueEvents QueueHealth QueueMetrics
-        QueueSettings QueueSpec QueueStateError Rate RateLimited RemoteHandlerError ReplyLost
-        ResultTimeout Router RunMoved Schedule ScheduleConflict ScheduleNotFound Schedules ServerError
-        ServerRefused ServerTooOld ServerUnavailable Settings Severity StockyardError Timing TlsFailed Topology
-        UnknownQueue UnrecoverableError UnsafeServer WaitForChildren Worker WorkerInfo WorkerOptions
-        WorkerProcessDied evaluate
+        JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout
+        JsonFormatter Keep LeaseLost ManualClock Memo MetricsServer Middleware Misfire MoveToDelayed
+        MoveToWait NotificationFailed OnFailure OpenChannel Overlap ParentRef PayloadError Queue
+        QueueEvents QueueHealth QueueMetrics QueueSettings QueueSpec QueueStateError Rate RateLimited
+        RemoteHandlerError ReplyLost ResultTimeout Router RunMoved Schedule ScheduleConflict
+        ScheduleNotFound Schedules ServerError ServerRefused ServerTooOld ServerUnavailable Settings
+        Severity StockyardError Timing TlsFailed Topology UnknownQueue UnrecoverableError UnsafeServer
+        Vital WaitForChildren Worker WorkerInfo WorkerOptions WorkerProcessDied configure_logging
+        evaluate
     """,
     "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",
