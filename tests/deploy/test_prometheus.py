@@ -1,12 +1,14 @@
 """deploy/prometheus is what the source says, and Prometheus and Alertmanager take it."""
 
+import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
-from stockyard import Topology
+from stockyard import App, Topology
 from stockyard.cli import main
 from stockyard.observe.alerts import AlertRule, Rule
 from stockyard.observe.catalogue import METRICS
@@ -62,6 +64,16 @@ def test_an_alert_reaches_its_receiver(rule: str, receiver: str) -> None:
     assert (
         checked("amtool", "config", "routes", "test", f"--config.file={path}", f"rule={rule}").strip() == receiver
     )
+
+
+async def test_what_is_served_pleases_prometheus(redis_url: str, prefix: str) -> None:
+    async with App(PLATFORM, redis=redis_url, prefix=prefix) as app:
+        await app.queue("backtest:jobs").add("run", {})
+        served = f"{app.serve_metrics().url}/metrics"
+        with await asyncio.to_thread(urlopen, served) as answer:
+            text = answer.read().decode()
+    assert 'stockyard_jobs{queue="backtest:jobs",state="waiting"} 1.0' in text
+    assert checked("promtool", "check", "metrics", text=text) == ""
 
 
 def test_any_names_thresholds_and_words_make_a_file_that_is_taken(tmp_path: Path) -> None:

@@ -10,11 +10,11 @@ DEPLOY = Path(__file__).resolve().parents[2] / "deploy"
 _PLACES = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.prefix) / "bin")])
 
 
-def checked(tool: str, *arguments: str) -> str:
-    """Run promtool or amtool, which must be content; return what it said."""
+def checked(tool: str, *arguments: str, text: str = "") -> str:
+    """Run promtool or amtool, on a text if there is one; it must be content. Return what it said."""
     path = shutil.which(tool, path=_PLACES)
     if path is None:
         raise RuntimeError(f"no {tool} found: run `make promtool` first")
-    done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run([path, *arguments], input=text, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -38,9 +38,9 @@ def serve(*, port: Endpoint = None, connection: Connection = DEFAULT) -> None:
     """Answer /metrics with what the server tells, until stopped. Workers do, too, and tell of themselves.
 
     Args:
-        port: [HOST:]PORT to listen on; 9100 by default, on this machine alone.
+        port: [HOST:]PORT to listen on; 9400 by default, on this machine alone.
     """
-    asyncio.run(_serve(connection, *host_and_port(port or "127.0.0.1:9100")))
+    asyncio.run(_serve(connection, *host_and_port(port or "127.0.0.1:9400")))
 
 
 @metrics.command(name="dashboard")

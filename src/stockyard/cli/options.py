@@ -30,7 +30,7 @@ def _checked_endpoint(_type: Any, tokens: Sequence[Token]) -> str:
     text = tokens[0].value
     host, _, port = text.rpartition(":")
     if not port.isdecimal() or int(port) > 65_535:
-        raise ValueError(f"expected [HOST:]PORT, as in 9100 or 0.0.0.0:9100; got {text!r}")
+        raise ValueError(f"expected [HOST:]PORT, as in 9400 or 0.0.0.0:9400; got {text!r}")
     return f"{host or '127.0.0.1'}:{port}"
 
 

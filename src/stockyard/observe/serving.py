@@ -87,7 +87,7 @@ class MetricsServer:
 
     @property
     def url(self) -> str:
-        """Where it is reached: ``http://127.0.0.1:9100``."""
+        """Where it is reached: ``http://127.0.0.1:9400``."""
         host = self._host
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
 
