@@ -1,11 +1,14 @@
 """durable.take: what is fresh, what dead consumers left, and what is missing."""
 
+from typing import Any
+
 import redis
 
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelLink
 from tests.scripts.conftest import Keyspace
 from tests.scripts.consumers import held, publish, take, texts
+from tests.support.waiting import eventually
 
 
 async def test_fresh_messages_are_given_once(
@@ -106,6 +109,30 @@ async def test_a_group_that_was_known_and_is_gone_is_made_anew(channel: ChannelL
     raw.delete(channel.keys.messages, f"{channel.keys.base}state")
     taken = await take(channel, told=0)
     assert (taken.is_anew, taken.missed) == (True, 0)
+
+
+async def test_consumers_that_died_long_ago_and_owe_nothing_are_forgotten(
+    channel: ChannelLink, raw: "redis.Redis"
+) -> None:
+    first, _ = await publish(channel, b"a", b"b")
+    await take(channel, "gone", fresh=1)
+    await take(channel, "owes", fresh=1)
+    await durable.acknowledge(channel, "g", [first])
+
+    async def names() -> set[str]:
+        # One that has just begun looks; with a greater idle time nobody has been gone for long.
+        await take(channel, "me", idle_ms=60_000)
+        found: Any = raw.xinfo_consumers(channel.keys.messages, "g")
+        return {each["name"] for each in found}
+
+    assert {"gone", "owes"} <= await names()
+
+    async def is_forgotten() -> bool:
+        await take(channel, "me", idle_ms=1)
+        return "gone" not in await names()
+
+    await eventually(is_forgotten)
+    assert "owes" in await names()
 
 
 async def test_a_text_that_somebody_else_left_out_is_empty(channel: ChannelLink) -> None:

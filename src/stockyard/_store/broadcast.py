@@ -163,5 +163,6 @@ class Broadcast:
         verb, channel = self._asked.popleft()
         if isinstance(reply, ReplyError):
             heard.refused.append((channel, ServerRefused(str(reply))))
-        elif verb == "SUBSCRIBE":
+        elif verb == "SUBSCRIBE" and all(channel != later for _, later in self._asked):
+            # Who left and came back since is answered for the last time it came.
             heard.begun.append(channel)

@@ -93,6 +93,8 @@ class Consumer(Generic[T]):
         self._last: str | None = None
         # How many its group has missed, and of how many of these the program was told; none when it has not begun.
         self._missed, self._told = 0, -1
+        # What goes on when the program stops waiting for it, as under a timeout.
+        self._going: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_unsure = self._is_away = self._is_closed = False
 
@@ -112,6 +114,9 @@ class Consumer(Generic[T]):
             return
         self._is_closed = True
         self._line.drop()
+        if (going := self._going) is not None:
+            going.cancel()
+            await asyncio.gather(going, return_exceptions=True)
         await self._renewing.stop()
         await self._line.close()
         if self._loop is None:
@@ -146,7 +151,8 @@ class Consumer(Generic[T]):
         async with self._turn:
             while not self._is_closed:
                 try:
-                    await self._go_on()
+                    if not self._has_next():
+                        await self._go_on()
                     self._patience.reset()
                     self._is_away = False
                 except ServerError as error:
@@ -176,11 +182,23 @@ class Consumer(Generic[T]):
         if became and not delay_ms:
             self._next_look = 0.0
 
+    def _has_next(self) -> bool:
+        """Say whether something is ready, still this consumer's, and not to wait for what dead ones left."""
+        if not self._ready or self._is_unsure:
+            return False
+        now = monotonic()
+        return isinstance(self._ready[0], Gap) or now < min(self._held_until, self._next_look)
+
     async def _go_on(self) -> None:
+        self._going = self._going or asyncio.create_task(self._prepare())
+        await asyncio.wait([self._going])
+        going, self._going = self._going, None
+        if not going.cancelled():
+            going.result()
+
+    async def _prepare(self) -> None:
         """Have something ready, first what dead consumers left; after a while without anything, come back."""
         await self._be_sure()
-        if self._ready and isinstance(self._ready[0], Gap):
-            return
         if monotonic() >= self._next_look:
             # One at a time: it was delivered before, and each delivery counts.
             await self._take(claims=1)
@@ -199,7 +217,7 @@ class Consumer(Generic[T]):
         """What is read ahead may have passed to others, when this process slept or the server was away."""
         if self._is_unsure:
             await self._renew(strays=True)
-            self._is_unsure = False
+            self._is_unsure, self._next_look = False, 0.0
         elif self._in_hand and monotonic() > self._held_until:
             await self._renew()
 
@@ -225,13 +243,17 @@ class Consumer(Generic[T]):
             self._next_look = asked + min(self._idle_ms / 4000, _LOOK_AGAIN)
         self._last = taken.last
         self._counts.dead += taken.buried
-        self._ready.extendleft(reversed(await self._readable(taken.claimed)))
-        self._ready.extend(await self._readable(taken.fresh))
+        claimed, spoilt = self._read(taken.claimed)
+        fresh_ones, more_spoilt = self._read(taken.fresh)
+        self._ready.extendleft(reversed(claimed))
+        self._ready.extend(fresh_ones)
         self._note_gap(taken)
+        for message_id, reason in spoilt + more_spoilt:
+            await self.release(message_id, reason=reason, delay_ms=0, is_final=True)
         self._is_unsure = was_unsure
 
     def _note_gap(self, taken: Taken) -> None:
-        known = taken.told if self._told < 0 else self._missed
+        known = max(taken.told, self._missed)
         if taken.is_anew:
             self._ready.appendleft(Gap(channel=self.channel, reason="lost"))
         elif taken.missed > known:
@@ -239,15 +261,15 @@ class Consumer(Generic[T]):
         self._missed = taken.missed
         self._told = max(self._told, 0)
 
-    async def _readable(self, messages: Sequence[Held]) -> list[Delivery[T]]:
-        """Take messages in hand; those that do not fit the type become dead letters."""
-        found = []
+    def _read(self, messages: Sequence[Held]) -> tuple[list[Delivery[T]], list[tuple[str, str]]]:
+        """Take messages in hand; return those that do not fit the type apart, with what is wrong."""
+        found, spoilt = [], []
         self._counts.received += len(messages)
         for message_id, text, deliveries in messages:
             try:
                 value = self._coder.decode(text)
             except PayloadError as error:
-                await self.release(message_id, reason=str(error), delay_ms=0, is_final=True)
+                spoilt.append((message_id, str(error)))
                 continue
             delivery = self._in_hand[message_id] = Delivery(
                 value,
@@ -258,7 +280,7 @@ class Consumer(Generic[T]):
                 portal=self._portal,
             )
             found.append(delivery)
-        return found
+        return found, spoilt
 
     async def _renew(self, *, strays: bool = False) -> None:
         if not self._in_hand and not strays:

@@ -165,6 +165,30 @@ async def test_who_was_frozen_does_not_hand_over_what_passed_to_others(app: App,
     assert sorted(seen)[:9] == [(number, 2) for number in range(1, 10)]
 
 
+async def test_waiting_under_a_timeout_loses_nothing_and_delivers_nothing_twice(app: App) -> None:
+    channel = app.channel(FILLS)
+    seen: list[tuple[int, int]] = []
+    async with channel.consume("g", buffer=3) as messages:
+
+        async def publish() -> None:
+            for number in range(100):
+                await channel.publish(number)
+                await asyncio.sleep(0.003)
+
+        publishing = asyncio.create_task(publish())
+        async with asyncio.timeout(20):
+            while len(seen) < 100:
+                try:
+                    message = await asyncio.wait_for(anext(messages), 0.002)
+                except TimeoutError:
+                    continue
+                assert isinstance(message, Delivery)
+                seen.append((message.value, message.deliveries))
+                await message.ack()
+        await publishing
+    assert seen == [(number, 1) for number in range(100)]
+
+
 async def test_acknowledging_twice_is_fine(app: App) -> None:
     channel = app.channel(FILLS)
     await channel.publish(1)

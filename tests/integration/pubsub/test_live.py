@@ -74,6 +74,37 @@ async def test_entering_twice_and_leaving_for_a_while(app: App, raw: "redis.Redi
         assert await values(kept, 20) == list(range(20))
 
 
+async def test_who_comes_back_before_it_has_left_is_there(app: App, make_app: MakeApp) -> None:
+    """The confirmation of a subscription that was given up is none for the next."""
+    channel, publisher = app.channel(NUMBERS), make_app().channel(NUMBERS)
+    async with app.channel(Channel("other", int)).subscribe():
+        for number in range(200):
+            hasty = asyncio.create_task(channel.subscribe().__aenter__())
+            for _ in range(number % 3):
+                await asyncio.sleep(0)
+            hasty.cancel()
+            await asyncio.wait([hasty])
+            if not hasty.cancelled():
+                await hasty.result().aclose()
+            async with channel.subscribe() as messages:
+                assert await publisher.publish(number) == 1
+                assert await values(messages, 1) == [number]
+
+
+async def test_waiting_under_a_timeout_loses_nothing(app: App) -> None:
+    channel = app.channel(NUMBERS)
+    seen: list[int] = []
+    async with channel.subscribe() as messages:
+        for number in range(50):
+            await channel.publish(number)
+            while len(seen) <= number:
+                try:
+                    seen.append((await asyncio.wait_for(anext(messages), 0.0001)).value)  # type: ignore[union-attr]
+                except TimeoutError:
+                    continue
+    assert seen == list(range(50))
+
+
 async def test_who_joins_and_leaves_at_once_disturbs_nobody(app: App) -> None:
     channel = app.channel(NUMBERS)
 

@@ -24,6 +24,7 @@ if not info then
   info = info_of(base, group)
 end
 local last = info['last-delivered-id']
+if is_known == '0' then forget_gone(base, group, idle) end
 note_told(base, group, told)
 
 if tonumber(fresh) > 0 then

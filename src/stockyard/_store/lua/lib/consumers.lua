@@ -15,6 +15,17 @@ local function note_told(base, group, told)
   if tonumber(told) > (tonumber(redis.call('HGET', state, field)) or 0) then redis.call('HSET', state, field, told) end
 end
 
+-- Who was killed left its name; who lives asks often, and who wakes up is known again as soon as it asks.
+local function forget_gone(base, group, idle)
+  for _, flat in ipairs(redis.call('XINFO', 'CONSUMERS', base .. 'messages', group)) do
+    local info = {}
+    for at = 1, #flat, 2 do info[flat[at]] = flat[at + 1] end
+    if info.pending == 0 and info.idle > 10 * idle then
+      redis.call('XGROUP', 'DELCONSUMER', base .. 'messages', group, info.name)
+    end
+  end
+end
+
 local function is_kept(base, id)
   return #redis.call('XRANGE', base .. 'messages', id, id) > 0
 end
