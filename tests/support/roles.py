@@ -169,7 +169,7 @@ async def recover(stage: Stage) -> None:
 async def watch(stage: Stage) -> None:
     watcher = stage.app.watcher(AlertSettings.load({"STOCKYARD_ALERT_NO_WORKER": "0s"}, dotenv=None))
     await stage.prepared.add("x")
-    alerts = f"{stage.app.settings.prefix}::alerts:"
+    alerts = f"{stage.app.settings.prefix}::alerts:{stage.topology.name}:"
     await stage.at_the_server("DEL", f"{alerts}leader", f"{alerts}incidents")
     await watcher.start()
     await eventually(stage.admin.alerts.incidents, within=5)
