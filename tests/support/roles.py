@@ -197,6 +197,7 @@ async def look(stage: Stage) -> None:
     jobs = await stage.prepared.add_many([("x", None), ("y", None, {"priority": 3}), ("z", None, {"delay": "1h"})])
     await stage.app.health()
     await stage.app.examine()
+    await stage.app.lookout.overview()
     await stage.queue.counts()
     await stage.queue.counts_per_priority([0, 3])
     await stage.queue.get_jobs(["waiting", "prioritized", "delayed"])
