@@ -19,6 +19,8 @@ from stockyard.errors import ConfigError
 from stockyard.observe.exporter import Exporter
 
 _log = logging.getLogger("stockyard")
+_POLL = 0.1
+"""Seconds that `stop` may have to wait."""
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -78,7 +80,9 @@ class MetricsServer:
             self._server = make_server(host, port, self._answer, kind, _Handler)
         except OSError as error:
             raise ConfigError(f"cannot serve metrics on {host}:{port}: {error.strerror or error}") from error
-        self._thread = threading.Thread(target=self._server.serve_forever, name="metrics", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL,), name="metrics", daemon=True
+        )
 
     @property
     def port(self) -> int:

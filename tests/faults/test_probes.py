@@ -1,0 +1,114 @@
+"""The probes of a worker whose server or connection goes away: what turns red, and that it heals by itself."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from stockyard import Job, MetricsServer
+from tests.support.proxy import Proxy
+from tests.support.scraping import probe
+from tests.support.servers import OwnServer
+from tests.support.waiting import eventually
+from tests.support.yard import Yard
+
+
+@pytest.fixture
+def server(make_server: Callable[..., OwnServer]) -> OwnServer:
+    return make_server(port=True, options={"appendfsync": "always"})
+
+
+@pytest.fixture
+async def proxy(server: OwnServer) -> AsyncIterator[Proxy]:
+    async with Proxy(server.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def yard(proxy: Proxy) -> AsyncIterator[Yard]:
+    async with Yard(proxy.url, "t") as yard:
+        yard.queue()
+        yield yard
+
+
+async def echo(job: Job[Any]) -> Any:
+    return job.data
+
+
+async def test_a_blocking_connection_that_falls_silent_is_fatal_within_15_s_and_is_rebuilt(
+    yard: Yard, proxy: Proxy
+) -> None:
+    probes = yard.app.serve_metrics()
+    await yard.work(echo)
+    await (await yard.queue().add("x", 1)).wait_for_result(10)
+    await eventually(lambda: _waits(proxy))
+    assert await _live(probes) == 200
+
+    assert proxy.silence(lambda sent: b"BZPOPMIN" in sent) == 1
+    cut = time.monotonic()
+    await eventually(lambda: _live_is(probes, 503), within=15)
+    assert (await probe(f"{probes.url}/live"))[1] == {"q: loop": True, "q: taking": False}
+
+    await eventually(lambda: _live_is(probes, 200), within=15)
+    assert await (await yard.queue().add("x", 2)).wait_for_result(2) == 2
+    assert time.monotonic() - cut < 20
+
+
+async def test_it_stays_fatal_until_there_is_a_new_connection(yard: Yard, proxy: Proxy) -> None:
+    probes = yard.app.serve_metrics()
+    await yard.work(echo, drain_delay="200ms")
+    await eventually(lambda: _waits(proxy))
+    proxy.hold()
+    await eventually(lambda: _live_is(probes, 503), within=15)
+    # Longer than the doorbell waits for a late answer: it tries to connect, and nobody answers.
+    await asyncio.sleep(3.5)
+    assert await _live(probes) == 503
+    proxy.release()
+    await eventually(lambda: _live_is(probes, 200), within=15)
+    assert await (await yard.queue().add("x", 2)).wait_for_result(5) == 2
+
+
+async def test_a_server_that_restarts_is_not_fatal_and_costs_at_most_two_seconds(server: OwnServer) -> None:
+    async with Yard(server.url, "t") as yard:
+        queue = yard.queue(remove_on_complete=False)
+        probes = yard.app.serve_metrics()
+        ended: list[float] = []
+
+        async def note(job: Job[Any]) -> None:
+            await asyncio.sleep(0.001)
+            ended.append(time.monotonic())
+
+        await yard.work(note, concurrency=2)
+        await queue.add_many([("x", n) for n in range(20_000)])
+        await eventually(lambda: ended)
+        server.kill()
+        red: list[int] = []
+        until = time.monotonic() + 5
+        # Long enough for the pauses between attempts to have grown as long as they can.
+        while time.monotonic() < until:
+            red.append(await _live(probes))
+            await asyncio.sleep(0.1)
+        assert set(red) == {200}
+        assert (await probe(f"{probes.url}/ready"))[1]["q: server"] is False
+        await asyncio.to_thread(server.start)
+        back = time.monotonic()
+        await eventually(lambda: ended[-1] > back, within=2)
+        await eventually(lambda: _ready_is(probes, 200))
+
+
+def _waits(proxy: Proxy) -> bool:
+    return any(b"BZPOPMIN" in each for each in proxy.requests)
+
+
+async def _live(probes: MetricsServer) -> int:
+    return (await probe(f"{probes.url}/live"))[0]
+
+
+async def _live_is(probes: MetricsServer, status: int) -> bool:
+    return await _live(probes) == status
+
+
+async def _ready_is(probes: MetricsServer, status: int) -> bool:
+    return (await probe(f"{probes.url}/ready"))[0] == status

@@ -1,0 +1,248 @@
+"""Metrics and health of a process over HTTP, while its workers work on a real server."""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from stockyard import Channel, ConfigError, Job, MetricsServer, MoveToDelayed, Router
+from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.rules import Thresholds
+from tests.support.proxy import Proxy
+from tests.support.scraping import fetch, fetch_now, probe, scrape
+from tests.support.servers import OwnServer
+from tests.support.waiting import eventually
+from tests.support.yard import Yard
+
+
+@pytest.fixture
+async def yard(redis_url: str, prefix: str) -> AsyncIterator[Yard]:
+    async with Yard(redis_url, prefix) as yard:
+        yield yard
+
+
+@pytest.fixture
+def server(yard: Yard) -> MetricsServer:
+    yard.queue()
+    return yard.app.serve_metrics()
+
+
+def desk() -> Router:
+    router = Router()
+
+    @router.handler("fill")
+    async def fill(job: Job[Any]) -> None:
+        await asyncio.sleep(0.002)
+
+    @router.handler("reject")
+    async def reject(job: Job[Any]) -> None:
+        raise ValueError("no such account")
+
+    @router.handler("step-aside")
+    async def step_aside(job: Job[Any]) -> None:
+        if job.attempts_started == 1:
+            raise MoveToDelayed("1ms")
+
+    return router
+
+
+async def test_what_jobs_did_is_told_by_queue_and_name(yard: Yard, server: MetricsServer) -> None:
+    queue = yard.queue()
+    await queue.add_many([("fill", n) for n in range(5)])
+    await queue.add("reject", attempts=2, backoff="1ms")
+    await queue.add("step-aside")
+    await queue.add("nobody serves this")
+    worker = await yard.work(desk(), concurrency=3)
+    await eventually(lambda: _ended(worker.meter) == 8)
+    found = await scrape(server.url, "queue", "name", "le", "state")
+    assert {name: found[f"stockyard_jobs_{name}"] for name in (
+        "completed_total q fill", "failed_total q reject", "retried_total q reject", "moved_total q step-aside",
+        "completed_total q step-aside", "failed_total q other",
+    )} == {
+        "completed_total q fill": 5, "failed_total q reject": 1, "retried_total q reject": 1,
+        "moved_total q step-aside": 1, "completed_total q step-aside": 1, "failed_total q other": 1,
+    }  # fmt: skip
+    assert found["stockyard_job_run_seconds_count q fill"] == 5
+    assert found["stockyard_job_run_seconds_sum q fill"] > 5 * 0.0015
+    assert found["stockyard_job_run_seconds_bucket q fill 0.001"] == 0
+    # The first starts alone.
+    assert found["stockyard_job_wait_seconds_count q reject"] == 1
+    assert found["stockyard_job_run_seconds_count q reject"] == 2
+    assert found["stockyard_worker_concurrency q"] == 3
+    assert found["stockyard_queue_completed_total q"] == 6
+    assert found["stockyard_queue_failed_total q"] == 2
+    assert found["stockyard_jobs q failed"] == 2
+    assert found["stockyard_workers q"] == 1
+
+
+async def test_the_wait_of_a_delayed_job_begins_when_it_is_due(yard: Yard, server: MetricsServer) -> None:
+    await yard.queue().add("fill", delay="300ms")
+    worker = await yard.work(desk())
+    await eventually(lambda: _ended(worker.meter) == 1)
+    found = await scrape(server.url, "queue", "name")
+    assert found["stockyard_job_wait_seconds_sum q fill"] < 0.3
+
+
+async def test_a_job_of_a_dead_worker_is_counted_where_it_is_handed_back(
+    yard: Yard, server: MetricsServer, raw: Any, prefix: str
+) -> None:
+    job = await yard.queue(lock="100ms").add("fill")
+    raw.lrem(f"{prefix}:q:wait", 1, job.id)
+    raw.lpush(f"{prefix}:q:active", job.id)
+    worker = await yard.work(desk(), stalled_interval="50ms")
+    await eventually(lambda: _ended(worker.meter) == 1)
+    assert (await scrape(server.url, "queue"))["stockyard_jobs_stalled_total q"] == 1
+
+
+async def test_caches_and_channels_that_are_used_are_told(yard: Yard, server: MetricsServer) -> None:
+    cache = yard.app.cache("risk")
+    await cache.set("a", 1)
+    await cache.get("a")
+    await cache.get("b")
+    await yard.app.channel(Channel("prices")).publish(1)
+    found = await scrape(server.url, "cache", "channel")
+    assert found["stockyard_cache_hits_total risk"] == 1
+    assert found["stockyard_cache_misses_total risk"] == 1
+    assert found["stockyard_cache_entries risk"] == 1
+    assert found["stockyard_channel_published_total prices"] == 1
+
+
+async def test_a_scrape_is_one_round_trip_for_all_queues(make_server: Callable[..., OwnServer]) -> None:
+    own = make_server(port=True)
+    async with Proxy(own.url) as proxy, Yard(proxy.url, "t") as yard:
+        for name in "abcdefgh":
+            yard.queue(name)
+        server = yard.app.serve_metrics()
+        await scrape(server.url)
+        before = len(proxy.requests)
+        found = await scrape(server.url, "queue", "state")
+        assert len(proxy.requests) == before + 1
+        assert found["stockyard_jobs h waiting"] == 0
+        assert found["stockyard_server_memory_bytes"] > 0
+
+
+async def test_alerts_that_fire_are_told(yard: Yard, server: MetricsServer) -> None:
+    await yard.queue().add("fill")
+    watcher = yard.app.watcher(AlertSettings(Thresholds(no_worker="0s"), ()))
+    await watcher.watch()
+    assert (await scrape(server.url, "rule", "queue"))["stockyard_alerts_firing waiting without a worker q"] == 1
+
+
+async def test_a_process_is_ready_while_its_workers_work(yard: Yard, server: MetricsServer) -> None:
+    assert await probe(f"{server.url}/ready") == (200, {})
+    worker = yard.app.worker("q", desk(), handle_signals=False)
+    assert await probe(f"{server.url}/ready") == (503, {"q: worker": False, "q: server": True})
+    assert await probe(f"{server.url}/live") == (200, {})
+    running = asyncio.create_task(worker.run())
+    await worker.ready.wait()
+    status, checks = await probe(f"{server.url}/ready")
+    assert (status, list(checks)) == (200, ["q: worker", "q: server", "q: loop", "q: taking"])
+    assert await probe(f"{server.url}/live") == (200, {"q: loop": True, "q: taking": True})
+    await worker.stop()
+    await running
+    assert await probe(f"{server.url}/ready") == (503, {"workers": False})
+    assert (await probe(f"{server.url}/live"))[0] == 200
+
+
+async def test_a_blocked_loop_is_seen_from_its_own_process(
+    yard: Yard, server: MetricsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stockyard.consume.vitals.BLOCKED_SECONDS", 0.7)
+
+    async def block(job: Job[Any]) -> None:
+        time.sleep(1.5)
+
+    seen: set[str] = set()
+
+    def look() -> None:
+        until = time.monotonic() + 10
+        while time.monotonic() < until and not any('"name":"q: loop","ok":false' in each for each in seen):
+            seen.add(fetch_now(f"{server.url}/live")[1])
+
+    await yard.work(block)
+    looking = asyncio.create_task(asyncio.to_thread(look))
+    await eventually(lambda: seen)
+    job = await yard.queue().add("x")
+    await looking
+    assert any('"name":"q: loop","ok":false' in each for each in seen)
+    await job.wait_for_result(10)
+    await eventually(lambda: _is_live(server))
+
+
+async def test_a_server_that_is_away_is_told_and_is_no_reason_to_start_again(
+    make_server: Callable[..., OwnServer], caplog: pytest.LogCaptureFixture
+) -> None:
+    own = make_server(port=True)
+    async with Proxy(own.url) as proxy, Yard(proxy.url, "t", call_timeout=0.3) as yard:
+        yard.queue()
+        server = yard.app.serve_metrics()
+        worker = await yard.work(desk(), drain_delay="100ms")
+        await scrape(server.url)
+        await proxy.refuse()
+        await eventually(lambda: _ready_is(server, 503))
+        assert (await probe(f"{server.url}/ready"))[1]["q: server"] is False
+        with caplog.at_level(logging.CRITICAL):
+            found = await scrape(server.url, "queue", "name")
+        assert found["stockyard_server_up"] == 0
+        assert found["stockyard_worker_concurrency q"] == worker.concurrency
+        assert "stockyard_jobs q" not in found
+        assert await _is_live(server)
+        await proxy.accept()
+        await eventually(lambda: _ready_is(server, 200))
+        assert (await scrape(server.url))["stockyard_server_up"] == 1
+
+
+async def test_a_probe_does_not_stand_in_line_behind_a_slow_scrape(make_server: Callable[..., OwnServer]) -> None:
+    own = make_server(port=True)
+    async with Yard(own.url, "t", call_timeout=3) as yard:
+        yard.queue()
+        server = yard.app.serve_metrics()
+        await scrape(server.url)
+        own.pause()
+        try:
+            scraping = asyncio.create_task(scrape(server.url))
+            await asyncio.sleep(0.05)
+            assert (await probe(f"{server.url}/live"))[0] == 200
+            assert not scraping.done()
+        finally:
+            own.resume()
+        await scraping
+
+
+async def test_other_paths_and_methods_are_refused(server: MetricsServer) -> None:
+    assert await fetch(f"{server.url}/") == (404, "try /metrics, /live or /ready\n")
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"POST /live HTTP/1.0\r\n\r\n")
+    assert b"405" in await reader.readline()
+    writer.close()
+
+
+async def test_it_ends_with_its_app(yard: Yard, server: MetricsServer) -> None:
+    await scrape(server.url)
+    await yard.app.aclose()
+    with pytest.raises(OSError, match="refused"):
+        await fetch(f"{server.url}/live")
+    server.stop()
+
+
+def test_an_address_that_is_taken_is_named(redis_url: str, prefix: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ConfigError, match=rf"cannot serve metrics on 127\.0\.0\.1:{port}: .*in use"):
+            Yard(redis_url, prefix).app.serve_metrics(port=port)
+
+
+def _ended(meter: Any) -> int:
+    return sum(tally.completed + tally.failed for _, tally in meter.tallies())
+
+
+async def _is_live(server: MetricsServer) -> bool:
+    return (await probe(f"{server.url}/live"))[0] == 200
+
+
+async def _ready_is(server: MetricsServer, status: int) -> bool:
+    return (await probe(f"{server.url}/ready"))[0] == status
