@@ -4,7 +4,7 @@ from stockyard._store.link import QueueLink
 from stockyard._store.reading import QueueFacts, read_facts
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
-EMPTY = QueueFacts(*[0] * 11, "", "", *[0] * 3, "", *[0] * 3)
+EMPTY = QueueFacts._make([*[0] * 11, "", "", *[0] * 3, "", *[0] * 3])
 
 
 async def test_an_empty_queue(link: QueueLink, keys: Keyspace) -> None:
