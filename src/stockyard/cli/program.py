@@ -30,7 +30,7 @@ from stockyard.errors import JobFailed, ResultTimeout, StockyardError
 NEGATIVE, MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit statuses beside 0: an answer that is no, a command that cannot be done, Ctrl-C."""
 
-_LOGIN = re.compile(r"://[^\s'\"]*@")
+_PASSWORD = re.compile(r"(://[^\s:@'\"]*:)[^\s'\"]*@")
 
 program = App(
     name="stockyard",
@@ -89,5 +89,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _complain(error: Exception, status: int) -> int:
     # A mistake on the command line is quoted, and may be a URL in the wrong place.
-    print(f"stockyard: {_LOGIN.sub('://***@', str(error))}", file=sys.stderr)
+    said = _PASSWORD.sub(r"\1***@", str(error))
+    print(f"stockyard: {said}", file=sys.stderr)
     return status
