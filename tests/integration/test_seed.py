@@ -16,6 +16,30 @@ ROWS = [
     if line.startswith("| ") and not line.startswith(("| asked", "|--"))
 ]
 STATEMENTS = """
+the Redis and BullMQ-based job queue infrastructure
+Portfolio Service (Two-Tier Priority)
+Execution Service
+Strategy Service
+Exchange Adapter
+from '@ai-trader/shared'
+{ userId, symbol, fillId }
+JobProcessor<MyJobData>
+{ name, waiting, active, completed, failed, delayed }
+Single queue
+All queues
+brew install redis
+apt-get install redis-server
+Test connection
+Environment variables in `.env`
+Recommended Redis configuration
+Default retry configuration
+backoff: exponential, 1000
+Queue-specific overrides
+Monitor these metrics per queue
+on high-priority queues
+on any queue
+Set up alerts
+complete usage examples
 Single Redis instance
 Job queues (BullMQ)
 Caching (Risk Service approvals, etc.)
@@ -66,12 +90,28 @@ stuck for > 5 minutes
 Dead worker detection
 queue-usage.ts
 """.strip().splitlines()
+HEADINGS = """
+Overview, Queue architecture, queue names, Priority levels, Worker concurrency, Usage, Adding Jobs,
+Creating Workers, Monitoring Queue Health, Redis setup, Local Development, Configuration, Production, Job retry strategy,
+Monitoring, Queue Metrics, alerts, Examples
+""".replace("\n", " ").split(", ")
 COMMANDS = sorted({command for row in ROWS for command in re.findall(r"`([^`]+)`", row[2])})
 
 
 @pytest.mark.parametrize("statement", STATEMENTS)
 def test_a_statement_has_its_line(statement: str) -> None:
     assert any(statement in row[0] for row in ROWS)
+
+
+@pytest.mark.parametrize("heading", HEADINGS)
+def test_a_heading_has_its_part(heading: str) -> None:
+    assert re.search(rf"^(#|\|).*{re.escape(heading.strip())}", PAGE, re.M)
+
+
+def test_what_is_met_in_another_way_is_said() -> None:
+    _, departures = PAGE.split("## Where we depart\n")
+    assert "allkeys-lru" in departures
+    assert "get_queue" in departures
 
 
 def test_each_line_says_where_it_is_met_and_what_shows_it() -> None:
