@@ -92,8 +92,8 @@ queue-usage.ts
 """.strip().splitlines()
 HEADINGS = """
 Overview, Queue architecture, queue names, Priority levels, Worker concurrency, Usage, Adding Jobs,
-Creating Workers, Monitoring Queue Health, Redis setup, Local Development, Configuration, Production, Job retry strategy,
-Monitoring, Queue Metrics, alerts, Examples
+Creating Workers, Monitoring Queue Health, Redis setup, Local Development, Configuration, Production,
+Job retry strategy, Monitoring, Queue Metrics, alerts, Examples
 """.replace("\n", " ").split(", ")
 COMMANDS = sorted({command for row in ROWS for command in re.findall(r"`([^`]+)`", row[2])})
 
