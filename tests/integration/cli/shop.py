@@ -1,6 +1,7 @@
 """A small application that the command line's tests run."""
 
 import asyncio
+import logging
 import os
 from typing import Any
 
@@ -14,11 +15,13 @@ mill = shop.queue("mill", executor="process")
 desk = Topology("desk")
 orders = desk.queue("orders", critical=True)
 not_a_target = 7
+_log = logging.getLogger("shop")
 
 
 @mail.handler("welcome")
 async def welcome(job: Job[dict[str, Any]]) -> int:
     """Answer with the pid, after as many seconds as asked."""
+    _log.info("a letter to %s", job.data.get("name", "you"))
     await job.log(f"welcome, {job.data.get('name', 'you')}")
     await asyncio.sleep(job.data.get("seconds", 0))
     return os.getpid()
@@ -38,6 +41,7 @@ async def send(job: Job[Any]) -> None:
 @mill.handler("grind")
 def grind(job: Job[dict[str, int]]) -> list[int]:
     """Answer with the child's pid and a sum."""
+    _log.info("grinding")
     return [os.getpid(), sum(range(job.data["until"]))]
 
 

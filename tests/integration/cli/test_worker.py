@@ -1,13 +1,22 @@
 """`stockyard worker` as people and service managers run it."""
 
+import asyncio
+import json
 import os
+import re
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import redis
 
 from tests.integration.cli.conftest import Run, Start
 from tests.support.child_handlers import alive
+from tests.support.scraping import fetch, probe, scrape
 from tests.support.waiting import wait_until
 
 SHOP = "tests.integration.cli.shop:shop"
@@ -98,6 +107,71 @@ def test_a_child_process_finds_the_target_s_handlers(run: Run, start: Start) -> 
     assert pid != worker.process.pid
 
 
+def test_metrics_and_probes_are_served_for_all_targets(run: Run, start: Start) -> None:
+    worker = start(SHOP, "tests.integration.cli.shop:workers", "--queue=mail", "--metrics=0")
+    worker.wait_ready(2)
+    assert _pid_of_a_handler(run) == worker.process.pid
+    (url,) = re.findall(r"metrics and health at (\S+)", worker.log)
+    assert url.startswith("http://127.0.0.1:")
+    found = asyncio.run(scrape(url, "queue", "name"))
+    assert found["stockyard_jobs_completed_total mail welcome"] == 1
+    assert found["stockyard_worker_concurrency mail"] == 4 + 3
+    assert found["stockyard_workers mail"] == 2
+    assert asyncio.run(probe(f"{url}/ready"))[0] == 200
+
+
+def test_each_process_has_a_port_of_its_own(start: Start) -> None:
+    port = _two_free_ports()
+    workers = start(SHOP, "--queue=mail", "--processes=2", f"--metrics=localhost:{port}", "--no-alerts")
+    workers.wait_ready(2)
+    for each in (port, port + 1):
+        assert f"metrics and health at http://localhost:{each}" in workers.log
+        assert asyncio.run(probe(f"http://localhost:{each}/live"))[0] == 200
+
+
+def test_metrics_are_served_without_a_worker(redis_url: str, prefix: str, run: Run) -> None:
+    run("job", "add", "mail", "welcome")
+    where = [f"--app={SHOP}", f"--redis-url={redis_url}", f"--prefix={prefix}"]
+    command = [sys.executable, "-m", "stockyard.cli", "metrics", "serve", "--port=0", *where]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
+        assert serving.stdout is not None
+        url = serving.stdout.readline().removeprefix("metrics at ").removesuffix("/metrics\n")
+        assert asyncio.run(scrape(url, "queue", "state"))["stockyard_jobs mail waiting"] == 1
+        assert asyncio.run(fetch(f"{url}/live"))[0] == 200
+        serving.terminate()
+    assert serving.returncode == 0
+
+
+def test_log_lines_of_handlers_are_json_and_name_their_job(run: Run, start: Start) -> None:
+    worker = start(SHOP, "--queue=mail", "--queue=mill", "--log-format=json")
+    worker.wait_ready(2)
+    run("job", "add", "mail", "welcome", '{"name": "Ada"}', "--id=letter", "--wait", "10s")
+    run("job", "add", "mill", "grind", '{"until": 5}', "--id=flour", "--wait", "20s")
+    lines: list[dict[str, Any]] = [json.loads(each) for each in worker.log.splitlines()]
+    told = {each["job"]: each for each in lines if each["logger"] == "shop"}
+    assert (told["letter"]["queue"], told["letter"]["attempt"]) == ("mail", 1)
+    assert told["letter"]["message"] == "a letter to Ada"
+    assert (told["flour"]["queue"], told["flour"]["message"]) == ("mill", "grinding")
+
+
+def test_workers_watch_and_let_others_watch_when_they_stop(start: Start, raw: "redis.Redis", prefix: str) -> None:
+    workers = start(SHOP, "--queue=mail", "--processes=2")
+    workers.wait_ready(2)
+    leader = f"{prefix}::alerts:shop:leader"
+    wait_until(lambda: raw.exists(leader))
+    workers.process.terminate()
+    assert workers.process.wait(10) == 0
+    assert not raw.exists(leader)
+
+
+def test_workers_leave_watching_to_others_when_told_to(
+    run: Run, start: Start, raw: "redis.Redis", prefix: str
+) -> None:
+    start(SHOP, "--queue=mail", "--no-alerts").wait_ready()
+    _pid_of_a_handler(run)
+    assert not raw.exists(f"{prefix}::alerts:shop:leader")
+
+
 @pytest.mark.parametrize("processes", ["1", "2"])
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
@@ -111,6 +185,8 @@ def test_a_child_process_finds_the_target_s_handlers(run: Run, start: Start) -> 
         (["tests.integration.cli.shop:workers", "--concurrency=9"], "--concurrency would be ignored"),
         ([SHOP, "--grace=soon"], "Invalid value for --grace: expected a duration"),
         ([SHOP, "--concurrency=0"], "concurrency must be a whole number"),
+        ([SHOP, "--metrics=localhost"], "expected [HOST:]PORT, as in 9400"),
+        ([SHOP, "--log-format=xml"], "Invalid value"),
     ],
 )
 def test_a_mistake_ends_it_with_one_message(
@@ -120,6 +196,18 @@ def test_a_mistake_ends_it_with_one_message(
     assert worker.process.wait(20) == 2
     assert complaint in worker.log
     assert "Traceback" not in worker.log
+
+
+def _two_free_ports() -> int:
+    """The first of two that follow each other."""
+    while True:
+        with socket.create_server(("127.0.0.1", 0)) as first:
+            port: int = first.getsockname()[1]
+            try:
+                socket.create_server(("127.0.0.1", port + 1)).close()
+            except OSError:
+                continue
+            return port
 
 
 def _count(run: Run, state: str) -> int:
