@@ -10,7 +10,14 @@ from stockyard.cli import main
 from stockyard.trading import QueueName
 
 Captured = pytest.CaptureFixture[str]
-COMMANDS = ["bench", "cache", "demo", "health", "job", "queue", "scripts", "server", "worker"]
+COMMANDS = """
+alerts bench cache channel demo doctor health job metrics queue schedule scripts server top worker
+""".split()
+OPERATIONS = """
+queue pause, queue resume, queue drain, queue clean, queue obliterate, schedule list, schedule next, schedule run,
+schedule remove, worker list, alerts list, alerts silence, cache stats, cache drop, channel tail, channel publish,
+job list, health, top, doctor, metrics serve
+""".replace("\n", " ").split(", ")
 
 
 def test_the_help_names_every_command(capsys: Captured) -> None:
@@ -25,6 +32,13 @@ def test_the_help_names_every_command(capsys: Captured) -> None:
 def test_every_command_has_a_help(command: str, capsys: Captured) -> None:
     assert main([command, "--help"]) == 0
     assert f"Usage: stockyard {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_operations_are_told_alike_where_they_work(operation: str, capsys: Captured) -> None:
+    assert main([*operation.split(), "--help"]) == 0
+    shown = capsys.readouterr().out
+    assert [option for option in ("--app", "--redis-url", "--prefix") if option not in shown] == []
 
 
 def test_it_knows_its_version(capsys: Captured) -> None:
