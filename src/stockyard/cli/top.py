@@ -60,7 +60,7 @@ class _Top:
     async def run(self, connection: Connection, pause: float | None) -> None:
         async with connection.open() as app:
             # What is wrong from the start is an error; what goes wrong later is shown, and passes.
-            self._last = await look(app, self._names, self._rows)
+            self._last = await look(app, self._names, self._rows, is_first=True)
             if pause is None:
                 self._show(None)
                 return
@@ -77,7 +77,7 @@ class _Top:
 
     async def _look(self, app: App) -> str:
         try:
-            seen = await look(app, self._names, self._rows)
+            seen = await look(app, self._names, self._rows, is_first=False)
         except ServerError as error:
             return f"{error}; trying again"
         self._before, self._last = self._last, seen
@@ -101,7 +101,7 @@ class _Top:
 
 
 def _record(sight: Sight, before: Sight | None) -> dict[str, Any]:
-    per_second = {name: rates(name, sight, before) for name in sight.ended}
+    per_second = {each.name: rates(each, sight, before) for each in sight.queues}
     return {
         "at": sight.at,
         "queues": sight.queues,

@@ -28,16 +28,6 @@ _WIDE, _FOR_WIDE = 110, ("delayed", "completed", "failed/s")
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
-    """Jobs of a queue that ended: in all, and in the last full minute."""
-
-    completed: int
-    failed: int
-    completed_minute: int
-    failed_minute: int
-
-
-@dataclass(frozen=True, slots=True)
 class Running:
     """A job that runs.
 
@@ -60,19 +50,20 @@ class Sight:
 
     Attributes:
         at: ms since the epoch.
+        minutes: by queue, how many jobs completed and failed in the last full minute; only of a first look.
         workers: None when the server's user may not list them.
     """
 
     at: int
     server: str
     queues: list[QueueHealth]
-    ended: dict[str, Ended]
+    minutes: dict[str, tuple[int, int]]
     workers: list[WorkerInfo] | None
     running: list[Running]
     alerts: list[Incident]
 
 
-async def look(app: App, names: Sequence[str], rows: int) -> Sight:
+async def look(app: App, names: Sequence[str], rows: int, *, is_first: bool) -> Sight:
     """Look at queues, all of the topology without names; the ``rows`` longest runs are among what is seen.
 
     Raises:
@@ -83,14 +74,14 @@ async def look(app: App, names: Sequence[str], rows: int) -> Sight:
     health = await app.health(*names)
     now = int(time.time() * 1000)
     busy = [queue for queue, found in zip(queues, health, strict=True) if found.active]
-    ended = await asyncio.gather(*(_ended(queue, now) for queue in queues))
+    minutes = await asyncio.gather(*(_last_minutes(queue, now) for queue in queues)) if is_first else []
     active = await asyncio.gather(*(_longest(queue, rows) for queue in busy))
     running = [_running(job, now) for jobs in active for job in jobs if job.processed_on is not None]
     return Sight(
         now,
         app.url,
         health,
-        {queue.name: each for queue, each in zip(queues, ended, strict=True)},
+        {queue.name: each for queue, each in zip(queues, minutes, strict=False)},
         await _workers(queues),
         sorted(running, key=lambda each: -each.seconds)[:rows],
         [each for each in await app.alerts.incidents() if each.status is Status.FIRING],
@@ -110,15 +101,17 @@ def draw(sight: Sight, before: Sight | None, rows: int, *, width: int, trouble: 
     return Group(*parts)
 
 
-def rates(queue: str, sight: Sight, before: Sight | None) -> tuple[float, float]:
-    """Return how many jobs completed and failed per second."""
-    now = sight.ended[queue]
-    then = before.ended.get(queue) if before is not None and before.at < sight.at else None
-    if before is None or then is None:
-        return now.completed_minute / 60, now.failed_minute / 60
+def rates(health: QueueHealth, sight: Sight, before: Sight | None) -> tuple[float, float]:
+    """Return how many jobs of a queue completed and failed per second."""
+    if before is None or before.at >= sight.at:
+        completed, failed = sight.minutes.get(health.name, (0, 0))
+        return completed / 60, failed / 60
     span = (sight.at - before.at) / 1000
+    then = next(each for each in before.queues if each.name == health.name)
     # A queue that was obliterated meanwhile counts from nothing again.
-    return max(now.completed - then.completed, 0) / span, max(now.failed - then.failed, 0) / span
+    completed = max(health.completed_total - then.completed_total, 0)
+    failed = max(health.failed_total - then.failed_total, 0)
+    return completed / span, failed / span
 
 
 def last_minute(metrics: QueueMetrics, now: int) -> int:
@@ -130,7 +123,7 @@ def last_minute(metrics: QueueMetrics, now: int) -> int:
 
 
 def _queues_table(sight: Sight, before: Sight | None, width: int) -> Table:
-    lines = [_cells(each, rates(each.name, sight, before)) for each in sight.queues]
+    lines = [_cells(each, rates(each, sight, before)) for each in sight.queues]
     heads = [each for each in _HEADS if width >= _WIDE or each not in _FOR_WIDE]
     return _table(heads, [[line[each] for each in heads] for line in lines], right=heads[1:])
 
@@ -174,9 +167,9 @@ def _workers_table(workers: Sequence[WorkerInfo] | None, rows: int) -> Renderabl
     return Group(table, Text(f"and {more:,} more workers")) if more else table
 
 
-async def _ended(queue: Queue, now: int) -> Ended:
+async def _last_minutes(queue: Queue, now: int) -> tuple[int, int]:
     completed, failed = await asyncio.gather(queue.metrics("completed", 0, 0), queue.metrics("failed", 0, 0))
-    return Ended(completed.count, failed.count, last_minute(completed, now), last_minute(failed, now))
+    return last_minute(completed, now), last_minute(failed, now)
 
 
 async def _longest(queue: Queue, rows: int) -> list[Job[Any]]:

@@ -7,16 +7,18 @@ from typing import Any
 from rich.console import Console
 
 from stockyard import QueueHealth, QueueMetrics, WorkerInfo
-from stockyard.cli.top_frame import Ended, Running, Sight, draw, last_minute, rates
+from stockyard.cli.top_frame import Running, Sight, draw, last_minute, rates
 from stockyard.observe.incidents import Incident, Status
 
 MINUTE = 60_000
-HEALTH = QueueHealth("fills", waiting=3, active=1, completed=90, failed=2, delayed=0)
+HEALTH = QueueHealth(
+    "fills", waiting=3, active=1, completed=90, failed=2, delayed=0, completed_total=600, failed_total=60
+)
 SIGHT = Sight(
     at=100_000,
     server="redis://desk",
     queues=[HEALTH],
-    ended={"fills": Ended(600, 60, completed_minute=120, failed_minute=6)},
+    minutes={"fills": (120, 6)},
     workers=[WorkerInfo("w1", "fills"), WorkerInfo("w2", "fills"), WorkerInfo("w3", "fills")],
     running=[Running("fills", "17", "fill", 2, "w1", 42.0)],
     alerts=[Incident("failed", "fills", Status.FIRING, 1, 51, 50, "look", "fills: failed is 51")],
@@ -29,18 +31,21 @@ def drawn(sight: Sight, *, width: int = 200, **options: Any) -> str:
     return console.export_text()
 
 
+def earlier(completed: int, failed: int) -> Sight:
+    queues = [dataclasses.replace(HEALTH, completed_total=completed, failed_total=failed)]
+    return dataclasses.replace(SIGHT, at=98_000, queues=queues)
+
+
 def test_rates_are_since_the_frame_before() -> None:
-    before = dataclasses.replace(SIGHT, at=98_000, ended={"fills": Ended(580, 59, 0, 0)})
-    assert rates("fills", SIGHT, before) == (10, 0.5)
+    assert rates(HEALTH, SIGHT, earlier(580, 59)) == (10, 0.5)
 
 
 def test_without_a_frame_before_they_are_of_the_last_full_minute() -> None:
-    assert rates("fills", SIGHT, None) == (2, 0.1)
+    assert rates(HEALTH, SIGHT, None) == (2, 0.1)
 
 
 def test_a_count_that_began_anew_is_no_rate_below_nothing() -> None:
-    before = dataclasses.replace(SIGHT, at=98_000, ended={"fills": Ended(9_000, 900, 0, 0)})
-    assert rates("fills", SIGHT, before) == (0, 0)
+    assert rates(HEALTH, SIGHT, earlier(9_000, 900)) == (0, 0)
 
 
 def test_the_last_full_minute_is_found_whether_it_was_closed_or_not() -> None:
@@ -68,7 +73,7 @@ def test_a_frame_says_what_is_wrong() -> None:
 
 def test_a_frame_fits_a_terminal_of_eighty_columns() -> None:
     longest = dataclasses.replace(HEALTH, name="execution:order_submission", waiting=100_000)
-    ended = {"execution:order_submission": SIGHT.ended["fills"]}
-    shown = drawn(dataclasses.replace(SIGHT, queues=[longest], ended=ended), width=80)
+    minutes = {"execution:order_submission": (120, 0)}
+    shown = drawn(dataclasses.replace(SIGHT, queues=[longest], minutes=minutes), width=80)
     row = next(line.split() for line in shown.splitlines() if "order_submission" in line)
     assert row == ["execution:order_submission", "100,000", "1", "2", "2.0", "-", "-", "0"]
