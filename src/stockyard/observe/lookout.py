@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from stockyard._aio.portal import Portal
@@ -85,7 +86,7 @@ class Lookout:
         async def look() -> list[Alert]:
             try:
                 seen = await self.overview()
-                await rescuer.look(seen.queues)
+                await rescuer.look(seen.queues, now=time.monotonic())
             except ServerError:
                 rescuer.forget()
                 raise

@@ -1,12 +1,14 @@
 """Watchers on a real server, and a webhook that listens."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+import redis
 
-from stockyard import App, ManualClock, Topology
+from stockyard import App, Job, ManualClock, Topology
 from stockyard.errors import ConfigError
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.notify import Webhook
@@ -118,6 +120,65 @@ async def test_the_log_is_told_without_any_setting(app: App, caplog: pytest.LogC
     with caplog.at_level(logging.ERROR, "stockyard.alerts"):
         await app.watcher(AlertSettings.load({}, dotenv=None)).watch()
     assert "[FIRING] fills: waiting is 101, more than 100: scale workers" in caplog.text
+
+
+async def test_each_topology_has_a_watcher_of_its_own(
+    app: App, redis_url: str, prefix: str, listener: Listener
+) -> None:
+    bank = Topology("bank")
+    bank.queue("transfers")
+    first = watcher(app, listener)
+    await first.watch()
+    async with App(bank, redis=redis_url, prefix=prefix) as other:
+        second = watcher(other, listener, no_worker="0s")
+        await other.queue("transfers").add("transfer")
+        await second.watch()
+        assert first.is_leader
+        assert second.is_leader
+        assert listener.told() == [("firing", "waiting without a worker", "transfers")]
+        assert await app.alerts.incidents() == []
+
+
+async def test_jobs_of_dead_workers_are_handed_back_though_no_worker_is_left(
+    redis_url: str, prefix: str, raw: "redis.Redis", listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stockyard.observe.rescuer.SETTLED", 0.2)
+    shop = Topology("shop")
+    shop.queue("mail", lock="100ms")
+    shop.queue("parcels", lock="100ms")
+    async with App(shop, redis=redis_url, prefix=prefix) as app:
+        dead, alive = await app.queue("mail").add("x"), await app.queue("parcels").add("x")
+        for queue, job in (("mail", dead), ("parcels", alive)):
+            raw.lmove(f"{prefix}:{queue}:wait", f"{prefix}:{queue}:active")
+            raw.hset(f"{prefix}:{queue}:{job.id}", mapping={"processedOn": job.timestamp, "pb": "desk-3"})
+        raw.set(f"{prefix}:parcels:{alive.id}:lock", "token")
+        watch = watcher(app, listener)
+        await watch.start()
+        await eventually(lambda: _is(dead, "waiting"))
+        await watch.stop()
+        assert (await dead.refresh()).stalled_count == 1
+        assert await _is(alive, "active")
+
+
+async def test_a_schedule_that_nobody_continues_is_told_until_somebody_does(app: App, listener: Listener) -> None:
+    await app.schedules("prices").upsert("tick", every="100ms", name="price")
+    watch = watcher(app, listener, schedule_late="300ms")
+    await watch.start()
+    await eventually(lambda: ("firing", "schedules stopped", "prices") in listener.told())
+    assert "(schedule tick)" in listener.got[0]["text"]
+    worker = app.worker("prices", _nothing, handle_signals=False)
+    running = asyncio.create_task(worker.run())
+    await eventually(lambda: ("resolved", "schedules stopped", "prices") in listener.told())
+    await worker.stop()
+    await running
+    await watch.stop()
+
+
+async def _nothing(job: Job[Any]) -> None: ...
+
+
+async def _is(job: Job[Any], state: str) -> bool:
+    return str(await job.state()) == state
 
 
 def test_settings_come_from_the_environment() -> None:
