@@ -8,7 +8,7 @@ PEER := tests/interop/python/.venv
 PEER_STAMP := $(PEER)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install node python-peer browser promtool demo test check bench bench-versus clean
+.PHONY: help install node python-peer browser promtool demo test check bench bench-versus faults clean
 
 help: ## list every task
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ bench: install ## measure Stockyard
 
 bench-versus: install node ## measure Stockyard against BullMQ on Node and the Python peers
 	$(BIN)/python -m benchmarks --versus
+
+faults: install node ## play every fault under load and print what became of the jobs
+	$(BIN)/python -m tests.faults.report
 
 clean: ## remove what the tasks installed
 	rm -rf $(VENV) $(PEER) tests/interop/node/node_modules benchmarks/.peers

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from tests.faults.players import RUN_SECONDS, Player
+from tests.faults.players import LEASE_MS, RUN_SECONDS, Player
 from tests.support.history import Faults, Verdict, judge, read_diaries, read_remains
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
@@ -31,14 +31,12 @@ class Fleet:
     Args:
         appendfsync: of the server.
         backlog: jobs that wait from the beginning; with none, the workers wait for jobs.
-        lease_ms: length of the leases.
     """
 
-    def __init__(self, *, appendfsync: str, backlog: int, lease_ms: int) -> None:
+    def __init__(self, *, appendfsync: str, backlog: int) -> None:
         self._ending = AsyncExitStack()
         self._appendfsync = appendfsync
         self._backlog = backlog
-        self._lease_ms = lease_ms
         self.players: list[Player] = []
         self.server: OwnServer
         self.producers: Proxy
@@ -65,7 +63,7 @@ class Fleet:
             self.play("work", name, concurrency=4)
         self.play("produce", "node-producer", node=True, rate=rate, events=_EVENTS)
         run_ms = round(RUN_SECONDS * 1000)
-        self.play("work", "node-worker", node=True, concurrency=4, run_ms=run_ms)
+        self.play("work", "node-worker", node=True, concurrency=4, run_ms=run_ms, lease_ms=LEASE_MS)
         await self.all_go_on(0)
         return self
 
@@ -83,7 +81,6 @@ class Fleet:
     def play(self, role: str, name: str, *, node: bool = False, **options: Any) -> Player:
         """Start one more process."""
         proxy = self.node if node else self.producers if role == "produce" else self.workers
-        options["lease_ms"] = self._lease_ms
         player = Player(role, name, url=proxy.url, prefix=PREFIX, folder=self.folder, node=node, **options)
         self.players.append(player)
         return player
@@ -97,31 +94,35 @@ class Fleet:
             did = {
                 note.player for note in notes if note.what in ("ack", "end") and (note.player, note.key) in tried
             }
-            return all(player.name in did for player in self.players if player.is_running)
+            return all(player.name in did for player in self.players if not player.was_killed)
 
         await eventually(everybody_did, within=30, every=0.1)
 
     async def judge(self, times: Sequence[tuple[float, float]], *, forgets: float) -> Verdict:
         """End the load, let every job end, end the workers, and compare what they wrote with the server."""
         until = time.time()
-        await self._end("produce")
+        problems = await self._end("produce")
         await eventually(self._is_drained, within=30, every=0.1)
-        workers = [
-            each.name for each in self.players if each.is_running and each.role == "work" and not each.is_node
-        ]
-        peers = [each.name for each in self.players if each.is_node]
-        await self._end("work")
+        problems += await self._end("work")
         with self.server.client() as client:
             remains = read_remains(client, _BASE)
+        workers = [each.name for each in self._alive("work") if not each.is_node]
+        peers = [each.name for each in self.players if each.is_node]
         faults = Faults(times, until, forgets)
-        return judge(read_diaries(self.folder), remains, faults, workers=workers, peers=peers)
+        verdict = judge(read_diaries(self.folder), remains, faults, workers=workers, peers=peers)
+        verdict.problems += problems
+        return verdict
 
-    async def _end(self, role: str) -> None:
-        ending = [player for player in self.players if player.role == role and player.is_running]
+    def _alive(self, role: str) -> list[Player]:
+        return [player for player in self.players if player.role == role and not player.was_killed]
+
+    async def _end(self, role: str) -> list[str]:
+        """End the processes of that role; return what was wrong with it."""
+        ending = self._alive(role)
         for player in ending:
             player.ask_to_end()
-        for player in ending:
-            await asyncio.to_thread(player.wait, 20)
+        codes = [(player.name, await asyncio.to_thread(player.wait, 20)) for player in ending]
+        return [f"{name} ended with status {code}" for name, code in codes if code]
 
     def _kill_players(self) -> None:
         for player in self.players:

@@ -15,6 +15,9 @@ from stockyard import App, Job, Queue, ReplyLost, ServerUnavailable, Topology, U
 from tests.support.history import Diary
 from tests.support.node import NODE_FOLDER
 
+LEASE_MS = 5000
+"""Length of the leases: that of the platform's `execution:*` queues."""
+
 RUN_SECONDS = 0.04
 
 
@@ -23,12 +26,12 @@ def name_of(number: int) -> str:
     return "doomed" if number % 29 == 7 else "shaky" if number % 17 == 3 else "good"
 
 
-def topology(lease_ms: int) -> Topology:
+def topology() -> Topology:
     """One queue, which keeps every record."""
     topology = Topology("history")
     topology.queue(
         "q",
-        lock=f"{lease_ms}ms",
+        lock=f"{LEASE_MS}ms",
         max_stalled=20,
         attempts=3,
         backoff="50ms",
@@ -91,18 +94,18 @@ async def work(app: App, diary: Diary, *, concurrency: int) -> None:
 
 async def _main(role: str, player: str, options: Mapping[str, Any]) -> None:
     diary = Diary(Path(os.environ["HISTORY_FOLDER"]), player)
-    own = {name: value for name, value in options.items() if name != "lease_ms"}
-    async with App(
-        topology(options["lease_ms"]), os.environ["HISTORY_URL"], prefix=os.environ["HISTORY_PREFIX"]
-    ) as app:
+    async with App(topology(), os.environ["HISTORY_URL"], prefix=os.environ["HISTORY_PREFIX"]) as app:
         if role == "produce":
-            await produce(app, diary, player, **own)
+            await produce(app, diary, player, **options)
         else:
-            await work(app, diary, **own)
+            await work(app, diary, **options)
 
 
 class Player:
     """A process that adds or runs jobs, of ours or of Node.
+
+    Attributes:
+        was_killed: whether it had to go without a word.
 
     Args:
         role: ``"produce"`` or ``"work"``; Node's does both.
@@ -110,7 +113,7 @@ class Player:
         url, prefix: of the server and its keys.
         folder: of the diaries.
         node: whether it is Node. Defaults to False.
-        options: of its role, and ``lease_ms``.
+        options: of its role.
     """
 
     def __init__(
@@ -119,6 +122,7 @@ class Player:
         self.role = role
         self.name = name
         self.is_node = node
+        self.was_killed = False
         where = {"HISTORY_URL": url, "HISTORY_PREFIX": prefix, "HISTORY_FOLDER": str(folder)}
         command = ["node", "history.mjs"] if node else [sys.executable, "-m", "tests.faults.players"]
         with open(folder / f"{name}.log", "ab") as log:
@@ -130,14 +134,11 @@ class Player:
                 stderr=log,
             )
 
-    @property
-    def is_running(self) -> bool:
-        return self._process.poll() is None
-
     def ask_to_end(self) -> None:
         self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
+        self.was_killed = True
         self._process.kill()
         self._process.wait()
 

@@ -6,7 +6,7 @@ import sys
 from tests.faults.scenarios import SCENARIOS, Scenario, play
 from tests.support.history import Verdict
 
-_HEAD = "| what happens | acknowledged | lost | refused | unsure, added | run twice | longest gap | after it |"
+HEAD = "| what happens | acknowledged | lost | refused | unsure, added | run twice | longest gap | after it |"
 
 
 def row(scenario: Scenario, verdict: Verdict) -> str:
@@ -25,10 +25,16 @@ def row(scenario: Scenario, verdict: Verdict) -> str:
 
 
 def main(names: list[str]) -> int:
-    """Play the named ones, or all; return 1 if anything was not as promised."""
+    """Play the named ones, or all; return 1 if anything was not as promised, 2 if a name is not known."""
+    if unknown := set(names) - {each.name for each in SCENARIOS}:
+        print(
+            f"no fault {', '.join(unknown)}; there are {', '.join(each.name for each in SCENARIOS)}",
+            file=sys.stderr,
+        )
+        return 2
     chosen = [each for each in SCENARIOS if each.name in names or not names]
-    print(_HEAD)
-    print("|---|" + "---:|" * (_HEAD.count("|") - 2))
+    print(HEAD)
+    print("|---|" + "---:|" * (HEAD.count("|") - 2))
     problems = []
     for scenario in chosen:
         verdict = asyncio.run(play(scenario))

@@ -33,7 +33,6 @@ class Scenario:
         fault: makes it happen and returns when it is over.
         appendfsync: of the server.
         is_busy: whether more jobs wait than the workers can run; else the workers wait for jobs.
-        lease_ms: length of the leases; the default is that of the platform's `execution:*` queues.
         forgets: seconds before the fault of which the server may lose what it acknowledged.
         is_long: whether it takes longer than a test should.
     """
@@ -43,7 +42,6 @@ class Scenario:
     fault: Callable[[Fleet], Awaitable[None]]
     appendfsync: str = "always"
     is_busy: bool = True
-    lease_ms: int = 5000
     forgets: float = 0.0
     is_long: bool = False
 
@@ -51,7 +49,7 @@ class Scenario:
 async def play(scenario: Scenario) -> Verdict:
     """Let it happen under load, and judge what became of the jobs."""
     backlog = 100 + 500 * ROUNDS if scenario.is_busy else 0
-    async with Fleet(appendfsync=scenario.appendfsync, backlog=backlog, lease_ms=scenario.lease_ms) as fleet:
+    async with Fleet(appendfsync=scenario.appendfsync, backlog=backlog) as fleet:
         times = []
         for _ in range(ROUNDS):
             await asyncio.sleep(0.5)
@@ -140,7 +138,9 @@ async def pause_server(fleet: Fleet) -> None:
 
 
 async def kill_worker(fleet: Fleet) -> None:
-    victim = next(each for each in fleet.players if each.role == "work" and not each.is_node and each.is_running)
+    victim = next(
+        each for each in fleet.players if each.role == "work" and not each.is_node and not each.was_killed
+    )
     victim.kill()
     fleet.play("work", f"{victim.name}-again", concurrency=4)
 
@@ -186,15 +186,15 @@ async def delay_all(fleet: Fleet) -> None:
 
 SERVER = (
     Scenario("killed", "server killed by SIGKILL, back after 0.5 s", kill_server),
+    Scenario("killed-everysec", "the same, `appendfsync everysec`", kill_server, appendfsync="everysec"),
     Scenario("away", "server killed by SIGKILL, back after 30 s", kill_server_for_long, is_long=True),
-    Scenario("killed-everysec", "the same, AOF flushed every second", kill_server, appendfsync="everysec"),
     Scenario("restarted", "server stopped cleanly, back after 0.5 s", stop_server, appendfsync="everysec"),
     Scenario(
         "power",
-        "its machine loses power, and the last second with it",
+        "its machine loses power, and what the disk had not got: the last second",
         cut_power,
         appendfsync="everysec",
-        forgets=2.5,
+        forgets=0.1,
     ),
     Scenario("failover", "server killed, a replica takes its address", fail_over, forgets=1),
     Scenario("scripts", "`SCRIPT FLUSH` ten times in a second", flush_scripts),
