@@ -5,11 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from benchmarks.bench import Bench
-from benchmarks.rows import adding, caching, cpu, flows, latency, memory, processing, rhythms, scaling, telling
+from benchmarks.rows import (
+    adding,
+    caching,
+    cpu,
+    flows,
+    latency,
+    memory,
+    observing,
+    processing,
+    rhythms,
+    scaling,
+    telling,
+)
 from benchmarks.table import Row
 
 ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "process": processing.process,
+    "observed": observing.observed,
     "add": adding.add,
     "add-many": adding.add_many,
     "latency": latency.latency,

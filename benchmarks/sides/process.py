@@ -1,6 +1,7 @@
 """Processes `jobs` waiting jobs and answers the rate between the first handler's start and the last one's.
 
 With `resident_after`, it also answers the process's resident memory in bytes when that many handlers have started.
+With `observed`, it first answers where its metrics are, and watches the queues each second.
 """
 
 import asyncio
@@ -9,8 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.sides.ground import ARGUMENTS, QUEUE, main
+from benchmarks.sides.ground import ARGUMENTS, QUEUE, answer, main
 from stockyard import App, Job
+from stockyard.observe.alert_settings import AlertSettings
 
 
 def resident() -> int:
@@ -34,6 +36,10 @@ async def process(app: App) -> dict[str, Any]:
         if seen == jobs:
             finished.set_result(time.monotonic_ns())
 
+    if ARGUMENTS.get("observed"):
+        answer({"metrics": app.serve_metrics().url})
+        watcher = app.watcher(AlertSettings(interval=1.0))
+        await watcher.start()
     worker = app.worker(QUEUE, noop, concurrency=ARGUMENTS["concurrency"])
     running = asyncio.create_task(worker.run())
     last = await finished

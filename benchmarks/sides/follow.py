@@ -1,0 +1,22 @@
+"""Reads the events of a queue until it is drained; answers how many it was told of, and of how many gaps."""
+
+from typing import Any
+
+from benchmarks.sides.ground import QUEUE, answer, main
+from stockyard import App
+from stockyard.events import Drained, Gap
+
+
+async def follow(app: App) -> dict[str, Any]:
+    seen = gaps = 0
+    async with app.events(QUEUE) as events:
+        answer({"ready": True})
+        async for event in events:
+            seen += 1
+            gaps += isinstance(event, Gap)
+            if isinstance(event, Drained):
+                break
+    return {"events": seen, "gaps": gaps}
+
+
+main(follow)
