@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-_UNEQUAL = {"version", "prevCount"}
+_UNEQUAL = {"version", "prevCount", "swept"}
 _PASSING = (":marker", ":stalled", ":stalled-check", ":metrics:completed:data", ":metrics:failed:data")
 _TIME = r"1[789]\d{11}"
 
