@@ -37,7 +37,7 @@ def flows(bench: Bench) -> list[Row]:
     rows = []
     for figure, what in (
         ("added", f"add flows of {CHILDREN} children, {GROUP} at a time"),
-        ("processed", "process them"),
+        ("processed", f"process flows of {CHILDREN} children"),
     ):
         peer = seen["node"][figure] if bench.versus else None
         name = "BullMQ on Node" if bench.versus else None
