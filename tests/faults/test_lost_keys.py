@@ -27,7 +27,7 @@ def kind_of(name: str) -> str:
 
 
 async def test_no_job_runs_twice_however_often_its_lock_is_evicted(make_server: Callable[..., OwnServer]) -> None:
-    server = make_server()
+    server = make_server(options={"maxmemory-policy": "volatile-lru"})
     starts: Counter[str] = Counter()
 
     async def handle(job: Job[int]) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 
 from stockyard._aio.patience import Patience
@@ -222,11 +223,14 @@ class Fetcher:
 
     async def _exchange(self, ended: list[EndedRun], room: int, token: str, *, waits: bool) -> None:
         order = self._terms.of(room, token)
+        asked = time.monotonic()
         if waits:
             done = await self._doorbell.take_when_rung(self._block_seconds(), order)
         else:
             done = await finish_and_take(self._link, ended, order)
         if ended:
+            if (time.monotonic() - asked) * 1000 > self._lock_ms / 2:
+                self._finisher.hold_up(ended)
             self._finisher.read(ended, done.codes)
         rows = done.rows
         if rows and self._link.clock() - done.moment > self._lock_ms / 2:

@@ -26,6 +26,10 @@ class Finisher:
         on_written: called with a run whose end was written.
         on_refused: called with a run that its job's children do not let end so, and the server's code; returns
             how it ends instead.
+
+    Attributes:
+        restores_locks: the server evicts keys: a lock that is gone when its run ends may still be ours. Elsewhere
+            somebody took it away, and the end is not written.
     """
 
     def __init__(
@@ -44,7 +48,9 @@ class Finisher:
         self._on_refused = on_refused
         self._ended: deque[EndedRun] = deque()
         self._sent_before: set[tuple[str, str]] = set()
+        self._held_up: set[tuple[str, str]] = set()
         self._unlocked: set[tuple[str, str]] = set()
+        self.restores_locks = False
 
     def __len__(self) -> int:
         return len(self._ended)
@@ -65,9 +71,14 @@ class Finisher:
 
     def give_back(self, runs: list[EndedRun], *, may_be_written: bool) -> None:
         """Take runs again whose call failed, to be sent first."""
+        self.hold_up(runs)
         if may_be_written:
             self._sent_before.update((run.job_id, run.token) for run in runs)
         self._ended.extendleft(reversed(runs))
+
+    def hold_up(self, runs: list[EndedRun]) -> None:
+        """Note that the server was away when these were written: their locks may have run out meanwhile."""
+        self._held_up.update((run.job_id, run.token) for run in runs)
 
     def unlocked(self, runs: list[EndedRun]) -> list[EndedRun]:
         """Return those of the runs whose locks were gone when they were sent.
@@ -85,20 +96,22 @@ class Finisher:
     def read(self, runs: list[EndedRun], codes: list[int | str]) -> None:
         """Note what became of each run of a written batch."""
         for run, code in zip(runs, codes, strict=True):
-            if code == _RAN_OUT:
-                self._unlocked.add((run.job_id, run.token))
+            key = run.job_id, run.token
+            if code == _RAN_OUT and (self.restores_locks or key in self._held_up):
+                self._unlocked.add(key)
                 self.put(run)
                 continue
             if code in _CHILDREN:
                 self.put(run._replace(outcome=self._on_refused(run, int(code))))
             else:
                 self._settle(run, code)
-            if self._sent_before or self._unlocked:
+            if self._sent_before or self._unlocked or self._held_up:
                 self._forget(run)
 
     def _forget(self, run: EndedRun) -> None:
         key = run.job_id, run.token
         self._unlocked.discard(key)
+        self._held_up.discard(key)
         self._sent_before.discard(key)
 
     def _settle(self, run: EndedRun, code: int | str) -> None:

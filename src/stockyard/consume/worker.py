@@ -101,7 +101,7 @@ class Worker:
         link: QueueLink,
         jobs: JobPort,
         keeper: LeaseKeeper,
-        check_ground: Callable[[], Awaitable[None]],
+        check_ground: Callable[[], Awaitable[bool]],
     ) -> None:
         self.queue = spec.name
         self.options = options
@@ -277,7 +277,7 @@ class Worker:
         while not self._stop_asked.is_set():
             try:
                 await self._doorbell.open()
-                await self._check_ground()
+                self._finisher.restores_locks = await self._check_ground()
                 return
             except (ServerUnavailable, ReplyLost) as error:
                 self._pulse.trouble = str(error)

@@ -9,8 +9,8 @@ from enum import StrEnum
 from stockyard._store.inspecting import ServerFacts, read_server
 from stockyard._store.server import Server
 
-_VERSION, _EVICTION = "version", "eviction policy"
-ESSENTIAL = (_VERSION, _EVICTION)
+_VERSION, EVICTION = "version", "eviction policy"
+ESSENTIAL = (_VERSION, EVICTION)
 """The checks that the workers of a critical queue insist on."""
 
 SAFE_POLICY = "noeviction"
@@ -132,15 +132,15 @@ def _version(facts: ServerFacts) -> Finding:
 
 def _eviction(facts: ServerFacts) -> Finding:
     if facts.policy is None:
-        return _untold(_EVICTION, "its maxmemory-policy")
+        return _untold(EVICTION, "its maxmemory-policy")
     if facts.policy == SAFE_POLICY:
-        return _ok(_EVICTION, facts.policy)
+        return _ok(EVICTION, facts.policy)
     if facts.policy.startswith("allkeys"):
         danger = "a full server deletes wait lists and job records: nearly every waiting job is lost"
     else:
         danger = "a full server deletes locks, rate windows and deduplication keys: jobs run twice"
     return _danger(
-        _EVICTION,
+        EVICTION,
         f"maxmemory-policy is {facts.policy}",
         danger,
         "CONFIG SET maxmemory-policy noeviction, and the same in the server's file (deploy/redis.conf); the cache "

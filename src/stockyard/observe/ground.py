@@ -9,7 +9,7 @@ import time
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store.server import Server
 from stockyard.errors import UnsafeServer
-from stockyard.observe.doctor import ESSENTIAL, Finding, Severity, examine
+from stockyard.observe.doctor import ESSENTIAL, EVICTION, Finding, Severity, examine
 from stockyard.topology import QueueSpec
 
 _log = logging.getLogger("stockyard")
@@ -32,8 +32,10 @@ class Ground:
         self._trusts = trusts
         self._looks = PerLoop(_Look)
 
-    async def check(self, spec: QueueSpec, *, allow_eviction: bool) -> None:
-        """Return if a worker of this queue may start; what is dangerous is logged once a process and server.
+    async def check(self, spec: QueueSpec, *, allow_eviction: bool) -> bool:
+        """Return if a worker of this queue may start, and whether the server evicts keys that expire.
+
+        What is dangerous is logged once a process and server.
 
         Args:
             spec: the queue.
@@ -48,6 +50,7 @@ class Ground:
             if spec.critical and each.check in ESSENTIAL and (each.is_hidden or not allow_eviction):
                 raise self._refusal(spec, each)
         self._warn([each for each in bad if each.severity is Severity.DANGER or each.check in ESSENTIAL])
+        return any(each.check == EVICTION and not each.is_hidden for each in bad)
 
     async def _findings(self) -> list[Finding]:
         look = self._looks.get()
