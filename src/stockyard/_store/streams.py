@@ -205,6 +205,6 @@ def _view(entries: Any, facts: Any) -> View:
 
 
 def _entry(entry: tuple[bytes, list[bytes]]) -> Entry:
-    text = [each.decode(errors="replace") for each in entry[1]]
-    fields = dict(zip(text[::2], text[1::2], strict=False))
+    texts = iter([str(each, "utf-8", "replace") for each in entry[1]])
+    fields = dict(zip(texts, texts, strict=False))
     return Entry(entry[0].decode(), fields.pop("event", ""), fields)

@@ -58,20 +58,21 @@ _KINDS: dict[str, tuple[type[Event], dict[str, Reading]]] = {
 
 def event_of(entry: Entry, queue: str) -> Event:
     """Return an entry as an event of its kind; one without what its kind has is a ``Custom`` one."""
-    known = _KINDS.get(entry.name)
+    entry_id, name, fields = entry
+    known = _KINDS.get(name)
     if known is not None:
         kind, readings = known
         try:
-            values = {
-                attribute: convert(entry.fields[field])
-                for attribute, (field, convert) in readings.items()
-                if field in entry.fields
-            }
-            return kind(id=entry.id, queue=queue, **values)
+            values: dict[str, Any] = {"id": entry_id, "queue": queue}
+            for attribute, (field, convert) in readings.items():
+                text = fields.get(field)
+                if text is not None:
+                    values[attribute] = text if convert is str else convert(text)
+            return kind(**values)
         except (TypeError, ValueError):
             # TypeError: a field is missing that has no default.
             pass
-    return Custom(id=entry.id, queue=queue, name=entry.name, fields=entry.fields)
+    return Custom(id=entry_id, queue=queue, name=name, fields=fields)
 
 
 def name_of(event: Event) -> str:

@@ -114,6 +114,8 @@ class QueueEvents:
         return self
 
     async def __anext__(self) -> Event:
+        if self._ready and not self._is_closed:
+            return self._ready.popleft()
         async with self._turn:
             while not self._is_closed:
                 if self._ready:
