@@ -41,11 +41,12 @@ class Line:
     Args:
         address: where the server is.
         client_name: name shown by ``CLIENT LIST``, or None.
+        reads_text: replies are str, with U+FFFD for what is no UTF-8, in place of bytes.
     """
 
-    def __init__(self, address: Address, *, client_name: str | None = None) -> None:
+    def __init__(self, address: Address, *, client_name: str | None = None, reads_text: bool = False) -> None:
         self._address = address
-        self._connection = _connection(address, client_name)
+        self._connection = _connection(address, client_name, reads_text)
         self._broken = False
 
     @property
@@ -197,9 +198,9 @@ class Line:
             raise redis_errors.ConnectionError(str(error)) from error
         if isinstance(reply, AuthenticationFailed):
             raise redis_errors.AuthenticationError(str(reply)) from reply
-        if not isinstance(reply, bytes):
+        if isinstance(reply, Exception):
             return
-        for row in reply.decode().splitlines():
+        for row in (reply if isinstance(reply, str) else reply.decode()).splitlines():
             if row.startswith("redis_version:"):
                 version = row.removeprefix("redis_version:")
                 if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_SERVER:
@@ -219,12 +220,14 @@ def _refusal(error: redis_errors.RedisError) -> ServerRefused:
     return refusal
 
 
-def _connection(address: Address, client_name: str | None) -> AbstractConnection:
+def _connection(address: Address, client_name: str | None, reads_text: bool) -> AbstractConnection:
     options: dict[str, Any] = {
         "db": address.database,
         "username": address.username,
         "password": address.password,
         "client_name": client_name,
+        "decode_responses": reads_text,
+        "encoding_errors": "replace",
         # The library would send a call again whose reply was lost: whether to is ours to decide.
         "retry": Retry(NoBackoff(), 0),
         "socket_timeout": None,

@@ -62,6 +62,7 @@ class QueueEvents:
         self._stream = EventStream(link, after)
         self._kinds: tuple[type[Event], ...] = kinds or (Event,)
         self._job_ids = frozenset(job_ids)
+        self._is_choosy = bool(kinds or job_ids)
         self._portal = portal
         self._ready: deque[Event] = deque()
         self._turn = asyncio.Lock()
@@ -141,8 +142,8 @@ class QueueEvents:
         self._ready.extend(self._wanted(entries))
 
     def _wanted(self, entries: Iterable[Entry]) -> list[Event]:
-        found = (event_of(each, self.queue) for each in entries)
-        return [each for each in found if self._is_wanted(each)]
+        found = [event_of(each, self.queue) for each in entries]
+        return [each for each in found if self._is_wanted(each)] if self._is_choosy else found
 
     def _is_wanted(self, event: Event) -> bool:
         if not isinstance(event, self._kinds):
