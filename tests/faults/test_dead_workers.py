@@ -16,14 +16,14 @@ Start = Callable[..., WorkerProcess]
 
 
 async def test_a_killed_worker_s_jobs_run_again_within_twice_the_lock(
-    queue: Queue, worker: Start, journal: Journal
+    queue: Queue, worker: Start, journal: Journal, raw: "redis.Redis"
 ) -> None:
     first, second = worker("patient"), worker("brief", concurrency=1)
-    # The second is up before there is work for it: it has ended one job.
-    await (await queue.add("x", 0)).wait_for_result(20)
+    # Both are up before there is work for them.
+    await eventually(lambda: _are_waiting(raw, 2))
     second.send(signal.SIGSTOP)
     jobs = [await queue.add("x", 60) for _ in range(5)]
-    await eventually(lambda: len(journal.of("started")) >= 5)
+    await eventually(lambda: len(journal.of("started")) >= 4)
     second.send(signal.SIGCONT)
 
     first.send(signal.SIGKILL)
@@ -32,9 +32,10 @@ async def test_a_killed_worker_s_jobs_run_again_within_twice_the_lock(
         await job.wait_for_result(10)
 
     assert time.monotonic() - died < 2 * LOCK_SECONDS + 1
-    for job in jobs:
-        done = await job.refresh()
-        assert (done.stalled_count, done.attempts_made, done.attempts_started) == (1, 1, 2)
+    done = [await job.refresh() for job in jobs]
+    counts = [(each.stalled_count, each.attempts_made, each.attempts_started) for each in done]
+    # One of the five may have been handed to the frozen worker, which runs it when it wakes.
+    assert counts.count((1, 1, 2)) >= 4
 
 
 async def test_a_killed_worker_leaves_no_process_behind(queue: Queue, worker: Start, journal: Journal) -> None:
@@ -118,7 +119,7 @@ async def test_a_job_taken_for_a_frozen_worker_runs_once(
 ) -> None:
     first = worker("patient")
     await (await queue.add("x", 0)).wait_for_result(20)
-    await eventually(lambda: any("b" in client["flags"] for client in raw.client_list()))
+    await eventually(lambda: _are_waiting(raw, 1))
     first.send(signal.SIGSTOP)
     job = await queue.add("x", 0)
     # Its take waited behind the marker: the server started the job for it although it cannot run it.
@@ -135,3 +136,8 @@ async def test_a_job_taken_for_a_frozen_worker_runs_once(
 async def _is_active(queue: Queue, job_id: str) -> bool:
     found = await queue.get_job(job_id)
     return found is not None and await found.state() == "active"
+
+
+def _are_waiting(client: "redis.Redis", workers: int) -> bool:
+    """Whether so many workers' blocking connections wait for a marker."""
+    return sum("b" in each["flags"] for each in client.client_list()) >= workers

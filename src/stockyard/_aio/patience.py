@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
+
+from stockyard._aio.chance import spread
 
 
 class Patience:
@@ -22,7 +23,7 @@ class Patience:
 
     async def wait(self) -> None:
         """Sleep for half to one and a half of the present pause, and double it."""
-        await asyncio.sleep(self._pause * (0.5 + random.random()))
+        await asyncio.sleep(spread(self._pause))
         self._pause = min(self._pause * 2, self._longest)
 
     def reset(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Sequence
 from typing import Any
 
+from stockyard._aio.chance import spread
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store.line import Command, Line
 from stockyard._store.scripts import Script
@@ -138,7 +138,7 @@ async def open_patiently(line: Line, deadline: float) -> None:
         try:
             return await line.open(max(deadline - time.monotonic(), 0.001))
         except ServerUnavailable:
-            wait = pause * (0.5 + random.random())
+            wait = spread(pause)
             if time.monotonic() + wait >= deadline:
                 raise
             await asyncio.sleep(wait)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable, Iterable, Mapping
 from time import monotonic, sleep
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
+from stockyard._aio.chance import chance
 from stockyard._aio.portal import Portal
 from stockyard._store import caching
 from stockyard._store.caching import STORED, CacheLink, Found, NewEntry, tags_of
@@ -180,7 +180,7 @@ class Cache(Generic[T]):
                     self._loads.refresh(key, loader, plan, found.stamp)
                     return value  # type: ignore[no-any-return]
                 self._counts.hits += 1
-                if is_due_early(found.fresh_ms, found.took_ms, early, 1 - random.random()):
+                if is_due_early(found.fresh_ms, found.took_ms, early, 1 - chance()):
                     self._loads.refresh(key, loader, plan, found.stamp)
                 return value  # type: ignore[no-any-return]
             self._counts.misses += 1
@@ -340,7 +340,7 @@ class Cache(Generic[T]):
         return self._spec.ttl_ms if ttl is None else positive_ms(ttl, "ttl")
 
     def _jittered(self, ttl_ms: int) -> int:
-        return jittered(ttl_ms, self._spec.jitter, random.random())
+        return jittered(ttl_ms, self._spec.jitter, chance())
 
     def _plan(
         self,

@@ -6,7 +6,6 @@ import asyncio
 import contextvars
 import inspect
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from stockyard._aio.chance import chance, spread
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store import caching
 from stockyard._store.caching import OUTDATED, CacheLink, Claim, NewEntry
@@ -189,7 +189,7 @@ class Loads(Generic[T]):
                     continue
             if pause == _FIRST_PAUSE:
                 self._counts.waits += 1
-            await asyncio.sleep(pause * (0.5 + random.random()))
+            await asyncio.sleep(spread(pause))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
     def _unlocked(self, error: ServerError) -> Claim:
@@ -215,7 +215,7 @@ class Loads(Generic[T]):
             with suppress(ServerError):
                 await caching.release(self._link, self._cache, key, token)
             return Landed(value, True)
-        ttl_ms = jittered(ttl_ms, self._spec.jitter, random.random())
+        ttl_ms = jittered(ttl_ms, self._spec.jitter, chance())
         entry = NewEntry(key, text, ttl_ms, stale_ms, took_ms, token, plan.tags, versions)
         try:
             answer = await self._entries.write(entry)
