@@ -43,7 +43,7 @@ demo: install ## run the platform's main job on the embedded server
 	$(BIN)/stockyard demo
 
 test: install node python-peer browser promtool ## run every test, on the embedded server, against the real bullmq, and in a browser
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q --reruns 1 -rR
 
 check: install ## ruff, mypy strict, import-linter, Lua headers
 	$(BIN)/ruff check .

@@ -37,11 +37,12 @@ async def echo(job: Job[Any]) -> Any:
     return job.data
 
 
+@pytest.mark.parametrize("drain_delay", ["5s", "1h"])
 async def test_a_blocking_connection_that_falls_silent_is_fatal_within_15_s_and_is_rebuilt(
-    yard: Yard, proxy: Proxy
+    yard: Yard, proxy: Proxy, drain_delay: str
 ) -> None:
     probes = yard.app.serve_metrics()
-    await yard.work(echo)
+    await yard.work(echo, drain_delay=drain_delay)
     await (await yard.queue().add("x", 1)).wait_for_result(10)
     await eventually(lambda: _waits(proxy))
     assert await _live(probes) == 200

@@ -30,6 +30,8 @@ LANES = 2
 """Calls under way at a time, so that the server and this process work at once."""
 
 _LONGEST_BLOCK = 10.0
+"""Seconds: a connection that was cut without a word is noticed at the end of a wait, and within 15 s it must be."""
+
 _LONGEST_LIMIT = 30.0
 
 
@@ -304,5 +306,5 @@ class Fetcher:
 
     def _block_seconds(self) -> float:
         if not self._next_due:
-            return self._drain_delay
+            return min(self._drain_delay, _LONGEST_BLOCK)
         return min(max((self._next_due - self._link.clock()) / 1000, 0.001), _LONGEST_BLOCK)
