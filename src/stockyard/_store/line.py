@@ -73,6 +73,7 @@ class Line:
                 self._broken = True
                 await self._connection.connect()  # type: ignore[no-untyped-call]
                 self._broken = False
+                self._send_at_once()
                 await self._check_version()
         except ServerTooOld:
             await self.close()
@@ -189,6 +190,11 @@ class Line:
     @property
     def _silence(self) -> str:
         return "no answer; does it speak TLS at this port?" if self._address.scheme == "rediss" else "no answer"
+
+    def _send_at_once(self) -> None:
+        """Let the server begin with what is written in this turn of the loop; uvloop would wait for its end."""
+        if (writer := self._connection._writer) is not None:
+            writer.transport.set_write_buffer_limits(high=0)
 
     async def _check_version(self) -> None:
         try:
