@@ -30,7 +30,7 @@ LANES = 2
 """Calls under way at a time, so that the server and this process work at once."""
 
 _LONGEST_BLOCK = 10.0
-"""Seconds: a connection that was cut without a word is noticed at the end of a wait, and within 15 s it must be."""
+"""Seconds: a connection that was cut without a word is noticed at the end of a wait, within 15 s as promised."""
 
 _LONGEST_LIMIT = 30.0
 
