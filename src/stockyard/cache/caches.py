@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store import caching
 from stockyard._store.caching import CacheLink
@@ -66,7 +67,8 @@ class Caches:
         self._budget = Budget(self._link, budget, is_bounded=is_bounded)
         self._background = Background()
         self._locks = Locks(make_keeper, lease, self._background)
-        self._threads = ThreadPoolExecutor(_LOADERS, thread_name_prefix="stockyard-cache")
+        # Of each loop: a forked child has loops of its own, but no thread of its parent.
+        self._threads = PerLoop(lambda: ThreadPoolExecutor(_LOADERS, thread_name_prefix="stockyard-cache"))
         self._portal = portal
         self._declared: dict[str, _Declared] = {}
 

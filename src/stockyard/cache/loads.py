@@ -83,7 +83,7 @@ class Loads(Generic[T]):
         locks: Locks,
         budget: Budget,
         counts: Counts,
-        threads: ThreadPoolExecutor,
+        threads: PerLoop[ThreadPoolExecutor],
     ) -> None:
         self._link = link
         self._cache = cache
@@ -94,6 +94,7 @@ class Loads(Generic[T]):
         self._budget = budget
         self._counts = counts
         self._threads = threads
+        self._said: set[str] = set()
         self._flights: PerLoop[dict[str, asyncio.Task[Landed[T]]]] = PerLoop(dict)
 
     async def wait(self, key: str, loader: Loader, plan: Plan, seen: bytes, *, is_away: bool) -> Landed[T]:
@@ -194,15 +195,21 @@ class Loads(Generic[T]):
 
     def _unlocked(self, error: ServerError) -> Claim:
         self._counts.errors += 1
-        _log.warning("cache %s loads without its lock: %s", self._cache, error)
+        self._say("loads without its lock", error)
         return Claim()
+
+    def _say(self, what: str, error: ServerError) -> None:
+        """Warn of what goes on as long as the server is as it is: once, until the next value is stored."""
+        if what not in self._said:
+            self._said.add(what)
+            _log.warning("cache %s %s: %s", self._cache, what, error)
 
     async def _run(
         self, key: str, loader: Loader, plan: Plan, token: str, versions: list[str] | None
     ) -> Landed[T]:
         self._counts.loads += 1
         started = time.perf_counter()
-        value: T = await _call(loader, key, self._threads)
+        value: T = await _call(loader, key, self._threads.get())
         took_ms = min(round((time.perf_counter() - started) * 1000), 2**31)
         text = self._codec.encode(value)
         ttl_ms, stale_ms = plan.ttl_ms, plan.stale_ms
@@ -221,8 +228,9 @@ class Loads(Generic[T]):
             answer = await self._entries.write(entry)
         except ServerError as error:
             self._counts.errors += 1
-            _log.warning("cache %s could not store what it loaded: %s", self._cache, error)
+            self._say("could not store what it loaded", error)
             return Landed(value, True)
+        self._said.clear()
         return Landed(value, answer != OUTDATED)
 
     def _note_failure(self, flight: asyncio.Task[Landed[T]]) -> None:

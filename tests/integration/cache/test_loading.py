@@ -3,6 +3,8 @@
 import asyncio
 import contextvars
 import functools
+import os
+import signal
 import threading
 
 import msgspec
@@ -116,6 +118,19 @@ async def test_loaders_of_every_kind(app: App) -> None:
     assert await cache.get_or_set("e", lambda key: [key, told.get()]) == ["e", "context"]
     assert await cache.get_or_set("f", lambda: threading.current_thread().name) != threading.current_thread().name
     assert await cache.get_or_set("g", dict) == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_runs_plain_loaders(make_app: MakeApp) -> None:
+    cache = make_app().cache("c", int)
+    assert cache.sync.get_or_set("k", os.getpid) == os.getpid()
+    child = os.fork()
+    if not child:
+        # Killed if it waits for a thread that only its parent has.
+        signal.alarm(10)
+        os._exit(0 if cache.sync.get_or_set("l", os.getpid) == os.getpid() else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert cache.sync.get("l") == child
 
 
 async def test_stale_values_are_served_while_one_refresh_runs(make_app: MakeApp) -> None:
