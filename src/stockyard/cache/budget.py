@@ -66,6 +66,12 @@ class Budget:
         self._bytes = max(0, min(await self.bytes(), cached - max(_STEP, cached // 10)))
         await shed(self._link, self._bytes)
 
+    async def make_place(self, size: int) -> None:
+        """Let entries go for a value of so many bytes, if it can be written at all."""
+        allowed_now, needed = await self.bytes(), size * 9 // 8 + 4096
+        if needed <= allowed_now:
+            await shed(self._link, allowed_now - needed)
+
     async def watch(self) -> None:
         """Look at the server's memory now and then, and let entries go when it is short, until cancelled."""
         while True:

@@ -12,6 +12,9 @@ from stockyard.cache.gatherer import Gatherer
 from stockyard.cache.stats import Counts
 from stockyard.errors import ServerRefused
 
+_LARGE = 250_000
+"""Bytes: what is larger is written alone, and may take the place of more entries than a script lets go at once."""
+
 
 class Entries:
     """The entries of one cache.
@@ -29,7 +32,7 @@ class Entries:
         self._budget = budget
         self._counts = counts
         self._reads = PerLoop(lambda: Gatherer(self._read, most=BATCH))
-        self._writes = PerLoop(lambda: Gatherer(self._write, most=BATCH, weigh=_weight))
+        self._writes = PerLoop(lambda: Gatherer(self._write, most=BATCH, weigh=_weight, heaviest=_LARGE))
 
     async def read(self, key: str) -> Found | None:
         """Return an entry, or None.
@@ -63,7 +66,10 @@ class Entries:
 
     async def _written(self, entries: Sequence[NewEntry]) -> list[int] | None:
         try:
-            written = await caching.write(self._link, self._cache, entries, await self._budget.bytes())
+            budget = await self._budget.bytes()
+            if (size := sum(map(_weight, entries))) > _LARGE:
+                await self._budget.make_place(size)
+            written = await caching.write(self._link, self._cache, entries, budget)
         except ServerRefused as error:
             if caching.is_full(error):
                 return None

@@ -35,6 +35,18 @@ async def test_ten_times_the_budget_leaves_the_budget_and_the_last_used(make_app
     assert usage.entries > 80
 
 
+async def test_a_large_entry_takes_the_place_of_many_small_ones(make_app: MakeApp) -> None:
+    cache = make_app(cache_bytes="2mb").cache("c", str)
+    await cache.set_many({str(each): "x" for each in range(5000)})
+    held = cache.stats().entries
+    assert await cache.set("large", "x" * 1_500_000)
+    assert await cache.get("large") == "x" * 1_500_000
+    assert await cache.get("4999") == "x"
+    assert cache.stats().entries < held - 3000
+    assert not await cache.set("too large", "x" * 2_000_000)
+    assert await cache.get("large") is not None
+
+
 async def test_two_caches_share_one_budget(make_app: MakeApp) -> None:
     app = make_app(cache_bytes="100kb")
     first, second = app.cache("a", str), app.cache("b", str)
