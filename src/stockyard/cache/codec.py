@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 from stockyard.errors import PayloadError
@@ -25,7 +24,7 @@ class Codec(Generic[T]):
     def __init__(self, cache: str, declared: Any) -> None:
         self._cache = cache
         self._read = decoder_for(declared)
-        self._fits = _fits_by_class(declared)
+        self._is_typed = declared is not Any
 
     def encode(self, value: T | None) -> bytes:
         """Return a value's text.
@@ -36,7 +35,8 @@ class Codec(Generic[T]):
         if value is None:
             return b""
         text = encode_payload(value, what="a value of cache", of=self._cache)
-        if not self._fits(value):
+        # Being of the type is not enough: a Struct does not look at what it is made of.
+        if self._is_typed:
             try:
                 self._read(text)
             except PayloadError as error:
@@ -50,14 +50,3 @@ class Codec(Generic[T]):
             PayloadError: it does not fit the declared type (any more).
         """
         return cast("T", self._read(text)) if text else cast("T", None)
-
-
-def _fits_by_class(declared: Any) -> Callable[[Any], bool]:
-    """Return what says of a value that it will be read back, without trying; of many types only trying says it."""
-    if declared is Any:
-        return lambda _: True
-    try:
-        isinstance(None, declared)
-    except TypeError:
-        return lambda _: False
-    return lambda value: isinstance(value, declared)

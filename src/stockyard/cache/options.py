@@ -90,7 +90,7 @@ def checked_name(name: str) -> str:
 
 def checked_key(key: str) -> str:
     """Return a key if it can be one."""
-    if not isinstance(key, str) or not key:
+    if not _is_text(key):
         raise InvalidOption(f"a cache's key must be non-empty text; got {key!r}")
     return key
 
@@ -101,6 +101,16 @@ def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
         raise InvalidOption(f"tags must be a list of texts; got the text {tags!r}: write [{tags!r}]")
     found = tuple(dict.fromkeys(tags))
     for tag in found:
-        if not isinstance(tag, str) or not tag:
+        if not _is_text(tag):
             raise InvalidOption(f"a tag must be non-empty text; got {tag!r}")
     return found
+
+
+def _is_text(given: object) -> bool:
+    """Say whether this is text that has a place on the server: half a character has none."""
+    if not isinstance(given, str) or not given:
+        return False
+    try:
+        return given.isascii() or bool(given.encode())
+    except UnicodeEncodeError:
+        return False

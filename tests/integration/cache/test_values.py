@@ -1,5 +1,6 @@
 """What is written comes back as the declared type, for as long as it may."""
 
+import asyncio
 from dataclasses import dataclass
 
 import msgspec
@@ -66,6 +67,27 @@ async def test_a_value_that_does_not_fit_is_refused_at_the_door(app: App) -> Non
         await cache.set("k", {"account": "a"})  # type: ignore[arg-type]
     with pytest.raises(PayloadError, match="not JSON-able"):
         await app.cache("d").set("k", object())
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [(Approval, Approval("a", "5")), (int, True), (Quote, Quote(1, 2))],  # type: ignore[arg-type]
+)
+async def test_being_of_the_type_is_not_enough(app: App, declared: type, value: object) -> None:
+    cache: Cache[object] = app.cache("c", declared)
+    with pytest.raises(PayloadError, match="cache 'c' would not be read back"):
+        await cache.set("k", value)
+
+
+@pytest.mark.parametrize("key", ["", "\ud800", 5])
+async def test_a_key_that_cannot_be_one_is_refused_and_the_others_answered(app: App, key: str) -> None:
+    cache = app.cache("c", int)
+    await cache.set("k", 1)
+    answers = await asyncio.gather(cache.get(key), cache.get("k"), return_exceptions=True)
+    assert isinstance(answers[0], InvalidOption)
+    assert answers[1] == 1
+    with pytest.raises(InvalidOption, match="a tag must be non-empty text"):
+        await cache.set("k", 1, tags=[key])
 
 
 async def test_a_value_of_another_type_than_now_declared_is_a_miss(make_app: MakeApp) -> None:
