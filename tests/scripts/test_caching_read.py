@@ -1,7 +1,7 @@
 """caching.read: what is there and holds, and what that does to the order of use."""
 
 from stockyard._store import caching
-from stockyard._store.caching import CacheLink, NewEntry, tags_of
+from stockyard._store.caching import CacheLink, NewEntry, falls_with
 from tests.scripts.caches import BUDGET, lru, put
 from tests.scripts.conftest import Keyspace
 
@@ -31,7 +31,7 @@ async def test_an_entry_holds_as_long_as_its_tags_do(cache: CacheLink, cache_key
     await put(cache, NewEntry("a", b"1", 60_000, tags=["x", "y"]), NewEntry("b", b"2", 60_000, tags=["y"]))
     (found, _) = await caching.read(cache, "c", ["a", "b"])
     assert found is not None
-    assert tags_of(found) == ["x", "y"]
+    assert falls_with("k", found) == ["x", "y"]
     cache_keys.delete("c::t:x")
     gone, kept = await caching.read(cache, "c", ["a", "b"])
     assert gone is None

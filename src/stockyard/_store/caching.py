@@ -57,7 +57,7 @@ class Found(NamedTuple):
         fresh_ms: how long it stays fresh; below 0, for how long it has been stale.
         took_ms: how long its load took.
         stamp: tells it from what is written later.
-        tags: as ``tags_of`` reads them.
+        tags: as ``falls_with`` reads them.
     """
 
     value: bytes
@@ -262,9 +262,11 @@ def is_full(error: ServerRefused) -> bool:
     return "'maxmemory'" in str(error)
 
 
-def tags_of(found: Found) -> list[str]:
-    """Return the tags that an entry was written under."""
-    return _unpack_tags(found.tags)[::2] if found.tags else []
+def falls_with(key: str, found: Found) -> list[str]:
+    """Return what ends a copy beside the word of its key: the entry's tags, and the name of a key that is cut."""
+    tags = _unpack_tags(found.tags)[::2] if found.tags else []
+    stored = stored_key(key)
+    return tags if stored == key else [*tags, stored]
 
 
 def lock_of(cache: str, key: str) -> tuple[str, str]:

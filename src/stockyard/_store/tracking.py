@@ -11,6 +11,7 @@ from hiredis import PushNotification, Reader
 from stockyard._store.caching import CacheLink
 from stockyard._store.line import Line
 from stockyard._store.server import open_patiently
+from stockyard._wire.cache_keys import is_cut
 from stockyard.errors import ReplyLost, ServerRefused
 
 _PULSE = 0.5
@@ -107,6 +108,10 @@ class Tracking:
         for key in keys:
             text = key.decode(errors="replace")
             if text.startswith(self._entries):
-                heard.entries.append(text.removeprefix(self._entries))
+                name = text.removeprefix(self._entries)
+                heard.entries.append(name)
+                # Which key was cut to this, only its readers know; their copies fall as with a tag.
+                if is_cut(name):
+                    heard.tags.append(name)
             else:
                 heard.tags.append(text.removeprefix(self._tags))

@@ -44,6 +44,11 @@ def lock_job(key: str) -> str:
     return f"l:{key}"
 
 
+def is_cut(stored: str) -> bool:
+    """Say whether a written key looks like one that was cut, whose whole text it does not tell."""
+    return len(stored) == _LONGEST // 4 + 65 and stored[_LONGEST // 4] == "~"
+
+
 def stored_key(key: str) -> str:
     """Return a key as it is written: a long one is cut, and told from others by its digest."""
     if len(key) <= _LONGEST // 4 or len(key.encode()) <= _LONGEST:

@@ -10,7 +10,7 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from stockyard._aio.chance import chance
 from stockyard._aio.portal import Portal
 from stockyard._store import caching
-from stockyard._store.caching import STORED, CacheLink, Found, NewEntry, tags_of
+from stockyard._store.caching import STORED, CacheLink, Found, NewEntry, falls_with
 from stockyard.cache.codec import Codec
 from stockyard.cache.entries import Entries
 from stockyard.cache.freshness import is_due_early, jittered
@@ -308,18 +308,22 @@ class Cache(Generic[T]):
             found = await self._entries.read(key)
             value = _MISSING if found is None else self._decoded(found)
             if found is not None and value is not _MISSING and found.fresh_ms > 0:
-                near.keep(key, ticket, value, tuple(tags_of(found)), found.fresh_ms / 1000)
+                near.keep(key, ticket, value, tuple(falls_with(key, found)), found.fresh_ms / 1000)
         finally:
             near.end(key, ticket)
         return found, value
 
     async def _read_anyway(self, key: str) -> tuple[Found | None, Any]:
-        """The same; nothing where the server does not answer, which is then left alone for a while."""
+        """The same; nothing where the server does not answer. Whether it is back, one caller finds out for all."""
         if monotonic() >= self._away_until:
+            if self._away_until:
+                self._away_until = monotonic() + self._link.server.call_timeout
             try:
-                return await self._read(key)
+                answer = await self._read(key)
+                self._away_until = 0.0
+                return answer
             except ServerRefused:
-                pass
+                self._away_until = 0.0
             except ServerError:
                 self._away_until = monotonic() + self._link.server.call_timeout
         self._counts.errors += 1

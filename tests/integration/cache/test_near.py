@@ -71,6 +71,18 @@ async def test_a_write_elsewhere_ends_the_copy(make_app: MakeApp, change: str) -
     assert await here.get("k") == expected
 
 
+async def test_a_write_elsewhere_ends_the_copy_of_a_long_key(make_app: MakeApp) -> None:
+    here, there = make_app().cache("c", int, near="1h"), make_app().cache("c", int)
+    await near_on(here)
+    key = "limits of €" * 50
+    await there.set_many({key: 1, "short": 1})
+    assert await kept(here, key) == await kept(here, "short") == 1
+    await there.set(key, 2)
+    await eventually(lambda: here.peek(key) is None)
+    assert await here.get(key) == 2
+    assert here.peek("short") == 1
+
+
 @pytest.mark.parametrize("change", ["set", "delete", "invalidate"])
 async def test_a_write_here_is_seen_at_once(app: App, change: str) -> None:
     cache = app.cache("c", int, near="1h")

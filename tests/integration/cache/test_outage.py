@@ -1,5 +1,7 @@
 """A second server for the caches, and a server that is away."""
 
+import asyncio
+import time
 from collections.abc import Callable
 
 import pytest
@@ -65,3 +67,36 @@ async def test_without_its_server_a_cache_shares_loads_and_raises_nothing(
             return await cache.get_or_set("l", lambda: 4) == 4 and await cache.get("l") == 4
 
         await eventually(is_back)
+
+
+async def test_whether_its_server_is_back_one_caller_finds_out_and_nobody_else_waits(
+    own_server: OwnServer, prefix: str
+) -> None:
+    settings = Settings.load(own_server.url, prefix=prefix, dotenv=None, call_timeout=1)
+    async with App(Topology("t"), settings=settings) as app:
+        cache = app.cache("c", int)
+        assert await cache.get_or_set("k", lambda: 1) == 1
+        own_server.pause()
+        assert await cache.get_or_set("l", lambda: 2) == 2
+        away_until = time.monotonic() + 1
+        await eventually(lambda: time.monotonic() > away_until)
+        asking = [asyncio.create_task(cache.get_or_set(f"{each}", lambda: 3)) for each in range(10)]
+        await eventually(lambda: sum(each.done() for each in asking) == 9, within=0.9)
+        own_server.resume()
+        assert await asyncio.gather(*asking) == [3] * 10
+
+
+async def test_a_server_that_refuses_is_warned_of_once(
+    own_server: OwnServer, prefix: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings.load(own_server.url, prefix=prefix, dotenv=None)
+    async with App(Topology("t"), settings=settings) as app:
+        cache = app.cache("c", int)
+        with own_server.client() as client:
+            for expected in (1, 2):
+                client.config_set("min-replicas-to-write", 1)
+                for each in range(5):
+                    assert await cache.get_or_set(f"{each}", lambda: 1) == 1
+                assert len([each for each in caplog.messages if "loads without its lock" in each]) == expected
+                client.config_set("min-replicas-to-write", 0)
+                assert await cache.get_or_set(f"stored {expected}", lambda: 1) == 1
