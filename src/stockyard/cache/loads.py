@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import logging
 import time
@@ -15,6 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from stockyard._aio.chance import chance, spread
 from stockyard._aio.per_loop import PerLoop
+from stockyard._aio.threads import in_thread
 from stockyard._store import caching
 from stockyard._store.caching import OUTDATED, CacheLink, Claim, NewEntry
 from stockyard.cache.budget import Budget
@@ -243,8 +243,7 @@ async def _call(loader: Loader, key: str, threads: ThreadPoolExecutor) -> Any:
     arguments = () if _binds(loader) else (key,)
     if inspect.iscoroutinefunction(loader):
         return await loader(*arguments)
-    context = contextvars.copy_context()
-    value = await asyncio.get_running_loop().run_in_executor(threads, context.run, loader, *arguments)
+    value = await in_thread(loader, *arguments, threads=threads)
     # A lambda around an async function is a plain function that returns a coroutine.
     return await value if isinstance(value, Awaitable) else value
 

@@ -59,8 +59,15 @@ class Memo(Generic[P, T]):
         blocking: Callable[P, T] = self._sync(self.__call__)
         return blocking
 
-    def __get__(self, instance: Any, _owner: Any = None) -> Any:
-        return self if instance is None else types.MethodType(self, instance)
+    def __get__(self, instance: Any, _owner: Any = None) -> Memo[..., T]:
+        if instance is None:
+            return self
+
+        def ask(name: str, loader: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Awaitable[T]:
+            return self._ask(name, loader, (instance, *args), kwargs)
+
+        function, key = types.MethodType(self._function, instance), functools.partial(self.key, instance)
+        return Memo(function, key=key, ask=ask, forget=self._forget, sync=self._sync)
 
 
 def default_key(function: Callable[..., Any]) -> Callable[..., str]:

@@ -99,11 +99,11 @@ def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Return tags, each once, if they can be tags."""
     if isinstance(tags, str):
         raise InvalidOption(f"tags must be a list of texts; got the text {tags!r}: write [{tags!r}]")
-    found = tuple(dict.fromkeys(tags))
+    found = tuple(tags)
     for tag in found:
         if not _is_text(tag):
             raise InvalidOption(f"a tag must be non-empty text; got {tag!r}")
-    return found
+    return tuple(dict.fromkeys(found))
 
 
 def _is_text(given: object) -> bool:

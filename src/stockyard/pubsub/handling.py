@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from stockyard._aio.patience import Patience
+from stockyard._aio.threads import in_thread
 from stockyard.errors import HandlerError, ServerError, ServerRefused, UnrecoverableError
 from stockyard.pubsub.consumer import Consumer
 from stockyard.pubsub.delivery import Delivery
@@ -66,7 +67,7 @@ async def _run(message: Delivery[T], handler: Callable[[Delivery[T]], Any]) -> N
         if inspect.iscoroutinefunction(handler):
             await handler(message)
         else:
-            found = await asyncio.to_thread(handler, message)
+            found = await in_thread(handler, message)
             if inspect.isawaitable(found):
                 await found
     except UnrecoverableError as error:

@@ -92,6 +92,13 @@ async def test_an_error_reaches_all_who_wait_here_and_others_try_themselves(
     assert not raw.exists(f"{prefix}::cache:c::l:k:lock")
 
 
+async def test_what_no_coroutine_can_raise_ends_a_load_too(app: App, raw: "redis.Redis", prefix: str) -> None:
+    cache = app.cache("c", int)
+    with pytest.raises(RuntimeError, match="raised StopIteration"):
+        await asyncio.wait_for(cache.get_or_set("k", lambda: next(iter([]))), 5)
+    assert not raw.exists(f"{prefix}::cache:c::l:k:lock")
+
+
 async def test_what_does_not_fit_is_an_error_and_frees_the_lock(app: App, raw: "redis.Redis", prefix: str) -> None:
     cache = app.cache("c", int)
     with pytest.raises(PayloadError, match="would not be read back"):
@@ -288,7 +295,7 @@ async def test_a_plain_function_and_a_method_are_remembered_by_all_their_argumen
         def __init__(self, name: str) -> None:
             self.name = name
 
-        @cache.memo(key=lambda desk, number: f"{desk.name}/{number}")
+        @cache.memo(key=lambda desk, number: f"{desk.name}/{number}", tags=lambda desk, _number: [desk.name])
         async def risk(self, number: int) -> int:
             calls.append(number)
             return number + len(self.name)
@@ -301,3 +308,6 @@ async def test_a_plain_function_and_a_method_are_remembered_by_all_their_argumen
     assert await Desk("yy").risk(7) == 9
     assert calls == [3, 3, 7, 7]
     assert await asyncio.to_thread(double.sync, 3) == 6
+    assert await desk.risk.forget(7)
+    assert await asyncio.to_thread(desk.risk.sync, 7) == 8
+    assert calls == [3, 3, 7, 7, 7]

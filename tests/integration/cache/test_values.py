@@ -88,6 +88,8 @@ async def test_a_key_that_cannot_be_one_is_refused_and_the_others_answered(app: 
     assert answers[1] == 1
     with pytest.raises(InvalidOption, match="a tag must be non-empty text"):
         await cache.set("k", 1, tags=[key])
+    with pytest.raises(InvalidOption, match=r"a tag must be non-empty text; got \['a'\]"):
+        await cache.invalidate(["a"])  # type: ignore[arg-type]
 
 
 async def test_a_value_of_another_type_than_now_declared_is_a_miss(make_app: MakeApp) -> None:

@@ -76,6 +76,12 @@ async def test_plain_functions_run_in_threads(app: App) -> None:
     assert seen == [False]
 
 
+async def test_what_no_coroutine_can_raise_is_a_failure_too(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    channel = app.channel(FILLS)
+    await channel.publish(1)
+    await until(channel.handle("g", lambda _: next(iter([]))), lambda: "raised StopIteration" in caplog.text)
+
+
 async def test_a_failure_comes_again_and_in_the_end_is_a_dead_letter(
     app: App, caplog: pytest.LogCaptureFixture
 ) -> None:
