@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from stockyard import Queue
 from tests.interop.conftest import Work
 from tests.support.node import NodeObject, NodePeer, has_counts, is_in
 from tests.support.waiting import eventually
@@ -70,3 +71,15 @@ async def test_an_id_without_a_record_is_passed_over(queue: NodeObject, prefix: 
     async with work(concurrency=5):
         await eventually(lambda: has_counts(queue, completed=1, waiting=0, active=0))
     assert not raw.exists(f"{prefix}:q:1")
+
+
+async def test_a_value_too_deep_for_us_does_not_hide_the_others(
+    queue: NodeObject, ours: Queue, prefix: str, raw: Any, work: Work
+) -> None:
+    deep = "[" * 3000 + "]" * 3000
+    await queue.addBulk([{"name": "echo", "data": at} for at in range(2)])
+    raw.hset(f"{prefix}:q:1", "data", deep)
+    async with work():
+        await eventually(lambda: has_counts(queue, completed=1, failed=1))
+    assert {each.id: each.data for each in await ours.get_jobs(["completed", "failed"])} == {"1": deep, "2": 1}
+    assert "too deep" in raw.hget(f"{prefix}:q:1", "failedReason")

@@ -280,3 +280,14 @@ async def _order(work: Work, number: int) -> list[str]:
 async def _is_parked(queue: NodeObject, job_id: str, attempts: int) -> bool:
     job = await queue.getJob(job_id)
     return bool(job["attemptsMade"] == attempts) and await is_in(queue, "delayed", job_id)
+
+
+async def test_what_javascript_takes_loosely_is_run(queue: NodeObject, work: Work) -> None:
+    retried = {"attempts": "2", "backoff": {"type": "fixed", "delay": "10"}, "timestamp": 1_700_000_000_000.5}
+    await queue.add("fail_first", {"times": 1}, retried)
+    # A text that was cut in the middle of an emoji.
+    cut = await queue.run("queue => queue.add('echo', 'cut \\ud83d')")
+    async with work():
+        await eventually(lambda: has_counts(queue, completed=2))
+    assert (await queue.getJob(cut["id"]))["returnvalue"] == "cut \ufffd"
+    assert (await queue.getJob("1"))["returnvalue"] == 2

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from stockyard._store.link import QueueLink
-from stockyard._store.rows import Row
+from stockyard._store.rows import Row, json_or_text
 from stockyard._store.scripts import load
 from stockyard.model.family import ChildKind
 
@@ -17,7 +17,6 @@ _DETACH = load("children.detach")
 _LOOK = load("children.look")
 _BATCH = 50
 _pack = msgspec.msgpack.Encoder().encode
-_value = msgspec.json.Decoder().decode
 
 MISSING = -1
 MISSING_PARENT = -5
@@ -88,11 +87,4 @@ def _pairs(found: Sequence[bytes], kind: ChildKind) -> dict[str, Any]:
     pairs = zip(found[::2], found[1::2], strict=True)
     if kind == "ignored":
         return {key.decode(): reason.decode(errors="replace") for key, reason in pairs}
-    return {key.decode(): _result(text) for key, text in pairs}
-
-
-def _result(text: bytes) -> Any:
-    try:
-        return _value(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        return text.decode(errors="replace")
+    return {key.decode(): json_or_text(text) for key, text in pairs}

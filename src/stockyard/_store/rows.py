@@ -10,12 +10,13 @@ import msgspec
 from stockyard._wire.options import decode_options
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import JobOptions
+from stockyard.model.payload import tolerant
 
 Row = Sequence[Any]
 Decode = Callable[[bytes], Any]
 
-_plain = msgspec.json.Decoder().decode
-_texts = msgspec.json.Decoder(tuple[str, ...]).decode
+_plain: Decode = tolerant(msgspec.json.Decoder().decode)
+_texts = tolerant(msgspec.json.Decoder(tuple[str, ...]).decode)
 _known_options: dict[bytes, JobOptions] = {}
 
 
@@ -56,10 +57,11 @@ def started_job(row: Row, queue: str, port: JobPort, now: int) -> Job[bytes]:
             data or b"{}",
             options_of(opts),
             queue,
-            int(timestamp or 0),
+            # Not every peer keeps to whole milliseconds.
+            int(float(timestamp or 0)),
             port,
             int(priority or 0),
-            int(delay or 0),
+            int(float(delay or 0)),
             int(made or 0),
             int(starts or 0),
             int(stalls or 0),
@@ -72,7 +74,7 @@ def started_job(row: Row, queue: str, port: JobPort, now: int) -> Job[bytes]:
             None,
             parent.decode() if parent else None,
         )
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise CorruptRecord(f"corrupt job record: a number or text field cannot be read: {error}") from error
 
 
@@ -121,19 +123,22 @@ def _stack(text: bytes) -> tuple[str, ...]:
         return (text.decode(errors="replace"),)
 
 
-def _lenient(text: bytes | None) -> Any:
-    if not text:
-        return None
+def json_or_text(text: bytes) -> Any:
+    """Decode JSON; text that is none is returned as it is, for a peer may have written anything."""
     try:
         return _plain(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return text.decode(errors="replace")
+
+
+def _lenient(text: bytes | None) -> Any:
+    return json_or_text(text) if text else None
 
 
 def _json(text: bytes, field: str) -> Any:
     try:
         return _plain(text)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise CorruptRecord(f"corrupt job record: field {field!r} is {_shown(text)}: {error}") from error
 
 

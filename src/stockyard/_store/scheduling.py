@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stockyard._store.link import QueueLink
-from stockyard._store.rows import CorruptRecord, Row, options_of
+from stockyard._store.rows import CorruptRecord, Row, json_or_text, options_of
 from stockyard._store.scripts import load
 from stockyard._wire.options import encode_options
 from stockyard._wire.repeat import rule_of, timing_of_record, timing_of_rule, whole
@@ -251,7 +251,7 @@ def _schedule(link: QueueLink, id_: bytes, due: bytes, run: bytes | None, fields
         id=schedule_id,
         queue=link.queue,
         job_name=(name or id_).decode(errors="replace"),
-        data=_lenient(data),
+        data=json_or_text(data or b"{}"),
         options=template,
         timing=timing,
         next_run=int(due),
@@ -265,15 +265,8 @@ def _schedule(link: QueueLink, id_: bytes, due: bytes, run: bytes | None, fields
     )
 
 
-def _lenient(text: bytes | None) -> Any:
-    try:
-        return _read(text or b"{}")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return (text or b"").decode(errors="replace")
-
-
 def _object(text: bytes | None) -> dict[str, Any]:
-    found = _lenient(text)
+    found = json_or_text(text or b"{}")
     return found if isinstance(found, dict) else {}
 
 

@@ -153,7 +153,8 @@ class _OptionFields(msgspec.Struct):
     omc: Any = None
 
 
-_DECODER = msgspec.json.Decoder(_OptionFields)
+# In JavaScript a text that is a number counts as one, as of a variable of the environment.
+_DECODER = msgspec.json.Decoder(_OptionFields, strict=False)
 
 
 def _backoff_fields(backoff: Backoff) -> dict[str, Any]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from stockyard.errors import PayloadError
 
+T = TypeVar("T")
 Decoder = Callable[[bytes], Any]
 """Turns JSON text into what the handler is given."""
 
@@ -45,9 +47,9 @@ def decoder_for(declared: Any) -> Decoder:
     """
     validate = getattr(declared, "model_validate_json", None)
     if validate is not None:
-        return _pydantic_decoder(declared, validate)
+        return _pydantic_decoder(declared, tolerant(validate))
     try:
-        decode = msgspec.json.Decoder(declared).decode
+        decode = tolerant(msgspec.json.Decoder(declared).decode)
     except TypeError as error:
         raise PayloadError(f"payload type {declared!r} cannot be read from JSON: {error}") from error
 
@@ -57,8 +59,28 @@ def decoder_for(declared: Any) -> Decoder:
         except msgspec.ValidationError as error:
             name = getattr(declared, "__name__", repr(declared))
             raise PayloadError(f"payload does not fit {name}: {error}") from error
+        except RecursionError as error:
+            raise PayloadError("payload is nested too deep") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise PayloadError(f"payload is corrupt JSON: {error}") from error
+
+    return read
+
+
+def tolerant(decode: Callable[[bytes], T]) -> Callable[[bytes], T]:
+    """Return a decoder that also reads what JavaScript writes of a text that it cut within a character.
+
+    The half of a surrogate pair that is left becomes U+FFFD, as Node itself makes of it outside JSON.
+    """
+
+    def read(text: bytes) -> T:
+        try:
+            return decode(text)
+        except (msgspec.DecodeError, ValueError):
+            mended = _ESCAPE.sub(lambda found: b"\\ufffd" if len(found[0]) == 6 else found[0], text)
+            if mended == text:
+                raise
+        return decode(mended)
 
     return read
 
@@ -99,4 +121,6 @@ def _not_finite(value: Any, path: str) -> str | None:
     return next((found for where, item in parts if (found := _not_finite(item, where))), None)
 
 
+# A whole pair has 12 characters, a half 6, and any other escape counts as its first 2.
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
 _ENCODER = msgspec.json.Encoder(enc_hook=_foreign)

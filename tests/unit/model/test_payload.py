@@ -96,6 +96,25 @@ def test_broken_text_is_an_error_of_ours(kind: Any, text: bytes) -> None:
         decoder_for(kind)(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        (rb'"cut \ud83d"', "cut \ufffd"),
+        (rb'{"k\uDE80":["\ud83d\\","\ud83d\ude80"]}', {"k\ufffd": ["\ufffd\\", "🚀"]}),
+        (rb'["\ud83d\ud83d\ude80","\\ud83d"]', ["\ufffd🚀", "\\ud83d"]),
+    ],
+)
+def test_a_character_that_javascript_cut_is_read(text: bytes, value: Any) -> None:
+    assert decoder_for(Any)(text) == value
+
+
+def test_a_model_reads_a_cut_character_too() -> None:
+    class Note(pydantic.BaseModel):
+        text: str
+
+    assert decoder_for(Note)(rb'{"text":"cut \ud83d"}').text == "cut \ufffd"
+
+
 def test_a_type_that_json_cannot_give_is_refused_when_declared() -> None:
     with pytest.raises(PayloadError, match="cannot be read from JSON"):
         decoder_for(dict[Struct, int] | list[int] | tuple[int, ...])
