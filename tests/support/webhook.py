@@ -2,16 +2,18 @@
 
 import json
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 
 class Listener:
-    """A webhook's other end: keeps what it was sent; refuses as long as it is told to."""
+    """A webhook's other end: keeps what it was sent; refuses, and takes seconds, as it is told to."""
 
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
         self.refuses = False
+        self.takes = 0.0
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -19,6 +21,7 @@ class Listener:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 if not listener.refuses:
                     listener.got.append(json.loads(body))
+                time.sleep(listener.takes)
                 self.send_response(503 if listener.refuses else 204)
                 self.end_headers()
 

@@ -13,7 +13,7 @@ from stockyard.errors import ServerError, StockyardError
 from stockyard.model.clock import Clock
 from stockyard.observe.alert_book import AlertBook
 from stockyard.observe.alerts import Alert, Rule
-from stockyard.observe.incidents import Incident, advance, to_tell, told
+from stockyard.observe.incidents import Incident, Silence, advance, to_tell, told
 from stockyard.observe.notify import Notifier
 
 _log = logging.getLogger("stockyard.alerts")
@@ -78,7 +78,7 @@ class Watcher:
 
     async def watch(self) -> None:
         """Look once."""
-        found = await self._book.lead(self._token, int(self._interval * _TERMS * 1000))
+        found = await self._lead()
         self._is_leader = found is not None
         if found is None:
             return
@@ -88,7 +88,7 @@ class Watcher:
         pending = to_tell(incidents.values(), silences, self._notifiers, now=now)
         if not await self._record(incidents, []) or not pending:
             return
-        answers = await asyncio.gather(*(self._tell(each, name) for each, name in pending))
+        answers = await self._tell_all(pending)
         delivered: dict[str, list[str]] = {}
         for (each, name), was_taken in zip(pending, answers, strict=True):
             if was_taken:
@@ -103,6 +103,20 @@ class Watcher:
     async def _record(self, incidents: dict[str, Incident], history: Sequence[Incident]) -> bool:
         self._is_leader = await self._book.record(self._token, incidents, history)
         return self._is_leader
+
+    async def _lead(self) -> tuple[dict[str, Incident], list[Silence]] | None:
+        return await self._book.lead(self._token, int(self._interval * _TERMS * 1000))
+
+    async def _tell_all(self, pending: Sequence[tuple[Incident, str]]) -> list[bool]:
+        telling = asyncio.gather(*(self._tell(each, name) for each, name in pending))
+        try:
+            while not (await asyncio.wait([telling], timeout=self._interval))[0]:
+                # However long a webhook takes, nobody else is to tell the same meanwhile.
+                with suppress(ServerError):
+                    await self._lead()
+            return telling.result()
+        finally:
+            telling.cancel()
 
     async def _tell(self, incident: Incident, notifier: str) -> bool:
         try:

@@ -100,6 +100,19 @@ async def test_a_webhook_that_refuses_is_told_later_and_its_secret_is_not_logged
     assert listener.told() == [("firing", "waiting", "fills")]
 
 
+async def test_a_webhook_that_takes_longer_than_a_leaders_term_is_told_once(app: App, listener: Listener) -> None:
+    listener.takes = 0.5
+    await app.queue("fills").add_many([("fill", n) for n in range(3)])
+    first, second = watcher(app, listener), watcher(app, listener)
+    await first.start()
+    await eventually(lambda: listener.got)
+    await second.start()
+    await eventually(app.alerts.history)
+    await first.stop()
+    await second.stop()
+    assert listener.told() == [("firing", "waiting", "fills")]
+
+
 async def test_a_silence_holds_until_its_end(redis_url: str, prefix: str, listener: Listener) -> None:
     clock = ManualClock()
     async with App(desk, redis=redis_url, prefix=prefix, clock=clock) as app:
