@@ -1,6 +1,8 @@
 """Servers behind TLS that ask clients for a certificate: what works, and what those are told who are refused."""
 
 import asyncio
+import contextlib
+import gc
 import os
 import subprocess
 import sys
@@ -25,7 +27,7 @@ class Place:
     """A server behind TLS, and the files of those who may and may not use it."""
 
     def __init__(self, front: TlsFront, folder: Path, ours: Authority) -> None:
-        self._front = front
+        self.front = front
         self.folder = folder
         self.files = {
             "ca": ours.certificate,
@@ -36,7 +38,7 @@ class Place:
     def url(self, host: str = "127.0.0.1", **files: Path | None) -> str:
         """The URL with our files, or with others in their place."""
         chosen = {name: path for name, path in {**self.files, **files}.items() if path is not None}
-        return self._front.url(host, **chosen)
+        return self.front.url(host, **chosen)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,19 @@ def test_the_command_line_works_over_it(place: Place, capsys: pytest.CaptureFixt
     finally:
         worker.terminate()
         worker.wait()
+
+
+def test_closing_leaves_no_socket_to_a_server_that_does_not_say_goodbye(place: Place) -> None:
+    with contextlib.ExitStack() as ending:
+
+        async def look() -> None:
+            async with Yard(place.url(), "closing") as yard:
+                await yard.queue().counts()
+                ending.enter_context(place.front.held())
+
+        asyncio.run(look())
+        # What was left open would be told of here.
+        gc.collect()
 
 
 REFUSALS: dict[str, tuple[dict[str, str | None], str, str]] = {

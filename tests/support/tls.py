@@ -6,7 +6,7 @@ import socket
 import ssl
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -64,6 +64,17 @@ class TlsFront:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
+        self._is_flowing = threading.Event()
+        self._is_flowing.set()
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Let nothing pass, goodbyes included."""
+        self._is_flowing.clear()
+        try:
+            yield
+        finally:
+            self._is_flowing.set()
 
     def url(self, host: str = "127.0.0.1", **options: object) -> str:
         """The URL that leads through it."""
@@ -99,14 +110,14 @@ class TlsFront:
             client = self._context.wrap_socket(connection, server_side=True)
             self._open.add(client)
             with client, socket.create_connection((self._target.hostname, self._target.port)) as server:
-                _forward(client, server)
+                self._forward(client, server)
 
-
-def _forward(client: ssl.SSLSocket, server: socket.socket) -> None:
-    while True:
-        ready = [client] if client.pending() else select.select([client, server], [], [])[0]
-        for source in ready:
-            part = source.recv(65536)
-            if not part:
-                return
-            (server if source is client else client).sendall(part)
+    def _forward(self, client: ssl.SSLSocket, server: socket.socket) -> None:
+        while True:
+            ready = [client] if client.pending() else select.select([client, server], [], [])[0]
+            self._is_flowing.wait()
+            for source in ready:
+                part = source.recv(65536)
+                if not part:
+                    return
+                (server if source is client else client).sendall(part)

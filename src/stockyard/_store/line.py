@@ -181,11 +181,15 @@ class Line:
 
     async def close(self) -> None:
         """Disconnect; closing twice is fine."""
+        writer = self._connection._writer
         try:
             async with asyncio.timeout(1):
-                await self._connection.disconnect(nowait=True)
+                # TLS says goodbye before its socket closes: a loop that ends meanwhile would leave that open.
+                await self._connection.disconnect(nowait=self._address.scheme != "rediss")
         except (TimeoutError, *_LOST, RuntimeError):
             self._broken = True
+            if writer is not None:
+                writer.transport.abort()
 
     @property
     def _silence(self) -> str:

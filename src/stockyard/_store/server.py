@@ -83,8 +83,8 @@ class Server:
     async def aclose(self) -> None:
         """Close this loop's connections; closing twice is fine."""
         pool = self._pools.pop()
-        for line in [*pool.idle, *pool.dedicated] if pool else []:
-            await line.close()
+        if pool:
+            await asyncio.gather(*(line.close() for line in [*pool.idle, *pool.dedicated]))
 
     def dedicated_line(self) -> Line:
         """Return a line for one caller alone, not connected yet; ``aclose`` of this loop closes it."""
