@@ -102,13 +102,13 @@ def _danger(check: str, cause: str, danger: str, remedy: str) -> Finding:
     return Finding(check, Severity.DANGER, cause, danger, remedy)
 
 
-def _untold(check: str, what: str) -> Finding:
+def _untold(check: str, what: str, command: str = "INFO") -> Finding:
     return Finding(
         check,
         Severity.WARNING,
         f"the server does not tell {what}",
         "what cannot be seen cannot be judged",
-        "let this user run INFO (ACL: +info), or acknowledge it with STOCKYARD_TRUST_SERVER=1",
+        f"let this user run {command} (ACL: +{command.lower()}), or acknowledge it with STOCKYARD_TRUST_SERVER=1",
         is_hidden=True,
     )
 
@@ -241,7 +241,7 @@ def _cluster(facts: ServerFacts, prefix: str) -> Finding:
 def _clock(facts: ServerFacts) -> Finding:
     check = "clock"
     if facts.skew_ms is None:
-        return _untold(check, "its time")
+        return _untold(check, "its time", "TIME")
     away = abs(facts.skew_ms)
     told = f"this machine is {away} ms {'ahead of' if facts.skew_ms >= 0 else 'behind'} the server"
     if away < _SKEW_WARNING_MS:

@@ -72,6 +72,8 @@ def test_what_is_hidden_is_a_warning_and_fine_when_the_server_is_trusted() -> No
     hidden = [each for each in diagnose(nothing, prefix="bull") if each.is_hidden]
     assert len(hidden) == 9
     assert all(each.severity is Severity.WARNING for each in hidden)
+    assert {each.check for each in hidden if "+info" not in each.remedy} == {"clock"}
+    assert all("+time" in each.remedy for each in hidden if each.check == "clock")
     trusted = diagnose(nothing, prefix="bull", trusts=True)
     assert worst(trusted) is Severity.OK
     assert next(each.cause for each in trusted if each.is_hidden) == (
