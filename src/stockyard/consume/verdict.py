@@ -101,7 +101,7 @@ def trace_of(error: BaseException) -> str:
 
 def _reason_of(error: BaseException) -> str:
     try:
-        return _storable(str(error)) or type(error).__name__
+        return _storable(str(error)) or getattr(error, "type_name", type(error).__name__)
     except Exception:
         return type(error).__name__
 

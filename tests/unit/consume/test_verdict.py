@@ -13,6 +13,7 @@ from stockyard.errors import (
     MoveToWait,
     PayloadError,
     RateLimited,
+    RemoteHandlerError,
     RunMoved,
     StockyardError,
     UnrecoverableError,
@@ -82,6 +83,18 @@ def test_the_newest_traces_stay(limit: int | None, kept: int) -> None:
     assert len(decided.stacktrace) == kept
     assert not kept or "ValueError: now" in decided.stacktrace[-1]
     assert decided.stacktrace[:-1] == ("first", "second")[3 - kept :][: max(kept - 1, 0)]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (AssertionError("no"), "no"),
+        (AssertionError(), "AssertionError"),
+        (RemoteHandlerError("", type_name="shop.NotPaid", traceback=""), "shop.NotPaid"),
+    ],
+)
+def test_an_error_without_words_is_named(error: Exception, reason: str) -> None:
+    assert verdict(error).reason == reason
 
 
 def test_a_strategy_that_fails_leaves_no_attempt() -> None:
