@@ -69,7 +69,7 @@ class Work(Protocol):
 
 @pytest.fixture
 def work(app: App) -> Work:
-    """Runs workers of ours, by default with the handlers that Node's workers have too."""
+    """Runs workers of ours, by default with the handlers that Node's workers have too, and as nameless."""
 
     usual = app
 
@@ -77,7 +77,7 @@ def work(app: App) -> Work:
     async def running(
         processor: Any = handlers, *, app: App | None = None, queue: str = "q", **options: Any
     ) -> AsyncIterator[Worker]:
-        worker = (app or usual).worker(queue, processor, handle_signals=False, **options)
+        worker = (app or usual).worker(queue, processor, **{"name": None, "handle_signals": False, **options})
         run = asyncio.create_task(worker.run())
         ready = asyncio.create_task(worker.ready.wait())
         await asyncio.wait([run, ready], return_when=asyncio.FIRST_COMPLETED)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -94,9 +92,7 @@ class Roster:
             for spec in app.topology
             if (spec.name in self._wishes.queues if self._wishes.queues else bool(spec.router))
         ]
-        # A name of its own lets an alert say which process is dead.
-        options = {"name": f"{socket.gethostname()}-{os.getpid()}", **self._wishes.options}
-        return [app.worker(name, **options) for name in names]
+        return [app.worker(name, **self._wishes.options) for name in names]
 
     def _ready_made(self, target: str, workers: list[Worker]) -> list[Worker]:
         if self._wishes.options:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
+import socket
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -40,12 +42,17 @@ _FLUSH_SECONDS = 10.0
 _BEAT_SECONDS = 0.5
 
 
+def _process_name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerOptions:
     """How a worker works; what is None follows the queue's declaration.
 
     Attributes:
-        name: shown in dashboards and written into the jobs. Defaults to none.
+        name: shown in dashboards, written into the jobs, and how an alert says who is dead. Defaults to the
+            machine's name and the process's number; None for no name.
         concurrency: jobs at a time.
         executor: where its one handler runs: ``"async"``, ``"thread"`` or ``"process"``.
         lock: lease of a running job.
@@ -67,7 +74,7 @@ class WorkerOptions:
             Defaults to False.
     """
 
-    name: str | None = None
+    name: str | None = field(default_factory=_process_name)
     concurrency: int | None = None
     executor: Executor | None = None
     lock: Duration | None = None

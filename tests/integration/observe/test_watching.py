@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import os
+import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -150,6 +152,20 @@ async def test_each_topology_has_a_watcher_of_its_own(
         assert second.is_leader
         assert listener.told() == [("firing", "waiting without a worker", "transfers")]
         assert await app.alerts.incidents() == []
+
+
+async def test_a_job_that_runs_for_too_long_is_told_with_its_worker(app: App, listener: Listener) -> None:
+    async def hang(_job: Job[Any]) -> None:
+        await asyncio.Event().wait()
+
+    worker = app.worker("fills", hang, handle_signals=False, grace=0)
+    working = asyncio.create_task(worker.run())
+    job = await app.queue("fills").add("fill")
+    await eventually(lambda: _is(job, "active"))
+    await watcher(app, listener, active="1ms").watch()
+    await worker.stop()
+    await working
+    assert f"job {job.id} on worker {socket.gethostname()}-{os.getpid()} since 2" in listener.got[0]["message"]
 
 
 async def test_jobs_of_dead_workers_are_handed_back_though_no_worker_is_left(
