@@ -14,12 +14,13 @@ from stockyard._aio.stop_signals import on_stop_signal
 from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json, show_table, when
-from stockyard.cli.options import AsJson
-from stockyard.errors import NotificationFailed
+from stockyard.cli.options import AsJson, Span
+from stockyard.errors import InvalidOption, NotificationFailed, suggestion
 from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.alerts import SERVER
 from stockyard.observe.incidents import Incident, Silence, Status
 from stockyard.observe.rule_file import PAGES, rule_file
-from stockyard.observe.rules import every_rule
+from stockyard.observe.rules import Thresholds, every_rule
 
 alerts = Command(name="alerts", help="Watch the queues and the server, and see what fires.")
 
@@ -36,6 +37,8 @@ def list_alerts(
         history: list so many of the latest that were told instead.
         silences: list the silences instead.
     """
+    if history < 0:
+        raise InvalidOption(f"--history must be 0 or more; got {history}")
     found = asyncio.run(_read(connection, history, silences))
     if json:
         show_json(found)
@@ -55,14 +58,19 @@ def silence(
     queue: Annotated[str, Parameter(help="Name of the queue, 'server', or * for all.")] = "*",
     /,
     *,
-    duration: Annotated[str, Parameter(name="--for", help="For how long, as in 1h.")] = "1h",
+    duration: Annotated[Span, Parameter(name="--for", help="For how long, 1h by default.")] = "1h",
     reason: str = "",
     end: Annotated[bool, Parameter(help="End the silence instead.")] = False,
     connection: Connection = DEFAULT,
 ) -> int:
     """Tell nobody of a rule or a queue for a time; what still fires afterwards is told then."""
-    said = asyncio.run(_silence(connection, _or_none(rule), _or_none(queue), duration, reason, end))
-    print(said)
+    chosen = _or_none(rule), _or_none(queue)
+    if end:
+        was_there = asyncio.run(_unsilence(connection, *chosen))
+        print("the silence is over" if was_there else "there was no such silence")
+        return 0 if was_there else 1
+    made = asyncio.run(_silence(connection, *chosen, duration or "1h", reason))
+    print(f"{made.name} is silenced until {when(made.until)}")
     return 0
 
 
@@ -97,14 +105,22 @@ async def _read(connection: Connection, history: int, silences: bool) -> list[In
 
 
 async def _silence(
-    connection: Connection, rule: str | None, queue: str | None, duration: str, reason: str, end: bool
-) -> str:
+    connection: Connection, rule: str | None, queue: str | None, duration: str, reason: str
+) -> Silence:
     async with connection.open() as app:
-        if end:
-            ended = await app.alerts.unsilence(rule, queue)
-            return "the silence is over" if ended else "there was no such silence"
-        made = await app.alerts.silence(rule, queue, duration=duration, reason=reason)
-        return f"{made.name} is silenced until {when(made.until)}"
+        # A program may have rules of its own, of which nothing is known here but what they told.
+        seen = [*await app.alerts.incidents(), *await app.alerts.history()]
+        rules = [each.name for each in every_rule(app.topology, Thresholds())] + [each.rule for each in seen]
+        if rule is not None and rule not in rules:
+            raise InvalidOption(f"no rule is called {rule!r}{suggestion(rule, dict.fromkeys(rules))}")
+        if queue not in (None, SERVER, *(each.subject for each in seen)):
+            app.topology.spec(str(queue))
+        return await app.alerts.silence(rule, queue, duration=duration, reason=reason)
+
+
+async def _unsilence(connection: Connection, rule: str | None, queue: str | None) -> bool:
+    async with connection.open() as app:
+        return await app.alerts.unsilence(rule, queue)
 
 
 async def _test() -> int:

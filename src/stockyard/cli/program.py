@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from cyclopts import App, CycloptsError, Parameter
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from stockyard.cli.alerts import alerts
 from stockyard.cli.bench import bench
@@ -77,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except (JobFailed, ResultTimeout) as error:
         return _complain(error, NEGATIVE)
+    except UnusedCliTokensError as error:
+        return _complain(f"there is no place for {' '.join(error.unused_tokens or ())!r}; see --help", MISTAKE)
     except (StockyardError, CycloptsError) as error:
         return _complain(error, MISTAKE)
     except KeyboardInterrupt:
@@ -87,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NEGATIVE
 
 
-def _complain(error: Exception, status: int) -> int:
+def _complain(error: object, status: int) -> int:
     # A mistake on the command line is quoted, and may be a URL in the wrong place.
     said = _PASSWORD.sub(r"\1***@", str(error))
     print(f"stockyard: {said}", file=sys.stderr)

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Annotated, Any
 
+import msgspec
 from cyclopts import Parameter
 from rich.live import Live
 
 from stockyard._aio.stop_signals import on_stop_signal
 from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
-from stockyard.cli.display import console, show_json
+from stockyard.cli.display import console
 from stockyard.cli.options import AsJson, Span
 from stockyard.cli.top_frame import Sight, draw, look, rates
 from stockyard.errors import InvalidOption, ServerError
@@ -34,7 +35,8 @@ def top(
     connection: Connection = DEFAULT,
     json: AsJson = False,
 ) -> None:
-    """Watch queues, workers and the longest runs; q or Ctrl-C ends. A pipe gets one frame after the other.
+    """Watch queues, workers and the longest runs; q or Ctrl-C ends. A pipe gets one frame after the other,
+    by --json one a line.
 
     Args:
         names: the queues. Defaults to all.
@@ -89,7 +91,7 @@ class _Top:
             if trouble:
                 print(f"stockyard: {trouble}", file=sys.stderr)
             else:
-                show_json(_record(self._last, self._before))
+                print(msgspec.json.encode(_record(self._last, self._before)).decode(), flush=True)
             return
         screen = console()
         frame = draw(self._last, self._before, self._rows, width=screen.width, trouble=trouble)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ class AlertSettings:
         settings = cls(
             _thresholds(given, problems),
             (LogNotifier(), *_notifiers(given, problems)),
-            _span(given.get(f"{_PREFIX}INTERVAL") or "15s", f"{_PREFIX}INTERVAL", problems) or 15.0,
+            _span(given.get(f"{_PREFIX}INTERVAL") or "15s", f"{_PREFIX}INTERVAL", problems, least=0.1),
         )
         if problems:
             lines = "\n".join(f"  - {each}" for each in problems)
@@ -69,7 +71,7 @@ def _thresholds(given: Mapping[str, str], problems: list[str]) -> Thresholds:
         if each.name in _DURATIONS:
             chosen[each.name] = _span(text, name, problems)
         elif each.name == "memory":
-            chosen[each.name] = _number(text, name, problems, "a share between 0 and 1, such as 0.9")
+            chosen[each.name] = _number(text, name, problems, "a share between 0 and 1, such as 0.9", most=1)
         else:
             chosen[each.name] = _number(text, name, problems, "a whole number")
     return Thresholds(**chosen)
@@ -77,31 +79,39 @@ def _thresholds(given: Mapping[str, str], problems: list[str]) -> Thresholds:
 
 def _notifiers(given: Mapping[str, str], problems: list[str]) -> list[Notifier]:
     found: list[Notifier] = []
-    try:
-        found += [Webhook(url) for url in given.get(f"{_PREFIX}WEBHOOK", "").split()]
-        if addresses := given.get(f"{_PREFIX}EMAIL", "").split():
-            found.append(Email(tuple(addresses), given.get("STOCKYARD_SMTP_URL", "")))
-    except ConfigError as error:
-        problems.append(str(error))
+
+    def add(variable: str, make: Callable[[], Notifier]) -> None:
+        try:
+            found.append(make())
+        except ConfigError as error:
+            problems.append(f"{_PREFIX}{variable}: {error}")
+
+    for url in given.get(f"{_PREFIX}WEBHOOK", "").split():
+        add("WEBHOOK", partial(Webhook, url))
+    if addresses := given.get(f"{_PREFIX}EMAIL", "").split():
+        add("EMAIL", partial(Email, tuple(addresses), given.get("STOCKYARD_SMTP_URL", "")))
     if urls := given.get(f"{_PREFIX}APPRISE", "").split():
-        found.append(Apprise(tuple(urls)))
+        add("APPRISE", partial(Apprise, tuple(urls)))
     return found
 
 
-def _span(text: str, name: str, problems: list[str]) -> float:
+def _span(text: str, name: str, problems: list[str], *, least: float = 0.0) -> float:
     try:
-        return milliseconds(float(text) if text.replace(".", "", 1).isdecimal() else text, option=name) / 1000
+        found = milliseconds(float(text) if text.replace(".", "", 1).isdecimal() else text, option=name) / 1000
     except InvalidOption as error:
         problems.append(str(error))
-        return 0.0
+        return least
+    if found < least:
+        problems.append(f"{name} must be {least:g} s or more; got {text!r}")
+    return found
 
 
-def _number(text: str, name: str, problems: list[str], expected: str) -> float:
+def _number(text: str, name: str, problems: list[str], expected: str, *, most: float = math.inf) -> float:
     try:
         value = float(text)
     except ValueError:
         value = -1.0
-    if value < 0 or (expected.startswith("a whole") and not value.is_integer()):
+    if not 0 <= value <= most or (expected.startswith("a whole") and not value.is_integer()):
         problems.append(f"{name} must be {expected}; got {text!r}")
         return 0.0
     return value

@@ -260,13 +260,17 @@ class OpenChannel(Generic[T]):
         """Give dead letters to their groups again, as new messages that other groups do not see.
 
         Returns:
-            How many there were. The errors are those of ``groups``.
+            How many there were.
+
+        Raises:
+            InvalidOption: one is no id, or the channel is not durable.
+            ServerError: the server did not answer.
         """
-        return await durable.redeliver(self._durable("redeliver"), ids)
+        return await durable.redeliver(self._durable("redeliver"), [checked_id(each, option="id") for each in ids])
 
     async def discard(self, *ids: str) -> int:
-        """Delete dead letters; return how many there were. The errors are those of ``groups``."""
-        return await durable.discard(self._durable("discard"), ids)
+        """Delete dead letters; return how many there were. The errors are those of ``redeliver``."""
+        return await durable.discard(self._durable("discard"), [checked_id(each, option="id") for each in ids])
 
     async def close_readers(self) -> None:
         """End those who read in the running loop."""

@@ -171,12 +171,12 @@ class Replay(Generic[T]):
         await self._patience.wait()
 
 
-def checked_id(message_id: str) -> str:
+def checked_id(message_id: str, *, option: str = "after") -> str:
     """Return the id of a message if it can be one.
 
     Raises:
         InvalidOption: it cannot.
     """
     if not isinstance(message_id, str) or not _ID.fullmatch(message_id):
-        raise InvalidOption(f"after must be the id of a message, '0-0' or None; got {message_id!r}")
+        raise InvalidOption(f"{option} must be the id of a message, or '0-0' to begin; got {message_id!r}")
     return message_id

@@ -27,7 +27,24 @@ def test_what_fires_is_listed_and_can_be_silenced(run: Run, redis_url: str, pref
     assert "is silenced until" in run("alerts", "silence", "*", "mail", "--for", "2h", "--reason", "quiet").out
     assert "quiet" in run("alerts", "list", "--silences").out
     assert run("alerts", "silence", "*", "mail", "--end").out == "the silence is over\n"
-    assert run("alerts", "silence", "*", "mail", "--end").out == "there was no such silence\n"
+    ended = run("alerts", "silence", "*", "mail", "--end")
+    assert (ended.status, ended.out) == (1, "there was no such silence\n")
+
+
+def test_what_is_not_there_cannot_be_silenced(run: Run) -> None:
+    rule = run("alerts", "silence", "wating", "--for", "90")
+    queue = run("alerts", "silence", "waiting", "mial")
+    assert (rule.status, queue.status) == (2, 2)
+    assert "no rule is called 'wating'; did you mean 'waiting'?" in rule.err
+    assert "unknown queue 'mial'" in queue.err
+    assert run("alerts", "silence", "memory", "server", "--for", "90").status == 0
+    held = run("alerts", "list", "--silences", "--json").json()
+    assert isinstance(held, list)
+    assert [(each["rule"], each["subject"]) for each in held] == [("memory", "server")]
+
+
+def test_a_history_of_less_than_nothing_is_refused(run: Run) -> None:
+    assert run("alerts", "list", "--history=-1").status == 2
 
 
 def test_a_test_notification_says_who_could_not_be_told(

@@ -10,6 +10,7 @@ import termios
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 import pytest
 import redis
 
@@ -95,6 +96,13 @@ def test_a_pipe_gets_frame_after_frame_until_it_is_stopped(run: Run, top: Top) -
         _read_until(process.stdout, " mail ")
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
+
+
+def test_json_is_a_frame_a_line_as_soon_as_it_is_there(top: Top) -> None:
+    process = top("--json", "--interval=50ms")
+    assert process.stdout
+    first, second = (msgspec.json.decode(process.stdout.readline()) for _ in range(2))
+    assert first["at"] < second["at"]
 
 
 def test_a_server_that_goes_away_is_said_and_comes_back(top: Top, make_server: Callable[..., OwnServer]) -> None:

@@ -102,3 +102,16 @@ async def test_they_are_read_in_pages_and_discarded(app: App) -> None:
 async def test_counts_are_checked(app: App, count: int) -> None:
     with pytest.raises(InvalidOption, match="count must be"):
         await app.channel(FILLS).dead_letters(count=count)
+
+
+async def test_what_is_no_id_is_refused_before_anything_is_done(app: App) -> None:
+    channel = app.channel(FILLS)
+    await channel.publish(1)
+    async with channel.consume("g") as messages:
+        (message,) = await take(messages, 1)
+        await message.bury()
+    (letter,) = await channel.dead_letters()
+    for act in (channel.redeliver, channel.discard):
+        with pytest.raises(InvalidOption, match="id must be the id of a message"):
+            await act(letter.id, "first")
+    assert len(await channel.dead_letters()) == 1

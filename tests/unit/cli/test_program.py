@@ -62,6 +62,7 @@ def test_it_knows_its_version(capsys: Captured) -> None:
         (["queue", "list", "--app", "stockyard.trading:QueueName"], "--app expects an App or a Topology"),
         (["queue", "list", "--app", "nowhere:app"], "there is no module 'nowhere'"),
         (["queue", "list", "--app", "./shop.py"], "expected MODULE:ATTR"),
+        (["cache", "stats", "risk"], "there is no place for 'risk'"),
         (["cache", "drop"], "name the caches to drop, or say --all"),
         (["cache", "drop", "risk", "--all"], "name the caches to drop, or say --all"),
         (["health", "--redis-url", "http://localhost"], "scheme 'http' is not known"),
