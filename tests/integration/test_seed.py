@@ -27,8 +27,11 @@ JobProcessor<MyJobData>
 { name, waiting, active, completed, failed, delayed }
 Single queue
 All queues
+Per ARCHITECTURE.md requirements
 brew install redis
+brew services start redis
 apt-get install redis-server
+systemctl start redis
 Test connection
 Environment variables in `.env`
 Recommended Redis configuration

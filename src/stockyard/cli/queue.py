@@ -106,6 +106,7 @@ def _declaration(spec: QueueSpec) -> dict[str, Any]:
         "keep_completed": _keep(defaults.remove_on_complete),
         "keep_failed": _keep(defaults.remove_on_fail),
         "high_priority": spec.high_priority,
+        "critical": spec.critical,
         "handlers": ", ".join(spec.router.names) or None,
     }
 

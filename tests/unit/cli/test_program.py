@@ -1,5 +1,6 @@
 """The command as a whole, where no server is asked."""
 
+import re
 from importlib.metadata import version
 
 import msgspec
@@ -115,6 +116,11 @@ def test_a_queue_tells_how_node_spells_it(options: list[str], spelling: str, cap
     shown = capsys.readouterr().out
     assert spelling in shown
     assert "7d, at most 50,000" in shown
+
+
+def test_a_queue_tells_whether_it_is_critical(capsys: Captured) -> None:
+    assert main(["queue", "show", "execution:order_submission"]) == 0
+    assert re.search(r"^critical +yes$", capsys.readouterr().out, re.M)
 
 
 def test_scripts_are_listed(capsys: Captured) -> None:

@@ -10,6 +10,12 @@ desk.queue("fills")
 RULES = every_rule(desk, Thresholds(active="1m", schedule_late="5m"))
 
 
+def test_a_name_with_a_quote_is_quoted_for_prometheus() -> None:
+    odd = Topology("odd")
+    odd.queue('a"b.c', high_priority=True)
+    assert r'queue=~"a\"b\\.c"' in every_rule(odd, Thresholds())[0].promql
+
+
 def told(**health: Any) -> list[str]:
     return [each.message for each in evaluate(RULES, [QueueHealth("fills", 0, 0, 0, 0, 0, **health)])]
 
