@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 import time
 from typing import Annotated
@@ -15,6 +16,7 @@ from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json, show_table, when
 from stockyard.cli.options import AsJson, Span
+from stockyard.consume.logs import LogFormat, configure_logging
 from stockyard.errors import InvalidOption, NotificationFailed, suggestion
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.alerts import SERVER
@@ -24,6 +26,7 @@ from stockyard.observe.rules import Thresholds, every_rule
 
 alerts = Command(name="alerts", help="Watch the queues and the server, and see what fires.")
 
+_log = logging.getLogger("stockyard")
 _COLUMNS = ("status", "rule", "queue", "since", "value", "threshold", "action")
 
 
@@ -81,8 +84,13 @@ def test() -> int:
 
 
 @alerts.command
-def watch(*, connection: Connection = DEFAULT) -> None:
-    """Watch until stopped. Workers do so, too; of all, one looks at a time."""
+def watch(*, log_format: LogFormat | None = None, connection: Connection = DEFAULT) -> None:
+    """Watch until stopped. Workers do so, too; of all, one looks at a time.
+
+    Args:
+        log_format: text or json; text by default.
+    """
+    configure_logging(log_format or "text", force=log_format is not None)
     asyncio.run(_watch(connection))
 
 
@@ -158,8 +166,11 @@ async def _watch(connection: Connection) -> None:
 
 
 async def _until(app: App, stopped: asyncio.Event) -> None:
-    watcher = app.watcher()
+    settings = AlertSettings.load()
+    watcher = app.watcher(settings)
     await watcher.start()
+    names = ", ".join(each.name for each in settings.notifiers)
+    _log.info("watching %s every %g s; told by %s", app.topology.name, settings.interval, names)
     await stopped.wait()
     await watcher.stop()
 

@@ -10,6 +10,7 @@ from stockyard._aio.stop_signals import on_stop_signal
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json, show_table
 from stockyard.cli.options import AsJson, Endpoint, host_and_port
+from stockyard.consume.logs import LogFormat, configure_logging
 from stockyard.observe.catalogue import METRICS
 from stockyard.observe.dashboard import dashboard
 from stockyard.observe.metric_reference import metric_reference
@@ -34,12 +35,14 @@ def reference() -> None:
 
 
 @metrics.command
-def serve(*, port: Endpoint = None, connection: Connection = DEFAULT) -> None:
+def serve(*, port: Endpoint = None, log_format: LogFormat | None = None, connection: Connection = DEFAULT) -> None:
     """Answer /metrics with what the server tells, until stopped. Workers do, too, and tell of themselves.
 
     Args:
         port: [HOST:]PORT to listen on; 9400 by default, on this machine alone.
+        log_format: text or json; text by default.
     """
+    configure_logging(log_format or "text", force=log_format is not None)
     asyncio.run(_serve(connection, *host_and_port(port or "127.0.0.1:9400")))
 
 

@@ -1,12 +1,15 @@
 """`stockyard alerts`, on a real server."""
 
 import asyncio
+import subprocess
+import sys
 
+import msgspec
 import pytest
 
 from stockyard import App
 from stockyard.observe.alert_settings import AlertSettings
-from tests.integration.cli.conftest import Run
+from tests.integration.cli.conftest import ROOT, SHOP, Run
 from tests.integration.cli.shop import shop
 
 
@@ -45,6 +48,28 @@ def test_what_is_not_there_cannot_be_silenced(run: Run) -> None:
 
 def test_a_history_of_less_than_nothing_is_refused(run: Run) -> None:
     assert run("alerts", "list", "--history=-1").status == 2
+
+
+def test_who_watches_says_so_and_logs_what_begins_and_ends(
+    run: Run, redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in (("NO_WORKER", "0s"), ("INTERVAL", "100ms")):
+        monkeypatch.setenv(f"STOCKYARD_ALERT_{name}", value)
+    where = [f"--redis-url={redis_url}", f"--prefix={prefix}", f"--app={SHOP}"]
+    command = [sys.executable, "-m", "stockyard.cli", "alerts", "watch", "--log-format=json", *where]
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as watching:
+        assert watching.stderr
+        try:
+            assert b"watching shop every 0.1 s; told by log" in watching.stderr.readline()
+            run("job", "add", "mail", "welcome", '{"name": "Ada"}')
+            fires = msgspec.json.decode(watching.stderr.readline())
+            run("queue", "pause", "mail")
+            ends = msgspec.json.decode(watching.stderr.readline())
+        finally:
+            watching.terminate()
+    assert (fires["level"], ends["level"]) == ("ERROR", "INFO")
+    assert ends["message"].startswith("[RESOLVED] mail: waiting without a worker")
+    assert watching.returncode == 0
 
 
 def test_a_test_notification_says_who_could_not_be_told(
