@@ -35,10 +35,14 @@ class Notifier(Protocol):
 
 
 def headline(incident: Incident) -> str:
-    """Return one line: what, where, how much, since when."""
-    begin = datetime.fromtimestamp(incident.since / 1000, UTC).isoformat(sep=" ", timespec="seconds")
-    state = "RESOLVED" if incident.status is Status.RESOLVED else "FIRING"
-    return f"[{state}] {incident.message} (since {begin})"
+    """Return one line: what, where, how much, since when, and until when if it is over."""
+    begin, end = (
+        datetime.fromtimestamp(moment / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+        for moment in (incident.since, incident.at)
+    )
+    if incident.status is Status.RESOLVED:
+        return f"[RESOLVED] {incident.message} (from {begin} to {end})"
+    return f"[FIRING] {incident.message} (since {begin})"
 
 
 def payload(incident: Incident) -> dict[str, Any]:

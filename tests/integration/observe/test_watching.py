@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -55,6 +56,7 @@ async def test_a_backlog_is_told_once_with_what_to_do_and_its_end_once(app: App,
     for _ in range(3):
         await watch.watch()
     assert listener.told()[1:] == [("resolved", "waiting", "fills")]
+    assert re.search(r"^\[RESOLVED\] fills: .* \(from 2[-\d:+ ]+ to 2[-\d:+ ]+\)$", listener.got[1]["text"])
     assert [str(each.status) for each in await app.alerts.history()] == ["resolved", "firing"]
 
 
