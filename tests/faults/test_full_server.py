@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, Deduplication, Job, UnsafeServer
+from stockyard import App, Deduplication, Job, ServerRefused, UnsafeServer
 from stockyard.cli import main
 from stockyard.trading import PLATFORM, QueueName
 from tests.support.documents import ROOT
@@ -136,6 +136,37 @@ async def _all_completed(yard: Yard) -> bool:
         HELD,
         LIMITED,
     )
+
+
+async def test_a_full_server_lets_jobs_start_and_end_once(make_server: Callable[..., OwnServer]) -> None:
+    server = make_server(base=SHIPPED)
+    async with Yard(server.url, "t") as yard:
+        queue, runs, may_end = yard.queue(), Counter[str](), asyncio.Event()
+
+        async def handle(job: Job[str]) -> str:
+            runs[job.id] += 1
+            await may_end.wait()
+            if job.data == "flaky" and job.attempts_made == 0:
+                raise ValueError(job.data)
+            return job.data
+
+        await queue.add_many([("x", data, {"attempts": 2}) for data in ("good", "flaky", "good", "good")])
+        await yard.work(handle, concurrency=2)
+        await eventually(lambda: len(runs) == 2)
+        with server.client() as client:
+            memory: Any = client.info("memory")
+            client.config_set("maxmemory", memory["used_memory"] - 100_000)
+            with pytest.raises(ServerRefused, match=r"the server is full .* raise maxmemory"):
+                await queue.add("x")
+            may_end.set()
+
+            async def all_ended() -> bool:
+                return await queue.count("completed") == 4
+
+            await eventually(all_ended)
+            assert sorted(runs.values()) == [1, 1, 1, 2]
+            assert await queue.count("active") == 0
+            assert not list(client.scan_iter("t:q:*:lock"))
 
 
 async def test_under_allkeys_lru_the_execution_workers_refuse_and_the_doctor_says_why(

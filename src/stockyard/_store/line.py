@@ -224,6 +224,10 @@ def _refusal(error: redis_errors.RedisError) -> ServerRefused:
     text = str(error)
     if isinstance(error, redis_errors.NoScriptError):
         text = f"NOSCRIPT {text}"
+    elif isinstance(error, redis_errors.OutOfMemoryError):
+        text = f"the server is full ({text}); clean finished jobs, shrink the caches, or raise maxmemory"
+    elif isinstance(error, redis_errors.ReadOnlyError):
+        text = f"the server is a replica ({text}); name the primary in REDIS_URL"
     is_login = isinstance(error, redis_errors.AuthenticationError)
     refusal = AuthenticationFailed(text) if is_login else ServerRefused(text)
     refusal.__cause__ = error

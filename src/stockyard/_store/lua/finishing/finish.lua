@@ -27,6 +27,9 @@ local ways = {
   ['handed back'] = hand_back, ['awaiting children'] = await_children,
 }
 
+-- A full server refuses nothing more to a script that has written: a job whose end it refused would run again.
+redis.call('SREM', stalled, '')
+
 -- What its children say against an end of this kind, or nothing.
 local function held_by_children(job, kind)
   if kind == 'completed' and redis.call('EXISTS', job .. ':dependencies', job .. ':unsuccessful') > 0 then

@@ -6,7 +6,6 @@ local function end_run(batch, job, id, fields, outcome)
   local keys, now, moment = batch.keys, batch.now, batch.moment
   local set, age, count, limit = is_success and keys.completed or keys.failed, keep_policy(keep)
   local made = (tonumber(fields[5]) or 0) + 1
-  -- The first write is the one that a full server refuses: nothing is half-written.
   if is_success then
     redis.call('HSET', job, 'returnvalue', value, 'finishedOn', moment, 'atm', made)
   else
