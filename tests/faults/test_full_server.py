@@ -141,7 +141,7 @@ async def _all_completed(yard: Yard) -> bool:
 async def test_a_full_server_lets_jobs_start_and_end_once(make_server: Callable[..., OwnServer]) -> None:
     server = make_server(base=SHIPPED)
     async with Yard(server.url, "t") as yard:
-        queue, runs, may_end = yard.queue(), Counter[str](), asyncio.Event()
+        queue, runs, may_end = yard.queue(lock="1s"), Counter[str](), asyncio.Event()
 
         async def handle(job: Job[str]) -> str:
             runs[job.id] += 1
@@ -150,6 +150,9 @@ async def test_a_full_server_lets_jobs_start_and_end_once(make_server: Callable[
                 raise ValueError(job.data)
             return job.data
 
+        await queue.add("x", "of a dead worker")
+        with server.client() as client:
+            client.lmove("t:q:wait", "t:q:active")
         await queue.add_many([("x", data, {"attempts": 2}) for data in ("good", "flaky", "good", "good")])
         await yard.work(handle, concurrency=2)
         await eventually(lambda: len(runs) == 2)
@@ -161,10 +164,10 @@ async def test_a_full_server_lets_jobs_start_and_end_once(make_server: Callable[
             may_end.set()
 
             async def all_ended() -> bool:
-                return await queue.count("completed") == 4
+                return await queue.count("completed") == 5
 
             await eventually(all_ended)
-            assert sorted(runs.values()) == [1, 1, 1, 2]
+            assert sorted(runs.values()) == [1, 1, 1, 1, 2]
             assert await queue.count("active") == 0
             assert not list(client.scan_iter("t:q:*:lock"))
 

@@ -3,6 +3,8 @@
 -- keys: stalled stalled_check wait active meta events marker repeat_set
 -- args: base now interval max_stalled
 -- returns: the ids handed back
+-- A full server refuses nothing more to a script that has written: jobs of the dead go on, and end.
+redis.call('SREM', stalled, '')
 if redis.call('SET', stalled_check, now, 'PX', interval, 'NX') == false then return {} end
 -- A server that evicts may take the check right after a look, before those who hold the marked jobs could renew.
 local time = redis.call('TIME')
