@@ -171,6 +171,7 @@ class App:
         )
         self._workers.add(worker)
         _owners[worker] = self
+        weakref.finalize(worker, site.lookout.retire, spec.name, worker.meter).atexit = False
         return worker
 
     @overload

@@ -37,6 +37,11 @@ class Spread:
         self.counts[bisect_left(BUCKETS, seconds)] += 1
         self.total += seconds
 
+    def add(self, other: Spread) -> None:
+        """Count what another observed."""
+        self.counts = [ours + theirs for ours, theirs in zip(self.counts, other.counts, strict=True)]
+        self.total += other.total
+
 
 @dataclass(slots=True)
 class Tally:
@@ -75,6 +80,15 @@ class Tally:
         if seconds is not None:
             self.run.observe(seconds)
 
+    def add(self, other: Tally) -> None:
+        """Count what another counted."""
+        self.completed += other.completed
+        self.failed += other.failed
+        self.retried += other.retried
+        self.moved += other.moved
+        self.wait.add(other.wait)
+        self.run.add(other.run)
+
 
 class Meter:
     """The tallies of one worker, by job name; written by its loop, read from any thread.
@@ -99,6 +113,12 @@ class Meter:
                 name = OTHER
             tally = self._tallies.setdefault(name, Tally())
         return tally
+
+    def add(self, other: Meter) -> None:
+        """Count what another counted."""
+        self.stalled += other.stalled
+        for name, tally in other.tallies():
+            self.of(name).add(tally)
 
     def tallies(self) -> Sequence[tuple[str, Tally]]:
         """Return the tallies by job name."""

@@ -9,6 +9,7 @@ import random
 import socket
 import time
 import uuid
+import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -126,7 +127,9 @@ class Worker:
         self._keeper = keeper
         self._check_ground = check_ground
         self._hooks = options.hooks
-        self.meter = Meter(self._serves)
+        # What it counted outlives it.
+        serves = weakref.WeakMethod(self._serves)
+        self.meter = Meter(lambda name: (known := serves()) is not None and known(name))
         self._pulse = Pulse()
         self._heart = Periodic(self._pulse.keep, _BEAT_SECONDS, name=f"heartbeat of {spec.name}")
         self._execution = Execution(

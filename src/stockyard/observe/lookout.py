@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from stockyard._aio.portal import Portal
@@ -67,7 +68,8 @@ class Lookout:
         self._portal = portal
         self._clock = clock
         self._store = AlertStore(server, prefix, topology.name)
-        self._rescued: dict[str, Meter] = {spec.name: Meter() for spec in topology}
+        # What no worker that is left has counted: by those that are gone, and by our own sweepers.
+        self._others: defaultdict[str, Meter] = defaultdict(Meter)
         self.alerts = AlertBook(self._store, clock=clock)
 
     async def overview(self) -> Shared:
@@ -107,10 +109,20 @@ class Lookout:
 
     def figures(self) -> list[WorkerFigures]:
         """Return what the workers of this process did and do."""
+        # Held until all is read, so that none goes in between and is counted twice.
+        workers = list(self._workers())
         return [
-            *(WorkerFigures(each.queue, each.meter, each.running, each.concurrency) for each in self._workers()),
-            *(WorkerFigures(name, meter, 0, 0) for name, meter in self._rescued.items() if meter.stalled),
+            *(WorkerFigures(each.queue, each.meter, each.running, each.concurrency) for each in workers),
+            *(
+                WorkerFigures(name, meter, 0, 0)
+                for name, meter in list(self._others.items())
+                if meter.stalled or meter.tallies()
+            ),
         ]
+
+    def retire(self, queue: str, meter: Meter) -> None:
+        """Keep what a worker counted that is gone: a process counts from its own start."""
+        self._others[queue].add(meter)
 
     def vitals(self) -> list[Vital]:
         """Return the signs of life of all workers that have not stopped."""
@@ -134,7 +146,7 @@ class Lookout:
             interval_ms=max(spec.lock_ms // 2, 10),
             max_stalled=spec.max_stalled,
             hooks=Hooks(),
-            meter=self._rescued[spec.name],
+            meter=self._others[spec.name],
         )
 
 

@@ -1,15 +1,17 @@
 """Metrics and health of a process over HTTP, while its workers work on a real server."""
 
 import asyncio
+import gc
 import logging
 import socket
 import time
+import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
 
-from stockyard import Channel, ConfigError, Job, MetricsServer, MoveToDelayed, Router
+from stockyard import Channel, ConfigError, Job, MetricsServer, MoveToDelayed, Router, Worker
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.rules import Thresholds
 from tests.support.proxy import Proxy
@@ -77,6 +79,25 @@ async def test_what_jobs_did_is_told_by_queue_and_name(yard: Yard, server: Metri
     assert found["stockyard_queue_failed_total q"] == 2
     assert found["stockyard_jobs q failed"] == 2
     assert found["stockyard_workers q"] == 1
+
+
+async def test_counters_go_on_when_a_worker_is_gone(yard: Yard, server: MetricsServer) -> None:
+    series = "stockyard_jobs_completed_total q fill"
+
+    async def work() -> "weakref.ref[Worker]":
+        await yard.queue().add("fill")
+        worker = yard.app.worker("q", desk(), handle_signals=False)
+        working = asyncio.create_task(worker.run())
+        await eventually(lambda: _ended(worker.meter) == 1)
+        await worker.stop()
+        await working
+        return weakref.ref(worker)
+
+    gone = await work()
+    await eventually(lambda: gc.collect() >= 0 and gone() is None)
+    assert (await scrape(server.url, "queue", "name"))[series] == 1
+    await work()
+    assert (await scrape(server.url, "queue", "name"))[series] == 2
 
 
 async def test_the_wait_of_a_delayed_job_begins_when_it_is_due(yard: Yard, server: MetricsServer) -> None:

@@ -69,3 +69,18 @@ def test_names_from_anywhere_cannot_fill_the_memory() -> None:
     counted = dict(meter.tallies())
     assert len(counted) == MOST_NAMES + 1
     assert counted[OTHER].completed == MOST_NAMES * 2
+
+
+def test_a_meter_adds_what_another_counted() -> None:
+    kept, gone = Meter(), Meter()
+    for meter, seconds in ((kept, 0.5), (gone, 0.002), (gone, 0.5)):
+        meter.stalled += 1
+        meter.of("fill").started(1)
+        meter.of("fill").ended(Completed("null", None), seconds)
+    gone.of("reject").ended(Failed("no", (), 1, None), None)
+    kept.add(gone)
+    tallies = dict(kept.tallies())
+    assert (kept.stalled, tallies["fill"].completed, tallies["reject"].failed) == (3, 3, 1)
+    assert tallies["fill"].run.counts[BUCKETS.index(0.5)] == 2
+    assert sum(tallies["fill"].wait.counts) == 3
+    assert tallies["fill"].run.total == pytest.approx(1.002)
