@@ -64,4 +64,5 @@ async def _usage(connection: Connection) -> tuple[list[CacheUsage], int | None]:
 async def _drop(names: tuple[str, ...], connection: Connection) -> dict[str, int]:
     async with connection.open() as app:
         found = names or tuple(each.name for each in await app.caches.usage())
-        return {name: await app.cache(name).clear() for name in found}
+        caches = [app.cache(name) for name in found]
+        return {each.name: await each.clear() for each in caches}

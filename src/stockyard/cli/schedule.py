@@ -62,6 +62,8 @@ def next_runs(
         schedule_id: its id.
         count: how many at most; 5 by default.
     """
+    if count < 1:
+        raise InvalidOption(f"--count must be 1 or more; got {count}")
     moments = asyncio.run(_one(connection, queue, schedule_id)).upcoming(count)
     if json:
         show_json(moments)

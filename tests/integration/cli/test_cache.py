@@ -32,3 +32,9 @@ def test_caches_are_dropped_by_name_or_all(run: Run, redis_url: str, prefix: str
     fill(redis_url, prefix)
     assert run("cache", "drop", "--all", "--json").json() == {"quotes": 1, "risk": 2}
     assert "0 of" in run("cache", "stats").out
+
+
+def test_nothing_is_dropped_beside_a_name_that_can_be_none(run: Run, redis_url: str, prefix: str) -> None:
+    fill(redis_url, prefix)
+    assert run("cache", "drop", "risk", "a::b").status == 2
+    assert run("cache", "drop", "risk", "--json").json() == {"risk": 2}

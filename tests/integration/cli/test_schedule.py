@@ -64,6 +64,7 @@ def test_a_schedule_s_job_is_run_now(run: Run, start: Start) -> None:
     assert (shown["name"], shown["data"], shown["state"]) == ("welcome", {"name": "Ada"}, "waiting")
     assert run("schedule", "run", "mail", "nobody").err == "stockyard: queue 'mail' has no schedule 'nobody'\n"
     assert run("schedule", "next", "mail", "nobody").status == 2
+    assert "--count must be 1 or more" in run("schedule", "next", "mail", "nobody", "--count=0").err
 
 
 def test_what_is_wrong_is_one_line_and_changes_nothing(run: Run) -> None:
