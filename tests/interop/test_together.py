@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import pytest
+
 from stockyard import App, Job
 from tests.interop.conftest import Work
 from tests.support.node import NodeObject, NodePeer, has_counts, is_drained, is_in, names_of
@@ -87,20 +89,25 @@ async def test_attempts_of_one_job_add_up_over_both(
     assert (names.count("failed"), names.count("retries-exhausted"), names.count("delayed")) == (1, 1, 3)
 
 
+@pytest.mark.parametrize(("head", "listed"), [("portfolio", 1), ("{eu}:börse", 0)])
 async def test_a_queue_with_a_colon_is_shared(
-    node: NodePeer, open_app: Callable[..., App], prefix: str, work: Work
+    node: NodePeer, open_app: Callable[..., App], prefix: str, work: Work, head: str, listed: int
 ) -> None:
-    """Node refuses a colon in a name; it reaches the same keys by a longer prefix."""
-    app = open_app(**{"portfolio:high_priority": {"concurrency": 2}})
-    name, longer = "high_priority", f"{prefix}:portfolio"
+    """Node refuses a colon in a name; it reaches the same keys by a longer prefix.
+
+    It looks for workers by a name that servers take for no connection if that prefix is not ASCII.
+    """
+    app = open_app(**{f"{head}:höchst": {"concurrency": 2}})
+    name, longer = "höchst", f"{prefix}:{head}"
     queue = await node.queue(name, prefix=longer)
     events = await node.events(name, prefix=longer)
-    async with work(app=app, queue="portfolio:high_priority"):
+    async with work(app=app, queue=f"{head}:höchst"):
         theirs = await queue.add("echo", "to us")
         assert await queue.job(theirs["id"], "waitUntilFinished", events, 5000) == "to us"
-        assert len(await queue.getWorkers()) == 1
+        assert len(await queue.getWorkers()) == listed
+        assert len(await app.queue(f"{head}:höchst").workers()) == 1
     await node.worker(name, prefix=longer)
-    mine = await app.queue("portfolio:high_priority").add("echo", "to Node")
+    mine = await app.queue(f"{head}:höchst").add("echo", "to Node")
     assert await mine.wait_for_result(5) == "to Node"
 
 

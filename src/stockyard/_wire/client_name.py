@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import string
+from urllib.parse import quote
 
 
 def worker_client_name(prefix: str, queue: str, worker: str | None = None) -> str:
@@ -44,4 +46,5 @@ def _split(prefix: str, queue: str) -> tuple[str, str]:
 
 
 def _spelled(prefix: str, queue: str) -> str:
-    return f"{prefix}:{base64.b64encode(queue.encode()).decode()}"
+    # Servers take only ASCII in a name. Node's workers of such a prefix have none, and are in no list.
+    return f"{quote(prefix, safe=string.punctuation)}:{base64.b64encode(queue.encode()).decode()}"

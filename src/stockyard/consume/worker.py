@@ -118,8 +118,9 @@ class Worker:
         self.concurrency = _whole("concurrency", chosen, least=1)
         self.id = uuid.uuid4().hex
         self._handlers, self._find = _handlers(spec, processor, options.executor or spec.executor)
-        if options.name is not None and any(each.isspace() for each in options.name):
-            raise ConfigError(f"a worker's name must not hold spaces; got {options.name!r}")
+        if options.name is not None and not all("!" <= each <= "~" for each in options.name):
+            # Servers refuse such a name to its connection.
+            raise ConfigError(f"a worker's name must be ASCII text without spaces; got {options.name!r}")
         self._lock_ms = spec.lock_ms if options.lock is None else milliseconds(options.lock, option="lock")
         interval = options.stalled_interval
         interval_ms = self._lock_ms // 2 if interval is None else milliseconds(interval, option="stalled_interval")

@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-from stockyard import HandlerError, Hooks, InvalidOption, Job, JobFailed, Router, UnknownQueue, UnrecoverableError
+from stockyard import (
+    ConfigError,
+    HandlerError,
+    Hooks,
+    InvalidOption,
+    Job,
+    JobFailed,
+    Router,
+    UnknownQueue,
+    UnrecoverableError,
+)
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -133,6 +143,9 @@ async def test_unknown_queues_and_worker_options_are_named(yard: Yard) -> None:
         await yard.app.health("nope")
     with pytest.raises(InvalidOption, match="unknown worker option 'concurency'; did you mean 'concurrency'"):
         yard.app.worker("portfolio:high_priority", where_async, concurency=2)
+    for name in ("two words", "wörker", "a\nb"):
+        with pytest.raises(ConfigError, match="a worker's name must be ASCII text without spaces"):
+            yard.app.worker("portfolio:high_priority", where_async, name=name)
 
 
 @pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, "4"])

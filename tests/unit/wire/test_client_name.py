@@ -12,6 +12,13 @@ def test_a_queue_is_named_by_base64_as_node_splits_it() -> None:
     assert reader_client_name("bull", "eu:vis") == "bull:eu:dmlz:qe"
 
 
+def test_a_server_takes_every_name_and_we_find_it() -> None:
+    name = worker_client_name("bull", "börse eu:vis", "nw")
+    assert name == "bull:b%C3%B6rse%20eu:dmlz:w:nw"
+    assert worker_of(name, worker_spellings("bull", "börse eu:vis")) == "nw"
+    assert worker_client_name("{a}:b+c", "vis") == "{a}:b+c:dmlz"
+
+
 @pytest.mark.parametrize(
     ("client", "worker"),
     [
