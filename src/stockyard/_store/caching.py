@@ -235,14 +235,27 @@ async def shed(link: CacheLink, budget: int) -> dict[str, CacheTotals]:
 
 
 async def drop(link: CacheLink, cache: str) -> int:
-    """Delete every entry and tag of a cache; return how many entries there were."""
+    """Delete every entry, tag and lock of a cache; return how many entries there were.
+
+    What is being loaded anywhere counts as outdated.
+    """
     dropped = 0
     start = link.keys.entries(cache)
     async for page in _scan(link.server, start):
         dropped += await delete(link, cache, [key.removeprefix(start) for key in page])
-    async for page in _scan(link.server, link.keys.tags(cache)):
-        await link.server.call("UNLINK", *page)
+    for start in (link.keys.tags(cache), link.keys.locks(cache)):
+        async for page in _scan(link.server, start):
+            await link.server.call("UNLINK", *page)
     return dropped
+
+
+async def names(link: CacheLink) -> list[str]:
+    """Return the caches that have entries, tags or locks, by looking through all keys of the server."""
+    found: set[str] = set()
+    async for page in _scan(link.server, link.keys.base):
+        found.update(key.removeprefix(link.keys.base).partition("::")[0] for key in page)
+    # What belongs to all caches begins with a colon.
+    return sorted(name for name in found if not name.startswith(":"))
 
 
 async def read_memory(link: CacheLink) -> Memory:

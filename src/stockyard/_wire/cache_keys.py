@@ -26,6 +26,10 @@ class CacheKeys:
         """Return what the keys of a cache's entries begin with."""
         return f"{self.base}{cache}::e:"
 
+    def locks(self, cache: str) -> str:
+        """Return what the keys of a cache's locks begin with."""
+        return f"{self.base}{cache}::l:"
+
     def tags(self, cache: str) -> str:
         """Return what the keys of a cache's tags begin with."""
         return f"{self.base}{cache}::t:"

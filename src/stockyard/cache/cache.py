@@ -271,7 +271,10 @@ class Cache(Generic[T]):
                 self._near.forget_tag(tag)  # type: ignore[union-attr]
 
     async def clear(self) -> int:
-        """Delete every entry and tag of this cache; return how many entries there were."""
+        """Delete every entry and tag of this cache; return how many entries there were.
+
+        What is being loaded anywhere is not stored.
+        """
         try:
             return await caching.drop(self._link, self.name)
         finally:

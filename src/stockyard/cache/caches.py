@@ -98,6 +98,10 @@ class Caches:
         """Return what each cache did in this process, by name."""
         return {name: each.cache.stats() for name, each in self._declared.items()}
 
+    async def names(self) -> list[str]:
+        """Return the caches of this prefix that hold anything, whoever filled them; it looks through all keys."""
+        return await caching.names(self._link)
+
     async def usage(self) -> list[CacheUsage]:
         """Return what each cache of this prefix holds on the server, whoever filled it; expired entries are out.
 

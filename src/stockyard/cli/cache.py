@@ -63,6 +63,6 @@ async def _usage(connection: Connection) -> tuple[list[CacheUsage], int | None]:
 
 async def _drop(names: tuple[str, ...], connection: Connection) -> dict[str, int]:
     async with connection.open() as app:
-        found = names or tuple(each.name for each in await app.caches.usage())
+        found = names or await app.caches.names()
         caches = [app.cache(name) for name in found]
         return {each.name: await each.clear() for each in caches}

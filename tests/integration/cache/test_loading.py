@@ -6,12 +6,13 @@ import functools
 import os
 import signal
 import threading
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
 import redis
 
-from stockyard import App, PayloadError
+from stockyard import App, Cache, PayloadError
 from tests.integration.cache.conftest import MakeApp
 from tests.support.waiting import eventually
 
@@ -238,12 +239,15 @@ async def test_what_is_written_during_a_load_stays(make_app: MakeApp) -> None:
     assert await there.get("k") == 9
 
 
-async def test_who_asks_after_a_deletion_is_not_answered_from_before(make_app: MakeApp) -> None:
+@pytest.mark.parametrize("forget", [lambda cache: cache.delete("k"), lambda cache: cache.clear()])
+async def test_who_asks_after_a_deletion_is_not_answered_from_before(
+    make_app: MakeApp, forget: Callable[[Cache[int]], Awaitable[int]]
+) -> None:
     here, there = make_app().cache("c", int), make_app().cache("c", int)
     load = Loader()
     before = asyncio.create_task(here.get_or_set("k", load))
     await eventually(lambda: load.runs == 1)
-    await there.delete("k")
+    await forget(there)
     after = asyncio.create_task(here.get_or_set("k", load))
     await eventually(lambda: here.stats().waits == 1)
     load.go_on.set()

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from stockyard import App, Topology
 from tests.integration.cli.conftest import Run
 
@@ -32,6 +34,16 @@ def test_caches_are_dropped_by_name_or_all(run: Run, redis_url: str, prefix: str
     fill(redis_url, prefix)
     assert run("cache", "drop", "--all", "--json").json() == {"quotes": 1, "risk": 2}
     assert "0 of" in run("cache", "stats").out
+
+
+def test_all_caches_of_a_server_that_keeps_no_account_are_dropped(
+    run: Run, redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(redis_url, prefix)
+    monkeypatch.setenv("CACHE_REDIS_URL", redis_url)
+    assert run("cache", "stats", "--json").json() == {"budget": None, "caches": []}
+    assert run("cache", "drop", "--all", "--json").json() == {"quotes": 1, "risk": 2}
+    assert run("cache", "drop", "--all", "--json").json() == {}
 
 
 def test_nothing_is_dropped_beside_a_name_that_can_be_none(run: Run, redis_url: str, prefix: str) -> None:
