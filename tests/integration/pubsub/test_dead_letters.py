@@ -1,10 +1,14 @@
 """Messages that a group gives up are kept with their reason, and can be given to it again."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 import redis
 
-from stockyard import App, Channel, InvalidOption
+from stockyard import App, Channel, InvalidOption, Topology
 from tests.integration.pubsub.channels import FILLS, take, values
+from tests.support.servers import OwnServer
 
 GROUPS = Channel("groups", int, durable=True, attempts=2, idle="400ms")
 
@@ -115,3 +119,20 @@ async def test_what_is_no_id_is_refused_before_anything_is_done(app: App) -> Non
         with pytest.raises(InvalidOption, match="id must be the id of a message"):
             await act(letter.id, "first")
     assert len(await channel.dead_letters()) == 1
+
+
+async def test_what_is_given_up_leaves_its_group_though_the_server_is_full(
+    make_server: Callable[..., OwnServer],
+) -> None:
+    server = make_server()
+    async with App(Topology("t"), server.url) as app:
+        channel = app.channel(FILLS)
+        await channel.publish(13)
+        async with channel.consume("g") as messages:
+            (message,) = await take(messages, 1)
+            with server.client() as client:
+                memory: Any = client.info("memory")
+                client.config_set("maxmemory", memory["used_memory"] - 100_000)
+            await message.bury("unlucky")
+        assert [each.reason for each in await channel.dead_letters()] == ["unlucky"]
+        assert (await channel.groups())[0].pending == 0
