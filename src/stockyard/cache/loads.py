@@ -16,7 +16,7 @@ from stockyard._aio.chance import chance, spread
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.threads import in_thread
 from stockyard._store import caching
-from stockyard._store.caching import OUTDATED, CacheLink, Claim, NewEntry
+from stockyard._store.caching import OUTDATED, STORED, CacheLink, Claim, NewEntry
 from stockyard.cache.budget import Budget
 from stockyard.cache.codec import Codec
 from stockyard.cache.entries import Entries
@@ -230,7 +230,8 @@ class Loads(Generic[T]):
             self._counts.errors += 1
             self._say("could not store what it loaded", error)
             return Landed(value, True)
-        self._said.clear()
+        if answer == STORED:
+            self._said.clear()
         return Landed(value, answer != OUTDATED)
 
     def _note_failure(self, flight: asyncio.Task[Landed[T]]) -> None:
