@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import random
+import re
 import socket
 import time
 import uuid
@@ -44,7 +45,8 @@ _BEAT_SECONDS = 0.5
 
 
 def _process_name() -> str:
-    return f"{socket.gethostname()}-{os.getpid()}"
+    host = re.sub(r"[^!-~]", "_", socket.gethostname())
+    return f"{host}-{os.getpid()}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

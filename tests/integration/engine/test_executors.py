@@ -148,6 +148,12 @@ async def test_unknown_queues_and_worker_options_are_named(yard: Yard) -> None:
             yard.app.worker("portfolio:high_priority", where_async, name=name)
 
 
+async def test_a_worker_has_the_name_of_its_process(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    yard.queue()
+    monkeypatch.setattr("socket.gethostname", lambda: "Jürgen's Mac")
+    assert yard.app.worker("q", where_async).options.name == f"J_rgen's_Mac-{os.getpid()}"
+
+
 @pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, "4"])
 async def test_a_worker_s_concurrency_is_a_whole_number(yard: Yard, concurrency: Any) -> None:
     yard.queue()
