@@ -102,6 +102,14 @@ async def test_a_mixed_fleet_runs_each_tick_once(node: NodePeer, queue: NodeObje
     assert {job["attemptsStarted"] for job in await queue.getJobs(["completed"])} == {1}
 
 
+async def test_an_interval_that_node_was_given_as_text_goes_on(queue: NodeObject, work: Work) -> None:
+    await queue.upsertJobScheduler("s", {"every": str(HOUR), "limit": "2"}, {"name": "echo"})
+    async with work():
+        await eventually(lambda: has_counts(queue, completed=1, delayed=1))
+    (following,) = await queue.getJobs(["delayed"])
+    assert following["opts"]["repeat"]["count"] == 2
+
+
 async def is_worked_by_both(queue: NodeObject) -> bool:
     return {job["processedBy"] for job in await queue.getJobs(["completed"])} == {"node", "ours"}
 

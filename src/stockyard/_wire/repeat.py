@@ -31,7 +31,8 @@ def timing_of_rule(rule: Any) -> tuple[Timing, int]:
     Raises:
         ValueError: it says neither how often nor a pattern, or a field is of a wrong type.
     """
-    found = msgspec.convert(rule, _Rule)
+    # As in the options, a text that is a number counts as one.
+    found = msgspec.convert(rule, _Rule, strict=False)
     timing = Timing(
         every_ms=int(found.every) if found.every else None,
         cron=found.pattern or None,
