@@ -43,6 +43,10 @@ class Address:
     database: int = 0
     tls: Mapping[str, str] = field(default_factory=dict)
 
+    def is_server_of(self, other: Address) -> bool:
+        """Say whether both name one server, whatever the login and the database."""
+        return (self.host, self.port, self.path) == (other.host, other.port, other.path)
+
     def __str__(self) -> str:
         """Return the URL with its password masked, fit for logs."""
         user = f"{self.username or ''}:***@" if self.password else f"{self.username}@" if self.username else ""

@@ -118,7 +118,7 @@ class Site:
             prefix=settings.prefix,
             call_timeout=settings.call_timeout,
             budget=settings.cache_bytes,
-            is_bounded=settings.cache is None or settings.cache_bytes is not None,
+            is_bounded=settings.cache_bytes is not None or address.is_server_of(self.server.address),
             make_keeper=lambda: LeaseKeeper(address, prefix=settings.prefix),
             lease=Lease,
             portal=self._portal,

@@ -34,6 +34,15 @@ async def test_caches_live_on_a_server_of_their_own_without_an_account(
     assert not list(raw.scan_iter(f"{prefix}*", count=1000))  # type: ignore[attr-defined]
 
 
+async def test_another_login_to_the_server_of_the_queues_keeps_the_budget(
+    own_server: OwnServer, make_app: MakeApp
+) -> None:
+    app = make_app(own_server.url, cache=own_server.url.replace("db=0", "db=1"))
+    assert await app.caches.budget() == 256 * 2**20
+    await app.cache("c").set("k", 1)
+    assert [each.entries for each in await app.caches.usage()] == [1]
+
+
 async def test_an_evicted_tag_ends_its_entries_rather_than_reviving_them(
     make_server: MakeServer, make_app: MakeApp, prefix: str
 ) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from stockyard import App, Topology
 from tests.integration.cli.conftest import Run
+from tests.support.servers import OwnServer
 
 
 def fill(url: str, prefix: str) -> None:
@@ -37,10 +38,10 @@ def test_caches_are_dropped_by_name_or_all(run: Run, redis_url: str, prefix: str
 
 
 def test_all_caches_of_a_server_that_keeps_no_account_are_dropped(
-    run: Run, redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+    run: Run, own_server: OwnServer, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fill(redis_url, prefix)
-    monkeypatch.setenv("CACHE_REDIS_URL", redis_url)
+    fill(own_server.url, prefix)
+    monkeypatch.setenv("CACHE_REDIS_URL", own_server.url)
     assert run("cache", "stats", "--json").json() == {"budget": None, "caches": []}
     assert run("cache", "drop", "--all", "--json").json() == {"quotes": 1, "risk": 2}
     assert run("cache", "drop", "--all", "--json").json() == {}
