@@ -233,7 +233,7 @@ async def test_each_side_obliterates_what_the_other_made(
     await add_three("us" if by == "node" else "node", queue, ours)
     await queue.upsertJobScheduler("s", {"every": HOUR}, {"name": "echo"})
     await (queue.obliterate() if by == "node" else ours.obliterate())
-    assert left(raw, prefix) - {"schedule-check"} == set()
+    assert left(raw, prefix) - {"stalled-check:schedules"} == set()
 
 
 async def test_we_leave_nothing_where_node_leaves_some(
@@ -255,6 +255,21 @@ async def test_we_leave_nothing_where_node_leaves_some(
     await fill()
     await ours.obliterate()
     assert {name for name in left(raw, prefix) if not name.startswith(prefix)} == set()
+
+
+async def test_nodes_sweep_for_lost_records_takes_nothing_of_ours(
+    queue: NodeObject, ours: Queue, raw: "redis.Redis", prefix: str, work: Work
+) -> None:
+    await queue.upsertJobScheduler("s", {"every": HOUR}, {"name": "echo"})
+    async with work(stalled_interval=5):
+        await ours.add("echo", 1, deduplication="D")
+        await eventually(lambda: has_counts(queue, completed=2, delayed=1))
+        await eventually(lambda: _was_looked_for_runs(raw, prefix))
+        assert await queue.removeOrphanedJobs() == 0
+
+
+async def _was_looked_for_runs(raw: "redis.Redis", prefix: str) -> bool:
+    return bool(raw.exists(f"{prefix}:q:stalled-check:schedules"))
 
 
 async def test_a_schedules_run_that_waits_survives_our_draining(

@@ -168,7 +168,7 @@ def without_moments(keys: dict[str, Any]) -> dict[str, Any]:
     """Take out what depends on the moment: how long until a run, and where in the hour the first one fell."""
     left: dict[str, Any] = {}
     # Neither of these is BullMQ's: when our workers looked for missing runs, and what they count unasked.
-    for name in sorted(each for each in keys if each != "q:schedule-check" and "metrics" not in each):
+    for name in sorted(each for each in keys if each != "q:stalled-check:schedules" and "metrics" not in each):
         # Those made in the same millisecond lie in the order of their names.
         value: Any = sorted(keys[name]) if name in ("q:repeat", "q:delayed") else keys[name]
         if "rjk" in value:

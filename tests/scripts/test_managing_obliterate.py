@@ -37,7 +37,7 @@ def fill(keys: Keyspace) -> None:
             "marker": Sorted({"0": 0}),
             "stalled": {"a"},
             "stalled-check": "1",
-            "schedule-check": "1",
+            "stalled-check:schedules": "1",
             "repeat": Sorted({"s": NOW}),
             "repeat:s": {"ic": "1"},
             f"repeat:s:{NOW}": record(rjk="s"),

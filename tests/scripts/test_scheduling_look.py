@@ -72,7 +72,7 @@ async def test_one_worker_looks_in_each_interval(link: QueueLink, keys: Keyspace
     keys.put(schedule(missing=NOW))
     found = [await scheduling.find_missing(link, interval_ms=5000) for _ in range(2)]
     assert found == [["s"], []]
-    assert 4000 < keys.ttl("schedule-check") <= 5000
+    assert 4000 < keys.ttl("stalled-check:schedules") <= 5000
 
 
 async def test_a_queue_without_schedules_is_not_touched(link: QueueLink, keys: Keyspace) -> None:

@@ -20,7 +20,8 @@ SUFFIXES = {
     "stalled_check": "stalled-check",
     "limiter": "limiter",
     "repeat_set": "repeat",
-    "schedule_check": "schedule-check",
+    # Below one of BullMQ's own keys, or its sweep for lost records would take it for one.
+    "schedule_check": "stalled-check:schedules",
     "metrics_completed": "metrics:completed",
     "metrics_failed": "metrics:failed",
 }

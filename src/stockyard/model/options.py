@@ -21,7 +21,7 @@ LONGEST_ID = 200
 
 RESERVED_IDS = frozenset(
     "id wait prioritized active delayed waiting-children completed failed paused meta events marker pc "
-    "stalled stalled-check limiter repeat schedule-check de dn metrics priority delay".split()
+    "stalled stalled-check limiter repeat de dn metrics priority delay".split()
 )
 """Ids that would name one of the queue's own keys."""
 
