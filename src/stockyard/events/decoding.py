@@ -11,14 +11,15 @@ from stockyard._store.streams import Entry
 from stockyard.errors import InvalidOption, suggestion
 from stockyard.events import event as kinds
 from stockyard.events.event import Custom, Event
+from stockyard.model.payload import tolerant
 
-_decode = msgspec.json.Decoder().decode
+_decode = tolerant(msgspec.json.Decoder().decode)
 
 
 def json_or_text(text: str | bytes) -> Any:
     """Decode JSON; text that is none is returned as it is, for a peer may have written anything."""
     try:
-        return _decode(text)
+        return _decode(text if isinstance(text, bytes) else text.encode())
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
         return text.decode(errors="replace") if isinstance(text, bytes) else text
 

@@ -104,6 +104,7 @@ def test_every_kind(name: str, fields: dict[str, str], expected: Event) -> None:
         ("NaN", "NaN"),
         ("undefined", "undefined"),
         ("\ufffd", "\ufffd"),
+        ('"cut \\ud83d"', "cut \ufffd"),
         ("[" * 100_000, "[" * 100_000),
     ],
 )
