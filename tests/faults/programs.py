@@ -22,7 +22,8 @@ LOCK_SECONDS = 0.4
 def topology(**declaration: Any) -> Topology:
     """The queue of these tests; its leases are short."""
     topology = Topology("faults")
-    topology.queue("q", **{"lock": LOCK, "max_stalled": 3, "remove_on_complete": False, **declaration})
+    lock = os.environ.get("FAULTS_LOCK", LOCK)
+    topology.queue("q", **{"lock": lock, "max_stalled": 3, "remove_on_complete": False, **declaration})
     return topology
 
 
@@ -142,10 +143,20 @@ class WorkerProcess:
         handler: name of a function of this module.
         concurrency: jobs at a time. Defaults to 10.
         grace: of its stop. Defaults to 30 s.
+        lock: lease of its jobs. Defaults to the short one.
     """
 
-    def __init__(self, url: str, prefix: str, handler: str, *, concurrency: int = 10, grace: str = "30s") -> None:
-        environment = {**os.environ, "FAULTS_URL": url, "FAULTS_PREFIX": prefix}
+    def __init__(
+        self,
+        url: str,
+        prefix: str,
+        handler: str,
+        *,
+        concurrency: int = 10,
+        grace: str = "30s",
+        lock: str = LOCK,
+    ) -> None:
+        environment = {**os.environ, "FAULTS_URL": url, "FAULTS_PREFIX": prefix, "FAULTS_LOCK": lock}
         self._process = subprocess.Popen(
             [sys.executable, "-W", "error", "-m", "tests.faults.programs", handler, str(concurrency), grace],
             env=environment,
