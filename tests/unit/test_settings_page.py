@@ -8,10 +8,10 @@ import pytest
 
 from stockyard import Settings
 from stockyard.config import Address
-from stockyard.observe.doctor import Finding
+from stockyard.observe.doctor import Finding, diagnose_cache
 from stockyard.observe.rules import Thresholds
 from tests.support.documents import ROOT
-from tests.unit.observe.test_doctor import FAULTS, look
+from tests.unit.observe.test_doctor import CACHE_FAULTS, FAULTS, GOOD, look
 
 SETTINGS = (ROOT / "docs" / "configuration.md").read_text()
 DOCTOR = (ROOT / "docs" / "operations" / "doctor.md").read_text()
@@ -36,7 +36,10 @@ def test_every_url_of_the_page_is_one(url: str) -> None:
 
 def test_every_finding_has_its_place_on_the_page() -> None:
     sections = dict(re.findall(r"^### (.*?)\n(.*?)(?=^##|\Z)", DOCTOR, re.M | re.S))
-    assert list(sections) == [each.check for each in look()]
+    assert list(sections) == [*(each.check for each in look()), "cache server"]
+    for changed, _ in CACHE_FAULTS:
+        found = diagnose_cache(GOOD._replace(**changed), has_budget=False)
+        assert _says(DOCTOR if found.is_hidden else sections["cache server"], found), found
     for changed, *_ in FAULTS:
         found = look(**changed)[0]
         place = DOCTOR if found.is_hidden else sections[found.check]

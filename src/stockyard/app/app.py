@@ -22,7 +22,7 @@ from stockyard.model.job import Job
 from stockyard.observe.alert_book import AlertBook
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.alerts import Rule
-from stockyard.observe.doctor import Finding, examine
+from stockyard.observe.doctor import Finding
 from stockyard.observe.health import QueueHealth, read_health
 from stockyard.observe.lookout import Lookout, metrics_server
 from stockyard.observe.serving import MetricsServer
@@ -218,10 +218,12 @@ class App:
         return await read_health([self._reached().link(spec) for spec in specs], now=self._clock())
 
     async def examine(self) -> list[Finding]:
-        """Look at the server as ``stockyard doctor`` does; return every finding, the dangers first."""
-        return await examine(
-            self._reached().server, prefix=self.settings.prefix, trusts=self.settings.trust_server
-        )
+        """Look at the server, and at one that caches have to themselves, as ``stockyard doctor`` does.
+
+        Returns:
+            Every finding, the dangers first.
+        """
+        return await self._reached().examine()
 
     def watcher(self, settings: AlertSettings | None = None, *, rules: Sequence[Rule] | None = None) -> Watcher:
         """Make a watcher of this app's queues and server; ``await watcher.start()`` begins.

@@ -20,6 +20,7 @@ from stockyard.consume.worker import Worker
 from stockyard.events import QueueEvents
 from stockyard.events.results import Results
 from stockyard.model.clock import Clock
+from stockyard.observe.doctor import Finding, examine, examine_cache, in_order
 from stockyard.observe.ground import Ground
 from stockyard.observe.lookout import Lookout
 from stockyard.produce.job_port import StoredJobs
@@ -102,6 +103,19 @@ class Site:
     def ground(self) -> Ground:
         """Judges whether workers may start here."""
         return Ground(self.server, prefix=self._settings.prefix, trusts=self._settings.trust_server)
+
+    async def examine(self) -> list[Finding]:
+        """Look at the server, and at one of the caches alone; return every finding, the dangers first."""
+        settings, trusts = self._settings, self._settings.trust_server
+        found = await examine(self.server, prefix=settings.prefix, trusts=trusts)
+        if settings.cache is None or settings.cache.is_server_of(self.server.address):
+            return found
+        second = Server(settings.cache, call_timeout=settings.call_timeout)
+        try:
+            has_budget = settings.cache_bytes is not None
+            return in_order([*found, await examine_cache(second, has_budget=has_budget, trusts=trusts)])
+        finally:
+            await second.aclose()
 
     @cached_property
     def channels(self) -> Channels:

@@ -1,4 +1,4 @@
-"""Looks at a server, and says what is dangerous about them and what to do."""
+"""Looks at servers, and says what is dangerous about them and what to do."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from enum import StrEnum
 
 from stockyard._store.inspecting import ServerFacts, read_server
 from stockyard._store.server import Server
+from stockyard.errors import ServerError
 
 _VERSION, EVICTION = "version", "eviction policy"
 ESSENTIAL = (_VERSION, EVICTION)
 """The checks that the workers of a critical queue insist on."""
 
+CACHE_SERVER = "cache server"
 SAFE_POLICY = "noeviction"
 _FULL, _NEARLY_FULL = 0.95, 0.80
 _SKEW_WARNING_MS, _SKEW_DANGER_MS = 500, 5_000
@@ -78,10 +80,59 @@ def diagnose(facts: ServerFacts, *, prefix: str, trusts: bool = False) -> list[F
         _connections(facts),
         _round_trip(facts),
     ]
+    return in_order(_trusted(each) if trusts and each.is_hidden else each for each in found)
+
+
+async def examine_cache(server: Server, *, has_budget: bool, trusts: bool = False) -> Finding:
+    """Ask the server that caches have to themselves, and judge what it says; one that is away is a finding too."""
+    try:
+        facts = await read_server(server)
+    except ServerError as error:
+        # What follows in the message is advice on the queues' own server.
+        return _warning(
+            CACHE_SERVER,
+            f"it cannot be used: {str(error).partition('; ')[0]}",
+            "nothing is remembered: everybody who asks computes",
+            "start it, correct CACHE_REDIS_URL, or leave that out to keep caches on the queues' server",
+        )
+    found = diagnose_cache(facts, has_budget=has_budget)
+    return _trusted(found) if trusts and found.is_hidden else found
+
+
+def diagnose_cache(facts: ServerFacts, *, has_budget: bool) -> Finding:
+    """Judge a server that holds nothing but caches.
+
+    Args:
+        facts: what it says of itself.
+        has_budget: the caches bound themselves there (``STOCKYARD_CACHE_BYTES``).
+    """
+    if has_budget:
+        return _ok(CACHE_SERVER, "the caches keep the budget of STOCKYARD_CACHE_BYTES")
+    if facts.policy is None or facts.maxmemory is None:
+        return _untold(CACHE_SERVER, "its maxmemory and its policy")
+    remedy = "or bound the caches themselves by STOCKYARD_CACHE_BYTES"
+    if facts.maxmemory == 0:
+        return _warning(
+            CACHE_SERVER,
+            "no maxmemory, and the caches keep no budget",
+            "they grow until the operating system kills the server",
+            f"set maxmemory (deploy/redis-cache.conf), {remedy}",
+        )
+    if facts.policy == SAFE_POLICY:
+        return _warning(
+            CACHE_SERVER,
+            f"maxmemory-policy is {facts.policy}, and the caches keep no budget",
+            "once it is full, nothing more is remembered",
+            "CONFIG SET maxmemory-policy allkeys-lru, and the same in its file (deploy/redis-cache.conf), "
+            f"{remedy}",
+        )
+    return _ok(CACHE_SERVER, f"{facts.policy} at {_mb(facts.maxmemory)}")
+
+
+def in_order(findings: Iterable[Finding]) -> list[Finding]:
+    """Return findings, the dangers first."""
     rank = {Severity.DANGER: 0, Severity.WARNING: 1, Severity.OK: 2}
-    if trusts:
-        found = [_trusted(each) if each.is_hidden else each for each in found]
-    return sorted(found, key=lambda each: rank[each.severity])
+    return sorted(findings, key=lambda each: rank[each.severity])
 
 
 def worst(findings: Iterable[Finding]) -> Severity:

@@ -1,6 +1,7 @@
 """`stockyard doctor`, and workers that heed it, on real servers."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -29,6 +30,27 @@ def test_the_doctor_calls_every_evicting_policy_a_danger(
     assert said.status == 1
     assert f"maxmemory-policy is {policy}" in said.out
     assert "CONFIG SET maxmemory-policy noeviction" in said.out
+
+
+def test_the_doctor_looks_at_the_caches_own_server_too(
+    run: Run, make_server: Callable[..., OwnServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = make_server(options={"maxmemory": "1gb"})
+    second = make_server(options={"maxmemory": "1gb", "maxmemory-policy": "allkeys-lru"})
+    monkeypatch.setenv("CACHE_REDIS_URL", second.url)
+
+    def look() -> Any:
+        return run("doctor", "--json", redis_url=jobs.url).json()
+
+    last = look()[-1]
+    assert (last["check"], last["severity"], last["cause"]) == ("cache server", "ok", "allkeys-lru at 1,024 MB")
+
+    second.stop()
+    monkeypatch.setenv("STOCKYARD_CALL_TIMEOUT", "0.2")
+    first = look()[0]
+    assert (first["check"], first["severity"]) == ("cache server", "warning")
+    assert "no server at unix:" in first["cause"]
+    assert run("doctor", redis_url=jobs.url).status == 0
 
 
 def test_a_server_that_tells_nothing_is_not_called_safe_but_may_be_trusted(

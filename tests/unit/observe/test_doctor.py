@@ -6,7 +6,7 @@ import pytest
 
 from stockyard import Finding, Severity
 from stockyard._store.inspecting import ServerFacts
-from stockyard.observe.doctor import diagnose, worst
+from stockyard.observe.doctor import diagnose, diagnose_cache, worst
 
 GOOD = ServerFacts(
     "redis://localhost:6379/0",
@@ -44,6 +44,28 @@ FAULTS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"clients": 9_000}, "connections", "warning", "turns workers away"),
     ({"round_trip_ms": 80.0}, "round trip", "warning", "waits"),
 ]
+
+
+CACHE_FAULTS: list[tuple[dict[str, Any], str]] = [
+    ({"policy": "allkeys-lru", "maxmemory": 0}, "kills the server"),
+    ({"policy": "noeviction"}, "nothing more is remembered"),
+    ({"policy": None}, "cannot be judged"),
+]
+
+
+@pytest.mark.parametrize(("changed", "said"), CACHE_FAULTS)
+def test_a_server_of_caches_alone_has_to_be_bounded_and_to_make_room(changed: dict[str, Any], said: str) -> None:
+    found = diagnose_cache(GOOD._replace(**changed), has_budget=False)
+    assert (found.check, found.severity) == ("cache server", Severity.WARNING)
+    assert said in found.danger
+    assert found.remedy
+    assert diagnose_cache(GOOD._replace(**changed), has_budget=True).severity is Severity.OK
+
+
+def test_a_server_of_caches_alone_may_evict() -> None:
+    for policy in ("allkeys-lru", "volatile-lru"):
+        found = diagnose_cache(GOOD._replace(policy=policy), has_budget=False)
+        assert (found.severity, found.cause) == (Severity.OK, f"{policy} at 1,907 MB")
 
 
 def look(prefix: str = "bull", **changed: Any) -> list[Finding]:
