@@ -22,7 +22,8 @@ async def test_caches_live_on_a_server_of_their_own_without_an_account(
     cache = app.cache("c", str, near="10s")
     for start in range(0, 2000, 50):
         assert await cache.set_many({str(each): "x" * 10_000 for each in range(start, start + 50)}) == 50
-    assert await cache.get("1999") == "x" * 10_000
+    # Within one second all are equally old to the server, and any may go.
+    assert set((await cache.get_many(map(str, range(1000, 2000)))).values()) == {"x" * 10_000}
     assert await cache.get_or_set("k", lambda: "loaded") == "loaded"
     stats = cache.stats()
     assert (stats.errors, stats.bytes, stats.entries) == (0, 0, 0)

@@ -1,6 +1,8 @@
 """Reaching servers: by password, database and socket; and those that will not serve."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -133,7 +135,9 @@ async def test_more_callers_than_connections_wait_in_line(yard: Yard) -> None:
 
 async def test_a_worker_is_seen_under_its_name_by_bullmq_s_tools(yard: Yard, raw: Any, prefix: str) -> None:
     yard.queue("portfolio:high")
+    await yard.work(double, queue="portfolio:high", name=None)
     await yard.work(double, queue="portfolio:high")
-    assert [each["name"] for each in raw.client_list() if prefix in each["name"]] == [
-        f"{prefix}:portfolio:aGlnaA=="
+    assert sorted(each["name"] for each in raw.client_list() if prefix in each["name"]) == [
+        f"{prefix}:portfolio:aGlnaA==",
+        f"{prefix}:portfolio:aGlnaA==:w:{socket.gethostname()}-{os.getpid()}",
     ]
