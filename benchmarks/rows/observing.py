@@ -24,7 +24,7 @@ def observed(bench: Bench) -> list[Row]:
             filling.end()
         with ExitStack() as ending:
             if followed:
-                reading = ending.enter_context(bench.ours("follow", background=True))
+                reading = ending.enter_context(bench.ours("follow"))
                 reading.answer()
             arguments = {"jobs": jobs, "concurrency": CONCURRENCY, "observed": watched}
             working = ending.enter_context(bench.ours("process", **arguments))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import cast
 
 import msgspec
+from msgspec.structs import astuple
 
 from stockyard._store.line import Command
 from stockyard._store.link import QueueLink
@@ -77,9 +79,12 @@ def _encoded_once(options: JobOptions) -> str:
 
 def add_command(link: QueueLink, jobs: Batch) -> Command:
     """Return the call that adds one batch."""
-    script = ATTACH if isinstance(jobs[0], TiedJob) else ADD
+    is_tied = isinstance(jobs[0], TiedJob)
+    script = ATTACH if is_tied else ADD
     keys = link.script_keys(script)
-    return ("EVALSHA", script.sha, len(keys), *keys, link.base, _pack(jobs))
+    # Their values one behind the other: a table for each job would cost the server a twentieth more.
+    sent = jobs if is_tied else list(chain.from_iterable(map(astuple, jobs)))
+    return ("EVALSHA", script.sha, len(keys), *keys, link.base, _pack(sent))
 
 
 def answers_of(reply: int | list[bytes | int], jobs: Batch) -> Answers:

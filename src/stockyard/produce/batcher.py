@@ -13,8 +13,11 @@ from stockyard._store.link import QueueLink
 from stockyard._store.tied_job import TiedJob
 from stockyard.errors import ServerRefused
 
-_ON_THE_WIRE = 2
+_ON_THE_WIRE = 3
 """Batches written and not answered: the server never waits for us, and nobody waits long behind us."""
+
+_OPENING = BATCH // 2
+"""Jobs that make a batch full while the server has nothing of ours to do: it begins the sooner."""
 
 
 class Batcher:
@@ -44,7 +47,7 @@ class Batcher:
         future: asyncio.Future[str] = self._loop.create_future()
         self._jobs.append(job)
         self._futures.append(future)
-        if len(self._jobs) >= BATCH and self._may_write():
+        if len(self._jobs) >= (BATCH if self._written else _OPENING) and self._may_write():
             self._write()
         if self._task is None:
             self._task = self._loop.create_task(self._run())

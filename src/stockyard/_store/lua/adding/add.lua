@@ -5,7 +5,9 @@
 -- returns: the ids in the order given; when the queue numbered them all, only the first number
 local packed = cmsgpack.unpack(jobs)
 local cap = stream_cap(meta)
-local first = redis.call('INCRBY', counter, #packed) - #packed
+-- Eight values of each job, one behind the other.
+local number = #packed / 8
+local first = redis.call('INCRBY', counter, number) - number
 local ids, line = {}, {}
 local any_ready, any_delayed, any_custom = false, false, false
 
@@ -48,8 +50,10 @@ local function text(number)
   return known
 end
 
-for index, given in ipairs(packed) do
-  local custom, timestamp, delay, priority = given[1], given[5], given[6], given[7]
+for index = 1, number do
+  local at = 8 * index - 8
+  local custom, name, timestamp, delay, priority =
+    packed[at + 1], packed[at + 2], packed[at + 5], packed[at + 6], packed[at + 7]
   local id = custom
   if custom == '' then id = string.format('%.0f', first + index) else any_custom = true end
   local job = base .. id
@@ -57,13 +61,14 @@ for index, given in ipairs(packed) do
   if custom ~= '' and redis.call('EXISTS', job) == 1 then
     redis.call('XADD', events, '*', 'event', 'duplicated', 'jobId', id)
   else
-    redis.call('HSET', job, 'name', given[2], 'data', given[3], 'opts', given[4], 'timestamp', text_of[timestamp]
-      or text(timestamp), 'delay', text_of[delay] or text(delay), 'priority', text_of[priority] or text(priority))
-    redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', given[2])
+    redis.call('HSET', job, 'name', name, 'data', packed[at + 3], 'opts', packed[at + 4], 'timestamp',
+      text_of[timestamp] or text(timestamp), 'delay', text_of[delay] or text(delay), 'priority',
+      text_of[priority] or text(priority))
+    redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
     if delay > 0 then
       place_delayed(id, timestamp, delay)
     else
-      place_ready(id, priority, given[8])
+      place_ready(id, priority, packed[at + 8])
     end
   end
 end
