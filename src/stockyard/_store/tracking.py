@@ -77,17 +77,21 @@ class Tracking:
         Raises:
             ReplyLost: the connection broke or fell silent; what was heard before does not hold any more.
         """
-        sent = await self._line.read_bytes(_PULSE)
         heard = Heard()
-        if not sent:
-            if self._is_asked:
-                self._line.drop()
-                raise ReplyLost(f"the server at {self._link.server.address} fell silent")
-            self._is_asked = True
-            self._line.write([("PING",)])
-            return heard
+        # The first word may have come in one piece with the answer to ``open``.
+        messages = list(self._parsed(b""))
+        if not messages:
+            sent = await self._line.read_bytes(_PULSE)
+            if not sent:
+                if self._is_asked:
+                    self._line.drop()
+                    raise ReplyLost(f"the server at {self._link.server.address} fell silent")
+                self._is_asked = True
+                self._line.write([("PING",)])
+                return heard
+            messages = list(self._parsed(sent))
         self._is_asked = False
-        for message in self._parsed(sent):
+        for message in messages:
             if isinstance(message, PushNotification) and message[0] == b"invalidate":
                 self._note(heard, message[1])
         return heard

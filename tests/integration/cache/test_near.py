@@ -8,6 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from stockyard import App, Cache, Settings, Topology
+from stockyard._store.caching import CacheLink
+from stockyard._store.line import Line
+from stockyard._store.server import Server
+from stockyard._store.tracking import Tracking
 from stockyard.cache.near import NearCache
 from tests.integration.cache.conftest import MakeApp
 from tests.support.proxy import Proxy
@@ -33,6 +37,27 @@ async def kept(cache: Cache[int], key: str = "k") -> int:
 
     await eventually(is_kept)
     return int(cache.peek(key))
+
+
+async def test_a_write_that_is_told_in_one_piece_with_the_answer_to_tracking_is_heard(
+    app: App, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, read = app.cache("c", int), Line.read_bytes
+
+    async def read_more(line: Line, seconds: float) -> bytes:
+        piece = await read(line, seconds)
+        if piece == b"+OK\r\n":
+            await cache.set("k", 1)
+            piece += await read(line, seconds)
+        return piece
+
+    monkeypatch.setattr(Line, "read_bytes", read_more)
+    server = Server(app.settings.address)
+    tracking = Tracking(CacheLink(server, prefix), "c")
+    await tracking.open()
+    assert (await tracking.hear()).entries == ["k"]
+    await tracking.close()
+    await server.aclose()
 
 
 async def test_a_copy_is_made_by_reading_and_answers_without_the_server(app: App) -> None:
