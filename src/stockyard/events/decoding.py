@@ -5,24 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import msgspec
-
+from stockyard._store.rows import json_or_text
 from stockyard._store.streams import Entry
 from stockyard.errors import InvalidOption, suggestion
 from stockyard.events import event as kinds
 from stockyard.events.event import Custom, Event
-from stockyard.model.payload import tolerant
-
-_decode = tolerant(msgspec.json.Decoder().decode)
-
-
-def json_or_text(text: str | bytes) -> Any:
-    """Decode JSON; text that is none is returned as it is, for a peer may have written anything."""
-    try:
-        return _decode(text if isinstance(text, bytes) else text.encode())
-    except (msgspec.MsgspecError, UnicodeError, RecursionError):
-        return text.decode(errors="replace") if isinstance(text, bytes) else text
-
 
 _Make = Callable[[str, str, Mapping[str, str]], Event]
 """Makes an event of its id, its queue and its fields; a KeyError or ValueError when it lacks what its kind has."""
@@ -100,7 +87,7 @@ def event_of(entry: Entry, queue: str) -> Event:
 
 
 def _value(fields: Mapping[str, str], name: str) -> Any:
-    return json_or_text(fields[name]) if name in fields else None
+    return json_or_text(fields[name].encode()) if name in fields else None
 
 
 def name_of(event: Event) -> str:

@@ -9,9 +9,9 @@ from stockyard._aio.patience import Patience
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store import reading
 from stockyard._store.link import QueueLink
+from stockyard._store.rows import json_or_text
 from stockyard._store.streams import BEGINNING, Entry, EventStream, is_later
 from stockyard.errors import JobFailed, JobNotFound, ResultTimeout, ServerError
-from stockyard.events.decoding import json_or_text
 
 _LOOK_AGAIN = 5.0
 
