@@ -272,8 +272,8 @@ async def test_a_job_that_outlasts_a_restart_keeps_its_lease_and_its_end_is_writ
 async def test_an_end_that_cannot_be_written_keeps_its_lease(server: OwnServer, proxy: Proxy) -> None:
     """The call that writes it is lost in a connection that fell silent; meanwhile nobody else may run the job."""
     async with Yard(proxy.url, "t", call_timeout=2.5) as yard, Yard(server.url, "t") as other:
-        queue = yard.queue(lock="1s")
-        other.queue(lock="1s")
+        yard.queue(lock="1s")
+        queue = other.queue(lock="1s")
         runs = []
 
         async def run(job: Job[Any]) -> str:
