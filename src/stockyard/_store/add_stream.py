@@ -7,9 +7,10 @@ from collections import deque
 from typing import Any
 
 from stockyard._store.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
+from stockyard._store.line import accepted
 from stockyard._store.link import QueueLink
 from stockyard._store.server import is_unknown_script, open_patiently
-from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
+from stockyard.errors import ReplyLost, ServerUnavailable
 
 _LOAD = [("SCRIPT", "LOAD", script.text) for script in (ADD, ATTACH)]
 
@@ -74,9 +75,7 @@ class AddStream:
             if is_unknown_script(self._answered[0][1]):
                 await self._send_again()
         jobs, reply = self._answered.popleft()
-        if isinstance(reply, ServerRefused):
-            raise reply
-        return answers_of(reply, jobs)
+        return answers_of(accepted(reply), jobs)
 
     async def _receive(self) -> None:
         jobs = self._sent.popleft()

@@ -28,7 +28,7 @@ _encoded: dict[JobOptions, str] = {}
 _latest: tuple[JobOptions, str] = (JobOptions(), encode_options(JobOptions()))
 
 
-class NewJob(msgspec.Struct, array_like=True, gc=False):
+class NewJob(msgspec.Struct, gc=False):
     """A checked job on its way, in the order that the script reads.
 
     Attributes:

@@ -7,7 +7,7 @@ import math
 import time
 
 from stockyard._store.finishing import FINISH, Exchange, Order, exchange_of, finish_and_take, finish_arguments
-from stockyard._store.line import Line
+from stockyard._store.line import Line, accepted
 from stockyard._store.link import QueueLink
 from stockyard._store.server import is_unknown_script, open_patiently
 from stockyard._wire.client_name import worker_client_name
@@ -76,8 +76,7 @@ class Doorbell:
         if is_unknown_script(taken):
             return await finish_and_take(self._link, [], order)
         for reply in (rung, taken):
-            if isinstance(reply, ServerRefused):
-                raise reply
+            accepted(reply)
         return exchange_of(taken)
 
     async def hang_up(self) -> None:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from stockyard._store.broadcast import ChannelLink, packed
-from stockyard._store.line import Line
+from stockyard._store.line import Line, accepted
 from stockyard._store.scripts import load
 from stockyard._store.server import is_unknown_script, open_patiently
-from stockyard.errors import ServerRefused
 
 _PUBLISH = load("durable.publish")
 _LOOK = load("durable.look")
@@ -219,7 +218,7 @@ class DurableLine:
             ServerRefused: the user may not.
         """
         (reply,) = await self._ask([self._ring(after, seconds, PAGE)], seconds)
-        return _kept(_raised(reply)[0][1]) if reply else []
+        return _kept(accepted(reply)[0][1]) if reply else []
 
     async def take(
         self,
@@ -255,8 +254,8 @@ class DurableLine:
         if is_unknown_script(reply):
             *rung, reply = await self._ask([("SCRIPT", "LOAD", _TAKE.text), call], 0)
         for each in rung:
-            _raised(each)
-        fresh_ones, claimed, has_more, missed, told, is_anew, buried, last = _raised(reply)
+            accepted(each)
+        fresh_ones, claimed, has_more, missed, told, is_anew, buried, last = accepted(reply)
         return Taken(
             _held(fresh_ones),
             _held(claimed),
@@ -285,12 +284,6 @@ class DurableLine:
         if not self._line.is_open:
             await open_patiently(self._line, time.monotonic() + timeout)
         return await self._line.ask(commands, seconds + max(timeout, _SILENCE))
-
-
-def _raised(reply: Any) -> Any:
-    if isinstance(reply, ServerRefused):
-        raise reply
-    return reply
 
 
 def _packed(ids: Sequence[str]) -> bytes:

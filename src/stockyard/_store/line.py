@@ -220,6 +220,13 @@ class Line:
                     )
 
 
+def accepted(reply: Any) -> Any:
+    """Return a reply; raise it if it is an error."""
+    if isinstance(reply, ServerRefused):
+        raise reply
+    return reply
+
+
 def _refusal(error: redis_errors.RedisError) -> ServerRefused:
     text = str(error)
     if isinstance(error, redis_errors.NoScriptError):

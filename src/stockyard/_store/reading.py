@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from stockyard._store.clients import client_names, count_workers
-from stockyard._store.line import Command
+from stockyard._store.line import Command, accepted
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import Row
 from stockyard._store.scripts import Script, load
-from stockyard.errors import ServerRefused
 
 _STATE = load("reading.state")
 _PAGE = load("reading.page")
@@ -106,9 +105,8 @@ def facts_of(links: Sequence[QueueLink], replies: Sequence[Any]) -> list[QueueFa
     names = client_names(replies[len(links)])
     facts = []
     for link, reply in zip(links, replies, strict=False):
-        if isinstance(reply, ServerRefused):
-            raise reply
-        texts = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in reply]
+        fields = accepted(reply)
+        texts = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in fields]
         facts.append(QueueFacts._make([*texts, count_workers(link, names)]))
     return facts
 
@@ -130,7 +128,7 @@ async def count_by_priority(link: QueueLink, priorities: Sequence[int]) -> list[
     keys = link.keys
     lists: list[Command] = [("LLEN", keys["wait"]), ("LLEN", keys["paused"])]
     classes = [("ZCOUNT", keys["prioritized"], each * _CLASS, (each + 1) * _CLASS - 1) for each in priorities]
-    wait, paused, *counts = _accepted(await link.server.ask([*lists, *classes]))
+    wait, paused, *counts = map(accepted, await link.server.ask([*lists, *classes]))
     return [count if each else wait + paused for each, count in zip(priorities, counts, strict=True)]
 
 
@@ -138,7 +136,7 @@ async def read_limit(link: QueueLink) -> tuple[int | None, int, int]:
     """Return the queue's own bound on starts, how many the window counted, and the ms that are left of it."""
     keys = link.keys
     commands = [("HGET", keys["meta"], "max"), ("GET", keys["limiter"]), ("PTTL", keys["limiter"])]
-    most, counted, left = _accepted(await link.server.ask(commands))
+    most, counted, left = map(accepted, await link.server.ask(commands))
     return whole(most), whole(counted) or 0, left
 
 
@@ -162,7 +160,7 @@ async def read_metrics(link: QueueLink, kind: str, first: int, last: int) -> tup
         ("LRANGE", data, first, last),
         ("LLEN", data),
     ]
-    totals, points, length = _accepted(await link.server.ask(commands))
+    totals, points, length = map(accepted, await link.server.ask(commands))
     return [whole(each) or 0 for each in totals], [whole(each) or 0 for each in points], length
 
 
@@ -172,10 +170,3 @@ def whole(text: bytes | str | None) -> int | None:
         return None if text is None else int(text)
     except ValueError:
         return None
-
-
-def _accepted(replies: list[Any]) -> list[Any]:
-    for reply in replies:
-        if isinstance(reply, Exception):
-            raise reply
-    return replies

@@ -9,7 +9,7 @@ from typing import Any
 
 from stockyard._aio.chance import spread
 from stockyard._aio.per_loop import PerLoop
-from stockyard._store.line import Command, Line
+from stockyard._store.line import Command, Line, accepted
 from stockyard._store.scripts import Script
 from stockyard.config import Address
 from stockyard.errors import ServerRefused, ServerUnavailable
@@ -34,7 +34,7 @@ class Server:
     async def call(self, *command: str | bytes | int | float, timeout: float | None = None) -> Any:
         """Run one command and return its reply; the errors are those of ``ask``, and ServerRefused."""
         (reply,) = await self.ask([command], timeout=timeout)
-        return _raised(reply)
+        return accepted(reply)
 
     async def ask(self, commands: Sequence[Command], *, timeout: float | None = None) -> list[Any]:
         """Run commands in one round trip; error replies are returned in place.
@@ -54,7 +54,7 @@ class Server:
     async def run(self, script: Script, keys: Sequence[str], *args: str | bytes | int | float) -> Any:
         """Run a script and return its reply; it is sent again only if the server did not know it."""
         (reply,) = await self.run_many([(script, keys, args)])
-        return _raised(reply)
+        return accepted(reply)
 
     async def run_many(
         self,
@@ -148,9 +148,3 @@ async def open_patiently(line: Line, deadline: float) -> None:
 def is_unknown_script(reply: Any) -> bool:
     """Say whether the server refused a script because it does not hold it: it did not run."""
     return isinstance(reply, ServerRefused) and str(reply).startswith("NOSCRIPT")
-
-
-def _raised(reply: Any) -> Any:
-    if isinstance(reply, Exception):
-        raise reply
-    return reply

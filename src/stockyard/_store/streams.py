@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stockyard._store.line import Command, Line
+from stockyard._store.line import Command, Line, accepted
 from stockyard._store.link import QueueLink
 from stockyard._store.server import open_patiently
 from stockyard._wire.client_name import reader_client_name
@@ -170,8 +170,7 @@ class EventStream:
         """Return the last entries before an id, or up to the position, oldest first."""
         end = self._position.last if before is None else f"({before}"
         (found,) = await self._call(("XREVRANGE", self._link.keys["events"], end, "-", "COUNT", count))
-        _refused([found])
-        return [_entry(each) for each in reversed(found)]
+        return [_entry(each) for each in reversed(accepted(found))]
 
     async def _wait(self, last: str, seconds: float) -> list[Entry]:
         """Wait for an entry behind the last one, and return them all, the last one in front if it is there."""
@@ -179,16 +178,14 @@ class EventStream:
         ring = ("XREAD", "COUNT", 1, "BLOCK", int(seconds * 1000), "STREAMS", key, last)
         # Not a script: for the server, taking entries through Lua costs five times as much as sending them.
         there = ("XRANGE", key, last, "+", "COUNT", _BATCH + 1)
-        replies = await self._call(ring, there, within=seconds + _SILENCE)
-        _refused(replies)
-        return [_entry(each) for each in replies[1]]
+        _, found = map(accepted, await self._call(ring, there, within=seconds + _SILENCE))
+        return [_entry(each) for each in found]
 
     async def _look(self, last: str) -> View:
         """Return the stream as it is at one moment."""
         entries = ("XRANGE", self._link.keys["events"], f"({last}", "+", "COUNT", _BATCH)
-        replies = await self._call(("MULTI",), entries, self._facts(), ("EXEC",))
-        _refused(replies)
-        return _view(*replies[-1])
+        *_, found = map(accepted, await self._call(("MULTI",), entries, self._facts(), ("EXEC",)))
+        return _view(*found)
 
     async def _call(self, *commands: Command, within: float | None = None) -> list[Any]:
         timeout = self._link.server.call_timeout
@@ -230,9 +227,3 @@ def _entry(entry: tuple[str, list[str]]) -> Entry:
     texts = iter(listed)
     fields = dict(zip(texts, texts, strict=False))
     return Entry(entry_id, fields.pop("event", ""), fields)
-
-
-def _refused(replies: Sequence[Any]) -> None:
-    for each in replies:
-        if isinstance(each, ServerRefused):
-            raise each

@@ -9,7 +9,7 @@ from typing import Any
 from hiredis import PushNotification, Reader
 
 from stockyard._store.caching import CacheLink
-from stockyard._store.line import Line
+from stockyard._store.line import Line, accepted
 from stockyard._store.server import open_patiently
 from stockyard._wire.cache_keys import is_cut
 from stockyard.errors import ReplyLost, ServerRefused
@@ -55,8 +55,7 @@ class Tracking:
         timeout = self._link.server.call_timeout
         await open_patiently(self._line, time.monotonic() + timeout)
         (greeting,) = await self._line.ask([("HELLO", 3)], timeout)
-        if isinstance(greeting, ServerRefused):
-            raise greeting
+        accepted(greeting)
         # From here on the server speaks unasked, so replies are read here.
         self._reader = Reader()
         prefixes = ("PREFIX", self._entries, "PREFIX", self._tags)

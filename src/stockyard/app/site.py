@@ -13,7 +13,7 @@ from stockyard._aio.portal import Portal
 from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
 from stockyard.cache.caches import Caches
-from stockyard.config import Settings
+from stockyard.config import Address, Settings
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.lease_table import Lease
 from stockyard.consume.worker import Worker
@@ -108,9 +108,9 @@ class Site:
         """Look at the server, and at one of the caches alone; return every finding, the dangers first."""
         settings, trusts = self._settings, self._settings.trust_server
         found = await examine(self.server, prefix=settings.prefix, trusts=trusts)
-        if settings.cache is None or settings.cache.is_server_of(self.server.address):
+        if self._cache_address.is_server_of(self.server.address):
             return found
-        second = Server(settings.cache, call_timeout=settings.call_timeout)
+        second = Server(self._cache_address, call_timeout=settings.call_timeout)
         try:
             has_budget = settings.cache_bytes is not None
             return in_order([*found, await examine_cache(second, has_budget=has_budget, trusts=trusts)])
@@ -122,11 +122,14 @@ class Site:
         """The channels that were asked for."""
         return Channels(self.server, self._settings.prefix, portal=self._portal)
 
+    @property
+    def _cache_address(self) -> Address:
+        return self._settings.cache or self.server.address
+
     @cached_property
     def caches(self) -> Caches:
         """The caches, on this server or on one of their own."""
-        settings = self._settings
-        address = settings.cache or self.server.address
+        settings, address = self._settings, self._cache_address
         return Caches(
             address,
             prefix=settings.prefix,

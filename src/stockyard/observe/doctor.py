@@ -14,7 +14,7 @@ _VERSION, EVICTION = "version", "eviction policy"
 ESSENTIAL = (_VERSION, EVICTION)
 """The checks that the workers of a critical queue insist on."""
 
-CACHE_SERVER = "cache server"
+_CACHE_SERVER = "cache server"
 SAFE_POLICY = "noeviction"
 _FULL, _NEARLY_FULL = 0.95, 0.80
 _SKEW_WARNING_MS, _SKEW_DANGER_MS = 500, 5_000
@@ -90,7 +90,7 @@ async def examine_cache(server: Server, *, has_budget: bool, trusts: bool = Fals
     except ServerError as error:
         # What follows in the message is advice on the queues' own server.
         return _warning(
-            CACHE_SERVER,
+            _CACHE_SERVER,
             f"it cannot be used: {str(error).partition('; ')[0]}",
             "nothing is remembered: everybody who asks computes",
             "start it, correct CACHE_REDIS_URL, or leave that out to keep caches on the queues' server",
@@ -107,26 +107,26 @@ def diagnose_cache(facts: ServerFacts, *, has_budget: bool) -> Finding:
         has_budget: the caches bound themselves there (``STOCKYARD_CACHE_BYTES``).
     """
     if has_budget:
-        return _ok(CACHE_SERVER, "the caches keep the budget of STOCKYARD_CACHE_BYTES")
+        return _ok(_CACHE_SERVER, "the caches keep the budget of STOCKYARD_CACHE_BYTES")
     if facts.policy is None or facts.maxmemory is None:
-        return _untold(CACHE_SERVER, "its maxmemory and its policy")
+        return _untold(_CACHE_SERVER, "its maxmemory and its policy")
     remedy = "or bound the caches themselves by STOCKYARD_CACHE_BYTES"
     if facts.maxmemory == 0:
         return _warning(
-            CACHE_SERVER,
+            _CACHE_SERVER,
             "no maxmemory, and the caches keep no budget",
             "they grow until the operating system kills the server",
             f"set maxmemory (deploy/redis-cache.conf), {remedy}",
         )
     if facts.policy == SAFE_POLICY:
         return _warning(
-            CACHE_SERVER,
+            _CACHE_SERVER,
             f"maxmemory-policy is {facts.policy}, and the caches keep no budget",
             "once it is full, nothing more is remembered",
             "CONFIG SET maxmemory-policy allkeys-lru, and the same in its file (deploy/redis-cache.conf), "
             f"{remedy}",
         )
-    return _ok(CACHE_SERVER, f"{facts.policy} at {_mb(facts.maxmemory)}")
+    return _ok(_CACHE_SERVER, f"{facts.policy} at {_mb(facts.maxmemory)}")
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
