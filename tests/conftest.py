@@ -15,6 +15,7 @@ from stockyard import embedded
 from tests.support.node import NodePeer
 from tests.support.python_peer import PythonPeer
 from tests.support.servers import OwnServer
+from tests.support.webhook import Listener
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +63,14 @@ def make_server() -> Iterator[Callable[..., OwnServer]]:
 def own_server(make_server: Callable[..., OwnServer]) -> OwnServer:
     """A started private server, which the test may kill, stop, pause and start again."""
     return make_server()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """A webhook that keeps what it is sent."""
+    made = Listener()
+    yield made
+    made.close()
 
 
 @pytest.fixture(scope="session")

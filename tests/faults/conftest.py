@@ -8,6 +8,21 @@ import redis
 
 from stockyard import App, Queue
 from tests.faults.programs import Journal, WorkerProcess, topology
+from tests.support.proxy import Proxy
+from tests.support.servers import OwnServer
+
+
+@pytest.fixture
+def server(make_server: Callable[..., OwnServer]) -> OwnServer:
+    """A started server on a TCP port that forgets nothing when it is killed."""
+    return make_server(port=True, options={"appendfsync": "always"})
+
+
+@pytest.fixture
+async def proxy(server: OwnServer) -> AsyncIterator[Proxy]:
+    """What stands before the server, and cuts, silences and delays its connections."""
+    async with Proxy(server.url) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -21,13 +21,6 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    made = Listener()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 async def app(redis_url: str, prefix: str) -> AsyncIterator[App]:
     async with App(desk, redis_url, prefix=prefix) as app:
         yield app

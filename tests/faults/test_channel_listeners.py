@@ -26,12 +26,6 @@ def server(make_server: Callable[..., OwnServer]) -> OwnServer:
 
 
 @pytest.fixture
-async def proxy(server: OwnServer) -> AsyncIterator[Proxy]:
-    async with Proxy(server.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
 async def app(proxy: Proxy, prefix: str) -> AsyncIterator[App]:
     """An app whose connections the test may break."""
     async with App(Topology("faults"), proxy.url, prefix=prefix, call_timeout=2) as app:

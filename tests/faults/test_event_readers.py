@@ -1,7 +1,7 @@
 """Readers of events wait for a server that is away, and go on where they were."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,11 +11,6 @@ from tests.support.event_stream import Stream, take, told
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.yard import Yard
-
-
-@pytest.fixture
-def server(make_server: Callable[..., OwnServer]) -> OwnServer:
-    return make_server(port=True, options={"appendfsync": "always"})
 
 
 @pytest.fixture

@@ -22,12 +22,6 @@ def server(make_server: Callable[..., OwnServer]) -> OwnServer:
 
 
 @pytest.fixture
-async def proxy(server: OwnServer) -> AsyncIterator[Proxy]:
-    async with Proxy(server.url) as proxy:
-        yield proxy
-
-
-@pytest.fixture
 async def yard(proxy: Proxy) -> AsyncIterator[Yard]:
     async with Yard(proxy.url, "t", call_timeout=0.5) as yard:
         yield yard

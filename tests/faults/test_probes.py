@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,17 +13,6 @@ from tests.support.scraping import probe
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
-
-
-@pytest.fixture
-def server(make_server: Callable[..., OwnServer]) -> OwnServer:
-    return make_server(port=True, options={"appendfsync": "always"})
-
-
-@pytest.fixture
-async def proxy(server: OwnServer) -> AsyncIterator[Proxy]:
-    async with Proxy(server.url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The server goes away, comes back, or its replies do: nothing is lost, and nothing is sent or run twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -23,17 +23,6 @@ from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
 RENEW = load("leasing.renew").sha.encode()
-
-
-@pytest.fixture
-def server(make_server: Callable[..., OwnServer]) -> OwnServer:
-    return make_server(port=True, options={"appendfsync": "always"})
-
-
-@pytest.fixture
-async def proxy(server: OwnServer) -> AsyncIterator[Proxy]:
-    async with Proxy(server.url) as proxy:
-        yield proxy
 
 
 @pytest.fixture

@@ -28,10 +28,10 @@ ROLES: dict[str, tuple[Operation, ...]] = {
     "pubsub": PUBSUB,
 }
 SCRIPTS = {
-    "producer": r"adding\.|reading\.state|scheduling\.(list|remove|upsert)|streams\.",
+    "producer": r"adding\.|reading\.state|scheduling\.(list|remove|upsert)",
     "worker": r"adding\.|children\.(count|detach)|editing\.(data|log|progress)|finishing\.|leasing\.|"
-    r"reading\.(health|page|state)|scheduling\.|streams\.|watching\.",
-    "reader": r"children\.(count|look)|reading\.|scheduling\.list|streams\.",
+    r"reading\.(health|page|state)|scheduling\.|watching\.",
+    "reader": r"children\.(count|look)|reading\.|scheduling\.list",
     "cache": r"caching\.|leasing\.renew",
     "pubsub": r"broadcast\.|durable\.",
 }

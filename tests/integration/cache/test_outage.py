@@ -58,42 +58,38 @@ async def test_an_evicted_tag_ends_its_entries_rather_than_reviving_them(
 
 
 async def test_without_its_server_a_cache_shares_loads_and_raises_nothing(
-    own_server: OwnServer, prefix: str
+    own_server: OwnServer, make_app: MakeApp
 ) -> None:
-    settings = Settings.load(own_server.url, prefix=prefix, dotenv=None, call_timeout=0.3)
-    async with App(Topology("t"), settings=settings) as app:
-        cache = app.cache("c", int)
-        assert await cache.get_or_set("k", lambda: 1) == 1
-        own_server.kill()
-        assert await cache.get_or_set("k", lambda: 2) == 2
-        assert cache.stats().errors >= 1
-        with pytest.raises(ServerError):
-            await cache.get("k")
-        with pytest.raises(ServerError):
-            await cache.set("k", 3)
-        own_server.start()
+    cache = make_app(own_server.url, call_timeout=0.3).cache("c", int)
+    assert await cache.get_or_set("k", lambda: 1) == 1
+    own_server.kill()
+    assert await cache.get_or_set("k", lambda: 2) == 2
+    assert cache.stats().errors >= 1
+    with pytest.raises(ServerError):
+        await cache.get("k")
+    with pytest.raises(ServerError):
+        await cache.set("k", 3)
+    own_server.start()
 
-        async def is_back() -> bool:
-            return await cache.get_or_set("l", lambda: 4) == 4 and await cache.get("l") == 4
+    async def is_back() -> bool:
+        return await cache.get_or_set("l", lambda: 4) == 4 and await cache.get("l") == 4
 
-        await eventually(is_back)
+    await eventually(is_back)
 
 
 async def test_whether_its_server_is_back_one_caller_finds_out_and_nobody_else_waits(
-    own_server: OwnServer, prefix: str
+    own_server: OwnServer, make_app: MakeApp
 ) -> None:
-    settings = Settings.load(own_server.url, prefix=prefix, dotenv=None, call_timeout=1)
-    async with App(Topology("t"), settings=settings) as app:
-        cache = app.cache("c", int)
-        assert await cache.get_or_set("k", lambda: 1) == 1
-        own_server.pause()
-        assert await cache.get_or_set("l", lambda: 2) == 2
-        away_until = time.monotonic() + 1
-        await eventually(lambda: time.monotonic() > away_until)
-        asking = [asyncio.create_task(cache.get_or_set(f"{each}", lambda: 3)) for each in range(10)]
-        await eventually(lambda: sum(each.done() for each in asking) == 9, within=0.9)
-        own_server.resume()
-        assert await asyncio.gather(*asking) == [3] * 10
+    cache = make_app(own_server.url, call_timeout=1).cache("c", int)
+    assert await cache.get_or_set("k", lambda: 1) == 1
+    own_server.pause()
+    assert await cache.get_or_set("l", lambda: 2) == 2
+    away_until = time.monotonic() + 1
+    await eventually(lambda: time.monotonic() > away_until)
+    asking = [asyncio.create_task(cache.get_or_set(f"{each}", lambda: 3)) for each in range(10)]
+    await eventually(lambda: sum(each.done() for each in asking) == 9, within=0.9)
+    own_server.resume()
+    assert await asyncio.gather(*asking) == [3] * 10
 
 
 async def test_a_server_that_refuses_is_warned_of_once(

@@ -5,7 +5,7 @@ import logging
 import os
 import re
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
@@ -24,13 +24,6 @@ from tests.support.webhook import Listener
 desk = Topology("desk")
 desk.queue("fills", high_priority=True)
 desk.queue("prices")
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    made = Listener()
-    yield made
-    made.close()
 
 
 @pytest.fixture
