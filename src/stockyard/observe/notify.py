@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import http.client
 import logging
 import smtplib
 import ssl
@@ -20,9 +20,9 @@ import msgspec
 
 from stockyard.errors import ConfigError, NotificationFailed
 from stockyard.observe.incidents import Incident, Status
+from stockyard.observe.send_thread import DEADLINE, HeldConnection, send_within
 
 _log = logging.getLogger("stockyard.alerts")
-_TIMEOUT = 10.0
 
 
 class Notifier(Protocol):
@@ -95,27 +95,90 @@ class Webhook:
         return f"webhook {urlsplit(self.url).hostname} {zlib.crc32(self.url.encode()):08x}"
 
     async def tell(self, incident: Incident) -> None:
-        """Post; anything but a 2xx answer is a failure.
+        """Post, within 10 seconds in all; anything but a 2xx answer is a failure, a redirect too.
 
         Raises:
             NotificationFailed: it was not taken.
         """
-        await asyncio.to_thread(self._post, msgspec.json.encode(payload(incident)))
+        body = msgspec.json.encode(payload(incident))
+        await send_within(self.name, lambda connection: self._post(body, connection))
 
-    def _post(self, body: bytes) -> None:
+    def _post(self, body: bytes, connection: HeldConnection) -> None:
         host = urlsplit(self.url).hostname
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked
             self.url, body, {"Content-Type": "application/json", "User-Agent": "stockyard", **self.headers}
         )
+        opener = urllib.request.build_opener(_Plain(connection), _Tls(connection), _NoRedirect)
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT):  # noqa: S310
+            with opener.open(request, timeout=DEADLINE):
                 pass
         except urllib.error.HTTPError as error:
             error.close()
             # The URL is a secret as often as not: its host must do.
-            raise NotificationFailed(f"webhook at {host} answered {error.code} {error.reason}") from None
-        except (OSError, ValueError) as error:
-            raise NotificationFailed(f"webhook at {host} cannot be reached: {error}") from None
+            raise NotificationFailed(f"webhook at {host} answered {_answer(error)}") from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise NotificationFailed(
+                f"webhook at {host} cannot be reached: {error or type(error).__name__}"
+            ) from None
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows nothing: a POST that is sent on as a GET arrives empty, and credentials belong to one host."""
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> None:
+        return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+class _HeldHttp(http.client.HTTPConnection):
+    held: HeldConnection
+
+    def connect(self) -> None:
+        super().connect()
+        self.held.hold(self.sock)
+
+
+class _HeldHttps(http.client.HTTPSConnection, _HeldHttp):
+    """Connects by ``_HeldHttp`` before it speaks TLS, so that a handshake without end can be cut, too."""
+
+
+class _Plain(urllib.request.HTTPHandler):
+    def __init__(self, connection: HeldConnection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(lambda *given, **named: _holding(_HeldHttp(*given, **named), self._connection), req)
+
+
+class _Tls(urllib.request.HTTPSHandler):
+    def __init__(self, connection: HeldConnection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        context = ssl.create_default_context()
+        return self.do_open(
+            lambda *given, **named: _holding(_HeldHttps(*given, context=context, **named), self._connection), req
+        )
+
+
+def _holding(made: _HeldHttp, connection: HeldConnection) -> _HeldHttp:
+    made.held = connection
+    return made
+
+
+def _answer(error: urllib.error.HTTPError) -> str:
+    said = f"{error.code} {error.reason}"
+    if not 300 <= error.code < 400:
+        return said
+    try:
+        target = urlsplit(error.headers.get("Location") or "").hostname
+    except ValueError:
+        target = None
+    where = f" to {target}" if target else ""
+    return f"{said}, a redirect{where}: redirects are not followed; set the URL that it leads to"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +205,14 @@ class Email:
         return f"e-mail to {', '.join(self.to)}"
 
     async def tell(self, incident: Incident) -> None:
-        """Send one message.
+        """Send one message, within 10 seconds in all.
 
         Raises:
             NotificationFailed: the server did not take it.
         """
-        await asyncio.to_thread(self._send, incident)
+        await send_within(self.name, lambda connection: self._send(incident, connection))
 
-    def _send(self, incident: Incident) -> None:
+    def _send(self, incident: Incident, connection: HeldConnection) -> None:
         parts = urlsplit(self.server)
         message = EmailMessage()
         message["Subject"] = f"[{incident.status.upper()}] {incident.subject}: {incident.rule}"
@@ -159,17 +222,15 @@ class Email:
         host = parts.hostname or ""
         try:
             if parts.scheme == "smtps":
-                with smtplib.SMTP_SSL(
-                    host, parts.port or 465, timeout=_TIMEOUT, context=ssl.create_default_context()
-                ) as server:
+                with _HeldSmtps(connection, host, parts.port or 465) as server:
                     self._deliver(server, message, parts.username, parts.password)
             else:
-                with smtplib.SMTP(host, parts.port or 587, timeout=_TIMEOUT) as server:
+                with _HeldSmtp(connection, host, parts.port or 587) as server:
                     server.ehlo()
                     if server.has_extn("starttls"):
                         server.starttls(context=ssl.create_default_context())
                     self._deliver(server, message, parts.username, parts.password)
-        except (OSError, smtplib.SMTPException) as error:
+        except (OSError, ValueError, smtplib.SMTPException) as error:
             raise NotificationFailed(f"mail server {host} did not take it: {error}") from None
 
     @staticmethod
@@ -177,6 +238,26 @@ class Email:
         if user and password:
             server.login(unquote(user), unquote(password))
         server.send_message(message)
+
+
+class _HeldSmtp(smtplib.SMTP):
+    def __init__(self, connection: HeldConnection, host: str, port: int) -> None:
+        self._connection = connection
+        super().__init__(host, port, timeout=DEADLINE)
+
+    def getreply(self) -> tuple[int, bytes]:
+        self._connection.hold(self.sock)
+        return super().getreply()
+
+
+class _HeldSmtps(smtplib.SMTP_SSL):
+    def __init__(self, connection: HeldConnection, host: str, port: int) -> None:
+        self._connection = connection
+        super().__init__(host, port, timeout=DEADLINE, context=ssl.create_default_context())
+
+    def getreply(self) -> tuple[int, bytes]:
+        self._connection.hold(self.sock)
+        return super().getreply()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +273,7 @@ class Apprise:
     name = "apprise"
 
     async def tell(self, incident: Incident) -> None:
-        """Notify all of them.
+        """Notify all of them, within 10 seconds in all.
 
         Raises:
             NotificationFailed: Apprise is not installed, knows a URL not, or one of them did not take it.
@@ -206,5 +287,9 @@ class Apprise:
             if not sender.add(url):
                 raise NotificationFailed("apprise does not know one of the URLs given to it")
         title = f"{incident.subject}: {incident.rule}"
-        if not await sender.async_notify(title=title, body=headline(incident)):
-            raise NotificationFailed("apprise could not tell one of the services given to it")
+
+        def send(_connection: HeldConnection) -> None:
+            if not sender.notify(title=title, body=headline(incident)):
+                raise NotificationFailed("apprise could not tell one of the services given to it")
+
+        await send_within(self.name, send)

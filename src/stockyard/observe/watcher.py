@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 
 from stockyard._aio.service import Periodic
-from stockyard.errors import ServerError, StockyardError
+from stockyard.errors import ServerError
 from stockyard.model.clock import Clock
 from stockyard.observe.alert_book import AlertBook
 from stockyard.observe.alerts import Alert, Rule
-from stockyard.observe.incidents import Incident, Silence, advance, to_tell, told
+from stockyard.observe.deliveries import Deliveries
+from stockyard.observe.incidents import Incident, Silence, Status, advance, to_tell, told
 from stockyard.observe.notify import Notifier
 
-_log = logging.getLogger("stockyard.alerts")
 _RESIGNING = 1.0
 _TERMS = 3
 """Intervals after which a watcher that fell silent is replaced."""
@@ -26,7 +25,9 @@ class Watcher:
     """Evaluates rules in every interval if no other process does.
 
     What is found is stored before it is told and again afterwards, so that another process that takes over tells
-    what was not told, and a notification is repeated only if its process died between the two.
+    what was not told, and a notification is repeated only if its process died between the two. Notifications are
+    sent beside the looks: a receiver that answers slowly, or not at all, delays neither the next look nor the
+    leader's term.
 
     Args:
         book: shared by all processes.
@@ -50,11 +51,12 @@ class Watcher:
         self._book = book
         self._durations = {rule.name: rule.for_ms for rule in rules}
         self._look = look
-        self._notifiers = {each.name: each for each in notifiers}
         self._interval = interval
         self._clock = clock
         self._token = uuid.uuid4().hex
-        self._periodic = Periodic(self.watch, interval, name="alert watcher")
+        self._deliveries = Deliveries(notifiers, self._delivered)
+        self._periodic = Periodic(self._once, interval, name="alert watcher")
+        self._turn = asyncio.Lock()
         self._is_leader = False
 
     @property
@@ -69,6 +71,7 @@ class Watcher:
     async def stop(self) -> None:
         """End, and let another process watch at once; stopping twice is fine."""
         await self._periodic.stop()
+        await self._deliveries.stop()
         if self._is_leader:
             self._is_leader = False
             # A server that is away must not hold up who stops: the leader's term ends by itself.
@@ -77,28 +80,55 @@ class Watcher:
                     await self._book.resign(self._token)
 
     async def watch(self) -> None:
-        """Look once."""
-        found = await self._lead()
-        self._is_leader = found is not None
+        """Look once, and wait until the notifications of this look are sent or have failed."""
+        await self._once()
+        while not await self._deliveries.wait(self._interval):
+            # However long a receiver takes, no other process is to tell the same meanwhile.
+            with suppress(ServerError):
+                await self._lead()
+
+    async def _once(self) -> None:
+        async with self._turn:
+            found = await self._lead()
+            self._is_leader = found is not None
         if found is None:
             return
-        known, silences = found
-        now = self._clock()
-        incidents = advance(known, await self._look(), self._durations, now=now)
-        pending = to_tell(incidents.values(), silences, self._notifiers, now=now)
-        if not await self._record(incidents, []) or not pending:
-            return
-        answers = await self._tell_all(pending)
-        delivered: dict[str, list[str]] = {}
-        for (each, name), was_taken in zip(pending, answers, strict=True):
-            if was_taken:
-                delivered.setdefault(each.name, []).append(name)
-        history = [incidents[name] for name in delivered if not incidents[name].told]
-        for name, by in delivered.items():
-            after = told(incidents.pop(name), by)
-            if after is not None:
-                incidents[name] = after
-        await self._record(incidents, history)
+        alerts = await self._look()
+        async with self._turn:
+            # Notifications that ended during the look have changed what is known.
+            found = await self._lead()
+            self._is_leader = found is not None
+            if found is None:
+                return
+            known, silences = found
+            now = self._clock()
+            incidents = self._still_sending(known, advance(known, alerts, self._durations, now=now))
+            pending = to_tell(incidents.values(), silences, self._deliveries.notifiers, now=now)
+            if await self._record(incidents, []):
+                self._deliveries.start(pending)
+
+    def _still_sending(self, known: Mapping[str, Incident], after: dict[str, Incident]) -> dict[str, Incident]:
+        """Let an incident end only after the notification that it fires: then its receiver learns of the end."""
+        for name in self._deliveries.incidents & known.keys():
+            ends = name not in after or after[name].status is Status.RESOLVED
+            if ends and known[name].status is Status.FIRING:
+                after[name] = known[name]
+        return after
+
+    async def _delivered(self, incident: Incident, notifier: str) -> None:
+        async with self._turn:
+            found = await self._lead()
+            if found is None:
+                return
+            incidents = found[0]
+            current = incidents.get(incident.name)
+            is_first = not incident.told
+            if current is not None and (current.since, current.status) == (incident.since, incident.status):
+                is_first = not current.told
+                after = told(incidents.pop(incident.name), [notifier])
+                if after is not None:
+                    incidents[incident.name] = after
+            await self._record(incidents, [incident] if is_first else [])
 
     async def _record(self, incidents: dict[str, Incident], history: Sequence[Incident]) -> bool:
         self._is_leader = await self._book.record(self._token, incidents, history)
@@ -106,23 +136,3 @@ class Watcher:
 
     async def _lead(self) -> tuple[dict[str, Incident], list[Silence]] | None:
         return await self._book.lead(self._token, int(self._interval * _TERMS * 1000))
-
-    async def _tell_all(self, pending: Sequence[tuple[Incident, str]]) -> list[bool]:
-        telling = asyncio.gather(*(self._tell(each, name) for each, name in pending))
-        try:
-            while not (await asyncio.wait([telling], timeout=self._interval))[0]:
-                # However long a webhook takes, nobody else is to tell the same meanwhile.
-                with suppress(ServerError):
-                    await self._lead()
-            return telling.result()
-        finally:
-            telling.cancel()
-
-    async def _tell(self, incident: Incident, notifier: str) -> bool:
-        try:
-            await self._notifiers[notifier].tell(incident)
-        except Exception as error:
-            shown = error if isinstance(error, StockyardError) else repr(error)
-            _log.error("alert %s could not be told by %s: %s", incident.name, notifier, shown)
-            return False
-        return True

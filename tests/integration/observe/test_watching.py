@@ -14,9 +14,11 @@ import redis
 from stockyard import App, Job, ManualClock, Topology
 from stockyard.errors import ConfigError
 from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.incidents import Incident
 from stockyard.observe.notify import Webhook
 from stockyard.observe.rules import Thresholds
 from stockyard.observe.watcher import Watcher
+from tests.support.receivers import dripping, receiver
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.webhook import Listener
@@ -109,6 +111,73 @@ async def test_a_webhook_that_takes_longer_than_a_leaders_term_is_told_once(app:
     await first.stop()
     await second.stop()
     assert listener.told() == [("firing", "waiting", "fills")]
+
+
+async def test_a_receiver_that_hangs_delays_neither_looks_nor_the_leaders_term(
+    redis_url: str, prefix: str, raw: "redis.Redis", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stockyard.observe.rescuer.SETTLED", 0.1)
+    shop = Topology("shop")
+    shop.queue("parcels", high_priority=True)
+    shop.queue("mail", lock="100ms")
+    drip = dripping(b"HTTP/1.1 200 OK\r\nX-Filler: a")
+    async with App(shop, redis=redis_url, prefix=prefix) as app:
+        await app.queue("parcels").add_many([("parcel", n) for n in range(3)])
+        dead = await app.queue("mail").add("letter")
+        with receiver(drip) as slow:
+            hook = Webhook(f"http://127.0.0.1:{slow.port}/")
+            settings = AlertSettings(Thresholds(waiting=2, active="1ms"), (hook,), interval=0.05)
+            watch, standby = app.watcher(settings), app.watcher(settings)
+            await watch.start()
+            await eventually(lambda: slow.connections)
+            await standby.start()
+            # Meanwhile the watcher sees what begins, and hands back what a dead worker holds.
+            raw.lmove(f"{prefix}:mail:wait", f"{prefix}:mail:active")
+            raw.hset(f"{prefix}:mail:{dead.id}", mapping={"processedOn": dead.timestamp, "pb": "desk-3"})
+            await eventually(lambda: slow.connections == 2)
+            await eventually(lambda: _is(dead, "waiting"))
+            assert not slow.cut.is_set()
+            assert (watch.is_leader, standby.is_leader) == (True, False)
+            await watch.stop()
+            await eventually(slow.cut.is_set)
+            await standby.stop()
+
+
+async def test_what_ends_while_its_notification_is_under_way_is_told_to_end(app: App, listener: Listener) -> None:
+    listener.takes = 0.3
+    jobs = await app.queue("fills").add_many([("fill", n) for n in range(3)])
+    watch = watcher(app, listener)
+    await watch.start()
+    await eventually(lambda: listener.got)
+    await jobs[0].remove()
+    await eventually(lambda: ("resolved", "waiting", "fills") in listener.told())
+    await eventually(lambda: _is_over(app, "waiting/fills"))
+    await watch.stop()
+    assert listener.told() == [("firing", "waiting", "fills"), ("resolved", "waiting", "fills")]
+
+
+async def test_a_notifier_that_never_returns_or_raises_is_given_up(
+    app: App, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stockyard.observe.deliveries.LONGEST", 0.1)
+
+    class Hangs:
+        name = "hangs"
+
+        async def tell(self, _incident: Incident) -> None:
+            await asyncio.Event().wait()
+
+    class Breaks:
+        name = "breaks"
+
+        async def tell(self, _incident: Incident) -> None:
+            raise KeyError("oops")
+
+    await app.queue("fills").add_many([("fill", n) for n in range(3)])
+    settings = AlertSettings(Thresholds(waiting=2), (Hangs(), Breaks()), interval=0.05)
+    await app.watcher(settings).watch()
+    assert "could not be told by hangs: it took longer than 0.1 s" in caplog.text
+    assert "could not be told by breaks: KeyError('oops')" in caplog.text
 
 
 async def test_a_full_server_is_watched_and_told_of(
@@ -211,6 +280,10 @@ async def test_a_schedule_that_nobody_continues_is_told_until_somebody_does(app:
     await worker.stop()
     await running
     await watch.stop()
+
+
+async def _is_over(app: App, incident: str) -> bool:
+    return incident not in [each.name for each in await app.alerts.incidents()]
 
 
 async def _nothing(job: Job[Any]) -> None: ...
