@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import make_server
 
 import msgspec
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
 from stockyard.consume.vitals import Vital
 from stockyard.errors import ConfigError
 from stockyard.observe.exporter import Exporter
+from stockyard.observe.http_server import BoundedServer, BoundedServerOverIPv6, QuietHandler
 
 _log = logging.getLogger("stockyard")
 _POLL = 0.1
 """Seconds that `stop` may have to wait."""
-
-
-class _Server(ThreadingMixIn, WSGIServer):
-    """A thread for each request: a probe must not stand in line behind a scrape that waits for the server."""
-
-    daemon_threads = True
-
-    def server_bind(self) -> None:
-        # The library's own asks the name service who this machine is, which may take long.
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
-        self.setup_environ()
-
-
-class _OverIPv6(_Server):
-    address_family = socket.AF_INET6
-
-
-class _Handler(WSGIRequestHandler):
-    timeout = 10
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        _log.debug(format, *args)
 
 
 class MetricsServer:
@@ -76,8 +52,8 @@ class MetricsServer:
         self._probes = {"/live": live, "/ready": ready}
         self._host = host
         try:
-            kind = _OverIPv6 if ":" in host else _Server
-            self._server = make_server(host, port, self._answer, kind, _Handler)
+            kind = BoundedServerOverIPv6 if ":" in host else BoundedServer
+            self._server = make_server(host, port, self._answer, kind, QuietHandler)
         except OSError as error:
             raise ConfigError(f"cannot serve metrics on {host}:{port}: {error.strerror or error}") from error
         self._thread = threading.Thread(
@@ -107,19 +83,35 @@ class MetricsServer:
         self._server.server_close()
 
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        try:
+            status, kind, body = self._answered(environ)
+        except Exception as error:
+            _log.exception("the metrics server could not answer %s", environ.get("PATH_INFO", ""))
+            status, kind = "500 Internal Server Error", "text/plain"
+            body = f"{type(error).__name__}; see the log of this process\n".encode()
+        start(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
+        return [body]
+
+    def _answered(self, environ: dict[str, Any]) -> tuple[str, str, bytes]:
         path = environ.get("PATH_INFO", "")
         if environ.get("REQUEST_METHOD") not in ("GET", "HEAD"):
-            status, kind, body = "405 Method Not Allowed", "text/plain", b"GET only\n"
-        elif path == "/metrics":
-            encode, kind = choose_encoder(environ.get("HTTP_ACCEPT", ""))
-            status, body = "200 OK", encode(self._registry)
-        elif path in self._probes:
+            return "405 Method Not Allowed", "text/plain", b"GET only\n"
+        if path == "/metrics":
+            return "200 OK", *self._metrics(environ.get("HTTP_ACCEPT", ""))
+        if path in self._probes:
             vitals = self._probes[path]()
             well = all(each.well for each in vitals)
             status = "200 OK" if well else "503 Service Unavailable"
             signs = [{"name": each.name, "ok": each.well, "detail": each.said} for each in vitals]
-            kind, body = "application/json", msgspec.json.encode({"ok": well, "checks": signs})
-        else:
-            status, kind, body = "404 Not Found", "text/plain", b"try /metrics, /live or /ready\n"
-        start(status, [("Content-Type", kind), ("Content-Length", str(len(body)))])
-        return [body]
+            return status, "application/json", msgspec.json.encode({"ok": well, "checks": signs})
+        return "404 Not Found", "text/plain", b"try /metrics, /live or /ready\n"
+
+    def _metrics(self, accept: str) -> tuple[str, bytes]:
+        try:
+            encode, kind = choose_encoder(accept)
+            if kind.isascii() and kind.isprintable():
+                return kind, encode(self._registry)
+        except Exception as error:
+            # A client may ask for a form that does not exist: it gets the one that every client reads.
+            _log.debug("metrics cannot be written as %r asks: %r", accept, error)
+        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry)

@@ -1,9 +1,12 @@
 """Metrics and health of a process over HTTP, while its workers work on a real server."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import socket
+import struct
+import threading
 import time
 import weakref
 from collections.abc import AsyncIterator, Callable
@@ -12,6 +15,7 @@ from typing import Any
 import pytest
 
 from stockyard import Channel, ConfigError, Job, MetricsServer, MoveToDelayed, Router, Worker
+from stockyard.observe import http_server
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.rules import Thresholds
 from tests.support.proxy import Proxy
@@ -267,3 +271,73 @@ async def _is_live(server: MetricsServer) -> bool:
 
 async def _ready_is(server: MetricsServer, status: int) -> bool:
     return (await probe(f"{server.url}/ready"))[0] == status
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text; version=abc",
+        "application/openmetrics-text; version=1.0.0; escaping=nonsense",
+        "application/openmetrics-text; version=9.9.9; escaping=\x7f",
+        "text/plain; version=; escaping=",
+        "text/plain; version=1.0.0; escaping=values; q=zzz",
+        ";;;,,,/=",
+        "image/png",
+        "\xff\xfe",
+        "",
+    ],
+)
+async def test_an_odd_accept_header_gets_the_metrics_all_the_same(server: MetricsServer, accept: str) -> None:
+    request = f"GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: {accept}\r\n\r\n".encode("latin-1")
+    answer = await asyncio.to_thread(_talk, server.port, request)
+    assert answer.split(b"\r\n")[0] == b"HTTP/1.0 200 OK"
+    assert b"stockyard_server_up 1.0" in answer
+
+
+async def test_clients_that_send_nothing_or_a_byte_at_a_time_hold_nothing_up(
+    server: MetricsServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("stockyard.observe.http_server.HEAD_SECONDS", 1.0)
+    with contextlib.ExitStack() as ending:
+        silent = [ending.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(40)]
+        slow = ending.enter_context(socket.create_connection(("127.0.0.1", server.port)))
+        assert (await fetch(server.url + "/live"))[0] == 200
+        await eventually(lambda: _serving_threads() <= http_server.MOST_CONNECTIONS)
+
+        def drip() -> bool:
+            try:
+                slow.sendall(b"G")
+                return slow.recv(1, socket.MSG_DONTWAIT) == b""
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
+
+        await eventually(drip, every=0.05)
+        await eventually(lambda: _serving_threads() == 0)
+        for each in silent:
+            assert each.recv(1) == b""
+    assert (await fetch(server.url + "/live"))[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
+async def test_a_client_that_leaves_before_its_answer_leaves_no_traceback(
+    server: MetricsServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", server.port)) as client:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
+    await eventually(lambda: _serving_threads() == 0)
+    assert (await fetch(server.url + "/live"))[0] == 200
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def _serving_threads() -> int:
+    return sum("process_request_thread" in each.name for each in threading.enumerate())
+
+
+def _talk(port: int, request: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall(request)
+        return b"".join(iter(lambda: client.recv(65536), b""))
