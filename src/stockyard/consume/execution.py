@@ -45,10 +45,10 @@ class Execution:
             return await self._in_process(job, handler)
         job.data = handler.decode(job.data)
         if handler.executor == "async":
-            return await handler.function(job)
+            return await handler.function(handler.argument(job))
         if self._threads is None:
             self._threads = ThreadPool(size=self._size, name=f"stockyard-{self._name}")
-        return await self._threads.run(handler.function, job)
+        return await self._threads.run(handler.function, handler.argument(job))
 
     async def stop(self) -> None:
         """End the child processes, and let the threads end; stopping twice is fine."""

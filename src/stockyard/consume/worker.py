@@ -119,7 +119,9 @@ class Worker:
         chosen = spec.concurrency if options.concurrency is None else options.concurrency
         self.concurrency = _whole("concurrency", chosen, least=1)
         self.id = uuid.uuid4().hex
-        self._handlers, self._find = _handlers(spec, processor, options.executor or spec.executor)
+        self._handlers, self._find = _handlers(
+            spec, processor, spec.executor if options.executor is None else options.executor
+        )
         if options.name is not None and not all("!" <= each <= "~" for each in options.name):
             # Servers refuse such a name to its connection.
             raise ConfigError(f"a worker's name must be ASCII text without spaces; got {options.name!r}")

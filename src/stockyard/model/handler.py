@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import typing
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args
 
-from stockyard.errors import HandlerError
+from stockyard.errors import HandlerError, PayloadError
 from stockyard.model.job import Job
 from stockyard.model.payload import Decoder, decoder_for
+from stockyard.model.signature import name_of, signature_of, unwrapped
 
 Executor = Literal["async", "thread", "process"]
 """In the worker's loop, in a thread of its process, or in a child process that can be killed."""
@@ -21,48 +21,70 @@ class Handler:
     """What runs a job.
 
     Attributes:
-        function: takes the job; its result is stored.
+        function: takes the job, or its payload; its result is stored.
         executor: where it runs.
         payload: the declared payload type, ``Any`` for plain values.
         decode: turns the stored JSON into that type.
+        takes_payload: the function is given ``job.data`` instead of the job. Defaults to False.
+        result: the declared type of its result, ``Any`` when there is none.
+        decode_result: turns a stored result into that type, or None when there is none.
     """
 
-    function: Callable[[Job[Any]], Any]
+    function: Callable[[Any], Any]
     executor: Executor
     payload: Any
     decode: Decoder
+    takes_payload: bool = False
+    result: Any = Any
+    decode_result: Decoder | None = None
 
     @classmethod
     def of(cls, function: Any, executor: Executor | None = None) -> Handler:
         """Read a handler's declaration.
 
         Args:
-            function: an ``async def`` or ``def`` of one argument, or an object with such a ``__call__``.
+            function: an ``async def`` or ``def`` of one argument, or an object with such a ``__call__``. Annotated
+                with ``Job[Order]`` or not at all it is given the job; with another type, such as ``Order``, the
+                payload.
             executor: defaults to ``"async"`` for an ``async def`` and ``"thread"`` for a plain ``def``.
 
         Raises:
-            HandlerError: it is no callable of one argument, or the executor cannot run it.
+            HandlerError: it is no callable of one argument, its annotation cannot be resolved, or the executor
+                cannot run it.
+            PayloadError: the declared payload type cannot be read from JSON.
         """
-        if not callable(function):
+        if not callable(function) or isinstance(function, type):
             raise HandlerError(f"a handler must be a function of one job; got {function!r}")
         try:
-            inspect.signature(function).bind(object())
+            inspect.signature(function, follow_wrapped=False).bind(object())
         except TypeError as error:
-            raise HandlerError(f"handler {_name(function)} must take one argument, the job: {error}") from None
+            raise HandlerError(f"handler {name_of(function)} must take one argument, the job: {error}") from None
         except ValueError:
             pass
         is_async = _is_async(function)
-        chosen = executor or ("async" if is_async else "thread")
+        chosen = executor if executor is not None else "async" if is_async else "thread"
         if chosen not in get_args(Executor):
             raise HandlerError(f"executor must be 'async', 'thread' or 'process'; got {executor!r}")
         if chosen == "async" and not is_async:
-            raise HandlerError(f"handler {_name(function)} is a plain def: use executor='thread' or 'process'")
+            raise HandlerError(f"handler {name_of(function)} is a plain def: use executor='thread' or 'process'")
         if chosen == "thread" and is_async:
-            raise HandlerError(f"handler {_name(function)} is an async def: use executor='async' or 'process'")
+            raise HandlerError(f"handler {name_of(function)} is an async def: use executor='async' or 'process'")
         if chosen == "process":
             reference(function)
-        payload = _payload_type(function)
-        return cls(function, chosen, payload, decoder_for(payload))
+        declared = signature_of(function)
+        return cls(
+            function,
+            chosen,
+            declared.payload,
+            decoder_for(declared.payload),
+            declared.takes_payload,
+            declared.result,
+            _result_decoder(declared.result),
+        )
+
+    def argument(self, job: Job[Any]) -> Any:
+        """Return what the function is called with, of a job whose payload is decoded."""
+        return job.data if self.takes_payload else job
 
 
 def reference(function: Any) -> str:
@@ -80,26 +102,13 @@ def reference(function: Any) -> str:
     return f"{module}:{name}"
 
 
-def _name(function: Any) -> str:
-    return getattr(function, "__qualname__", None) or repr(function)
-
-
 def _is_async(function: Any) -> bool:
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
-        getattr(function, "__call__", None)  # noqa: B004
-    )
+    return inspect.iscoroutinefunction(unwrapped(function))
 
 
-def _payload_type(function: Any) -> Any:
-    target = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
+def _result_decoder(result: Any) -> Decoder | None:
     try:
-        hints = typing.get_type_hints(target)
-    except (NameError, TypeError):
-        return Any
-    hints.pop("return", None)
-    for hint in hints.values():
-        if get_origin(hint) is Job:
-            declared = get_args(hint)[0]
-            return Any if isinstance(declared, typing.TypeVar) else declared
-        break
-    return Any
+        return None if result is Any else decoder_for(result)
+    except PayloadError:
+        # A result is stored as JSON whatever is declared: what cannot be read back as its type is read plain.
+        return None

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 from stockyard.errors import ConfigError, InvalidOption
 from stockyard.model.backoff import Backoff
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.handler import Executor
-from stockyard.model.job import Job
 from stockyard.model.options import JobOptions
 from stockyard.model.retention import Keep, KeepOption
 from stockyard.topology.rate import Rate
 from stockyard.topology.router import Router
 
-F = TypeVar("F", bound=Callable[[Job[Any]], Any])
+F = TypeVar("F", bound=Callable[[Any], Any])
 
 KEEP_COMPLETED = Keep.within("1h", 10_000)
 KEEP_FAILED = Keep.within("7d", 50_000)
@@ -127,6 +126,12 @@ class QueueSpec:
             description,
         )
 
-    def handler(self, name: str, *, executor: Executor | None = None) -> Callable[[F], F]:
+    @overload
+    def handler(self, name: F, /) -> F: ...
+
+    @overload
+    def handler(self, name: str | None = None, *, executor: Executor | None = None) -> Callable[[F], F]: ...
+
+    def handler(self, name: Any = None, *, executor: Executor | None = None) -> Any:
         """Register the decorated function for this queue's jobs of that name; see ``Router.handler``."""
-        return self.router.handler(name, executor=executor or self.executor)
+        return self.router.handler(name, executor=self.executor if executor is None else executor)

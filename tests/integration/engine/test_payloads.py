@@ -57,6 +57,18 @@ def take_in_thread(job: Job[FillStruct]) -> list[Any]:
     return [type(job.data).__name__, job.data.symbol, job.data.size]
 
 
+async def given_the_payload(fill: FillStruct) -> list[Any]:
+    return [type(fill).__name__, fill.symbol, fill.size]
+
+
+def given_the_payload_in_thread(fill: FillDataclass) -> list[Any]:
+    return [type(fill).__name__, fill.symbol, fill.size]
+
+
+def given_the_payload_in_a_child(fill: FillModel) -> list[Any]:
+    return [type(fill).__name__, fill.symbol, fill.size]
+
+
 TYPED = [take_struct, take_dataclass, take_dict, take_model, take_in_thread]
 
 
@@ -71,6 +83,25 @@ async def test_any_producer_s_payload_fits_any_declaration(yard: Yard, handler: 
     expected = {take_struct: "FillStruct", take_dataclass: "FillDataclass", take_model: "FillModel"}
     expected |= {take_in_thread: "FillStruct"}
     assert (kind, symbol, size) == (expected.get(handler, "dict"), "BTC", 1.0)
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [
+        (given_the_payload, "FillStruct"),
+        (given_the_payload_in_thread, "FillDataclass"),
+        (given_the_payload_in_a_child, "FillModel"),
+    ],
+)
+async def test_a_handler_annotated_with_the_payload_s_type_is_given_the_payload(
+    yard: Yard, handler: Any, kind: str
+) -> None:
+    queue = yard.queue()
+    await yard.work(handler, executor="process" if kind == "FillModel" else None)
+    job = await queue.add("fill", {"symbol": "BTC"})
+    assert await job.wait_for_result(30) == [kind, "BTC", 1.0]
+    with pytest.raises(JobFailed, match="payload does not fit Fill"):
+        await (await queue.add("fill", {"symbol": 7})).wait_for_result(30)
 
 
 @pytest.mark.parametrize("handler", TYPED)

@@ -47,7 +47,7 @@ class Service(Generic[T]):
         (Service(), "async", Order),
         (Service().method, "thread", Row),
         (Service().generic, "async", Any),
-        (functools.partial(typed), "async", Any),
+        (functools.partial(typed), "async", Order),
         (lambda job: None, "thread", Any),
     ],
 )

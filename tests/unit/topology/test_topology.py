@@ -1,5 +1,6 @@
 """Declared queues: their defaults, and what is refused at the declaration."""
 
+import functools
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from stockyard import (
     InvalidOption,
     Job,
     Keep,
+    QueueSpec,
     Rate,
     Router,
     StockyardError,
@@ -129,3 +131,27 @@ def test_a_handler_that_cannot_serve_is_refused_where_it_is_declared() -> None:
 
     with pytest.raises(InvalidOption):
         Keep.within(count=-1)
+
+
+def test_a_handler_without_a_name_is_registered_under_its_own() -> None:
+    router, spec = Router(), QueueSpec.declare("q", executor="process")
+
+    @router.handler
+    async def welcome(job: Job[Any]) -> None: ...
+
+    @router.handler()
+    async def goodbye(job: Job[Any]) -> None: ...
+
+    assert router.names == ("goodbye", "welcome")
+    spec.handler(_at_the_top)
+    assert [handler.executor for handler in spec.router] == ["process"]
+    assert spec.router.names == ("_at_the_top",)
+
+
+@pytest.mark.parametrize("given", [lambda job: None, functools.partial(print), "", 5, b"name"])
+def test_a_handler_needs_a_name_that_is_text(given: Any) -> None:
+    with pytest.raises(HandlerError, match=r"has no name of its own|name must be non-empty text"):
+        Router().handler(given)(lambda job: None)
+
+
+def _at_the_top(job: Any) -> None: ...

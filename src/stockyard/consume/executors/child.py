@@ -85,7 +85,7 @@ def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asy
         handler = handlers[task.handler]
         job = task.job(handler.decode(task.data), port=port)
         current_job.set(job)
-        result = handler.function(job)
+        result = handler.function(handler.argument(job))
         if inspect.iscoroutine(result):
             result = runner.run(result, context=contextvars.copy_context())
         return Returned(encode_payload(result, what=f"result of {task.name!r}"))

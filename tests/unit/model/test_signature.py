@@ -1,0 +1,221 @@
+"""What a handler's signature asks for: resolved as it is written, or refused; never passed over."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+
+import msgspec
+import pytest
+
+from stockyard import HandlerError, Job
+from stockyard.model.handler import Handler
+from stockyard.model.signature import signature_of
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+T = TypeVar("T")
+
+
+class Order(msgspec.Struct, tag=True):
+    quantity: int
+
+
+class Refund(msgspec.Struct, tag=True):
+    amount: int
+
+
+B = TypeVar("B", bound=Order)
+OrderJob = Job[Order]
+Anything: Any = Any
+
+
+class OwnJob(Job[Order]):
+    """A job of one's own, which no worker makes."""
+
+
+async def job_form(job: Job[Order]) -> None: ...
+async def payload_form(order: Order) -> None: ...
+async def unresolved_result(job: Job[Order]) -> Decimal: ...  # type: ignore[empty-body]
+async def unresolved_rest(job: Job[Order], at: Decimal | None = None) -> None: ...
+async def optional(job: Job[Order] | None) -> None: ...
+async def either(job: Job[Order] | Job[Refund]) -> None: ...
+async def either_payload(order: Order | Refund) -> None: ...
+async def annotated(job: Annotated[Job[Order], "note"]) -> None: ...
+async def aliased(job: OrderJob) -> None: ...
+async def bound(job: Job[B]) -> None: ...
+async def quoted(job: Job["Order"]) -> None: ...  # noqa: UP037
+async def many(orders: list[Order]) -> None: ...
+async def mapping(order: dict[str, int]) -> None: ...
+async def anything(job: Any) -> None: ...
+async def bare(job: Job) -> None: ...  # type: ignore[type-arg]
+async def silent(job) -> None: ...  # type: ignore[no-untyped-def]
+async def spread(*jobs: Job[Order]) -> None: ...
+async def after_another(client: str, job: Job[Order]) -> None: ...
+
+
+def passing(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def inner(*args: Any, **options: Any) -> Any:
+        return await function(*args, **options)
+
+    return inner
+
+
+def connected(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def inner(job: Any) -> Any:
+        return await function(job, "connection")
+
+    return inner
+
+
+@passing
+async def wrapped(job: Job[Order]) -> None: ...
+@passing
+@passing
+async def wrapped_twice(order: Order) -> None: ...
+@connected
+async def given_more(job: Job[Order], connection: str) -> None: ...
+
+
+class Service(Generic[T]):
+    async def __call__(self, job: Job[Order]) -> None: ...
+    async def method(self, job: Job[Order]) -> None: ...
+    async def payload(self, order: Order) -> None: ...
+    async def generic(self, job: Job[T]) -> None: ...
+
+    @passing
+    async def wrapped(self, job: Job[Order]) -> None: ...
+
+    @classmethod
+    async def of_class(cls, job: Job[Order]) -> None: ...
+
+    @staticmethod
+    async def static(job: Job[Order]) -> None: ...
+
+
+service: Service[Any] = Service()
+
+
+@pytest.mark.parametrize(
+    ("function", "payload"),
+    [
+        (job_form, Order),
+        (unresolved_result, Order),
+        (unresolved_rest, Order),
+        (optional, Order),
+        (either, Order | Refund),
+        (annotated, Order),
+        (aliased, Order),
+        (bound, Order),
+        (quoted, Order),
+        (spread, Order),
+        (wrapped, Order),
+        (given_more, Order),
+        (service, Order),
+        (service.method, Order),
+        (service.wrapped, Order),
+        (Service.of_class, Order),
+        (service.static, Order),
+        (functools.partial(job_form), Order),
+        (functools.partial(after_another, "client"), Order),
+        (functools.partial(service), Order),
+        (functools.partial(passing(after_another), "client"), Order),
+        (anything, Any),
+        (bare, Any),
+        (silent, Any),
+        (service.generic, Any),
+    ],
+)
+def test_a_handler_that_is_given_its_job(function: Any, payload: Any) -> None:
+    handler = Handler.of(function)
+    assert (handler.payload, handler.takes_payload, handler.executor) == (payload, False, "async")
+
+
+@pytest.mark.parametrize(
+    ("function", "payload"),
+    [
+        (payload_form, Order),
+        (either_payload, Order | Refund),
+        (many, list[Order]),
+        (mapping, dict[str, int]),
+        (wrapped_twice, Order),
+        (service.payload, Order),
+    ],
+)
+def test_a_handler_that_is_given_its_payload(function: Any, payload: Any) -> None:
+    handler = Handler.of(function)
+    assert (handler.payload, handler.takes_payload) == (payload, True)
+
+
+async def only_for_checkers(job: Job[Decimal]) -> None: ...
+async def misspelt(job: Job[Oder]) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+async def misspelt_payload(order: Oder) -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+
+def local() -> Any:
+    class Local(msgspec.Struct):
+        n: int
+
+    async def of_a_local_class(job: Job[Local]) -> None: ...
+
+    return of_a_local_class
+
+
+@pytest.mark.parametrize("function", [only_for_checkers, misspelt, misspelt_payload, local(), passing(misspelt)])
+def test_a_name_that_cannot_be_resolved_is_refused_where_it_is_declared(function: Any) -> None:
+    with pytest.raises(HandlerError, match=r"cannot be resolved \(NameError: name '\w+' is not defined\)"):
+        Handler.of(function)
+
+
+async def own_job(job: OwnJob) -> None: ...
+async def several_jobs(jobs: list[Job[Order]]) -> None: ...
+async def mixed(job: Job[Order] | Order) -> None: ...
+
+
+def renamed(function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    async def inner(task):  # type: ignore[no-untyped-def]
+        return await function(task.data)
+
+    return inner
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (own_job, "asks for a OwnJob, and is given a Job"),
+        (several_jobs, "and is given a Job"),
+        (mixed, "and is given a Job"),
+        (renamed(payload_form), "its parameter 'task' has no annotation"),
+        (Order, "must be a function of one job"),
+    ],
+)
+def test_what_no_handler_gets_is_refused(function: Any, reason: str) -> None:
+    with pytest.raises(HandlerError, match=reason):
+        Handler.of(function)
+
+
+def plain_result(job: Any) -> list[Order]: ...  # type: ignore[empty-body]
+def awaitable_result(job: Any) -> Awaitable[Order]: ...  # type: ignore[empty-body]
+async def generic_result(job: Job[T]) -> T: ...  # type: ignore[empty-body]
+
+
+@pytest.mark.parametrize(
+    ("function", "result"),
+    [
+        (plain_result, list[Order]),
+        (awaitable_result, Order),
+        (passing(plain_result), list[Order]),
+        (job_form, type(None)),
+        (generic_result, Any),
+        (unresolved_result, Any),
+        (silent, type(None)),
+        (lambda job: 1, Any),
+    ],
+)
+def test_the_declared_result_is_read_where_it_can_be(function: Any, result: Any) -> None:
+    assert signature_of(function).result == result
