@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from dotenv import dotenv_values
 
@@ -164,7 +164,7 @@ def _address(url: str, name: str, problems: list[str]) -> Address:
         why = "is not supported by this version" if later else "is not known"
         problems.append(
             f"{name}: scheme {parts.scheme!r} {why}; expected one of "
-            f"{', '.join(f'{each}://' for each in _SCHEMES)}; got {_masked(parts)!r}"
+            f"{', '.join(f'{each}://' for each in _SCHEMES)}; got {_shown(parts)!r}"
         )
         return Address("redis")
     query = dict(parse_qsl(parts.query))
@@ -174,7 +174,7 @@ def _address(url: str, name: str, problems: list[str]) -> Address:
     if unknown:
         problems.append(f"{name}: unknown URL option {', '.join(unknown)}; known: db, {', '.join(_TLS_OPTIONS)}")
     if tls and parts.scheme != "rediss":
-        problems.append(f"{name}: {', '.join(tls)} need a rediss:// URL; got {_masked(parts)!r}")
+        problems.append(f"{name}: {', '.join(tls)} need a rediss:// URL; got {_shown(parts)!r}")
     for option, path in tls.items():
         if not Path(path).is_file() or not os.access(path, os.R_OK):
             problems.append(f"{name}: {option} must name a file that can be read; got {path!r}")
@@ -266,7 +266,6 @@ def _yes_or_no(text: str | None, name: str, problems: list[str]) -> bool:
     return said == "1"
 
 
-def _masked(parts: SplitResult) -> str:
-    if not parts.password:
-        return urlunsplit(parts)
-    return urlunsplit(parts._replace(netloc=parts.netloc.replace(f":{parts.password}@", ":***@")))
+def _shown(parts: SplitResult) -> str:
+    """Return the scheme and the host: login, path and query of a foreign URL may all hold secrets."""
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"

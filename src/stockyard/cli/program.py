@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -26,11 +25,10 @@ from stockyard.cli.server import server
 from stockyard.cli.top import top
 from stockyard.cli.worker import worker
 from stockyard.errors import JobFailed, ResultTimeout, StockyardError
+from stockyard.model.masking import mask_secrets
 
 NEGATIVE, MISTAKE, INTERRUPTED = 1, 2, 130
 """Exit statuses beside 0: an answer that is no, a command that cannot be done, Ctrl-C."""
-
-_PASSWORD = re.compile(r"(://[^\s:@'\"]*:)[^\s'\"]*@")
 
 program = App(
     name="stockyard",
@@ -91,6 +89,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _complain(error: object, status: int) -> int:
     # A mistake on the command line is quoted, and may be a URL in the wrong place.
-    said = _PASSWORD.sub(r"\1***@", str(error))
-    print(f"stockyard: {said}", file=sys.stderr)
+    print(f"stockyard: {mask_secrets(str(error))}", file=sys.stderr)
     return status

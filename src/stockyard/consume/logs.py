@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -13,6 +12,7 @@ import msgspec
 
 from stockyard.errors import InvalidOption
 from stockyard.model.job import Job
+from stockyard.model.masking import mask_secrets, mask_value
 
 LogFormat = Literal["text", "json"]
 
@@ -20,7 +20,6 @@ current_job: ContextVar[Job[Any] | None] = ContextVar("stockyard_job", default=N
 """The job that the running code works on; its tasks and threads inherit it."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_PASSWORD = re.compile(r"(://[^\s/:@\"]*:)[^\s/@\"]+@")
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 _chosen: tuple[LogFormat, int] | None = None
 
@@ -30,7 +29,7 @@ class JsonFormatter(logging.Formatter):
 
     Its keys are ``time`` (UTC), ``level``, ``logger``, ``message``; of a line that was written for a job
     ``queue``, ``job`` and ``attempt``; with an exception ``exception``; and whatever was given as ``extra``.
-    Passwords in URLs are masked.
+    Secrets are masked: passwords in URLs, tokens, and values whose names say that they are secret.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -49,11 +48,11 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = record.stack_info
-        return _masked(_encode(line).decode())
+        return _encode(_plain(line)).decode()
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level and message, and the job in brackets; passwords in URLs are masked."""
+    """Time, level and message, and the job in brackets; secrets are masked."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
@@ -65,7 +64,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
-        return _masked(super().format(record))
+        return mask_secrets(super().format(record))
 
 
 def configure_logging(
@@ -104,5 +103,10 @@ def chosen_logging() -> tuple[LogFormat, int] | None:
     return _chosen
 
 
-def _masked(line: str) -> str:
-    return _PASSWORD.sub(r"\1***@", line) if "://" in line else line
+def _plain(line: dict[str, Any]) -> Any:
+    """Return what JSON can hold of a line, the secrets in its texts masked."""
+    try:
+        return mask_value(msgspec.to_builtins(line, enc_hook=str, str_keys=True))
+    except Exception:
+        # A log line must not fail for an object that cannot be shown.
+        return {key: mask_secrets(value) for key, value in line.items() if isinstance(value, str)}

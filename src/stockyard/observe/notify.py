@@ -188,7 +188,8 @@ class Email:
     Attributes:
         to: addresses.
         server: ``smtp://user:password@host:587?from=alerts@example.org``; ``smtps://`` speaks TLS from the start,
-            ``smtp://`` changes to TLS when the server offers it.
+            ``smtp://`` changes to TLS when the server offers it. Where it does not, no password is sent, unless
+            ``plaintext=1`` in the query allows that.
     """
 
     to: tuple[str, ...]
@@ -198,6 +199,13 @@ class Email:
         parts = urlsplit(self.server)
         if parts.scheme not in ("smtp", "smtps") or not parts.hostname or not self.to:
             raise ConfigError("alert e-mail needs addresses and a server such as smtp://user:password@host:587")
+        options = parse_qs(parts.query, keep_blank_values=True)
+        if unknown := options.keys() - {"from", "plaintext"}:
+            raise ConfigError(
+                f"an e-mail server's URL has the options from and plaintext; got {len(unknown)} other"
+            )
+        if options.get("plaintext", ["0"])[0] not in ("0", "1"):
+            raise ConfigError("plaintext in an e-mail server's URL must be 1 or 0")
 
     @property
     def name(self) -> str:
@@ -229,6 +237,11 @@ class Email:
                     server.ehlo()
                     if server.has_extn("starttls"):
                         server.starttls(context=ssl.create_default_context())
+                    elif parts.password and parse_qs(parts.query).get("plaintext") != ["1"]:
+                        raise NotificationFailed(
+                            f"mail server {host} offers no TLS (STARTTLS), so the password was not sent: use "
+                            "smtps://, or allow it with plaintext=1 in STOCKYARD_SMTP_URL"
+                        )
                     self._deliver(server, message, parts.username, parts.password)
         except (OSError, ValueError, smtplib.SMTPException) as error:
             raise NotificationFailed(f"mail server {host} did not take it: {error}") from None
