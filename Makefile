@@ -8,7 +8,7 @@ PEER := tests/interop/python/.venv
 PEER_STAMP := $(PEER)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install node python-peer browser promtool demo test check bench bench-versus faults clean
+.PHONY: help install node python-peer browser promtool demo test test-pythons check bench bench-versus faults clean
 
 help: ## list every task
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ demo: install ## run the platform's main job on the embedded server
 test: install node python-peer browser promtool ## run every test, on the embedded server, against the real bullmq, and in a browser
 	$(BIN)/pytest -q --reruns 1 -rR
 
+test-pythons: ## run unit, scripts and integration tests on every other Python from 3.11 on that the machine has
+	@tests/pythons.sh
+
 check: install ## ruff, mypy strict, import-linter, Lua headers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -62,4 +65,4 @@ faults: install node ## play every fault under load and print what became of the
 	$(BIN)/python -m tests.faults.report
 
 clean: ## remove what the tasks installed
-	rm -rf $(VENV) $(PEER) tests/interop/node/node_modules benchmarks/.peers
+	rm -rf $(VENV) .venv-3.* $(PEER) tests/interop/node/node_modules benchmarks/.peers

@@ -12,6 +12,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 _NEW = "openssl req -x509 -nodes -newkey ec -pkeyopt ec_paramgen_curve:prime256v1".split()
+_NO_AUTHORITY = ("-addext", "basicConstraints=critical,CA:FALSE")
 
 
 class Authority:
@@ -26,7 +27,7 @@ class Authority:
         folder.mkdir(exist_ok=True)
         self.certificate = folder / "ca.crt"
         self._key = folder / "ca.key"
-        self._sign("ca", "-addext", "basicConstraints=critical,CA:TRUE")
+        self._sign("ca", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
 
     def issue(self, name: str, *hosts: str) -> tuple[Path, Path]:
         """Return a certificate and its key.
@@ -36,7 +37,7 @@ class Authority:
             hosts: whom it is for, as ``DNS:localhost`` or ``IP:127.0.0.1``. Defaults to none: a client's.
         """
         extra = ["-addext", f"subjectAltName={','.join(hosts)}"] if hosts else []
-        return self._sign(name, "-CA", str(self.certificate), "-CAkey", str(self._key), *extra)
+        return self._sign(name, "-CA", str(self.certificate), "-CAkey", str(self._key), *_NO_AUTHORITY, *extra)
 
     def _sign(self, name: str, *more: str) -> tuple[Path, Path]:
         certificate, key = self._folder / f"{name}.crt", self._folder / f"{name}.key"
