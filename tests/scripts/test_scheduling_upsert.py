@@ -19,10 +19,12 @@ RUN = f"repeat:s:{NOW}"
 async def upsert(link: QueueLink, *, due: int | None = None, data: str = "{}", **given: Any) -> Any:
     options = given.pop("options", JobOptions())
     policies = given.pop("misfire", "run_once"), given.pop("overlap", "allow")
+    dues = given.pop("dues", () if due is None else (due,))
     new = NewSchedule(
-        given.pop("id", "s"), given.pop("name", "work"), data, options, Timing(**given), *policies, due
+        given.pop("id", "s"), given.pop("name", "work"), data, options, Timing(**given), *policies, dues
     )
-    return await scheduling.upsert(link, new)
+    answer = await scheduling.upsert(link, new)
+    return answer if isinstance(answer, int) else (answer.next_job_id, answer.next_run)
 
 
 def options_of(keys: Keyspace, run: str) -> Any:
@@ -143,24 +145,155 @@ async def test_a_slot_that_is_taken_is_passed_over(link: QueueLink, keys: Keyspa
     assert keys.all() == before
 
 
-async def test_a_time_that_ran_early_comes_again_when_the_schedule_is_said_again(
-    link: QueueLink, keys: Keyspace
-) -> None:
-    early, pending = f"repeat:s:{NOW + 5}", f"repeat:s:{NOW + 9}"
+def ran_early(keys: Keyspace, early: str, pending: str, due: int) -> None:
     keys.put(
         {
             early: record(finishedOn=NOW - 1),
             "completed": Sorted({early: NOW - 1}),
             pending: record(rjk="s"),
             "delayed": Sorted({pending: 1}),
-            "repeat": Sorted({"s": NOW + 9}),
-            "repeat:s": {"ic": "2"},
+            "repeat": Sorted({"s": due}),
+            "repeat:s": {"name": "work", "pattern": "* * * * *", "ic": "2", "offset": "0"},
         }
     )
-    assert await upsert(link, due=NOW + 5, cron="* * * * *") == (early, NOW + 5)
-    assert keys.get("completed") is None
-    assert keys.get("delayed") == Sorted({early: (NOW + 5) * 4096.0})
-    assert "finishedOn" not in keys.get(early)
+
+
+async def test_a_time_that_ran_early_does_not_come_again(link: QueueLink, keys: Keyspace) -> None:
+    early, pending = f"repeat:s:{NOW + 5}", f"repeat:s:{NOW + 9}"
+    ran_early(keys, early, pending, NOW + 9)
+    before = keys.all()
+    assert await upsert(link, dues=(NOW + 5, NOW + 9), cron="* * * * *") == (pending, NOW + 9)
+    assert keys.all() == before
+
+    # Another payload goes into the run that is to come.
+    assert await upsert(link, dues=(NOW + 5, NOW + 9), cron="* * * * *", data="[1]") == (pending, NOW + 9)
+    assert (keys.get(pending)["data"], keys.get("delayed")) == ("[1]", Sorted({pending: (NOW + 9) * 4096.0}))
+
+    # Another pattern begins with its first time that has not run.
+    run, due = await upsert(link, dues=(NOW + 5, NOW + 7), cron="*/2 * * * *")
+    assert (run, due) == (f"repeat:s:{NOW + 7}", NOW + 7)
+    assert keys.get("completed") == Sorted({early: NOW - 1})
+    assert keys.get(early) == record(finishedOn=NOW - 1)
+    assert await upsert(link, dues=(NOW + 5,), cron="0 * * * *") == scheduling.EXISTS
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"every_ms": HOUR},
+        {"every_ms": HOUR, "offset_ms": 0},
+        {"every_ms": HOUR, "offset_ms": 9, "limit": 3, "start": NOW + HOUR, "end": NOW + HOUR * 9, "data": "[1]"},
+        {"cron": "0 * * * *", "tz": "UTC", "limit": 1, "due": NOW + 9, "misfire": "skip", "overlap": "skip"},
+        {"every_ms": HOUR, "options": JobOptions(attempts=3, priority=2), "name": "other"},
+    ],
+)
+@pytest.mark.parametrize("state", ["pending", "waiting", "active", "retried"])
+async def test_said_again_as_it_was_nothing_is_written(
+    link: QueueLink, keys: Keyspace, link_at: Any, given: Any, state: str
+) -> None:
+    first = await upsert(link, **dict(given))
+    if state != "pending":
+        for place in ("delayed", "prioritized"):
+            await link.server.call("ZREM", f"{link.base}{place}", first[0])
+        await link.server.call("LREM", f"{link.base}wait", 0, first[0])
+        await link.server.call("LPUSH", f"{link.base}{'active' if state == 'active' else 'wait'}", first[0])
+    if state in ("active", "retried"):
+        await link.server.call("HSET", f"{link.base}{first[0]}", "processedOn", NOW, "ats", 1)
+    before = keys.all()
+    again = dict(given) | ({"due": NOW + 60_000} if "due" in given else {})
+    assert await upsert(link_at(NOW + 1000), **again) == first
+    assert keys.all() == before
+
+
+async def test_the_first_slot_of_offset_0_is_a_multiple(link: QueueLink, keys: Keyspace) -> None:
+    due = NOW // HOUR * HOUR + HOUR
+    assert await upsert(link, every_ms=HOUR, offset_ms=0) == (f"repeat:s:{due}", due)
+    assert keys.get("repeat:s")["offset"] == "0"
+    assert await upsert(link, id="t", every_ms=HOUR, offset_ms=5) == (f"repeat:t:{due + 5}", due + 5)
+    # A new offset moves the run that is to come.
+    assert await upsert(link, id="t", every_ms=HOUR, offset_ms=0) == (f"repeat:t:{due}", due)
+    assert set(keys.get("delayed")) == {f"repeat:{each}:{due}" for each in "st"}
+
+
+def ended(keys: Keyspace, made: int, **fields: str) -> None:
+    """A schedule whose last run has ended."""
+    repeat = {"count": made, "every": HOUR}
+    keys.put(
+        {
+            RUN: record(rjk="s", opts=json.dumps({"repeat": repeat}), processedOn=NOW, finishedOn=NOW, ats=1),
+            "completed": Sorted({RUN: NOW}),
+            "repeat": Sorted({"s": NOW}),
+            "repeat:s": {"name": "work", "every": str(HOUR), "offset": str(NOW % HOUR), "ic": str(made), **fields},
+        }
+    )
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+async def test_the_limit_counts_all_runs(link: QueueLink, keys: Keyspace, link_at: Any, is_kept: bool) -> None:
+    ended(keys, 4, limit="4")
+    if not is_kept:
+        keys.delete(RUN)
+        keys.delete("completed")
+    before, later = keys.all(), link_at(NOW + 1)
+    assert await upsert(later, every_ms=HOUR, limit=4) == (RUN, NOW)
+    found = await scheduling.read_one(later, "s")
+    assert found is not None
+    assert (found.has_next, found.upcoming(3)) == (False, ())
+    assert keys.all() == before
+
+    # Other data does not begin it again, a higher limit goes on with the fifth run, a lower one takes it back.
+    assert await upsert(later, every_ms=HOUR, limit=4, data="[1]") == (RUN, NOW)
+    assert (keys.get("wait"), keys.get("delayed"), keys.get("repeat:s")["data"]) == (None, None, "[1]")
+    run, due = await upsert(later, every_ms=HOUR, limit=6)
+    assert due == NOW + HOUR
+    assert options_of(keys, run)["repeat"]["count"] == 5
+    found = await scheduling.read_one(later, "s")
+    assert found is not None
+    assert (found.has_next, found.run_number, found.upcoming(9)) == (True, 5, (due, due + HOUR))
+    run, due = await upsert(later, every_ms=HOUR * 2, limit=6)
+    assert options_of(keys, run)["repeat"]["count"] == 5
+    run, due = await upsert(later, every_ms=HOUR * 2, limit=3)
+    found = await scheduling.read_one(later, "s")
+    assert found is not None
+    assert (found.has_next, keys.get("delayed"), keys.get("wait")) == (False, None, None)
+    await upsert(later, every_ms=HOUR * 2, limit=5)
+    found = await scheduling.read_one(later, "s")
+    assert found is not None
+    assert (found.has_next, found.run_number) == (True, 5)
+
+
+async def test_a_next_run_that_is_gone_is_made_again(link: QueueLink, keys: Keyspace, link_at: Any) -> None:
+    run, due = await upsert(link, every_ms=HOUR, offset_ms=5, limit=9)
+    keys.delete(run)
+    keys.delete("delayed")
+    assert await upsert(link_at(NOW + 1), every_ms=HOUR, offset_ms=5, limit=9) == (run, due)
+    assert options_of(keys, run)["repeat"]["count"] == 1
+    ended(keys, 4)
+    assert await upsert(link_at(NOW + 1), every_ms=HOUR) == (f"repeat:s:{NOW + HOUR}", NOW + HOUR)
+    assert options_of(keys, f"repeat:s:{NOW + HOUR}")["repeat"]["count"] == 5
+    assert keys.get("completed") == Sorted({RUN: NOW})
+
+
+async def test_what_would_never_run_is_refused_unless_it_was_there(
+    link: QueueLink, keys: Keyspace, link_at: Any
+) -> None:
+    assert await upsert(link, every_ms=HOUR, end=NOW - 1) == scheduling.NEVER
+    assert await upsert(link, cron="* * * * *", dues=()) == scheduling.NEVER
+    assert keys.all() == {}
+    ended(keys, 4, endDate=str(NOW + 9))
+    before = keys.all()
+    assert await upsert(link_at(NOW + 10), every_ms=HOUR, end=NOW + 9) == (RUN, NOW)
+    assert await upsert(link_at(NOW + 10), every_ms=HOUR, end=NOW + 8) == scheduling.NEVER
+    assert keys.all() == before
+
+
+async def test_a_run_that_is_tried_again_is_not_replaced(link: QueueLink, keys: Keyspace) -> None:
+    run, _ = await upsert(link, every_ms=HOUR, start=NOW + 9)
+    await link.server.call("HSET", f"{link.base}{run}", "processedOn", NOW, "ats", 1, "atm", 1)
+    before = keys.get(run)
+    _, due = await upsert(link, every_ms=HOUR, start=NOW + 9, data="[1]")
+    assert keys.get(run) == before
+    assert due == NOW + 9 + HOUR
 
 
 async def test_its_id_may_hold_colons_and_any_text(link: QueueLink, keys: Keyspace) -> None:

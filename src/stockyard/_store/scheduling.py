@@ -29,14 +29,17 @@ RUN_PREFIX = b"repeat:"
 """What the ids of schedules' runs begin with."""
 
 EXISTS = -10
-"""The next run's id is taken by a job that is not its schedule's pending run."""
+"""The ids of the next runs of a pattern are taken by jobs that are not its schedule's pending run."""
 
 BUSY = -11
-"""So are the 32 slots after it."""
+"""So are the ids of 33 slots of an interval."""
+
+NEVER = -12
+"""No run would ever come."""
 
 
 class NewSchedule(NamedTuple):
-    """A checked schedule on its way; ``due`` is the first time of a cron pattern."""
+    """A checked schedule on its way; ``dues`` are the next times of a cron pattern, none past its end."""
 
     id: str
     job_name: str
@@ -45,7 +48,7 @@ class NewSchedule(NamedTuple):
     timing: Timing
     misfire: Misfire
     overlap: Overlap
-    due: int | None
+    dues: tuple[int, ...]
 
 
 class Started(NamedTuple):
@@ -68,8 +71,8 @@ class Started(NamedTuple):
     beside: str
 
 
-async def upsert(link: QueueLink, new: NewSchedule) -> tuple[str, int] | int:
-    """Create or change a schedule; return its pending run's id and time, or ``EXISTS`` or ``BUSY``."""
+async def upsert(link: QueueLink, new: NewSchedule) -> Schedule | int:
+    """Create or change a schedule; return it as it is then, or ``EXISTS``, ``BUSY`` or ``NEVER``."""
     now, timing = link.clock(), new.timing
     template = _template(new.options)
     record = {
@@ -91,14 +94,17 @@ async def upsert(link: QueueLink, new: NewSchedule) -> tuple[str, int] | int:
         "every": timing.every_ms,
         "offset": timing.offset_ms,
         "start": timing.start,
-        "due": new.due,
+        "end": timing.end,
+        "limit": timing.limit,
+        "dues": new.dues,
         "fields": [text for name, value in record.items() if value is not None for text in (name, str(value))],
-        "options": _json(_run_options(template, {**rule_of(timing), "count": 1}, new.id, now)).decode(),
+        "rule": _json(rule_of(timing)).decode(),
+        "options": _json(_run_options(template, new.id, now)).decode(),
         "priority": new.options.priority,
         "lifo": new.options.lifo,
     }
     answer = await link.run(_UPSERT, link.base, new.id, now, _pack(given))
-    return answer if isinstance(answer, int) else (answer[0].decode(), int(answer[1]))
+    return answer if isinstance(answer, int) else _schedule(link, *answer)
 
 
 async def advance(link: QueueLink, rows: Sequence[Row]) -> list[Started | None]:
@@ -128,12 +134,12 @@ async def count(link: QueueLink) -> int:
 
 async def read_page(link: QueueLink, first: int, last: int) -> list[Schedule]:
     """Return the schedules at positions ``first`` to ``last`` inclusive, in the order in which they come next."""
-    return [_schedule(link, *row) for row in await link.run(_LIST, link.base, first, last, "")]
+    return [_schedule(link, *row) for row in await link.run(_LIST, link.base, first, last, "", link.clock())]
 
 
 async def read_one(link: QueueLink, schedule_id: str) -> Schedule | None:
     """Return a schedule, or None when there is none of that id."""
-    rows = await link.run(_LIST, link.base, 0, 0, schedule_id)
+    rows = await link.run(_LIST, link.base, 0, 0, schedule_id, link.clock())
     return _schedule(link, *rows[0]) if rows else None
 
 
@@ -149,7 +155,7 @@ async def find_missing(link: QueueLink, *, interval_ms: int) -> list[str]:
 
 async def restore(link: QueueLink, schedule_id: str) -> str | None:
     """Make the missing next run of a schedule and announce it; return its id, or None when none is to come."""
-    rows = await link.run(_LIST, link.base, 0, 0, schedule_id)
+    rows = await link.run(_LIST, link.base, 0, 0, schedule_id, link.clock())
     if not rows or not rows[0][3]:
         return None
     due, fields, now = int(rows[0][1]), rows[0][3], link.clock()
@@ -160,7 +166,7 @@ async def restore(link: QueueLink, schedule_id: str) -> str | None:
         "offset": timing.offset_ms,
         "after_now": None if timing.every_ms else timing.cron_after(max(now, due)),
         "rule": _json(rule_of(timing)).decode(),
-        "options": _json(_run_options(template, None, schedule_id, now)).decode(),
+        "options": _json(_run_options(template, schedule_id, now)).decode(),
         "priority": int(template.get("priority") or 0),
         "lifo": bool(template.get("lifo")),
     }
@@ -223,14 +229,13 @@ def _template(options: JobOptions) -> dict[str, Any]:
     return template
 
 
-def _run_options(
-    template: dict[str, Any], rule: dict[str, Any] | None, schedule_id: str, now: int
-) -> dict[str, Any]:
-    rest = {} if rule is None else {"repeat": rule}
-    return {**template, **rest, "timestamp": now, "repeatJobKey": schedule_id}
+def _run_options(template: dict[str, Any], schedule_id: str, now: int) -> dict[str, Any]:
+    return {**template, "timestamp": now, "repeatJobKey": schedule_id}
 
 
-def _schedule(link: QueueLink, id_: bytes, due: bytes, run: bytes | None, fields: list[bytes | None]) -> Schedule:
+def _schedule(
+    link: QueueLink, id_: bytes, due: bytes, run: bytes | None, fields: list[bytes | None], is_to_come: int
+) -> Schedule:
     name, every, pattern, tz, offset, limit, start, end, made, data, options, misfire, overlap = (
         fields or [None] * 13
     )
@@ -256,7 +261,7 @@ def _schedule(link: QueueLink, id_: bytes, due: bytes, run: bytes | None, fields
         timing=timing,
         next_run=int(due),
         next_job_id=f"repeat:{schedule_id}:{int(due)}",
-        has_next=run is not None,
+        has_next=bool(is_to_come),
         run_number=_number_of(run) or whole(made) or 1,
         runs_made=whole(made) or 0,
         misfire="skip" if misfire == b"skip" else "run_all" if misfire == b"run_all" else "run_once",

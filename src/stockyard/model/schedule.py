@@ -81,7 +81,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         timing: when they come.
         next_run: time of the next run in ms since the epoch; of a schedule that has ended, that of the last.
         next_job_id: id of that run.
-        has_next: whether that run's record exists.
+        has_next: whether a run is to come: the one at ``next_run``.
         run_number: which run of the limit the next one is, from 1.
         runs_made: how many runs were made so far, the next one included.
         misfire, overlap: what becomes of missed and of overlapping runs.
@@ -104,7 +104,9 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     is_legacy: bool = False
 
     def upcoming(self, count: int) -> tuple[int, ...]:
-        """Return the times of the next runs, at most so many, in ms since the epoch."""
+        """Return the times of the next runs, at most so many, in ms since the epoch; none when none is to come."""
+        if not self.has_next:
+            return ()
         left = count if self.timing.limit is None else min(count, self.timing.limit - self.run_number + 1)
         return tuple(islice(self._times(), max(left, 0)))
 
@@ -139,7 +141,7 @@ def checked_timing(
     if cron is None and tz is not None:
         raise InvalidOption("tz belongs to a cron pattern; every counts the same in all zones")
     offset_ms = None if offset is None else milliseconds(offset, option="offset")
-    if offset_ms and (every_ms is None or offset_ms >= every_ms):
+    if offset_ms is not None and (every_ms is None or offset_ms >= every_ms):
         raise InvalidOption(
             f"offset belongs to every and is shorter than it; got every={every!r}, offset={offset!r}"
         )
@@ -153,7 +155,7 @@ def checked_timing(
         every_ms=every_ms,
         cron=cron,
         tz=tz,
-        offset_ms=offset_ms or None,
+        offset_ms=offset_ms,
         limit=limit,
         start=_milliseconds(start, "start"),
         end=_milliseconds(end, "end"),

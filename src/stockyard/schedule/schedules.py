@@ -26,6 +26,9 @@ from stockyard.topology import QueueSpec
 _NOT_FOR_RUNS = frozenset({"job_id", "delay", "parent", "on_failure", "deduplication"})
 """Options of single jobs: of a schedule's runs, the schedule decides them."""
 
+_TIMES_TRIED = 4
+"""Times of a pattern of which one must be free for its next run."""
+
 
 class Schedules:
     """The schedules of one queue; made by ``App.schedules``.
@@ -69,15 +72,16 @@ class Schedules:
         data: Any = None,
         **options: Unpack[AddOptions],
     ) -> Schedule:
-        """Make a schedule, or change the one of that id; done twice with the same arguments, it is done once.
+        """Make a schedule, or change the one of that id; with the same arguments again it changes nothing.
 
         Args:
             schedule_id: its name in this queue.
             every: time between two runs; the first comes at once unless ``offset`` or ``start`` say otherwise.
             cron: pattern with 5 fields, or 6 with seconds in front, instead of ``every``.
             tz: IANA zone of the pattern. Defaults to the zone of the machine that reads it, as on Node: name it.
-            offset: how far runs lie behind the multiples of ``every``. Defaults to where the first run falls.
-            limit: runs in all. Defaults to no limit.
+            offset: how far runs lie behind the multiples of ``every``; 0 is on them. Defaults to where the first run
+                falls.
+            limit: runs in all, over every change and restart. Defaults to no limit.
             start, end: no run before and none after: datetimes with a zone, or ms since the epoch.
             immediately: make the first run of a pattern now. Defaults to False.
             misfire: what becomes of runs that were missed: ``"run_once"`` makes one of them late, ``"skip"`` makes
@@ -93,7 +97,7 @@ class Schedules:
         Raises:
             InvalidOption: an argument is out of its range, or the schedule has no run to come.
             PayloadError: the payload is not JSON-able.
-            ScheduleConflict: the next run's id belongs to a job that cannot be replaced now.
+            ScheduleConflict: the ids of its next runs belong to jobs that cannot be replaced now.
         """
         identity = checked_schedule_id(schedule_id)
         timing = checked_timing(
@@ -118,15 +122,14 @@ class Schedules:
             self._spec.defaults.merged(**options),
             timing,
             *policies,
-            self._first_due(identity, timing, immediately=immediately),
+            self._next_dues(timing, immediately=immediately),
         )
         answer = await scheduling.upsert(self._link, new)
+        if answer == scheduling.NEVER:
+            raise InvalidOption(f"schedule {identity!r} would never run: it ends before its first run")
         if isinstance(answer, int):
             raise ScheduleConflict(identity, _why_not(identity, self.queue, answer))
-        found = await self.get(identity)
-        if found is None:
-            raise ScheduleConflict(identity, f"schedule {identity!r} was removed meanwhile")
-        return found
+        return answer
 
     async def list(self, first: int = 0, last: int = -1) -> tuple[Schedule, ...]:
         """Return the schedules at positions ``first`` to ``last`` inclusive, the next to run first.
@@ -156,18 +159,23 @@ class Schedules:
         found = await self.get(schedule_id)
         return () if found is None else found.upcoming(count)
 
-    def _first_due(self, identity: str, timing: Timing, *, immediately: bool) -> int | None:
+    def _next_dues(self, timing: Timing, *, immediately: bool) -> tuple[int, ...]:
+        """Return the next times of a pattern: several, because a run may have been promoted before its time."""
+        if timing.cron is None:
+            return ()
         now = self._link.clock()
-        due = None
-        if timing.cron is not None:
-            due = now if immediately else timing.cron_after(now)
-        if (timing.end is not None and timing.end < now) or (timing.cron is not None and due is None):
-            raise InvalidOption(f"schedule {identity!r} would never run: it ends before its first run")
-        return due
+        dues: list[int] = []
+        if immediately and (timing.end is None or timing.end >= now):
+            dues.append(now)
+        due = timing.cron_after(now)
+        while due is not None and len(dues) < _TIMES_TRIED:
+            dues.append(due)
+            due = timing.cron_after(due)
+        return tuple(dues)
 
 
 def _why_not(identity: str, queue: str, code: int) -> str:
-    what = "32 of its next runs exist" if code == scheduling.BUSY else "its next run exists"
+    what = "33 of its next runs exist" if code == scheduling.BUSY else "its next runs exist"
     return (
         f"schedule {identity!r} of queue {queue!r} was not changed: {what} as jobs that are running or finished; "
         "change it after the next run, or remove those jobs"

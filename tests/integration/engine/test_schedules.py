@@ -128,7 +128,7 @@ async def test_a_pattern_in_its_zone_until_its_limit(yard: Yard, schedules: Sche
     await eventually(lambda: yard_counts(yard, completed=3, delayed=0))
     assert ran.ids == [run_at(each) for each in moments]
     ended = await found(schedules)
-    assert (ended.next_run, ended.upcoming(5)) == (moments[-1], (moments[-1],))
+    assert (ended.next_run, ended.has_next, ended.upcoming(5)) == (moments[-1], False, ())
     assert begin < moments[0]
     assert await schedules.remove("s")
     assert await schedules.count() == 0
@@ -291,14 +291,15 @@ async def test_it_is_the_same_said_twice(schedules: Schedules, clock: ManualCloc
     assert (first.queue, first.job_name, first.data, first.timing.every_ms) == ("q", "a:b", [1], HOUR)
 
 
-async def test_a_time_that_goes_on_cannot_be_said_again(
-    yard: Yard, schedules: Schedules, clock: ManualClock, raw: "redis.Redis", prefix: str
+async def test_a_pattern_all_of_whose_next_times_are_taken_is_refused(
+    yard: Yard, schedules: Schedules, raw: "redis.Redis", prefix: str
 ) -> None:
     made = await schedules.upsert("s", cron="0 0 1 1 *", tz="UTC")
+    for moment in made.upcoming(4):
+        raw.hset(f"{prefix}:q:{run_at(moment)}", "name", "other")
     raw.delete(f"{prefix}:q:delayed")
-    raw.lpush(f"{prefix}:q:active", made.next_job_id)
-    with pytest.raises(ScheduleConflict, match="its next run exists") as caught:
-        await schedules.upsert("s", cron="0 0 1 1 *", tz="UTC")
+    with pytest.raises(ScheduleConflict, match="its next runs exist") as caught:
+        await schedules.upsert("s", cron="0 0 1 1 *", tz="UTC", data=1)
     assert caught.value.schedule_id == "s"
 
 

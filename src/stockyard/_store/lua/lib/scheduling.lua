@@ -4,18 +4,24 @@ local function text_of(number)
   return string.format('%.0f', number)
 end
 
--- The first slot, or the one that follows a run at `previous`: what was missed is skipped, and the phase kept.
+-- The first slot, or the one that follows a run at `previous`: what was missed is skipped, and the phase kept. Without
+-- an offset the first slot is now; an offset of 0 is one.
 local function next_slot(previous, every, now, offset, start, runs_all)
   if previous then
     local slot = previous + every
     if slot >= now or runs_all then return slot end
   elseif start then
     return math.max(start, now)
-  elseif offset <= 0 then
+  elseif not offset then
     return now
   end
-  local slot = math.floor(now / every) * every + offset
+  local slot = math.floor(now / every) * every + (offset or 0)
   return slot <= now and slot + every or slot
+end
+
+-- The options of a run, with the schedule's rule and the number of the run in front.
+local function numbered(given, count)
+  return '{"repeat":{"count":' .. text_of(count) .. ',' .. given.rule:sub(2) .. ',' .. given.options:sub(2)
 end
 
 -- Returns whether the run is delayed. Of its options, those that are known only now are put before the rest.

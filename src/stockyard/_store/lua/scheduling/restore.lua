@@ -27,7 +27,7 @@ if not is_same then
   count = (type(run) == 'table' and tonumber(run.count) or count) + 1
 end
 if not due or redis.call('EXISTS', base .. prefix .. text_of(due)) == 1 then return '' end
-given.options = '{"repeat":{"count":' .. text_of(count) .. ',' .. given.rule:sub(2) .. ',' .. given.options:sub(2)
+given.options = numbered(given, count)
 local cap = stream_cap(meta)
 local keys = {
   counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, events = events,
