@@ -10,6 +10,7 @@ from stockyard.consume.vitals import Vital
 from stockyard.consume.worker import Worker, WorkerOptions
 from stockyard.errors import (
     AuthenticationFailed,
+    BlockingCallRefused,
     ConfigError,
     EmbeddedServerError,
     HandlerError,
@@ -66,7 +67,7 @@ from stockyard.produce.queue import Queue
 from stockyard.produce.snapshots import QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.pubsub import Channel, OpenChannel
 from stockyard.schedule.schedules import Schedules
-from stockyard.topology import QueueSpec, Rate, Router, Topology
+from stockyard.topology import QueueOptions, QueueSpec, Rate, Router, Topology
 
 __all__ = [
     "AddOptions",
@@ -76,6 +77,7 @@ __all__ = [
     "AuthenticationFailed",
     "Backoff",
     "BackoffStrategy",
+    "BlockingCallRefused",
     "Cache",
     "CacheOptions",
     "CacheStats",
@@ -124,6 +126,7 @@ __all__ = [
     "QueueEvents",
     "QueueHealth",
     "QueueMetrics",
+    "QueueOptions",
     "QueueSettings",
     "QueueSpec",
     "QueueStateError",

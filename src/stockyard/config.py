@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Mapping
@@ -11,10 +12,21 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from dotenv import dotenv_values
 
-from stockyard.errors import ConfigError
+from stockyard.errors import ConfigError, suggestion
 
 DEFAULT_URL = "redis://localhost:6379"
 _SCHEMES = ("redis", "rediss", "unix", "embedded")
+KNOWN_VARIABLES = (
+    *("STOCKYARD_PREFIX", "STOCKYARD_CALL_TIMEOUT", "STOCKYARD_CACHE_BYTES", "STOCKYARD_TRUST_SERVER"),
+    *("STOCKYARD_SERVER", "STOCKYARD_SMTP_URL"),
+    *("STOCKYARD_ALERT_WEBHOOK", "STOCKYARD_ALERT_EMAIL", "STOCKYARD_ALERT_APPRISE", "STOCKYARD_ALERT_INTERVAL"),
+    *("STOCKYARD_ALERT_WAITING", "STOCKYARD_ALERT_FAILED", "STOCKYARD_ALERT_ACTIVE", "STOCKYARD_ALERT_MEMORY"),
+    *("STOCKYARD_ALERT_OLDEST_WAITING", "STOCKYARD_ALERT_SCHEDULE_LATE", "STOCKYARD_ALERT_NO_WORKER"),
+)
+"""Every variable of the environment that begins with ``STOCKYARD_`` and is read anywhere."""
+
+_log = logging.getLogger("stockyard")
+_warned: set[str] = set()
 _HOST = re.compile(r"[^:/?#]*://([^/?#]*)")
 _TLS_OPTIONS = ("ca", "cert", "key")
 _SIZE = re.compile(r"(\d+)\s*(kb|mb|gb|b)?")
@@ -131,8 +143,16 @@ class Settings:
 def read_environment(
     environ: Mapping[str, str] | None = None, dotenv: Path | str | None = ".env"
 ) -> dict[str, str]:
-    """Return the variables of this process, those of the ``.env`` file below them."""
-    return {**_file_values(dotenv), **(os.environ if environ is None else environ)}
+    """Return the variables of this process, those of the ``.env`` file below them.
+
+    Each ``STOCKYARD_…`` that nothing reads is warned of once in a process.
+    """
+    given = {**_file_values(dotenv), **(os.environ if environ is None else environ)}
+    for name in given:
+        if name.startswith("STOCKYARD_") and name not in KNOWN_VARIABLES and name not in _warned:
+            _warned.add(name)
+            _log.warning("unknown variable %s has no effect%s", name, suggestion(name, KNOWN_VARIABLES))
+    return given
 
 
 def _file_values(dotenv: Path | str | None) -> dict[str, str]:
@@ -159,6 +179,8 @@ def _address(url: str, name: str, problems: list[str]) -> Address:
     except ValueError:
         problems.append(f"{name} is no URL that can be read; expected redis://user:password@host:port/0")
         return Address("redis")
+    if port == 0:
+        problems.append(f"{name}: port must be from 1 to 65535, or left out for 6379; got 0")
     if parts.scheme not in _SCHEMES:
         later = parts.scheme in ("redis+sentinel", "redis+cluster")
         why = "is not supported by this version" if later else "is not known"
@@ -168,7 +190,7 @@ def _address(url: str, name: str, problems: list[str]) -> Address:
         )
         return Address("redis")
     query = dict(parse_qsl(parts.query))
-    database = _database(parts, query, name, problems)
+    database = _database_number(_database_text(parts, query), f"{name}: database", problems)
     tls = {option: query[option] for option in _TLS_OPTIONS if option in query}
     unknown = sorted(query.keys() - {"db", *_TLS_OPTIONS})
     if unknown:
@@ -193,9 +215,8 @@ def _address(url: str, name: str, problems: list[str]) -> Address:
     )
 
 
-def _database(parts: SplitResult, query: Mapping[str, str], name: str, problems: list[str]) -> int:
-    text = query.get("db") or (parts.path.strip("/") if parts.scheme in ("redis", "rediss") else "")
-    return _database_number(text, f"{name}: database", problems)
+def _database_text(parts: SplitResult, query: Mapping[str, str]) -> str:
+    return query.get("db") or (parts.path.strip("/") if parts.scheme in ("redis", "rediss") else "")
 
 
 def _database_number(text: str, name: str, problems: list[str]) -> int:
@@ -208,10 +229,12 @@ def _database_number(text: str, name: str, problems: list[str]) -> int:
 def _with_credentials(address: Address, given: Mapping[str, str], problems: list[str]) -> Address:
     """REDIS_PASSWORD and REDIS_DB fill what the URL leaves open; a contradiction is refused."""
     password = given.get("REDIS_PASSWORD") or None
-    database = _database_number((given.get("REDIS_DB") or "").strip(), "REDIS_DB", problems)
+    text = (given.get("REDIS_DB") or "").strip()
+    database = _database_number(text, "REDIS_DB", problems)
+    named = _names_database(given.get("REDIS_URL") or DEFAULT_URL)
     if password and address.password and password != address.password:
         problems.append("REDIS_PASSWORD and the password in REDIS_URL differ; give one of them")
-    if database and address.database and database != address.database:
+    if text and named and database != address.database:
         problems.append(
             f"REDIS_DB is {database} and REDIS_URL names database {address.database}; give one of them"
         )
@@ -222,9 +245,18 @@ def _with_credentials(address: Address, given: Mapping[str, str], problems: list
         address.path,
         address.username,
         address.password or password,
-        address.database or database,
+        address.database if named else database,
         address.tls,
     )
+
+
+def _names_database(url: str) -> bool:
+    """Say whether a URL names a database; 0 is one."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(_database_text(parts, dict(parse_qsl(parts.query))))
 
 
 def _seconds(argument: float | None, text: str | None, problems: list[str]) -> float:

@@ -7,6 +7,7 @@
     ├── InvalidOption            an argument is out of its range or not known (also a ValueError)
     ├── PayloadError             a payload or result does not fit JSON or the declared type
     ├── HandlerError             a handler cannot be used or found
+    ├── BlockingCallRefused      a blocking call would stop the event loop that runs it (also a RuntimeError)
     ├── JobError                 one job cannot do what was asked
     │   ├── JobNotFound          its record does not exist (any more)
     │   ├── JobStateError        it is not in the state that the operation needs
@@ -98,6 +99,10 @@ class PayloadError(StockyardError):
 
 class HandlerError(StockyardError):
     """A handler is no callable, has a signature that cannot be served, or is not registered."""
+
+
+class BlockingCallRefused(StockyardError, RuntimeError):
+    """A method of ``.sync`` was called in a thread that runs an event loop; the message names the one to await."""
 
 
 class JobError(StockyardError):

@@ -19,13 +19,13 @@ import stockyard.trading
 
 PUBLIC = {
     "stockyard": """
-        AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy Cache CacheOptions
-        CacheStats CacheUsage Channel ChildrenPage Clock ConfigError Deduplication Duration
+        AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy BlockingCallRefused Cache
+        CacheOptions CacheStats CacheUsage Channel ChildrenPage Clock ConfigError Deduplication Duration
         EmbeddedServerError Finding Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobError
         JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout
         JsonFormatter Keep LeaseLost ManualClock Memo MetricsServer Middleware Misfire MoveToDelayed
         MoveToWait NotificationFailed OnFailure OpenChannel Overlap ParentRef PayloadError Queue
-        QueueEvents QueueHealth QueueMetrics QueueSettings QueueSpec QueueStateError Rate RateLimited
+        QueueEvents QueueHealth QueueMetrics QueueOptions QueueSettings QueueSpec QueueStateError Rate RateLimited
         RemoteHandlerError ReplyLost ResultTimeout Router RunMoved Schedule ScheduleConflict
         ScheduleNotFound Schedules ServerError ServerRefused ServerTooOld ServerUnavailable Settings
         Severity StockyardError Timing TlsFailed Topology UnknownQueue UnrecoverableError UnsafeServer

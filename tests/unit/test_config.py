@@ -1,11 +1,15 @@
 """Settings: where they come from, what is refused, and that no secret is shown."""
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+import stockyard
 from stockyard import ConfigError, Settings
-from stockyard.config import Address
+from stockyard.config import KNOWN_VARIABLES, Address
+from stockyard.observe.rules import Thresholds
 
 SECRETS = ["s3cret", "a/b", "a#b", "a?b", "a@b", "12/s3cret", "p%ss", "a:b"]
 
@@ -195,3 +199,40 @@ def test_a_server_is_trusted_only_by_a_clear_word(text: str | None, trusts: bool
 def test_a_doubtful_word_of_trust_is_refused() -> None:
     with pytest.raises(ConfigError, match="STOCKYARD_TRUST_SERVER must be 1 or 0; got 'maybe'"):
         load(STOCKYARD_TRUST_SERVER="maybe")
+
+
+@pytest.mark.parametrize(
+    ("url", "number", "database"),
+    [("redis://h", "3", 3), ("redis://h/", "3", 3), ("redis://h/0", "0", 0), ("redis://h/0", "", 0)],
+)
+def test_a_database_of_0_is_one(url: str, number: str, database: int) -> None:
+    assert load(REDIS_URL=url, REDIS_DB=number).address.database == database
+
+
+@pytest.mark.parametrize(("url", "number"), [("redis://h/0", "3"), ("redis://h/3", "0"), ("redis://h?db=0", "3")])
+def test_a_database_of_0_contradicts_another(url: str, number: str) -> None:
+    with pytest.raises(ConfigError, match=r"REDIS_DB is . and REDIS_URL names database"):
+        load(REDIS_URL=url, REDIS_DB=number)
+
+
+def test_a_port_of_0_is_none() -> None:
+    with pytest.raises(ConfigError, match="port must be from 1 to 65535"):
+        load("redis://h:0")
+
+
+def test_an_unknown_variable_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(2):
+        load(STOCKYARD_PREFX="a", STOCKYARD_ALERT_FAILD="3", STOCKYARD_PREFIX="b", OTHER="c")
+    said = [record.getMessage() for record in caplog.records if "unknown variable" in record.getMessage()]
+    assert len(said) == 2
+    assert "STOCKYARD_PREFX has no effect; did you mean 'STOCKYARD_PREFIX'" in said[0]
+    assert "did you mean 'STOCKYARD_ALERT_FAILED'" in said[1]
+
+
+def test_every_variable_that_is_read_is_known() -> None:
+    named = {f"STOCKYARD_ALERT_{each.name.upper()}" for each in fields(Thresholds)}
+    for file in Path(stockyard.__file__).parent.rglob("*.py"):
+        text = file.read_text()
+        named |= set(re.findall(r"STOCKYARD_[A-Z_]*[A-Z]\b", text))
+        named |= {f"STOCKYARD_ALERT_{each}" for each in re.findall(r"\{_PREFIX\}([A-Z_]+)", text)}
+    assert named - {"STOCKYARD_ALERT"} == set(KNOWN_VARIABLES)

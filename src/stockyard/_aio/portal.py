@@ -7,10 +7,13 @@ import functools
 import inspect
 import os
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Self, TypeVar
 
+from stockyard.errors import BlockingCallRefused
+
 T = TypeVar("T")
+_SPELLINGS = {"__aenter__": "async with …", "__aexit__": "async with …", "__anext__": "async for … in …"}
 
 
 class Portal:
@@ -40,6 +43,15 @@ class Portal:
             future.cancel()
             raise
 
+    def call(self, method: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
+        """Run a coroutine method on the portal's loop, for a caller that has no loop.
+
+        Raises:
+            BlockingCallRefused: an event loop runs in this thread, and would stand still meanwhile.
+        """
+        self._refuse_in_loop(method)
+        return self.run(method(*args, **kwargs))
+
     def blocking(self, target: Any) -> Blocking:
         """Return a view of an object whose coroutine methods block until they are done."""
         return Blocking(self, target)
@@ -52,6 +64,21 @@ class Portal:
         if loop is not None and thread is not None and owner == os.getpid():
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
+
+    def _refuse_in_loop(self, method: Callable[..., Any]) -> None:
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if running is self._loop and threading.current_thread() is not self._thread:
+            # Threads that are none, as gevent makes them, share what asyncio knows of the running loop.
+            return
+        name = getattr(method, "__qualname__", repr(method))
+        twin = _SPELLINGS.get(name.rpartition(".")[2], f"await ….{name.rpartition('.')[2]}(…)")
+        raise BlockingCallRefused(
+            f"{name} of .sync blocks its thread, and this thread runs an event loop, which would stand still: "
+            f"leave out .sync and write `{twin}`, or call it in a thread by asyncio.to_thread"
+        )
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._guard:
@@ -79,21 +106,21 @@ class Blocking:
 
         @functools.wraps(found)
         def call(*args: Any, **kwargs: Any) -> Any:
-            return self._portal.run(found(*args, **kwargs))
+            return self._portal.call(found, *args, **kwargs)
 
         return call
 
     def __enter__(self) -> Self:
-        self._portal.run(self._target.__aenter__())
+        self._portal.call(self._target.__aenter__)
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._portal.run(self._target.__aexit__(*error))
+        self._portal.call(self._target.__aexit__, *error)
 
     def __iter__(self) -> Iterator[Any]:
         while True:
             try:
-                yield self._portal.run(self._target.__anext__())
+                yield self._portal.call(self._target.__anext__)
             except StopAsyncIteration:
                 return
 

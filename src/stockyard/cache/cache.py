@@ -238,7 +238,7 @@ class Cache(Generic[T]):
 
         def decorate(target: Callable[..., Any]) -> Memo[..., T]:
             def sync(call: Any) -> Any:
-                return lambda *args, **kwargs: self._portal.run(call(*args, **kwargs))
+                return lambda *args, **kwargs: self._portal.call(call, *args, **kwargs)
 
             return Memo(target, key=key or default_key(target), ask=ask, forget=self.delete, sync=sync)
 

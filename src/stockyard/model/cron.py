@@ -78,15 +78,15 @@ class CronPattern:
             fields.insert(0, "0")
         if len(fields) != 6:
             raise InvalidOption(
-                "a cron pattern has 5 fields (minute hour day month weekday), or 6 with seconds in front; "
-                f"got {text!r}"
+                "a cron pattern has 5 fields (minute hour day month weekday), or 6 with seconds in front "
+                f"(second minute hour day month weekday), and none for years; got {len(fields)} fields: {text!r}"
             )
         read = [_read(text, field, given) for field, given in zip(_FIELDS, fields, strict=True)]
         self._is_every_hour = read[2] == "*"
         try:
             self._search = CronSim(" ".join(read), datetime(2000, 1, 1))
         except CronSimError as error:
-            raise InvalidOption(f"cron pattern {text!r} never comes: no such day in its months") from error
+            raise InvalidOption(f"{_named(text)} never comes: no such day in its months") from error
 
     def next(self, after: int, zone: tzinfo) -> int | None:
         """Return when it comes next, in ms since the epoch, strictly after that time; None if not in 50 years."""
@@ -162,23 +162,21 @@ def _read(pattern: str, field: _Field, given: str) -> str:
     if text == "*" or (is_weekday and _NTH_WEEKDAY.fullmatch(text)):
         return text
     found: list[str] = []
-    for item in text.split(","):
+    for item, original in zip(text.split(","), given.split(","), strict=True):
         if (is_weekday and _LAST_WEEKDAY.fullmatch(item)) or (field.title == "day of month" and item == "L"):
             found.append(item)
         else:
-            found += map(str, _numbers(pattern, field, item))
+            found += map(str, _numbers(pattern, field, item, original))
     if len(set(found)) < len(found):
-        raise InvalidOption(
-            f"cron pattern {pattern!r} names a {field.title} twice in {given!r}; BullMQ refuses that"
-        )
+        raise InvalidOption(f"{_named(pattern)} names a {field.title} twice in {given!r}; BullMQ refuses that")
     is_whole = len(found) == field.high - field.low + 1 and "day" not in field.title
     return "*" if is_whole else ",".join(found)
 
 
-def _numbers(pattern: str, field: _Field, item: str) -> list[int]:
+def _numbers(pattern: str, field: _Field, item: str, original: str) -> list[int]:
     match = _ITEM.fullmatch(item)
     if match is None:
-        raise InvalidOption(f"cron pattern {pattern!r} has no {field.title} in {item!r}")
+        raise InvalidOption(f"{_named(pattern)} has no {field.title} in {original!r}{_hint(field, original)}")
     span, step = match[1], match[2]
     if span == "*":
         first, last = field.low, field.high
@@ -188,11 +186,32 @@ def _numbers(pattern: str, field: _Field, item: str) -> list[int]:
         last = int(high) if high else field.high if step else first
     if not field.low <= first <= last <= field.high or (step is not None and int(step) == 0):
         raise InvalidOption(
-            f"cron pattern {pattern!r}: a {field.title} goes from {field.low} to {field.high}, upwards and by "
-            f"steps of 1 or more; got {item!r}"
+            f"{_named(pattern)}: a {field.title} goes from {field.low} to {field.high}, upwards and by "
+            f"steps of 1 or more; got {original!r}"
         )
     numbers = list(range(first, last + 1, int(step or 1)))
     if field.high == 7 and 7 in numbers:
         # Sunday is 0; that 7 means it too is no second Sunday.
         numbers = sorted({each % 7 for each in numbers})
     return numbers
+
+
+def _named(pattern: str) -> str:
+    """Return how a message names a pattern; one of 6 fields may be meant to end with a year."""
+    fields = " (6 fields: second minute hour day month weekday)" if len(pattern.split()) == 6 else ""
+    return f"cron pattern {pattern!r}{fields}"
+
+
+def _hint(field: _Field, item: str) -> str:
+    """Say how a name is written: by its first three letters, and in its own field."""
+    words = re.findall(r"[a-z]{2,}", item, flags=re.I)
+    for word in words:
+        short = word[:3].lower()
+        if len(word) > 3 and short in field.names:
+            return f": write {short.upper()} for {word}, as names have three letters"
+        for other in _FIELDS:
+            if other is not field and short in other.names:
+                return f": {word} is a {other.title}"
+    if words and field.names:
+        return f": the names are {' '.join(field.names).upper()}"
+    return f": a number from {field.low} to {field.high}, a range 1-5, a list 1,3, a step */5, or *"

@@ -7,9 +7,9 @@ from typing import Any, Unpack
 from stockyard._aio.portal import Portal
 from stockyard._store import scheduling
 from stockyard._store.link import QueueLink
-from stockyard.errors import InvalidOption, ScheduleConflict
+from stockyard.errors import InvalidOption, ScheduleConflict, suggestion
 from stockyard.model.duration import Duration
-from stockyard.model.options import AddOptions, is_text
+from stockyard.model.options import KNOWN_OPTIONS, AddOptions, is_text
 from stockyard.model.payload import encode_payload
 from stockyard.model.schedule import (
     Misfire,
@@ -26,6 +26,10 @@ from stockyard.topology import QueueSpec
 _NOT_FOR_RUNS = frozenset({"job_id", "delay", "parent", "on_failure", "deduplication"})
 """Options of single jobs: of a schedule's runs, the schedule decides them."""
 
+_OWN_ARGUMENTS = (
+    *("every", "cron", "tz", "offset", "limit", "start", "end"),
+    *("immediately", "misfire", "overlap", "name", "data"),
+)
 _TIMES_TRIED = 4
 """Times of a pattern of which one must be free for its next run."""
 
@@ -79,8 +83,8 @@ class Schedules:
             every: time between two runs; the first comes at once unless ``offset`` or ``start`` say otherwise.
             cron: pattern with 5 fields, or 6 with seconds in front, instead of ``every``.
             tz: IANA zone of the pattern. Defaults to the zone of the machine that reads it, as on Node: name it.
-            offset: how far runs lie behind the multiples of ``every``; 0 is on them. Defaults to where the first run
-                falls.
+            offset: how far runs lie behind the multiples of ``every``; 0 is on them. Defaults to where the first
+                run falls.
             limit: runs in all, over every change and restart. Defaults to no limit.
             start, end: no run before and none after: datetimes with a zone, or ms since the epoch.
             immediately: make the first run of a pattern now. Defaults to False.
@@ -99,6 +103,12 @@ class Schedules:
             PayloadError: the payload is not JSON-able.
             ScheduleConflict: the ids of its next runs belong to jobs that cannot be replaced now.
         """
+        for option in options:
+            if option not in KNOWN_OPTIONS:
+                known = (*_OWN_ARGUMENTS, *(each for each in KNOWN_OPTIONS if each not in _NOT_FOR_RUNS))
+                raise InvalidOption(
+                    f"unknown option {option!r} of schedule {schedule_id!r}{suggestion(option, known)}"
+                )
         identity = checked_schedule_id(schedule_id)
         timing = checked_timing(
             every=every,

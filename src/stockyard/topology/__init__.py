@@ -1,8 +1,9 @@
 """Declared queues, checked and without I/O."""
 
+from stockyard.topology.queue_options import QueueOptions
 from stockyard.topology.queue_spec import QueueSpec
 from stockyard.topology.rate import Rate
 from stockyard.topology.router import Router
 from stockyard.topology.topology import Topology
 
-__all__ = ["QueueSpec", "Rate", "Router", "Topology"]
+__all__ = ["QueueOptions", "QueueSpec", "Rate", "Router", "Topology"]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, Unpack, get_args, overload
 
-from stockyard.errors import ConfigError, InvalidOption
-from stockyard.model.backoff import Backoff
-from stockyard.model.duration import Duration, milliseconds
+from stockyard.errors import ConfigError, InvalidOption, suggestion
+from stockyard.model.duration import milliseconds
 from stockyard.model.handler import Executor
 from stockyard.model.options import JobOptions
-from stockyard.model.retention import Keep, KeepOption
+from stockyard.model.retention import Keep
+from stockyard.topology.queue_options import KNOWN_OPTIONS, QueueOptions
 from stockyard.topology.rate import Rate
 from stockyard.topology.router import Router
 
@@ -52,66 +52,45 @@ class QueueSpec:
     router: Router = field(default_factory=Router, compare=False, repr=False)
 
     @classmethod
-    def declare(
-        cls,
-        name: str,
-        *,
-        concurrency: int = 1,
-        attempts: int = 1,
-        backoff: Backoff | Duration | None = None,
-        priority: int = 0,
-        timeout: Duration | None = None,
-        remove_on_complete: KeepOption = KEEP_COMPLETED,
-        remove_on_fail: KeepOption = KEEP_FAILED,
-        rate: Rate | str | None = None,
-        executor: Executor | None = None,
-        lock: Duration = 30,
-        max_stalled: int = 1,
-        high_priority: bool = False,
-        critical: bool = False,
-        description: str = "",
-    ) -> QueueSpec:
+    def declare(cls, name: str, **options: Unpack[QueueOptions]) -> QueueSpec:
         """Check and declare a queue.
 
         Args:
             name: unique in its topology.
-            concurrency: jobs that one worker runs at a time. Defaults to 1.
-            attempts: tries of a job in all. Defaults to 1.
-            backoff: wait between attempts. Defaults to none.
-            priority: of its jobs; 0 is none. Defaults to 0.
-            timeout: limit of one run. Defaults to none.
-            remove_on_complete: retention. Defaults to 1 hour and at most 10,000.
-            remove_on_fail: retention. Defaults to 7 days and at most 50,000.
-            rate: ``"100/s"``: jobs started per time by all workers together. Defaults to no limit.
-            executor: ``"async"``, ``"thread"`` or ``"process"``. Defaults to what the handler is.
-            lock: lease of a running job. Defaults to 30 s.
-            max_stalled: how often a job may lose its worker before it is failed. Defaults to 1.
-            high_priority: alert on its backlog. Defaults to False.
-            critical: its workers do not start on a server that evicts keys, or hides whether it does. Defaults
-                to False: they warn.
-            description: one line for people.
+            options: see ``QueueOptions``.
 
         Raises:
-            InvalidOption: a value is out of its range.
+            InvalidOption: an option is not known, or a value is out of its range.
             ConfigError: the name cannot be a queue's.
         """
+        for option in options:
+            if option not in KNOWN_OPTIONS:
+                raise InvalidOption(
+                    f"unknown option {option!r} of queue {name!r}{suggestion(option, KNOWN_OPTIONS)}"
+                )
         if not isinstance(name, str) or not name or name != name.strip(":") or any(c.isspace() for c in name):
             raise ConfigError(f"a queue's name is text without spaces and without ':' at its ends; got {name!r}")
+        concurrency, max_stalled = options.get("concurrency", 1), options.get("max_stalled", 1)
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise InvalidOption(f"concurrency must be a whole number, 1 or more; got {concurrency!r}")
-        lock_ms = milliseconds(lock, option="lock")
+        lock_ms = milliseconds(options.get("lock", 30), option="lock")
         if lock_ms < 100:
-            raise InvalidOption(f"lock must be 100 ms or longer; got {lock!r}")
+            raise InvalidOption(f"lock must be 100 ms or longer; got {options.get('lock')!r}")
         if isinstance(max_stalled, bool) or not isinstance(max_stalled, int) or max_stalled < 0:
             raise InvalidOption(f"max_stalled must be a whole number, 0 or more; got {max_stalled!r}")
+        executor, rate = options.get("executor"), options.get("rate")
+        if executor is not None and executor not in get_args(Executor):
+            raise InvalidOption(f"executor must be 'async', 'thread' or 'process'; got {executor!r}")
+        completed = options.get("remove_on_complete", KEEP_COMPLETED)
+        failed = options.get("remove_on_fail", KEEP_FAILED)
         defaults = JobOptions().merged(
-            attempts=attempts,
-            backoff=backoff,
-            priority=priority,
-            timeout=timeout,
+            attempts=options.get("attempts", 1),
+            backoff=options.get("backoff"),
+            priority=options.get("priority", 0),
+            timeout=options.get("timeout"),
             # Keeping for ever is what every peer does unasked: it need not be said in each job.
-            remove_on_complete=None if remove_on_complete is False else remove_on_complete,
-            remove_on_fail=None if remove_on_fail is False else remove_on_fail,
+            remove_on_complete=None if completed is False else completed,
+            remove_on_fail=None if failed is False else failed,
         )
         return cls(
             name,
@@ -121,9 +100,9 @@ class QueueSpec:
             executor,
             lock_ms,
             max_stalled,
-            high_priority,
-            critical,
-            description,
+            options.get("high_priority", False),
+            options.get("critical", False),
+            options.get("description", ""),
         )
 
     @overload

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Unpack
 
 from stockyard.errors import ConfigError, UnknownQueue
+from stockyard.topology.queue_options import QueueOptions
 from stockyard.topology.queue_spec import QueueSpec
 
 
@@ -24,14 +25,15 @@ class Topology:
         self.name = name
         self._queues: dict[str, QueueSpec] = {}
 
-    def queue(self, name: str, **declaration: Any) -> QueueSpec:
-        """Declare a queue; the arguments are those of ``QueueSpec.declare``.
+    def queue(self, name: str, **options: Unpack[QueueOptions]) -> QueueSpec:
+        """Declare a queue; the options are those of ``QueueOptions``.
 
         Raises:
+            InvalidOption: an option is not known, or a value is out of its range.
             ConfigError: the name is taken, or is a part of another queue's name before a colon, so that
                 the keys of one would look like those of a job of the other.
         """
-        spec = QueueSpec.declare(str(name), **declaration)
+        spec = QueueSpec.declare(str(name), **options)
         for other in self._queues:
             if other == spec.name:
                 raise ConfigError(f"queue {other!r} is declared twice")

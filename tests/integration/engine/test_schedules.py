@@ -328,6 +328,7 @@ async def test_a_pattern_all_of_whose_next_times_are_taken_is_refused(
         ({"every": 1, "name": ""}, "name must be"),
         ({"every": 1, "attempts": 0}, "attempts"),
         ({"every": 1, "colour": 1}, "unknown option 'colour'"),
+        ({"evry": 1}, "unknown option 'evry' of schedule 's'; did you mean 'every'"),
     ],
 )
 async def test_a_wrong_argument_changes_nothing(schedules: Schedules, arguments: Any, said: str) -> None:

@@ -84,7 +84,7 @@ async def test_an_offset_of_nothing_is_an_offset(schedules: Schedules) -> None:
 
 
 async def test_an_upsert_beside_a_removal_returns_what_it_made(schedules: Schedules) -> None:
-    answers = await asyncio.gather(
+    answers: list[Any] = await asyncio.gather(
         *(call for n in range(300) for call in (schedules.upsert("s", every="1h", data=n), schedules.remove("s")))
     )
     assert [made.data for made in answers[::2]] == list(range(300))

@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from stockyard._aio.portal import Portal
+from stockyard import BlockingCallRefused
+from stockyard._aio.portal import Blocking, Portal
 
 
 class Target:
@@ -70,6 +71,35 @@ def test_what_is_entered_and_iterated_is_so_by_plain_code() -> None:
         raise KeyError
     assert target.ended == [None, KeyError]
     portal.close()
+
+
+async def test_in_a_loop_a_blocking_call_is_refused_and_names_what_to_await() -> None:
+    portal, countdown = Portal(), portal_of(Countdown())
+    with pytest.raises(BlockingCallRefused, match=r"Target\.add of \.sync blocks .* write `await ….add\(…\)`"):
+        portal.blocking(Target()).add(1, b=2)
+    with pytest.raises(BlockingCallRefused, match="async with"), countdown:
+        pass
+    with pytest.raises(BlockingCallRefused, match="async for"):
+        next(iter(countdown))
+    assert not portal.is_open
+    assert await asyncio.to_thread(portal.blocking(Target()).add, 1, b=2) == 3
+    await asyncio.to_thread(portal.close)
+
+
+def test_the_portal_s_own_loop_refuses_too() -> None:
+    portal = Portal()
+    view = portal.blocking(Target())
+
+    async def call() -> int:
+        return int(view.add(1, b=2))
+
+    with pytest.raises(BlockingCallRefused):
+        portal.run(call())
+    portal.close()
+
+
+def portal_of(target: object) -> Blocking:
+    return Portal().blocking(target)
 
 
 def test_many_threads_share_one_loop() -> None:

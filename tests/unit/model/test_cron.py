@@ -157,3 +157,22 @@ def test_a_zone_is_known_or_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     assert str(zone_of(None)) == "Asia/Kolkata"
     zone_of.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "said"),
+    [
+        ("0 9 * * MONDAY", "no day of week in 'MONDAY': write MON for MONDAY, as names have three letters"),
+        ("0 9 * JANUARY *", "no month in 'JANUARY': write JAN for JANUARY"),
+        ("0 9 * * MON-FRIDAY", "write FRI for FRIDAY"),
+        ("0 9 * * FUNDAY", "the names are SUN MON TUE WED THU FRI SAT"),
+        ("0 9 * MON *", "no month in 'MON': MON is a day of week"),
+        ("0 18 * * MON-FRI *", r"\(6 fields: second minute hour day month weekday\) has no month in 'MON-FRI'"),
+        ("0 0 12 * * 2030", r"6 fields: second .* has no day of week in '2030': a number from 0 to 7"),
+        ("0 0 12 * * ? 2030", "and none for years; got 7 fields"),
+        ("0 12 *", "has 5 fields .* got 3 fields"),
+    ],
+)
+def test_a_refusal_explains_what_to_write(pattern: str, said: str) -> None:
+    with pytest.raises(InvalidOption, match=said):
+        cron_pattern(pattern)

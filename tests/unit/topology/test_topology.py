@@ -155,3 +155,19 @@ def test_a_handler_needs_a_name_that_is_text(given: Any) -> None:
 
 
 def _at_the_top(job: Any) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"concurency": 5}, "unknown option 'concurency' of queue 'q'; did you mean 'concurrency'"),
+        ({"attempt": 5}, "did you mean 'attempts'"),
+        ({"executor": "proces"}, "executor must be 'async', 'thread' or 'process'; got 'proces'"),
+        ({"executor": ""}, "executor must be"),
+    ],
+)
+def test_an_option_that_is_not_known_is_refused(options: Any, said: str) -> None:
+    with pytest.raises(InvalidOption, match=said):
+        Topology("t").queue("q", **options)
+    with pytest.raises(InvalidOption, match=said):
+        QueueSpec.declare("q", **options)
