@@ -14,6 +14,8 @@ from stockyard.errors import (
     PayloadError,
     RateLimited,
     RunMoved,
+    ServerError,
+    ServerRefused,
     StockyardError,
     UnrecoverableError,
     WaitForChildren,
@@ -27,6 +29,8 @@ from stockyard.model.retention import KeepOption
 _FINAL = (UnrecoverableError, PayloadError, HandlerError)
 _CHILDREN_PENDING = -4
 _LONGEST_TRACE = 20_000
+_FIRST_PAUSE_MS = 1000
+_LONGEST_PAUSE_MS = 30_000
 
 
 def decide(
@@ -53,8 +57,10 @@ def decide(
             return _moved(error)
         except InvalidOption as wrong:
             error = wrong
-    reason = _reason_of(error)
     options = job.options
+    if is_of_the_server(error) and not 0 < max_started <= job.attempts_started:
+        return Postponed(_pause_ms(job, rng))
+    reason = _reason_of(error)
     traces = _newest((*job.stacktrace, trace_of(error)), options.stack_trace_limit)
     is_last = job.attempt >= options.attempts or 0 < max_started <= job.attempts_started
     if not is_last and not isinstance(error, _FINAL):
@@ -66,6 +72,24 @@ def decide(
             return Retried(reason, traces, delay, options.lifo)
     chosen = options.remove_on_fail if options.remove_on_fail is not None else keep
     return Failed(reason, traces, options.attempts, chosen)
+
+
+def is_of_the_server(error: BaseException) -> bool:
+    """Say whether a run failed for its server, not for its job: the job then runs again, with no attempt used up.
+
+    A refusal for the type of a key is none of these: it would come again however long one waits.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_of_the_server(each) for each in error.exceptions)
+    is_for_ever = isinstance(error, ServerRefused) and str(error).startswith("WRONGTYPE")
+    return isinstance(error, ServerError) and not is_for_ever
+
+
+def _pause_ms(job: Job[Any], rng: random.Random) -> int:
+    """1 s after the first start that ended so, twice as long after each further one, 30 s at most; jittered."""
+    in_a_row = max(job.attempts_started - job.attempts_made, 1)
+    pause = min(_FIRST_PAUSE_MS * 2 ** min(in_a_row - 1, 10), _LONGEST_PAUSE_MS)
+    return round(pause * rng.uniform(0.75, 1.0))
 
 
 def refusal(job_id: str, outcome: Outcome, code: int) -> StockyardError:
