@@ -88,7 +88,7 @@ def is_of_the_server(error: BaseException) -> bool:
 def _pause_ms(job: Job[Any], rng: random.Random) -> int:
     """1 s after the first start that ended so, twice as long after each further one, 30 s at most; jittered."""
     in_a_row = max(job.attempts_started - job.attempts_made, 1)
-    pause = min(_FIRST_PAUSE_MS * 2 ** min(in_a_row - 1, 10), _LONGEST_PAUSE_MS)
+    pause = min(_FIRST_PAUSE_MS << min(in_a_row - 1, 5), _LONGEST_PAUSE_MS)
     return round(pause * rng.uniform(0.75, 1.0))
 
 
