@@ -4,8 +4,6 @@
 -- args: job id priority lifo
 -- returns: 0, or -1 when the job does not exist
 if redis.call('EXISTS', job) == 0 then return -1 end
--- A write that takes no memory: a full server refuses nothing after it.
-redis.call('HDEL', job, '')
 local number, to_front = tonumber(priority), lifo == '1'
 if redis.call('ZREM', prioritized, id) == 1 or redis.call('LREM', wait, -1, id) == 1 then
   if to_front and number > 0 then

@@ -52,9 +52,6 @@ local function settle(id, token, outcome)
     or ways[outcome[1]](batch, job, id, fields, outcome)
 end
 
--- Jobs that are due were there before those that are tried again now: they go first.
-local is_promoted = promote_due(delayed, wait, prioritized, priority_counter, events, base, now)
-
 local codes = {}
 for index, run in ipairs(cmsgpack.unpack(settled)) do
   -- One job with a broken key must not keep its neighbours from being written.
@@ -77,7 +74,7 @@ if any_ended then
     end
   end
 end
-if (batch.any_ready or is_promoted) and not is_blocked(meta, active) then ring(marker) end
+if batch.any_ready and not is_blocked(meta, active) then ring(marker) end
 if batch.any_delayed then ring_when_due(marker, delayed) end
 
 local rows, limited, due, blocked = {}, 0, 0, false

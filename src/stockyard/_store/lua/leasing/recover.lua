@@ -55,9 +55,10 @@ if stage == 'recover' then
   trim(events, cap)
   local page = redis.call('LRANGE', active, -(passed + PAGE), -(passed + 1))
   local is_marked = #page > 0 and redis.call('SMISMEMBER', stalled, unpack(page)) or {}
-  local room, is_last = ROOM, #page < PAGE
+  local room, is_last, seen = ROOM, #page < PAGE, #page + 1
   for at = #page, 1, -1 do
     local id = page[at]
+    seen = at
     if is_marked[at] == 1 and redis.call('EXISTS', base .. id .. ':lock') == 0 then
       hand_back(id)
       room = room - 1 - ROOM * passed / COMPARED
@@ -69,10 +70,11 @@ if stage == 'recover' then
       passed = passed + 1
     end
   end
+  if seen <= #page then redis.call('SREM', stalled, unpack(page, seen, #page)) end
   if #recovered > 0 and not is_blocked(meta, active) then ring(marker) end
   if not is_last then return {recovered, stage, passed, look} end
-  -- What is marked and not active any more was ended by somebody who does not say so here.
-  redis.call('UNLINK', stalled)
+  -- What is still marked is not active any more.
+  redis.call('DEL', stalled)
   stage, passed = 'mark', 0
 end
 

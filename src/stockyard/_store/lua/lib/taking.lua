@@ -66,6 +66,10 @@ end
 -- Returns the started jobs, the wait in ms that a limit asks for, and the next due time.
 -- `moment` is `now` as text: formatted once, not by the server for each job.
 local function take(keys, base, now, moment, order)
+  if promote_due(keys.delayed, keys.wait, keys.prioritized, keys.priority_counter, keys.events, base, now)
+    and not is_blocked(keys.meta, keys.active) then
+    ring(keys.marker)
+  end
   local room, limited, max, window = allowance(keys, order)
   local rows, started, counted = {}, {}, 0
   while #started < room do
