@@ -197,11 +197,15 @@ class WorkerProcessDied(StockyardError):
     Attributes:
         exit_code: the child's exit status, or None when a signal ended it.
         signal: the signal's name (``SIGKILL``), or None.
+        cause: how it ended, in words (``killed by SIGKILL``, ``exit code 3``, the limit that it exceeded).
     """
 
-    def __init__(self, message: str, *, exit_code: int | None = None, signal: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, exit_code: int | None = None, signal: str | None = None, cause: str = "unknown"
+    ) -> None:
         self.exit_code = exit_code
         self.signal = signal
+        self.cause = cause
         super().__init__(message)
 
 

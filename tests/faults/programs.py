@@ -132,8 +132,7 @@ async def work(handler: str, concurrency: str, grace: str) -> None:
     processor = globals()[handler]
     async with App(topology(), os.environ["FAULTS_URL"], prefix=os.environ["FAULTS_PREFIX"]) as app:
         executor = "process" if handler.endswith("process") else None
-        worker = app.worker("q", processor, concurrency=int(concurrency), grace=grace, executor=executor)
-        await worker.run(handle_signals=True)
+        await app.worker("q", processor, concurrency=int(concurrency), grace=grace, executor=executor).run()
 
 
 class WorkerProcess:

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from stockyard import Job, Router, UnrecoverableError
+from stockyard import Job, Router, StockyardError, UnrecoverableError
 
 handlers = Router()
 
@@ -30,7 +30,8 @@ async def hang(job: Job[Any]) -> None:
 
 @handlers.handler("fail")
 async def fail(job: Job[dict[str, str]]) -> None:
-    raise RuntimeError(job.data["reason"])
+    # Its message alone is the reason, as on Node; of other errors the class stands before it.
+    raise StockyardError(job.data["reason"])
 
 
 @handlers.handler("fail_for_good")
@@ -41,7 +42,7 @@ async def fail_for_good(job: Job[dict[str, str]]) -> None:
 @handlers.handler("fail_first")
 async def fail_first(job: Job[dict[str, int]]) -> int:
     if job.attempts_made < job.data["times"]:
-        raise RuntimeError(f"try {job.attempt}")
+        raise StockyardError(f"try {job.attempt}")
     return job.attempt
 
 

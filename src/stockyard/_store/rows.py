@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from stockyard._store.ids import shown_id
 from stockyard._wire.options import decode_options
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import JobOptions
@@ -75,10 +74,6 @@ def started_job(row: Row, queue: str, port: JobPort, now: int) -> Job[bytes]:
             None,
             parent.decode() if parent else None,
         )
-    except UnicodeDecodeError as error:
-        raise CorruptRecord(
-            f"corrupt job record: its id, name or parent is no UTF-8 text: {_shown(error.object)}"
-        ) from error
     except (ValueError, OverflowError) as error:
         raise CorruptRecord(f"corrupt job record: a number or text field cannot be read: {error}") from error
 
@@ -91,7 +86,7 @@ def stored_job(row: Row, queue: str, port: JobPort) -> Job[Any]:
     except CorruptRecord:
         options = JobOptions()
     return Job(
-        shown_id(job_id),
+        job_id.decode(),
         (row[0] or b"").decode(errors="replace"),
         _lenient(row[1]),
         options,
@@ -105,7 +100,8 @@ def stored_job(row: Row, queue: str, port: JobPort) -> Job[Any]:
         _number(row[8]) or 0,
         _lenient(row[9]),
         _lenient(result),
-        row[10].decode(errors="replace") if row[10] else None,
+        # A completed job's record keeps the reason of an earlier attempt: no peer removes it.
+        row[10].decode(errors="replace") if row[10] and (result is None or ended is None) else None,
         _stack(row[11]) if row[11] else (),
         _number(started),
         _number(ended),

@@ -126,12 +126,10 @@ async def _work(
                 watcher = app.watcher(settings)
                 await watcher.start()
                 ending.push_async_callback(watcher.stop)
-        ready = asyncio.create_task(_tell_ready(roster.workers))
-        ending.callback(ready.cancel)
-        running = [
-            asyncio.create_task(each.run(handle_signals=True), name=f"worker of {each.queue}")
-            for each in roster.workers
-        ]
+        for each in roster.workers:
+            ready = asyncio.create_task(_report_ready(each))
+            ending.callback(ready.cancel)
+        running = [asyncio.create_task(each.run(), name=f"worker of {each.queue}") for each in roster.workers]
         await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*(each.stop() for each in roster.workers))
         await asyncio.gather(*running)
@@ -145,10 +143,9 @@ def _served_at(metrics: str | None, index: int) -> list[str]:
     return [f"--metrics={host}:{int(port) + index if int(port) else 0}"]
 
 
-async def _tell_ready(workers: list[Worker]) -> None:
-    for each in workers:
-        await each.ready.wait()
-        _log.info("working on %s, %d at a time", each.queue, each.concurrency)
+async def _report_ready(worker: Worker) -> None:
+    await worker.ready.wait()
+    _log.info("working on %s, %d at a time", worker.queue, worker.concurrency)
 
 
 def _input_ended(workers: list[Worker]) -> None:

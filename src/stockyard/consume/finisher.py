@@ -23,7 +23,7 @@ class Finisher:
         queue: name, for the log.
         on_ended: called when a run was put.
         on_settled: called with a run that is not sent any more.
-        on_written: called with a run whose end was written.
+        on_written: called with a run whose end was written, and when, in ms since the epoch.
         on_refused: called with a run that its job's children do not let end so, and the server's code; returns
             how it ends instead.
 
@@ -38,7 +38,7 @@ class Finisher:
         *,
         on_ended: Callable[[], None],
         on_settled: Callable[[EndedRun], None],
-        on_written: Callable[[EndedRun], None],
+        on_written: Callable[[EndedRun, int], None],
         on_refused: Callable[[EndedRun, int], Outcome],
     ) -> None:
         self._queue = queue
@@ -58,6 +58,10 @@ class Finisher:
     def put(self, run: EndedRun) -> None:
         """Take over a run that ended."""
         self._ended.append(run)
+        self._on_ended()
+
+    def skip(self) -> None:
+        """Take note of a run that ended with nothing to write: its place is free."""
         self._on_ended()
 
     def batch(self, size: int) -> list[EndedRun]:
@@ -87,14 +91,14 @@ class Finisher:
         """
         return [run for run in runs if (run.job_id, run.token) in self._unlocked] if self._unlocked else []
 
-    def lose(self, runs: list[EndedRun]) -> None:
+    def lose(self, runs: list[EndedRun], moment: int) -> None:
         """Note that these runs are not ours any more."""
         for run in runs:
-            self._settle(run, _RAN_OUT)
+            self._settle(run, _RAN_OUT, moment)
             self._forget(run)
 
-    def read(self, runs: list[EndedRun], codes: list[int | str]) -> None:
-        """Note what became of each run of a written batch."""
+    def read(self, runs: list[EndedRun], codes: list[int | str], moment: int) -> None:
+        """Note what became of each run of a batch that was written at that moment."""
         for run, code in zip(runs, codes, strict=True):
             key = run.job_id, run.token
             if code == _RAN_OUT and (self.restores_locks or key in self._held_up):
@@ -104,7 +108,7 @@ class Finisher:
             if code in _CHILDREN:
                 self.put(run._replace(outcome=self._on_refused(run, int(code))))
             else:
-                self._settle(run, code)
+                self._settle(run, code, moment)
             if self._sent_before or self._unlocked or self._held_up:
                 self._forget(run)
 
@@ -114,11 +118,11 @@ class Finisher:
         self._held_up.discard(key)
         self._sent_before.discard(key)
 
-    def _settle(self, run: EndedRun, code: int | str) -> None:
+    def _settle(self, run: EndedRun, code: int | str, moment: int) -> None:
         self._on_settled(run)
         # Of a run that is gone, the call whose reply was lost had written the end.
         if code == 0 or (code in _GONE and (run.job_id, run.token) in self._sent_before):
-            self._on_written(run)
+            self._on_written(run, moment)
             return
         why = WHY_NOT_WRITTEN.get(code, "") if isinstance(code, int) else code
         if not isinstance(run.outcome, HandedBack):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from stockyard.consume.logs import about, about_job, plain
 from stockyard.model.job import Job
+from stockyard.model.printing import printed
 
 _log = logging.getLogger("stockyard")
 Hook = Callable[..., Awaitable[None] | None]
@@ -18,10 +21,14 @@ Hook = Callable[..., Awaitable[None] | None]
 class Hooks:
     """Functions, plain or async, called after the event; an error in one is logged and changes nothing.
 
+    ``job.data`` and the result have the types that the handler declares; data that does not fit is plain JSON
+    values. ``completed``, ``failed`` and ``retried`` get the job as it is now stored: attempts made, result or
+    reason, times.
+
     Attributes:
         started: ``(job)`` before its handler runs.
         completed: ``(job, result)`` once that is written.
-        failed: ``(job, error)`` once the job is failed for good.
+        failed: ``(job, error)`` once the job is failed for good, also for having stalled too often.
         retried: ``(job, error, delay_ms)`` once another attempt is written.
         stalled: ``(job_id)`` when this worker handed back a dead worker's job.
         drained: ``()`` when nothing more waits.
@@ -45,5 +52,26 @@ async def tell(hook: Hook | None, *arguments: Any) -> None:
         answer = hook(*arguments)
         if inspect.isawaitable(answer):
             await answer
-    except Exception:
-        _log.exception("hook %s failed", getattr(hook, "__qualname__", hook))
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        _failed(hook, arguments, error)
+    except BaseException as error:  # native extensions raise their panics as such
+        _failed(hook, arguments, error)
+
+
+def _failed(hook: Hook, arguments: tuple[Any, ...], error: BaseException) -> None:
+    name = getattr(hook, "__qualname__", None) or type(hook).__qualname__
+    job = next((argument for argument in arguments if isinstance(argument, Job)), None)
+    extra: dict[str, Any] = {"hook": name}
+    if job is not None:
+        extra |= about_job(job, attempt=job.attempt, error=type(error).__name__)
+    _log.error(
+        "hook %s failed%s: %s; nothing else is changed by it",
+        name,
+        "" if job is None else f" for {about(job, job.attempt)}",
+        plain(printed(error)),
+        exc_info=error,
+        extra=extra,
+    )

@@ -6,13 +6,14 @@ import logging
 import sys
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 import msgspec
 
 from stockyard.errors import InvalidOption
 from stockyard.model.job import Job
 from stockyard.model.masking import mask_secrets, mask_value
+from stockyard.model.options import JobOptions
 
 LogFormat = Literal["text", "json"]
 
@@ -65,6 +66,51 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line."""
         return mask_secrets(super().format(record))
+
+
+class _Numbered(Protocol):
+    """A job, or a child's task of one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def queue(self) -> str: ...
+    @property
+    def attempts_made(self) -> int: ...
+    @property
+    def options(self) -> JobOptions: ...
+
+
+def about(job: _Numbered, attempt: int | None = None) -> str:
+    """Name a job in a message: ``job 17 ('submit') of queue orders, attempt 2 of 3``.
+
+    Args:
+        job: the job.
+        attempt: number of the attempt. Defaults to the one that runs.
+    """
+    number = job.attempts_made + 1 if attempt is None else attempt
+    of = f" of {job.options.attempts}" if job.options.attempts > 1 else ""
+    return f"job {plain(job.id)} ({job.name!r}) of queue {job.queue}, attempt {number}{of}"
+
+
+def about_job(job: _Numbered, *, attempt: int | None = None, error: str | None = None) -> dict[str, Any]:
+    """Return what a log line says of a job as ``extra``, for lines as JSON."""
+    extra: dict[str, Any] = {
+        "queue": job.queue,
+        "job": job.id,
+        "job_name": job.name,
+        "attempt": job.attempts_made + 1 if attempt is None else attempt,
+    }
+    return extra if error is None else {**extra, "error": error}
+
+
+def plain(text: str, most: int = 300) -> str:
+    """Return text from outside as one line of a log: cut, control characters escaped, secrets masked."""
+    masked = mask_secrets(text[: 10 * most])
+    shown = masked if len(masked) <= most else f"{masked[:most]}…"
+    return shown if shown.isprintable() else repr(shown)[1:-1]
 
 
 def configure_logging(

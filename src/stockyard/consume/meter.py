@@ -98,10 +98,14 @@ class Meter:
 
     Attributes:
         stalled: jobs of dead workers that it handed back.
+        abandoned: threads that were given up while their functions ran.
+        hung: those of them that run still.
     """
 
     def __init__(self, serves: Callable[[str], bool] = lambda _name: True) -> None:
         self.stalled = 0
+        self.abandoned = 0
+        self.hung = 0
         self._serves = serves
         self._tallies: dict[str, Tally] = {}
 
@@ -117,6 +121,8 @@ class Meter:
     def add(self, other: Meter) -> None:
         """Count what another counted."""
         self.stalled += other.stalled
+        self.abandoned += other.abandoned
+        self.hung += other.hung
         for name, tally in other.tallies():
             self.of(name).add(tally)
 

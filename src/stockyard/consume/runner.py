@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 from stockyard._store.finishing import EndedRun
-from stockyard._store.ids import id_of
 from stockyard._store.rows import CorruptRecord, Row, started_job
+from stockyard.consume.announcer import Announcer
 from stockyard.consume.execution import Execution
+from stockyard.consume.executors.results import CANCELLED_ITSELF, read_result, result_text
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.lease_table import Lease
 from stockyard.consume.logs import current_job
-from stockyard.consume.meter import OTHER, Meter, Tally
-from stockyard.consume.verdict import decide, is_of_the_server, refusal
-from stockyard.errors import ConfigError, HandlerError, JobTimeout, StockyardError, UnrecoverableError
+from stockyard.consume.meter import OTHER, Meter
+from stockyard.consume.run import Run
+from stockyard.consume.verdict import decide, refusal
+from stockyard.errors import ConfigError, HandlerError, StockyardError, UnrecoverableError
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.clock import Clock
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job, JobPort
-from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Postponed, Retried
-from stockyard.model.payload import encode_payload
+from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome
 from stockyard.model.retention import KeepOption
-
-_log = logging.getLogger("stockyard")
 
 CallNext = Callable[[Job[Any]], Awaitable[Any]]
 Middleware = Callable[[Job[Any], CallNext], Awaitable[Any]]
@@ -37,35 +35,6 @@ Middleware = Callable[[Job[Any], CallNext], Awaitable[Any]]
 
 STARTED_TOO_OFTEN = "job started more than allowable limit"
 """Why a job is failed that started more often than its worker allows, in the words that every peer writes."""
-
-_NOTHING = "null"
-
-
-class Run:
-    """One job in hand.
-
-    Attributes:
-        job: the job.
-        token: of its lock.
-        slot: of its lease.
-        tally: counts it.
-        task: runs it.
-        is_lost: its lease is not ours any more: whatever comes of it is not written.
-        result: what to tell the hooks once the end is written.
-        seconds: how long it ran; None if it did not.
-    """
-
-    __slots__ = ("is_lost", "job", "result", "seconds", "slot", "tally", "task", "token")
-
-    def __init__(self, job: Job[Any], token: str, slot: int, tally: Tally) -> None:
-        self.job = job
-        self.token = token
-        self.slot = slot
-        self.tally = tally
-        self.task: asyncio.Task[None] | None = None
-        self.is_lost = False
-        self.result: Any = None
-        self.seconds: float | None = None
 
 
 class Runner:
@@ -115,7 +84,8 @@ class Runner:
         self._finisher = finisher
         self._middleware = tuple(middleware)
         self._hooks = hooks
-        self._has_hooks = hooks != Hooks()
+        self._announcer = Announcer(queue, hooks=hooks)
+        self._shows_data = bool(self._middleware) or hooks.started is not None
         self._meter = meter
         self._strategies = strategies
         self._lock_ms = lock_ms
@@ -124,10 +94,14 @@ class Runner:
         self._clock = clock
         self._rng = rng
         self._runs: dict[tuple[str, str], Run] = {}
-        self._telling: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._runs)
+
+    @property
+    def lost_places(self) -> int:
+        """How many jobs fewer it can run at a time, because threads hang that were given up."""
+        return self._execution.lost
 
     def start(self, rows: Sequence[Row], token: str) -> None:
         """Start the jobs of these rows, held under one token."""
@@ -140,12 +114,12 @@ class Runner:
             except (CorruptRecord, ConfigError) as error:
                 reason = str(error)
                 failed = Failed(reason, (reason,), 0, self._keep_failed)
-                self._finisher.put(EndedRun(id_of(row[14]), token, failed, int(row[7])))
+                self._finisher.put(EndedRun(row[14].decode(errors="replace"), token, failed, int(row[7])))
                 continue
             tally = self._meter.of(job.name)
             if job.attempts_started == 1:
                 tally.started(now - job.timestamp - job.options.delay_ms)
-            run = Run(job, token, slot, tally)
+            run = Run(job, token, slot, tally, self._find)
             self._runs[job.id, token] = run
             doom = self._reason_to_fail(job, row[13]) if row[13] is not None or self._max_started else None
             run.task = loop.create_task(self._run(run, doom))
@@ -156,7 +130,7 @@ class Runner:
         run = self._runs.get((lease.job_id, lease.token))
         if run is not None and run.task is not None:
             run.is_lost = True
-            run.task.cancel()
+            run.task.cancel("its lease passed to another worker")
 
     async def wait_idle(self) -> None:
         """Return when no job runs."""
@@ -167,7 +141,7 @@ class Runner:
         """Break off every run; each goes back to where it waited, without having used up an attempt."""
         for run in list(self._runs.values()):
             if run.task is not None:
-                run.task.cancel()
+                run.task.cancel("the worker stops, and its grace is over; the job was handed back")
         await self.wait_idle()
 
     def settled(self, ended: EndedRun) -> None:
@@ -175,22 +149,20 @@ class Runner:
         if ended.run is not None:
             self._keeper.release(ended.run.slot)
 
-    def written(self, ended: EndedRun) -> None:
-        """Count an end that is written, and tell the hooks of it."""
+    def written(self, ended: EndedRun, moment: int) -> None:
+        """Count an end that is written, and announce it.
+
+        Args:
+            ended: the run.
+            moment: when it was written, ms since the epoch.
+        """
         run: Run | None = ended.run
         if run is None:
             self._meter.of(OTHER).ended(ended.outcome, None)
+            self._announcer.ended_unread(ended.job_id, ended.outcome)
             return
         run.tally.ended(ended.outcome, run.seconds)
-        if not self._has_hooks:
-            return
-        match ended.outcome:
-            case Completed():
-                self.tell_later(tell(self._hooks.completed, run.job, run.result))
-            case Failed():
-                self.tell_later(tell(self._hooks.failed, run.job, run.result))
-            case Retried(delay_ms=delay):
-                self.tell_later(tell(self._hooks.retried, run.job, run.result, delay))
+        self._announcer.ended(run, ended.outcome, moment)
 
     def refused(self, ended: EndedRun, code: int) -> Outcome:
         """Return how a run ends whose job's children do not let it end as it wanted."""
@@ -201,8 +173,7 @@ class Runner:
 
     async def wait_told(self) -> None:
         """Return when every hook has returned."""
-        while self._telling:
-            await asyncio.wait(self._telling)
+        await self._announcer.wait()
 
     async def _run(self, run: Run, doom: str | None) -> None:
         outcome: Outcome | None
@@ -217,6 +188,7 @@ class Runner:
         del self._runs[run.job.id, run.token]
         if outcome is None:
             self._keeper.release(run.slot)
+            self._finisher.skip()
         else:
             self._finisher.put(EndedRun(run.job.id, run.token, outcome, run.job.attempts_started, run))
 
@@ -225,52 +197,37 @@ class Runner:
         try:
             if doom is not None:
                 return self._failed(run, UnrecoverableError(doom))
-            if self._hooks.started is not None:
-                await tell(self._hooks.started, job)
-            handler = self._find(job.name)
-            value = await self._value(job, handler)
-            if isinstance(value, bytes) and handler.executor == "process":
-                text = value.decode()
-            else:
-                text = (
-                    _NOTHING
-                    if value is None
-                    else encode_payload(value, what="the result of", of=job.name).decode()
-                )
-        except Exception as error:
-            return self._failed(run, error)
+            if self._shows_data:
+                run.expose()
+                if self._hooks.started is not None:
+                    await tell(self._hooks.started, job)
+            handler = run.handler
+            if handler is None:
+                handler = run.handler = self._find(job.name)
+            value = await self._through_middleware(run, job, handler, 0)
+            text = result_text(value, of=job.name).decode()
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if run.is_lost or (task is not None and task.cancelling()):
                 raise
             # The handler cancelled itself: that is a failure of the attempt like any other.
-            return self._failed(run, StockyardError("the handler was cancelled"))
-        except BaseException as error:
-            return self._failed(run, StockyardError(f"the handler raised {type(error).__name__}: {error}"))
+            return self._failed(run, StockyardError(CANCELLED_ITSELF))
+        except BaseException as error:  # native extensions raise their panics as such
+            return self._failed(run, error)
         run.result = value
         keep = job.options.remove_on_complete
         return Completed(text, self._keep_completed if keep is None else keep)
 
-    async def _value(self, job: Job[Any], handler: Handler) -> Any:
-        limit = job.options.timeout_ms
-        if limit is None:
-            return await self._through_middleware(job, handler, 0)
-        if handler.executor == "process":
-            return await self._through_middleware(job, handler, 0)
-        try:
-            async with asyncio.timeout(limit / 1000) as deadline:
-                return await self._through_middleware(job, handler, 0)
-        except TimeoutError as error:
-            if deadline.expired():
-                raise JobTimeout(f"timed out after {limit} ms") from error
-            raise
-
-    async def _through_middleware(self, job: Job[Any], handler: Handler, depth: int) -> Any:
+    async def _through_middleware(self, run: Run, job: Job[Any], handler: Handler, depth: int) -> Any:
         if depth == len(self._middleware):
-            return await self._execution.run(job, handler)
+            data = run.data_for(handler, job)
+            if handler.executor != "process":
+                return await self._execution.run(job, handler)
+            result = await self._execution.run_in_child(job, handler, data, on_data=run.updated)
+            return read_result(result, handler) if depth else result
 
         async def call_next(job: Job[Any]) -> Any:
-            return await self._through_middleware(job, handler, depth + 1)
+            return await self._through_middleware(run, job, handler, depth + 1)
 
         return await self._middleware[depth](job, call_next)
 
@@ -283,7 +240,7 @@ class Runner:
 
     def _failed(self, run: Run, error: BaseException) -> Outcome:
         run.result = error
-        outcome = decide(
+        return decide(
             run.job,
             error,
             keep=self._keep_failed,
@@ -291,23 +248,10 @@ class Runner:
             rng=self._rng,
             max_started=self._max_started,
         )
-        if isinstance(outcome, Postponed) and is_of_the_server(error):
-            _log.warning(
-                "job %s of queue %s runs again in %.1f s, with no attempt used up: the server did not do what its "
-                "handler asked for (%s: %s)",
-                run.job.id,
-                self._queue,
-                outcome.delay_ms / 1000,
-                type(error).__name__,
-                error,
-            )
-        return outcome
 
     def tell_later(self, telling: Coroutine[Any, Any, None]) -> None:
         """Run a hook's call in the background; ``wait_told`` waits for it."""
-        task = asyncio.create_task(telling)
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        self._announcer.call(telling)
 
 
 def unknown_name(queue: str, name: str, known: Sequence[str]) -> HandlerError:

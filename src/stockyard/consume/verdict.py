@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import random
-import traceback
 from collections.abc import Mapping
 from typing import Any
 
 from stockyard.errors import (
     HandlerError,
-    InvalidOption,
     MoveToDelayed,
     PayloadError,
     RateLimited,
+    RemoteHandlerError,
     RunMoved,
-    ServerError,
-    ServerRefused,
     StockyardError,
     UnrecoverableError,
     WaitForChildren,
@@ -24,13 +21,13 @@ from stockyard.model.backoff import FAIL_NOW, BackoffStrategy, next_delay
 from stockyard.model.duration import milliseconds
 from stockyard.model.job import Job
 from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedBack, Outcome, Postponed, Retried
+from stockyard.model.printing import message_of, storable, traceback_of
 from stockyard.model.retention import KeepOption
 
 _FINAL = (UnrecoverableError, PayloadError, HandlerError)
+_OWN_WORDS = ("UnrecoverableError", "StockyardError")
 _CHILDREN_PENDING = -4
 _LONGEST_TRACE = 20_000
-_FIRST_PAUSE_MS = 1000
-_LONGEST_PAUSE_MS = 30_000
 
 
 def decide(
@@ -55,41 +52,22 @@ def decide(
     if isinstance(error, RunMoved):
         try:
             return _moved(error)
-        except InvalidOption as wrong:
+        except Exception as wrong:  # it is no duration, or a signal of the user's own is half made
             error = wrong
+    reason = reason_of(error)
     options = job.options
-    if is_of_the_server(error) and not 0 < max_started <= job.attempts_started:
-        return Postponed(_pause_ms(job, rng))
-    reason = _reason_of(error)
     traces = _newest((*job.stacktrace, trace_of(error)), options.stack_trace_limit)
     is_last = job.attempt >= options.attempts or 0 < max_started <= job.attempts_started
     if not is_last and not isinstance(error, _FINAL):
         try:
             delay = next_delay(options.backoff, job.attempt, error, strategies=strategies, rng=rng)
         except Exception as broken:  # the strategy is the user's code
-            reason, delay = f"{reason} (no retry: {_reason_of(broken)})", FAIL_NOW
+            why = message_of(broken) if isinstance(broken, StockyardError) else reason_of(broken)
+            reason, delay = f"{reason} (no retry: {why})", FAIL_NOW
         if delay != FAIL_NOW:
             return Retried(reason, traces, delay, options.lifo)
     chosen = options.remove_on_fail if options.remove_on_fail is not None else keep
     return Failed(reason, traces, options.attempts, chosen)
-
-
-def is_of_the_server(error: BaseException) -> bool:
-    """Say whether a run failed for its server, not for its job: the job then runs again, with no attempt used up.
-
-    A refusal for the type of a key is none of these: it would come again however long one waits.
-    """
-    if isinstance(error, BaseExceptionGroup):
-        return all(is_of_the_server(each) for each in error.exceptions)
-    is_for_ever = isinstance(error, ServerRefused) and str(error).startswith("WRONGTYPE")
-    return isinstance(error, ServerError) and not is_for_ever
-
-
-def _pause_ms(job: Job[Any], rng: random.Random) -> int:
-    """1 s after the first start that ended so, twice as long after each further one, 30 s at most; jittered."""
-    in_a_row = max(job.attempts_started - job.attempts_made, 1)
-    pause = min(_FIRST_PAUSE_MS << min(in_a_row - 1, 5), _LONGEST_PAUSE_MS)
-    return round(pause * rng.uniform(0.75, 1.0))
 
 
 def refusal(job_id: str, outcome: Outcome, code: int) -> StockyardError:
@@ -119,17 +97,25 @@ def _newest(traces: tuple[str, ...], limit: int | None) -> tuple[str, ...]:
 def trace_of(error: BaseException) -> str:
     """Return the error's traceback as text, its end kept when it is very long."""
     remote = getattr(error, "traceback", None)
-    text = remote if isinstance(remote, str) else "".join(traceback.format_exception(error))
-    return _storable(text[-_LONGEST_TRACE:])
+    text = remote if isinstance(remote, str) else traceback_of(error)
+    return storable(text[-_LONGEST_TRACE:])
 
 
-def _reason_of(error: BaseException) -> str:
-    try:
-        return _storable(str(error)) or getattr(error, "type_name", type(error).__name__)
-    except Exception:
-        return type(error).__name__
+def reason_of(error: BaseException) -> str:
+    """Return the failure reason that is stored: ``KeyError: 'nope'``, the class and the message.
+
+    An ``UnrecoverableError`` and a plain ``StockyardError`` are their message alone: the first is how a handler
+    gives a reason in its own words, the second says what every peer writes in the same words.
+    """
+    text, name = message_of(error), class_of(error)
+    if not text or name in _OWN_WORDS:
+        return text or name
+    return f"{name}: {text}"
 
 
-def _storable(text: str) -> str:
-    """The text without lone surrogates, which file names may bring along and UTF-8 cannot hold."""
-    return text.encode(errors="replace").decode()
+def class_of(error: BaseException) -> str:
+    """Return the name of the error's class; of what a child process raised, the name it has there."""
+    remote = error if isinstance(error, RemoteHandlerError) else error.__cause__
+    if isinstance(remote, RemoteHandlerError):
+        return remote.type_name.rpartition(".")[2]
+    return storable(type(error).__name__)

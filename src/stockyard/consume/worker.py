@@ -13,7 +13,6 @@ import uuid
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from stockyard._aio.patience import Patience
@@ -25,7 +24,6 @@ from stockyard._store.link import QueueLink
 from stockyard.consume.execution import Execution
 from stockyard.consume.fetcher import Fetcher
 from stockyard.consume.finisher import Finisher
-from stockyard.consume.foreground import run_in_foreground
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.meter import Meter
@@ -74,8 +72,7 @@ class WorkerOptions:
         backoff_strategies: custom backoff by name.
         recycle_after: jobs after which a child process is replaced. Defaults to 1000.
         memory_limit: bytes of resident memory of a child process. Defaults to no limit.
-        handle_signals: ``run`` takes over SIGTERM and SIGINT of the process, to stop. Defaults to False: the
-            program that the worker is a part of decides. ``run_forever`` and ``stockyard worker`` always do.
+        handle_signals: stop at SIGTERM and SIGINT. Defaults to True.
         allow_eviction: work on a critical queue though its server evicts keys: jobs may be lost, or run twice.
             Defaults to False.
     """
@@ -94,7 +91,7 @@ class WorkerOptions:
     backoff_strategies: Mapping[str, BackoffStrategy] = field(default_factory=dict)
     recycle_after: int | None = 1000
     memory_limit: int | None = None
-    handle_signals: bool = False
+    handle_signals: bool = True
     allow_eviction: bool = False
 
 
@@ -116,7 +113,6 @@ class Worker:
         jobs: JobPort,
         keeper: LeaseKeeper,
         check_ground: Callable[[], Awaitable[bool]],
-        close_app: Callable[[], Awaitable[None]],
     ) -> None:
         self.queue = spec.name
         self.options = options
@@ -135,7 +131,6 @@ class Worker:
         self._grace = milliseconds(options.grace, option="grace") / 1000
         self._keeper = keeper
         self._check_ground = check_ground
-        self._close_app = close_app
         self._hooks = options.hooks
         # What it counted outlives it.
         serves = weakref.WeakMethod(self._serves)
@@ -148,12 +143,14 @@ class Worker:
             jobs=jobs,
             recycle_after=options.recycle_after,
             memory_limit=options.memory_limit,
+            meter=self.meter,
+            on_room=lambda: self._fetcher.wake(),
         )
         self._finisher = Finisher(
             spec.name,
             on_ended=lambda: self._fetcher.wake(),
             on_settled=lambda run: self._runner.settled(run),
-            on_written=lambda run: self._runner.written(run),
+            on_written=lambda run, moment: self._runner.written(run, moment),
             on_refused=lambda run, code: self._runner.refused(run, code),
         )
         self._runner = Runner(
@@ -229,27 +226,19 @@ class Worker:
 
     def vitals(self) -> list[Vital]:
         """Return signs of life: its phase, the server, its loop, its taking; may be called in any thread."""
-        return self._pulse.judge(
+        vitals = self._pulse.judge(
             self.queue, room=self._fetcher.room, waits_until=self._doorbell.waits_until, now=time.monotonic()
         )
+        if vitals and (lost := self._runner.lost_places):
+            said = f"{lost} of {self.concurrency} places are lost to threads that hang"
+            vitals.append(Vital(f"{self.queue}: threads", False, said, is_fatal=lost >= self.concurrency))
+        return vitals
 
-    def run_forever(self) -> None:
-        """Work until SIGTERM or Ctrl-C, then close the App; for a program that does nothing else. Blocks.
+    async def run(self) -> None:
+        """Work until ``stop`` is called or the process is asked to stop.
 
-        Several workers share a process by ``stockyard worker``, or by ``run`` in a loop of yours.
-
-        Raises:
-            ConfigError: an event loop runs already; ``await worker.run()`` there.
-            AuthenticationFailed, ServerTooOld, UnsafeServer: as ``run``.
-        """
-        run_in_foreground(partial(self.run, handle_signals=True), self._close_app)
-
-    async def run(self, *, handle_signals: bool | None = None) -> None:
-        """Work until ``stop`` is called. A server that is away is waited for.
-
-        Args:
-            handle_signals: take over SIGTERM and SIGINT of the process: the first stops taking and gives running
-                jobs their grace; the second hands them back at once. Defaults to the option of the worker, False.
+        The first SIGTERM or SIGINT stops taking and gives running jobs their grace; the second hands them back
+        at once. A server that is away is waited for.
 
         Raises:
             AuthenticationFailed, ServerTooOld: the server will not serve, however long one waits.
@@ -260,11 +249,11 @@ class Worker:
         self._is_running = True
         self._pulse.phase = "starting"
         await self._heart.start()
-        takes_signals = self.options.handle_signals if handle_signals is None else handle_signals
-        end_signals = on_stop_signal(self.request_stop) if takes_signals else lambda: None
+        end_signals = on_stop_signal(self.request_stop) if self.options.handle_signals else lambda: None
         try:
             await self._execution.warm(self._handlers)
-            await self._open()
+            if not await self._open():
+                return
             await self._keeper.start(self.id, self._lock_ms, self._runner.lose)
             await self._sweeper.start()
             await self._schedules.start()
@@ -284,6 +273,7 @@ class Worker:
             finally:
                 await self._heart.stop()
                 self._pulse.phase = "stopped"
+                _log.info("worker of queue %s has stopped", self.queue, extra={"queue": self.queue})
                 end_signals()
                 self._stopped.set()
 
@@ -305,22 +295,37 @@ class Worker:
         if self._is_running:
             await self._stopped.wait()
 
-    async def _open(self) -> None:
-        """Reach the server and look at it; one that is not there yet is waited for."""
+    async def _open(self) -> bool:
+        """Reach the server and look at it; one that is not there yet is waited for.
+
+        Return whether it was reached before the worker was asked to stop.
+        """
         patience = Patience()
         while not self._stop_asked.is_set():
             try:
                 await self._doorbell.open()
                 self._finisher.restores_locks = await self._check_ground()
-                return
+                return True
             except (ServerUnavailable, ReplyLost) as error:
                 self._pulse.trouble = str(error)
                 _log.warning("worker of queue %s waits: %s", self.queue, error)
                 await patience.wait()
+        return False
 
     async def _shut_down(self) -> None:
         self._pulse.phase = "stopping"
-        if self.ready.is_set():
+        if not self.ready.is_set():
+            _log.info(
+                "worker of queue %s stops before it has begun to work", self.queue, extra={"queue": self.queue}
+            )
+        else:
+            _log.info(
+                "worker of queue %s stops: it takes no more jobs; %d run and have %g s to end",
+                self.queue,
+                len(self._runner),
+                self._grace,
+                extra={"queue": self.queue},
+            )
             await self._fetcher.stop_taking()
             await self._drain()
             await self._fetcher.flush(_FLUSH_SECONDS)

@@ -61,6 +61,10 @@ class Handler:
             raise HandlerError(f"handler {name_of(function)} must take one argument, the job: {error}") from None
         except ValueError:
             pass
+        if _is_generator(function):
+            raise HandlerError(
+                f"handler {name_of(function)} is a generator: a job has one result, so use `return`, not `yield`"
+            )
         is_async = _is_async(function)
         chosen = executor if executor is not None else "async" if is_async else "thread"
         if chosen not in get_args(Executor):
@@ -104,6 +108,11 @@ def reference(function: Any) -> str:
 
 def _is_async(function: Any) -> bool:
     return inspect.iscoroutinefunction(unwrapped(function))
+
+
+def _is_generator(function: Any) -> bool:
+    target = unwrapped(function)
+    return inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target)
 
 
 def _result_decoder(result: Any) -> Decoder | None:

@@ -72,6 +72,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         processed_on, finished_on: milliseconds since the epoch, or None.
         processed_by: name of the worker that started it last, or None.
         parent_key: full key of the parent job, or None.
+        ended_attempt: number of the attempt whose end a hook is called for; None elsewhere.
     """
 
     id: str
@@ -94,11 +95,12 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
     finished_on: int | None = None
     processed_by: str | None = None
     parent_key: str | None = None
+    ended_attempt: int | None = None
 
     @property
     def attempt(self) -> int:
-        """Number of the attempt that runs or would run next, from 1."""
-        return self.attempts_made + 1
+        """Number of the attempt that runs or would run next, from 1; in a hook, of the attempt that has ended."""
+        return self.attempts_made + 1 if self.ended_attempt is None else self.ended_attempt
 
     @property
     def sync(self) -> Any:
@@ -181,8 +183,8 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         """Put a finished job back to wait.
 
         Args:
-            reset_attempts: count its attempts, its starts and its stalls from the beginning. Defaults to False:
-                it has one more attempt, and is tried again only while some of its attempts are left.
+            reset_attempts: count its attempts from the beginning. Defaults to False: it has one more, and is
+                tried again only while some of its attempts are left.
 
         Raises:
             JobNotFound: the job was removed.

@@ -76,6 +76,10 @@ MOVED = _process(
     "jobs_moved_total", "counter", "Runs here that ended without an attempt used up.", "queue", "name"
 )
 STALLED = _process("jobs_stalled_total", "counter", "Jobs of dead workers handed back from here.", "queue")
+ABANDONED = _process(
+    "threads_abandoned_total", "counter", "Threads given up here while their plain handlers still ran.", "queue"
+)
+HUNG = _process("threads_hung", "gauge", "Threads given up here whose handlers still run.", "queue")
 WAIT = _process(
     "job_wait_seconds", "histogram", "From when a job might have run to its first start.", "queue", "name"
 )

@@ -156,6 +156,8 @@ def _of_workers(workers: Sequence[WorkerFigures]) -> Iterator[Family]:
         count(catalogue.RUNNING, (worker.queue,), worker.running)
         count(catalogue.CONCURRENCY, (worker.queue,), worker.concurrency)
         count(catalogue.STALLED, (worker.queue,), worker.meter.stalled)
+        count(catalogue.ABANDONED, (worker.queue,), worker.meter.abandoned)
+        count(catalogue.HUNG, (worker.queue,), worker.meter.hung)
         for name, tally in worker.meter.tallies():
             labels = worker.queue, name
             count(catalogue.COMPLETED, labels, tally.completed)

@@ -116,7 +116,7 @@ class Lookout:
             *(
                 WorkerFigures(name, meter, 0, 0)
                 for name, meter in list(self._others.items())
-                if meter.stalled or meter.tallies()
+                if meter.stalled or meter.abandoned or meter.tallies()
             ),
         ]
 

@@ -33,6 +33,17 @@ def test_a_stop_lets_running_jobs_end(run: Run, start: Start) -> None:
     assert _count(run, "completed") == 1
 
 
+def test_it_says_that_it_works_only_once_the_server_has_answered(start: Start) -> None:
+    """A worker that is stopped while it waits for the server has never worked."""
+    worker = start(SHOP, "--queue=mail", "--no-alerts", redis_url="redis://127.0.0.1:1")
+    wait_until(lambda: "worker of queue mail waits: no server at redis://127.0.0.1:1" in worker.log, within=60)
+    worker.process.send_signal(signal.SIGTERM)
+    assert worker.process.wait(20) == 0
+    assert "working on" not in worker.log
+    assert "worker of queue mail stops before it has begun to work" in worker.log
+    assert "worker of queue mail has stopped" in worker.log
+
+
 def test_a_second_signal_hands_back_at_once(run: Run, start: Start) -> None:
     worker = start(SHOP, "--queue=mail")
     worker.wait_ready()

@@ -57,7 +57,9 @@ async def test_failures_and_delays_are_told(yard: Yard) -> None:
         await yard.work(handle)
         delayed, failed = await take(events, 2)
     assert delayed.due - delayed.timestamp == pytest.approx(20, abs=15)
-    assert failed == Failed(id=failed.id, queue="q", job_id="1", failed_reason="too dear", prev="active")
+    assert failed == Failed(
+        id=failed.id, queue="q", job_id="1", failed_reason="ValueError: too dear", prev="active"
+    )
 
 
 async def test_it_begins_now_or_at_the_beginning_or_behind_an_event(yard: Yard, stream: Stream) -> None:

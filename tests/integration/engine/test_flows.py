@@ -142,7 +142,7 @@ async def test_what_a_failed_child_means_to_its_parent(yard: Yard, policy: Any) 
     await yard.work(gather, queue="q")
     await eventually(lambda: _is(yard, "q", failed=1, completed=1))
     key = f"{yard.app.settings.prefix}:q:bad"
-    ignored = {key: "leaf is broken"} if policy in ("continue_parent", "ignore_dependency") else {}
+    ignored = {key: "RuntimeError: leaf is broken"} if policy in ("continue_parent", "ignore_dependency") else {}
     assert await added.job.ignored_failures() == ignored
     assert await added.job.failed_children() == ([key] if policy == "fail_parent" else [])
     counts = await added.job.children_counts()
@@ -300,7 +300,7 @@ async def test_a_tree_keeps_its_children_after_they_ended(yard: Yard) -> None:
     assert found is not None
     assert {(each.job.data, each.job.return_value, each.job.failed_reason) for each in found.children} == {
         (1, 1, None),
-        (2, None, "2 is broken"),
+        (2, None, "RuntimeError: 2 is broken"),
         (3, None, None),
     }
     await added.children[0].job.remove()

@@ -85,9 +85,9 @@ async def test_a_failure_is_raised_with_its_reason(yard: Yard) -> None:
     await yard.work(fail)
     job = await queue.add("x")
     for _ in range(2):
-        with pytest.raises(JobFailed, match="job 1 failed: too dear") as failed:
+        with pytest.raises(JobFailed, match="job 1 failed: ValueError: too dear") as failed:
             await job.wait_for_result(10)
-        assert (failed.value.job_id, failed.value.reason) == ("1", "too dear")
+        assert (failed.value.job_id, failed.value.reason) == ("1", "ValueError: too dear")
 
 
 async def test_no_end_in_time_is_an_error_and_the_job_goes_on(yard: Yard) -> None:

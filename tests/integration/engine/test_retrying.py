@@ -126,7 +126,7 @@ class Unprintable(Exception):
 @pytest.mark.parametrize(
     ("error", "said"),
     [
-        (ValueError("no such file: \udcff"), "no such file: \\?"),
+        (ValueError("no such file: \udcff"), r"no such file: \\udcff"),
         (ValueError(), "ValueError"),
         (Unprintable(), "Unprintable"),
         (Abort("stop it"), "stop it"),

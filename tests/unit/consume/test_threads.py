@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stockyard.consume.executors.threads import ThreadPool
+from stockyard.consume.executors.threads import AbandonedThread, ThreadPool
+from stockyard.errors import JobTimeout, MoveToWait
 from tests.support.waiting import eventually
 
 
@@ -90,3 +91,75 @@ async def test_closing_lets_the_threads_end() -> None:
     await asyncio.gather(*(pool.run(lambda _: None, None) for _ in range(4)))
     pool.close()
     await eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("ending")])
+
+
+async def test_a_timeout_counts_from_when_the_function_starts() -> None:
+    """What stands in line for a thread has not begun."""
+    abandoned: list[AbandonedThread] = []
+    pool = ThreadPool(size=1, name="t", on_abandoned=abandoned.append)
+    gate = threading.Event()
+    ran: list[str] = []
+    first = asyncio.create_task(pool.run(lambda _: gate.wait(5), None))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(pool.run(ran.append, "second", timeout=0.02))
+    loop = asyncio.get_running_loop()
+    later = loop.time() + 0.1
+    await eventually(lambda: loop.time() > later)
+    assert not second.done()
+    gate.set()
+    await first
+    await second
+    assert ran == ["second"]
+    assert not abandoned
+    pool.close()
+
+
+async def test_abandoned_threads_are_replaced_so_many_times_and_come_back() -> None:
+    abandoned: list[AbandonedThread] = []
+    returned: list[AbandonedThread] = []
+    pool = ThreadPool(size=2, name="t", replacements=1, on_abandoned=abandoned.append, on_returned=returned.append)
+    gate = threading.Event()
+    for number in range(1, 4):
+        with pytest.raises(JobTimeout):
+            await pool.run(lambda _: gate.wait(10), number, timeout=0.01)
+        assert (pool.hung, pool.lost) == (number, number - 1)
+    assert [thread.subject for thread in abandoned] == [1, 2, 3]
+    assert all("gate.wait(10)" in thread.stack for thread in abandoned)
+    with pytest.raises(MoveToWait):
+        await pool.run(lambda _: None, 4)
+    gate.set()
+    await eventually(lambda: len(returned) == 3)
+    assert (pool.hung, pool.lost) == (0, 0)
+    barrier = threading.Barrier(2, timeout=5)
+    await asyncio.gather(*(pool.run(lambda _: barrier.wait(), None) for _ in range(2)))
+    pool.close()
+    await eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("t-")])
+
+
+async def test_what_stands_in_line_goes_back_when_the_last_thread_hangs() -> None:
+    pool = ThreadPool(size=1, name="t", replacements=0)
+    gate = threading.Event()
+    first = asyncio.create_task(pool.run(lambda _: gate.wait(10), None, timeout=0.05))
+    await asyncio.sleep(0)
+    second = asyncio.create_task(pool.run(lambda _: None, None, timeout=0.01))
+    with pytest.raises(JobTimeout):
+        await first
+    with pytest.raises(MoveToWait):
+        await second
+    gate.set()
+    await eventually(lambda: not pool.hung)
+    await pool.run(lambda _: None, None)
+    assert [thread.subject for thread in pool.close()] == []
+
+
+async def test_a_pool_changes_its_size_while_it_works() -> None:
+    pool = ThreadPool(size=1, name="resized")
+    barrier = threading.Barrier(4, timeout=10)
+    waiting = [asyncio.create_task(pool.run(lambda _: barrier.wait(), None)) for _ in range(4)]
+    await asyncio.sleep(0)
+    pool.resize(4)
+    await asyncio.gather(*waiting)
+    pool.resize(1)
+    await eventually(lambda: len([each for each in threading.enumerate() if each.name.startswith("resized")]) == 1)
+    await pool.run(lambda _: None, None)
+    pool.close()

@@ -37,11 +37,12 @@ from stockyard.consume.executors.frames import (
     encode,
     to_child,
 )
+from stockyard.consume.executors.results import CANCELLED_ITSELF, awaited, is_awaitable, result_text
 from stockyard.consume.logs import LogFormat, configure_logging, current_job
 from stockyard.errors import HandlerError, RunMoved, StockyardError
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job
-from stockyard.model.payload import encode_payload
+from stockyard.model.printing import printed
 
 _LINGER = 5.0
 """Seconds that an idle child may spend on its exit handlers once the parent let it go."""
@@ -80,19 +81,30 @@ def main(pipe: socket.socket, known: tuple[str, ...], logs: tuple[LogFormat, int
 
 
 def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asyncio.Runner) -> End:
-    # SystemExit passes: a handler that exits ends its process, and the parent tells with which code.
+    # SystemExit passes: a handler that exits ends its process, and the parent reports the exit code.
     try:
-        handler = handlers[task.handler]
-        job = task.job(handler.decode(task.data), port=port)
-        current_job.set(job)
-        result = handler.function(handler.argument(job))
-        if inspect.iscoroutine(result):
-            result = runner.run(result, context=contextvars.copy_context())
-        return Returned(encode_payload(result, what=f"result of {task.name!r}"))
-    except RunMoved as signal:
-        return Moved.of(signal)
-    except (Exception, asyncio.CancelledError) as error:
+        try:
+            handler = handlers[task.handler]
+            # What one job sets is not seen by the next.
+            context = contextvars.copy_context()
+            result = context.run(_called, handler, task, port)
+            if is_awaitable(result):
+                result = runner.run(awaited(result), context=context)
+            return Returned(result_text(result, of=task.name))
+        except RunMoved as signal:
+            return Moved.of(signal)
+    except SystemExit:
+        raise
+    except asyncio.CancelledError:
+        return Raised.of(StockyardError(CANCELLED_ITSELF))
+    except BaseException as error:  # native extensions raise their panics as such
         return Raised.of(error)
+
+
+def _called(handler: Handler, task: ChildTask, port: _ParentPort) -> Any:
+    job = task.job(handler.decode(task.data), port=port)
+    current_job.set(job)
+    return handler.function(handler.argument(job))
 
 
 class _Handlers(dict[str, Handler]):
@@ -102,14 +114,16 @@ class _Handlers(dict[str, Handler]):
         module, _, path = reference.partition(":")
         try:
             function = reduce(getattr, path.split("."), importlib.import_module(module))
-        except Exception as error:
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
             hint = (
                 ": a prompt, a notebook or a package's __main__.py cannot be imported; move it into a module"
                 if module == "__main__"
                 else ""
             )
             raise HandlerError(
-                f"a child process cannot import handler {reference!r}{hint} ({type(error).__name__}: {error})"
+                f"a child process cannot import handler {reference!r}{hint} ({printed(error)})"
             ) from error
         self[reference] = handler = Handler.of(function, executor="process")
         return handler

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-import traceback
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -30,8 +29,10 @@ from stockyard.errors import (
     UnrecoverableError,
     WaitForChildren,
 )
+from stockyard.model.duration import milliseconds
 from stockyard.model.job import Job
 from stockyard.model.options import JobOptions
+from stockyard.model.printing import message_of, storable, traceback_of
 
 HEADER = struct.Struct("!Q")
 """A frame's length in bytes, before its body."""
@@ -123,17 +124,29 @@ class Moved(msgspec.Struct, array_like=True, tag="moved"):
 
     @classmethod
     def of(cls, signal: RunMoved) -> Moved:
-        """Describe a signal."""
-        name = next(each.__name__ for each in type(signal).__mro__ if each.__name__ in _SIGNALS)
+        """Describe a signal.
+
+        Raises:
+            InvalidOption: the duration that it carries is none.
+        """
+        kind = next(kind for kind in type(signal).__mro__ if kind in _SIGNALS.values())
         match signal:
-            case MoveToDelayed(delay=wait) | RateLimited(duration=wait):
-                return cls(name, wait.total_seconds() if isinstance(wait, timedelta) else wait)
+            case MoveToDelayed():
+                return cls(kind.__name__, _wait(signal.delay, "delay"))
+            case RateLimited():
+                return cls(kind.__name__, _wait(signal.duration, "duration"))
             case _:
-                return cls(name, None)
+                return cls(kind.__name__, None)
 
     def revived(self) -> RunMoved:
         """Return the signal to raise on this side."""
-        return _SIGNALS[self.signal]() if self.wait is None else _SIGNALS[self.signal](self.wait)
+        kind = _SIGNALS[self.signal]
+        return kind() if self.wait is None else kind(self.wait)
+
+
+def _wait(duration: str | float | timedelta, option: str) -> float | str:
+    milliseconds(duration, option=option)
+    return duration.total_seconds() if isinstance(duration, timedelta) else duration
 
 
 _SIGNALS: dict[str, Callable[..., RunMoved]] = {
@@ -152,13 +165,14 @@ class Raised(msgspec.Struct, array_like=True, tag="raised"):
     @classmethod
     def of(cls, error: BaseException) -> Raised:
         """Describe an exception."""
-        kinds = (each.__name__ for each in type(error).__mro__ if each.__name__ in _REVIVED)
+        # By identity: a program may have a ServerError of its own.
+        kinds = (kind.__name__ for kind in type(error).__mro__ if kind in _REVIVED_KINDS)
         module, name = type(error).__module__, type(error).__qualname__
         return cls(
             next(kinds, ""),
-            name if module == "builtins" else f"{module}.{name}",
-            _encodable(str(error)),
-            _encodable("".join(traceback.format_exception(error))),
+            storable(name if module == "builtins" else f"{module}.{name}"),
+            message_of(error),
+            traceback_of(error),
         )
 
     def revived(self, job_id: str) -> StockyardError:
@@ -178,16 +192,13 @@ def _plain(kind: type[StockyardError]) -> Callable[[str, str], StockyardError]:
     return lambda _job_id, message: kind(message)
 
 
+_OF_JOBS = (JobNotFound, JobStateError, JobLocked, LeaseLost)
+_PLAIN = (UnrecoverableError, PayloadError, HandlerError, ServerUnavailable, ReplyLost, ServerRefused, ServerError)
+_REVIVED_KINDS: frozenset[type] = frozenset((*_OF_JOBS, *_PLAIN))
 _REVIVED: dict[str, Callable[[str, str], StockyardError]] = {
-    **{kind.__name__: kind for kind in (JobNotFound, JobStateError, JobLocked, LeaseLost)},
-    **{kind.__name__: _plain(kind) for kind in (UnrecoverableError, PayloadError, HandlerError)},
-    **{kind.__name__: _plain(kind) for kind in (ServerUnavailable, ReplyLost, ServerRefused, ServerError)},
+    **{kind.__name__: kind for kind in _OF_JOBS},
+    **{kind.__name__: _plain(kind) for kind in _PLAIN},
 }
-
-
-def _encodable(text: str) -> str:
-    # A lone surrogate, as in an odd file name, has no UTF-8 form.
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 ToChild = ChildTask | Answer | Raised

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 from stockyard.consume.executors.frames import ChildTask, Moved, Raised
-from stockyard.consume.executors.warm_child import WarmChild, refuse_in_child
+from stockyard.consume.executors.warm_child import WarmChild, cause_of, refuse_in_child
+from stockyard.consume.logs import about, about_job
 from stockyard.errors import InvalidOption, JobTimeout, StockyardError, WorkerProcessDied
 from stockyard.model.job import JobPort
 
 __all__ = ["ChildTask", "ProcessPool"]
 
+_log = logging.getLogger("stockyard")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 _MEMORY_CHECK = 0.1
@@ -113,9 +116,24 @@ class ProcessPool:
                 if not last:
                     self._fill_place()
                 if isinstance(error, TimeoutError):
+                    _log.warning(
+                        "%s ran longer than its timeout of %g s: its child process (pid %d) was killed",
+                        about(task),
+                        timeout,
+                        child.pid,
+                        extra=about_job(task, error="JobTimeout"),
+                    )
                     raise JobTimeout(
                         f"job {task.id} ran longer than its timeout of {timeout:g} s; its child process was killed"
                     ) from None
+                if isinstance(error, WorkerProcessDied):
+                    _log.warning(
+                        "%s lost its child process (pid %d): %s",
+                        about(task),
+                        child.pid,
+                        error.cause,
+                        extra=about_job(task, error="WorkerProcessDied"),
+                    )
                 raise
             finally:
                 self._running.discard(child)
@@ -149,7 +167,7 @@ class ProcessPool:
         while self._open:
             match await self._line.get():
                 case WarmChild() as child if child.gone:
-                    self._let_go(child)
+                    self._let_go(child, died_idle=True)
                     self._fill_place()
                 case WarmChild() as child:
                     return child
@@ -180,12 +198,14 @@ class ProcessPool:
         else:
             self._line.put_nowait(child)
 
-    def _let_go(self, child: WarmChild) -> None:
-        self._spawn(self._bury(child))
+    def _let_go(self, child: WarmChild, *, died_idle: bool = False) -> None:
+        self._spawn(self._bury(child, died_idle))
 
-    async def _bury(self, child: WarmChild) -> None:
-        await child.close(self._term_grace)
+    async def _bury(self, child: WarmChild, died_idle: bool) -> None:
+        code = await child.close(self._term_grace)
         self._children.discard(child)
+        if died_idle:
+            _log.warning("an idle child process (pid %d) died: %s; it is replaced", child.pid, cause_of(code))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

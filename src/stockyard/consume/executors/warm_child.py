@@ -167,8 +167,10 @@ class WarmChild:
     async def _death(self, who: str, advice: str = "") -> WorkerProcessDied:
         code = await self.close(grace=1.0)
         name = _signal_name(-code) if code < 0 else None
-        cause = self.verdict or (f"killed by {name}" if name else f"exit code {code}")
-        return WorkerProcessDied(f"{who} died: {cause}{advice}", exit_code=None if name else code, signal=name)
+        cause = self.verdict or cause_of(code)
+        return WorkerProcessDied(
+            f"{who} died: {cause}{advice}", exit_code=None if name else code, signal=name, cause=cause
+        )
 
     def _on_end(self, sentinel: int) -> None:
         loop = asyncio.get_running_loop()
@@ -181,6 +183,11 @@ class WarmChild:
         self.ended.set_result(code)
         if not self._writer.is_closing():
             loop.call_later(_DRAIN, self._writer.transport.abort)
+
+
+def cause_of(code: int) -> str:
+    """Say how a process ended whose exit code this is, minus the signal's number if one ended it."""
+    return f"killed by {_signal_name(-code)}" if code < 0 else f"exit code {code}"
 
 
 def refuse_in_child() -> None:
