@@ -36,12 +36,14 @@ def raw(redis_url: str) -> Iterator["redis.Redis"]:
 
 
 @pytest.fixture
-def prefix(raw: "redis.Redis") -> Iterator[str]:
+def prefix(redis_url: str) -> Iterator[str]:
     """A key prefix of this test's own; its keys are deleted afterwards."""
     own = f"t:{secrets.token_hex(4)}"
     yield own
-    if keys := list(raw.scan_iter(match=f"{own}*", count=1000)):
-        raw.unlink(*keys)
+    # As bytes: not every key is UTF-8.
+    with redis.Redis.from_url(redis_url) as client:
+        if keys := list(client.scan_iter(match=f"{own}*", count=1000)):
+            client.unlink(*keys)
 
 
 @pytest.fixture

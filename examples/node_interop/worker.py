@@ -1,7 +1,5 @@
 """Works off fills that a Node service adds to portfolio:high_priority; ends by SIGTERM or Ctrl-C."""
 
-import asyncio
-
 import msgspec
 
 from stockyard import Job
@@ -31,10 +29,6 @@ async def apply_fill(job: Job[Fill]) -> Position:
     return position
 
 
-async def main() -> None:
-    # One at a time, so that a position is never changed by two fills at once.
-    await create_worker(QueueName.PORTFOLIO_HIGH_PRIORITY, apply_fill, concurrency=1, name="python").run()
-
-
 if __name__ == "__main__":
-    asyncio.run(main())
+    # One at a time, so that a position is never changed by two fills at once.
+    create_worker(QueueName.PORTFOLIO_HIGH_PRIORITY, apply_fill, concurrency=1, name="python").run_forever()

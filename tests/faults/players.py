@@ -89,7 +89,7 @@ async def work(app: App, diary: Diary, *, concurrency: int) -> None:
             raise RuntimeError("not at the first attempt")
         return key
 
-    await app.worker("q", handle, concurrency=concurrency).run()
+    await app.worker("q", handle, concurrency=concurrency, handle_signals=True).run()
 
 
 async def _main(role: str, player: str, options: Mapping[str, Any]) -> None:

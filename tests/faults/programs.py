@@ -132,7 +132,8 @@ async def work(handler: str, concurrency: str, grace: str) -> None:
     processor = globals()[handler]
     async with App(topology(), os.environ["FAULTS_URL"], prefix=os.environ["FAULTS_PREFIX"]) as app:
         executor = "process" if handler.endswith("process") else None
-        await app.worker("q", processor, concurrency=int(concurrency), grace=grace, executor=executor).run()
+        worker = app.worker("q", processor, concurrency=int(concurrency), grace=grace, executor=executor)
+        await worker.run(handle_signals=True)
 
 
 class WorkerProcess:

@@ -172,6 +172,67 @@ async def test_a_full_server_lets_jobs_start_and_end_once(make_server: Callable[
             assert not list(client.scan_iter("t:q:*:lock"))
 
 
+async def test_on_a_full_server_schedules_go_on_handlers_speak_and_operators_act(
+    make_server: Callable[..., OwnServer],
+) -> None:
+    server = make_server(base=SHIPPED)
+    async with Yard(server.url, "t") as yard:
+        queue, added = yard.queue(attempts=1), yard.queue("added")
+        yard.queue("ticks")
+        ran: list[int] = []
+
+        async def tick(job: Job[Any]) -> None:
+            ran.append(1)
+
+        async def speak(job: Job[Any]) -> str:
+            await job.log("a line")
+            await job.update_progress({"half": True})
+            await job.update_data("changed")
+            return "said"
+
+        async def add(job: Job[Any]) -> str:
+            await added.add("x")
+            return "added"
+
+        await yard.app.schedules("ticks").upsert("t", every="50ms")
+        speaks, adds = await queue.add("speak"), await queue.add("add")
+
+        async def handle(job: Job[Any]) -> str:
+            return await (speak if job.name == "speak" else add)(job)
+
+        with server.client() as client:
+            memory: Any = client.info("memory")
+            client.config_set("maxmemory", memory["used_memory"] - 100_000)
+            await yard.work(tick, "ticks")
+            await yard.work(handle)
+            assert await speaks.wait_for_result(10) == "said"
+            ended = await speaks.refresh()
+            assert (ended.data, ended.progress, ended.attempts_made) == ("changed", {"half": True}, 1)
+            await eventually(lambda: len(ran) >= 5)
+
+            # What is refused is its own handler's business, and costs its job no attempt.
+            await eventually(lambda: _is_delayed(adds))
+            assert (await adds.refresh()).attempts_made == 0
+
+            await queue.pause()
+            assert await queue.is_paused()
+            await queue.set_concurrency(3)
+            await queue.rate_limit("1m")
+            await queue.clear_rate_limit()
+            await queue.set_concurrency(None)
+            await queue.resume()
+            assert await queue.clean("failed") == []
+            with pytest.raises(ServerRefused, match="the server is full"):
+                await added.add("x")
+            client.config_set("maxmemory", 0)
+        assert await adds.wait_for_result(20) == "added"
+        assert (await adds.refresh()).attempts_made == 1
+
+
+async def _is_delayed(job: Job[Any]) -> bool:
+    return await job.state() == "delayed"
+
+
 async def test_under_allkeys_lru_the_execution_workers_refuse_and_the_doctor_says_why(
     make_server: Callable[..., OwnServer], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import redis
 
 from stockyard import Queue
 from tests.interop.conftest import Work
@@ -83,3 +84,42 @@ async def test_a_value_too_deep_for_us_does_not_hide_the_others(
         await eventually(lambda: has_counts(queue, completed=1, failed=1))
     assert {each.id: each.data for each in await ours.get_jobs(["completed", "failed"])} == {"1": deep, "2": 1}
     assert "too deep" in raw.hget(f"{prefix}:q:1", "failedReason")
+
+
+@pytest.mark.parametrize("where", ["wait", "prioritized"])
+async def test_a_job_whose_id_is_no_utf8_fails_once_and_its_neighbours_run(
+    queue: NodeObject, prefix: str, redis_url: str, work: Work, where: str
+) -> None:
+    job_id = b"\xff\xfe\x80"
+    with redis.Redis.from_url(redis_url) as client:
+        await queue.addBulk([{"name": "echo", "data": 1}] * 3)
+        fields = {"name": "echo", "data": "1", "opts": "{}", "timestamp": 1, "delay": 0, "priority": 0}
+        client.hset(f"{prefix}:q:".encode() + job_id, mapping=fields)
+        if where == "wait":
+            client.rpush(f"{prefix}:q:wait", job_id)
+        else:
+            client.zadd(f"{prefix}:q:prioritized", {job_id: 1})
+        async with work(concurrency=2):
+            await eventually(lambda: has_counts(queue, waiting=0, prioritized=0, active=0, completed=3, failed=1))
+        record: Any = client.hgetall(f"{prefix}:q:".encode() + job_id)
+        assert (record[b"ats"], record[b"atm"]) == (b"1", b"1")
+        assert b"its id" in record[b"failedReason"]
+        assert b"is no UTF-8" in record[b"failedReason"]
+        assert not client.exists(f"{prefix}:q:".encode() + job_id + b":lock")
+
+
+async def test_a_dead_worker_s_job_whose_id_is_no_utf8_is_handed_back_and_listed(
+    queue: NodeObject, ours: Queue, prefix: str, redis_url: str, work: Work
+) -> None:
+    job_id = b"\xff"
+    with redis.Redis.from_url(redis_url) as client:
+        fields = {"name": "echo", "data": "1", "opts": "{}", "timestamp": 1, "delay": 0, "priority": 0}
+        client.hset(f"{prefix}:q:".encode() + job_id, mapping=fields)
+        client.lpush(f"{prefix}:q:active", job_id)
+        client.sadd(f"{prefix}:q:stalled", job_id)
+        async with work():
+            await eventually(lambda: has_counts(queue, active=0, failed=1))
+    (job,) = await ours.get_jobs("failed")
+    assert job.id == "\ufffd"
+    assert job.stalled_count == 1
+    assert await ours.clean("failed") == ["\ufffd"]

@@ -97,6 +97,17 @@ async def test_a_limit_from_node_s_handler_holds_our_workers(
     assert started[0] - first.timestamp >= 690
 
 
+async def test_a_limit_that_node_takes_back_ends_for_our_workers(
+    queue: NodeObject, ours: Queue, work: Work
+) -> None:
+    await ours.rate_limit("10m")
+    job = await ours.add("echo", 1)
+    async with work():
+        await eventually(lambda: ours.count("waiting"))
+        await queue.removeRateLimitKey()
+        await job.wait_for_result(10)
+
+
 async def count(side: str, node: NodePeer, queue: NodeObject, ours: Queue, work: Work, ended: int) -> None:
     """One more job completes and one more fails, at the hands of a side's worker."""
     await ours.add("echo", 1)

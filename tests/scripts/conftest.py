@@ -1,6 +1,6 @@
 """What the tests of the Lua scripts share: a queue on a stopped clock, and its keyspace as plain values."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -9,8 +9,10 @@ import redis
 from stockyard._store.broadcast import ChannelLink
 from stockyard._store.caching import CacheLink
 from stockyard._store.link import QueueLink
+from stockyard._store.scripts import names
 from stockyard._store.server import Server
 from stockyard.config import Settings
+from tests.scripts.full_server import FullFor, script_of
 
 NOW = 1_700_000_000_000
 
@@ -76,6 +78,24 @@ class Keyspace:
     def ttl(self, name: str) -> int:
         """Milliseconds until a key goes."""
         return int(self._raw.pttl(self._base + name))
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Every test of a script runs a second time, on a server that is full while that script runs."""
+    if (script := script_of(metafunc.module.__name__, frozenset(names()))) is not None:
+        metafunc.fixturenames.append("memory")
+        metafunc.parametrize("memory", ["", script], ids=["", "full"], indirect=True)
+
+
+@pytest.fixture
+def memory(request: pytest.FixtureRequest, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whether the server has room for the script that is tested."""
+    if not request.param or "prefix" not in request.fixturenames:
+        yield
+        return
+    prefix: str = request.getfixturevalue("prefix")
+    with redis.Redis.from_url(redis_url) as client, FullFor(request.param, client, prefix).installed(monkeypatch):
+        yield
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from stockyard._store.scripts import names
+from tests.scripts.full_server import REFUSED, WORKS
 
 
 def test_no_script_is_without_tests() -> None:
@@ -10,3 +11,9 @@ def test_no_script_is_without_tests() -> None:
         path.stem.removeprefix("test_").replace("_", ".", 1) for path in Path(__file__).parent.glob("test_*_*.py")
     }
     assert tested >= set(names())
+
+
+def test_it_is_decided_for_every_script_what_it_does_on_a_full_server() -> None:
+    """Each test of a script runs on a full server, too, and holds the script to this (see conftest)."""
+    assert set(names()) == WORKS | REFUSED
+    assert not WORKS & REFUSED

@@ -1,8 +1,13 @@
 """editing.log: lines of a job's log."""
 
+from typing import Any
+
+import pytest
+
 from stockyard._store import editing
 from stockyard._store.link import QueueLink
 from tests.scripts.conftest import Keyspace, record
+from tests.scripts.full_server import FullFor
 
 
 async def test_lines_are_appended(link: QueueLink, keys: Keyspace) -> None:
@@ -25,3 +30,11 @@ async def test_broken_options_keep_everything(link: QueueLink, keys: Keyspace) -
 async def test_no_line_without_a_job(link: QueueLink, keys: Keyspace) -> None:
     assert await editing.append_log(link, "1", "a") == editing.MISSING
     assert keys.all() == {}
+
+
+async def test_a_full_server_takes_it_of_a_running_job(
+    link: QueueLink, keys: Keyspace, raw: Any, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys.put({"1": record(), "1:lock": "w:1", "meta": {"opts.maxLenEvents": "9"}})
+    with FullFor("editing.log", raw, prefix, works=True).installed(monkeypatch):
+        assert await editing.append_log(link, "1", "x") >= 0

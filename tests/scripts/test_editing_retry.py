@@ -58,6 +58,6 @@ async def test_what_has_not_finished_stays(link: QueueLink, keys: Keyspace) -> N
 
 
 async def test_its_attempts_may_begin_again(link: QueueLink, keys: Keyspace) -> None:
-    keys.put({"1": record(**COUNTED, failedReason="no"), "failed": Sorted({"1": NOW})})
+    keys.put({"1": record(**COUNTED, stc=2, failedReason="no"), "failed": Sorted({"1": NOW})})
     assert await editing.retry(link, "1", reset_attempts=True) == 0
     assert keys.get("1") == record(stacktrace="[]")

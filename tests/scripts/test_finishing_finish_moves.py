@@ -3,10 +3,20 @@
 from typing import Any
 
 import pytest
+import redis
 
 from stockyard._store.finishing import EndedRun, Order, finish_and_take, is_held_by_children
+from stockyard._store.ids import id_of
 from stockyard._store.link import QueueLink
-from stockyard.model.outcome import AwaitingChildren, Completed, HandedBack, Outcome, Postponed
+from stockyard.model.outcome import (
+    AwaitingChildren,
+    Completed,
+    Failed,
+    HandedBack,
+    Outcome,
+    Postponed,
+    Retried,
+)
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.runs import DONE, STARTED, finish, running
 
@@ -181,3 +191,31 @@ async def test_a_broken_job_among_moves_does_not_keep_its_neighbours(link: Queue
     codes = (await finish_and_take(link, ended, Order(0, "", 30_000))).codes
     assert (codes[0], codes[2]) == (0, 0)
     assert "WRONGTYPE" in str(codes[1])
+
+
+@pytest.mark.parametrize("priority", [0, 3])
+async def test_a_job_that_is_tried_again_does_not_overtake_what_is_due(
+    link: QueueLink, keys: Keyspace, priority: int
+) -> None:
+    keys.put({**running(priority=priority), "due": record(delay=9, priority=priority)})
+    keys.put({"delayed": Sorted({"due": NOW * 4096.0})})
+    done = await finish(link, ("1", Retried("no", (), 0, lifo=False)), take=1)
+    assert [row[14] for row in done.rows] == [b"due"]
+    assert keys.get("1")["atm"] == "1"
+
+
+NO_TEXT = b"\xff\xfe1"
+
+
+@pytest.mark.parametrize("outcome", [DONE, Failed("no", ("no",), 0, None), HandedBack()])
+async def test_a_run_whose_id_is_no_utf8_is_written_under_its_own_bytes(
+    link: QueueLink, redis_url: str, outcome: Outcome
+) -> None:
+    job = link.base.encode() + NO_TEXT
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset(job, mapping=record(**STARTED))
+        client.set(job + b":lock", "w:1")
+        client.lpush(link.keys["active"], NO_TEXT)
+        ended = EndedRun(id_of(NO_TEXT), "w:1", outcome)
+        assert (await finish_and_take(link, [ended], Order(0, "w:2", 30_000))).codes == [0]
+        assert not client.exists(job + b":lock", link.keys["active"])

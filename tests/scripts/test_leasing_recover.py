@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+import pytest
+
 from stockyard._store.leasing import recover_stalled
 from stockyard._store.link import QueueLink
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
@@ -96,3 +98,60 @@ async def test_a_look_soon_after_another_hands_nothing_back_though_the_check_was
 async def test_a_clock_that_was_set_back_holds_nothing_up(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(ats=1), "active": ["1"], "stalled": {"1"}, "meta": {"swept": "9999999999999"}})
     assert await recover(link) == ["1"]
+
+
+ORPHANS, HELD = 1200, 1500
+
+
+async def test_a_look_at_many_is_many_short_calls_and_misses_none(
+    link: QueueLink, keys: Keyspace, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dead and held jobs by turns: those that stay are passed by, and found again where the last call ended."""
+    ids = [f"{number}" for number in range(ORPHANS + HELD)]
+    orphans = {job_id for job_id in ids if int(job_id) % 9 < 4}
+    keys.put({"active": ids, "stalled": set(ids), "meta": {"opts.maxLenEvents": "10"}})
+    with raw.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hset(link.base + job_id, mapping=record(ats=1))
+            if job_id not in orphans:
+                pipe.set(f"{link.base}{job_id}:lock", "w:1")
+        pipe.execute()
+    parts: list[int] = []
+    run = link.run
+
+    async def counted(*call: Any) -> Any:
+        reply = await run(*call)
+        parts.append(len(reply[0]))
+        return reply
+
+    monkeypatch.setattr(link, "run", counted)
+    recovered = await recover(link)
+    assert len(recovered) == len(orphans)
+    assert set(recovered) == set(keys.get("wait")) == orphans
+    # In their order still, and each marked for the next look.
+    assert keys.get("active") == [job_id for job_id in ids if job_id not in orphans]
+    assert keys.get("stalled") == set(ids) - orphans
+    assert max(parts) <= 200
+    assert len(parts) < 30
+
+
+async def test_a_look_that_another_worker_has_overtaken_ends(
+    link: QueueLink, keys: Keyspace, raw: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = [f"{number}" for number in range(500)]
+    keys.put({"active": ids, "stalled": set(ids)})
+    with raw.pipeline(transaction=False) as pipe:
+        for job_id in ids:
+            pipe.hset(link.base + job_id, mapping=record(ats=1))
+        pipe.execute()
+    run = link.run
+
+    async def overtaken(*call: Any) -> Any:
+        reply = await run(*call)
+        raw.hset(link.keys["meta"], "swept", 1)
+        return reply
+
+    monkeypatch.setattr(link, "run", overtaken)
+    recovered = await recover(link)
+    assert 0 < len(recovered) < len(ids)
+    assert len(keys.get("active")) == len(ids) - len(recovered)

@@ -1,5 +1,9 @@
 """managing.configure: limits of all workers."""
 
+from typing import Any
+
+import pytest
+
 from stockyard._store import managing
 from stockyard._store.link import QueueLink
 from tests.scripts.conftest import Keyspace, Sorted
@@ -34,3 +38,18 @@ async def test_a_paused_queue_sleeps_on(link: QueueLink, keys: Keyspace) -> None
     keys.put({"wait": ["2"], "meta": {"paused": "1"}})
     await managing.configure(link, {"concurrency": 9})
     assert keys.get("marker") is None
+
+
+@pytest.mark.parametrize(
+    ("started", "left"),
+    [("5", (59_000, 60_000)), ("9007199254740991", (599_000, 600_000))],
+    ids=["a window is cut to the new one's length", "a limit by hand is not"],
+)
+async def test_a_window_under_a_longer_rate_ends_with_the_new_one(
+    link: QueueLink, keys: Keyspace, raw: Any, started: str, left: tuple[int, int]
+) -> None:
+    raw.set(link.keys["limiter"], started, px=600_000)
+    await managing.configure(link, {"max": 9, "duration": 60_000})
+    assert left[0] < keys.ttl("limiter") <= left[1]
+    await managing.configure(link, {"max": 9, "duration": 900_000})
+    assert keys.ttl("limiter") <= left[1]

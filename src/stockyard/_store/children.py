@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from stockyard._store.ids import shown_id
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import Row, json_or_text
 from stockyard._store.scripts import load
@@ -42,7 +43,7 @@ async def read_ignored(link: QueueLink, job_id: str) -> dict[str, str]:
 async def read_failed(link: QueueLink, job_id: str) -> list[str]:
     """Return the full keys of the children that failed the job, in the order that they failed."""
     found = await link.server.call("ZRANGE", _key(link, job_id, "failed"), 0, -1)
-    return [each.decode() for each in found]
+    return [shown_id(each) for each in found]
 
 
 async def read_page(
@@ -53,11 +54,11 @@ async def read_page(
     if kind == "failed":
         found = await link.server.call("ZRANGE", key, cursor, cursor + count)
         following = cursor + count if len(found) > count else 0
-        return dict.fromkeys(each.decode() for each in found[:count]), following
+        return dict.fromkeys(shown_id(each) for each in found[:count]), following
     command = "SSCAN" if kind == "unprocessed" else "HSCAN"
     following, found = await link.server.call(command, key, cursor, "COUNT", count)
     if kind == "unprocessed":
-        return dict.fromkeys(each.decode() for each in found), int(following)
+        return dict.fromkeys(shown_id(each) for each in found), int(following)
     return _pairs(found, kind), int(following)
 
 
@@ -76,7 +77,7 @@ async def look(link: QueueLink, jobs: Sequence[str], limit: int) -> list[tuple[R
     replies: list[Any] = []
     for at in range(0, len(jobs), _BATCH):
         replies += await link.run(_LOOK, _pack(jobs[at : at + _BATCH]), limit)
-    return [(each[0], [child.decode() for child in each[1]]) if each else None for each in replies]
+    return [(each[0], [shown_id(child) for child in each[1]]) if each else None for each in replies]
 
 
 def _key(link: QueueLink, job_id: str, kind: ChildKind) -> str:
@@ -86,5 +87,5 @@ def _key(link: QueueLink, job_id: str, kind: ChildKind) -> str:
 def _pairs(found: Sequence[bytes], kind: ChildKind) -> dict[str, Any]:
     pairs = zip(found[::2], found[1::2], strict=True)
     if kind == "ignored":
-        return {key.decode(): reason.decode(errors="replace") for key, reason in pairs}
-    return {key.decode(): json_or_text(text) for key, text in pairs}
+        return {shown_id(key): reason.decode(errors="replace") for key, reason in pairs}
+    return {shown_id(key): json_or_text(text) for key, text in pairs}

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from stockyard._store.ids import packable_id
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import Row
 from stockyard._store.scripts import load
@@ -111,7 +112,7 @@ def finish_arguments(
     link: QueueLink, ended: Sequence[EndedRun], order: Order, *, now: int | str
 ) -> tuple[str | bytes | int, ...]:
     """Return the script's arguments; an empty ``now`` reads the server's clock and the order's offset."""
-    settled = [(run.job_id, run.token, _packable(run.outcome)) for run in ended]
+    settled = [(packable_id(run.job_id), run.token, _packable(run.outcome)) for run in ended]
     return link.base, now, _pack(settled), _pack(order)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from stockyard._store.ids import id_of, packable_id, shown_id
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import Row
 from stockyard._store.scripts import load
@@ -22,14 +23,24 @@ async def renew(link: QueueLink, leases: Sequence[tuple[str, str, int]], lock_ms
     One that the server lost while nobody else took the job is restored; the ids of all that are not the
     caller's any more are returned.
     """
-    lost = await link.run(_RENEW, link.base, lock_ms, _pack(leases))
-    return [each.decode() for each in lost]
+    held = [(packable_id(job_id), token, starts) for job_id, token, starts in leases]
+    lost = await link.run(_RENEW, link.base, lock_ms, _pack(held))
+    return [id_of(each) for each in lost]
 
 
 async def recover_stalled(link: QueueLink, *, interval_ms: int, max_stalled: int) -> list[str]:
-    """Hand back jobs whose lease ran out; at most once per interval over all workers. Return their ids."""
-    recovered = await link.run(_RECOVER, link.base, link.clock(), interval_ms, max_stalled)
-    return [each.decode() for each in recovered]
+    """Hand back jobs whose lease ran out; at most once per interval over all workers. Return their ids.
+
+    One look is as many short calls as it needs; a look that breaks off is taken up by the next one.
+    """
+    recovered: list[str] = []
+    stage, passed, look = b"first", 0, b""
+    while stage:
+        ids, stage, passed, look = await link.run(
+            _RECOVER, link.base, link.clock(), interval_ms, max_stalled, stage, passed, look
+        )
+        recovered += [shown_id(each) for each in ids]
+    return recovered
 
 
 async def reclaim(link: QueueLink, token: str) -> list[Row]:
@@ -40,6 +51,6 @@ async def reclaim(link: QueueLink, token: str) -> list[Row]:
 
 async def still_held(link: QueueLink, rows: Sequence[Row], token: str, lock_ms: int) -> list[Row]:
     """Renew started jobs that are taken up late; return those that have not passed to others meanwhile."""
-    leases = [(row[14].decode(), token, int(row[7])) for row in rows]
+    leases = [(id_of(row[14]), token, int(row[7])) for row in rows]
     lost = set(await renew(link, leases, lock_ms))
     return [row for row, (job_id, *_) in zip(rows, leases, strict=True) if job_id not in lost]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from stockyard._store.ids import shown_id
 from stockyard._store.link import QueueLink
 from stockyard._store.scripts import load
 from stockyard._wire.keys import SUFFIXES
@@ -19,6 +20,8 @@ _OBLITERATE = load("managing.obliterate")
 _RETRY = load("managing.retry")
 _PROMOTE = load("managing.promote")
 _PUBLISH = load("managing.publish")
+_HOLD = load("managing.hold")
+_LET_GO = load("managing.let_go")
 
 CHUNK = 1000
 """Jobs that one call changes at most, some milliseconds of the server."""
@@ -50,12 +53,12 @@ async def configure(link: QueueLink, limits: Mapping[str, int | None]) -> None:
 
 async def hold(link: QueueLink, duration_ms: int) -> None:
     """Let limited workers start nothing for so long."""
-    await link.server.call("SET", link.keys["limiter"], _LIMITED, "PX", duration_ms)
+    await link.run(_HOLD, _LIMITED, duration_ms)
 
 
 async def let_go(link: QueueLink) -> None:
-    """Begin a new window of the rate limit."""
-    await link.server.call("DEL", link.keys["limiter"])
+    """Begin a new window of the rate limit; a worker that waits for the old one to end is woken."""
+    await link.run(_LET_GO)
 
 
 async def drain(link: QueueLink, *, delayed: bool) -> int:
@@ -90,7 +93,7 @@ async def _clean(link: QueueLink, state: str, latest: int | str, limit: int, *, 
     while passed >= 0:
         room = min(CHUNK, limit - len(removed)) if limit else CHUNK
         ids, passed = await link.run(_CLEAN, link.base, state, latest, room, passed, int(is_told))
-        removed += [each.decode() for each in ids]
+        removed += [shown_id(each) for each in ids]
         if limit and len(removed) >= limit:
             break
     return removed

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from stockyard._store.ids import shown_id
 from stockyard._wire.options import decode_options
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import JobOptions
@@ -74,6 +75,10 @@ def started_job(row: Row, queue: str, port: JobPort, now: int) -> Job[bytes]:
             None,
             parent.decode() if parent else None,
         )
+    except UnicodeDecodeError as error:
+        raise CorruptRecord(
+            f"corrupt job record: its id, name or parent is no UTF-8 text: {_shown(error.object)}"
+        ) from error
     except (ValueError, OverflowError) as error:
         raise CorruptRecord(f"corrupt job record: a number or text field cannot be read: {error}") from error
 
@@ -86,7 +91,7 @@ def stored_job(row: Row, queue: str, port: JobPort) -> Job[Any]:
     except CorruptRecord:
         options = JobOptions()
     return Job(
-        job_id.decode(),
+        shown_id(job_id),
         (row[0] or b"").decode(errors="replace"),
         _lenient(row[1]),
         options,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from stockyard._store.ids import shown_id
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import CorruptRecord, Row, json_or_text, options_of
 from stockyard._store.scripts import load
@@ -114,7 +115,7 @@ async def advance(link: QueueLink, rows: Sequence[Row]) -> list[Started | None]:
     answers = await link.run(_ADVANCE, link.base, now, _pack([plan.given for plan in plans]))
     return [
         Started(
-            plan.timing, plan.due, plan.trouble, *(each.decode() for each in (answer[0], answer[1], answer[3]))
+            plan.timing, plan.due, plan.trouble, *(shown_id(each) for each in (answer[0], answer[1], answer[3]))
         )
         if answer
         else None
@@ -149,7 +150,7 @@ async def find_missing(link: QueueLink, *, interval_ms: int) -> list[str]:
     first = 0
     while first >= 0:
         first, missing = await link.run(_LOOK, link.base, link.clock(), interval_ms, first)
-        found += [each.decode() for each in missing]
+        found += [shown_id(each) for each in missing]
     return found
 
 
@@ -183,7 +184,7 @@ class _Plan(NamedTuple):
 
 def _plan(row: Row, now: int) -> _Plan:
     """Decide when a started run is followed by another; pure."""
-    job_id = row[14].decode(errors="replace")
+    job_id = shown_id(row[14])
     due = whole(row[14].rpartition(b":")[2]) or 0
     bare: dict[str, Any] = {"id": job_id}
     try:

@@ -143,7 +143,7 @@ class App:
     def worker(
         self, name: str, /, processor: Callable[[Job[Any]], Any] | Router | None = None, **options: Any
     ) -> Worker:
-        """Make a worker of a queue; ``await worker.run()`` starts it.
+        """Make a worker of a queue; ``await worker.run()`` or ``worker.run_forever()`` starts it.
 
         Args:
             name: the queue.
@@ -168,6 +168,7 @@ class App:
             jobs=site.port(spec),
             keeper=site.keeper,
             check_ground=partial(site.ground.check, spec, allow_eviction=chosen.allow_eviction),
+            close_app=self.aclose,
         )
         self._workers.add(worker)
         _owners[worker] = self

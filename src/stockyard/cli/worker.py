@@ -129,7 +129,10 @@ async def _work(
         for each in roster.workers:
             ready = asyncio.create_task(_report_ready(each))
             ending.callback(ready.cancel)
-        running = [asyncio.create_task(each.run(), name=f"worker of {each.queue}") for each in roster.workers]
+        running = [
+            asyncio.create_task(each.run(handle_signals=True), name=f"worker of {each.queue}")
+            for each in roster.workers
+        ]
         await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
         await asyncio.gather(*(each.stop() for each in roster.workers))
         await asyncio.gather(*running)

@@ -32,7 +32,11 @@ LANES = 2
 _LONGEST_BLOCK = 10.0
 """Seconds: a connection that was cut without a word is noticed at the end of a wait, within 15 s as promised."""
 
-_LONGEST_LIMIT = 30.0
+_LIMITED_PAUSE = 0.05
+"""Seconds between two looks of a worker that is limited: each added job rings the marker, and none could start."""
+
+_LIMITED_BLOCK = 0.5
+"""Seconds after which a limited worker looks without a ring: BullMQ takes a limit back without one."""
 
 
 class Fetcher:
@@ -84,7 +88,7 @@ class Fetcher:
         self._has_plenty = False
         self._shall_look = True
         self._is_taking = True
-        self._limited_until = 0
+        self._limited_until = 0.0
         self._next_due = 0
         self._reserved = 0
         self._in_flight = 0
@@ -159,10 +163,20 @@ class Fetcher:
     @property
     def room(self) -> int:
         """How many more jobs it would take now; 0 or less for none."""
-        if not self._is_taking or self._link.clock() < self._limited_until:
+        return 0 if self._limited_seconds > 0 else self._places
+
+    @property
+    def _places(self) -> int:
+        """How many more jobs it could hold, whatever the rate limit says."""
+        if not self._is_taking:
             return 0
         in_hand = len(self._runner) + len(self._finisher) + len(self._advancer) + self._reserved
         return min(BATCH, self._concurrency - in_hand - self._runner.lost_places)
+
+    @property
+    def _limited_seconds(self) -> float:
+        """How long a rate limit still lasts, as far as the worker knows; 0 or less for no limit."""
+        return self._limited_until - time.monotonic() if self._limited_until else 0.0
 
     async def _lane(self) -> None:
         """Write what ended, and take as many again; with plenty waiting, take without anything ended."""
@@ -261,22 +275,12 @@ class Fetcher:
     def _note(self, asked: int, got: int, limited_ms: int, next_due: int) -> None:
         """Remember why there was not more."""
         had_plenty, self._has_plenty = self._has_plenty, got == asked
-        if limited_ms:
-            self._limited_until = self._link.clock() + limited_ms
-            pause = min(limited_ms / 1000, _LONGEST_LIMIT)
-            asyncio.get_running_loop().call_later(pause, self._limit_over)
-        elif not got:
+        self._limited_until = time.monotonic() + limited_ms / 1000 if limited_ms else 0.0
+        if not got and not limited_ms:
             self._next_due = next_due
             if had_plenty:
                 self._on_drained()
         (self._work if self._has_plenty else self._listening).set()
-
-    def _limit_over(self) -> None:
-        self._limited_until = 0
-        self._shall_look = True
-        self._listening.set()
-        # With plenty waiting, the listener leaves the taking to the lanes, which found no room meanwhile.
-        self._work.set()
 
     async def _take_lost(self) -> None:
         """Find the jobs that were started for us by calls whose replies never came."""
@@ -294,7 +298,13 @@ class Fetcher:
         """While the lanes have nothing to take: look at the queue when somebody rings, or nobody does for long."""
         patience = Patience()
         while self._is_taking:
-            room = self.room
+            limited = self._limited_seconds
+            if limited > 0:
+                # It goes on to listen: who takes the limit back, or raises it, rings.
+                await asyncio.sleep(min(limited, _LIMITED_PAUSE))
+                if not self._is_taking:
+                    break
+            room = self._places
             if self._has_plenty or room <= 0:
                 self._listening.clear()
                 await self._listening.wait()
@@ -305,6 +315,8 @@ class Fetcher:
                 await self._turn([], room, patience, waits=True)
 
     def _block_seconds(self) -> float:
+        if self._limited_until:
+            return min(max(self._limited_seconds, 0.001), _LIMITED_BLOCK)
         if not self._next_due:
             return min(self._drain_delay, _LONGEST_BLOCK)
         return min(max((self._next_due - self._link.clock()) / 1000, 0.001), _LONGEST_BLOCK)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
 from stockyard._store.finishing import EndedRun
+from stockyard._store.ids import id_of
 from stockyard._store.rows import CorruptRecord, Row, started_job
 from stockyard.consume.announcer import Announcer
 from stockyard.consume.execution import Execution
@@ -20,14 +22,16 @@ from stockyard.consume.lease_table import Lease
 from stockyard.consume.logs import current_job
 from stockyard.consume.meter import OTHER, Meter
 from stockyard.consume.run import Run
-from stockyard.consume.verdict import decide, refusal
+from stockyard.consume.verdict import decide, is_of_the_server, refusal
 from stockyard.errors import ConfigError, HandlerError, StockyardError, UnrecoverableError
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.clock import Clock
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job, JobPort
-from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome
+from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Postponed
 from stockyard.model.retention import KeepOption
+
+_log = logging.getLogger("stockyard")
 
 CallNext = Callable[[Job[Any]], Awaitable[Any]]
 Middleware = Callable[[Job[Any], CallNext], Awaitable[Any]]
@@ -114,7 +118,7 @@ class Runner:
             except (CorruptRecord, ConfigError) as error:
                 reason = str(error)
                 failed = Failed(reason, (reason,), 0, self._keep_failed)
-                self._finisher.put(EndedRun(row[14].decode(errors="replace"), token, failed, int(row[7])))
+                self._finisher.put(EndedRun(id_of(row[14]), token, failed, int(row[7])))
                 continue
             tally = self._meter.of(job.name)
             if job.attempts_started == 1:
@@ -240,7 +244,7 @@ class Runner:
 
     def _failed(self, run: Run, error: BaseException) -> Outcome:
         run.result = error
-        return decide(
+        outcome = decide(
             run.job,
             error,
             keep=self._keep_failed,
@@ -248,6 +252,17 @@ class Runner:
             rng=self._rng,
             max_started=self._max_started,
         )
+        if isinstance(outcome, Postponed) and is_of_the_server(error):
+            _log.warning(
+                "job %s of queue %s runs again in %.1f s, with no attempt used up: the server did not do what its "
+                "handler asked for (%s: %s)",
+                run.job.id,
+                self._queue,
+                outcome.delay_ms / 1000,
+                type(error).__name__,
+                error,
+            )
+        return outcome
 
     def tell_later(self, telling: Coroutine[Any, Any, None]) -> None:
         """Run a hook's call in the background; ``wait_told`` waits for it."""

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from stockyard._aio.patience import Patience
 from stockyard._store import editing, leasing, scheduling
 from stockyard._store.finishing import EndedRun
+from stockyard._store.ids import id_of, shown_id
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import CorruptRecord, Row, options_of
 from stockyard._store.scheduling import Started
@@ -121,15 +122,15 @@ class ScheduleAdvancer:
 
     async def _skip(self, row: Row, token: str, reason: str) -> None:
         with contextlib.suppress(ServerError):
-            await editing.append_log(self._link, row[14].decode(), reason)
+            await editing.append_log(self._link, id_of(row[14]), reason)
         try:
             chosen = options_of(row[2]).remove_on_complete
         except CorruptRecord:
             chosen = None
         keep = self._keep_completed if chosen is None else chosen
-        self._finisher.put(EndedRun(row[14].decode(), token, Completed(_NOTHING, keep), int(row[7])))
+        self._finisher.put(EndedRun(id_of(row[14]), token, Completed(_NOTHING, keep), int(row[7])))
 
     def _fail(self, row: Row, token: str, reason: str) -> None:
-        _log.error("job %s of queue %s: %s", row[14].decode(), self._link.queue, reason)
+        _log.error("job %s of queue %s: %s", shown_id(row[14]), self._link.queue, reason)
         failed = Failed(reason, (reason,), 0, self._keep_failed)
-        self._finisher.put(EndedRun(row[14].decode(), token, failed, int(row[7])))
+        self._finisher.put(EndedRun(id_of(row[14]), token, failed, int(row[7])))

@@ -13,6 +13,8 @@ from stockyard.errors import (
     RateLimited,
     RemoteHandlerError,
     RunMoved,
+    ServerError,
+    ServerRefused,
     StockyardError,
     UnrecoverableError,
     WaitForChildren,
@@ -28,6 +30,8 @@ _FINAL = (UnrecoverableError, PayloadError, HandlerError)
 _OWN_WORDS = ("UnrecoverableError", "StockyardError")
 _CHILDREN_PENDING = -4
 _LONGEST_TRACE = 20_000
+_FIRST_PAUSE_MS = 1000
+_LONGEST_PAUSE_MS = 30_000
 
 
 def decide(
@@ -54,8 +58,10 @@ def decide(
             return _moved(error)
         except Exception as wrong:  # it is no duration, or a signal of the user's own is half made
             error = wrong
-    reason = reason_of(error)
     options = job.options
+    if is_of_the_server(error) and not 0 < max_started <= job.attempts_started:
+        return Postponed(_pause_ms(job, rng))
+    reason = reason_of(error)
     traces = _newest((*job.stacktrace, trace_of(error)), options.stack_trace_limit)
     is_last = job.attempt >= options.attempts or 0 < max_started <= job.attempts_started
     if not is_last and not isinstance(error, _FINAL):
@@ -68,6 +74,24 @@ def decide(
             return Retried(reason, traces, delay, options.lifo)
     chosen = options.remove_on_fail if options.remove_on_fail is not None else keep
     return Failed(reason, traces, options.attempts, chosen)
+
+
+def is_of_the_server(error: BaseException) -> bool:
+    """Say whether a run failed for its server, not for its job: the job then runs again, with no attempt used up.
+
+    A refusal for the type of a key is none of these: it would come again however long one waits.
+    """
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_of_the_server(each) for each in error.exceptions)
+    is_for_ever = isinstance(error, ServerRefused) and str(error).startswith("WRONGTYPE")
+    return isinstance(error, ServerError) and not is_for_ever
+
+
+def _pause_ms(job: Job[Any], rng: random.Random) -> int:
+    """1 s after the first start that ended so, twice as long after each further one, 30 s at most; jittered."""
+    in_a_row = max(job.attempts_started - job.attempts_made, 1)
+    pause = min(_FIRST_PAUSE_MS << min(in_a_row - 1, 5), _LONGEST_PAUSE_MS)
+    return round(pause * rng.uniform(0.75, 1.0))
 
 
 def refusal(job_id: str, outcome: Outcome, code: int) -> StockyardError:

@@ -13,6 +13,7 @@ import uuid
 import weakref
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from stockyard._aio.patience import Patience
@@ -24,6 +25,7 @@ from stockyard._store.link import QueueLink
 from stockyard.consume.execution import Execution
 from stockyard.consume.fetcher import Fetcher
 from stockyard.consume.finisher import Finisher
+from stockyard.consume.foreground import run_in_foreground
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.meter import Meter
@@ -72,7 +74,8 @@ class WorkerOptions:
         backoff_strategies: custom backoff by name.
         recycle_after: jobs after which a child process is replaced. Defaults to 1000.
         memory_limit: bytes of resident memory of a child process. Defaults to no limit.
-        handle_signals: stop at SIGTERM and SIGINT. Defaults to True.
+        handle_signals: ``run`` takes over SIGTERM and SIGINT of the process, to stop. Defaults to False: the
+            program that the worker is a part of decides. ``run_forever`` and ``stockyard worker`` always do.
         allow_eviction: work on a critical queue though its server evicts keys: jobs may be lost, or run twice.
             Defaults to False.
     """
@@ -91,7 +94,7 @@ class WorkerOptions:
     backoff_strategies: Mapping[str, BackoffStrategy] = field(default_factory=dict)
     recycle_after: int | None = 1000
     memory_limit: int | None = None
-    handle_signals: bool = True
+    handle_signals: bool = False
     allow_eviction: bool = False
 
 
@@ -113,6 +116,7 @@ class Worker:
         jobs: JobPort,
         keeper: LeaseKeeper,
         check_ground: Callable[[], Awaitable[bool]],
+        close_app: Callable[[], Awaitable[None]],
     ) -> None:
         self.queue = spec.name
         self.options = options
@@ -131,6 +135,7 @@ class Worker:
         self._grace = milliseconds(options.grace, option="grace") / 1000
         self._keeper = keeper
         self._check_ground = check_ground
+        self._close_app = close_app
         self._hooks = options.hooks
         # What it counted outlives it.
         serves = weakref.WeakMethod(self._serves)
@@ -234,11 +239,23 @@ class Worker:
             vitals.append(Vital(f"{self.queue}: threads", False, said, is_fatal=lost >= self.concurrency))
         return vitals
 
-    async def run(self) -> None:
-        """Work until ``stop`` is called or the process is asked to stop.
+    def run_forever(self) -> None:
+        """Work until SIGTERM or Ctrl-C, then close the App; for a program that does nothing else. Blocks.
 
-        The first SIGTERM or SIGINT stops taking and gives running jobs their grace; the second hands them back
-        at once. A server that is away is waited for.
+        Several workers share a process by ``stockyard worker``, or by ``run`` in a loop of yours.
+
+        Raises:
+            ConfigError: an event loop runs already; ``await worker.run()`` there.
+            AuthenticationFailed, ServerTooOld, UnsafeServer: as ``run``.
+        """
+        run_in_foreground(partial(self.run, handle_signals=True), self._close_app)
+
+    async def run(self, *, handle_signals: bool | None = None) -> None:
+        """Work until ``stop`` is called. A server that is away is waited for.
+
+        Args:
+            handle_signals: take over SIGTERM and SIGINT of the process: the first stops taking and gives running
+                jobs their grace; the second hands them back at once. Defaults to the option of the worker, False.
 
         Raises:
             AuthenticationFailed, ServerTooOld: the server will not serve, however long one waits.
@@ -249,7 +266,8 @@ class Worker:
         self._is_running = True
         self._pulse.phase = "starting"
         await self._heart.start()
-        end_signals = on_stop_signal(self.request_stop) if self.options.handle_signals else lambda: None
+        takes_signals = self.options.handle_signals if handle_signals is None else handle_signals
+        end_signals = on_stop_signal(self.request_stop) if takes_signals else lambda: None
         try:
             await self._execution.warm(self._handlers)
             if not await self._open():

@@ -183,8 +183,8 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         """Put a finished job back to wait.
 
         Args:
-            reset_attempts: count its attempts from the beginning. Defaults to False: it has one more, and is
-                tried again only while some of its attempts are left.
+            reset_attempts: count its attempts, its starts and its stalls from the beginning. Defaults to False:
+                it has one more attempt, and is tried again only while some of its attempts are left.
 
         Raises:
             JobNotFound: the job was removed.

@@ -16,6 +16,7 @@ from stockyard import (
     Job,
     JobFailed,
     Router,
+    ServerUnavailable,
     UnknownQueue,
     UnrecoverableError,
 )
@@ -328,3 +329,31 @@ async def test_a_rate_is_kept_by_all_workers_together(yard: Yard) -> None:
     # Two more windows had to open for the last two of the twelve.
     assert starts[5] - starts[0] >= 0.25
     assert starts[10] - starts[0] >= 0.5
+
+
+async def lose_server_async(job: Job[Any]) -> int:
+    if job.attempts_started == 1:
+        raise ServerUnavailable("no server there")
+    return job.attempt
+
+
+def lose_server(job: Job[Any]) -> int:
+    if job.attempts_started == 1:
+        raise ServerUnavailable("no server there")
+    return job.attempt
+
+
+@pytest.mark.parametrize(
+    ("handler", "executor"),
+    [(lose_server_async, "async"), (lose_server, "thread"), (lose_server, "process")],
+)
+async def test_an_error_of_the_server_uses_up_no_attempt_on_any_executor(
+    yard: Yard, handler: Any, executor: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = await yard.queue().add("x", attempts=1)
+    await yard.work(handler, executor=executor)
+    assert await job.wait_for_result(20) == 1
+    ended = await job.refresh()
+    assert (ended.attempts_made, ended.attempts_started, ended.failed_reason) == (1, 2, None)
+    assert f"job {job.id} of queue q runs again in" in caplog.text
+    assert "no server there" in caplog.text

@@ -2,16 +2,18 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 import redis
 
-from stockyard import Job, JobState
+from stockyard import Job, JobState, Queue
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
 WINDOW = 500
+Change = Callable[[Queue], Awaitable[None]]
 
 
 class Starts:
@@ -109,6 +111,87 @@ async def test_a_limit_set_from_outside_holds_everybody_and_can_be_taken_back(ya
     await queue.rate_limit("1h")
     await queue.clear_rate_limit()
     await (await queue.add("x")).wait_for_result(10)
+
+
+async def hold_by_hand(queue: Queue) -> None:
+    await queue.rate_limit("10m")
+
+
+async def hold_by_rate(queue: Queue) -> None:
+    await queue.set_rate("1/10m")
+    await (await queue.add("x")).wait_for_result(10)
+
+
+async def raise_rate(queue: Queue) -> None:
+    await queue.set_rate("50/10m")
+
+
+async def shorten_window(queue: Queue) -> None:
+    await queue.set_rate("1/1ms")
+
+
+async def take_rate_off(queue: Queue) -> None:
+    await queue.set_rate(None)
+
+
+async def clear(queue: Queue) -> None:
+    await queue.clear_rate_limit()
+
+
+async def delete_key(queue: Queue) -> None:
+    """As BullMQ does, which rings for nobody."""
+    await queue._link.server.call("DEL", queue._link.keys["limiter"])
+
+
+@pytest.mark.parametrize(
+    ("hold", "take_back"),
+    [
+        (hold_by_hand, clear),
+        (hold_by_hand, delete_key),
+        (hold_by_rate, clear),
+        (hold_by_rate, raise_rate),
+        (hold_by_rate, shorten_window),
+        (hold_by_rate, take_rate_off),
+    ],
+)
+@pytest.mark.parametrize("knows", [True, False], ids=["it was limited", "it starts limited"])
+async def test_a_limit_of_minutes_that_is_taken_back_ends_at_once(
+    yard: Yard, hold: Change, take_back: Change, knows: bool
+) -> None:
+    queue = yard.queue()
+    await yard.work(Starts().handle)
+    await hold(queue)
+    if knows:
+        job = await queue.add("x")
+        await eventually(lambda: _is_limited(yard))
+        assert await job.state() is JobState.WAITING
+        await take_back(queue)
+    else:
+        await take_back(queue)
+        job = await queue.add("x")
+    await job.wait_for_result(10)
+
+
+def _is_limited(yard: Yard) -> bool:
+    return yard._running[0][0]._fetcher._limited_until > 0
+
+
+async def test_a_limited_worker_is_paused_and_bounded_like_any_other(yard: Yard) -> None:
+    queue = yard.queue()
+    starts = Starts()
+    await yard.work(starts.handle, concurrency=5)
+    await queue.rate_limit("10m")
+    jobs = await queue.add_many([("x", 0.02)] * 6)
+    await eventually(lambda: _is_limited(yard))
+    await queue.set_concurrency(2)
+    await queue.pause()
+    await queue.clear_rate_limit()
+    await eventually(lambda: not _is_limited(yard))
+    assert starts.at == []
+    await queue.resume()
+    for job in jobs:
+        await job.wait_for_result(10)
+    assert starts.most == 2
 
 
 async def test_delayed_jobs_are_promoted_while_their_queue_is_limited(yard: Yard) -> None:

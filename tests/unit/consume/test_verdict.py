@@ -8,6 +8,7 @@ import pytest
 
 from stockyard.consume.verdict import decide, refusal
 from stockyard.errors import (
+    AuthenticationFailed,
     HandlerError,
     JobTimeout,
     MoveToDelayed,
@@ -15,7 +16,10 @@ from stockyard.errors import (
     PayloadError,
     RateLimited,
     RemoteHandlerError,
+    ReplyLost,
     RunMoved,
+    ServerRefused,
+    ServerUnavailable,
     StockyardError,
     UnrecoverableError,
     WaitForChildren,
@@ -132,3 +136,46 @@ def test_a_strategy_that_fails_leaves_no_attempt() -> None:
 def test_children_refuse_in_every_peers_words(outcome: Outcome, code: int, kind: type[Any], text: str) -> None:
     error = refusal("1", outcome, code)
     assert (type(error), str(error)) == (kind, text)
+
+
+GONE = ServerUnavailable("no server")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        GONE,
+        ReplyLost("no reply"),
+        ServerRefused("the server is full"),
+        AuthenticationFailed("no"),
+        ExceptionGroup("both", [GONE, ExceptionGroup("one", [ReplyLost("no")])]),
+    ],
+)
+@pytest.mark.parametrize("attempts", [1, 3])
+def test_an_error_of_the_server_uses_up_no_attempt(error: Exception, attempts: int) -> None:
+    """The pause grows with the starts in a row that ended so, up to half a minute."""
+    pauses = []
+    for starts in (1, 2, 3, 40, 4000):
+        ran = verdict(error, options=JobOptions(attempts=attempts), attempts_made=0, attempts_started=starts)
+        assert isinstance(ran, Postponed)
+        pauses.append(ran.delay_ms)
+    for pause, longest in zip(pauses, (1000, 2000, 4000, 30_000, 30_000), strict=True):
+        assert 0.75 * longest <= pause <= longest
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ServerRefused("WRONGTYPE Operation against a key holding the wrong kind of value"),
+        ExceptionGroup("both", [GONE, ValueError("no")]),
+    ],
+)
+def test_an_error_that_is_not_the_server_s_alone_uses_one_up(error: Exception) -> None:
+    assert isinstance(verdict(error), Retried)
+
+
+def test_a_worker_s_limit_of_starts_holds_for_errors_of_the_server() -> None:
+    assert isinstance(verdict(GONE, max_started=5, attempts_started=4), Postponed)
+    last = verdict(GONE, max_started=5, attempts_started=5)
+    assert isinstance(last, Failed)
+    assert "no server" in last.reason

@@ -73,7 +73,7 @@ async def work(assignment: Assignment) -> None:
 
         loop = asyncio.get_running_loop()
         loop.add_reader(sys.stdin, parent_spoke)
-        await asyncio.gather(*(worker.run() for worker in workers))
+        await asyncio.gather(*(worker.run(handle_signals=True) for worker in workers))
     desk.close()
     exchange.close()
 

@@ -5,6 +5,8 @@
 -- returns: how many lines there are, or -1 when the job does not exist
 local options = redis.call('HGET', job, 'opts')
 if not options and redis.call('EXISTS', job) == 0 then return -1 end
+-- What a running job says of itself a full server must take: its end makes room.
+if redis.call('EXISTS', job .. ':lock') == 1 then redis.call('HDEL', job, '') end
 local lines = redis.call('RPUSH', job .. ':logs', line)
 local keep = tonumber(decode_object(options).kl)
 if keep and keep > 0 and lines > keep then

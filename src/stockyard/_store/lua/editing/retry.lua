@@ -7,7 +7,7 @@ if redis.call('EXISTS', job) == 0 then return -1 end
 local state = redis.call('ZREM', failed, id) == 1 and 'failed'
   or redis.call('ZREM', completed, id) == 1 and 'completed'
 if not state then return -3 end
-if reset_attempts == '1' then redis.call('HDEL', job, 'atm', 'ats') end
+if reset_attempts == '1' then redis.call('HDEL', job, 'atm', 'ats', 'stc') end
 local keys = {wait = wait, prioritized = prioritized, priority_counter = priority_counter, events = events}
 wait_again(keys, job, id, state, stream_cap(meta))
 if not is_blocked(meta, active) then ring(marker) end

@@ -1,20 +1,32 @@
 --- Hands back the jobs whose worker let their lease run out, and marks the running ones for the next look.
 -- parts: events markers
 -- keys: stalled stalled_check wait active meta events marker repeat_set
--- args: base now interval max_stalled
--- returns: the ids handed back
+-- args: base now interval max_stalled stage passed look
+-- returns: the ids handed back, the stage that goes on or '', how many active jobs that passed by, and the look's name
+-- One look is several short calls, so that a thousand dead workers do not hold up the server: `recover` walks the
+-- active list from its oldest end, `mark` walks it once more. Both are linear in it: each part of `recover` ends after
+-- ROOM jobs, or when it has compared about COMPARED entries to take jobs out from behind the `passed` that stay.
+local PAGE, ROOM, COMPARED, MARKED = 1000, 200, 200000, 4000
+
 -- A full server refuses nothing more to a script that has written: jobs of the dead go on, and end.
 redis.call('SREM', stalled, '')
-if redis.call('SET', stalled_check, now, 'PX', interval, 'NX') == false then return {} end
--- A server that evicts may take the check right after a look, before those who hold the marked jobs could renew.
-local time = redis.call('TIME')
-local moment = time[1] * 1000 + math.floor(time[2] / 1000)
-local since = moment - (tonumber(redis.call('HGET', meta, 'swept')) or 0)
--- The check expires by a coarser clock than TIME: some milliseconds early are no reason to wait for another interval.
-if since >= 0 and since < 0.9 * interval then return {} end
-redis.call('HSET', meta, 'swept', string.format('%.0f', moment))
+local swept = redis.call('HGET', meta, 'swept')
+if stage == 'first' then
+  local time = redis.call('TIME')
+  local moment = time[1] * 1000 + math.floor(time[2] / 1000)
+  if redis.call('SET', stalled_check, now, 'PX', interval, 'NX') == false then return {{}, '', 0, ''} end
+  -- A server that evicts may take the check right after a look, before those who hold the marked jobs could renew.
+  -- The check expires by a coarser clock than TIME: some milliseconds early are no reason to wait for another interval.
+  local since = moment - (tonumber(swept) or 0)
+  if since >= 0 and since < 0.9 * interval then return {{}, '', 0, ''} end
+  stage, look = 'recover', string.format('%.0f', moment)
+  redis.call('HSET', meta, 'swept', look)
+elseif swept ~= look then
+  -- Another worker has begun a look since: these marks are its own.
+  return {{}, '', 0, ''}
+end
+passed = tonumber(passed)
 local cap = stream_cap(meta)
-trim(events, cap)
 
 -- A run of a live schedule is never given up: its schedule would end with it.
 local function is_scheduled(job)
@@ -23,27 +35,50 @@ local function is_scheduled(job)
     or redis.call('ZSCORE', repeat_set, schedule))
 end
 
-local suspects = redis.call('SMEMBERS', stalled)
-redis.call('DEL', stalled)
 local recovered = {}
-for _, id in ipairs(suspects) do
+
+local function hand_back(id)
   local job = base .. id
-  if redis.call('EXISTS', job .. ':lock') == 0 and redis.call('LREM', active, 1, id) > 0 then
-    if redis.call('EXISTS', job) == 1 then
-      local times = redis.call('HINCRBY', job, 'stc', 1)
-      if times > tonumber(max_stalled) and not is_scheduled(job) then
-        redis.call('HSET', job, 'defa', 'job stalled more than allowable limit')
+  redis.call('LREM', active, -1, id)
+  if redis.call('EXISTS', job) == 0 then return end
+  local times = redis.call('HINCRBY', job, 'stc', 1)
+  if times > tonumber(max_stalled) and not is_scheduled(job) then
+    redis.call('HSET', job, 'defa', 'job stalled more than allowable limit')
+  end
+  redis.call('RPUSH', wait, id)
+  redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
+  redis.call('XADD', events, '*', 'event', 'stalled', 'jobId', id)
+  recovered[#recovered + 1] = id
+end
+
+if stage == 'recover' then
+  trim(events, cap)
+  local page = redis.call('LRANGE', active, -(passed + PAGE), -(passed + 1))
+  local is_marked = #page > 0 and redis.call('SMISMEMBER', stalled, unpack(page)) or {}
+  local room, is_last, seen = ROOM, #page < PAGE, #page + 1
+  for at = #page, 1, -1 do
+    local id = page[at]
+    seen = at
+    if is_marked[at] == 1 and redis.call('EXISTS', base .. id .. ':lock') == 0 then
+      hand_back(id)
+      room = room - 1 - ROOM * passed / COMPARED
+      if room <= 0 and at > 1 then
+        is_last = false
+        break
       end
-      redis.call('RPUSH', wait, id)
-      redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
-      redis.call('XADD', events, '*', 'event', 'stalled', 'jobId', id)
-      recovered[#recovered + 1] = id
+    else
+      passed = passed + 1
     end
   end
+  if seen <= #page then redis.call('SREM', stalled, unpack(page, seen, #page)) end
+  if #recovered > 0 and not is_blocked(meta, active) then ring(marker) end
+  if not is_last then return {recovered, stage, passed, look} end
+  -- What is still marked is not active any more.
+  redis.call('DEL', stalled)
+  stage, passed = 'mark', 0
 end
-if #recovered > 0 and not is_blocked(meta, active) then ring(marker) end
-local running = redis.call('LRANGE', active, 0, -1)
-for at = 1, #running, 5000 do
-  redis.call('SADD', stalled, unpack(running, at, math.min(at + 4999, #running)))
-end
-return recovered
+
+local running = redis.call('LRANGE', active, -(passed + MARKED), -(passed + 1))
+if #running > 0 then redis.call('SADD', stalled, unpack(running)) end
+passed = passed + #running
+return {recovered, #running == MARKED and stage or '', passed, look}

@@ -2,6 +2,8 @@
 -- keys: stalled active
 -- args: base duration held
 -- returns: the ids whose lease is somebody else's or gone
+-- A full server refuses nothing more to a script that has written: leases are restored there, too.
+redis.call('SREM', stalled, '')
 local lost, kept = {}, {}
 
 -- No lock, and nobody has taken the job since: it was evicted, or ran out while the server was away.

@@ -23,6 +23,17 @@ local function tell_ready(batch, id)
   batch.any_ready = true
 end
 
+-- What is due was there before a job that is tried again now: it goes first.
+local function promote_before(batch)
+  if batch.is_promoted then return end
+  batch.is_promoted = true
+  local keys = batch.keys
+  if promote_due(keys.delayed, keys.wait, keys.prioritized, keys.priority_counter, keys.events, batch.base, batch.now)
+  then
+    batch.any_ready = true
+  end
+end
+
 local function run_again(batch, job, id, fields, outcome)
   local delay = outcome[4]
   redis.call('HSET', job, 'failedReason', outcome[2], 'stacktrace', outcome[3])
@@ -32,6 +43,7 @@ local function run_again(batch, job, id, fields, outcome)
     wait_until_due(batch, job, id, delay)
   else
     local keys = batch.keys
+    promote_before(batch)
     make_ready(keys.wait, keys.prioritized, keys.priority_counter, id, tonumber(fields[6]) or 0, outcome[5])
     tell_ready(batch, id)
   end

@@ -1,6 +1,6 @@
 --- Removes jobs of one state, oldest first, but not those that are too young, locked or a schedule's next run.
 -- parts: decoding markers placing removing parents next_runs erasing
--- keys: wait prioritized delayed active completed failed paused waiting_children events repeat_set
+-- keys: wait prioritized delayed active completed failed paused waiting_children events repeat_set stalled
 -- args: base state latest room skip told
 -- returns: the removed ids, and how many were passed over so far, or -1 when the last was looked at
 local WINDOW = 1000
@@ -40,6 +40,8 @@ local function may_go(id)
   return not age or (tonumber(age) or 0) <= last
 end
 
+-- A full server refuses nothing more to a script that has written: what makes room must work.
+redis.call('SREM', stalled, '')
 local removed, seen, ids = {}, 0, oldest()
 for _, id in ipairs(ids) do
   if #removed == most then break end

@@ -6,8 +6,9 @@
 -- returns: 0 nothing of it is left, 1 there is more, -1 it was resumed meanwhile, -2 jobs are being run
 if force ~= '1' and redis.call('EXISTS', active) == 1 then return -2 end
 if stage == 'first' then
-  redis.call('HSET', meta, 'paused', 1)
+  -- The write that takes no memory comes first: what makes room must work on a full server.
   redis.call('DEL', marker)
+  redis.call('HSET', meta, 'paused', 1)
   redis.call('XADD', events, '*', 'event', 'paused')
 elseif redis.call('HEXISTS', meta, 'paused') == 0 then
   return -1

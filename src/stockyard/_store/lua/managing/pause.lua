@@ -2,7 +2,8 @@
 -- keys: meta events marker
 -- args:
 -- returns: 0
-redis.call('HSET', meta, 'paused', 1)
+-- The write that takes no memory comes first: a full server refuses nothing after it.
 redis.call('DEL', marker)
+redis.call('HSET', meta, 'paused', 1)
 redis.call('XADD', events, '*', 'event', 'paused')
 return 0

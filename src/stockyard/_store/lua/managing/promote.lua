@@ -5,10 +5,11 @@
 -- returns: how many are no longer delayed, how many of them wait now
 local ids = redis.call('ZRANGE', delayed, 0, room - 1)
 if #ids == 0 then return {0, 0} end
+-- The write that takes no memory comes first: a full server refuses nothing after it.
+redis.call('ZREM', delayed, unpack(ids))
 local cap, ready = stream_cap(meta), 0
 for _, id in ipairs(ids) do
   local job = base .. id
-  redis.call('ZREM', delayed, id)
   -- What is no record never runs; it must not cost the others their places.
   if redis.call('TYPE', job).ok == 'hash' then
     redis.call('HSET', job, 'delay', 0)

@@ -1,8 +1,10 @@
 --- Lets jobs start again, once what a BullMQ 5 set aside waits like the rest.
 -- parts: markers
--- keys: wait prioritized delayed paused meta events marker
+-- keys: wait prioritized delayed paused meta events marker stalled
 -- args: room
 -- returns: how many are still set aside: while any are, the queue stays paused
+-- A full server refuses nothing more to a script that has written: jobs start again.
+redis.call('SREM', stalled, '')
 local aside = redis.call('LLEN', paused)
 if aside > 0 and redis.call('EXISTS', wait) == 0 then
   redis.call('RENAME', paused, wait)

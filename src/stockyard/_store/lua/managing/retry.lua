@@ -7,9 +7,10 @@ local set = state == 'failed' and failed or completed
 local ids = redis.call('ZRANGEBYSCORE', set, '-inf', latest, 'LIMIT', 0, room)
 if #ids == 0 then return {0, 0} end
 local keys = {wait = wait, prioritized = prioritized, priority_counter = priority_counter, events = events}
+-- The write that takes no memory comes first: a full server refuses nothing after it.
+redis.call('ZREM', set, unpack(ids))
 local cap, again = stream_cap(meta), 0
 for _, id in ipairs(ids) do
-  redis.call('ZREM', set, id)
   -- What is no record runs never again; it must not cost the others their places.
   if redis.call('TYPE', base .. id).ok == 'hash' then
     wait_again(keys, base .. id, id, state, cap)

@@ -1,9 +1,12 @@
 --- Makes the next runs of the schedules whose runs have just started, and tells what each schedule asks for.
 -- parts: events markers placing scheduling
 -- keys: counter wait prioritized delayed active meta events marker priority_counter repeat_set
+--   stalled
 -- args: base now started
 -- returns: per started run nothing when it is of no schedule, else the next run's id or '', the schedule's policy
 --          for missed runs, the policy for runs that overlap, a run of it that is still going on or ''
+-- A full server refuses nothing more to a script that has written: schedules go on there.
+redis.call('SREM', stalled, '')
 now = tonumber(now)
 local keys = {
   counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, events = events,

@@ -1,9 +1,11 @@
 --- Finds schedules whose next run is missing for the second time in a row; once per interval over all workers.
 -- parts: decoding ended_schedules
--- keys: repeat_set completed failed schedule_check
+-- keys: repeat_set completed failed schedule_check stalled
 -- args: base now interval first
 -- returns: where to go on or -1, and the ids of those schedules
 local PAGE = 500
+-- A full server refuses nothing more to a script that has written: schedules are repaired there, too.
+redis.call('SREM', stalled, '')
 first = tonumber(first)
 if first == 0 and (redis.call('EXISTS', repeat_set) == 0
   or redis.call('SET', schedule_check, now, 'PX', interval, 'NX') == false) then

@@ -1,8 +1,11 @@
 --- Makes the missing next run of a schedule, and announces that it was missing.
 -- parts: decoding events markers placing scheduling
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter repeat_set
+--   stalled
 -- args: base id now schedule
 -- returns: the run's id, or '' when it is not missing any more
+-- A full server refuses nothing more to a script that has written: schedules are repaired there, too.
+redis.call('SREM', stalled, '')
 local given = cmsgpack.unpack(schedule)
 now = tonumber(now)
 local record, prefix = base .. 'repeat:' .. id, 'repeat:' .. id .. ':'

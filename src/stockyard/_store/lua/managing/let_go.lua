@@ -1,0 +1,8 @@
+--- Begins a new window of the rate limit, and wakes a worker that may go on.
+-- parts: markers
+-- keys: wait prioritized active meta marker limiter
+-- args:
+-- returns: 0
+redis.call('DEL', limiter)
+if redis.call('EXISTS', wait, prioritized) > 0 and not is_blocked(meta, active) then ring(marker) end
+return 0
