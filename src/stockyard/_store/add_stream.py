@@ -74,6 +74,7 @@ class AddStream:
             await self._receive()
             if is_unknown_script(self._answered[0][1]):
                 await self._send_again()
+        self._link.server.clock.check_for_step()
         jobs, reply = self._answered.popleft()
         return answers_of(accepted(reply), jobs)
 

@@ -22,7 +22,8 @@ class Doorbell:
 
     The call that takes is sent right behind the call that waits, so the server runs it the moment somebody
     rings: the round trip between the two is saved. It then runs at a time that nobody knows when it is sent;
-    it reads the server's clock, corrected by how far this machine's was off when the connection was opened.
+    it reads the server's clock. A clock that is moved by hand is as far from that as it was when the connection
+    was opened.
 
     Args:
         link: the queue.
@@ -46,11 +47,13 @@ class Doorbell:
         """Connect now, so that the worker is seen before its first wait."""
         timeout = self._link.server.call_timeout
         await open_patiently(self._line, time.monotonic() + timeout)
-        before = self._link.clock()
+        clock = self._link.server.clock
+        before, local = self._link.clock(), clock.local()
         client_id, server_time = await self._line.ask([("CLIENT", "ID"), ("TIME",)], timeout)
         self.waits_until = math.inf
         self._client_id = client_id if isinstance(client_id, int) else 0
-        if not isinstance(server_time, ServerRefused):
+        clock.note(local, clock.local(), server_time)
+        if not isinstance(server_time, ServerRefused) and not self._link.follows_server:
             there = int(server_time[0]) * 1000 + int(server_time[1]) // 1000
             self._offset = (before + self._link.clock()) // 2 - there
 

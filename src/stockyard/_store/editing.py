@@ -49,6 +49,7 @@ async def clear_logs(link: QueueLink, job_id: str, keep: int) -> None:
 
 async def change_delay(link: QueueLink, job_id: str, delay_ms: int) -> int:
     """Let a delayed job run so long after now; return 0, ``MISSING`` or ``WRONG_STATE``."""
+    await link.learn_time()
     return int(await link.run(_DELAY, link.keys.job(job_id), job_id, delay_ms, link.clock()))
 
 

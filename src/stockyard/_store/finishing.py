@@ -99,7 +99,11 @@ async def finish_and_take(link: QueueLink, ended: Sequence[EndedRun], order: Ord
         ReplyLost: it may have happened: writing the same runs again is safe, the jobs it started are found
             by ``leasing.reclaim``.
     """
-    return exchange_of(await link.run(FINISH, *finish_arguments(link, ended, order, now=link.clock())))
+    return exchange_of(
+        await link.run(
+            FINISH, *finish_arguments(link, ended, order, now="" if link.follows_server else link.clock())
+        )
+    )
 
 
 async def is_held_by_children(link: QueueLink, job_id: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 from stockyard._store.scripts import Script
 from stockyard._store.server import Server
 from stockyard._wire.keys import QueueKeys
-from stockyard.model.clock import Clock, system_clock
+from stockyard.model.clock import Clock
 
 
 class QueueLink:
@@ -17,20 +17,31 @@ class QueueLink:
         server: the server.
         prefix: first part of every key.
         queue: the queue's name.
-        clock: gives the time that is written, in ms.
+        clock: gives the time that is written, in ms. Defaults to the server's.
     """
 
-    def __init__(self, server: Server, prefix: str, queue: str, *, clock: Clock = system_clock) -> None:
+    def __init__(self, server: Server, prefix: str, queue: str, *, clock: Clock | None = None) -> None:
         self.server = server
         self.queue = queue
         self.keys = QueueKeys(prefix, queue)
-        self.clock = clock
+        self.clock: Clock = server.clock if clock is None else clock
+        self.follows_server = clock is None and not server.clock.is_manual
         self._script_keys: dict[str, list[str]] = {}
 
     @property
     def base(self) -> str:
         """What every key of the queue begins with."""
         return self.keys.base
+
+    @property
+    def knows_time(self) -> bool:
+        """Whether ``clock`` gives the server's time, or one that is given by hand."""
+        return not self.follows_server or self.server.clock.is_known
+
+    async def learn_time(self) -> None:
+        """Measure how far this machine's clock is from the server's, unless that is known."""
+        if not self.knows_time:
+            await self.server.learn_time()
 
     def script_keys(self, script: Script) -> list[str]:
         """Return the script's keys in its order."""

@@ -74,6 +74,7 @@ class Started(NamedTuple):
 
 async def upsert(link: QueueLink, new: NewSchedule) -> Schedule | int:
     """Create or change a schedule; return it as it is then, or ``EXISTS``, ``BUSY`` or ``NEVER``."""
+    await link.learn_time()
     now, timing = link.clock(), new.timing
     template = _template(new.options)
     record = {
@@ -110,6 +111,7 @@ async def upsert(link: QueueLink, new: NewSchedule) -> Schedule | int:
 
 async def advance(link: QueueLink, rows: Sequence[Row]) -> list[Started | None]:
     """Make the next runs of the schedules whose runs these rows are, all in one call; None is no such run."""
+    await link.learn_time()
     now = link.clock()
     plans = [_plan(row, now) for row in rows]
     answers = await link.run(_ADVANCE, link.base, now, _pack([plan.given for plan in plans]))
@@ -146,6 +148,7 @@ async def read_one(link: QueueLink, schedule_id: str) -> Schedule | None:
 
 async def find_missing(link: QueueLink, *, interval_ms: int) -> list[str]:
     """Return the schedules whose next run was missing at two looks; one worker of all looks in each interval."""
+    await link.learn_time()
     found: list[str] = []
     first = 0
     while first >= 0:
@@ -156,6 +159,7 @@ async def find_missing(link: QueueLink, *, interval_ms: int) -> list[str]:
 
 async def restore(link: QueueLink, schedule_id: str) -> str | None:
     """Make the missing next run of a schedule and announce it; return its id, or None when none is to come."""
+    await link.learn_time()
     rows = await link.run(_LIST, link.base, 0, 0, schedule_id, link.clock())
     if not rows or not rows[0][3]:
         return None

@@ -11,8 +11,13 @@ from stockyard._aio.chance import spread
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store.line import Command, Line, accepted
 from stockyard._store.scripts import Script
+from stockyard._store.server_clock import ServerClock
 from stockyard.config import Address
 from stockyard.errors import ServerRefused, ServerUnavailable
+from stockyard.model.clock import Clock, system_clock
+
+_QUICK_MS = 20
+"""A round trip that is quicker measures a clock well enough."""
 
 MAX_LINES = 8
 """Connections of one loop that are in use at the same time; more callers wait in line."""
@@ -24,11 +29,16 @@ class Server:
     Args:
         address: where it is.
         call_timeout: seconds a call may take, waiting for a connection included.
+        clock: this machine's. Defaults to the system's.
+
+    Attributes:
+        clock: gives the server's time, once it was measured.
     """
 
-    def __init__(self, address: Address, *, call_timeout: float = 5.0) -> None:
+    def __init__(self, address: Address, *, call_timeout: float = 5.0, clock: Clock = system_clock) -> None:
         self.address = address
         self.call_timeout = call_timeout
+        self.clock = ServerClock(clock)
         self._pools = PerLoop(_Pool)
 
     async def call(self, *command: str | bytes | int | float, timeout: float | None = None) -> Any:
@@ -80,6 +90,33 @@ class Server:
             pool.give_back(line)
         return replies
 
+    async def measure_clock(self, tries: int = 3) -> None:
+        """Measure how far this machine's clock is from the server's: by the quickest of some calls.
+
+        Raises:
+            ServerUnavailable, ReplyLost: it does not answer.
+        """
+        best: tuple[int, int, Any] | None = None
+        for _ in range(tries):
+            before = self.clock.local()
+            (told,) = await self.ask([("TIME",)])
+            after = self.clock.local()
+            if best is None or after - before < best[1] - best[0]:
+                best = before, after, told
+            if best[1] - best[0] <= _QUICK_MS:
+                break
+        if best is not None:
+            self.clock.note(*best)
+
+    async def learn_time(self) -> None:
+        """Measure the clock, once for all who ask at the same time; the errors are those of ``measure_clock``."""
+        pool = self._pools.get()
+        if pool.measuring is None or pool.measuring.done():
+            pool.measuring = asyncio.create_task(self.measure_clock())
+            # An error is given to those who wait; it must not be reported when all of them were cancelled.
+            pool.measuring.add_done_callback(lambda task: task.cancelled() or task.exception())
+        await asyncio.shield(pool.measuring)
+
     async def aclose(self) -> None:
         """Close this loop's connections; closing twice is fine."""
         pool = self._pools.pop()
@@ -122,6 +159,7 @@ class _Pool:
         self.idle: list[Line] = []
         self.dedicated: list[Line] = []
         self.places = asyncio.Semaphore(MAX_LINES)
+        self.measuring: asyncio.Task[None] | None = None
 
     def give_back(self, line: Line) -> None:
         if line.is_open:

@@ -30,6 +30,11 @@ class AlertStore:
         self._server = server
         self._base = alerts_base(prefix, topology)
 
+    async def learn_time(self) -> None:
+        """Measure how far this machine's clock is from the server's, unless that is known."""
+        if not self._server.clock.is_known:
+            await self._server.learn_time()
+
     async def lead(self, token: str, ttl_ms: int) -> tuple[dict[str, bytes], dict[str, bytes]] | None:
         """Become or stay the one who watches; return incidents and silences by name, None if another does."""
         reply = await self._server.run(_LEAD, (), self._base, token, ttl_ms)

@@ -48,7 +48,9 @@ class App:
         redis: URL of the server. Defaults to ``REDIS_URL`` of the environment or ``.env``, else
             ``redis://localhost:6379``; ``embedded://`` starts one.
         settings: all settings, instead of ``redis``.
-        clock: gives the time that is written. Defaults to the machine's.
+        clock: gives the time of this machine. Defaults to the system's. How far it is from the server's is
+            measured, and every time that is written or decides is corrected by that. A ``ManualClock`` is taken
+            at its word.
 
     Raises:
         ConfigError: settings are wrong; every problem is named.
@@ -216,7 +218,10 @@ class App:
     async def health(self, *names: str) -> list[QueueHealth]:
         """Return snapshots of the named queues, or of all, in one round trip."""
         specs = [self.topology.spec(name) for name in names] or list(self.topology)
-        return await read_health([self._reached().link(spec) for spec in specs], now=self._clock())
+        links = [self._reached().link(spec) for spec in specs]
+        for link in links[:1]:
+            await link.learn_time()
+        return await read_health(links, now=self._reached().server.clock())
 
     async def examine(self) -> list[Finding]:
         """Look at the server, and at one that caches have to themselves, as ``stockyard doctor`` does.

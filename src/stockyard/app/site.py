@@ -52,14 +52,13 @@ class Site:
         self._topology = topology
         self._settings = settings
         self._workers = workers
-        self._clock = clock
         self._portal = portal
         self._held: embedded.EmbeddedServer | None = None
         address = settings.address
         if address.scheme == "embedded":
             self._held = embedded.acquire(Path(address.path) if address.path else None)
             address = Settings.load(self._held.url, dotenv=None).address
-        self.server = Server(address, call_timeout=settings.call_timeout)
+        self.server = Server(address, call_timeout=settings.call_timeout, clock=clock)
         self._links: dict[str, QueueLink] = {}
         self._queues: dict[str, Queue] = {}
         self._ports: dict[str, StoredJobs] = {}
@@ -70,7 +69,7 @@ class Site:
         """Return a queue's keys here."""
         link = self._links.get(spec.name)
         if link is None:
-            link = QueueLink(self.server, self._settings.prefix, spec.name, clock=self._clock)
+            link = QueueLink(self.server, self._settings.prefix, spec.name)
             self._links[spec.name] = link
         return link
 
@@ -153,7 +152,7 @@ class Site:
             caches=lambda: self.caches.stats() if "caches" in vars(self) else {},
             channels=lambda: self.channels.stats() if "channels" in vars(self) else {},
             portal=self._portal,
-            clock=self._clock,
+            clock=self.server.clock,
         )
 
     async def aclose(self) -> None:

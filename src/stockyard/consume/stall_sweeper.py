@@ -68,9 +68,12 @@ class StallSweeper:
 
     async def _server_was_away(self) -> bool:
         began = time.monotonic()
+        server = self._link.server
         try:
-            await self._link.server.call("PING")
+            await server.measure_clock(tries=1)
         except ServerError as error:
             _log.warning("stall sweeper of queue %s: %s", self._link.queue, error)
             return True
+        if warning := server.clock.warning(str(server.address)):
+            _log.warning("%s", warning)
         return time.monotonic() - began > self._interval_ms / 1000

@@ -38,6 +38,7 @@ class AlertBook:
 
     async def silences(self) -> list[Silence]:
         """Return the silences that hold now."""
+        await self._store.learn_time()
         found = [_silence(text) for text in (await self._store.silences()).values()]
         return [each for each in found if self._clock() < each.until]
 
@@ -55,6 +56,7 @@ class AlertBook:
         Raises:
             InvalidOption: the duration is none.
         """
+        await self._store.learn_time()
         until = self._clock() + milliseconds(duration, option="duration")
         silence = Silence(rule, queue, until, reason)
         await self._store.silence(silence.name, _encode(silence))
@@ -66,6 +68,7 @@ class AlertBook:
 
     async def lead(self, token: str, ttl_ms: int) -> tuple[dict[str, Incident], list[Silence]] | None:
         """Become or stay the one who watches; return what is known by name, and the silences, or None."""
+        await self._store.learn_time()
         found = await self._store.lead(token, ttl_ms)
         if found is None:
             return None

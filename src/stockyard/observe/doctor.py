@@ -301,7 +301,8 @@ def _clock(facts: ServerFacts) -> Finding:
         check,
         Severity.DANGER if away >= _SKEW_DANGER_MS else Severity.WARNING,
         told,
-        "delays, schedules, retention and metrics follow the clock of the machine that writes them",
+        "Stockyard corrects its own times by what it measures; delays, schedules and retention of BullMQ's Node "
+        "workers and producers on this machine do not, and the times in logs are off",
         "synchronise the clocks (chrony, systemd-timesyncd)",
     )
 

@@ -75,6 +75,8 @@ class Lookout:
     async def overview(self) -> Shared:
         """Return queues, server and incidents as they are now, in one round trip."""
         specs = list(self._topology)
+        if not self._server.clock.is_known:
+            await self._server.learn_time()
         seen = await read_overview(self._server, [self._link(spec) for spec in specs], self._store)
         now = self._clock()
         queues = [health_of(spec.name, facts, now) for spec, facts in zip(specs, seen.queues, strict=True)]

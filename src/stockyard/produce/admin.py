@@ -111,6 +111,7 @@ class QueueAdmin:
         if state not in _CLEANED:
             raise InvalidOption(f"state must be one of {', '.join(_CLEANED)}; got {state!r}")
         _check_whole("limit", limit, 0, "")
+        await self._link.learn_time()
         latest = self._link.clock() - milliseconds(older_than, option="older_than")
         return await managing.clean(self._link, str(state), latest, limit)
 
@@ -154,6 +155,7 @@ class QueueAdmin:
             raise InvalidOption(f"state must be 'failed' or 'completed'; got {state!r}")
         if limit is not None:
             _check_whole("limit", limit, 0, " or None")
+        await self._link.learn_time()
         latest = self._link.clock() if before is None else _moment(before)
         return await managing.retry_all(self._link, str(state), latest, limit)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -76,6 +77,8 @@ class Flows:
 
     async def add_many(self, flows: Iterable[Flow]) -> list[FlowTree]:
         """Add several trees in one step, in the order given; raises the errors of ``add``."""
+        for spec in islice(self._topology, 1):
+            await self._link(spec).learn_time()
         plan = _Plan(self._topology, self._link)
         roots = plan.include(flows)
         if not roots:

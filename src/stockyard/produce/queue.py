@@ -64,6 +64,8 @@ class Queue(QueueAdmin, QueueBrowser):
             ReplyLost: it was sent and not answered; add it again under the same ``job_id`` to be sure.
         """
         chosen = self.spec.defaults.merged(**options) if options else self.spec.defaults
+        if not self._link.knows_time:
+            await self._link.learn_time()
         sent = self._checked(name, data, chosen)
         return self._added(await self._batchers.get().add(sent), name, data, chosen, sent)
 
@@ -76,6 +78,7 @@ class Queue(QueueAdmin, QueueBrowser):
         Raises:
             The errors of ``add``; a job that is refused for its parent does not keep the others from being added.
         """
+        await self._link.learn_time()
         checked = [self._checked_tuple(each) for each in jobs]
         if not checked:
             return []

@@ -125,6 +125,7 @@ class Schedules:
             raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
         if refused := _NOT_FOR_RUNS.intersection(options):
             raise InvalidOption(f"a schedule decides {min(refused)} of its runs itself; leave it out")
+        await self._link.learn_time()
         new = scheduling.NewSchedule(
             identity,
             name or identity,
