@@ -26,10 +26,11 @@ from stockyard.consume.execution import Execution
 from stockyard.consume.fetcher import Fetcher
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.foreground import run_in_foreground
+from stockyard.consume.handler_finder import handlers_of
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.meter import Meter
-from stockyard.consume.runner import Middleware, Runner, unknown_name
+from stockyard.consume.runner import Middleware, Runner
 from stockyard.consume.schedule_advancer import ScheduleAdvancer
 from stockyard.consume.schedule_keeper import ScheduleKeeper
 from stockyard.consume.stall_sweeper import StallSweeper
@@ -37,7 +38,7 @@ from stockyard.consume.vitals import Pulse, Vital
 from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.duration import Duration, milliseconds
-from stockyard.model.handler import Executor, Handler
+from stockyard.model.handler import Executor
 from stockyard.model.job import Job, JobPort
 from stockyard.topology import QueueSpec, Router
 
@@ -123,7 +124,7 @@ class Worker:
         chosen = spec.concurrency if options.concurrency is None else options.concurrency
         self.concurrency = _whole("concurrency", chosen, least=1)
         self.id = uuid.uuid4().hex
-        self._handlers, self._find = _handlers(
+        self._handlers, self._find = handlers_of(
             spec, processor, spec.executor if options.executor is None else options.executor
         )
         if options.name is not None and not all("!" <= each <= "~" for each in options.name):
@@ -385,27 +386,3 @@ def _whole(option: str, value: object, *, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ConfigError(f"{option} must be a whole number, {least} or more; got {value!r}")
     return value
-
-
-def _handlers(
-    spec: QueueSpec, processor: Callable[[Job[Any]], Any] | Router | None, executor: Executor | None
-) -> tuple[list[Handler], Callable[[str], Handler]]:
-    if processor is None:
-        processor = spec.router
-        if not processor:
-            raise HandlerError(
-                f"the worker of queue {spec.name!r} has nothing to run: give it a processor, or register handlers "
-                "on the queue's declaration"
-            )
-    if isinstance(processor, Router):
-        router = processor
-
-        def find(name: str) -> Handler:
-            handler = router.get(name)
-            if handler is None:
-                raise unknown_name(spec.name, name, router.names)
-            return handler
-
-        return list(router), find
-    single = Handler.of(processor, executor)
-    return [single], lambda name: single
