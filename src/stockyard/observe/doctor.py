@@ -301,8 +301,8 @@ def _clock(facts: ServerFacts) -> Finding:
         check,
         Severity.DANGER if away >= _SKEW_DANGER_MS else Severity.WARNING,
         told,
-        "Stockyard corrects its own times by what it measures; delays, schedules and retention of BullMQ's Node "
-        "workers and producers on this machine do not, and the times in logs are off",
+        "Stockyard corrects its own times by what it measures; BullMQ's Node workers and producers on this "
+        "machine follow its clock, and so do the times in logs",
         "synchronise the clocks (chrony, systemd-timesyncd)",
     )
 
