@@ -24,7 +24,9 @@ async def upsert(link: QueueLink, *, due: int | None = None, data: str = "{}", *
         given.pop("id", "s"), given.pop("name", "work"), data, options, Timing(**given), *policies, dues
     )
     answer = await scheduling.upsert(link, new)
-    return answer if isinstance(answer, int) else (answer.next_job_id, answer.next_run)
+    if isinstance(answer, int | scheduling.Taken):
+        return answer
+    return answer.next_job_id, answer.next_run
 
 
 def options_of(keys: Keyspace, run: str) -> Any:
@@ -129,7 +131,7 @@ async def test_the_pending_run_is_replaced_wherever_it_waits(link: QueueLink, ke
 
 async def test_a_run_that_goes_on_is_left_alone(link: QueueLink, keys: Keyspace) -> None:
     keys.put({RUN: record(rjk="s"), "active": [RUN], "repeat": Sorted({"s": NOW}), "repeat:s": {"ic": "1"}})
-    assert await upsert(link, due=NOW, cron="* * * * *") == scheduling.EXISTS
+    assert await upsert(link, due=NOW, cron="* * * * *") == scheduling.Taken(scheduling.EXISTS, f"repeat:s:{NOW}")
     assert keys.get("repeat:s") == {"ic": "1"}
     assert keys.get(RUN) == record(rjk="s")
     run, due = await upsert(link, due=NOW + 1, cron="* * * * *")
@@ -141,7 +143,8 @@ async def test_a_slot_that_is_taken_is_passed_over(link: QueueLink, keys: Keyspa
     assert await upsert(link, every_ms=HOUR) == (f"repeat:s:{NOW + HOUR * 3}", NOW + HOUR * 3)
     keys.put({f"repeat:t:{NOW + HOUR * at}": record() for at in range(33)})
     before = keys.all()
-    assert await upsert(link, id="t", every_ms=HOUR) == scheduling.BUSY
+    taken = await upsert(link, id="t", every_ms=HOUR)
+    assert taken == scheduling.Taken(scheduling.BUSY, f"repeat:t:{NOW + 32 * HOUR}")
     assert keys.all() == before
 
 
@@ -174,7 +177,9 @@ async def test_a_time_that_ran_early_does_not_come_again(link: QueueLink, keys: 
     assert (run, due) == (f"repeat:s:{NOW + 7}", NOW + 7)
     assert keys.get("completed") == Sorted({early: NOW - 1})
     assert keys.get(early) == record(finishedOn=NOW - 1)
-    assert await upsert(link, dues=(NOW + 5,), cron="0 * * * *") == scheduling.EXISTS
+    assert await upsert(link, dues=(NOW + 5,), cron="0 * * * *") == scheduling.Taken(
+        scheduling.EXISTS, f"repeat:s:{NOW + 5}"
+    )
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,18 @@ NEVER = -12
 """No run would ever come."""
 
 
+class Taken(NamedTuple):
+    """Why a schedule was not changed.
+
+    Attributes:
+        code: ``EXISTS`` or ``BUSY``.
+        job_id: a job in the way.
+    """
+
+    code: int
+    job_id: str
+
+
 class NewSchedule(NamedTuple):
     """A checked schedule on its way; ``dues`` are the next times of a cron pattern, none past its end."""
 
@@ -72,8 +84,8 @@ class Started(NamedTuple):
     beside: str
 
 
-async def upsert(link: QueueLink, new: NewSchedule) -> Schedule | int:
-    """Create or change a schedule; return it as it is then, or ``EXISTS``, ``BUSY`` or ``NEVER``."""
+async def upsert(link: QueueLink, new: NewSchedule) -> Schedule | Taken | int:
+    """Create or change a schedule; return it as it is then, why it could not be changed, or ``NEVER``."""
     await link.learn_time()
     now, timing = link.clock(), new.timing
     template = _template(new.options)
@@ -106,7 +118,11 @@ async def upsert(link: QueueLink, new: NewSchedule) -> Schedule | int:
         "lifo": new.options.lifo,
     }
     answer = await link.run(_UPSERT, link.base, new.id, now, _pack(given))
-    return answer if isinstance(answer, int) else _schedule(link, *answer)
+    if answer == EXISTS:
+        return Taken(EXISTS, f"repeat:{new.id}:{new.dues[0]}")
+    if isinstance(answer, int):
+        return answer
+    return Taken(BUSY, shown_id(answer[1])) if answer[0] == BUSY else _schedule(link, *answer)
 
 
 async def advance(link: QueueLink, rows: Sequence[Row]) -> list[Started | None]:

@@ -18,6 +18,7 @@ from stockyard.consume.worker import Worker, WorkerOptions
 from stockyard.errors import InvalidOption, suggestion
 from stockyard.events import Event, QueueEvents
 from stockyard.model.clock import Clock, system_clock
+from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job
 from stockyard.observe.alert_book import AlertBook
 from stockyard.observe.alert_settings import AlertSettings
@@ -40,7 +41,7 @@ _owners: weakref.WeakKeyDictionary[Worker, App] = weakref.WeakKeyDictionary()
 _WORKER_OPTIONS = tuple(WorkerOptions.__dataclass_fields__)
 
 
-class App:
+class App(Fixed):
     """A topology on a server.
 
     Args:
@@ -80,6 +81,7 @@ class App:
         self._site: Site | None = None
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         self._metrics_servers: list[MetricsServer] = []
+        self._is_made = True
 
     @property
     def url(self) -> str:

@@ -21,12 +21,13 @@ from stockyard.cache.options import CacheSpec, checked_key, checked_tags, positi
 from stockyard.cache.stats import CacheStats, Counts
 from stockyard.errors import PayloadError, ServerError, ServerRefused
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.fixed import Fixed
 
 T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class Cache(Generic[T]):
+class Cache(Fixed, Generic[T]):
     """Answers under keys, remembered for a while on the server and shared by all processes.
 
     Made by ``App.cache``; it opens connections at the first call and may be used from several loops. Values are
@@ -60,6 +61,7 @@ class Cache(Generic[T]):
         self._away_until = 0.0
         self._touched = touched
         self._portal = portal
+        self._is_made = True
 
     @property
     def sync(self) -> Any:

@@ -69,10 +69,12 @@ class Execution:
             self._processes = pool
 
     def resize(self, size: int) -> None:
-        """Let so many handlers run in threads at a time."""
+        """Let so many handlers run in threads, or in child processes, at a time."""
         self._size = size
         if self._threads is not None:
             self._threads.resize(size)
+        if self._processes is not None:
+            self._processes.resize(size)
 
     async def run(self, job: Job[Any], handler: Handler) -> Any:
         """Run the handler in the loop or in a thread, on a job whose payload is decoded; return its result.

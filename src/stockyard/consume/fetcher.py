@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Callable
 
@@ -97,6 +98,19 @@ class Fetcher:
         self._calls = 0
         self._lost: list[tuple[str, int]] = []
         self._tasks: list[asyncio.Task[None]] = []
+        self._is_interrupted = False
+        self._interruption: asyncio.Task[None] | None = None
+
+    def resize(self, concurrency: int) -> None:
+        """Hold up to so many jobs from now on; those in hand beyond that go on."""
+        asks_for_too_many = concurrency < self._concurrency and not math.isinf(self._doorbell.waits_until)
+        self._concurrency = concurrency
+        self._listening.set()
+        self._work.set()
+        if asks_for_too_many and self._is_taking:
+            # A call that waits would start as many jobs as there was room for when it was sent.
+            self._is_interrupted = True
+            self._interruption = asyncio.create_task(self._doorbell.hang_up())
 
     async def start(self) -> None:
         """Begin to take jobs."""
@@ -224,6 +238,9 @@ class Fetcher:
         if failure is None:
             patience.reset()
             self._pulse.reply()
+            return
+        if waits and self._is_interrupted:
+            self._is_interrupted = False
             return
         self._pulse.trouble = str(failure)
         if self._is_taking or not waits:

@@ -38,13 +38,13 @@ from stockyard.consume.vitals import Pulse, Vital
 from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.fixed import Fixed
 from stockyard.model.handler import Executor
 from stockyard.model.job import Job, JobPort
 from stockyard.topology import QueueSpec, Router
 
 _log = logging.getLogger("stockyard")
-_FLUSH_SECONDS = 10.0
-_BEAT_SECONDS = 0.5
+_FLUSH_SECONDS, _BEAT_SECONDS = 10.0, 0.5
 
 
 def _process_name() -> str:
@@ -99,7 +99,7 @@ class WorkerOptions:
     allow_eviction: bool = False
 
 
-class Worker:
+class Worker(Fixed):
     """One worker of one queue; made by ``App.worker``.
 
     Its parts, in the order they start: the process pool (slow to warm), the lease keeper (before any job is
@@ -122,7 +122,7 @@ class Worker:
         self.queue = spec.name
         self.options = options
         chosen = spec.concurrency if options.concurrency is None else options.concurrency
-        self.concurrency = _whole("concurrency", chosen, least=1)
+        self._concurrency = _whole("concurrency", chosen, least=1)
         self.id = uuid.uuid4().hex
         self._handlers, self._find = handlers_of(
             spec, processor, spec.executor if options.executor is None else options.executor
@@ -219,6 +219,18 @@ class Worker:
         self._failure: BaseException | None = None
         self._is_running = False
         self.ready = asyncio.Event()
+        self._is_made = True
+
+    @property
+    def concurrency(self) -> int:
+        """Jobs at a time; assign it to change that, up or down. Jobs that run beyond a lower number go on."""
+        return self._concurrency
+
+    @concurrency.setter
+    def concurrency(self, jobs: int) -> None:
+        self._concurrency = _whole("concurrency", jobs, least=1)
+        self._execution.resize(jobs)
+        self._fetcher.resize(jobs)
 
     @property
     def is_running(self) -> bool:

@@ -16,13 +16,14 @@ from stockyard._store.streams import Entry, EventStream
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.events.decoding import event_of
 from stockyard.events.event import Event, Gap, JobEvent
+from stockyard.model.fixed import Fixed
 
 _log = logging.getLogger("stockyard")
 _LOOK_AGAIN = 5.0
 _ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
 
-class QueueEvents:
+class QueueEvents(Fixed):
     """The events of one queue, in order, on a connection of its own.
 
     Made by ``App.events``. The position is fixed on entering, so that whatever happens inside the block is seen:
@@ -69,6 +70,7 @@ class QueueEvents:
         self._patience = Patience()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_away = self._is_closed = False
+        self._is_made = True
 
     @property
     def sync(self) -> Any:

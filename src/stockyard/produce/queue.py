@@ -12,6 +12,7 @@ from stockyard._store.adding import BATCH, NewJob, new_job
 from stockyard._store.link import QueueLink
 from stockyard._store.tied_job import TiedJob, tied_job
 from stockyard.errors import InvalidOption, PayloadError
+from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import AddOptions, JobOptions, is_text, shown
 from stockyard.model.payload import encode_payload
@@ -24,7 +25,7 @@ JobTuple = tuple[str] | tuple[str, Any] | tuple[str, Any, Mapping[str, Any]]
 """A job for ``add_many``: its name, its payload, its options; the last two may be left out."""
 
 
-class Queue(QueueAdmin, QueueBrowser):
+class Queue(Fixed, QueueAdmin, QueueBrowser):
     """One queue: add jobs, look at them, count them, administer it.
 
     Made by ``App.queue``; it opens connections at the first call and may be used from several loops.
@@ -37,6 +38,7 @@ class Queue(QueueAdmin, QueueBrowser):
         self._jobs = jobs
         self._portal = portal
         self._batchers = PerLoop(lambda: Batcher(link))
+        self._is_made = True
 
     @property
     def sync(self) -> Any:

@@ -13,6 +13,7 @@ from stockyard._aio.portal import Portal
 from stockyard._store import broadcast, durable
 from stockyard._store.broadcast import ChannelLink
 from stockyard.errors import InvalidOption, PayloadError
+from stockyard.model.fixed import Fixed
 from stockyard.pubsub.channel import Channel, checked_count
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.consumer import Consumer
@@ -31,7 +32,7 @@ T = TypeVar("T")
 R = TypeVar("R", Subscription[Any], Consumer[Any], Replay[Any])
 
 
-class OpenChannel(Generic[T]):
+class OpenChannel(Fixed, Generic[T]):
     """A channel on the app's server: publish, and read live or durably.
 
     Made by ``App.channel``; it opens connections at the first call and may be used from several loops.
@@ -48,6 +49,7 @@ class OpenChannel(Generic[T]):
         self._outboxes: PerLoop[Outbox[bytes, Any]] = PerLoop(lambda: Outbox(self._send, weigh=len))
         self._tails = PerLoop(lambda: Tail(link, self._coder))
         self._readers: weakref.WeakSet[Subscription[T] | Consumer[T] | Replay[T]] = weakref.WeakSet()
+        self._is_made = True
 
     @property
     def sync(self) -> Any:

@@ -9,6 +9,7 @@ from stockyard._store import scheduling
 from stockyard._store.link import QueueLink
 from stockyard.errors import InvalidOption, ScheduleConflict, suggestion
 from stockyard.model.duration import Duration
+from stockyard.model.fixed import Fixed
 from stockyard.model.options import KNOWN_OPTIONS, AddOptions, is_text
 from stockyard.model.payload import encode_payload
 from stockyard.model.schedule import (
@@ -34,7 +35,7 @@ _TIMES_TRIED = 4
 """Times of a pattern of which one must be free for its next run."""
 
 
-class Schedules:
+class Schedules(Fixed):
     """The schedules of one queue; made by ``App.schedules``.
 
     The next run of a schedule is a job of its own, made by whichever worker starts the run before it, on Node
@@ -51,6 +52,7 @@ class Schedules:
         self._spec = spec
         self._link = link
         self._portal = portal
+        self._is_made = True
 
     @property
     def sync(self) -> Any:
@@ -136,10 +138,10 @@ class Schedules:
             self._next_dues(timing, immediately=immediately),
         )
         answer = await scheduling.upsert(self._link, new)
-        if answer == scheduling.NEVER:
-            raise InvalidOption(f"schedule {identity!r} would never run: it ends before its first run")
-        if isinstance(answer, int):
+        if isinstance(answer, scheduling.Taken):
             raise ScheduleConflict(identity, _why_not(identity, self.queue, answer))
+        if isinstance(answer, int):
+            raise InvalidOption(f"schedule {identity!r} would never run: it ends before its first run")
         return answer
 
     async def list(self, first: int = 0, last: int = -1) -> tuple[Schedule, ...]:
@@ -185,9 +187,9 @@ class Schedules:
         return tuple(dues)
 
 
-def _why_not(identity: str, queue: str, code: int) -> str:
-    what = "33 of its next runs exist" if code == scheduling.BUSY else "its next runs exist"
+def _why_not(identity: str, queue: str, taken: scheduling.Taken) -> str:
+    what = "33 of its next runs exist" if taken.code == scheduling.BUSY else "its next runs exist"
     return (
-        f"schedule {identity!r} of queue {queue!r} was not changed: {what} as jobs that are running or finished; "
-        "change it after the next run, or remove those jobs"
+        f"schedule {identity!r} of queue {queue!r} was not changed: {what} as jobs that are running or finished, "
+        f"{taken.job_id!r} among them; change it after the next run, or remove those jobs"
     )

@@ -301,6 +301,7 @@ async def test_a_pattern_all_of_whose_next_times_are_taken_is_refused(
     with pytest.raises(ScheduleConflict, match="its next runs exist") as caught:
         await schedules.upsert("s", cron="0 0 1 1 *", tz="UTC", data=1)
     assert caught.value.schedule_id == "s"
+    assert repr(run_at(made.next_run)) in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Coroutine
@@ -65,6 +66,7 @@ class ProcessPool:
         self._running: set[WarmChild] = set()
         self._known: dict[str, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._retiring = 0
         self._open = False
 
     async def start(self) -> None:
@@ -79,6 +81,18 @@ class ProcessPool:
             self._fill_place()
         if self._memory_limit is not None:
             self._spawn(self._watch_memory(self._memory_limit))
+
+    def resize(self, size: int) -> None:
+        """Keep so many children from now on; one that runs a job ends after it."""
+        change, self._size = size - self._size, size
+        for _ in range(change if self._open else 0):
+            self._fill_place()
+            self._turns.release()
+        for _ in range(-change if self._open else 0):
+            self._retiring += 1
+            self._spawn(self._retire())
+        if not self._open:
+            self._turns = asyncio.Semaphore(size)
 
     async def run(self, task: ChildTask, *, port: JobPort, timeout: float | None = None) -> bytes:
         """Run a job in the next free child; return its result as JSON text. Calls are served in their order.
@@ -154,7 +168,7 @@ class ProcessPool:
         idle = set[WarmChild | StockyardError]()
         while not self._line.empty():
             idle.add(self._line.get_nowait())
-        for _ in range(self._size):
+        for _ in range(self._size + self._retiring):
             self._line.put_nowait(_not_open())
         for child in self._children:
             if child not in idle:
@@ -175,6 +189,15 @@ class ProcessPool:
                     self._fill_place()
                     raise failure
         raise _not_open()
+
+    async def _retire(self) -> None:
+        """Give up one place for good: in its turn, like a job, and with the child that it gets."""
+        await self._turns.acquire()
+        while self._open:
+            with contextlib.suppress(StockyardError):
+                self._let_go(await self._next_child())
+                break
+        self._retiring -= 1
 
     def _fill_place(self) -> None:
         if self._open:

@@ -3,7 +3,7 @@
 -- keys: counter wait prioritized delayed active completed failed paused meta events marker priority_counter repeat_set
 -- args: base id now schedule
 -- returns: the schedule as scheduling.list returns one; or -10 when runs of all cron times given exist, -11 when no
---          slot of an interval is free, -12 when no run would ever come
+--          slot of an interval is free, with the id of the last of them, -12 when no run would ever come
 local given = cmsgpack.unpack(schedule)
 now = tonumber(now)
 local record = base .. 'repeat:' .. id
@@ -82,7 +82,7 @@ if every then
   if not offset and not is_pending then offset = phase or due % every end
   for slot = 0, 32 do
     if not is_taken(run_at(due)) then break end
-    if slot == 32 then return -11 end
+    if slot == 32 then return {-11, run_at(due)} end
     due = due + every
   end
 elseif is_timing_same and (is_pending or is_lost) then

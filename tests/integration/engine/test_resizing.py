@@ -1,0 +1,125 @@
+"""A worker's concurrency while it works, and attributes that cannot be assigned without effect."""
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stockyard import Channel, ConfigError, Job
+from tests.support.waiting import eventually
+from tests.support.yard import Yard
+
+
+async def hold_async(job: Job[str]) -> None:
+    Path(f"{job.data}.entered").touch()
+    while not Path(f"{job.data}.go").exists():
+        await asyncio.sleep(0.01)
+
+
+def hold(job: Job[str]) -> None:
+    Path(f"{job.data}.entered").touch()
+    while not Path(f"{job.data}.go").exists():
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("handler", "executor"),
+    [(hold_async, "async"), (hold, "thread"), (hold, "process")],
+    ids=lambda each: str(each),
+)
+async def test_concurrency_is_changed_up_and_down_while_jobs_run(
+    yard: Yard, tmp_path: Path, handler: Any, executor: str
+) -> None:
+    def entered() -> int:
+        return len(list(tmp_path.glob("*.entered")))
+
+    queue = yard.queue()
+    worker = await yard.work(handler, executor=executor, concurrency=1)
+    await queue.add_many([("x", str(tmp_path / f"{number}")) for number in range(8)])
+    await eventually(lambda: entered() == 1, within=30)
+    assert worker.running == 1
+
+    worker.concurrency = 4
+    assert worker.concurrency == 4
+    await eventually(lambda: entered() == 4, within=30)
+    assert worker.running == 4
+
+    worker.concurrency = 2
+    assert worker.running == 4
+    for number in range(4):
+        (tmp_path / f"{number}.go").touch()
+    await eventually(lambda: entered() == 6, within=30)
+
+    async def is_settled() -> bool:
+        return await queue.count("completed") == 4
+
+    await eventually(is_settled, within=30)
+    assert (worker.running, await queue.count("active")) == (2, 2)
+    for number in range(4, 8):
+        (tmp_path / f"{number}.go").touch()
+
+    async def all_ended() -> bool:
+        return await queue.count("completed") == 8
+
+    await eventually(all_ended, within=30)
+
+
+async def test_an_idle_worker_that_is_given_less_to_do_takes_no_more_than_that(
+    yard: Yard, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It waits with a call that asks for as many jobs as it had room for."""
+    running = most = 0
+
+    async def count(job: Job[Any]) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.02)
+        running -= 1
+
+    queue = yard.queue()
+    worker = await yard.work(count, concurrency=8)
+    await (await queue.add("x")).wait_for_result(20)
+    await eventually(lambda: worker._fetcher._reserved == 8)
+    worker.concurrency = 1
+    await eventually(lambda: worker._fetcher._reserved == 1)
+    for job in await queue.add_many([("x", None)] * 6):
+        await job.wait_for_result(20)
+    assert most == 1
+    assert "did not answer" not in caplog.text
+    worker.concurrency = 6
+    for job in await queue.add_many([("x", None)] * 12):
+        await job.wait_for_result(20)
+    assert most > 1
+
+
+async def test_concurrency_may_be_changed_before_the_worker_runs(yard: Yard) -> None:
+    yard.queue()
+    worker = yard.app.worker("q", hold_async, concurrency=3)
+    worker.concurrency = 5
+    assert worker.concurrency == 5
+    for wrong in (0, True, "8", 2.5):
+        with pytest.raises(ConfigError, match="concurrency must be a whole number, 1 or more"):
+            worker.concurrency = wrong  # type: ignore[assignment]
+    assert worker.concurrency == 5
+
+
+async def test_what_cannot_be_changed_by_assigning_refuses_to_be_assigned(yard: Yard) -> None:
+    queue, app = yard.queue(), yard.app
+    made: list[tuple[Any, tuple[str, ...]]] = [
+        (app.worker("q", hold_async), ("queue", "options", "id", "meter", "running", "concurency", "grace")),
+        (queue, ("name", "spec", "concurrency", "sync")),
+        (app, ("topology", "settings", "url", "prefix")),
+        (app.cache("prices"), ("name", "ttl")),
+        (app.channel(Channel("news")), ("name", "channel")),
+        (app.schedules("q"), ("queue",)),
+        (app.events("q"), ("queue",)),
+    ]
+    for owner, names in made:
+        for name in names:
+            with pytest.raises(AttributeError, match=f"{type(owner).__name__}.{name} "):
+                setattr(owner, name, 8)
+    with pytest.raises(AttributeError, match="did you mean 'concurrency'"):
+        made[0][0].concurency = 8
