@@ -5,9 +5,10 @@ from stockyard.cache import Cache, CacheOptions, CacheStats, CacheUsage, Memo
 from stockyard.config import Settings
 from stockyard.consume.hooks import Hooks
 from stockyard.consume.logs import JsonFormatter, configure_logging
+from stockyard.consume.options import WorkerOptions
 from stockyard.consume.runner import Middleware
 from stockyard.consume.vitals import Vital
-from stockyard.consume.worker import Worker, WorkerOptions
+from stockyard.consume.worker import Worker
 from stockyard.errors import (
     AuthenticationFailed,
     BlockingCallRefused,
@@ -15,6 +16,7 @@ from stockyard.errors import (
     EmbeddedServerError,
     HandlerError,
     InvalidOption,
+    JobCancelled,
     JobError,
     JobFailed,
     JobLocked,
@@ -97,6 +99,7 @@ __all__ = [
     "Hooks",
     "InvalidOption",
     "Job",
+    "JobCancelled",
     "JobError",
     "JobFailed",
     "JobLocked",

@@ -17,6 +17,7 @@
     ├── ScheduleConflict         a schedule cannot be changed now
     ├── ScheduleNotFound         a queue has no such schedule
     ├── JobFailed                the awaited job ended failed
+    ├── JobCancelled             what a job that was cancelled fails with
     ├── ResultTimeout            the awaited job did not end in time (also a TimeoutError)
     ├── JobTimeout               a handler ran longer than its timeout (also a TimeoutError)
     ├── WorkerProcessDied        the child process of a job ended before the job did
@@ -181,6 +182,10 @@ class JobFailed(StockyardError):
         self.job_id = job_id
         self.reason = reason
         super().__init__(f"job {job_id} failed: {reason}")
+
+
+class JobCancelled(StockyardError):
+    """What a job that ``job.cancel()`` stopped fails with; hooks get it."""
 
 
 class ResultTimeout(StockyardError, TimeoutError):

@@ -103,3 +103,14 @@ async def test_both_sides_workers_share_one_limit(
 
 async def _is_listed(queue: NodeObject) -> bool:
     return bool(await queue.getWorkersCount() == 1)
+
+
+async def test_a_job_that_we_cancel_fails_on_a_node_worker_without_being_run(
+    queue: NodeObject, node: NodePeer, ours: Queue
+) -> None:
+    job = await ours.add("echo", 1)
+    await job.cancel("not wanted")
+    worker = await node.worker("q")
+    await eventually(lambda: is_in(queue, "failed", job.id))
+    assert (await job.refresh()).failed_reason == "cancelled: not wanted"
+    assert await worker.read("started") == []

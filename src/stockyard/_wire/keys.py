@@ -55,6 +55,11 @@ class QueueKeys:
         """Return the key of a job's log lines."""
         return f"{self.base}{job_id}:logs"
 
+    @property
+    def cancel_channel(self) -> str:
+        """Return the channel that running jobs are cancelled on; the empty part cannot occur in a queue's name."""
+        return f"{self.prefix}::cancel:{self.queue}"
+
     def lock(self, job_id: str) -> str:
         """Return the key of a running job's lease."""
         return f"{self.base}{job_id}:lock"

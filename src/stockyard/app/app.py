@@ -14,7 +14,8 @@ from stockyard.cache.cache import Cache
 from stockyard.cache.caches import Caches
 from stockyard.cache.options import CacheOptions
 from stockyard.config import Settings
-from stockyard.consume.worker import Worker, WorkerOptions
+from stockyard.consume.options import WorkerOptions
+from stockyard.consume.worker import Worker
 from stockyard.errors import InvalidOption, suggestion
 from stockyard.events import Event, QueueEvents
 from stockyard.model.clock import Clock, system_clock
@@ -171,6 +172,7 @@ class App(Fixed):
             link=site.link(spec),
             jobs=site.port(spec),
             keeper=site.keeper,
+            cancels=site.cancels,
             check_ground=partial(site.ground.check, spec, allow_eviction=chosen.allow_eviction),
             close_app=self.aclose,
         )

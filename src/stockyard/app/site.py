@@ -14,6 +14,7 @@ from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
 from stockyard.cache.caches import Caches
 from stockyard.config import Address, Settings
+from stockyard.consume.cancel_listener import CancelListener
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.lease_table import Lease
 from stockyard.consume.worker import Worker
@@ -97,6 +98,11 @@ class Site:
     def keeper(self) -> LeaseKeeper:
         """Renews the leases of all workers of the App."""
         return LeaseKeeper(self.server.address, prefix=self._settings.prefix)
+
+    @cached_property
+    def cancels(self) -> CancelListener:
+        """Passes cancellations on to the workers of the App."""
+        return CancelListener(self.server)
 
     @cached_property
     def ground(self) -> Ground:

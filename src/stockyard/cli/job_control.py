@@ -37,6 +37,17 @@ def promote(queue: str, /, *job_ids: str, connection: Connection = DEFAULT) -> N
     _each(connection, queue, job_ids, Job.promote)
 
 
+def cancel(queue: str, /, *job_ids: str, reason: str = "", connection: Connection = DEFAULT) -> None:
+    """Fail jobs that have not ended; a worker that runs one of them stops it.
+
+    Args:
+        queue: their queue.
+        job_ids: their ids.
+        reason: why, for the jobs' records.
+    """
+    _each(connection, queue, job_ids, lambda job: job.cancel(reason))
+
+
 def remove(queue: str, /, *job_ids: str, keep_children: bool = False, connection: Connection = DEFAULT) -> None:
     """Remove jobs that no worker is running, with all below them.
 
@@ -103,7 +114,7 @@ def priority(
     _each(connection, queue, (job_id,), lambda job: job.change_priority(number, lifo=lifo))
 
 
-CONTROLS = (retry, promote, remove, log, data, delay, priority)
+CONTROLS = (retry, promote, cancel, remove, log, data, delay, priority)
 """In the order of the help."""
 
 

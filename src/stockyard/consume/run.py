@@ -31,6 +31,7 @@ class Run:
         task: runs it.
         handler: what runs it, once it is known.
         is_lost: its lease is not ours any more: whatever comes of it is not written.
+        cancelled: why it was cancelled, None if it was not.
         result: what the hooks are called with once the end is written.
         seconds: how long it ran; None if it did not.
     """
@@ -42,6 +43,7 @@ class Run:
         "_is_exposed",
         "_is_misfit",
         "_text",
+        "cancelled",
         "handler",
         "is_lost",
         "job",
@@ -61,6 +63,7 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.handler: Handler | None = None
         self.is_lost = False
+        self.cancelled: str | None = None
         self.result: Any = None
         self.seconds: float | None = None
         self._find = find

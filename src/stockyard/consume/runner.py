@@ -23,7 +23,7 @@ from stockyard.consume.logs import current_job
 from stockyard.consume.meter import OTHER, Meter
 from stockyard.consume.run import Run
 from stockyard.consume.verdict import decide, is_of_the_server, refusal
-from stockyard.errors import ConfigError, HandlerError, StockyardError, UnrecoverableError
+from stockyard.errors import ConfigError, HandlerError, JobCancelled, StockyardError, UnrecoverableError
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.clock import Clock
 from stockyard.model.handler import Handler
@@ -136,6 +136,17 @@ class Runner:
             run.is_lost = True
             run.task.cancel("its lease passed to another worker")
 
+    def running_ids(self) -> list[str]:
+        """Return the ids of the jobs that run."""
+        return [run.job.id for run in self._runs.values()]
+
+    def cancel(self, job_id: str, reason: str) -> None:
+        """Break off the run of a job, which fails without a retry; nothing happens if it does not run here."""
+        for run in self._runs.values():
+            if run.job.id == job_id and run.task is not None and run.cancelled is None:
+                run.cancelled = reason
+                run.task.cancel(f"the job was {reason}")
+
     async def wait_idle(self) -> None:
         """Return when no job runs."""
         while self._runs:
@@ -186,7 +197,7 @@ class Runner:
         try:
             outcome = await self._outcome(run, doom)
         except asyncio.CancelledError:
-            outcome = None if run.is_lost else HandedBack()
+            outcome = None if run.is_lost else self._broken_off(run)
         if doom is None:
             run.seconds = perf_counter() - began
         del self._runs[run.job.id, run.token]
@@ -235,6 +246,9 @@ class Runner:
 
         return await self._middleware[depth](job, call_next)
 
+    def _broken_off(self, run: Run) -> Outcome:
+        return HandedBack() if run.cancelled is None else self._failed(run, JobCancelled(run.cancelled))
+
     def _reason_to_fail(self, job: Job[Any], deferred: bytes | None) -> str | None:
         if deferred is not None:
             return deferred.decode(errors="replace")
@@ -243,6 +257,11 @@ class Runner:
         return None
 
     def _failed(self, run: Run, error: BaseException) -> Outcome:
+        if run.cancelled is not None and not isinstance(error, JobCancelled):
+            # What the handler raised while it was broken off earns no other attempt.
+            cancelled = JobCancelled(run.cancelled)
+            cancelled.__cause__ = error
+            error = cancelled
         run.result = error
         outcome = decide(
             run.job,

@@ -8,6 +8,7 @@ from typing import Any
 
 from stockyard.errors import (
     HandlerError,
+    JobCancelled,
     MoveToDelayed,
     PayloadError,
     RateLimited,
@@ -26,8 +27,8 @@ from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedB
 from stockyard.model.printing import message_of, storable, traceback_of
 from stockyard.model.retention import KeepOption
 
-_FINAL = (UnrecoverableError, PayloadError, HandlerError)
-_OWN_WORDS = ("UnrecoverableError", "StockyardError")
+_FINAL = (UnrecoverableError, PayloadError, HandlerError, JobCancelled)
+_OWN_WORDS = ("UnrecoverableError", "StockyardError", "JobCancelled")
 _CHILDREN_PENDING = -4
 _LONGEST_TRACE = 20_000
 _FIRST_PAUSE_MS = 1000
@@ -128,8 +129,9 @@ def trace_of(error: BaseException) -> str:
 def reason_of(error: BaseException) -> str:
     """Return the failure reason that is stored: ``KeyError: 'nope'``, the class and the message.
 
-    An ``UnrecoverableError`` and a plain ``StockyardError`` are their message alone: the first is how a handler
-    gives a reason in its own words, the second says what every peer writes in the same words.
+    An ``UnrecoverableError``, a ``JobCancelled`` and a plain ``StockyardError`` are their message alone: with the
+    first a handler gives a reason in its own words, with the second whoever cancels does, and the third says what
+    every peer writes in the same words.
     """
     text, name = message_of(error), class_of(error)
     if not text or name in _OWN_WORDS:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import random
-import re
-import socket
 import time
 import uuid
 import weakref
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -22,81 +18,29 @@ from stockyard._aio.stop_signals import on_stop_signal
 from stockyard._store.doorbell import Doorbell
 from stockyard._store.finishing import Order
 from stockyard._store.link import QueueLink
+from stockyard.consume.cancel_listener import CancelListener, CancelTarget
 from stockyard.consume.execution import Execution
 from stockyard.consume.fetcher import Fetcher
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.foreground import run_in_foreground
 from stockyard.consume.handler_finder import handlers_of
-from stockyard.consume.hooks import Hooks, tell
+from stockyard.consume.hooks import tell
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.meter import Meter
-from stockyard.consume.runner import Middleware, Runner
+from stockyard.consume.options import WorkerOptions
+from stockyard.consume.runner import Runner
 from stockyard.consume.schedule_advancer import ScheduleAdvancer
 from stockyard.consume.schedule_keeper import ScheduleKeeper
 from stockyard.consume.stall_sweeper import StallSweeper
 from stockyard.consume.vitals import Pulse, Vital
 from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
-from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.fixed import Fixed
-from stockyard.model.handler import Executor
 from stockyard.model.job import Job, JobPort
 from stockyard.topology import QueueSpec, Router
 
 _log = logging.getLogger("stockyard")
 _FLUSH_SECONDS, _BEAT_SECONDS = 10.0, 0.5
-
-
-def _process_name() -> str:
-    host = re.sub(r"[^!-~]", "_", socket.gethostname())
-    return f"{host}-{os.getpid()}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerOptions:
-    """How a worker works; what is None follows the queue's declaration.
-
-    Attributes:
-        name: shown in dashboards, written into the jobs, and how an alert says who is dead. Defaults to the
-            machine's name and the process's number; None for no name.
-        concurrency: jobs at a time.
-        executor: where its one handler runs: ``"async"``, ``"thread"`` or ``"process"``.
-        lock: lease of a running job.
-        stalled_interval: pause between two looks for dead workers' jobs. Defaults to half the lease.
-        grace: time that running jobs have to end when the worker is stopped. Defaults to 30 s.
-        drain_delay: pause between two looks at an empty queue that nobody rings for, cut to 10 s, so that a dead
-            connection is noticed within 15. Defaults to 5 s.
-        metrics: minutes of which the queue keeps how many jobs ended in each; 0 or None counts nothing. Defaults
-            to 20,160, two weeks.
-        max_started_attempts: starts of a job, those included that did not end an attempt, after which it is
-            failed. Defaults to no limit.
-        middleware: around every job, the first outermost.
-        hooks: told of what happens.
-        backoff_strategies: custom backoff by name.
-        recycle_after: jobs after which a child process is replaced. Defaults to 1000.
-        memory_limit: bytes of resident memory of a child process. Defaults to no limit.
-        handle_signals: ``run`` takes over SIGTERM and SIGINT of the process, to stop. Defaults to False: the
-            program that the worker is a part of decides. ``run_forever`` and ``stockyard worker`` always do.
-        allow_eviction: work on a critical queue though its server evicts keys: jobs may be lost, or run twice.
-            Defaults to False.
-    """
-
-    name: str | None = field(default_factory=_process_name)
-    concurrency: int | None = None
-    executor: Executor | None = None
-    lock: Duration | None = None
-    stalled_interval: Duration | None = None
-    grace: Duration = 30
-    drain_delay: Duration = 5
-    metrics: int | None = 20_160
-    max_started_attempts: int | None = None
-    middleware: Sequence[Middleware] = ()
-    hooks: Hooks = field(default_factory=Hooks)
-    backoff_strategies: Mapping[str, BackoffStrategy] = field(default_factory=dict)
-    recycle_after: int | None = 1000
-    memory_limit: int | None = None
-    handle_signals: bool = False
-    allow_eviction: bool = False
 
 
 class Worker(Fixed):
@@ -116,6 +60,7 @@ class Worker(Fixed):
         link: QueueLink,
         jobs: JobPort,
         keeper: LeaseKeeper,
+        cancels: CancelListener,
         check_ground: Callable[[], Awaitable[bool]],
         close_app: Callable[[], Awaitable[None]],
     ) -> None:
@@ -135,6 +80,8 @@ class Worker(Fixed):
         interval_ms = self._lock_ms // 2 if interval is None else milliseconds(interval, option="stalled_interval")
         self._grace = milliseconds(options.grace, option="grace") / 1000
         self._keeper = keeper
+        self._cancels = cancels
+        self._link = link
         self._check_ground = check_ground
         self._close_app = close_app
         self._hooks = options.hooks
@@ -286,6 +233,9 @@ class Worker(Fixed):
             if not await self._open():
                 return
             await self._keeper.start(self.id, self._lock_ms, self._runner.lose)
+            await self._cancels.start(
+                self.id, CancelTarget(self._link, self._runner.running_ids, self._runner.cancel)
+            )
             await self._sweeper.start()
             await self._schedules.start()
             await self._fetcher.start()
@@ -364,6 +314,7 @@ class Worker(Fixed):
         await self._fetcher.stop()
         await self._schedules.stop()
         await self._sweeper.stop()
+        await self._cancels.stop(self.id)
         self._keeper.stop(self.id)
         await self._execution.stop()
 

@@ -44,6 +44,7 @@ class JobPort(FamilyPort, Protocol):
     async def remove(self, job_id: str, *, children: bool = True) -> None: ...
     async def remove_unprocessed_children(self, job_id: str) -> int: ...
     async def promote(self, job_id: str) -> None: ...
+    async def cancel(self, job_id: str, reason: str) -> None: ...
     async def is_held_by_children(self, job_id: str) -> bool: ...
     async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any: ...
     async def get_job(self, job_id: str) -> Job[Any] | None: ...
@@ -236,6 +237,26 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
             JobNotFound: it was removed before its result could be read.
         """
         return await self.port.wait_for_result(self.id, timeout)
+
+    async def cancel(self, reason: str = "") -> None:
+        """Fail the job without a retry, in whatever state it is before its end.
+
+        The worker that runs it, in whatever process, cancels its coroutine or kills its child process within a
+        fraction of a second; a plain function in a thread cannot be stopped and is given up. A job that nobody
+        runs fails when a worker comes to it, without being run; one that is delayed, or waits for children, goes
+        to wait for that. Waiters get ``JobFailed`` with the reason ``cancelled`` or ``cancelled: <reason>``.
+
+        A job that ends before its worker hears of this stays as it ended. BullMQ's workers do not stop a run, but
+        fail the job at its next start.
+
+        Args:
+            reason: why, for the job's record. Defaults to none.
+
+        Raises:
+            JobNotFound: the job was removed.
+            JobStateError: it has ended.
+        """
+        await self.port.cancel(self.id, reason)
 
     async def refresh(self) -> Job[Any]:
         """Read the job again.

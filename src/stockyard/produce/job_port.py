@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from stockyard._aio.portal import Blocking, Portal
-from stockyard._store import children, editing, finishing, reading
+from stockyard._store import cancelling, children, editing, finishing, reading
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import stored_job
 from stockyard.errors import JobLocked, JobNotFound, JobStateError
@@ -66,6 +66,15 @@ class StoredJobs:
 
     async def promote(self, job_id: str) -> None:
         self._check(job_id, await editing.promote(self._link, job_id), needs="delayed")
+
+    async def cancel(self, job_id: str, reason: str) -> None:
+        text = f"cancelled: {reason}" if reason else "cancelled"
+        code = await cancelling.cancel(self._link, job_id, text)
+        if code == editing.WRONG_STATE:
+            raise JobStateError(
+                job_id, f"job {job_id} of queue {self._link.queue!r} has ended: it cannot be cancelled any more"
+            )
+        self._check(job_id, code)
 
     async def remove(self, job_id: str, *, children: bool = True) -> None:
         code = await editing.remove(self._link, job_id, children=children)

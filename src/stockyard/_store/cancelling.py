@@ -1,0 +1,118 @@
+"""Cancels a job that has not ended, and hears which running jobs are cancelled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from stockyard._store.broadcast import Broadcast
+from stockyard._store.link import QueueLink
+from stockyard._store.scripts import load
+from stockyard._store.server import Server
+from stockyard.errors import ServerRefused
+
+_CANCEL = load("editing.cancel")
+
+
+class Cancellation(msgspec.Struct, frozen=True, array_like=True):
+    """A job that is to stop.
+
+    Attributes:
+        job_id: its id.
+        reason: text that it fails with.
+    """
+
+    job_id: str
+    reason: str
+
+
+_decode = msgspec.json.Decoder(Cancellation).decode
+
+
+async def cancel(link: QueueLink, job_id: str, reason: str) -> int:
+    """Let a job fail with this reason; return 0, -1 when it does not exist or -3 when it has ended."""
+    message = msgspec.json.encode(Cancellation(job_id, reason))
+    channel = link.keys.cancel_channel
+    return int(await link.run(_CANCEL, link.keys.job(job_id), job_id, reason, channel, message))
+
+
+async def read_cancelled(link: QueueLink, job_ids: Iterable[str]) -> list[Cancellation]:
+    """Return which of these jobs were cancelled before their workers listened."""
+    cancelled = []
+    for job_id in job_ids:
+        reason = await link.server.call("HGET", link.keys.job(job_id), "defa")
+        if reason is not None:
+            cancelled.append(Cancellation(job_id, reason.decode(errors="replace")))
+    return cancelled
+
+
+class HeardCancellations:
+    """What came in on the connection.
+
+    Attributes:
+        begun: queues whose cancellations are heard from now on.
+        refused: queues whose cancellations the user of this connection may not hear, each with the refusal.
+        cancelled: queue and cancellation, in order.
+    """
+
+    __slots__ = ("begun", "cancelled", "refused")
+
+    def __init__(self) -> None:
+        self.begun: list[str] = []
+        self.refused: list[tuple[str, ServerRefused]] = []
+        self.cancelled: list[tuple[str, Cancellation]] = []
+
+
+class CancelChannel:
+    """The cancellations of some queues of one server, on a connection of its own.
+
+    Args:
+        server: the server.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._broadcast = Broadcast(server)
+        self._queues: dict[bytes, str] = {}
+
+    async def open(self, links: Sequence[QueueLink]) -> None:
+        """Connect and ask for the cancellations of these queues.
+
+        Raises:
+            ServerUnavailable, ServerRefused: nobody answers, or not to us.
+        """
+        await self._broadcast.open()
+        self._queues.clear()
+        for link in links:
+            self.listen(link)
+
+    def listen(self, link: QueueLink) -> None:
+        """Ask for the cancellations of one more queue."""
+        channel = link.keys.cancel_channel.encode()
+        self._queues[channel] = link.queue
+        self._broadcast.listen(channel)
+
+    async def hear(self) -> HeardCancellations:
+        """Return what came in; nothing for a sign of life.
+
+        Raises:
+            ReplyLost: the connection broke or fell silent; from here on, cancellations are missed.
+        """
+        heard, parsed = await self._broadcast.hear(), HeardCancellations()
+        parsed.begun = [self._queues[channel] for channel in heard.begun]
+        parsed.refused = [(self._queues[channel], error) for channel, error in heard.refused]
+        for channel, messages in heard.texts.items():
+            for message in messages:
+                try:
+                    parsed.cancelled.append((self._queues[channel], _decode(message)))
+                except msgspec.MsgspecError:
+                    continue  # published by a stranger
+        return parsed
+
+    def drop(self) -> None:
+        """Disconnect at once."""
+        self._broadcast.drop()
+
+    async def close(self) -> None:
+        """Disconnect; closing twice is fine."""
+        await self._broadcast.close()

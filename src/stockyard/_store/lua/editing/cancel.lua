@@ -1,0 +1,21 @@
+--- Fails a job that has not ended: at its next start without running it, or at once where a worker runs it.
+-- parts: markers placing
+-- keys: wait prioritized delayed active completed failed waiting_children meta events marker priority_counter
+-- args: job id reason channel message
+-- returns: 0, -1 when the job does not exist, -3 when it has ended
+if redis.call('EXISTS', job) == 0 then return -1 end
+if redis.call('ZSCORE', completed, id) or redis.call('ZSCORE', failed, id) then return -3 end
+-- Every peer fails a job that has this field when it takes it: so does whoever takes it over from a dead worker.
+redis.call('HSET', job, 'defa', reason)
+local from = redis.call('ZREM', delayed, id) == 1 and 'delayed'
+  or redis.call('ZREM', waiting_children, id) == 1 and 'waiting-children'
+if from then
+  local priority = tonumber(redis.call('HGET', job, 'priority')) or 0
+  make_ready(wait, prioritized, priority_counter, id, priority, false)
+  if not is_blocked(meta, active) then ring(marker) end
+  redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', from)
+  redis.call('HSET', job, 'delay', 0)
+else
+  redis.call('PUBLISH', channel, message)
+end
+return 0

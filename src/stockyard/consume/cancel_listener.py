@@ -1,0 +1,103 @@
+"""Hears which running jobs are cancelled, on one connection for all workers of an App."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from stockyard._aio.patience import Patience
+from stockyard._store.cancelling import CancelChannel, read_cancelled
+from stockyard._store.link import QueueLink
+from stockyard._store.server import Server
+from stockyard.errors import ServerError
+
+_log = logging.getLogger("stockyard")
+
+
+@dataclass(frozen=True, slots=True)
+class CancelTarget:
+    """A worker, as the listener sees it.
+
+    Attributes:
+        link: its queue.
+        running: gives the ids of the jobs that it runs.
+        cancel: cancels the run of a job, by its id and the reason; does nothing for a job that it does not run.
+    """
+
+    link: QueueLink
+    running: Callable[[], Iterable[str]]
+    cancel: Callable[[str, str], None]
+
+
+class CancelListener:
+    """Passes cancellations on to the workers that run the jobs; connected as long as there are workers.
+
+    Args:
+        server: the server.
+    """
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._targets: dict[str, CancelTarget] = {}
+        self._channel: CancelChannel | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self, worker: str, target: CancelTarget) -> None:
+        """Serve a worker from now on."""
+        self._targets[worker] = target
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="cancellations")
+        elif self._channel is not None:
+            self._channel.listen(target.link)
+
+    async def stop(self, worker: str) -> None:
+        """End serving a worker; the last one ends the connection. Stopping twice is fine."""
+        self._targets.pop(worker, None)
+        task = self._task
+        if not self._targets and task is not None:
+            self._task = None
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _run(self) -> None:
+        # Its own, so that a worker that starts while this one ends gets another.
+        channel = self._channel = CancelChannel(self._server)
+        patience = Patience()
+        try:
+            while True:
+                try:
+                    await channel.open([target.link for target in self._targets.values()])
+                    while True:
+                        await self._hear(channel)
+                        patience.reset()
+                except ServerError as error:
+                    # The workers' own connections log what is wrong with the server.
+                    _log.debug("cancellations are not heard: %s", error)
+                    channel.drop()
+                    await patience.wait()
+        finally:
+            if self._channel is channel:
+                self._channel = None
+            await channel.close()
+
+    async def _hear(self, channel: CancelChannel) -> None:
+        heard = await channel.hear()
+        for queue, refusal in heard.refused:
+            _log.warning(
+                "jobs of queue %s that run here cannot be cancelled: %s; allow this user to subscribe to its "
+                "channel, as deploy/users.acl does",
+                queue,
+                refusal,
+            )
+        for queue, cancelled in heard.cancelled:
+            for target in self._of(queue):
+                target.cancel(cancelled.job_id, cancelled.reason)
+        for queue in heard.begun:
+            for target in self._of(queue):
+                for missed in await read_cancelled(target.link, list(target.running())):
+                    target.cancel(missed.job_id, missed.reason)
+
+    def _of(self, queue: str) -> list[CancelTarget]:
+        return [target for target in self._targets.values() if target.link.queue == queue]

@@ -1,0 +1,67 @@
+"""The options of a worker."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from stockyard.consume.hooks import Hooks
+from stockyard.consume.runner import Middleware
+from stockyard.model.backoff import BackoffStrategy
+from stockyard.model.duration import Duration
+from stockyard.model.handler import Executor
+
+
+def _process_name() -> str:
+    host = re.sub(r"[^!-~]", "_", socket.gethostname())
+    return f"{host}-{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerOptions:
+    """How a worker works; what is None follows the queue's declaration.
+
+    Attributes:
+        name: shown in dashboards, written into the jobs, and how an alert says who is dead. Defaults to the
+            machine's name and the process's number; None for no name.
+        concurrency: jobs at a time.
+        executor: where its one handler runs: ``"async"``, ``"thread"`` or ``"process"``.
+        lock: lease of a running job.
+        stalled_interval: pause between two looks for dead workers' jobs. Defaults to half the lease.
+        grace: time that running jobs have to end when the worker is stopped. Defaults to 30 s.
+        drain_delay: pause between two looks at an empty queue that nobody rings for, cut to 10 s, so that a dead
+            connection is noticed within 15. Defaults to 5 s.
+        metrics: minutes of which the queue keeps how many jobs ended in each; 0 or None counts nothing. Defaults
+            to 20,160, two weeks.
+        max_started_attempts: starts of a job, those included that did not end an attempt, after which it is
+            failed. Defaults to no limit.
+        middleware: around every job, the first outermost.
+        hooks: told of what happens.
+        backoff_strategies: custom backoff by name.
+        recycle_after: jobs after which a child process is replaced. Defaults to 1000.
+        memory_limit: bytes of resident memory of a child process. Defaults to no limit.
+        handle_signals: ``run`` takes over SIGTERM and SIGINT of the process, to stop. Defaults to False: the
+            program that the worker is a part of decides. ``run_forever`` and ``stockyard worker`` always do.
+        allow_eviction: work on a critical queue though its server evicts keys: jobs may be lost, or run twice.
+            Defaults to False.
+    """
+
+    name: str | None = field(default_factory=_process_name)
+    concurrency: int | None = None
+    executor: Executor | None = None
+    lock: Duration | None = None
+    stalled_interval: Duration | None = None
+    grace: Duration = 30
+    drain_delay: Duration = 5
+    metrics: int | None = 20_160
+    max_started_attempts: int | None = None
+    middleware: Sequence[Middleware] = ()
+    hooks: Hooks = field(default_factory=Hooks)
+    backoff_strategies: Mapping[str, BackoffStrategy] = field(default_factory=dict)
+    recycle_after: int | None = 1000
+    memory_limit: int | None = None
+    handle_signals: bool = False
+    allow_eviction: bool = False

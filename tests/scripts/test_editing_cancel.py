@@ -1,0 +1,63 @@
+"""editing.cancel: a job that has not ended is to fail."""
+
+import redis
+
+from stockyard._store import cancelling, editing
+from stockyard._store.link import QueueLink
+from tests.scripts.conftest import NOW, Keyspace, Sorted, record
+
+
+async def test_a_job_that_waits_or_runs_is_marked_and_its_workers_are_notified(
+    link: QueueLink, keys: Keyspace, raw: "redis.Redis"
+) -> None:
+    with raw.pubsub() as heard:  # type: ignore[no-untyped-call]
+        heard.subscribe(link.keys.cancel_channel)
+        assert heard.get_message(timeout=5)["type"] == "subscribe"
+        keys.put({"1": record(), "2": record(), "wait": ["1"], "active": ["2"]})
+        assert await cancelling.cancel(link, "1", "cancelled") == 0
+        assert await cancelling.cancel(link, "2", "cancelled: late") == 0
+        assert keys.all() == {
+            "1": record(defa="cancelled"),
+            "2": record(defa="cancelled: late"),
+            "wait": ["1"],
+            "active": ["2"],
+        }
+        assert [heard.get_message(timeout=5)["type"] for _ in "12"] == ["message"] * 2
+
+
+async def test_a_delayed_job_goes_to_wait_by_its_priority(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(delay=5, priority=3), "delayed": Sorted({"1": NOW * 4096.0})})
+    assert await cancelling.cancel(link, "1", "cancelled") == 0
+    assert keys.all() == {
+        "1": record(delay=0, priority=3, defa="cancelled"),
+        "prioritized": Sorted({"1": 3 * 2**32 + 1}),
+        "pc": "1",
+        "marker": Sorted({"0": 0}),
+        "events": [["waiting", "1", "delayed"]],
+    }
+
+
+async def test_a_parent_does_not_wait_for_its_children(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(), "1:dependencies": {"k"}, "waiting-children": Sorted({"1": NOW})})
+    assert await cancelling.cancel(link, "1", "cancelled") == 0
+    assert keys.all() == {
+        "1": record(delay=0, defa="cancelled"),
+        "1:dependencies": {"k"},
+        "wait": ["1"],
+        "marker": Sorted({"0": 0}),
+        "events": [["waiting", "1", "waiting-children"]],
+    }
+
+
+async def test_a_job_that_has_ended_stays(link: QueueLink, keys: Keyspace) -> None:
+    before = {
+        "1": record(),
+        "2": record(),
+        "completed": Sorted({"1": NOW}),
+        "failed": Sorted({"2": NOW}),
+    }
+    keys.put(before)
+    assert await cancelling.cancel(link, "1", "cancelled") == editing.WRONG_STATE
+    assert await cancelling.cancel(link, "2", "cancelled") == editing.WRONG_STATE
+    assert await cancelling.cancel(link, "3", "cancelled") == editing.MISSING
+    assert keys.all() == before
