@@ -21,8 +21,8 @@ PUBLIC = {
     "stockyard": """
         AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy BlockingCallRefused Cache
         CacheOptions CacheStats CacheUsage Channel ChildrenPage Clock ConfigError Deduplication Duration
-        EmbeddedServerError Finding Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobError
-        JobCancelled JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout
+        EmbeddedServerError Finding Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobCancelled JobError
+        JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout
         JsonFormatter Keep LeaseLost ManualClock Memo MetricsServer Middleware Misfire MoveToDelayed
         MoveToWait NotificationFailed OnFailure OpenChannel Overlap ParentRef PayloadError Queue
         QueueEvents QueueHealth QueueMetrics QueueOptions QueueSettings QueueSpec QueueStateError Rate RateLimited
