@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Generic, TypeVar, cast
 
-from stockyard.errors import PayloadError
-from stockyard.model.payload import decoder_for, encode_payload
+from stockyard.model.payload import Codec as TypeCodec
 
 T = TypeVar("T")
 
@@ -23,25 +22,15 @@ class Codec(Generic[T]):
 
     def __init__(self, cache: str, declared: Any) -> None:
         self._cache = cache
-        self._read = decoder_for(declared)
-        self._is_typed = declared is not Any
+        self._codec: TypeCodec[T] = TypeCodec(declared)
 
     def encode(self, value: T | None) -> bytes:
         """Return a value's text.
 
         Raises:
-            PayloadError: it is not JSON-able, or would not be read back as the declared type.
+            PayloadError: it is not JSON-able, or would not come back as the declared type and as it was.
         """
-        if value is None:
-            return b""
-        text = encode_payload(value, what="a value of cache", of=self._cache)
-        # Being of the type is not enough: a Struct does not look at what it is made of.
-        if self._is_typed:
-            try:
-                self._read(text)
-            except PayloadError as error:
-                raise PayloadError(f"a value of cache {self._cache!r} would not be read back: {error}") from error
-        return text
+        return b"" if value is None else self._codec.encode(value, what="a value of cache", of=self._cache)
 
     def decode(self, text: bytes) -> T:
         """Return the value of a text.
@@ -49,4 +38,4 @@ class Codec(Generic[T]):
         Raises:
             PayloadError: it does not fit the declared type (any more).
         """
-        return cast("T", self._read(text)) if text else cast("T", None)
+        return self._codec.decode(text) if text else cast("T", None)

@@ -220,7 +220,7 @@ class Runner:
             if handler is None:
                 handler = run.handler = self._find(job.name)
             value = await self._through_middleware(run, job, handler, 0)
-            text = result_text(value, of=job.name).decode()
+            text = result_text(value, of=job.name, declared=handler.result).decode()
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if run.is_lost or (task is not None and task.cancelling()):

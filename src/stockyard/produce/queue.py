@@ -97,7 +97,14 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         return added
 
     def _checked(self, name: str, data: Any, options: JobOptions) -> NewJob | TiedJob:
-        text = payload_text(name, data)
+        try:
+            text = payload_text(name, data)
+        except PayloadError:
+            # What plain JSON does not bring back, the type that the handler declares may.
+            handler = self.spec.router.get(name)
+            if handler is None:
+                raise
+            text = payload_text(name, data, handler.payload)
         is_tied = options.parent is not None or options.deduplication is not None
         if is_tied or options.size_limit is not None:
             check_size(name, text, options)
@@ -125,8 +132,8 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         return job
 
 
-def payload_text(name: str, data: Any) -> str:
-    """Check a job's name; return the JSON of its payload.
+def payload_text(name: str, data: Any, declared: Any = Any) -> str:
+    """Check a job's name; return the JSON of its payload, which a handler reads as the declared type.
 
     Raises:
         InvalidOption: the name is no text.
@@ -134,7 +141,9 @@ def payload_text(name: str, data: Any) -> str:
     """
     if not is_text(name):
         raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
-    return "{}" if data is None else encode_payload(data, what="the payload of", of=name).decode()
+    return (
+        "{}" if data is None else encode_payload(data, what="the payload of", of=name, declared=declared).decode()
+    )
 
 
 def check_size(name: str, text: str, options: JobOptions) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Generic, TypeVar, cast
+from typing import Generic, TypeVar
 
 from stockyard.errors import PayloadError
-from stockyard.model.payload import decoder_for, encode_payload
+from stockyard.model.payload import Codec
 from stockyard.pubsub.channel import Channel
 from stockyard.pubsub.message import Message
 from stockyard.pubsub.stats import Counts
@@ -29,26 +29,17 @@ class Coder(Generic[T]):
     def __init__(self, channel: Channel[T], counts: Counts) -> None:
         self._channel = channel
         self._counts = counts
-        self._read = decoder_for(channel.type)
-        self._is_any = channel.type is Any
+        self._codec: Codec[T] = Codec(channel.type)
+        self._read = self._codec.decode
         self._is_logged = False
 
     def encode(self, value: T) -> bytes:
         """Return a message's text.
 
         Raises:
-            PayloadError: it is not JSON-able, or would not be read back as the channel's type.
+            PayloadError: it is not JSON-able, or would not come back as the channel's type and as it was.
         """
-        text = encode_payload(value, what="a message of channel", of=self._channel.name)
-        if not self._is_any:
-            # Not even a Struct looks at the types of its fields when it is made; its readers would.
-            try:
-                self._read(text)
-            except PayloadError as error:
-                raise PayloadError(
-                    f"a message of channel {self._channel.name!r} would not be read: {error}"
-                ) from error
-        return text
+        return self._codec.encode(value, what="a message of channel", of=self._channel.name)
 
     def decode(self, text: bytes) -> T:
         """Return the value of a text.
@@ -57,7 +48,7 @@ class Coder(Generic[T]):
             PayloadError: it does not fit; this is counted and told to ``on_invalid`` before.
         """
         try:
-            return cast("T", self._read(text))
+            return self._read(text)
         except Exception as error:
             self._count(text, error)
             raise PayloadError(str(error)) from error

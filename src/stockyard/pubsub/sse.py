@@ -19,7 +19,7 @@ except ImportError as error:
 
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.model.duration import Duration, milliseconds
-from stockyard.model.payload import encode_payload
+from stockyard.model.payload import json_of
 from stockyard.pubsub.channel import checked_count
 from stockyard.pubsub.message import Gap, Message
 from stockyard.pubsub.open_channel import OpenChannel
@@ -181,7 +181,7 @@ def _text(item: Message[Any] | Gap) -> str:
 
 def _event(item: Message[Any] | Gap) -> ServerSentEvent:
     if isinstance(item, Gap):
-        text = encode_payload({"reason": item.reason, "missed": item.missed}, what="a gap")
+        text = json_of({"reason": item.reason, "missed": item.missed}, what="a gap")
         return ServerSentEvent(text.decode(), event="gap")
-    text = encode_payload(item.value, what="a message of channel", of=item.channel)
+    text = json_of(item.value, what="a message of channel", of=item.channel)
     return ServerSentEvent(text.decode(), id=item.id)

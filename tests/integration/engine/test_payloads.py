@@ -1,6 +1,9 @@
 """What a handler is given: the type that it declares, or a failure that names the field."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, NotRequired, TypedDict
 
 import msgspec
@@ -8,7 +11,7 @@ import pydantic
 import pytest
 import redis
 
-from stockyard import Job, JobFailed
+from stockyard import Job, JobFailed, PayloadError
 from tests.support.yard import Yard
 
 
@@ -47,6 +50,74 @@ async def take_dict(job: Job[FillDict]) -> list[Any]:
 
 async def take_model(job: Job[FillModel]) -> list[Any]:
     return [type(job.data).__name__, job.data.symbol, job.data.size]
+
+
+class Customer(pydantic.BaseModel):
+    user_id: int = pydantic.Field(alias="userId")
+    notes: pydantic.Json[list[str]] = pydantic.Field(default="[]", validate_default=True)
+
+
+class Basket(msgspec.Struct):
+    buyer: Customer
+    price: Decimal
+
+
+CUSTOMER = Customer.model_validate({"userId": 7, "notes": '["a"]'})
+
+
+async def take_basket(job: Job[list[Basket]]) -> Any:
+    assert job.data == [Basket(CUSTOMER, Decimal("1.10"))]
+    await job.update_progress(job.data[0])
+    await job.update_data(job.data)
+    return job.data[0].buyer
+
+
+async def test_models_in_containers_come_to_the_handler_as_they_were(yard: Yard) -> None:
+    queue = yard.queue()
+    await yard.work(take_basket)
+    job = await queue.add("x", [Basket(CUSTOMER, Decimal("1.10"))])
+    assert await job.wait_for_result(10) == {"userId": 7, "notes": '["a"]'}
+    done = await job.refresh()
+    assert done.data == [{"buyer": {"userId": 7, "notes": '["a"]'}, "price": "1.10"}]
+    assert done.progress == done.data[0]
+
+
+class Login(pydantic.BaseModel):
+    password: pydantic.SecretStr
+
+
+async def test_what_would_not_come_back_is_refused_at_every_door(yard: Yard) -> None:
+    queue = yard.queue()
+    secret = Login(password=pydantic.SecretStr("hunter2"))
+    job = await queue.add("x", delay="1h")
+    schedules = yard.app.schedules("q")
+    doors: list[Callable[[Any], Awaitable[Any]]] = [
+        lambda value: queue.add("x", value),
+        lambda value: queue.add_many([("x", value)]),
+        lambda value: job.update_progress(value),
+        lambda value: job.update_data(value),
+        lambda value: schedules.upsert("s", every="1h", name="x", data=value),
+    ]
+    for value, said in ((secret, "secret has no faithful"), ({"at": datetime.now(UTC)}, r"\$\.at is a datetime")):
+        for door in doors:
+            with pytest.raises(PayloadError, match=said) as refused:
+                await door(value)
+            assert "hunter2" not in str(refused.value)
+    assert (await queue.count("waiting"), await queue.count("delayed")) == (0, 1)
+
+
+async def take_prices(job: Job[dict[int, Decimal]]) -> set[Decimal]:
+    return set(job.data.values())
+
+
+async def test_a_bare_value_comes_back_where_the_declared_type_is_known(yard: Yard) -> None:
+    queue = yard.queue()
+    queue.spec.router.add("x", take_prices)
+    await yard.work()
+    job = await queue.add("x", {1: Decimal("1.10"), 2: Decimal("1.1")})
+    assert set(await job.wait_for_result(10)) in ({"1.10"}, {"1.1"}, {Decimal("1.1")})
+    with pytest.raises(PayloadError, match="key 1 of type int"):
+        await queue.add("another", {1: Decimal("1.10")})
 
 
 async def take_plain(job: Job[Any]) -> list[Any]:
@@ -168,6 +239,8 @@ async def test_a_record_that_is_gone_is_passed_over(yard: Yard, raw: "redis.Redi
         (float("nan"), "NaN or an infinite number"),
         ("\udcff", "not JSON-able"),
         ({"deep": [object()]}, "not JSON-able"),
+        (b"bytes", r"would not come back as it is: \$ is a bytes"),
+        ({"price": Decimal(1)}, r"would not come back as it is: \$\.price is a Decimal"),
     ],
 )
 async def test_a_result_that_is_no_json_fails_the_job_without_a_retry(yard: Yard, value: Any, said: str) -> None:
@@ -184,7 +257,9 @@ async def test_a_result_that_is_no_json_fails_the_job_without_a_retry(yard: Yard
     assert (done.attempts_made, done.return_value) == (1, None)
 
 
-@pytest.mark.parametrize("value", [None, 0, "", "text", [], {"a": [1.5, None, True]}, FillStruct("BTC"), b"bytes"])
+@pytest.mark.parametrize(
+    "value", [None, 0, "", "text", [], {"a": [1.5, None, True]}, FillStruct("BTC"), [FillModel(symbol="BTC")]]
+)
 async def test_a_result_comes_back_as_json(yard: Yard, value: Any) -> None:
     queue = yard.queue()
 
@@ -193,6 +268,6 @@ async def test_a_result_comes_back_as_json(yard: Yard, value: Any) -> None:
 
     await yard.work(give)
     job = await queue.add("x")
-    expected = msgspec.json.decode(msgspec.json.encode(value))
+    expected = msgspec.json.decode(msgspec.json.encode(value, enc_hook=FillModel.model_dump))
     assert await job.wait_for_result(10) == expected
     assert (await job.refresh()).return_value == expected

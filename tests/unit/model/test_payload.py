@@ -2,8 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -41,9 +39,7 @@ def test_a_typed_payload_survives_the_round_trip(kind: Any) -> None:
         ({"a": None}, b'{"a":null}'),
         ({"ü": "€"}, '{"ü":"€"}'.encode()),
         ((1, 2), b"[1,2]"),
-        (Decimal("1.10"), b'"1.10"'),
-        (datetime(2026, 1, 2, tzinfo=UTC), b'"2026-01-02T00:00:00Z"'),
-        ({1: 2}, b'{"1":2}'),
+        ({"big": 2**70}, b'{"big":1180591620717411303424}'),
     ],
 )
 def test_plain_values_are_written_as_json(value: Any, text: bytes) -> None:

@@ -90,7 +90,7 @@ def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asy
             result = context.run(_called, handler, task, port)
             if is_awaitable(result):
                 result = runner.run(awaited(result), context=context)
-            return Returned(result_text(result, of=task.name))
+            return Returned(result_text(result, of=task.name, declared=handler.result))
         except RunMoved as signal:
             return Moved.of(signal)
     except SystemExit:

@@ -42,21 +42,22 @@ async def awaited(result: Awaitable[Any]) -> Any:
     return value
 
 
-def result_text(result: Any, *, of: str) -> bytes:
+def result_text(result: Any, *, of: str, declared: Any = Any) -> bytes:
     """Return a result as JSON text.
 
     Args:
         result: what the handler returned, or a child's result.
         of: name of the job, for the message.
+        declared: the type that the handler's annotation gives its result.
 
     Raises:
-        PayloadError: it is not JSON-able.
+        PayloadError: it is not JSON-able, or would not come back as it was.
     """
     if result is None:
         return _NOTHING
     if type(result) is ChildResult:
         return result.text
-    return encode_payload(result, what="the result of", of=of)
+    return encode_payload(result, what="the result of", of=of, declared=declared)
 
 
 def read_result(result: Any, handler: Handler | None) -> Any:

@@ -1,0 +1,133 @@
+"""Whether a value comes back from JSON as it was: compares what was written with what a reader would get."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Iterable
+from enum import Enum
+from typing import Any
+
+SCALARS = frozenset({str, int, float, bool, type(None)})
+"""Types that JSON gives back by itself."""
+
+
+def is_plain(value: Any) -> bool:
+    """Say whether a value is made of nothing but what JSON has: text, numbers, booleans, None, dicts and lists."""
+    kind = type(value)
+    if kind in SCALARS:
+        return True
+    if kind is dict:
+        return all(type(key) is str for key in value) and all(map(is_plain, value.values()))
+    return kind is list and all(map(is_plain, value))
+
+
+def infinite_at(value: Any, path: str) -> str | None:
+    """Return the place of the first NaN or infinite number in plain values, or None."""
+    match value:
+        case float() if not math.isfinite(value):
+            return path
+        case dict():
+            parts: Iterable[tuple[str, Any]] = ((f"{path}.{key}", item) for key, item in value.items())
+        case list() | tuple():
+            parts = ((f"{path}[{index}]", item) for index, item in enumerate(value))
+        case _:
+            return None
+    return next((found for where, item in parts if (found := infinite_at(item, where))), None)
+
+
+def difference(sent: Any, back: Any, path: str, *, converts: bool) -> str | None:
+    """Return what the first part is that came back otherwise, or None.
+
+    Args:
+        sent: the value that was written.
+        back: what was read.
+        path: where these values stand.
+        converts: a part of another type counts as the same: plain JSON became what the declared type makes of it.
+    """
+    if is_equal(sent, back):
+        return None
+    if type(sent) is not type(back):
+        return None if converts else f"{path} is {_named(sent)} and would be read as {_named(back)}"
+    parts = _parts(sent, back, path)
+    if parts is None:
+        return f"{path} is {_named(sent)} and would be read as another value"
+    # A type without an equality of its own is the same when its parts are.
+    return next((found for each in parts if (found := difference(*each, converts=converts))), None)
+
+
+def lossy_part(value: Any, path: str, own: Callable[[Any, str], str | None]) -> str | None:
+    """Return what the first part of a value is that no reader could bring back as it was, or None.
+
+    A reader whose type is not known reads plain JSON. An object with fields counts as faithful if its own type
+    reads it back as it was, because its handler can declare that type.
+
+    Args:
+        value: what was written.
+        path: where it stands.
+        own: returns what is lossy in an object with fields.
+    """
+    kind = type(value)
+    if kind in SCALARS:
+        return None
+    if field_names(value) is not None:
+        return own(value, path)
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if not isinstance(key, str):
+                return f"{path} has the key {key!r} of type {type(key).__qualname__}, which would be read as text"
+            if found := lossy_part(item, f"{path}.{key}", own):
+                return found
+        return None
+    if kind in (list, tuple) or isinstance(value, list):
+        parts = (lossy_part(item, f"{path}[{at}]", own) for at, item in enumerate(value))
+        return next((found for found in parts if found), None)
+    if isinstance(value, Enum) and isinstance(value, str | int | float):
+        # Equal to its value, and of its hash.
+        return None
+    return f"{path} is {_named(value)}, which JSON has no form for of its own"
+
+
+def field_names(value: Any) -> list[str] | None:
+    """Return the fields of an object of a Struct, dataclass, model, attrs class or named tuple; else None."""
+    kind = type(value)
+    if dataclasses.is_dataclass(kind):
+        return [each.name for each in dataclasses.fields(kind)]
+    for attribute in ("__struct_fields__", "model_fields", "_fields", "__attrs_attrs__"):
+        found = getattr(kind, attribute, None)
+        if found is None or (attribute == "_fields" and not isinstance(value, tuple)):
+            continue
+        return [getattr(each, "name", each) for each in found]
+    return None
+
+
+def _parts(sent: Any, back: Any, path: str) -> list[tuple[Any, Any, str]] | None:
+    if isinstance(sent, dict):
+        if sent.keys() != back.keys():
+            return None
+        return [(item, back[key], f"{path}.{key}") for key, item in sent.items()]
+    names = field_names(sent)
+    if names is not None:
+        # What a pydantic model holds beside its fields.
+        beside = [name for name in ("__pydantic_extra__", "__pydantic_private__") if hasattr(sent, name)]
+        return [
+            (getattr(sent, name, None), getattr(back, name, None), f"{path}.{name}") for name in [*names, *beside]
+        ]
+    if isinstance(sent, list | tuple):
+        if len(sent) != len(back):
+            return None
+        return [(a, b, f"{path}[{at}]") for at, (a, b) in enumerate(zip(sent, back, strict=True))]
+    return None
+
+
+def is_equal(one: Any, other: Any) -> bool:
+    """Compare two values; a comparison that fails finds them different."""
+    try:
+        return bool(one == other)
+    except Exception:  # the type's own comparison is the user's code
+        return False
+
+
+def _named(value: Any) -> str:
+    name = type(value).__qualname__
+    return f"{'an' if name[0] in 'aeiouAEIOU' else 'a'} {name}"
