@@ -12,10 +12,11 @@ from stockyard._aio.portal import Portal
 from stockyard._store import caching
 from stockyard._store.caching import STORED, CacheLink, Found, NewEntry, falls_with
 from stockyard.cache.codec import Codec
+from stockyard.cache.default_key import DefaultKeys
 from stockyard.cache.entries import Entries
 from stockyard.cache.freshness import is_due_early, jittered
 from stockyard.cache.loads import Loader, Loads, Plan
-from stockyard.cache.memo import Memo, default_key
+from stockyard.cache.memo import Memo
 from stockyard.cache.near import Kept, NearCache
 from stockyard.cache.options import CacheSpec, checked_key, checked_tags, positive_ms
 from stockyard.cache.stats import CacheStats, Counts
@@ -61,6 +62,7 @@ class Cache(Fixed, Generic[T]):
         self._away_until = 0.0
         self._touched = touched
         self._portal = portal
+        self._default_keys = DefaultKeys()
         self._is_made = True
 
     @property
@@ -165,7 +167,10 @@ class Cache(Fixed, Generic[T]):
         Raises:
             What the loader raises, in every caller of this process that waits for it; other processes try
                 themselves.
-            PayloadError: the value is not JSON-able or does not fit the declared type.
+            PayloadError: the value is not JSON-able, does not fit the declared type, or would not come back as it
+                was.
+            LoadCycle: the loader that runs asks for its own key, itself or by other loads.
+            SharedWorkCancelled: the load was cancelled, and this caller was not.
 
         Without its server, or when that has no room, the cache only shares loads within the process; this is
         counted as an error and not raised. A caller that is cancelled does not end the load that others share.
@@ -224,9 +229,14 @@ class Cache(Fixed, Generic[T]):
 
         Args:
             function: ``async def``, or ``def`` that then runs in a thread; the result is awaited either way.
-            key: names an answer by the function's arguments. Defaults to its own name and all arguments as JSON.
+            key: names an answer by the function's arguments. Defaults to its own name and all arguments, told
+                apart by value and type; of a method the object is one of them.
             tags: of an answer; a list, or a function of the same arguments.
             ttl, stale, early, negative_ttl: as in ``get_or_set``.
+
+        Raises:
+            InvalidOption: without ``key``: the function has no name of its own; when called: an argument has no
+                canonical text, as an object without declared fields.
 
         Example:
             @approvals.memo(ttl="1m", key=lambda account, order: f"{account}/{order}")
@@ -242,7 +252,13 @@ class Cache(Fixed, Generic[T]):
             def sync(call: Any) -> Any:
                 return lambda *args, **kwargs: self._portal.call(call, *args, **kwargs)
 
-            return Memo(target, key=key or default_key(target), ask=ask, forget=self.delete, sync=sync)
+            return Memo(
+                target,
+                key=self._default_keys.of(target) if key is None else key,
+                ask=ask,
+                forget=self.delete,
+                sync=sync,
+            )
 
         return decorate if function is None else decorate(function)
 

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import types
 from collections.abc import Awaitable, Callable
 from typing import Any, Generic, ParamSpec, TypeVar
-
-from stockyard.errors import InvalidOption, PayloadError
-from stockyard.model.payload import encode_payload
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,19 +64,3 @@ class Memo(Generic[P, T]):
 
         function, key = types.MethodType(self._function, instance), functools.partial(self.key, instance)
         return Memo(function, key=key, ask=ask, forget=self._forget, sync=self._sync)
-
-
-def default_key(function: Callable[..., Any]) -> Callable[..., str]:
-    """Return what names answers by the function's own name and all of its arguments, as JSON."""
-    signature = inspect.signature(function)
-    name = f"{function.__module__}.{function.__qualname__}"
-
-    def key(*args: Any, **kwargs: Any) -> str:
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        try:
-            return f"{name}:{encode_payload(bound.arguments, what='the arguments of', of=name).decode()}"
-        except PayloadError as error:
-            raise InvalidOption(f"{error}; say key=lambda …: … to name its answers") from error
-
-    return key
