@@ -19,6 +19,8 @@
     ├── JobFailed                the awaited job ended failed
     ├── JobCancelled             what a job that was cancelled fails with
     ├── ResultTimeout            the awaited job did not end in time (also a TimeoutError)
+    ├── LoadCycle                the load of a cache's entry would wait for itself
+    ├── SharedWorkCancelled      work that several callers awaited was cancelled; they were not
     ├── JobTimeout               a handler ran longer than its timeout (also a TimeoutError)
     ├── WorkerProcessDied        the child process of a job ended before the job did
     ├── RemoteHandlerError       a handler raised something in a child process
@@ -190,6 +192,17 @@ class JobCancelled(StockyardError):
 
 class ResultTimeout(StockyardError, TimeoutError):
     """The awaited job did not end within the caller's timeout; the job itself goes on."""
+
+
+class LoadCycle(StockyardError):
+    """A loader asked, itself or by other loads, for the entry that it loads; waiting for it would never end."""
+
+
+class SharedWorkCancelled(StockyardError):
+    """Work that several callers awaited was cancelled, as by ``App.aclose`` or a loader that cancelled itself.
+
+    Who is cancelled itself gets ``asyncio.CancelledError`` instead.
+    """
 
 
 class JobTimeout(StockyardError, TimeoutError):

@@ -23,13 +23,13 @@ PUBLIC = {
         CacheOptions CacheStats CacheUsage Channel ChildrenPage Clock ConfigError Deduplication Duration
         EmbeddedServerError Finding Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobCancelled JobError
         JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout
-        JsonFormatter Keep LeaseLost ManualClock Memo MetricsServer Middleware Misfire MoveToDelayed
+        JsonFormatter Keep LeaseLost LoadCycle ManualClock Memo MetricsServer Middleware Misfire MoveToDelayed
         MoveToWait NotificationFailed OnFailure OpenChannel Overlap ParentRef PayloadError Queue
         QueueEvents QueueHealth QueueMetrics QueueOptions QueueSettings QueueSpec QueueStateError Rate RateLimited
         RemoteHandlerError ReplyLost ResultTimeout Router RunMoved Schedule ScheduleConflict
         ScheduleNotFound Schedules ServerError ServerRefused ServerTooOld ServerUnavailable Settings
-        Severity StockyardError Timing TlsFailed Topology UnknownQueue UnrecoverableError UnsafeServer
-        Vital WaitForChildren Worker WorkerInfo WorkerOptions WorkerProcessDied configure_logging
+        Severity SharedWorkCancelled StockyardError Timing TlsFailed Topology UnknownQueue UnrecoverableError
+        UnsafeServer Vital WaitForChildren Worker WorkerInfo WorkerOptions WorkerProcessDied configure_logging
         evaluate
     """,
     "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",

@@ -8,6 +8,7 @@ import inspect
 import os
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from typing import Any, Self, TypeVar
 
 from stockyard.errors import BlockingCallRefused
@@ -51,6 +52,10 @@ class Portal:
         """
         self._refuse_in_loop(method)
         return self.run(method(*args, **kwargs))
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        """Run a coroutine on the portal's loop and return the future of its result, without waiting."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
 
     def blocking(self, target: Any) -> Blocking:
         """Return a view of an object whose coroutine methods block until they are done."""

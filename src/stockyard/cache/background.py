@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from stockyard._aio.portal import Portal
+from stockyard._aio.shared import shared
 
 
 class Background:
@@ -32,7 +33,9 @@ class Background:
 
     async def call(self, action: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine there and return its result."""
-        return await asyncio.to_thread(self._portal.run, action)
+        # Not by a thread that waits: those of the caller's loop may all be waiting for this very call.
+        work = asyncio.wrap_future(self._portal.submit(action))
+        return await shared(work, "a call of the cache's background")
 
     def close(self, last: Callable[[], Awaitable[None]]) -> None:
         """End every service, run ``last`` there, and end the thread; a later start begins anew."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from stockyard._aio.elastic_threads import ElasticThreads
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store import caching
@@ -26,7 +26,6 @@ from stockyard.cache.tracker import track
 from stockyard.config import Address
 from stockyard.errors import InvalidOption
 
-_LOADERS = 64
 _WITHOUT_END = 2**53
 
 
@@ -68,7 +67,7 @@ class Caches:
         self._background = Background()
         self._locks = Locks(make_keeper, lease, self._background)
         # Of each loop: a forked child has loops of its own, but no thread of its parent.
-        self._threads = PerLoop(lambda: ThreadPoolExecutor(_LOADERS, thread_name_prefix="stockyard-cache"))
+        self._threads = PerLoop(ElasticThreads)
         self._portal = portal
         self._declared: dict[str, _Declared] = {}
 

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from stockyard._aio.shared import cancelled
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -66,7 +68,8 @@ class Gatherer(Generic[Item, Answer]):
             answers = await self._send([item for item, _ in batch])
         except asyncio.CancelledError:
             for _, future in batch:
-                future.cancel()
+                if not future.done():
+                    future.set_exception(cancelled("a call of the cache"))
             raise
         except Exception as error:
             for _, future in batch:

@@ -7,14 +7,14 @@ import inspect
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from stockyard._aio.chance import chance, spread
+from stockyard._aio.elastic_threads import ElasticThreads
 from stockyard._aio.per_loop import PerLoop
-from stockyard._aio.threads import in_thread
+from stockyard._aio.shared import shared
 from stockyard._store import caching
 from stockyard._store.caching import OUTDATED, STORED, CacheLink, Claim, NewEntry
 from stockyard.cache.budget import Budget
@@ -22,6 +22,7 @@ from stockyard.cache.codec import Codec
 from stockyard.cache.entries import Entries
 from stockyard.cache.freshness import jittered
 from stockyard.cache.locks import Locks
+from stockyard.cache.nesting import Place, enclosing, running, waiting
 from stockyard.cache.options import CacheSpec
 from stockyard.cache.stats import Counts
 from stockyard.errors import PayloadError, ServerError, ServerRefused
@@ -33,6 +34,8 @@ Loader = Callable[[], Any] | Callable[[str], Any]
 _log = logging.getLogger("stockyard")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.025
 _ONE_HOUR = 3_600_000
+_LONGEST_WAIT = 10
+"""Leases of a lock that a load waits for another process at most, before it runs beside that one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,7 @@ class Loads(Generic[T]):
         locks: Locks,
         budget: Budget,
         counts: Counts,
-        threads: PerLoop[ThreadPoolExecutor],
+        threads: PerLoop[ElasticThreads],
     ) -> None:
         self._link = link
         self._cache = cache
@@ -94,6 +97,7 @@ class Loads(Generic[T]):
         self._budget = budget
         self._counts = counts
         self._threads = threads
+        self._server = f"{link.server.address} {link.keys.base}"
         self._said: set[str] = set()
         self._flights: PerLoop[dict[str, asyncio.Task[Landed[T]]]] = PerLoop(dict)
 
@@ -103,12 +107,24 @@ class Loads(Generic[T]):
         With ``is_away`` the server is not asked: the load is this process's alone. Who joins a load that was
         outdated on its way is told so: its own question came later than the answer. A caller that is cancelled
         leaves the load to the others.
+
+        Raises:
+            LoadCycle: the caller runs within a load that this one waits for.
+            SharedWorkCancelled: the load was cancelled.
         """
+        outer = enclosing()
+        if outer is None:
+            return await self._joined(key, loader, plan, seen, is_away=is_away)
+        with waiting(outer, Place(self._server, self._cache, key)):
+            return await self._joined(key, loader, plan, seen, is_away=is_away)
+
+    async def _joined(self, key: str, loader: Loader, plan: Plan, seen: bytes, *, is_away: bool) -> Landed[T]:
+        what = f"the load of {key!r} in cache {self._cache!r}"
         flight = self._flights.get().get(key)
         if flight is not None:
             self._counts.waits += 1
-            return await asyncio.shield(flight)
-        landed = await asyncio.shield(self._start(key, loader, plan, seen, is_away=is_away))
+            return await shared(flight, what)
+        landed = await shared(self._start(key, loader, plan, seen, is_away=is_away), what)
         return Landed(landed.value, True)
 
     def refresh(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> None:
@@ -155,9 +171,14 @@ class Loads(Generic[T]):
                 raise
 
     async def _claim(self, key: str, token: str, plan: Plan, seen: bytes) -> Landed[T] | Claim:
-        """Wait for the lock or for what another process loads; without a server, load for this process alone."""
+        """Wait for the lock or for what another process loads; without a server, load for this process alone.
+
+        The wait is bounded: loads of two processes that wait for each other would else never end.
+        """
         pause = _FIRST_PAUSE
         is_full = False
+        leases = _LONGEST_WAIT if enclosing() is None else 1
+        patient_until = time.monotonic() + leases * self._spec.lock_ms / 1000
         while True:
             try:
                 claim = await caching.claim(
@@ -188,6 +209,14 @@ class Loads(Generic[T]):
                 except PayloadError:
                     seen = claim.found.stamp
                     continue
+            if time.monotonic() > patient_until:
+                _log.warning(
+                    "cache %s waited %.1f s for the load of %r in another process and loads it too",
+                    self._cache,
+                    leases * self._spec.lock_ms / 1000,
+                    key,
+                )
+                return Claim()
             if pause == _FIRST_PAUSE:
                 self._counts.waits += 1
             await asyncio.sleep(spread(pause))
@@ -209,7 +238,9 @@ class Loads(Generic[T]):
     ) -> Landed[T]:
         self._counts.loads += 1
         started = time.perf_counter()
-        value: T = await _call(loader, key, self._threads.get())
+        is_nested = enclosing() is not None
+        with running(Place(self._server, self._cache, key), is_nested=is_nested):
+            value: T = await _call(loader, key, self._threads.get(), is_nested=is_nested)
         took_ms = min(round((time.perf_counter() - started) * 1000), 2**31)
         text = self._codec.encode(value)
         ttl_ms, stale_ms = plan.ttl_ms, plan.stale_ms
@@ -240,11 +271,11 @@ class Loads(Generic[T]):
             _log.warning("cache %s could not refresh an entry: %r", self._cache, error)
 
 
-async def _call(loader: Loader, key: str, threads: ThreadPoolExecutor) -> Any:
+async def _call(loader: Loader, key: str, threads: ElasticThreads, *, is_nested: bool) -> Any:
     arguments = () if _binds(loader) else (key,)
     if inspect.iscoroutinefunction(loader):
         return await loader(*arguments)
-    value = await in_thread(loader, *arguments, threads=threads)
+    value = await threads.run(loader, *arguments, is_nested=is_nested)
     # A lambda around an async function is a plain function that returns a coroutine.
     return await value if isinstance(value, Awaitable) else value
 

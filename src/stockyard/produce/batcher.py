@@ -7,6 +7,7 @@ import itertools
 from collections import deque
 from typing import Any
 
+from stockyard._aio.shared import cancelled
 from stockyard._store.add_stream import AddStream
 from stockyard._store.adding import BATCH, NewJob
 from stockyard._store.link import QueueLink
@@ -57,6 +58,13 @@ class Batcher:
         try:
             while self._jobs or self._written:
                 await self._go_on()
+        except BaseException:
+            # Nobody waits for ever, and nobody is taken for cancelled who is not.
+            for futures in [*self._written, self._futures]:
+                _fail(futures, cancelled("a call that adds jobs"))
+            self._written.clear()
+            self._jobs, self._futures, self._tied = [], [], 0
+            raise
         finally:
             self._task = None
 

@@ -8,8 +8,8 @@ import logging
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from stockyard._aio.elastic_threads import ElasticThreads
 from stockyard._aio.patience import Patience
-from stockyard._aio.threads import in_thread
 from stockyard.errors import HandlerError, ServerError, ServerRefused, UnrecoverableError
 from stockyard.pubsub.consumer import Consumer
 from stockyard.pubsub.delivery import Delivery
@@ -38,10 +38,12 @@ async def handle(
     if not callable(handler):
         raise HandlerError(f"a handler must be a function of one message; got {handler!r}")
     places = asyncio.Semaphore(concurrency)
+    # Not the loop's own, which are few: handlers may wait for each other.
+    threads = ElasticThreads(usual=concurrency)
 
     async def run(message: Delivery[T]) -> None:
         try:
-            await _run(message, handler)
+            await _run(message, handler, threads)
         finally:
             places.release()
 
@@ -62,18 +64,22 @@ async def handle(
                 _log.warning("channel %s: group %s missed messages: %s", item.channel, messages.group, item)
 
 
-async def _run(message: Delivery[T], handler: Callable[[Delivery[T]], Any]) -> None:
+async def _run(message: Delivery[T], handler: Callable[[Delivery[T]], Any], threads: ElasticThreads) -> None:
+    task = asyncio.current_task()
     try:
         if inspect.iscoroutinefunction(handler):
             await handler(message)
         else:
-            found = await in_thread(handler, message)
+            found = await threads.run(handler, message, is_nested=False)
             if inspect.isawaitable(found):
                 await found
     except UnrecoverableError as error:
         reason = str(error)
         await _told(message, lambda: message.bury(reason))
-    except Exception as error:
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        # A handler that was cancelled within has failed like any other.
         _log.warning("channel %s: message %s failed: %r", message.channel, message.id, error)
         pause = min(_FIRST_PAUSE * 2 ** (message.deliveries - 1), _LONGEST_PAUSE)
         reason = f"{type(error).__name__}: {error}"

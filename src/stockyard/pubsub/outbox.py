@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from stockyard._aio.shared import cancelled
+
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
@@ -65,6 +67,12 @@ class Outbox(Generic[Item, Answer]):
         try:
             while self._waiting:
                 await self._carry()
+        except BaseException:
+            while self._waiting:
+                _, future = self._waiting.popleft()
+                if not future.done():
+                    future.set_exception(cancelled("a call that sends messages"))
+            raise
         finally:
             self._task = None
 
@@ -86,10 +94,11 @@ class Outbox(Generic[Item, Answer]):
         try:
             answers = await self._send(items)
         except BaseException as error:
+            reason = error if isinstance(error, Exception) else cancelled("a call that sends messages")
             for _, future in places:
                 if not future.done():
-                    future.set_exception(error) if isinstance(error, Exception) else future.cancel()
-            if not isinstance(error, Exception):
+                    future.set_exception(reason)
+            if reason is not error:
                 raise
             return
         at = 0

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from stockyard import SharedWorkCancelled
 from stockyard.cache.gatherer import Gatherer
 
 
@@ -50,3 +51,21 @@ async def test_one_that_gave_up_is_no_matter_to_the_others() -> None:
     assert await second == 4
     with pytest.raises(asyncio.CancelledError):
         await first
+
+
+async def test_a_call_that_is_cancelled_does_not_pass_for_the_callers_own_end() -> None:
+    has_begun = asyncio.Event()
+
+    async def hang(items: Sequence[int]) -> list[int]:
+        has_begun.set()
+        await asyncio.Event().wait()
+        return []
+
+    gatherer = Gatherer(hang, most=5)
+    first, second = gatherer.ask(1), gatherer.ask(2)
+    await has_begun.wait()
+    for task in gatherer._tasks:
+        task.cancel()
+    for future in (first, second):
+        with pytest.raises(SharedWorkCancelled):
+            await future

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from stockyard import SharedWorkCancelled
 from stockyard.pubsub import outbox as outboxes
 from stockyard.pubsub.outbox import Outbox
 
@@ -78,3 +79,23 @@ async def test_a_caller_that_is_cancelled_takes_back_what_was_not_sent(carrier: 
     carrier.may_go_on.set()
     assert await third == [6]
     assert carrier.calls == [[1], [3]]
+
+
+async def test_a_call_that_is_cancelled_does_not_pass_for_the_senders_own_end() -> None:
+    has_begun = asyncio.Event()
+
+    async def hang(items: Sequence[int]) -> list[int]:
+        has_begun.set()
+        await asyncio.Event().wait()
+        return []
+
+    outbox: Outbox[int, int] = Outbox(hang)
+    first = asyncio.create_task(outbox.put([1]))
+    await has_begun.wait()
+    second = asyncio.create_task(outbox.put([2]))
+    await asyncio.sleep(0)
+    assert outbox._task is not None
+    outbox._task.cancel()
+    for sending in (first, second):
+        with pytest.raises(SharedWorkCancelled):
+            await sending
