@@ -27,3 +27,26 @@ async def test_a_full_server_takes_it_of_a_running_job(
     keys.put({"1": record(), "1:lock": "w:1", "meta": {"opts.maxLenEvents": "9"}})
     with FullFor("editing.progress", raw, prefix, works=True).installed(monkeypatch):
         assert await editing.write_progress(link, "1", b"5") >= 0
+
+
+async def test_large_values_leave_the_stream_by_their_bytes(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(), "meta": {"opts.maxLenEvents": "10000", "stockyard.events.maxBytes": "200000"}})
+    for number in range(40):
+        await editing.write_progress(link, "1", f'"{number}{"x" * 20_000}"'.encode())
+    told = [event[2] for event in keys.get("events")]
+    assert 5 <= len(told) <= 12
+    assert told[-1].startswith('"39x')
+    assert keys.get("meta")["stockyard.events.mark"]
+
+
+async def test_small_values_are_not_counted(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record()})
+    await editing.write_progress(link, "1", b'"' + b"x" * 998 + b'"')
+    assert keys.get("meta") == {"opts.maxLenEvents": "10000"}
+
+
+async def test_a_value_beyond_the_limit_is_told_all_the_same(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(), "meta": {"opts.maxLenEvents": "10000", "stockyard.events.maxBytes": "1"}})
+    for number in range(3):
+        await editing.write_progress(link, "1", f'"{number}{"x" * 20_000}"'.encode())
+    assert [event[2][:2] for event in keys.get("events")] == ['"2']

@@ -126,7 +126,7 @@ async def test_an_odd_key_does_not_stand_in_the_way(link: QueueLink, keys: Keysp
     assert keys.get("1") == "text"
 
 
-async def test_draining_is_silent_and_spares_what_does_not_wait(link: QueueLink, keys: Keyspace) -> None:
+async def test_draining_spares_what_does_not_wait_and_says_how_many_went(link: QueueLink, keys: Keyspace) -> None:
     keys.put({each: record() for each in ("w", "v", "p", "d", "a", "c", "f", "x")})
     stays = {
         "active": ["a"],
@@ -138,9 +138,11 @@ async def test_draining_is_silent_and_spares_what_does_not_wait(link: QueueLink,
         {**stays, "wait": ["w"], "paused": ["v"], "prioritized": Sorted({"p": 1}), "delayed": Sorted({"d": 1})}
     )
     assert await managing.drain(link, delayed=False) == 3
-    assert set(keys.all()) == {*stays, "delayed", "d", "a", "c", "f", "x"}
+    assert set(keys.all()) == {*stays, "events", "delayed", "d", "a", "c", "f", "x"}
     assert await managing.drain(link, delayed=True) == 1
-    assert keys.all() == {**stays, **{each: record() for each in ("a", "c", "f", "x")}}
+    assert await managing.drain(link, delayed=True) == 0
+    told = [["cleaned", "1"]] * 4
+    assert keys.all() == {"events": told, **stays, **{each: record() for each in ("a", "c", "f", "x")}}
 
 
 async def test_a_parent_of_the_same_queue_goes_with_its_last_child(

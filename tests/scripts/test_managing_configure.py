@@ -53,3 +53,14 @@ async def test_a_window_under_a_longer_rate_ends_with_the_new_one(
     assert left[0] < keys.ttl("limiter") <= left[1]
     await managing.configure(link, {"max": 9, "duration": 900_000})
     assert keys.ttl("limiter") <= left[1]
+
+
+async def test_the_limits_of_the_event_stream_are_kept_in_meta(link: QueueLink, keys: Keyspace) -> None:
+    assert await managing.read_event_limits(link) == (10_000, 16 * 2**20)
+    for _ in range(400):
+        await managing.publish_event(link, "opened", {})
+    await managing.set_event_limits(link, 100, None)
+    assert 100 <= len(keys.get("events")) < 300
+    await managing.set_event_limits(link, None, 5_000_000)
+    assert keys.get("meta") == {"opts.maxLenEvents": "100", "stockyard.events.maxBytes": "5000000"}
+    assert await managing.read_event_limits(link) == (100, 5_000_000)

@@ -16,3 +16,10 @@ async def test_the_stream_keeps_the_length_that_the_queue_has(link: QueueLink, k
     for _ in range(400):
         await managing.publish_event(link, "opened", {})
     assert 100 <= len(keys.get("events")) < 300
+
+
+async def test_large_events_leave_the_stream_by_their_bytes(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"meta": {"opts.maxLenEvents": "10000", "stockyard.events.maxBytes": "200000"}})
+    for _ in range(40):
+        await managing.publish_event(link, "opened", {"by": "x" * 20_000})
+    assert 5 <= len(keys.get("events")) <= 12

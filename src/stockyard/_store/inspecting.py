@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from stockyard._store.server import Server
+from stockyard._wire.keys import QueueKeys
 from stockyard.errors import ServerRefused
 
 _SECTIONS = ("server", "memory", "persistence", "stats", "replication", "cluster", "clients")
@@ -69,6 +71,13 @@ async def read_server(server: Server) -> ServerFacts:
     return _facts(str(server.address), said)._replace(
         skew_ms=skew, round_trip_ms=round_trip * 1000, hidden=refused
     )
+
+
+async def read_event_streams(server: Server, prefix: str, queues: Sequence[str]) -> dict[str, int]:
+    """Return how many bytes the event streams of queues take, by the server's estimate, where it tells."""
+    keys = [QueueKeys(prefix, queue)["events"] for queue in queues]
+    sizes = await server.ask([("MEMORY", "USAGE", key) for key in keys]) if keys else []
+    return {queue: size for queue, size in zip(queues, sizes, strict=True) if isinstance(size, int)}
 
 
 def facts_of_info(url: str, reply: Any) -> ServerFacts:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import msgspec
 
@@ -32,6 +33,8 @@ RUNNING = -2
 _LIMITED = 9007199254740991
 """What the window's counter holds while nothing may start: more than any limit."""
 
+_MAX_BYTES = "stockyard.events.maxBytes"
+
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -51,6 +54,32 @@ async def configure(link: QueueLink, limits: Mapping[str, int | None]) -> None:
     await link.run(_CONFIGURE, _pack({name: value or False for name, value in limits.items()}))
 
 
+class EventLimits(NamedTuple):
+    """How much a queue's event stream keeps.
+
+    Attributes:
+        entries: about so many.
+        size: about so many bytes of results, reasons and other texts of 1,000 bytes or more.
+    """
+
+    entries: int
+    size: int
+
+
+async def set_event_limits(link: QueueLink, entries: int | None, size: int | None) -> None:
+    """Set what is not None, and cut the stream to its entries."""
+    given = {"opts.maxLenEvents": entries, _MAX_BYTES: size}
+    await configure(link, {name: limit for name, limit in given.items() if limit is not None})
+    if entries is not None:
+        await trim_events(link, entries)
+
+
+async def read_event_limits(link: QueueLink) -> EventLimits:
+    """Return the limits of the event stream, the defaults where none were set."""
+    entries, size = await link.server.call("HMGET", link.keys["meta"], "opts.maxLenEvents", _MAX_BYTES)
+    return EventLimits(int(entries or 10_000), int(size or 16 * 2**20))
+
+
 async def hold(link: QueueLink, duration_ms: int) -> None:
     """Let limited workers start nothing for so long."""
     await link.run(_HOLD, _LIMITED, duration_ms)
@@ -62,11 +91,15 @@ async def let_go(link: QueueLink) -> None:
 
 
 async def drain(link: QueueLink, *, delayed: bool) -> int:
-    """Remove what waits, silently; return how many jobs."""
+    """Remove what waits; return how many jobs. If there were any, events say so to those who wait for results."""
     removed = 0
     for state in ("wait", "paused", "prioritized", *(("delayed",) if delayed else ())):
-        removed += len(await _clean(link, state, "", 0, is_told=False))
+        removed += len(await _clean(link, state, "", 0, tells=_IF_ANY))
     return removed
+
+
+_ALWAYS, _IF_ANY = 1, 2
+"""When a call that removes jobs puts an event into the stream."""
 
 
 async def clean(link: QueueLink, state: str, latest: int, limit: int) -> list[str]:
@@ -79,20 +112,20 @@ async def clean(link: QueueLink, state: str, latest: int, limit: int) -> list[st
         limit: how many at most; 0 is no limit.
     """
     if state != "waiting":
-        return await _clean(link, state, latest, limit, is_told=True)
-    removed = await _clean(link, "wait", latest, limit, is_told=True)
+        return await _clean(link, state, latest, limit, tells=_ALWAYS)
+    removed = await _clean(link, "wait", latest, limit, tells=_ALWAYS)
     # Where a BullMQ 5 keeps what waits while its queue is paused.
     if (not limit or len(removed) < limit) and await link.server.call("EXISTS", link.keys["paused"]):
-        removed += await _clean(link, "paused", latest, limit and limit - len(removed), is_told=True)
+        removed += await _clean(link, "paused", latest, limit and limit - len(removed), tells=_ALWAYS)
     return removed
 
 
-async def _clean(link: QueueLink, state: str, latest: int | str, limit: int, *, is_told: bool) -> list[str]:
+async def _clean(link: QueueLink, state: str, latest: int | str, limit: int, *, tells: int) -> list[str]:
     removed: list[str] = []
     passed = 0
     while passed >= 0:
         room = min(CHUNK, limit - len(removed)) if limit else CHUNK
-        ids, passed = await link.run(_CLEAN, link.base, state, latest, room, passed, int(is_told))
+        ids, passed = await link.run(_CLEAN, link.base, state, latest, room, passed, tells)
         removed += [shown_id(each) for each in ids]
         if limit and len(removed) >= limit:
             break

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
+
+import msgspec
 
 from stockyard._store.clients import client_names, count_workers
 from stockyard._store.line import Command, accepted
@@ -12,9 +14,11 @@ from stockyard._store.rows import Row
 from stockyard._store.scripts import Script, load
 
 _STATE = load("reading.state")
+_ENDINGS = load("reading.endings")
 _PAGE = load("reading.page")
 _HEALTH = load("reading.health")
 _CLASS = 2**32
+_pack = msgspec.msgpack.Encoder().encode
 CLIENT_LIST = ("CLIENT", "LIST")
 
 _JOB_FIELDS = (
@@ -83,6 +87,20 @@ async def read_state(link: QueueLink, job_id: str) -> Ending:
     state, exists, value, reason, told = await link.run(_STATE, link.keys.job(job_id), job_id)
     words = reason.decode(errors="replace") if reason else None
     return Ending(state.decode(), bool(exists), value, words, told.decode())
+
+
+async def find_endings(link: QueueLink, job_ids: Collection[str]) -> dict[str, tuple[str, bytes]]:
+    """Return the last event of jobs in the stream, as its name and its text: a result as JSON, a reason, or empty.
+
+    Jobs whose events are gone are left out. The stream is looked through from its end, in several calls.
+    """
+    found: dict[str, tuple[str, bytes]] = {}
+    at = b"+"
+    while at:
+        left = _pack([each for each in job_ids if each not in found])
+        told, at = await link.run(_ENDINGS, left, at)
+        found.update((job_id.decode(errors="replace"), (name.decode(), text)) for job_id, name, text in told)
+    return found
 
 
 async def read_facts(links: Sequence[QueueLink]) -> list[QueueFacts]:

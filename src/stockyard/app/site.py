@@ -112,7 +112,7 @@ class Site:
     async def examine(self) -> list[Finding]:
         """Look at the server, and at one of the caches alone; return every finding, the dangers first."""
         settings, trusts = self._settings, self._settings.trust_server
-        found = await examine(self.server, prefix=settings.prefix, trusts=trusts)
+        found = await examine(self.server, prefix=settings.prefix, trusts=trusts, queues=self._topology.names)
         if self._cache_address.is_server_of(self.server.address):
             return found
         second = Server(self._cache_address, call_timeout=settings.call_timeout)

@@ -33,6 +33,7 @@ _CHILDREN_PENDING = -4
 _LONGEST_TRACE = 20_000
 _FIRST_PAUSE_MS = 1000
 _LONGEST_PAUSE_MS = 30_000
+_LONGEST_REASON = 20_000
 
 
 def decide(
@@ -133,10 +134,16 @@ def reason_of(error: BaseException) -> str:
     first a handler gives a reason in its own words, with the second whoever cancels does, and the third says what
     every peer writes in the same words.
     """
-    text, name = message_of(error), class_of(error)
+    text, name = _bounded(message_of(error)), class_of(error)
     if not text or name in _OWN_WORDS:
         return text or name
     return f"{name}: {text}"
+
+
+def _bounded(reason: str) -> str:
+    """Cut a very long reason: it stands in the job, in its parent and in the event stream."""
+    left_out = len(reason) - _LONGEST_REASON
+    return reason if left_out <= 0 else f"{reason[:_LONGEST_REASON]}… ({left_out:,} more characters)"
 
 
 def class_of(error: BaseException) -> str:

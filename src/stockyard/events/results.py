@@ -7,6 +7,7 @@ from typing import Any
 
 from stockyard._aio.patience import Patience
 from stockyard._aio.per_loop import PerLoop
+from stockyard._aio.shared import cancelled
 from stockyard._store import reading
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import json_or_text
@@ -14,6 +15,8 @@ from stockyard._store.streams import BEGINNING, Entry, EventStream, is_later
 from stockyard.errors import JobFailed, JobNotFound, ResultTimeout, ServerError
 
 _LOOK_AGAIN = 5.0
+_REMOVALS = ("cleaned", "obliterated")
+"""Events after which jobs are gone that no event names."""
 
 
 class Results:
@@ -36,7 +39,8 @@ class Results:
         Raises:
             JobFailed: it ended failed.
             ResultTimeout: it did not end in time.
-            JobNotFound: its record does not exist (any more).
+            JobNotFound: its record does not exist (any more), and the queue's event stream does not hold its end.
+            SharedWorkCancelled: the App was closed.
         """
         try:
             async with asyncio.timeout(timeout):
@@ -45,7 +49,7 @@ class Results:
             raise ResultTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on") from None
 
     async def aclose(self) -> None:
-        """End this loop's reader; those who wait are cancelled."""
+        """End this loop's reader; those who wait are told that it was cancelled."""
         reader = self._readers.pop()
         if reader is not None:
             await reader.stop()
@@ -58,6 +62,8 @@ class _Reader:
         self._waiters: dict[str, set[_Waiter]] = {}
         self._task: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self._sought: set[str] = set()
+        self._seeking = asyncio.Lock()
 
     async def wait(self, job_id: str) -> Any:
         waiter = _Waiter()
@@ -79,7 +85,7 @@ class _Reader:
     async def stop(self) -> None:
         for waiters in self._waiters.values():
             for waiter in waiters:
-                waiter.future.cancel()
+                waiter.fail(cancelled("the wait for a result"))
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
@@ -93,7 +99,7 @@ class _Reader:
                 patience.reset()
                 for event in events:
                     self._tell(event)
-                if hole is not None or not events:
+                if hole is not None or not events or any(event.name in _REMOVALS for event in events):
                     await self._look_at_all()
             except ServerError:
                 await patience.wait()
@@ -106,16 +112,41 @@ class _Reader:
 
     async def _look(self, job_id: str) -> None:
         ending = await reading.read_state(self._link, job_id)
+        is_gone = ending.state not in ("completed", "failed") and not ending.exists
         for waiter in list(self._waiters.get(job_id, ())):
             if ending.state == "completed":
                 waiter.succeed(ending.value)
             elif ending.state == "failed":
                 waiter.fail(JobFailed(job_id, ending.reason or ""))
-            elif ending.exists:
-                waiter.heed(ending.told)
             else:
-                waiter.heed(BEGINNING)
-                waiter.fail(_missing(job_id))
+                waiter.heed(BEGINNING if is_gone else ending.told)
+        if is_gone and self._is_awaited(job_id):
+            await self._seek(job_id)
+
+    def _is_awaited(self, job_id: str) -> bool:
+        return any(not waiter.future.done() for waiter in self._waiters.get(job_id, ()))
+
+    async def _seek(self, job_id: str) -> None:
+        """Look in the stream for the end of a job whose record is gone; one looks for all who came meanwhile."""
+        self._sought.add(job_id)
+        async with self._seeking:
+            if job_id not in self._sought:
+                return
+            sought, self._sought = self._sought, set()
+            try:
+                found = await reading.find_endings(self._link, sought)
+            except BaseException:
+                self._sought |= sought
+                raise
+        for each in sought:
+            name, text = found.get(each, ("", b""))
+            for waiter in list(self._waiters.get(each, ())):
+                if name == "completed":
+                    waiter.succeed(text)
+                elif name == "failed":
+                    waiter.fail(JobFailed(each, text.decode(errors="replace")))
+                else:
+                    waiter.fail(_missing(each))
 
     def _tell(self, event: Entry) -> None:
         for waiter in list(self._waiters.get(event.fields.get("jobId", ""), ())):
@@ -159,4 +190,6 @@ class _Waiter:
 
 
 def _missing(job_id: str) -> JobNotFound:
-    return JobNotFound(job_id, f"job {job_id} does not exist (any more), so its result cannot be read")
+    return JobNotFound(
+        job_id, f"job {job_id} does not exist (any more), and the event stream does not hold its end"
+    )

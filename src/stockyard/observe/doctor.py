@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from stockyard._store.inspecting import ServerFacts, read_server
+from stockyard._store.inspecting import ServerFacts, read_event_streams, read_server
 from stockyard._store.server import Server
 from stockyard.errors import ServerError
 
@@ -19,6 +19,7 @@ SAFE_POLICY = "noeviction"
 _FULL, _NEARLY_FULL = 0.95, 0.80
 _SKEW_WARNING_MS, _SKEW_DANGER_MS = 500, 5_000
 _SLOW_MS = 20.0
+_STREAM_SHARE, _STREAM_LEAST = 0.10, 32 * 2**20
 
 
 class Severity(StrEnum):
@@ -50,14 +51,22 @@ class Finding:
     is_hidden: bool = False
 
 
-async def examine(server: Server, *, prefix: str, trusts: bool = False) -> list[Finding]:
+async def examine(
+    server: Server, *, prefix: str, trusts: bool = False, queues: Sequence[str] = ()
+) -> list[Finding]:
     """Ask the server about itself and return every finding, the dangers first; arguments as for ``diagnose``.
+
+    With ``queues``, their event streams are looked at too.
 
     Raises:
         ServerUnavailable, ReplyLost: it does not answer.
         ServerTooOld: it cannot be worked with at all.
     """
-    return diagnose(await read_server(server), prefix=prefix, trusts=trusts)
+    facts = await read_server(server)
+    found = diagnose(facts, prefix=prefix, trusts=trusts)
+    if not queues:
+        return found
+    return in_order([*found, diagnose_streams(facts, await read_event_streams(server, prefix, queues))])
 
 
 def diagnose(facts: ServerFacts, *, prefix: str, trusts: bool = False) -> list[Finding]:
@@ -127,6 +136,26 @@ def diagnose_cache(facts: ServerFacts, *, has_budget: bool) -> Finding:
             f"{remedy}",
         )
     return _ok(_CACHE_SERVER, f"{facts.policy} at {_mb(facts.maxmemory)}")
+
+
+def diagnose_streams(facts: ServerFacts, sizes: Mapping[str, int]) -> Finding:
+    """Judge what the event streams take of the server's memory.
+
+    Args:
+        facts: what the server says of itself.
+        sizes: bytes of each queue's stream.
+    """
+    check = "event streams"
+    memory = facts.maxmemory or facts.used_memory or 0
+    largest = max(sizes, key=lambda queue: sizes[queue], default=None)
+    if largest is None or sizes[largest] < max(memory * _STREAM_SHARE, _STREAM_LEAST):
+        return _ok(check, f"{_mb(sum(sizes.values()))} in {len(sizes)} queues")
+    return _warning(
+        check,
+        f"that of queue {largest!r} takes {_mb(sizes[largest])} of {_mb(memory)}",
+        "results, reasons and progress values stay in it after their jobs are gone, and fill the server",
+        "bound it: await queue.set_event_limits(size=…, entries=…), or cut it once: await queue.trim_events(100)",
+    )
 
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from stockyard._store import managing
 from stockyard._store.link import QueueLink
+from stockyard._store.managing import EventLimits
 from stockyard.errors import InvalidOption, QueueStateError
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.job import JobPort, JobState
@@ -18,7 +19,7 @@ _CLEANED = tuple(str(state) for state in JobState if state is not JobState.UNKNO
 
 _OWN_EVENTS = frozenset(
     "active added cleaned completed debounced deduplicated delayed drained duplicated error failed paused "
-    "progress removed resumed retries-exhausted stalled waiting waiting-children".split()
+    "obliterated progress removed resumed retries-exhausted stalled waiting waiting-children".split()
 )
 """Names that readers take for the queue's own word; of ``error`` Node makes an exception."""
 
@@ -89,7 +90,7 @@ class QueueAdmin:
         """Remove the jobs that wait, and return how many; those that run, have ended or await children stay.
 
         The next runs of schedules stay too. A parent in this queue that waited for a removed job alone goes with
-        it; in another queue it is let go. No event tells of it.
+        it; in another queue it is let go. If there were any, ``Cleaned`` events say so.
 
         Args:
             delayed: remove the delayed jobs as well. Defaults to False.
@@ -189,6 +190,28 @@ class QueueAdmin:
         """
         _check_whole("length", length, 0, "")
         return await managing.trim_events(self._link, length)
+
+    async def set_event_limits(self, *, entries: int | None = None, size: int | None = None) -> None:
+        """Bound the queue's event stream, for all workers and from now on; what is left out stays as it is.
+
+        Args:
+            entries: about so many events are kept; 1 or more. A queue begins with 10,000. BullMQ's own ``Queue``
+                sets this again whenever it is constructed, from its option ``streams.events.maxLen``.
+            size: about so many bytes are kept of results, failure reasons, progress values and events of your own,
+                those of 1,000 bytes or more counted; 1 or more. A queue begins with 16 MiB. Half of that is always
+                there, and the latest event whatever its size. What BullMQ's own workers write is not counted.
+
+        Raises:
+            InvalidOption: a limit is no whole number of 1 or more.
+        """
+        for option, limit in (("entries", entries), ("size", size)):
+            if limit is not None:
+                _check_whole(option, limit, 1, " or None")
+        await managing.set_event_limits(self._link, entries, size)
+
+    async def event_limits(self) -> EventLimits:
+        """Return how much the queue's event stream keeps."""
+        return await managing.read_event_limits(self._link)
 
     async def publish_event(self, name: str, fields: Mapping[str, str | int | float] | None = None) -> str:
         """Put an event of your own into the queue's stream, for whoever reads it; return its stream id.

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 import pytest
+import redis
 
-from stockyard import Job, JobFailed, JobNotFound, ResultTimeout
+from stockyard import Job, JobFailed, JobNotFound, Queue, ResultTimeout, SharedWorkCancelled
 from stockyard._store.streams import EventStream
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
@@ -120,8 +121,7 @@ async def test_a_result_is_had_though_its_record_is_removed_at_once(yard: Yard) 
     await asyncio.sleep(0.05)
     await yard.work(double)
     assert await waiting == 8
-    with pytest.raises(JobNotFound):
-        await job.wait_for_result(10)
+    assert await job.wait_for_result(10) == 8
 
 
 async def test_a_cancelled_wait_leaves_the_others(yard: Yard) -> None:
@@ -146,10 +146,88 @@ async def test_an_end_that_the_trimmed_stream_lost_is_found(yard: Yard, raw: Any
     assert await waiting == 8
 
 
-async def test_closing_the_app_ends_those_who_wait(redis_url: str, prefix: str) -> None:
-    async with Yard(redis_url, prefix) as yard:
-        job = await yard.queue().add("x")
-        waiting = asyncio.create_task(job.wait_for_result())
-        await asyncio.sleep(0.05)
-    with pytest.raises(asyncio.CancelledError):
+async def test_the_result_of_a_job_that_is_removed_at_its_end_is_in_the_stream(yard: Yard) -> None:
+    """The record is gone before anybody waits; every tenth job fails."""
+
+    async def run(job: Job[Any]) -> Any:
+        if job.data % 10 == 0:
+            raise ValueError(f"no {job.data}")
+        return job.data
+
+    queue = yard.queue(remove_on_complete=True, remove_on_fail=True)
+    jobs = await queue.add_many([("x", n) for n in range(300)])
+    await yard.work(run, concurrency=50)
+    await eventually(lambda: _are_gone(queue))
+    found = await asyncio.gather(*(job.wait_for_result(10) for job in jobs), return_exceptions=True)
+    for number, result in enumerate(found):
+        if number % 10:
+            assert result == number
+        else:
+            assert isinstance(result, JobFailed)
+            assert f"no {number}" in result.reason
+    await queue.trim_events(1)
+    with pytest.raises(JobNotFound, match="event stream does not hold its end"):
+        await jobs[1].wait_for_result(10)
+
+
+async def _are_gone(queue: Queue) -> bool:
+    return sum((await queue.counts()).values()) == 0
+
+
+@pytest.mark.parametrize("removal", ["drain", "clean", "obliterate"])
+async def test_who_waits_learns_of_a_removal_that_names_no_job(
+    yard: Yard, removal: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Nobody looks by himself: only an event can tell.
+    monkeypatch.setattr("stockyard.events.results._LOOK_AGAIN", 3600.0)
+    queue = yard.queue()
+    jobs = await queue.add_many([("x", 1), ("x", 2)])
+    waiting = [asyncio.create_task(job.wait_for_result(30)) for job in jobs]
+    results = yard.app.queue("q")._jobs._results._readers  # type: ignore[attr-defined]
+    await eventually(lambda: len(results.get()._waiters) == 2 and results.get()._task is not None)
+    removals = {
+        "drain": queue.drain,
+        "clean": lambda: queue.clean("waiting"),
+        "obliterate": queue.obliterate,
+    }
+    await removals[removal]()  # type: ignore[operator]
+    async with asyncio.timeout(10):
+        found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(each) for each in found] == [JobNotFound] * 2
+
+
+async def test_closing_the_app_ends_those_who_wait(yard: Yard) -> None:
+    job = await yard.queue().add("x", delay="1h")
+    waiting = asyncio.create_task(job.wait_for_result())
+    results = yard.app.queue("q")._jobs._results._readers  # type: ignore[attr-defined]
+    await eventually(lambda: results.get()._task is not None)
+    await yard.app.aclose()
+    with pytest.raises(SharedWorkCancelled):
         await waiting
+
+
+async def test_large_results_do_not_stay_in_the_stream(yard: Yard, raw: "redis.Redis", prefix: str) -> None:
+    """Who waits gets each of them in full, and the stream keeps about what its limit says."""
+    queue = yard.queue(remove_on_complete=True)
+    await queue.set_event_limits(size=2_000_000)
+
+    async def run(job: Job[Any]) -> str:
+        return str(job.data) * 200_000
+
+    await yard.work(run)
+    for number in range(10, 40):
+        job = await queue.add("x", number)
+        assert await job.wait_for_result(20) == str(number) * 200_000
+    assert (raw.memory_usage(f"{prefix}:q:events", samples=0) or 0) < 4_000_000
+
+
+async def test_a_very_long_reason_is_cut(yard: Yard) -> None:
+    async def run(job: Job[Any]) -> None:
+        raise ValueError("x" * 1_000_000)
+
+    queue = yard.queue()
+    await yard.work(run)
+    job = await queue.add("x")
+    with pytest.raises(JobFailed, match=r"xx… \([\d,]+ more characters\)$") as failed:
+        await job.wait_for_result(20)
+    assert 20_000 <= len(failed.value.reason) < 20_100

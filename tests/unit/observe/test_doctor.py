@@ -6,7 +6,7 @@ import pytest
 
 from stockyard import Finding, Severity
 from stockyard._store.inspecting import ServerFacts
-from stockyard.observe.doctor import diagnose, diagnose_cache, worst
+from stockyard.observe.doctor import diagnose, diagnose_cache, diagnose_streams, worst
 
 GOOD = ServerFacts(
     "redis://localhost:6379/0",
@@ -111,3 +111,14 @@ def test_trust_excuses_nothing_that_is_seen() -> None:
 @pytest.mark.parametrize(("prefix", "severity"), [("{bull}", "ok"), ("bull{}", "danger"), ("bull", "danger")])
 def test_a_cluster_needs_a_hash_tag_in_the_prefix(prefix: str, severity: str) -> None:
     assert worst(look(prefix=prefix, is_cluster=True)) == severity
+
+
+def test_an_event_stream_that_takes_a_share_of_the_memory_is_found() -> None:
+    facts = ServerFacts("redis://x", maxmemory=1_000 * 2**20)
+    assert diagnose_streams(facts, {"a": 99 * 2**20, "b": 1}).severity == "ok"
+    found = diagnose_streams(facts, {"a": 1, "b": 101 * 2**20})
+    assert (found.check, found.severity) == ("event streams", "warning")
+    assert "queue 'b' takes 101 MB of 1,000 MB" in found.cause
+    assert "set_event_limits" in found.remedy
+    assert diagnose_streams(ServerFacts("redis://x", used_memory=2**20), {"a": 2**19}).severity == "ok"
+    assert diagnose_streams(facts, {}).severity == "ok"

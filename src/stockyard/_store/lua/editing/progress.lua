@@ -7,5 +7,7 @@ if redis.call('EXISTS', job) == 0 then return -1 end
 -- What a running job says of itself a full server must take: its end makes room.
 if redis.call('EXISTS', job .. ':lock') == 1 then redis.call('HDEL', job, '') end
 redis.call('HSET', job, 'progress', value)
-redis.call('XADD', events, 'MAXLEN', '~', stream_cap(meta), '*', 'event', 'progress', 'jobId', id, 'data', value)
+local entry =
+  redis.call('XADD', events, 'MAXLEN', '~', stream_cap(meta), '*', 'event', 'progress', 'jobId', id, 'data', value)
+if #value > LARGE then count_large(events, meta, entry, #value) end
 return 0

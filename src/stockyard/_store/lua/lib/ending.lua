@@ -34,13 +34,17 @@ local function end_run(batch, job, id, fields, outcome)
       batch.kept[set .. ' ' .. tostring(age) .. ' ' .. count] = {set, age, count, limit}
     end
   end
+  local entry
   if is_success then
-    redis.call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
+    entry =
+      redis.call('XADD', keys.events, '*', 'event', 'completed', 'jobId', id, 'returnvalue', value, 'prev', 'active')
   else
-    redis.call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
+    entry =
+      redis.call('XADD', keys.events, '*', 'event', 'failed', 'jobId', id, 'failedReason', value, 'prev', 'active')
     if made >= outcome[4] then
       redis.call('XADD', keys.events, '*', 'event', 'retries-exhausted', 'jobId', id, 'attemptsMade', made)
     end
   end
+  if #value > LARGE then count_large(keys.events, keys.meta, entry, #value) end
   return 0
 end

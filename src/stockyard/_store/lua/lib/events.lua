@@ -1,4 +1,7 @@
--- The queue's event stream: how long it may grow, and what is told in it.
+-- The queue's event stream: how long it may grow, in entries and in bytes.
+
+-- Texts that are longer count against the bytes; the number of entries bounds the others.
+local LARGE = 1000
 
 local function stream_cap(meta)
   local cap = redis.call('HGET', meta, 'opts.maxLenEvents')
@@ -11,4 +14,20 @@ end
 
 local function trim(events, cap)
   redis.call('XTRIM', events, 'MAXLEN', '~', cap)
+end
+
+-- Counts a large text that an entry holds. Whenever half of the limit was added since the mark, what came before the
+-- mark goes, and the mark moves behind this entry: so the stream holds the limit and one text at most, and the last
+-- half of it always, without looking at an entry again.
+local function count_large(events, meta, entry, bytes)
+  local fields = redis.call('HMGET', meta, 'stockyard.events.maxBytes', 'stockyard.events.bytes', 'stockyard.events.mark')
+  local limit, added = tonumber(fields[1]) or 16777216, (tonumber(fields[2]) or 0) + bytes
+  if added * 2 <= limit then
+    redis.call('HSET', meta, 'stockyard.events.bytes', string.format('%.0f', added))
+    return
+  end
+  if fields[3] then redis.call('XTRIM', events, 'MINID', '~', fields[3]) end
+  local milliseconds, sequence = string.match(entry, '^(%d+)-(%d+)$')
+  redis.call('HSET', meta, 'stockyard.events.bytes', '0', 'stockyard.events.mark',
+    milliseconds .. '-' .. string.format('%.0f', sequence + 1))
 end

@@ -54,5 +54,7 @@ for _, id in ipairs(ids) do
     skip = skip + 1
   end
 end
-if told == '1' then redis.call('XADD', events, '*', 'event', 'cleaned', 'count', #removed) end
+if told == '1' or (told == '2' and #removed > 0) then
+  redis.call('XADD', events, '*', 'event', 'cleaned', 'count', #removed)
+end
 return {removed, (seen == #ids and #ids < WINDOW) and -1 or skip}

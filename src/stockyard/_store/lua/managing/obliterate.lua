@@ -48,5 +48,8 @@ if stage == 'last' then
   redis.call('DEL', counter, wait, prioritized, delayed, active, completed, failed, paused, waiting_children, meta,
     events, marker, priority_counter, stalled, stalled_check, limiter, repeat_set, schedule_check, metrics_completed,
     metrics_failed)
+else
+  -- While there is a stream: those who wait for results look at once.
+  redis.call('XADD', events, '*', 'event', 'obliterated')
 end
 return 0

@@ -3,4 +3,8 @@
 -- keys: meta events
 -- args: fields
 -- returns: the entry's id
-return redis.call('XADD', events, 'MAXLEN', '~', stream_cap(meta), '*', unpack(cmsgpack.unpack(fields)))
+local texts, bytes = cmsgpack.unpack(fields), 0
+local entry = redis.call('XADD', events, 'MAXLEN', '~', stream_cap(meta), '*', unpack(texts))
+for _, text in ipairs(texts) do bytes = bytes + #text end
+if bytes > LARGE then count_large(events, meta, entry, bytes) end
+return entry
