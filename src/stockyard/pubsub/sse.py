@@ -174,9 +174,9 @@ async def _send_all(socket: WebSocket, messages: Replay[Any] | Subscription[Any]
 
 def _text(item: Message[Any] | Gap) -> str:
     if isinstance(item, Gap):
-        return encode_payload({"gap": {"reason": item.reason, "missed": item.missed}}, what="a gap").decode()
-    value = encode_payload(item.value, what="a message of channel", of=item.channel).decode()
-    return f'{{"id":{encode_payload(item.id, what="an id").decode()},"value":{value}}}'
+        return json_of({"gap": {"reason": item.reason, "missed": item.missed}}, what="a gap").decode()
+    value = json_of(item.value, what="a message of channel", of=item.channel).decode()
+    return f'{{"id":{json_of(item.id, what="an id").decode()},"value":{value}}}'
 
 
 def _event(item: Message[Any] | Gap) -> ServerSentEvent:
