@@ -36,7 +36,9 @@ def test_every_url_of_the_page_is_one(url: str) -> None:
 
 def test_every_finding_has_its_place_on_the_page() -> None:
     sections = dict(re.findall(r"^### (.*?)\n(.*?)(?=^##|\Z)", DOCTOR, re.M | re.S))
-    assert list(sections) == [*(each.check for each in look()), "cache server"]
+    assert list(sections) == [*(each.check for each in look()), "event streams", "cache server"]
+    found = diagnose_streams(GOOD, {"orders": GOOD.maxmemory or 0})
+    assert _says(sections["event streams"], found)
     for changed, _ in CACHE_FAULTS:
         found = diagnose_cache(GOOD._replace(**changed), has_budget=False)
         assert _says(DOCTOR if found.is_hidden else sections["cache server"], found), found

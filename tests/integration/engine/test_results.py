@@ -200,7 +200,7 @@ async def test_closing_the_app_ends_those_who_wait(yard: Yard) -> None:
     job = await yard.queue().add("x", delay="1h")
     waiting = asyncio.create_task(job.wait_for_result())
     results = yard.app.queue("q")._jobs._results._readers  # type: ignore[attr-defined]
-    await eventually(lambda: results.get()._task is not None)
+    await eventually(lambda: [each for each in results.get()._waiters.get(job.id, ()) if each._since])
     await yard.app.aclose()
     with pytest.raises(SharedWorkCancelled):
         await waiting
