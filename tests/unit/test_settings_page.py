@@ -8,7 +8,7 @@ import pytest
 
 from stockyard import Settings
 from stockyard.config import Address
-from stockyard.observe.doctor import Finding, diagnose_cache
+from stockyard.observe.doctor import Finding, diagnose_cache, diagnose_streams
 from stockyard.observe.rules import Thresholds
 from tests.support.documents import ROOT
 from tests.unit.observe.test_doctor import CACHE_FAULTS, FAULTS, GOOD, look
