@@ -329,7 +329,7 @@ def _plain(step: str, name: str, value: Any) -> Any:
         return {**value, "delay": "0"}
     if step.startswith("draining") and name == "q:events":
         # We say so to those who wait for results; Node says nothing.
-        return [event for event in value if event[0] != "cleaned"]
+        return [event for event in value if event[0] != ["event", "cleaned"]]
     if name.startswith("q:repeat:s:"):
         # Its delay ends at the same moment, so it depends on when the schedule was made.
         return sorted(value)
