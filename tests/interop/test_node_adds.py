@@ -291,3 +291,26 @@ async def test_what_javascript_takes_loosely_is_run(queue: NodeObject, work: Wor
         await eventually(lambda: has_counts(queue, completed=2))
     assert (await queue.getJob(cut["id"]))["returnvalue"] == "cut \ufffd"
     assert (await queue.getJob("1"))["returnvalue"] == 2
+
+
+async def test_nodes_listener_is_told_large_results_of_removed_jobs_in_full(
+    queue: NodeObject, events: NodeObject, work: Work
+) -> None:
+    """The stream keeps about 16 MiB of them; who listens has read each before it leaves."""
+    sizes = [100, 999, 1_001, 100_000, 1_000_000, 5_000_000, 9_000_000, 1]
+
+    async def handle(job: Job[int]) -> str:
+        return "x" * job.data
+
+    async def told() -> list[int]:
+        return [len(fields["returnvalue"]) for name, fields in await events.read("events") if name == "completed"]
+
+    async with work(handle):
+        for size in sizes:
+            await queue.add("value", size, {"removeOnComplete": True})
+
+        async def all_are_told() -> bool:
+            return len(await told()) >= len(sizes)
+
+        await eventually(all_are_told, within=30)
+    assert await told() == sizes
