@@ -11,6 +11,8 @@ from typing import Any
 SCALARS = frozenset({str, int, float, bool, type(None)})
 """Types that JSON gives back by itself."""
 
+_LONG = 16
+
 
 def is_plain(value: Any) -> bool:
     """Say whether a value is made of nothing but what JSON has: text, numbers, booleans, None, dicts and lists."""
@@ -18,8 +20,19 @@ def is_plain(value: Any) -> bool:
     if kind in SCALARS:
         return True
     if kind is dict:
-        return all(type(key) is str for key in value) and all(map(is_plain, value.values()))
-    return kind is list and all(map(is_plain, value))
+        # Loops, not generators: this is done for each payload with a list or a dict in it.
+        for key, item in value.items():
+            if type(key) is not str or (type(item) not in SCALARS and not is_plain(item)):
+                return False
+        return True
+    if kind is not list:
+        return False
+    if len(value) > _LONG:
+        return SCALARS.issuperset(map(type, value)) or all(map(is_plain, value))
+    for item in value:  # noqa: SIM110
+        if type(item) not in SCALARS and not is_plain(item):
+            return False
+    return True
 
 
 def infinite_at(value: Any, path: str) -> str | None:

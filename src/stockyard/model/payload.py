@@ -41,7 +41,7 @@ def encode_payload(value: Any, *, what: str, of: str = "", declared: Any = Any) 
                 break
         else:
             return text
-    elif type(value) in SCALARS:
+    elif type(value) in SCALARS or _is_read_back(value, text):
         return text
     try:
         lossy = None if is_plain(value) else _lossy(value, "$", text)
@@ -205,6 +205,15 @@ def _lossy(value: Any, path: str, text: bytes | None = None) -> str | None:
     return lossy_part(value, path, own)
 
 
+def _is_read_back(value: Any, text: bytes) -> bool:
+    """Say whether it is a Struct, of a type seen before, that comes back as it was; else the long way decides."""
+    decode = _known_structs.get(type(value))
+    try:
+        return decode is not None and bool(decode(text) == value)
+    except msgspec.MsgspecError:
+        return False
+
+
 def _comes_back(value: Any, text: bytes, declared: Any) -> bool:
     if declared is Any:
         return False
@@ -219,7 +228,10 @@ def _own_decoder(kind: type) -> Decoder:
     if decode is None:
         if len(_own_decoders) > 1000:
             _own_decoders.clear()
+            _known_structs.clear()
         decode = _own_decoders[kind] = decoder_for(kind)
+        if issubclass(kind, msgspec.Struct):
+            _known_structs[kind] = msgspec.json.Decoder(kind, dec_hook=_made).decode
     return decode
 
 
@@ -299,6 +311,7 @@ def _unknown_type(info: Any) -> Any:
 
 
 _own_decoders: dict[type, Decoder] = {}
+_known_structs: dict[type, Decoder] = {}
 _VALUES = ("cls", "default", "default_factory", "extra", "extra_json_schema", "values", "tag")
 
 # A whole pair has 12 characters, a half 6, and any other escape counts as its first 2.
