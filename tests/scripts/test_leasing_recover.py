@@ -131,8 +131,8 @@ async def test_a_look_at_many_is_many_short_calls_and_misses_none(
     # In their order still, and each marked for the next look.
     assert keys.get("active") == [job_id for job_id in ids if job_id not in orphans]
     assert keys.get("stalled") == set(ids) - orphans
-    assert max(parts) <= 200
-    assert len(parts) < 30
+    assert max(parts) <= 100
+    assert len(parts) < 60
 
 
 async def test_a_look_that_another_worker_has_overtaken_ends(

@@ -6,7 +6,7 @@
 -- One look is several short calls, so that a thousand dead workers do not hold up the server: `recover` walks the
 -- active list from its oldest end, `mark` walks it once more. Both are linear in it: each part of `recover` ends after
 -- ROOM jobs, or when it has compared about COMPARED entries to take jobs out from behind the `passed` that stay.
-local PAGE, ROOM, COMPARED, MARKED = 1000, 200, 200000, 4000
+local PAGE, ROOM, COMPARED, MARKED = 1000, 100, 100000, 4000
 
 -- A full server refuses nothing more to a script that has written: jobs of the dead go on, and end.
 redis.call('SREM', stalled, '')
