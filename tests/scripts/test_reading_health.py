@@ -1,10 +1,13 @@
 """reading.health: numbers of queues at one moment."""
 
+import pytest
+
 from stockyard._store.link import QueueLink
 from stockyard._store.reading import QueueFacts, read_facts
+from stockyard.errors import ServerRefused
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
-EMPTY = QueueFacts._make([*[0] * 11, "", "", *[0] * 3, "", *[0] * 3])
+EMPTY = QueueFacts._make([*[0] * 11, "", "", *[0] * 3, "", *[0] * 3, ()])
 
 
 async def test_an_empty_queue(link: QueueLink, keys: Keyspace) -> None:
@@ -94,3 +97,41 @@ async def test_a_broken_count_costs_nothing_else(link: QueueLink, keys: Keyspace
     keys.put({"metrics:completed": "no hash", "metrics:failed": {"count": "many"}, "wait": ["a"]})
     (facts,) = await read_facts([link])
     assert (facts.wait, facts.counted_completed, facts.counted_failed) == (1, 0, 0)
+
+
+@pytest.mark.parametrize("value", ["-1e18", "nan", "inf", "-inf", "1e300", "soon", "", "253402300800000"])
+async def test_a_time_that_is_none_costs_no_more_than_itself(link: QueueLink, keys: Keyspace, value: str) -> None:
+    keys.put({"active": ["r1"], "r1": record(processedOn=value), "wait": ["a"], "a": record(timestamp=value)})
+    (facts,) = await read_facts([link])
+    assert facts.damage == (
+        f"job a timestamp: no time: {value}",
+        f"job r1 processedOn: no time: {value}",
+    )
+    assert (facts.wait, facts.active, facts.running_id, facts.running_since) == (1, 1, "r1", 0)
+
+
+@pytest.mark.parametrize("state", ["wait", "active", "prioritized", "delayed", "completed", "repeat", "meta"])
+async def test_a_key_of_another_type_costs_its_own_number(link: QueueLink, keys: Keyspace, state: str) -> None:
+    keys.put({"failed": Sorted({"f": 1}), state: "written over"})
+    (facts,) = await read_facts([link])
+    (damage,) = facts.damage
+    assert damage.startswith(f"{state}: WRONGTYPE")
+    assert facts._replace(damage=()) == EMPTY._replace(failed=1)
+    if state not in ("repeat",):
+        with pytest.raises(ServerRefused, match=f"cannot be counted: {state}: WRONGTYPE"):
+            facts.sound("mail")
+
+
+async def test_records_and_counts_that_are_none_are_named(link: QueueLink, keys: Keyspace) -> None:
+    keys.put(
+        {
+            "wait": ["a"], "a": ["no", "record"], "active": ["r"], "r": "no record",
+            "repeat": Sorted({"s": NOW - 5, "t": NOW - 4}), "repeat:s": "no record", "repeat:t": {"ic": 1},
+            f"repeat:t:{NOW - 4}": "no record", "metrics:completed": {"count": "many"}, "metrics:failed": ["x"],
+        }
+    )  # fmt: skip
+    (facts,) = await read_facts([link])
+    assert [each.partition(": ")[0] for each in facts.damage] == [
+        "job a", "job r", "schedule s", "metrics:completed", "metrics:failed",
+    ]  # fmt: skip
+    assert (facts.wait, facts.active, facts.schedules, facts.late_schedule) == (1, 1, 2, "t")

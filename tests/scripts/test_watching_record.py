@@ -1,5 +1,7 @@
 """What was found replaces what was known; what was told is added to the history."""
 
+import redis
+
 from stockyard._store.link import QueueLink
 from stockyard._store.watching import AlertStore
 
@@ -21,3 +23,11 @@ async def test_no_incident_leaves_no_key(link: QueueLink, prefix: str) -> None:
     await store.record("a", {"x": b"1"}, [])
     await store.record("a", {}, [])
     assert await store.incidents() == {}
+
+
+async def test_a_history_that_is_no_list_is_begun_again(link: QueueLink, raw: "redis.Redis", prefix: str) -> None:
+    raw.hset(f"{prefix}::alerts:desk:history", "x", "y")
+    store = AlertStore(link.server, prefix, "desk")
+    await store.lead("a", 60_000)
+    assert await store.record("a", {"x": b"1"}, [b"first"])
+    assert await store.history(10) == [b"first"]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from stockyard._store.reading import whole
 from stockyard._store.scripts import load
 from stockyard._store.server import Server
 from stockyard._wire.cache_keys import CacheKeys, lock_job, lock_queue, stored_key
@@ -226,7 +227,8 @@ async def shed(link: CacheLink, budget: int) -> dict[str, CacheTotals]:
         is_reached, told = await link.server.run(_SHED, (), link.keys.base, budget)
         if is_reached:
             break
-    numbers = dict(zip((name.decode() for name in told[::2]), map(int, told[1::2]), strict=True))
+    counted = zip(told[::2], told[1::2], strict=True)
+    numbers = {name.decode(errors="replace"): whole(number) or 0 for name, number in counted}
     caches = sorted({name.rpartition(":")[0] for name in numbers} - {""})
     return {
         cache: CacheTotals(*(numbers.get(f"{cache}:{each}", 0) for each in CacheTotals._fields))
@@ -266,7 +268,7 @@ async def read_memory(link: CacheLink) -> Memory:
     return Memory(
         int(used[1]) if used else None,
         int(limit[1]) if limit else None,
-        int(cached) if isinstance(cached, bytes) else 0,
+        (whole(cached) or 0) if isinstance(cached, bytes) else 0,
     )
 
 
@@ -293,7 +295,7 @@ async def _scan(server: Server, start: str) -> AsyncIterator[list[str]]:
     while True:
         cursor, page = await server.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
         if page:
-            yield [key.decode() for key in page]
+            yield [key.decode(errors="replace") for key in page]
         if cursor == b"0":
             return
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from stockyard._store.broadcast import ChannelLink, packed
 from stockyard._store.line import Line, accepted
+from stockyard._store.reading import whole
 from stockyard._store.scripts import load
 from stockyard._store.server import is_unknown_script, open_patiently
 
@@ -20,6 +21,7 @@ _LEAVE = load("durable.leave")
 _REDELIVER = load("durable.redeliver")
 _SURVEY = load("durable.survey")
 _SILENCE = 3.0
+_LETTER_FIELDS = {b"group", b"id", b"deliveries", b"reason", b"d"}
 
 BEGINNING = "0-0"
 """The place before every message."""
@@ -162,13 +164,15 @@ async def letters(link: ChannelLink, after: str, count: int) -> list[Letter]:
     return [
         Letter(
             entry_id.decode(),
-            fields[b"group"].decode(),
-            fields[b"id"].decode(),
-            int(fields[b"deliveries"]),
+            fields[b"group"].decode(errors="replace"),
+            fields[b"id"].decode(errors="replace"),
+            whole(fields[b"deliveries"]) or 0,
             fields[b"reason"].decode(errors="replace"),
             fields[b"d"],
         )
         for entry_id, fields in _entries(found)
+        # Another program may have added anything.
+        if fields.keys() >= _LETTER_FIELDS
     ]
 
 
@@ -185,7 +189,7 @@ async def discard(link: ChannelLink, ids: Sequence[str]) -> int:
 async def survey(link: ChannelLink) -> list[Survey]:
     """Return what the server says of the groups, by name."""
     found = await link.server.run(_SURVEY, (), link.keys.base)
-    return sorted(Survey(name.decode(), *numbers) for name, *numbers in found)
+    return sorted(Survey(name.decode(errors="replace"), *numbers) for name, *numbers in found)
 
 
 async def delete_group(link: ChannelLink, group: str) -> bool:
@@ -298,9 +302,9 @@ def _kept(found: Sequence[tuple[bytes, list[bytes]]]) -> list[Kept]:
     return [
         Kept(
             entry_id.decode(),
-            int(fields.get(b"n", b"0")),
+            whole(fields.get(b"n")) or 0,
             fields.get(b"d", b"null"),
-            fields[b"g"].decode() if b"g" in fields else None,
+            fields[b"g"].decode(errors="replace") if b"g" in fields else None,
         )
         for entry_id, fields in _entries(found)
     ]

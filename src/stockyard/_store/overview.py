@@ -14,11 +14,12 @@ from stockyard.errors import ServerRefused
 
 
 class Overview(NamedTuple):
-    """Queues, their server, and the incidents by name, as JSON text."""
+    """Queues, their server, the incidents by name as JSON text, and why these could not be read, or nothing."""
 
     queues: list[QueueFacts]
     server: ServerFacts
     incidents: dict[str, bytes]
+    refused: str = ""
 
 
 async def read_overview(server: Server, links: Sequence[QueueLink], alerts: AlertStore) -> Overview:
@@ -26,9 +27,14 @@ async def read_overview(server: Server, links: Sequence[QueueLink], alerts: Aler
 
     Raises:
         ServerUnavailable, ReplyLost: the server does not answer.
-        ServerRefused: a key of a queue is not what the protocol says, or the user may not read it.
+        ServerRefused: the user may read none of the queues.
     """
     replies = await server.run_many(fact_calls(links), CLIENT_LIST, ("INFO",), alerts.incidents_call)
     *counted, info, incidents = replies
-    known = {} if isinstance(incidents, ServerRefused) else texts_by_name(incidents)
-    return Overview(facts_of(links, counted), facts_of_info(str(server.address), info), known)
+    is_refused = isinstance(incidents, ServerRefused)
+    return Overview(
+        facts_of(links, counted),
+        facts_of_info(str(server.address), info),
+        {} if is_refused else texts_by_name(incidents),
+        str(incidents) if is_refused else "",
+    )

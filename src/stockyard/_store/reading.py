@@ -12,6 +12,7 @@ from stockyard._store.line import Command, accepted
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import Row
 from stockyard._store.scripts import Script, load
+from stockyard.errors import ServerRefused
 
 _STATE = load("reading.state")
 _ENDINGS = load("reading.endings")
@@ -25,6 +26,10 @@ _JOB_FIELDS = (
     "name data opts timestamp priority delay atm ats stc progress failedReason stacktrace parentKey defa "
     "returnvalue processedOn finishedOn pb"
 ).split()
+
+
+_STATE_KEYS = ("wait prioritized active delayed waiting-children completed failed paused meta").split()
+_BLANK = (*[0] * 11, "", "", *[0] * 3, "", *[0] * 3)
 
 
 class Ending(NamedTuple):
@@ -44,6 +49,7 @@ class QueueFacts(NamedTuple):
         running_id, running_worker, is_held: of the job that runs longest, and whether its lease is held.
         late_due, late_schedule: of the schedule whose run is the most overdue.
         counted_completed, counted_failed: jobs that workers counted since they began to.
+        damage: what could not be read and why, as in ``wait: WRONGTYPE ...``; its number is 0.
     """
 
     wait: int
@@ -66,6 +72,21 @@ class QueueFacts(NamedTuple):
     counted_completed: int
     counted_failed: int
     workers: int
+    damage: tuple[str, ...] = ()
+
+    def sound(self, queue: str) -> QueueFacts:
+        """Return these numbers if all states could be counted.
+
+        Raises:
+            ServerRefused: a state's key is not what the protocol says.
+        """
+        broken = [each for each in self.damage if each.partition(":")[0] in _STATE_KEYS]
+        if broken:
+            raise ServerRefused(
+                f"queue {queue!r} cannot be counted: {'; '.join(broken)}; "
+                "another program has written over the key: rename or delete it"
+            )
+        return self
 
 
 async def read_job(link: QueueLink, job_id: str) -> Row | None:
@@ -107,7 +128,7 @@ async def read_facts(links: Sequence[QueueLink]) -> list[QueueFacts]:
     """Return the numbers of several queues of one server in one round trip.
 
     Raises:
-        ServerRefused: a key of a queue is not what the protocol says, or the user may not read it.
+        ServerRefused: the user may read none of the queues.
     """
     replies = await links[0].server.run_many(fact_calls(links), CLIENT_LIST)
     return facts_of(links, replies)
@@ -119,14 +140,24 @@ def fact_calls(links: Sequence[QueueLink]) -> list[tuple[Script, list[str], tupl
 
 
 def facts_of(links: Sequence[QueueLink], replies: Sequence[Any]) -> list[QueueFacts]:
-    """Read the replies; the same errors as ``read_facts``."""
+    """Read the replies; a queue whose reply is an error has no numbers but that damage.
+
+    Raises:
+        ServerRefused: all of them are errors.
+    """
+    answers = replies[: len(links)]
+    if answers and all(isinstance(each, ServerRefused) for each in answers):
+        raise answers[0]
     names = client_names(replies[len(links)])
-    facts = []
-    for link, reply in zip(links, replies, strict=False):
-        fields = accepted(reply)
-        texts = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in fields]
-        facts.append(QueueFacts._make([*texts, count_workers(link, names)]))
-    return facts
+    return [_facts(link, reply, count_workers(link, names)) for link, reply in zip(links, answers, strict=True)]
+
+
+def _facts(link: QueueLink, reply: Any, workers: int) -> QueueFacts:
+    if isinstance(reply, ServerRefused):
+        return QueueFacts._make([*_BLANK[:-1], workers, (str(reply),)])
+    *fields, damage = reply
+    texts = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in fields]
+    return QueueFacts._make([*texts, workers, tuple(each.decode(errors="replace") for each in damage)])
 
 
 async def read_meta(link: QueueLink) -> dict[str, str]:
@@ -183,8 +214,9 @@ async def read_metrics(link: QueueLink, kind: str, first: int, last: int) -> tup
 
 
 def whole(text: bytes | str | None) -> int | None:
-    """Read a number of a foreign record; None for what is none."""
+    """Read a number of a foreign record; None for what is none, or has more than 64 bits."""
     try:
-        return None if text is None else int(text)
+        found = None if text is None else int(text)
     except ValueError:
         return None
+    return found if found is not None and -(2**63) <= found < 2**63 else None

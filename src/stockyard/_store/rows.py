@@ -12,6 +12,7 @@ from stockyard._wire.options import decode_options
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import JobOptions
 from stockyard.model.payload import tolerant
+from stockyard.model.printable import LATEST
 
 Row = Sequence[Any]
 Decode = Callable[[bytes], Any]
@@ -96,7 +97,7 @@ def stored_job(row: Row, queue: str, port: JobPort) -> Job[Any]:
         _lenient(row[1]),
         options,
         queue,
-        _number(row[3]) or 0,
+        _time(row[3]) or 0,
         port,
         _number(row[4]) or 0,
         _number(row[5]) or 0,
@@ -108,8 +109,8 @@ def stored_job(row: Row, queue: str, port: JobPort) -> Job[Any]:
         # A completed job's record keeps the reason of an earlier attempt: no peer removes it.
         row[10].decode(errors="replace") if row[10] and (result is None or ended is None) else None,
         _stack(row[11]) if row[11] else (),
-        _number(started),
-        _number(ended),
+        _time(started),
+        _time(ended),
         worker.decode(errors="replace") if worker else None,
         row[12].decode(errors="replace") if row[12] else None,
     )
@@ -117,9 +118,16 @@ def stored_job(row: Row, queue: str, port: JobPort) -> Job[Any]:
 
 def _number(text: bytes | None) -> int | None:
     try:
-        return None if text is None else int(float(text))
+        found = None if text is None else int(float(text))
     except (ValueError, OverflowError):
         return None
+    # More than a number of 64 bits could not be written as JSON.
+    return found if found is not None and abs(found) < 2**63 else None
+
+
+def _time(text: bytes | None) -> int | None:
+    found = _number(text)
+    return found if found is not None and 0 <= found <= LATEST else None
 
 
 def _stack(text: bytes) -> tuple[str, ...]:

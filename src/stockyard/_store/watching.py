@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -15,6 +16,14 @@ _LEAD = load("watching.lead")
 _RECORD = load("watching.record")
 _KEPT = 1_000
 _json = msgspec.json.Encoder().encode
+
+
+class Known(NamedTuple):
+    """What is known of alerts: incidents and silences by name, and the keys that are no hash."""
+
+    incidents: dict[str, bytes]
+    silences: dict[str, bytes]
+    broken: tuple[str, ...] = ()
 
 
 class AlertStore:
@@ -35,10 +44,14 @@ class AlertStore:
         if not self._server.clock.is_known:
             await self._server.learn_time()
 
-    async def lead(self, token: str, ttl_ms: int) -> tuple[dict[str, bytes], dict[str, bytes]] | None:
-        """Become or stay the one who watches; return incidents and silences by name, None if another does."""
+    async def lead(self, token: str, ttl_ms: int) -> Known | None:
+        """Become or stay the one who watches; return what is known, None if another process watches."""
         reply = await self._server.run(_LEAD, (), self._base, token, ttl_ms)
-        return None if reply is None else (texts_by_name(reply[0]), texts_by_name(reply[1]))
+        if reply is None:
+            return None
+        incidents, silences, broken = reply
+        keys = tuple(f"{self._base}{each.decode()}" for each in broken)
+        return Known(texts_by_name(incidents), texts_by_name(silences), keys)
 
     async def record(self, token: str, incidents: Mapping[str, bytes], told: Sequence[bytes]) -> bool:
         """Replace the incidents and append to the history; False when another watches by now."""
@@ -52,7 +65,11 @@ class AlertStore:
             await self._server.call("DEL", f"{self._base}leader")
 
     async def incidents(self) -> dict[str, bytes]:
-        """Return the incidents by name."""
+        """Return the incidents by name.
+
+        Raises:
+            ServerRefused: the key is not a hash, or the user may not read it.
+        """
         return texts_by_name(await self._server.call(*self.incidents_call))
 
     @property
@@ -80,4 +97,5 @@ class AlertStore:
 
 def texts_by_name(flat: Sequence[bytes]) -> dict[str, bytes]:
     """Read a hash as the server sends it."""
-    return {name.decode(): value for name, value in zip(flat[::2], flat[1::2], strict=True)}
+    pairs = zip(flat[::2], flat[1::2], strict=True)
+    return {name.decode(errors="replace"): value for name, value in pairs}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import time
 from typing import Annotated
 
@@ -14,7 +13,7 @@ from cyclopts import Parameter
 from stockyard._aio.stop_signals import on_stop_signal
 from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
-from stockyard.cli.display import show_json, show_table, when
+from stockyard.cli.display import complain, say, show_json, show_table, when
 from stockyard.cli.options import AsJson, Span
 from stockyard.consume.logs import LogFormat, configure_logging
 from stockyard.errors import InvalidOption, NotificationFailed, suggestion
@@ -34,7 +33,7 @@ _COLUMNS = ("status", "rule", "queue", "since", "value", "threshold", "action")
 def list_alerts(
     *, history: int = 0, silences: bool = False, connection: Connection = DEFAULT, json: AsJson = False
 ) -> None:
-    """List what is pending or firing now, as the watching process last saw it.
+    """List what is pending or firing now, as the watching process of this App last saw it.
 
     Args:
         history: list so many of the latest that were told instead.
@@ -73,14 +72,15 @@ def silence(
         print("the silence is over" if was_there else "there was no such silence")
         return 0 if was_there else 1
     made = asyncio.run(_silence(connection, *chosen, duration or "1h", reason))
-    print(f"{made.name} is silenced until {when(made.until)}")
+    say(f"{made.name} is silenced until {when(made.until)}")
     return 0
 
 
 @alerts.command
-def test() -> int:
-    """Send a test notification by every means of the environment; the exit status is 1 when one fails."""
-    return asyncio.run(_test())
+def test(*, connection: Connection = DEFAULT) -> int:  # noqa: PT028
+    """Send a test notification, which names the App and its server, by every means of the environment; the exit
+    status is 1 when one fails. Asks no server of queues."""
+    return asyncio.run(_test(connection.heading(connection.open())))
 
 
 @alerts.command
@@ -131,7 +131,7 @@ async def _unsilence(connection: Connection, rule: str | None, queue: str | None
         return await app.alerts.unsilence(rule, queue)
 
 
-async def _test() -> int:
+async def _test(about: str) -> int:
     now = int(time.time() * 1000)
     incident = Incident(
         "test",
@@ -141,17 +141,17 @@ async def _test() -> int:
         1,
         0,
         "nothing: this is a test",
-        "server: a test of the alerts",
+        f"server: a test of the alerts of {about}",
         at=now,
     )
     failures = 0
     for notifier in AlertSettings.load().notifiers:
         try:
             await notifier.tell(incident)
-            print(f"told by {notifier.name}")
+            say(f"told by {notifier.name}")
         except NotificationFailed as error:
             failures += 1
-            print(f"not told by {notifier.name}: {error}", file=sys.stderr)
+            complain(f"not told by {notifier.name}: {error}")
     return 1 if failures else 0
 
 

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
-from stockyard.cli.display import show_json, when
+from stockyard.cli.display import say, show_json, when
 from stockyard.cli.options import AsJson
 from stockyard.cli.payload import payload_of
 from stockyard.errors import InvalidOption
@@ -42,7 +42,7 @@ def publish(
     if json:
         show_json({"channel": name, "id" if durable else "sent_to": answer})
     else:
-        print(answer)
+        say(answer)
 
 
 @channel.command
@@ -99,8 +99,10 @@ async def _tail(
 
 
 def _show(item: Message[Any] | Gap, *, json: bool) -> None:
-    text = msgspec.json.encode(item).decode() if json else _line(item)
-    print(text, flush=True)
+    if json:
+        show_json(item, on_one_line=True)
+    else:
+        say(_line(item))
 
 
 def _line(item: Message[Any] | Gap) -> str:

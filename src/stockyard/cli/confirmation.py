@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from stockyard.errors import InvalidOption
+from stockyard.model.printable import printable
 
 Yes = Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask.")]
 
@@ -22,7 +23,7 @@ def is_agreed(question: str, *, yes: bool) -> bool:
         return True
     if not sys.stdin.isatty():
         raise InvalidOption(f"{question} There is no terminal to ask on: give --yes if that is meant")
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower().startswith("y"):
         return True
     print("Nothing was changed.", file=sys.stderr)

@@ -8,14 +8,15 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from stockyard.app import App
+from stockyard.cli.display import about
 from stockyard.cli.options import WHERE, Prefix, RedisUrl
 from stockyard.cli.targets import find
-from stockyard.config import Settings
+from stockyard.config import Settings, read_environment
 from stockyard.errors import ConfigError
 from stockyard.topology import Topology
 
 PLATFORM = "stockyard.trading:PLATFORM"
-"""The trading platform's topology, which commands speak of unless told otherwise."""
+"""The trading platform's topology: what commands show unless --app or STOCKYARD_APP names another."""
 
 
 @Parameter(name="*")
@@ -24,17 +25,19 @@ class Connection:
     """Where the queues are declared and where they live.
 
     Attributes:
-        app: MODULE:ATTR of an App or a Topology.
+        app: MODULE:ATTR of an App or a Topology; wins over ``STOCKYARD_APP`` of the environment or ``.env``.
         redis_url: wins over the App's own server.
         prefix: wins over the App's own prefix.
     """
 
     app: Annotated[
-        str,
+        str | None,
         Parameter(
-            name="--app", group=WHERE, help="MODULE:ATTR of an App or a Topology; the platform's by default."
+            name="--app",
+            group=WHERE,
+            help="MODULE:ATTR of an App or a Topology. Defaults to $STOCKYARD_APP, else the trading platform's.",
         ),
-    ] = PLATFORM
+    ] = None
     redis_url: RedisUrl = None
     prefix: Prefix = None
 
@@ -45,7 +48,9 @@ class Connection:
             ConfigError: ``app`` names neither an App nor a Topology.
         """
         found = self._found()
-        return found.topology if isinstance(found, App) else found
+        topology = found.topology if isinstance(found, App) else found
+        about(f"{topology.name}  {self.target}")
+        return topology
 
     def open(self) -> App:
         """Return the App to use; the caller closes it.
@@ -53,13 +58,27 @@ class Connection:
         Raises:
             ConfigError: ``app`` names neither an App nor a Topology, or a setting is wrong.
         """
-        return bound(self._found(), self.redis_url, self.prefix)
+        app = bound(self._found(), self.redis_url, self.prefix)
+        about(self.heading(app))
+        return app
+
+    @property
+    def target(self) -> str:
+        """What names the App: ``--app``, else ``STOCKYARD_APP``, else the trading platform's."""
+        return self.app or read_environment().get("STOCKYARD_APP") or PLATFORM
+
+    def heading(self, app: App) -> str:
+        """Return one line that names an App, where it was found, its server and its prefix."""
+        settings = app.settings
+        return f"{app.topology.name}  {self.target}  {settings.address}  prefix {settings.prefix}"
 
     def _found(self) -> App | Topology:
-        found = find(self.app)
+        target = self.target
+        found = find(target)
         if isinstance(found, App | Topology):
             return found
-        raise ConfigError(f"{self.app!r} is a {type(found).__name__}; --app expects an App or a Topology")
+        given = "--app" if self.app else "STOCKYARD_APP"
+        raise ConfigError(f"{target!r} is a {type(found).__name__}; {given} expects an App or a Topology")
 
 
 DEFAULT = Connection()

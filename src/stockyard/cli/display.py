@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,12 +12,32 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from stockyard.model.printable import printable, printable_json, printable_lines, readable_time
+
 _WIDE = 240
 """Columns of a table that goes to a file or a pipe, where nothing is to be cut."""
 
 
+_heading = ""
+
+
+def about(text: str) -> None:
+    """Name the App that the answer is about: one line above the first table or list; an empty text names none."""
+    global _heading
+    _heading = text
+
+
+def show_heading() -> None:
+    """Print the line that names the App, if it was not printed before."""
+    global _heading
+    if _heading:
+        print(printable(_heading))
+    _heading = ""
+
+
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> None:
     """Print a table; the columns named in ``right`` are numbers."""
+    show_heading()
     console().print(make_table(columns, rows, right=right))
 
 
@@ -35,22 +54,35 @@ def make_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, righ
 
 def show_facts(facts: Mapping[str, object]) -> None:
     """Print names and values, one a line; what is None is left out."""
+    show_heading()
     width = max(map(len, facts), default=0)
     for name, value in facts.items():
         if value is not None:
             print(f"{name:<{width}}  {_plain(value)}")
 
 
-def show_json(value: Any) -> None:
-    """Print one JSON document."""
-    print(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+def show_json(value: Any, *, on_one_line: bool = False) -> None:
+    """Print one JSON document, on one line for a reader behind a pipe, which sees it at once."""
+    text = msgspec.json.encode(value)
+    shown = text if on_one_line else msgspec.json.format(text, indent=2)
+    print(printable_json(shown.decode()), flush=on_one_line)
+
+
+def say(text: object) -> None:
+    """Print one line of what may be foreign text; nothing in it acts on the terminal."""
+    print(printable(str(text)), flush=True)
+
+
+def complain(text: object) -> None:
+    """Print to standard error, one line or several; nothing in it acts on the terminal."""
+    print(printable_lines(str(text)), file=sys.stderr)
 
 
 def when(milliseconds: int | None) -> str | None:
     """Return a time as people read it, in UTC."""
     if milliseconds is None:
         return None
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat(sep=" ", timespec="milliseconds")[:-6] + "Z"
+    return readable_time(milliseconds, timespec="milliseconds", zone="Z")
 
 
 def span(milliseconds: int) -> str:
@@ -75,11 +107,11 @@ def _plain(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case str():
-            return value
+            return printable(value)
         case int() | float():
             return f"{value:,}"
         case _:
-            return msgspec.json.encode(value).decode()
+            return printable(msgspec.json.encode(value).decode())
 
 
 def console() -> Console:

@@ -3,37 +3,69 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+from collections.abc import Sequence
 
 from stockyard.cli.connection import DEFAULT, Connection
-from stockyard.cli.display import seconds, show_json, show_table
+from stockyard.cli.display import complain, seconds, show_json, show_table
 from stockyard.cli.options import AsJson
-from stockyard.observe.alerts import evaluate
+from stockyard.cli.top_frame import damage_of
+from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.alerts import Alert, Rule, evaluate
+from stockyard.observe.exporter import Shared
 from stockyard.observe.health import QueueHealth
-from stockyard.trading import alert_rules
+from stockyard.observe.incidents import Status
+from stockyard.observe.rules import every_rule
 
 
 def health(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> int:
-    """Show queues and alerts; the exit status is 0 when nothing is wrong, else 1.
+    """Show queues and alerts, by every rule and the thresholds of STOCKYARD_ALERT_*; the exit status is 0 when no
+    rule holds and every key can be read, else 1.
 
     Args:
         names: the queues. Defaults to all.
     """
-    snapshots = asyncio.run(_read(names, connection))
-    alerts = evaluate(alert_rules(topology=connection.topology()), snapshots)
+    seen, alerts, pending = asyncio.run(_read(names, connection))
+    snapshots, damage = seen.queues, damage_of(seen.queues)
     if json:
-        show_json({"queues": snapshots, "alerts": alerts})
+        show_json({"queues": snapshots, "alerts": alerts, "pending": pending})
     else:
         columns = ("queue", "waiting", "active", "delayed", "completed", "failed", "oldest", "longest", "workers")
         show_table(columns, map(_row, snapshots), right=columns[1:])
+        for what in damage:
+            complain(f"DAMAGE  {what}")
         for alert in alerts:
-            print(f"ALERT  {alert.message}", file=sys.stderr)
-    return 1 if alerts else 0
+            complain(f"ALERT  {alert.message}")
+        for alert in pending:
+            complain(f"PENDING  {alert.message}")
+    return 1 if alerts or damage else 0
 
 
-async def _read(names: tuple[str, ...], connection: Connection) -> list[QueueHealth]:
+async def _read(names: tuple[str, ...], connection: Connection) -> tuple[Shared, list[Alert], list[Alert]]:
+    """Return what is seen, the alerts that fire, and those that have not held for long enough."""
+    thresholds = AlertSettings.load().thresholds
     async with connection.open() as app:
-        return await app.health(*names)
+        chosen = [app.topology.spec(name).name for name in names] or list(app.topology.names)
+        seen = await app.lookout.overview()
+        seen = seen._replace(queues=[each for each in seen.queues if each.name in chosen])
+        rules = every_rule(app.topology, thresholds)
+        alerts = evaluate(rules, seen.queues, seen.server)
+        early = {id(each) for each in alerts if not _has_held(each, rules, seen)}
+        return (
+            seen,
+            [each for each in alerts if id(each) not in early],
+            [each for each in alerts if id(each) in early],
+        )
+
+
+def _has_held(alert: Alert, rules: Sequence[Rule], seen: Shared) -> bool:
+    """Say whether an alert holds for as long as its rule asks, as far as one look can know."""
+    longest = next(rule.for_ms for rule in rules if rule.name == alert.rule)
+    known = any(
+        each.status is Status.FIRING and (each.rule, each.subject) == (alert.rule, alert.queue)
+        for each in seen.incidents
+    )
+    waits = max((each.oldest_waiting_age for each in seen.queues if each.name == alert.queue), default=0.0)
+    return known or waits * 1000 >= longest
 
 
 def _row(health: QueueHealth) -> tuple[object, ...]:

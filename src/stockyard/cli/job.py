@@ -10,12 +10,13 @@ from cyclopts import App as Command
 from cyclopts import Parameter
 
 from stockyard.cli.connection import DEFAULT, Connection
-from stockyard.cli.display import show_facts, show_json, show_table, when
+from stockyard.cli.display import say, show_facts, show_json, show_table, when
 from stockyard.cli.job_control import CONTROLS, found_job
 from stockyard.cli.options import AsJson, Span
 from stockyard.cli.payload import payload_of
 from stockyard.model.job import Job, JobState
 from stockyard.model.options import AddOptions
+from stockyard.model.printable import printable_lines
 
 job = Command(name="job", help="Add, show, list, change, retry or remove jobs, and read their logs.")
 for control in CONTROLS:
@@ -71,7 +72,7 @@ def add(
     elif wait:
         show_json(result)
     else:
-        print(added.id)
+        say(added.id)
 
 
 @job.command
@@ -92,7 +93,7 @@ def show(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: 
     trace = record.pop("stacktrace")
     show_facts(record)
     if trace:
-        print(f"\n{trace[-1].rstrip()}")
+        print(f"\n{printable_lines(trace[-1].rstrip())}")
 
 
 @job.command(name="list")
@@ -141,7 +142,7 @@ def logs(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: 
         show_json(lines)
     else:
         for line in lines:
-            print(line)
+            say(line)
 
 
 async def _add(

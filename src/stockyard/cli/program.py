@@ -14,6 +14,7 @@ from stockyard.cli.bench import bench
 from stockyard.cli.cache import cache
 from stockyard.cli.channel import channel
 from stockyard.cli.demo import demo
+from stockyard.cli.display import about, complain
 from stockyard.cli.doctor import doctor
 from stockyard.cli.health import health
 from stockyard.cli.job import job
@@ -64,6 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: what follows the command's name. Defaults to those of the process.
     """
+    about("")
     try:
         return int(
             program(
@@ -89,5 +91,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _complain(error: object, status: int) -> int:
     # A mistake on the command line is quoted, and may be a URL in the wrong place.
-    print(f"stockyard: {mask_secrets(str(error))}", file=sys.stderr)
+    complain(f"stockyard: {mask_secrets(str(error))}")
     return status

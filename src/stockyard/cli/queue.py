@@ -9,12 +9,15 @@ from cyclopts import App as Command
 
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_facts, show_json, show_table, span
+from stockyard.cli.each_queue import complain_of, of_each
 from stockyard.cli.options import AsJson
 from stockyard.cli.queue_control import CONTROLS
 from stockyard.cli.queue_view import VIEWS
+from stockyard.errors import ServerRefused
 from stockyard.model.backoff import Backoff
 from stockyard.model.job import JobState
 from stockyard.model.retention import Keep, KeepOption
+from stockyard.produce.queue import Queue
 from stockyard.topology import QueueSpec
 
 queue = Command(
@@ -64,29 +67,31 @@ def show(name: str, /, *, connection: Connection = DEFAULT, json: AsJson = False
 
 
 @queue.command
-def counts(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> None:
-    """Count the jobs of queues by state.
+def counts(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> int:
+    """Count the jobs of queues by state; the exit status is 1 when one cannot be counted.
 
     Args:
         names: the queues. Defaults to all.
     """
-    counted = asyncio.run(_counts(names, connection))
+    counted, refused = asyncio.run(_counts(names, connection))
     if json:
         show_json(counted)
-        return
+        return complain_of(refused)
     states = [state.value for state in JobState if state is not JobState.UNKNOWN]
     rows = [(name, *(found[state] for state in states)) for name, found in counted.items()]
     show_table(("queue", *states), rows, right=states)
+    return complain_of(refused)
 
 
-async def _counts(names: tuple[str, ...], connection: Connection) -> dict[str, dict[str, int]]:
+async def _counts(
+    names: tuple[str, ...], connection: Connection
+) -> tuple[dict[str, dict[str, int]], list[ServerRefused]]:
     async with connection.open() as app:
         queues = [app.queue(name) for name in names or app.topology.names]
-        found = await asyncio.gather(*(each.counts() for each in queues))
+        found, refused = await of_each(queues, Queue.counts)
         return {
-            each.name: {state.value: number for state, number in counted.items()}
-            for each, counted in zip(queues, found, strict=True)
-        }
+            each.name: {state.value: number for state, number in counted.items()} for each, counted in found
+        }, refused
 
 
 def _declaration(spec: QueueSpec) -> dict[str, Any]:

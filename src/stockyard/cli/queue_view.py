@@ -9,10 +9,11 @@ import msgspec
 from cyclopts import Parameter
 
 from stockyard.cli.connection import DEFAULT, Connection
-from stockyard.cli.display import seconds, show_json, show_table, when
+from stockyard.cli.display import say, seconds, show_json, show_table, when
 from stockyard.cli.options import AsJson
 from stockyard.events import Event
 from stockyard.events.decoding import kind_of, name_of
+from stockyard.model.printable import printable_lines
 from stockyard.produce.snapshots import QueueMetrics, WorkerInfo
 
 _MINUTE = 60_000
@@ -48,7 +49,7 @@ def metrics(
         minutes: how many; 15 by default.
     """
     if prometheus:
-        print(asyncio.run(_prometheus(name, connection)), end="")
+        print(printable_lines(asyncio.run(_prometheus(name, connection))), end="")
         return
     found = asyncio.run(_metrics(name, minutes, connection))
     if json:
@@ -135,12 +136,10 @@ def _show(event: Event, *, as_json: bool) -> None:
     place, name = facts.pop("id"), name_of(event)
     del facts["queue"]
     if as_json:
-        line = msgspec.json.encode({"event": name, "id": place, "timestamp": event.timestamp, **facts}).decode()
+        show_json({"event": name, "id": place, "timestamp": event.timestamp, **facts}, on_one_line=True)
     else:
         told = "  ".join(f"{key}={_text(value)}" for key, value in facts.items() if value is not None)
-        line = f"{when(event.timestamp)}  {name:<17}  {told}".rstrip()
-    # A reader behind a pipe sees each event when it happens.
-    print(line, flush=True)
+        say(f"{when(event.timestamp)}  {name:<17}  {told}".rstrip())
 
 
 def _text(value: Any) -> str:

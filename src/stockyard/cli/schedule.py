@@ -10,10 +10,11 @@ from cyclopts import App as Command
 
 from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
-from stockyard.cli.display import show_json, show_table, span, when
+from stockyard.cli.display import say, show_json, show_table, span, when
+from stockyard.cli.each_queue import complain_of, of_each
 from stockyard.cli.options import AsJson, Span
 from stockyard.cli.payload import payload_of
-from stockyard.errors import InvalidOption, ScheduleNotFound
+from stockyard.errors import InvalidOption, ScheduleNotFound, ServerRefused
 from stockyard.model.job import Job
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.schedule import Misfire, Overlap, Schedule
@@ -22,16 +23,16 @@ schedule = Command(name="schedule", help="List, make, change or end recurring jo
 
 
 @schedule.command(name="list")
-def list_schedules(*queues: str, connection: Connection = DEFAULT, json: AsJson = False) -> None:
-    """List schedules, the next to run first.
+def list_schedules(*queues: str, connection: Connection = DEFAULT, json: AsJson = False) -> int:
+    """List schedules, the next to run first; the exit status is 1 when those of a queue cannot be read.
 
     Args:
         queues: the queues. Defaults to all.
     """
-    found = asyncio.run(_list(connection, queues))
+    found, refused = asyncio.run(_list(connection, queues))
     if json:
         show_json([_record(each) for each in found])
-        return
+        return complain_of(refused)
     columns = ("queue", "schedule", "job", "recurs", "zone", "next run", "runs made", "limit", "ends", "note")
     rows = [
         (
@@ -49,6 +50,7 @@ def list_schedules(*queues: str, connection: Connection = DEFAULT, json: AsJson 
         for each in found
     ]
     show_table(columns, rows, right=("runs made", "limit"))
+    return complain_of(refused)
 
 
 @schedule.command(name="next")
@@ -80,7 +82,7 @@ def run(queue: str, schedule_id: str, /, *, connection: Connection = DEFAULT) ->
         queue: its queue.
         schedule_id: its id.
     """
-    print(asyncio.run(_run(connection, queue, schedule_id)).id)
+    say(asyncio.run(_run(connection, queue, schedule_id)).id)
 
 
 @schedule.command
@@ -162,10 +164,10 @@ def upsert(
         print(when(made.next_run))
 
 
-async def _list(connection: Connection, queues: tuple[str, ...]) -> list[Schedule]:
+async def _list(connection: Connection, queues: tuple[str, ...]) -> tuple[list[Schedule], list[ServerRefused]]:
     async with connection.open() as app:
-        pages = await asyncio.gather(*(app.schedules(name).list() for name in queues or app.topology.names))
-        return sorted((each for page in pages for each in page), key=lambda each: each.next_run)
+        pages, refused = await of_each(queues or app.topology.names, lambda name: app.schedules(name).list())
+        return sorted((each for _, page in pages for each in page), key=lambda each: each.next_run), refused
 
 
 async def _one(connection: Connection, queue: str, schedule_id: str) -> Schedule:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -9,8 +10,12 @@ from cyclopts import App as Command
 from cyclopts import Parameter
 
 from stockyard import embedded
+from stockyard._store.inspecting import read_server
+from stockyard._store.server import Server
 from stockyard.cli.display import show_facts, show_json
-from stockyard.cli.options import AsJson
+from stockyard.cli.options import AsJson, RedisUrl
+from stockyard.config import Address, Settings, read_environment
+from stockyard.errors import InvalidOption, ServerError
 
 server = Command(name="server", help="Start, look at or stop the embedded server (embedded://).")
 
@@ -24,11 +29,47 @@ def start(*, data: _Data = None, json: AsJson = False) -> None:
 
 
 @server.command
-def status(*, data: _Data = None, json: AsJson = False) -> int:
-    """Show whether the server runs; the exit status is 0 when it does, else 1."""
+def status(*, data: _Data = None, redis_url: RedisUrl = None, json: AsJson = False) -> int:
+    """Show whether a server runs: that of --redis-url or $REDIS_URL, else the embedded one; the exit status is 0
+    when it does, else 1."""
+    if data is not None and redis_url is not None:
+        raise InvalidOption(
+            "--data is the folder of an embedded server, --redis-url names another: give one of them"
+        )
+    if data is None:
+        url = redis_url or read_environment().get("REDIS_URL")
+        address = Settings.load(url).address if url else None
+        if address is not None and address.scheme != "embedded":
+            return asyncio.run(_show_other(address, json))
+        if address is not None and address.path:
+            data = Path(address.path)
     found = embedded.status(data)
     _show(found, json)
     return 0 if found.running else 1
+
+
+async def _show_other(address: Address, as_json: bool) -> int:
+    asked = Server(address)
+    try:
+        seen = await read_server(asked)
+    except ServerError as error:
+        facts: dict[str, object] = {"running": False, "url": str(address), "problem": str(error)}
+    else:
+        facts = {
+            "running": True,
+            "url": str(address),
+            "version": " ".join(filter(None, (seen.product, seen.version))) or None,
+            "role": seen.role,
+            "memory": seen.used_memory,
+            "clients": seen.clients,
+        }
+    finally:
+        await asked.aclose()
+    if as_json:
+        show_json(facts)
+    else:
+        show_facts(facts)
+    return 0 if facts["running"] else 1
 
 
 @server.command

@@ -11,14 +11,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Annotated, Any
 
-import msgspec
 from cyclopts import Parameter
 from rich.live import Live
 
 from stockyard._aio.stop_signals import on_stop_signal
 from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
-from stockyard.cli.display import console
+from stockyard.cli.display import complain, console, show_json
 from stockyard.cli.options import AsJson, Span
 from stockyard.cli.top_frame import Sight, draw, look, rates
 from stockyard.errors import InvalidOption, ServerError
@@ -89,9 +88,9 @@ class _Top:
         assert self._last is not None
         if self._as_json:
             if trouble:
-                print(f"stockyard: {trouble}", file=sys.stderr)
+                complain(f"stockyard: {trouble}")
             else:
-                print(msgspec.json.encode(_record(self._last, self._before)).decode(), flush=True)
+                show_json(record_of(self._last, self._before), on_one_line=True)
             return
         screen = console()
         frame = draw(self._last, self._before, self._rows, width=screen.width, trouble=trouble)
@@ -102,7 +101,7 @@ class _Top:
             live.update(frame, refresh=True)
 
 
-def _record(sight: Sight, before: Sight | None) -> dict[str, Any]:
+def record_of(sight: Sight, before: Sight | None) -> dict[str, Any]:
     per_second = {each.name: rates(each, sight, before) for each in sight.queues}
     return {
         "at": sight.at,

@@ -16,6 +16,7 @@ from stockyard.app import App
 from stockyard.cli.display import make_table, seconds, when
 from stockyard.errors import ServerRefused
 from stockyard.model.job import Job
+from stockyard.model.printable import printable
 from stockyard.observe.health import QueueHealth
 from stockyard.observe.incidents import Incident, Status
 from stockyard.produce.queue import Queue
@@ -66,6 +67,8 @@ class Sight:
 async def look(app: App, names: Sequence[str], rows: int, *, is_first: bool) -> Sight:
     """Look at queues, all of the topology without names; the ``rows`` longest runs are among what is seen.
 
+    What cannot be read of one queue is left out; its health names the damage.
+
     Raises:
         UnknownQueue: the topology does not declare one.
         ServerError: the server did not answer.
@@ -79,26 +82,32 @@ async def look(app: App, names: Sequence[str], rows: int, *, is_first: bool) -> 
     running = [_running(job, now) for jobs in active for job in jobs if job.processed_on is not None]
     return Sight(
         now,
-        app.url,
+        f"{app.topology.name}  {app.url}",
         health,
         {queue.name: each for queue, each in zip(queues, minutes, strict=False)},
         await _workers(queues),
         sorted(running, key=lambda each: -each.seconds)[:rows],
-        [each for each in await app.alerts.incidents() if each.status is Status.FIRING],
+        await _firing(app),
     )
 
 
 def draw(sight: Sight, before: Sight | None, rows: int, *, width: int, trouble: str = "") -> RenderableType:
     """Return the frame; rates are since ``before``, or of the last full minute without it."""
     parts: list[RenderableType] = [Text(f"{sight.server}   {when(sight.at)}", style="bold")]
-    parts += [Text(trouble, style="red")] if trouble else []
-    parts += [Text(f"ALERT  {each.message}", style="red") for each in sight.alerts[:rows]]
+    parts += [Text(printable(trouble), style="red")] if trouble else []
+    parts += [Text(f"ALERT  {printable(each.message)}", style="red") for each in sight.alerts[:rows]]
+    parts += [Text(f"DAMAGE  {each}", style="red") for each in damage_of(sight.queues)[:rows]]
     parts += [
         _queues_table(sight, before, width),
         _running_table(sight.running),
         _workers_table(sight.workers, rows),
     ]
     return Group(*parts)
+
+
+def damage_of(queues: Iterable[QueueHealth]) -> list[str]:
+    """Return what of the queues cannot be read, one line each."""
+    return [f"{each.name}: {what}" for each in queues for what in each.damage]
 
 
 def rates(health: QueueHealth, sight: Sight, before: Sight | None) -> tuple[float, float]:
@@ -168,12 +177,25 @@ def _workers_table(workers: Sequence[WorkerInfo] | None, rows: int) -> Renderabl
 
 
 async def _last_minutes(queue: Queue, now: int) -> tuple[int, int]:
-    completed, failed = await asyncio.gather(queue.metrics("completed", 0, 0), queue.metrics("failed", 0, 0))
+    try:
+        completed, failed = await asyncio.gather(queue.metrics("completed", 0, 0), queue.metrics("failed", 0, 0))
+    except ServerRefused:
+        return 0, 0
     return last_minute(completed, now), last_minute(failed, now)
 
 
 async def _longest(queue: Queue, rows: int) -> list[Job[Any]]:
-    return await queue.get_jobs("active", size=rows, newest_first=False)
+    try:
+        return await queue.get_jobs("active", size=rows, newest_first=False)
+    except ServerRefused:
+        return []
+
+
+async def _firing(app: App) -> list[Incident]:
+    try:
+        return [each for each in await app.alerts.incidents() if each.status is Status.FIRING]
+    except ServerRefused:
+        return []
 
 
 async def _workers(queues: Sequence[Queue]) -> list[WorkerInfo] | None:

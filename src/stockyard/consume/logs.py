@@ -14,6 +14,7 @@ from stockyard.errors import InvalidOption
 from stockyard.model.job import Job
 from stockyard.model.masking import mask_secrets, mask_value
 from stockyard.model.options import JobOptions
+from stockyard.model.printable import printable, printable_json, printable_lines
 
 LogFormat = Literal["text", "json"]
 
@@ -49,11 +50,11 @@ class JsonFormatter(logging.Formatter):
             line["exception"] = self.formatException(record.exc_info)
         if record.stack_info:
             line["stack"] = record.stack_info
-        return _encode(_plain(line)).decode()
+        return printable_json(_encode(_plain(line)).decode())
 
 
 class TextFormatter(logging.Formatter):
-    """Time, level and message, and the job in brackets; secrets are masked."""
+    """Time, level and message, and the job in brackets; secrets are masked, control characters escaped."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(message)s")
@@ -61,11 +62,11 @@ class TextFormatter(logging.Formatter):
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         """Return the line without its traceback."""
         line, job = super().formatMessage(record), current_job.get()
-        return line if job is None else f"{line} [{job.queue} job {job.id} attempt {job.attempt}]"
+        return line if job is None else f"{line} [{printable(f'{job.queue} job {job.id} attempt {job.attempt}')}]"
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line."""
-        return mask_secrets(super().format(record))
+        """Return the line, and behind it, indented, what the message and the traceback have beyond one."""
+        return printable_lines(mask_secrets(super().format(record)))
 
 
 class _Numbered(Protocol):

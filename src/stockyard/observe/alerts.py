@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from stockyard._store.inspecting import ServerFacts
+from stockyard.model.printable import printable
 from stockyard.observe.health import QueueHealth
 
 SERVER = "server"
@@ -103,4 +104,4 @@ def evaluate(
 def _alert(rule: Rule, subject: str, value: float, detail: str = "") -> Alert:
     measured = f"{rule.name} is {value:g}{rule.unit}, more than {rule.threshold:g}{rule.unit}"
     said = f"{subject}: {measured}{f' ({detail})' if detail else ''}: {rule.action}"
-    return Alert(rule.name, subject, value, rule.threshold, rule.action, said)
+    return Alert(rule.name, subject, value, rule.threshold, rule.action, printable(said))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from stockyard._store.link import QueueLink
 from stockyard._store.reading import QueueFacts, read_facts
+from stockyard.model.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,8 @@ class QueueHealth:
         schedule_late: seconds since that was due, 0 when none is.
         completed_total, failed_total: jobs that ended so, as workers count them for good; retention lowers
             ``completed`` and ``failed``, never these.
+        damage: what of the queue cannot be read and why, as in ``wait: WRONGTYPE ...``, because another program
+            has written over it; the numbers that come from there are 0. Empty when all is well.
     """
 
     name: str
@@ -57,6 +60,7 @@ class QueueHealth:
     schedule_late: float = 0.0
     completed_total: int = 0
     failed_total: int = 0
+    damage: tuple[str, ...] = ()
 
 
 async def read_health(links: Sequence[QueueLink], *, now: int) -> list[QueueHealth]:
@@ -89,6 +93,7 @@ def health_of(name: str, facts: QueueFacts, now: int) -> QueueHealth:
         schedule_late=_age(facts.late_due, now),
         completed_total=facts.counted_completed,
         failed_total=facts.counted_failed,
+        damage=tuple(printable(each) for each in facts.damage),
     )
 
 

@@ -19,7 +19,7 @@ from stockyard.consume.vitals import Vital
 from stockyard.consume.worker import Worker
 from stockyard.errors import ServerError
 from stockyard.model.clock import Clock
-from stockyard.observe.alert_book import AlertBook, incidents_of
+from stockyard.observe.alert_book import AlertBook, incidents_of, note_unreadable
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.alerts import Alert, Rule, evaluate
 from stockyard.observe.exporter import Exporter, Shared, WorkerFigures
@@ -80,6 +80,8 @@ class Lookout:
         seen = await read_overview(self._server, [self._link(spec) for spec in specs], self._store)
         now = self._clock()
         queues = [health_of(spec.name, facts, now) for spec, facts in zip(specs, seen.queues, strict=True)]
+        if seen.refused:
+            note_unreadable("incidents", seen.refused)
         return Shared(queues, seen.server, incidents_of(seen.incidents))
 
     def watcher(self, settings: AlertSettings, rules: Sequence[Rule] | None) -> Watcher:

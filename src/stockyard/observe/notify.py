@@ -11,7 +11,6 @@ import urllib.request
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email.message import EmailMessage
 from typing import Any, Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -19,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import msgspec
 
 from stockyard.errors import ConfigError, NotificationFailed
+from stockyard.model.printable import printable, readable_time
 from stockyard.observe.incidents import Incident, Status
 from stockyard.observe.send_thread import DEADLINE, HeldConnection, send_within
 
@@ -36,13 +36,11 @@ class Notifier(Protocol):
 
 def headline(incident: Incident) -> str:
     """Return one line: what, where, how much, since when, and until when if it is over."""
-    begin, end = (
-        datetime.fromtimestamp(moment / 1000, UTC).isoformat(sep=" ", timespec="seconds")
-        for moment in (incident.since, incident.at)
-    )
+    begin, end = (readable_time(moment) for moment in (incident.since, incident.at))
+    message = printable(incident.message)
     if incident.status is Status.RESOLVED:
-        return f"[RESOLVED] {incident.message} (from {begin} to {end})"
-    return f"[FIRING] {incident.message} (since {begin})"
+        return f"[RESOLVED] {message} (from {begin} to {end})"
+    return f"[FIRING] {message} (since {begin})"
 
 
 def payload(incident: Incident) -> dict[str, Any]:
@@ -55,7 +53,7 @@ def payload(incident: Incident) -> dict[str, Any]:
         "value": incident.value,
         "threshold": incident.threshold,
         "action": incident.action,
-        "message": incident.message,
+        "message": printable(incident.message),
         "since": incident.since,
         "at": incident.at,
     }
@@ -223,7 +221,7 @@ class Email:
     def _send(self, incident: Incident, connection: HeldConnection) -> None:
         parts = urlsplit(self.server)
         message = EmailMessage()
-        message["Subject"] = f"[{incident.status.upper()}] {incident.subject}: {incident.rule}"
+        message["Subject"] = printable(f"[{incident.status.upper()}] {incident.subject}: {incident.rule}")
         message["From"] = parse_qs(parts.query).get("from", [f"stockyard@{parts.hostname}"])[0]
         message["To"] = ", ".join(self.to)
         message.set_content(f"{headline(incident)}\n\nWhat to do: {incident.action}\n")
@@ -299,7 +297,7 @@ class Apprise:
         for url in self.urls:
             if not sender.add(url):
                 raise NotificationFailed("apprise does not know one of the URLs given to it")
-        title = f"{incident.subject}: {incident.rule}"
+        title = printable(f"{incident.subject}: {incident.rule}")
 
         def send(_connection: HeldConnection) -> None:
             if not sender.notify(title=title, body=headline(incident)):

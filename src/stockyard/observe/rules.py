@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from stockyard._store.inspecting import ServerFacts
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.printable import readable_time
 from stockyard.observe.alerts import AlertRule, Rule, ServerRule
 from stockyard.observe.catalogue import (
     EVICTED,
@@ -159,7 +159,7 @@ def _unattended(health: QueueHealth) -> float:
 def _run(health: QueueHealth) -> str:
     if health.longest_active_job is None:
         return ""
-    since = datetime.fromtimestamp(health.longest_active_since / 1000, UTC).isoformat(sep=" ", timespec="seconds")
+    since = readable_time(health.longest_active_since)
     name = health.longest_active_worker
     worker = f"worker {name}" if name else "a worker without a name"
     lease = "" if health.longest_active_held else "; its lease ran out: the worker is dead or frozen"

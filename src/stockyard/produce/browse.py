@@ -59,9 +59,13 @@ class QueueBrowser:
         return [stored_job(row, self.name, self._jobs) for row in rows]
 
     async def counts(self) -> dict[JobState, int]:
-        """Return how many jobs are in each state; ``waiting`` leaves out the prioritized ones here."""
+        """Return how many jobs are in each state; ``waiting`` leaves out the prioritized ones here.
+
+        Raises:
+            ServerRefused: another program has written over a key of the queue, or the user may not read it.
+        """
         (facts,) = await reading.read_facts([self._link])
-        return _counts(facts)
+        return _counts(facts.sound(self.name))
 
     async def count(self, *states: JobState | str) -> int:
         """Return how many jobs are in some states together; without any, in all.
@@ -161,7 +165,8 @@ class QueueBrowser:
         Raises:
             InvalidOption: a label's name is none, or taken.
         """
-        (facts,) = await reading.read_facts([self._link])
+        (read,) = await reading.read_facts([self._link])
+        facts = read.sound(self.name)
         counts = {state.value: count for state, count in _counts(facts).items()}
         return exposition(self.name, counts, facts.counted_completed, facts.counted_failed, labels or {})
 

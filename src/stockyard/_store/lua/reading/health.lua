@@ -6,9 +6,36 @@
 -- returns: counts (wait, prioritized, active, delayed, waiting-children, completed, failed, legacy paused), whether
 --   paused, creation of the oldest waiting (ms, 0 for none), of the longest running its start, its id, its worker and
 --   whether its lease is held, how many schedules, of the latest one when its run was due and its id, how many jobs
---   workers counted as completed and as failed
+--   workers counted as completed and as failed, what could not be read and why
+local damage = {}
+
+-- Any client may have written anything: what cannot be read costs its own number alone.
+local function spoilt(what, why)
+  damage[#damage + 1] = string.sub(what, 1, 100) .. ': ' .. why
+end
+
+local function ask(what, ...)
+  local reply = redis.pcall(...)
+  if type(reply) == 'table' and reply.err then
+    spoilt(what, reply.err)
+    return nil
+  end
+  return reply
+end
+
+local LATEST = 253402300799999
+
+local function moment(what, text)
+  local found = tonumber(text or 0)
+  -- Not a number fails both comparisons.
+  if found and found >= 0 and found <= LATEST then return math.floor(found) end
+  spoilt(what, 'no time: ' .. string.sub(text, 1, 40))
+  return 0
+end
+
 local function time_of(id, field)
-  return tonumber(id and redis.call('HGET', base .. id, field) or 0) or 0
+  if not id then return 0 end
+  return moment('job ' .. id .. ' ' .. field, ask('job ' .. id, 'HGET', base .. id, field))
 end
 
 local function earlier(a, b)
@@ -21,41 +48,56 @@ end
 local function oldest_prioritized()
   local oldest, class = 0, 0
   for _ = 1, 100 do
-    local found = redis.call('ZRANGEBYSCORE', prioritized, string.format('%.0f', class * 4294967296), '+inf',
+    local found = redis.pcall('ZRANGEBYSCORE', prioritized, string.format('%.0f', class * 4294967296), '+inf',
       'WITHSCORES', 'LIMIT', 0, 1)
-    if not found[1] then break end
+    if found.err or not found[1] then break end
     oldest = earlier(oldest, time_of(found[1], 'timestamp'))
     class = math.floor(found[2] / 4294967296) + 1
+    if class >= 2147483648 then break end
   end
   return oldest
 end
 
-local waiting_since = earlier(time_of(redis.call('LINDEX', wait, -1), 'timestamp'), oldest_prioritized())
-local running = redis.call('LINDEX', active, -1)
-local run = running and redis.call('HMGET', base .. running, 'processedOn', 'pb') or {}
+local waits = ask('wait', 'LLEN', wait)
+local has_priority = ask('prioritized', 'ZCARD', prioritized)
+local runs = ask('active', 'LLEN', active)
+local waiting_since = earlier(
+  time_of(waits and redis.call('LINDEX', wait, -1), 'timestamp'), has_priority and oldest_prioritized() or 0)
+local running = runs and redis.call('LINDEX', active, -1)
+local run = running and ask('job ' .. running, 'HMGET', base .. running, 'processedOn', 'pb') or {}
+local running_since = running and moment('job ' .. running .. ' processedOn', run[1]) or 0
 
 -- Whose run should have started, and with it the next one have been made. Those that ended keep their places.
 local late = {0, ''}
-local due = redis.call('ZRANGEBYSCORE', repeat_set, 1, now, 'WITHSCORES', 'LIMIT', 0, 1000)
+local schedules = ask('repeat', 'ZCARD', repeat_set)
+local due = schedules and redis.call('ZRANGEBYSCORE', repeat_set, 1, now, 'WITHSCORES', 'LIMIT', 0, 1000) or {}
 for at = 1, #due, 2 do
-  local id, moment = due[at], string.format('%.0f', due[at + 1])
+  local id, due_at = due[at], string.format('%.0f', due[at + 1])
   local record = base .. 'repeat:' .. id
-  if redis.call('HEXISTS', record, 'ic') == 1 and not is_over(record, record .. ':' .. moment, now) then
-    late = {tonumber(moment), id}
-    break
+  if ask('schedule ' .. id, 'HEXISTS', record, 'ic') == 1 then
+    local is_read, is_ended = pcall(is_over, record, record .. ':' .. due_at, now)
+    if not is_read then spoilt('schedule ' .. id, 'its next run cannot be read') end
+    if is_read and not is_ended then
+      late = {tonumber(due_at), id}
+      break
+    end
   end
+  if #damage > 100 then break end
 end
 
--- A broken count must not cost the rest.
-local function counted(key)
-  local found = redis.pcall('HGET', key, 'count')
-  return type(found) == 'string' and tonumber(found) or 0
+local function counted(what, key)
+  local found = ask(what, 'HGET', key, 'count')
+  local number = tonumber(found or 0)
+  if number and number >= 0 and number < 9007199254740992 then return math.floor(number) end
+  spoilt(what, 'no count: ' .. string.sub(found, 1, 40))
+  return 0
 end
 
 return {
-  redis.call('LLEN', wait), redis.call('ZCARD', prioritized), redis.call('LLEN', active), redis.call('ZCARD', delayed),
-  redis.call('ZCARD', waiting_children), redis.call('ZCARD', completed), redis.call('ZCARD', failed),
-  redis.call('LLEN', paused), redis.call('HEXISTS', meta, 'paused'), waiting_since, tonumber(run[1] or 0) or 0,
-  running or '', run[2] or '', running and redis.call('EXISTS', base .. running .. ':lock') or 0,
-  redis.call('ZCARD', repeat_set), late[1], late[2], counted(metrics_completed), counted(metrics_failed),
+  waits or 0, has_priority or 0, runs or 0, ask('delayed', 'ZCARD', delayed) or 0,
+  ask('waiting-children', 'ZCARD', waiting_children) or 0, ask('completed', 'ZCARD', completed) or 0,
+  ask('failed', 'ZCARD', failed) or 0, ask('paused', 'LLEN', paused) or 0,
+  ask('meta', 'HEXISTS', meta, 'paused') or 0, waiting_since, running_since, running or '', run[2] or '',
+  running and redis.call('EXISTS', base .. running .. ':lock') or 0, schedules or 0, late[1], late[2],
+  counted('metrics:completed', metrics_completed), counted('metrics:failed', metrics_failed), damage,
 }
