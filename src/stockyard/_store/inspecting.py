@@ -25,6 +25,8 @@ class ServerFacts(NamedTuple):
         evicted: keys evicted since it started.
         appendonly: whether it writes an append-only file.
         persistence_error: what its last write to disk failed with, or empty.
+        delayed_fsync: how often since it started the disk was too slow for the append-only file.
+        recent_delayed_fsync: how often in the last minutes, as far as the process that watches saw.
         role: ``master`` or ``replica``.
         is_cluster: whether it is a node of a cluster.
         clients, maxclients: connections, and how many it allows.
@@ -42,6 +44,8 @@ class ServerFacts(NamedTuple):
     evicted: int | None = None
     appendonly: bool | None = None
     persistence_error: str = ""
+    delayed_fsync: int | None = None
+    recent_delayed_fsync: int = 0
     role: str | None = None
     is_cluster: bool | None = None
     clients: int | None = None
@@ -105,6 +109,7 @@ def _facts(url: str, said: dict[str, str]) -> ServerFacts:
         evicted=number("evicted_keys"),
         appendonly=None if appendonly is None else appendonly == "1",
         persistence_error=_persistence_error(said),
+        delayed_fsync=number("aof_delayed_fsync"),
         role="replica" if role in ("slave", "replica") else role,
         is_cluster=None if cluster is None else cluster == "1",
         clients=number("connected_clients"),

@@ -57,10 +57,18 @@ LATE = _server(
 WORKERS = _server("workers", "gauge", "Workers connected, of any process and language.", "queue")
 FLEET_COMPLETED = _server("queue_completed_total", "counter", "Jobs completed by workers that record it.", "queue")
 FLEET_FAILED = _server("queue_failed_total", "counter", "Jobs failed by workers that record it.", "queue")
+UNREADABLE = _server(
+    "queue_unreadable_keys", "gauge", "Keys and records of the queue that cannot be read.", "queue"
+)
 UP = _server("server_up", "gauge", "Whether the server answered.")
 MEMORY = _server("server_memory_bytes", "gauge", "Memory that the server uses.")
 MAXMEMORY = _server("server_maxmemory_bytes", "gauge", "Memory that the server may use, 0 without a limit.")
 EVICTED = _server("server_evicted_keys_total", "counter", "Keys that the server evicted since it started.")
+DELAYED_FSYNC = _server(
+    "server_aof_delayed_fsync_total",
+    "counter",
+    "Writes to the append-only file that waited for a disk too slow for an fsync a second.",
+)
 CLIENTS = _server("server_clients", "gauge", "Connections to the server.")
 POLICY = _server(
     "server_policy", "info", "The server's maxmemory-policy, version and product.", "policy", "version"

@@ -287,6 +287,13 @@ def _persistence(facts: ServerFacts) -> Finding:
             "a crash loses what was added since the last snapshot",
             "CONFIG SET appendonly yes, and appendonly yes with appendfsync everysec in the server's file",
         )
+    if facts.delayed_fsync:
+        return _warning(
+            check,
+            f"the disk was too slow for an fsync a second, {facts.delayed_fsync:,} times since the server started",
+            "writes wait in the server's memory for up to 2 s: a crash of its process alone loses them",
+            "find what slows the disk, or set appendfsync always; CONFIG RESETSTAT once that is done",
+        )
     return _ok(check, "append-only file on")
 
 

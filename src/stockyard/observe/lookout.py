@@ -24,6 +24,7 @@ from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.alerts import Alert, Rule, evaluate
 from stockyard.observe.exporter import Exporter, Shared, WorkerFigures
 from stockyard.observe.health import health_of
+from stockyard.observe.recent import RecentIncrease
 from stockyard.observe.rescuer import Rescuer
 from stockyard.observe.rules import every_rule
 from stockyard.observe.serving import MetricsServer
@@ -87,6 +88,7 @@ class Lookout:
     def watcher(self, settings: AlertSettings, rules: Sequence[Rule] | None) -> Watcher:
         """Make a watcher, which hands back the jobs of dead workers, too, where no other worker does."""
         chosen = every_rule(self._topology, settings.thresholds) if rules is None else rules
+        delayed_fsync = RecentIncrease()
         rescuer = Rescuer({spec.name: self._sweeper(spec) for spec in self._topology})
 
         async def look() -> list[Alert]:
@@ -96,7 +98,8 @@ class Lookout:
             except ServerError:
                 rescuer.forget()
                 raise
-            return evaluate(chosen, seen.queues, seen.server)
+            recent = delayed_fsync.add(seen.server.delayed_fsync, time.monotonic())
+            return evaluate(chosen, seen.queues, seen.server._replace(recent_delayed_fsync=recent))
 
         return Watcher(
             self.alerts,

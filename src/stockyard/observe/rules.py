@@ -9,6 +9,7 @@ from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.printable import readable_time
 from stockyard.observe.alerts import AlertRule, Rule, ServerRule
 from stockyard.observe.catalogue import (
+    DELAYED_FSYNC,
     EVICTED,
     JOBS,
     LATE,
@@ -17,6 +18,7 @@ from stockyard.observe.catalogue import (
     MEMORY,
     OLDEST,
     PAUSED,
+    UNREADABLE,
     UP,
     WORKERS,
 )
@@ -86,7 +88,7 @@ def queue_rules(topology: Topology, thresholds: Thresholds) -> tuple[AlertRule, 
 
 
 def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
-    """Return the rules beyond those: nobody works, jobs wait, schedules stop, memory, evictions, no server.
+    """Return the rules beyond those: no worker, jobs wait, schedules stop, memory, evictions, keys, disk, server.
 
     Raises:
         InvalidOption: a threshold is no duration.
@@ -131,6 +133,22 @@ def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
             action="set maxmemory-policy noeviction; jobs may be lost (stockyard doctor)",
             promql=latest(EVICTED),
         ),
+        AlertRule(
+            "unreadable keys",
+            measure=lambda health: len(health.damage),
+            threshold=0,
+            action="repair or delete what another program has written over",
+            detail=_damage,
+            promql=latest(UNREADABLE),
+        ),
+        ServerRule(
+            "delayed fsync",
+            measure=lambda facts: facts.recent_delayed_fsync,
+            threshold=0,
+            action="find what slows the server's disk; a crash may lose the last seconds",
+            # Counters of several exporters that tell the same of one server.
+            promql=f"max(increase({DELAYED_FSYNC.name}[15m]))",
+        ),
         ServerRule(
             "server unreachable",
             # Whoever holds the server's facts has reached it: only Prometheus sees that nobody does.
@@ -150,6 +168,11 @@ def every_rule(topology: Topology, thresholds: Thresholds) -> tuple[Rule, ...]:
         InvalidOption: a threshold is no duration.
     """
     return *queue_rules(topology, thresholds), *operational_rules(thresholds)
+
+
+def _damage(health: QueueHealth) -> str:
+    more = len(health.damage) - 3
+    return "; ".join(health.damage[:3]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _unattended(health: QueueHealth) -> float:

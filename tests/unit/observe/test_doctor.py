@@ -35,6 +35,7 @@ FAULTS: list[tuple[dict[str, Any], str, str, str]] = [
     ({"used_memory": 1_950_000_000}, "memory", "danger", "refuses every add"),
     ({"evicted": 7}, "evictions", "danger", "may have been jobs"),
     ({"appendonly": False}, "persistence", "warning", "crash"),
+    ({"delayed_fsync": 3}, "persistence", "warning", "loses them"),
     ({"persistence_error": "aof_last_write_status: err"}, "persistence", "danger", "not be on disk"),
     ({"role": "replica"}, "role", "danger", "refuses writes"),
     ({"is_cluster": True}, "cluster", "danger", "slots"),

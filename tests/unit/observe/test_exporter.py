@@ -135,7 +135,7 @@ def test_what_is_exported_is_the_table() -> None:
     meter = Meter()
     meter.of("n").completed = 1
     exporter = Exporter(
-        shared=lambda: Shared([HEALTH], FACTS._replace(evicted=0, clients=1), [FIRING]),
+        shared=lambda: Shared([HEALTH], FACTS._replace(evicted=0, delayed_fsync=0, clients=1), [FIRING]),
         workers=lambda: [WorkerFigures("q", meter, 0, 1)],
         caches=lambda: {"c": CacheStats()},
         channels=lambda: {"c": ChannelStats()},
