@@ -97,7 +97,9 @@ def test_health_is_the_exit_status(run: Run, redis_url: str, prefix: str) -> Non
     asyncio.run(fill())
     said = run("health", app=None)
     assert said.status == 1
-    assert said.err == "ALERT  portfolio:high_priority: waiting is 101, more than 100: scale workers\n"
+    alert, pending = said.err.splitlines()
+    assert alert == "ALERT  portfolio:high_priority: waiting is 101, more than 100: scale workers"
+    assert pending.startswith("PENDING  portfolio:high_priority: waiting without a worker is 101")
     told = run("health", "portfolio:high_priority", "--json", app=None)
     assert told.status == 1
     assert isinstance(answer := told.json(), dict)

@@ -113,5 +113,5 @@ def test_events_are_followed(run: Run, follow: Any) -> None:
 
 
 def _rows(table: str) -> list[list[str]]:
-    """The cells of a table, its head left out."""
-    return [line.split() for line in table.splitlines() if line.strip()][2:]
+    """The cells of a table, its head and the line that names the App left out."""
+    return [line.split() for line in table.splitlines() if line.strip()][3:]
