@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from stockyard.cli.scripts import scripts
 from stockyard.cli.server import server
 from stockyard.cli.top import top
 from stockyard.cli.worker import worker
+from stockyard.consume.logs import TextFormatter
 from stockyard.errors import JobFailed, ResultTimeout, StockyardError
 from stockyard.model.masking import mask_secrets
 
@@ -66,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: what follows the command's name. Defaults to those of the process.
     """
     about("")
+    if logging.lastResort is not None:
+        # What a command logs without a logging of its own reaches the terminal by this handler.
+        logging.lastResort.setFormatter(TextFormatter())
     try:
         return int(
             program(

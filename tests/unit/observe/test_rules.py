@@ -3,6 +3,7 @@
 from typing import Any
 
 from stockyard import QueueHealth, Topology, evaluate
+from stockyard._store.inspecting import facts_of_info
 from stockyard.observe.rules import Thresholds, every_rule
 
 desk = Topology("desk")
@@ -42,3 +43,18 @@ def test_a_schedule_that_has_stopped_is_named_unless_its_queue_is_paused() -> No
     assert "schedules stopped is 301 s, more than 300 s (schedule nightly)" in said
     assert told(late_schedule="nightly", schedule_late=300) == []
     assert told(late_schedule="nightly", schedule_late=301, paused=True) == []
+
+
+def test_what_cannot_be_read_of_a_queue_is_named() -> None:
+    damage = tuple(f"job {n} processedOn: no time: nan" for n in range(5))
+    (said,) = told(damage=damage)
+    assert said.startswith("fills: unreadable keys is 5, more than 0 (job 0 processedOn: no time: nan; job 1 ")
+    assert "; and 2 more): repair or delete" in said
+
+
+def test_a_slow_disk_is_told_while_it_is_recent() -> None:
+    facts = facts_of_info("redis://x", b"aof_enabled:1\r\naof_delayed_fsync:7\r\n")
+    assert facts.delayed_fsync == 7
+    assert evaluate(RULES, [], facts) == []
+    (alert,) = evaluate(RULES, [], facts._replace(recent_delayed_fsync=2))
+    assert (alert.rule, alert.queue, alert.value) == ("delayed fsync", "server", 2)
