@@ -86,7 +86,7 @@ class Execution:
         if handler.executor == "async":
             if limit is None:
                 result = await handler.function(handler.argument(job))
-                return await awaited(result) if is_awaitable(result) else result
+                return await awaited(result) if result is not None and is_awaitable(result) else result
             return await _within(awaited(handler.function(handler.argument(job))), limit / 1000, limit)
         return await self._in_thread(job, handler, limit)
 

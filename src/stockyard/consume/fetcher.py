@@ -237,6 +237,8 @@ class Fetcher:
             self._leave_call()
         if failure is None:
             patience.reset()
+            if self._pulse.trouble:
+                _log.info("worker of queue %s: the server answers again", self._link.queue)
             self._pulse.reply()
             return
         if waits and self._is_interrupted:

@@ -89,6 +89,7 @@ class Runner:
         self._middleware = tuple(middleware)
         self._hooks = hooks
         self._announcer = Announcer(queue, hooks=hooks)
+        self._announces_completed = hooks.completed is not None
         self._shows_data = bool(self._middleware) or hooks.started is not None
         self._meter = meter
         self._strategies = strategies
@@ -177,7 +178,8 @@ class Runner:
             self._announcer.ended_unread(ended.job_id, ended.outcome)
             return
         run.tally.ended(ended.outcome, run.seconds)
-        self._announcer.ended(run, ended.outcome, moment)
+        if self._announces_completed or type(ended.outcome) is not Completed:
+            self._announcer.ended(run, ended.outcome, moment)
 
     def refused(self, ended: EndedRun, code: int) -> Outcome:
         """Return how a run ends whose job's children do not let it end as it wanted."""
@@ -220,7 +222,7 @@ class Runner:
             if handler is None:
                 handler = run.handler = self._find(job.name)
             value = await self._through_middleware(run, job, handler, 0)
-            text = result_text(value, of=job.name, declared=handler.result).decode()
+            text = "null" if value is None else result_text(value, of=job.name, declared=handler.result).decode()
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if run.is_lost or (task is not None and task.cancelling()):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from stockyard import Hooks, Job, JobFailed, Router
+from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -153,3 +154,14 @@ async def test_a_graceful_stop_is_logged(yard: Yard, log: Log) -> None:
         "worker of queue q stops: it takes no more jobs; 0 run and have 5 s to end",
         "worker of queue q has stopped",
     ]
+
+
+async def test_the_server_s_return_is_logged(own_server: OwnServer, log: Log) -> None:
+    async with Yard(own_server.url, "t") as yard:
+        queue = yard.queue()
+        await yard.work(fine, drain_delay="200ms")
+        own_server.kill()
+        await eventually(lambda: log.has("worker of queue q: "), within=30)
+        own_server.start()
+        await eventually(lambda: log.has("worker of queue q: the server answers again"), within=30)
+        await (await queue.add("x")).wait_for_result(20)
