@@ -233,10 +233,12 @@ class RemoteHandlerError(StockyardError):
     Attributes:
         type_name: the original exception's class, as a traceback prints it (``ValueError``, ``shop.NotPaid``).
         traceback: the child's traceback, as text.
+        lineage: names of the original's class and of its bases, with their modules.
     """
 
-    def __init__(self, message: str, *, type_name: str, traceback: str) -> None:
+    def __init__(self, message: str, *, type_name: str, traceback: str, lineage: tuple[str, ...] = ()) -> None:
         self.type_name = type_name
+        self.lineage = lineage
         self.traceback = traceback
         super().__init__(message)
 

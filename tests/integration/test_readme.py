@@ -1,12 +1,11 @@
 """What the README says runs, and says everything there is."""
 
-import inspect
 import re
 from pathlib import Path
 
 import pytest
 
-from stockyard import AddOptions, QueueSpec, WorkerOptions
+from stockyard import AddOptions, QueueOptions, WorkerOptions
 from stockyard.trading import PLATFORM
 from tests.support.documents import ROOT, blocks, run_block, run_program
 
@@ -36,7 +35,7 @@ def test_the_first_example_is_the_file_and_runs_on_a_server_of_its_own(tmp_path:
     "options",
     [
         list(AddOptions.__annotations__),
-        [each for each in inspect.signature(QueueSpec.declare).parameters if each != "name"],
+        list(QueueOptions.__annotations__),
         list(WorkerOptions.__dataclass_fields__),
     ],
     ids=["of add", "of a queue", "of a worker"],

@@ -28,7 +28,7 @@ class Yard:
         clock: Clock = system_clock,
         topology: Topology | None = None,
     ) -> None:
-        self.topology = topology or Topology("test")
+        self.topology = Topology("test") if topology is None else topology
         self.app = App(self.topology, url, prefix=prefix, call_timeout=call_timeout, clock=clock)
         self._running: list[tuple[Worker, asyncio.Task[None]]] = []
 

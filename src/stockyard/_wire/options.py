@@ -121,6 +121,8 @@ class _BackoffFields(msgspec.Struct):
     type: str = "fixed"
     delay: float | None = None
     jitter: float | None = None
+    # Our own: BullMQ's exponential waits grow without end.
+    maxDelay: float | None = None  # noqa: N815
 
 
 class _KeepFields(msgspec.Struct):
@@ -159,14 +161,19 @@ _DECODER = msgspec.json.Decoder(_OptionFields, strict=False)
 
 def _backoff_fields(backoff: Backoff) -> dict[str, Any]:
     fields: dict[str, Any] = {"type": backoff.type, "delay": backoff.delay_ms}
-    return {**fields, "jitter": backoff.jitter} if backoff.jitter else fields
+    if backoff.jitter:
+        fields["jitter"] = backoff.jitter
+    if backoff.maximum_ms is not None:
+        fields["maxDelay"] = backoff.maximum_ms
+    return fields
 
 
 def _backoff_of(found: float | _BackoffFields | None) -> Backoff | None:
     if found is None:
         return None
     if isinstance(found, _BackoffFields):
-        return Backoff(found.type, int(found.delay or 0), min(max(found.jitter or 0.0, 0.0), 1.0))
+        maximum = None if found.maxDelay is None else int(found.maxDelay)
+        return Backoff(found.type, int(found.delay or 0), min(max(found.jitter or 0.0, 0.0), 1.0), maximum)
     return Backoff("fixed", int(found)) if found > 0 else None
 
 

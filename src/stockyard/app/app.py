@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import weakref
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from typing import Any, Self, TypeVar, Unpack, overload
 
+from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard.app.site import Site
 from stockyard.cache.cache import Cache
 from stockyard.cache.caches import Caches
 from stockyard.cache.options import CacheOptions
 from stockyard.config import Settings
+from stockyard.consume.lifespan import Lifespan
 from stockyard.consume.options import WorkerOptions
 from stockyard.consume.worker import Worker
-from stockyard.errors import InvalidOption, suggestion
+from stockyard.errors import InvalidOption, ServerRefused, suggestion
 from stockyard.events import Event, QueueEvents
 from stockyard.model.clock import Clock, system_clock
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job
+from stockyard.model.schedule import Schedule
 from stockyard.observe.alert_book import AlertBook
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.alerts import Rule
@@ -35,8 +39,9 @@ from stockyard.pubsub.channel import Channel
 from stockyard.pubsub.channels import Channels
 from stockyard.pubsub.open_channel import OpenChannel
 from stockyard.schedule.schedules import Schedules
-from stockyard.topology import Router, Topology
+from stockyard.topology import QueueSpec, Router, Topology
 
+_log = logging.getLogger("stockyard")
 T = TypeVar("T")
 _owners: weakref.WeakKeyDictionary[Worker, App] = weakref.WeakKeyDictionary()
 _WORKER_OPTIONS = tuple(WorkerOptions.__dataclass_fields__)
@@ -82,6 +87,7 @@ class App(Fixed):
         self._site: Site | None = None
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         self._metrics_servers: list[MetricsServer] = []
+        self._lifespans = PerLoop(lambda: Lifespan(topology.lifespans))
         self._is_made = True
 
     @property
@@ -111,6 +117,18 @@ class App(Fixed):
         """
         spec = self.topology.spec(name)
         return Schedules(spec, link=self._reached().link(spec), portal=self._portal)
+
+    async def upsert_schedules(self, *names: str) -> tuple[Schedule, ...]:
+        """Make or change the schedules that the named queues declare, or all queues; workers do so at their start.
+
+        Raises:
+            UnknownQueue: the topology does not declare one of them.
+            PayloadError, HandlerError: the queue's handlers do not take a schedule's payload or name.
+            ServerError: the server did not answer.
+        """
+        specs = [self.topology.spec(name) for name in names] or list(self.topology)
+        made = [await self.schedules(spec.name).upsert_declared() for spec in specs]
+        return tuple(each for of_queue in made for each in of_queue)
 
     @property
     def flows(self) -> Flows:
@@ -173,8 +191,9 @@ class App(Fixed):
             jobs=site.port(spec),
             keeper=site.keeper,
             cancels=site.cancels,
-            check_ground=partial(site.ground.check, spec, allow_eviction=chosen.allow_eviction),
             close_app=self.aclose,
+            prepare=partial(self._prepare, spec, allow_eviction=chosen.allow_eviction),
+            lifespan=lambda: self._lifespans.get().around(chosen.hooks),
         )
         self._workers.add(worker)
         _owners[worker] = self
@@ -302,6 +321,16 @@ class App(Fixed):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
+
+    async def _prepare(self, spec: QueueSpec, *, allow_eviction: bool) -> bool:
+        """Look at the server before a worker of the queue starts, and make the queue's schedules."""
+        answer = await self._reached().ground.check(spec, allow_eviction=allow_eviction)
+        try:
+            await self.schedules(spec.name).upsert_declared()
+        except ServerRefused as error:
+            # A login that may run jobs need not be one that may change schedules.
+            _log.warning("schedules of queue %s are not made: %s", spec.name, error, extra={"queue": spec.name})
+        return answer
 
     def _reached(self) -> Site:
         if self._site is None:

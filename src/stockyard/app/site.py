@@ -79,7 +79,9 @@ class Site:
         port = self._ports.get(spec.name)
         if port is None:
             results = self._results[spec.name] = Results(self.link(spec))
-            port = self._ports[spec.name] = StoredJobs(self.link(spec), results=results, portal=self._portal)
+            port = self._ports[spec.name] = StoredJobs(
+                self.link(spec), results=results, find=spec.router.get, portal=self._portal
+            )
         return port
 
     def queue(self, spec: QueueSpec) -> Queue:

@@ -36,6 +36,7 @@ def add(
     attempts: int | None = None,
     timeout: Span = None,
     lifo: bool = False,
+    check: Annotated[bool, Parameter(negative="--no-check")] = True,
     wait: Span = None,
     connection: Connection = DEFAULT,
     json: AsJson = False,
@@ -52,6 +53,7 @@ def add(
         attempts: tries in all.
         timeout: limit of one run, as in 30s.
         lifo: run it before what already waits.
+        check: refuse a name or a payload that the App's declared handlers do not take.
         wait: wait for its end at most so long, as in 30s.
     """
     given = {
@@ -64,7 +66,7 @@ def add(
     }
     options: AddOptions = {key: value for key, value in given.items() if value is not None}  # type: ignore[assignment]
     payload = payload_of(data)
-    added, result = asyncio.run(_add(connection, queue, name, payload, options, wait))
+    added, result = asyncio.run(_add(connection, queue, name, payload, options, None if check else False, wait))
     if json:
         show_json(
             {"queue": added.queue, "id": added.id, "name": added.name, **({"result": result} if wait else {})}
@@ -146,11 +148,17 @@ def logs(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: 
 
 
 async def _add(
-    connection: Connection, queue: str, name: str, data: Any, options: AddOptions, wait: str | None
+    connection: Connection,
+    queue: str,
+    name: str,
+    data: Any,
+    options: AddOptions,
+    check: bool | None,
+    wait: str | None,
 ) -> tuple[Job[Any], Any]:
     async with connection.open() as app:
-        added = await app.queue(queue).add(name, data, **options)
-        return added, None if wait is None else await added.wait_for_result(wait)
+        added = await app.queue(queue).add(name, data, check=check, **options)
+        return added, None if wait is None else await added.wait_for_result(wait, result_type=Any)
 
 
 async def _read(connection: Connection, queue: str, job_id: str) -> tuple[Job[Any], JobState]:

@@ -126,7 +126,8 @@ def _backoff(backoff: Backoff | None) -> str | None:
     if backoff is None:
         return None
     jitter = f" jitter {backoff.jitter:g}" if backoff.jitter else ""
-    return f"{backoff.type} {span(backoff.delay_ms)}{jitter}"
+    most = "" if backoff.maximum_ms is None else f" at most {span(backoff.maximum_ms)}"
+    return f"{backoff.type} {span(backoff.delay_ms)}{most}{jitter}"
 
 
 def _rate(spec: QueueSpec) -> str | None:

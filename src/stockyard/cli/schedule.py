@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from cyclopts import App as Command
+from cyclopts import Parameter
 
 from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
@@ -41,7 +42,7 @@ def list_schedules(*queues: str, connection: Connection = DEFAULT, json: AsJson 
             each.job_name,
             _recurs(each),
             each.timing.tz,
-            when(each.next_run),
+            when(each.next_run) if each.has_next else None,
             each.runs_made,
             each.timing.limit,
             when(each.timing.end),
@@ -117,6 +118,7 @@ def upsert(
     priority: int | None = None,
     attempts: int | None = None,
     timeout: Span = None,
+    check: Annotated[bool, Parameter(negative="--no-check")] = True,
     connection: Connection = DEFAULT,
     json: AsJson = False,
 ) -> None:
@@ -140,6 +142,7 @@ def upsert(
         priority: 1 runs before 2.
         attempts: tries of a run.
         timeout: limit of one run, as in 30s.
+        check: refuse a name or a payload that the App's declared handlers do not take.
     """
     given = {"priority": priority, "attempts": attempts, "timeout": timeout}
     rule: dict[str, Any] = {
@@ -155,13 +158,14 @@ def upsert(
         "overlap": overlap,
         "name": name,
         "data": payload_of(data),
+        "check": None if check else False,
         **{key: value for key, value in given.items() if value is not None},
     }
     made = asyncio.run(_upsert(connection, queue, schedule_id, rule))
     if json:
         show_json(_record(made))
     else:
-        print(when(made.next_run))
+        print(when(made.next_run) if made.has_next else "the schedule has come to its end: no run is to come")
 
 
 async def _list(connection: Connection, queues: tuple[str, ...]) -> tuple[list[Schedule], list[ServerRefused]]:
@@ -178,7 +182,8 @@ async def _one(connection: Connection, queue: str, schedule_id: str) -> Schedule
 async def _run(connection: Connection, queue: str, schedule_id: str) -> Job[Any]:
     async with connection.open() as app:
         found = await _found(app, queue, schedule_id)
-        return await app.queue(queue).add(found.job_name, found.data, **_as_given(found.options))
+        # What the schedule holds runs at its times too: it is not looked into here.
+        return await app.queue(queue).add(found.job_name, found.data, check=False, **_as_given(found.options))
 
 
 async def _remove(connection: Connection, queue: str, schedule_ids: tuple[str, ...]) -> None:

@@ -42,5 +42,5 @@ def handlers_of(
             return handler
 
         return list(router), find
-    single = Handler.of(processor, executor)
+    single = Handler.of(processor, executor, spec.retries)
     return [single], lambda name: single

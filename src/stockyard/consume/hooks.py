@@ -26,6 +26,8 @@ class Hooks:
     reason, times.
 
     Attributes:
+        startup: ``()`` before the worker takes its first job. An error in it ends the worker: ``run`` raises it.
+        shutdown: ``()`` when the last job has ended, before ``run`` returns; it has 2 s.
         started: ``(job)`` before its handler runs.
         completed: ``(job, result)`` once that is written.
         failed: ``(job, error)`` once the job is failed for good, also for having stalled too often.
@@ -35,6 +37,8 @@ class Hooks:
         schedule_repaired: ``(schedule_id, run_id)`` when this worker made a schedule's missing next run anew.
     """
 
+    startup: Callable[[], Awaitable[None] | None] | None = None
+    shutdown: Callable[[], Awaitable[None] | None] | None = None
     started: Callable[[Job[Any]], Awaitable[None] | None] | None = None
     completed: Callable[[Job[Any], Any], Awaitable[None] | None] | None = None
     failed: Callable[[Job[Any], BaseException], Awaitable[None] | None] | None = None
@@ -42,6 +46,13 @@ class Hooks:
     stalled: Callable[[str], Awaitable[None] | None] | None = None
     drained: Callable[[], Awaitable[None] | None] | None = None
     schedule_repaired: Callable[[str, str], Awaitable[None] | None] | None = None
+
+
+async def begin(hook: Hook | None) -> None:
+    """Call the hook ``startup`` if there is one; raises what it raises."""
+    answer = None if hook is None else hook()
+    if inspect.isawaitable(answer):
+        await answer
 
 
 async def tell(hook: Hook | None, *arguments: Any) -> None:

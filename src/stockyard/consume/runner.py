@@ -30,6 +30,7 @@ from stockyard.model.handler import Handler
 from stockyard.model.job import Job, JobPort
 from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Postponed
 from stockyard.model.retention import KeepOption
+from stockyard.model.retry_rule import RetryRule
 
 _log = logging.getLogger("stockyard")
 
@@ -55,6 +56,7 @@ class Runner:
         hooks: told of starts and ends.
         meter: counts them.
         strategies: custom backoff by name.
+        retries: which exceptions are retried, where the handler says nothing; None is all.
         lock_ms: length of a lease.
         max_started: starts of a job after which it is failed; 0 is no limit.
         keep: retention of completed and of failed jobs, where the job says nothing.
@@ -74,6 +76,7 @@ class Runner:
         hooks: Hooks,
         meter: Meter,
         strategies: Mapping[str, BackoffStrategy],
+        retries: RetryRule | None,
         lock_ms: int,
         max_started: int,
         keep: tuple[KeepOption | None, KeepOption | None],
@@ -93,6 +96,7 @@ class Runner:
         self._shows_data = bool(self._middleware) or hooks.started is not None
         self._meter = meter
         self._strategies = strategies
+        self._retries = retries
         self._lock_ms = lock_ms
         self._max_started = max_started
         self._keep_completed, self._keep_failed = keep
@@ -270,6 +274,7 @@ class Runner:
             error,
             keep=self._keep_failed,
             strategies=self._strategies,
+            retries=self._retries_of(run.job.name),
             rng=self._rng,
             max_started=self._max_started,
         )
@@ -284,6 +289,13 @@ class Runner:
                 error,
             )
         return outcome
+
+    def _retries_of(self, name: str) -> RetryRule | None:
+        try:
+            rule = self._find(name).retries
+        except HandlerError:
+            return None
+        return self._retries if rule is None else rule
 
     def tell_later(self, telling: Coroutine[Any, Any, None]) -> None:
         """Run a hook's call in the background; ``wait_told`` waits for it."""

@@ -26,6 +26,7 @@ from stockyard.model.job import Job
 from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedBack, Outcome, Postponed, Retried
 from stockyard.model.printing import message_of, storable, traceback_of
 from stockyard.model.retention import KeepOption
+from stockyard.model.retry_rule import RetryRule
 
 _FINAL = (UnrecoverableError, PayloadError, HandlerError, JobCancelled)
 _OWN_WORDS = ("UnrecoverableError", "StockyardError", "JobCancelled")
@@ -43,6 +44,7 @@ def decide(
     keep: KeepOption | None,
     strategies: Mapping[str, BackoffStrategy],
     rng: random.Random,
+    retries: RetryRule | None = None,
     max_started: int = 0,
 ) -> Outcome:
     """Return how a run that raised ended.
@@ -53,6 +55,7 @@ def decide(
         keep: retention of failed jobs where the job says nothing.
         strategies: custom backoff strategies by name.
         rng: source of jitter.
+        retries: which exceptions are retried; None is all.
         max_started: starts after which no other follows; 0 is no such limit.
     """
     if isinstance(error, RunMoved):
@@ -66,7 +69,7 @@ def decide(
     reason = reason_of(error)
     traces = _newest((*job.stacktrace, trace_of(error)), options.stack_trace_limit)
     is_last = job.attempt >= options.attempts or 0 < max_started <= job.attempts_started
-    if not is_last and not isinstance(error, _FINAL):
+    if not is_last and not isinstance(error, _FINAL) and (retries is None or retries.allows(error)):
         try:
             delay = next_delay(options.backoff, job.attempt, error, strategies=strategies, rng=rng)
         except Exception as broken:  # the strategy is the user's code

@@ -9,6 +9,7 @@ import time
 import uuid
 import weakref
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -26,6 +27,7 @@ from stockyard.consume.foreground import run_in_foreground
 from stockyard.consume.handler_finder import handlers_of
 from stockyard.consume.hooks import tell
 from stockyard.consume.lease_keeper import LeaseKeeper
+from stockyard.consume.lifespan import close
 from stockyard.consume.meter import Meter
 from stockyard.consume.options import WorkerOptions
 from stockyard.consume.runner import Runner
@@ -33,6 +35,7 @@ from stockyard.consume.schedule_advancer import ScheduleAdvancer
 from stockyard.consume.schedule_keeper import ScheduleKeeper
 from stockyard.consume.stall_sweeper import StallSweeper
 from stockyard.consume.vitals import Pulse, Vital
+from stockyard.consume.worker_name import check_name
 from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.fixed import Fixed
@@ -61,8 +64,9 @@ class Worker(Fixed):
         jobs: JobPort,
         keeper: LeaseKeeper,
         cancels: CancelListener,
-        check_ground: Callable[[], Awaitable[bool]],
         close_app: Callable[[], Awaitable[None]],
+        prepare: Callable[[], Awaitable[bool]],
+        lifespan: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
         self.queue = spec.name
         self.options = options
@@ -72,9 +76,7 @@ class Worker(Fixed):
         self._handlers, self._find = handlers_of(
             spec, processor, spec.executor if options.executor is None else options.executor
         )
-        if options.name is not None and not all("!" <= each <= "~" for each in options.name):
-            # Servers refuse such a name to its connection.
-            raise ConfigError(f"a worker's name must be ASCII text without spaces; got {options.name!r}")
+        check_name(options.name)
         self._lock_ms = spec.lock_ms if options.lock is None else milliseconds(options.lock, option="lock")
         interval = options.stalled_interval
         interval_ms = self._lock_ms // 2 if interval is None else milliseconds(interval, option="stalled_interval")
@@ -82,8 +84,9 @@ class Worker(Fixed):
         self._keeper = keeper
         self._cancels = cancels
         self._link = link
-        self._check_ground = check_ground
         self._close_app = close_app
+        self._prepare = prepare
+        self._lifespan = lifespan
         self._hooks = options.hooks
         # What it counted outlives it.
         serves = weakref.WeakMethod(self._serves)
@@ -117,6 +120,7 @@ class Worker(Fixed):
             hooks=options.hooks,
             meter=self.meter,
             strategies=options.backoff_strategies,
+            retries=spec.retries,
             lock_ms=self._lock_ms,
             max_started=_whole("max_started_attempts", options.max_started_attempts or 0, least=0),
             keep=(spec.defaults.remove_on_complete, spec.defaults.remove_on_fail),
@@ -228,7 +232,9 @@ class Worker(Fixed):
         await self._heart.start()
         takes_signals = self.options.handle_signals if handle_signals is None else handle_signals
         end_signals = on_stop_signal(self.request_stop) if takes_signals else lambda: None
+        opened = AsyncExitStack()
         try:
+            await opened.enter_async_context(self._lifespan())
             await self._execution.warm(self._handlers)
             if not await self._open():
                 return
@@ -252,6 +258,7 @@ class Worker(Fixed):
             try:
                 await self._shut_down()
             finally:
+                await close(opened)
                 await self._heart.stop()
                 self._pulse.phase = "stopped"
                 _log.info("worker of queue %s has stopped", self.queue, extra={"queue": self.queue})
@@ -285,7 +292,7 @@ class Worker(Fixed):
         while not self._stop_asked.is_set():
             try:
                 await self._doorbell.open()
-                self._finisher.restores_locks = await self._check_ground()
+                self._finisher.restores_locks = await self._prepare()
                 return True
             except (ServerUnavailable, ReplyLost) as error:
                 self._pulse.trouble = str(error)

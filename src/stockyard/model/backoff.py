@@ -24,11 +24,14 @@ class Backoff:
         type: ``"fixed"``, ``"exponential"``, or the name of a strategy that the worker was given.
         delay_ms: base wait in milliseconds.
         jitter: 0 to 1; the wait is drawn from ``[wait * (1 - jitter), wait)``. Defaults to 0, no jitter.
+        maximum_ms: the longest wait in milliseconds, before jitter; None is a hundred years. BullMQ has no such
+            field: a worker on Node waits as without it.
     """
 
     type: str
     delay_ms: int
     jitter: float = 0.0
+    maximum_ms: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.jitter <= 1:
@@ -40,9 +43,17 @@ class Backoff:
         return cls("fixed", milliseconds(delay, option="backoff delay"), jitter)
 
     @classmethod
-    def exponential(cls, delay: Duration, *, jitter: float = 0.0) -> Backoff:
-        """Wait ``delay``, then twice, four times … that: from 1 s it is 1 s, 2 s, 4 s."""
-        return cls("exponential", milliseconds(delay, option="backoff delay"), jitter)
+    def exponential(cls, delay: Duration, *, maximum: Duration | None = None, jitter: float = 0.0) -> Backoff:
+        """Wait ``delay``, then twice, four times … that, ``maximum`` at most: from 1 s it is 1 s, 2 s, 4 s.
+
+        Raises:
+            InvalidOption: a duration is none, or the maximum is shorter than the delay.
+        """
+        base = milliseconds(delay, option="backoff delay")
+        longest = None if maximum is None else milliseconds(maximum, option="backoff maximum")
+        if longest is not None and longest < base:
+            raise InvalidOption(f"backoff maximum must be the delay or longer; got {maximum!r} for {delay!r}")
+        return cls("exponential", base, jitter, longest)
 
     @classmethod
     def custom(cls, strategy: str, delay: Duration = 0) -> Backoff:
@@ -95,7 +106,7 @@ def next_delay(
         known = ", ".join(sorted({"fixed", "exponential", *strategies}))
         raise InvalidOption(f"this worker has no backoff strategy {backoff.type!r}; it knows {known}")
     # What a peer wrote may be out of every range.
-    wait = min(max(wait, 0), LONGEST)
+    wait = min(max(wait, 0), LONGEST if backoff.maximum_ms is None else backoff.maximum_ms)
     if backoff.jitter:
         floor = wait * (1 - backoff.jitter)
         return int(floor + rng.random() * (wait - floor))

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 from stockyard.errors import HandlerError, PayloadError
 from stockyard.model.job import Job
 from stockyard.model.payload import Decoder, decoder_for
+from stockyard.model.retry_rule import RetryRule
 from stockyard.model.signature import name_of, signature_of, unwrapped
 
 Executor = Literal["async", "thread", "process"]
@@ -28,6 +29,7 @@ class Handler:
         takes_payload: the function is given ``job.data`` instead of the job. Defaults to False.
         result: the declared type of its result, ``Any`` when there is none.
         decode_result: turns a stored result into that type, or None when there is none.
+        retries: which exceptions are retried; None is all.
     """
 
     function: Callable[[Any], Any]
@@ -37,15 +39,17 @@ class Handler:
     takes_payload: bool = False
     result: Any = Any
     decode_result: Decoder | None = None
+    retries: RetryRule | None = None
 
     @classmethod
-    def of(cls, function: Any, executor: Executor | None = None) -> Handler:
+    def of(cls, function: Any, executor: Executor | None = None, retries: RetryRule | None = None) -> Handler:
         """Read a handler's declaration.
 
         Args:
             function: an ``async def`` or ``def`` of one argument, or an object with such a ``__call__``. Annotated
                 with ``Job[Order]`` or not at all it is given the job; with another type, such as ``Order``, the
                 payload.
+            retries: which exceptions are retried. Defaults to all.
             executor: defaults to ``"async"`` for an ``async def`` and ``"thread"`` for a plain ``def``.
 
         Raises:
@@ -84,6 +88,7 @@ class Handler:
             declared.takes_payload,
             declared.result,
             _result_decoder(declared.result),
+            retries,
         )
 
     def argument(self, job: Job[Any]) -> Any:

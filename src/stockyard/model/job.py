@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Any, Generic, NoReturn, Protocol, TypeVar
+from typing import Any, Generic, NoReturn, Protocol, TypeVar, overload
 
 import msgspec
 
-from stockyard.errors import InvalidOption, JobNotFound, MoveToDelayed, MoveToWait, RateLimited, WaitForChildren
+from stockyard.errors import (
+    InvalidOption,
+    JobNotFound,
+    MoveToDelayed,
+    MoveToWait,
+    PayloadError,
+    RateLimited,
+    WaitForChildren,
+)
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.family import FamilyPort, Relative
 from stockyard.model.options import MAX_PRIORITY, JobOptions
+from stockyard.model.payload import Decoder, decoder_for
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
 class JobState(StrEnum):
@@ -48,6 +58,7 @@ class JobPort(FamilyPort, Protocol):
     async def is_held_by_children(self, job_id: str) -> bool: ...
     async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any: ...
     async def get_job(self, job_id: str) -> Job[Any] | None: ...
+    def result_decoder(self, name: str) -> Decoder | None: ...
     def blocking(self, target: Any) -> Any: ...
 
 
@@ -225,18 +236,37 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         """
         await self.port.promote(self.id)
 
-    async def wait_for_result(self, timeout: Duration | None = None) -> Any:
+    @overload
+    async def wait_for_result(self, timeout: Duration | None = None, *, result_type: type[R]) -> R: ...
+
+    @overload
+    async def wait_for_result(self, timeout: Duration | None = None, *, result_type: Any = None) -> Any: ...
+
+    async def wait_for_result(self, timeout: Duration | None = None, *, result_type: Any = None) -> Any:
         """Wait until the job ends, and return its result.
 
         Args:
             timeout: how long at most. Defaults to no limit.
+            result_type: what it is read as; ``Any`` for plain values. Defaults to the return type of the handler
+                that the queue declares in this process, or plain values.
 
         Raises:
             JobFailed: it ended failed; the reason is carried.
             ResultTimeout: it did not end in time.
             JobNotFound: it was removed before its result could be read.
+            PayloadError: the result does not fit its type; the job itself has completed.
         """
-        return await self.port.wait_for_result(self.id, timeout)
+        value = await self.port.wait_for_result(self.id, timeout)
+        decode = self.port.result_decoder(self.name) if result_type is None else decoder_for(result_type)
+        if decode is None:
+            return value
+        try:
+            return decode(msgspec.json.encode(value))
+        except PayloadError as error:
+            raise PayloadError(
+                f"the result of job {self.id} ({self.name!r}) is not what its handler declares: {error}; "
+                "result_type=Any reads it as it is"
+            ) from error
 
     async def cancel(self, reason: str = "") -> None:
         """Fail the job without a retry, in whatever state it is before its end.

@@ -10,6 +10,7 @@ from stockyard.errors import InvalidOption, suggestion
 from stockyard.model.backoff import Backoff
 from stockyard.model.deduplication import Deduplication
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.moment import Moment, moment_ms
 from stockyard.model.parent import OnFailure, ParentRef
 from stockyard.model.retention import KeepOption, checked_keep
 
@@ -44,6 +45,7 @@ class AddOptions(TypedDict, total=False):
     Keys:
         job_id: the caller's own id; adding it again while its record exists adds nothing.
         delay: wait before it may run.
+        eta: when it may run, instead of ``delay``: a datetime with a zone. One that is past runs at once.
         priority: 1 runs before 2; up to 2,097,151. 0 is none, and runs before 1.
         attempts: how often it may be tried in all.
         backoff: wait between attempts.
@@ -62,6 +64,7 @@ class AddOptions(TypedDict, total=False):
 
     job_id: str
     delay: Duration
+    eta: Moment | None
     priority: int
     attempts: int
     backoff: Backoff | Duration | None
@@ -102,6 +105,7 @@ class JobOptions(msgspec.Struct, frozen=True):
         size_limit: bytes of the payload, or None.
         telemetry: context of a trace, or None.
         omit_context: the trace is not to be continued. Defaults to False.
+        eta_ms: when it may run, ms since the epoch, until ``placed`` makes a delay of it; or None.
     """
 
     job_id: str | None = None
@@ -121,6 +125,7 @@ class JobOptions(msgspec.Struct, frozen=True):
     size_limit: int | None = None
     telemetry: str | None = None
     omit_context: bool = False
+    eta_ms: int | None = None
 
     def merged(self, **options: Unpack[AddOptions]) -> JobOptions:
         """Return these options with the given ones checked and laid over them.
@@ -136,7 +141,15 @@ class JobOptions(msgspec.Struct, frozen=True):
                 raise InvalidOption(f"unknown option {name!r}{suggestion(name, KNOWN_OPTIONS)}")
             field, check = _CHECKS[name]
             changes[field] = check(name, value)
+        if options.get("eta") is not None and options.get("delay") is not None:
+            raise InvalidOption("eta and delay exclude each other: a time, or a wait from now")
         return msgspec.structs.replace(self, **changes)
+
+    def placed(self, now: int) -> JobOptions:
+        """Return these options with the delay from ``now``, in ms since the epoch, to ``eta_ms``."""
+        if self.eta_ms is None:
+            return self
+        return msgspec.structs.replace(self, delay_ms=max(self.eta_ms - now, 0), eta_ms=None)
 
 
 def checked_job_id(value: Any) -> str:
@@ -187,6 +200,10 @@ def _job_id(_name: str, value: Any) -> str:
 
 def _duration(name: str, value: Any) -> int:
     return milliseconds(value, option=name)
+
+
+def _eta(name: str, value: Any) -> int | None:
+    return None if value is None else moment_ms(value, option=name)
 
 
 def _timeout(name: str, value: Any) -> int | None:
@@ -276,6 +293,7 @@ def _on_failure(name: str, value: Any) -> OnFailure | None:
 _CHECKS: dict[str, tuple[str, Any]] = {
     "job_id": ("job_id", _job_id),
     "delay": ("delay_ms", _duration),
+    "eta": ("eta_ms", _eta),
     "priority": ("priority", _priority),
     "attempts": ("attempts", _attempts),
     "backoff": ("backoff", _backoff),

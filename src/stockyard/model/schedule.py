@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from itertools import islice
 from typing import Any, Literal, get_args
 
@@ -12,6 +11,7 @@ import msgspec
 from stockyard.errors import InvalidOption
 from stockyard.model.cron import cron_pattern, zone_of
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.moment import Moment, moment_ms
 from stockyard.model.options import JobOptions, is_text, shown
 
 Misfire = Literal["run_once", "skip", "run_all"]
@@ -19,9 +19,6 @@ Misfire = Literal["run_once", "skip", "run_all"]
 
 Overlap = Literal["allow", "skip"]
 """What a run does while an earlier one is still going on: run beside it, or end at once."""
-
-Moment = datetime | int
-"""A time: a datetime with a zone, or milliseconds since the epoch."""
 
 _LONGEST_ID = 200
 _LATE = 60_000
@@ -157,8 +154,8 @@ def checked_timing(
         tz=tz,
         offset_ms=offset_ms,
         limit=limit,
-        start=_milliseconds(start, "start"),
-        end=_milliseconds(end, "end"),
+        start=None if start is None else moment_ms(start, option="start"),
+        end=None if end is None else moment_ms(end, option="end"),
     )
     if cron is not None:
         if not isinstance(cron, str):
@@ -195,14 +192,3 @@ def checked_schedule_id(value: Any) -> str:
             f"a schedule's id must not end with ':' and a number, as its runs' ids do; got {value!r}"
         )
     return str(value)
-
-
-def _milliseconds(value: Moment | None, option: str) -> int | None:
-    match value:
-        case None:
-            return None
-        case datetime() if value.tzinfo is not None:
-            return round(value.timestamp() * 1000)
-        case int() if not isinstance(value, bool) and value > 0:
-            return value
-    raise InvalidOption(f"{option} must be a datetime with a zone, or milliseconds since the epoch; got {value!r}")

@@ -23,6 +23,7 @@ from stockyard.model.options import JobOptions, shown
 from stockyard.model.parent import ParentRef
 from stockyard.produce.queue import check_size, payload_text, refuse_both_ties
 from stockyard.topology import QueueSpec, Topology
+from stockyard.topology.admission import check_job
 
 
 class Flows:
@@ -54,11 +55,16 @@ class Flows:
         """These flows for code without a running loop: ``app.flows.sync.add(...)`` blocks until it is done."""
         return self._portal.blocking(self)
 
-    async def add(self, flow: Flow) -> FlowTree:
+    async def add(self, flow: Flow, *, check: bool | None = None) -> FlowTree:
         """Add a tree of jobs in one step: no worker sees a part of it, and nothing of it is added when it fails.
 
         A job without a ``job_id`` gets a UUID. One whose id exists already is not added again, but counts for its
         parent from now on, also if it has completed.
+
+        Args:
+            flow: the tree.
+            check: refuse names and payloads that the declared handlers of their queues do not take, as
+                ``Queue.add`` does. Defaults to what each queue declares.
 
         Returns:
             The jobs as a tree.
@@ -66,20 +72,22 @@ class Flows:
         Raises:
             UnknownQueue: the topology does not declare one of its queues.
             InvalidOption: an option is unknown or out of its range, or does not go with its place in the tree.
-            PayloadError: a payload is not JSON-able or larger than its ``size_limit``.
+            HandlerError: a queue declares handlers, and none of a job's name.
+            PayloadError: a payload is not JSON-able, larger than its ``size_limit``, or does not fit the handler's
+                declared type.
             JobNotFound: the root was given a parent that does not exist.
             JobStateError: one of the jobs exists and belongs to another parent.
             ServerUnavailable: the server could not be reached within the call timeout.
             ReplyLost: it was sent and not answered; with a ``job_id`` for every job, adding it again is safe.
         """
-        (tree,) = await self.add_many([flow])
+        (tree,) = await self.add_many([flow], check=check)
         return tree
 
-    async def add_many(self, flows: Iterable[Flow]) -> list[FlowTree]:
+    async def add_many(self, flows: Iterable[Flow], *, check: bool | None = None) -> list[FlowTree]:
         """Add several trees in one step, in the order given; raises the errors of ``add``."""
         for spec in islice(self._topology, 1):
             await self._link(spec).learn_time()
-        plan = _Plan(self._topology, self._link)
+        plan = _Plan(self._topology, self._link, check)
         roots = plan.include(flows)
         if not roots:
             return []
@@ -143,7 +151,8 @@ class _Node(msgspec.Struct):
 class _Plan:
     """The jobs of trees, checked, level by level: the order in which peers add them too."""
 
-    def __init__(self, topology: Topology, link: Callable[[QueueSpec], QueueLink]) -> None:
+    def __init__(self, topology: Topology, link: Callable[[QueueSpec], QueueLink], check: bool | None) -> None:
+        self._check = check
         self.nodes: list[_Node] = []
         self.links: list[QueueLink] = []
         self._topology = topology
@@ -168,13 +177,14 @@ class _Plan:
 
     def _node(self, flow: Flow, above: _Node | None) -> _Node:
         spec = self._topology.spec(flow.queue)
-        options = _checked(flow, spec.defaults.merged(**flow.options), above)
         link = self._link(spec)
+        options = _checked(flow, spec.defaults.merged(**flow.options).placed(link.clock()), above)
         if options.job_id is not None:
             if (spec.name, options.job_id) in self._own_ids:
                 raise InvalidOption(f"job_id {options.job_id!r} is given twice in queue {spec.name!r}")
             self._own_ids.add((spec.name, options.job_id))
         text = payload_text(flow.name, flow.data)
+        check_job(spec, flow.name, flow.data, text, check=self._check)
         check_size(flow.name, text, options)
         sent = tied_job(link, flow.name, text, options, link.clock(), job_id=str(uuid.uuid4()))
         sent.is_parent = bool(flow.children)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from stockyard._aio.portal import Blocking, Portal
@@ -12,8 +13,9 @@ from stockyard.errors import JobLocked, JobNotFound, JobStateError
 from stockyard.events.results import Results
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.family import ChildKind, ChildrenPage
+from stockyard.model.handler import Handler
 from stockyard.model.job import Job, JobState
-from stockyard.model.payload import encode_payload
+from stockyard.model.payload import Decoder, encode_payload
 
 
 class StoredJobs:
@@ -22,12 +24,16 @@ class StoredJobs:
     Args:
         link: the queue.
         results: awaits ends of its jobs.
+        find: gives the declared handler of a job's name, or None.
         portal: for callers without a loop.
     """
 
-    def __init__(self, link: QueueLink, *, results: Results, portal: Portal) -> None:
+    def __init__(
+        self, link: QueueLink, *, results: Results, find: Callable[[str], Handler | None], portal: Portal
+    ) -> None:
         self._link = link
         self._results = results
+        self._find = find
         self._portal = portal
 
     async def update_progress(self, job_id: str, value: Any) -> None:
@@ -101,6 +107,10 @@ class StoredJobs:
     async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any:
         seconds = None if timeout is None else milliseconds(timeout, option="timeout") / 1000
         return await self._results.wait(job_id, seconds)
+
+    def result_decoder(self, name: str) -> Decoder | None:
+        handler = self._find(name)
+        return None if handler is None else handler.decode_result
 
     async def get_job(self, job_id: str) -> Job[Any] | None:
         row = await reading.read_job(self._link, job_id)

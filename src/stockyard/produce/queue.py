@@ -20,6 +20,7 @@ from stockyard.produce.admin import QueueAdmin
 from stockyard.produce.batcher import Batcher
 from stockyard.produce.browse import QueueBrowser
 from stockyard.topology import QueueSpec
+from stockyard.topology.admission import check_job
 
 JobTuple = tuple[str] | tuple[str, Any] | tuple[str, Any, Mapping[str, Any]]
 """A job for ``add_many``: its name, its payload, its options; the last two may be left out."""
@@ -45,12 +46,17 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         """This queue for code without a running loop: ``queue.sync.add(...)`` blocks until it is done."""
         return self._portal.blocking(self)
 
-    async def add(self, name: str, data: Any = None, **options: Unpack[AddOptions]) -> Job[Any]:
+    async def add(
+        self, name: str, data: Any = None, *, check: bool | None = None, **options: Unpack[AddOptions]
+    ) -> Job[Any]:
         """Add one job; calls of the same turn of the loop travel together.
 
         Args:
             name: chooses the handler.
             data: any JSON-able value, Struct, dataclass or pydantic model. Defaults to an empty object.
+            check: refuse a name or a payload that the handlers do not take which the queue declares in this
+                process; without any, nothing is refused. False is for jobs that another program handles. Defaults
+                to what the queue declares: True.
             options: see ``AddOptions``; what is left out takes the queue's default.
 
         Returns:
@@ -59,7 +65,9 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
 
         Raises:
             InvalidOption: an option is unknown or out of its range, or two exclude each other.
-            PayloadError: the payload is not JSON-able or larger than ``size_limit``.
+            HandlerError: the queue declares handlers, and none of that name.
+            PayloadError: the payload is not JSON-able, larger than ``size_limit``, or does not fit the handler's
+                declared type.
             JobNotFound: the parent does not exist.
             JobStateError: the job exists and belongs to another parent.
             ServerUnavailable: the server could not be reached within the call timeout; nothing was added.
@@ -68,20 +76,23 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         chosen = self.spec.defaults.merged(**options) if options else self.spec.defaults
         if not self._link.knows_time:
             await self._link.learn_time()
-        sent = self._checked(name, data, chosen)
+        if chosen.eta_ms is not None:
+            chosen = chosen.placed(self._link.clock())
+        sent = self._checked(name, data, chosen, check)
         return self._added(await self._batchers.get().add(sent), name, data, chosen, sent)
 
-    async def add_many(self, jobs: Iterable[JobTuple]) -> list[Job[Any]]:
+    async def add_many(self, jobs: Iterable[JobTuple], *, check: bool | None = None) -> list[Job[Any]]:
         """Add many jobs, batch behind batch, in the order given; all are checked before any is sent.
 
         Args:
             jobs: tuples of name, payload and options: ``[("price", {"symbol": "A"}, {"priority": 5}), …]``.
+            check: as in ``add``, for all of them.
 
         Raises:
             The errors of ``add``; a job that is refused for its parent does not keep the others from being added.
         """
         await self._link.learn_time()
-        checked = [self._checked_tuple(each) for each in jobs]
+        checked = [self._checked_tuple(each, check) for each in jobs]
         if not checked:
             return []
         batcher = self._batchers.get()
@@ -96,7 +107,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
                 added.append(self._added(answer, name, data, options, sent))
         return added
 
-    def _checked(self, name: str, data: Any, options: JobOptions) -> NewJob | TiedJob:
+    def _checked(self, name: str, data: Any, options: JobOptions, check: bool | None) -> NewJob | TiedJob:
         try:
             text = payload_text(name, data)
         except PayloadError:
@@ -105,6 +116,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             if handler is None:
                 raise
             text = payload_text(name, data, handler.payload)
+        check_job(self.spec, name, data, text, check=check)
         is_tied = options.parent is not None or options.deduplication is not None
         if is_tied or options.size_limit is not None:
             check_size(name, text, options)
@@ -113,15 +125,15 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             return tied_job(self._link, name, text, options, self._link.clock())
         return new_job(name, text, options, self._link.clock())
 
-    def _checked_tuple(self, given: JobTuple) -> tuple[str, Any, JobOptions, NewJob | TiedJob]:
+    def _checked_tuple(self, given: JobTuple, check: bool | None) -> tuple[str, Any, JobOptions, NewJob | TiedJob]:
         if not isinstance(given, tuple) or not 1 <= len(given) <= 3 or not _are_options(given[2:]):
             raise InvalidOption(f"add_many takes tuples (name, data, options); got {shown(given)}")
         name = given[0]
         data = given[1] if len(given) > 1 else None
         options = self.spec.defaults
         if len(given) > 2:
-            options = options.merged(**given[2])
-        return name, data, options, self._checked(name, data, options)
+            options = options.merged(**given[2]).placed(self._link.clock())
+        return name, data, options, self._checked(name, data, options, check)
 
     def _added(self, job_id: str, name: str, data: Any, options: JobOptions, sent: NewJob | TiedJob) -> Job[Any]:
         job = Job(

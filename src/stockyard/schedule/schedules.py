@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import builtins
+import logging
 from typing import Any, Unpack
 
 from stockyard._aio.portal import Portal
 from stockyard._store import scheduling
 from stockyard._store.link import QueueLink
-from stockyard.errors import InvalidOption, ScheduleConflict, suggestion
+from stockyard.errors import InvalidOption, ScheduleConflict
 from stockyard.model.duration import Duration
 from stockyard.model.fixed import Fixed
-from stockyard.model.options import KNOWN_OPTIONS, AddOptions, is_text
+from stockyard.model.moment import Moment
+from stockyard.model.options import AddOptions, is_text
 from stockyard.model.payload import encode_payload
 from stockyard.model.schedule import (
     Misfire,
-    Moment,
     Overlap,
     Schedule,
     Timing,
@@ -23,14 +25,10 @@ from stockyard.model.schedule import (
     checked_timing,
 )
 from stockyard.topology import QueueSpec
+from stockyard.topology.admission import check_job
+from stockyard.topology.schedule_declaration import check_arguments
 
-_NOT_FOR_RUNS = frozenset({"job_id", "delay", "parent", "on_failure", "deduplication"})
-"""Options of single jobs: of a schedule's runs, the schedule decides them."""
-
-_OWN_ARGUMENTS = (
-    *("every", "cron", "tz", "offset", "limit", "start", "end"),
-    *("immediately", "misfire", "overlap", "name", "data"),
-)
+_log = logging.getLogger("stockyard")
 _TIMES_TRIED = 4
 """Times of a pattern of which one must be free for its next run."""
 
@@ -76,6 +74,7 @@ class Schedules(Fixed):
         overlap: Overlap = "allow",
         name: str | None = None,
         data: Any = None,
+        check: bool | None = None,
         **options: Unpack[AddOptions],
     ) -> Schedule:
         """Make a schedule, or change the one of that id; with the same arguments again it changes nothing.
@@ -95,6 +94,8 @@ class Schedules(Fixed):
             overlap: ``"skip"`` lets a run end at once while an earlier one goes on. Defaults to ``"allow"``.
             name: chooses the handler. Defaults to the schedule's id.
             data: payload of every run. Defaults to an empty object.
+            check: refuse a name or a payload that the queue's declared handlers do not take, as ``Queue.add``
+                does. Defaults to what the queue declares.
             options: those of ``add`` that are not of one job alone; what is left out takes the queue's default.
 
         ``misfire`` and ``overlap`` are Stockyard's own: workers on Node run once and allow, and a program on Node
@@ -102,16 +103,12 @@ class Schedules(Fixed):
 
         Raises:
             InvalidOption: an argument is out of its range, or the schedule has no run to come.
-            PayloadError: the payload is not JSON-able.
+            PayloadError: the payload is not JSON-able, or does not fit the handler's declared type.
+            HandlerError: the queue declares handlers, and none of that name.
             ScheduleConflict: the ids of its next runs belong to jobs that cannot be replaced now.
         """
-        for option in options:
-            if option not in KNOWN_OPTIONS:
-                known = (*_OWN_ARGUMENTS, *(each for each in KNOWN_OPTIONS if each not in _NOT_FOR_RUNS))
-                raise InvalidOption(
-                    f"unknown option {option!r} of schedule {schedule_id!r}{suggestion(option, known)}"
-                )
         identity = checked_schedule_id(schedule_id)
+        check_arguments(identity, options)
         timing = checked_timing(
             every=every,
             cron=cron,
@@ -125,13 +122,13 @@ class Schedules(Fixed):
         policies = checked_policies(misfire, overlap)
         if name is not None and not is_text(name):
             raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
-        if refused := _NOT_FOR_RUNS.intersection(options):
-            raise InvalidOption(f"a schedule decides {min(refused)} of its runs itself; leave it out")
+        text = "{}" if data is None else encode_payload(data, what="the payload of schedule", of=identity).decode()
+        check_job(self._spec, name or identity, data, text, check=check)
         await self._link.learn_time()
         new = scheduling.NewSchedule(
             identity,
             name or identity,
-            "{}" if data is None else encode_payload(data, what="the payload of schedule", of=identity).decode(),
+            text,
             self._spec.defaults.merged(**options),
             timing,
             *policies,
@@ -143,6 +140,23 @@ class Schedules(Fixed):
         if isinstance(answer, int):
             raise InvalidOption(f"schedule {identity!r} would never run: it ends before its first run")
         return answer
+
+    async def upsert_declared(self) -> tuple[Schedule, ...]:
+        """Make or change the schedules that the queue declares; workers do so when they start.
+
+        One that has come to its end, or whose next runs are taken, is left as it is, with a line in the log.
+
+        Raises:
+            PayloadError, HandlerError: the queue's handlers do not take one of them.
+            ServerError: the server did not answer.
+        """
+        made: builtins.list[Schedule] = []
+        for each in self._spec.schedules:
+            try:
+                made.append(await self.upsert(each.id, **each.arguments))
+            except (ScheduleConflict, InvalidOption) as error:
+                _log.warning("queue %s: %s", self.queue, error, extra={"queue": self.queue})
+        return tuple(made)
 
     async def list(self, first: int = 0, last: int = -1) -> tuple[Schedule, ...]:
         """Return the schedules at positions ``first`` to ``last`` inclusive, the next to run first.

@@ -4,6 +4,6 @@ from stockyard.topology.queue_options import QueueOptions
 from stockyard.topology.queue_spec import QueueSpec
 from stockyard.topology.rate import Rate
 from stockyard.topology.router import Router
-from stockyard.topology.topology import Topology
+from stockyard.topology.topology import LifespanFactory, Topology
 
-__all__ = ["QueueOptions", "QueueSpec", "Rate", "Router", "Topology"]
+__all__ = ["LifespanFactory", "QueueOptions", "QueueSpec", "Rate", "Router", "Topology"]

@@ -8,6 +8,7 @@ from stockyard.model.backoff import Backoff
 from stockyard.model.duration import Duration
 from stockyard.model.handler import Executor
 from stockyard.model.retention import KeepOption
+from stockyard.model.retry_rule import ErrorClasses
 from stockyard.topology.rate import Rate
 
 
@@ -30,6 +31,10 @@ class QueueOptions(TypedDict, total=False):
         critical: its workers do not start on a server that evicts keys, or hides whether it does. Defaults to
             False: they warn.
         description: one line for people.
+        autoretry_for: exception classes: only these are retried. Defaults to all.
+        dont_retry_on: exception classes that fail a job at once. Defaults to none.
+        check: ``add`` refuses job names and payloads that the queue's declared handlers do not take. Defaults to
+            True; without declared handlers nothing is refused.
     """
 
     concurrency: int
@@ -46,6 +51,9 @@ class QueueOptions(TypedDict, total=False):
     high_priority: bool
     critical: bool
     description: str
+    autoretry_for: ErrorClasses | None
+    dont_retry_on: ErrorClasses | None
+    check: bool
 
 
 KNOWN_OPTIONS = tuple(QueueOptions.__annotations__)

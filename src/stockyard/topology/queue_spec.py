@@ -11,9 +11,11 @@ from stockyard.model.duration import milliseconds
 from stockyard.model.handler import Executor
 from stockyard.model.options import JobOptions
 from stockyard.model.retention import Keep
+from stockyard.model.retry_rule import ErrorClasses, RetryRule
 from stockyard.topology.queue_options import KNOWN_OPTIONS, QueueOptions
 from stockyard.topology.rate import Rate
 from stockyard.topology.router import Router
+from stockyard.topology.schedule_declaration import ScheduleDeclaration
 
 F = TypeVar("F", bound=Callable[[Any], Any])
 
@@ -36,7 +38,10 @@ class QueueSpec:
         high_priority: people wait for it: its backlog is alerted on.
         critical: its workers refuse a server that may lose its jobs.
         description: one line for people.
+        check: whether ``add`` refuses what its declared handlers do not take.
+        retries: which exceptions are retried, or None for all.
         router: its handlers by job name.
+        schedules: those that its workers make when they start.
     """
 
     name: str
@@ -49,7 +54,10 @@ class QueueSpec:
     high_priority: bool = False
     critical: bool = False
     description: str = ""
+    check: bool = True
+    retries: RetryRule | None = None
     router: Router = field(default_factory=Router, compare=False, repr=False)
+    schedules: list[ScheduleDeclaration] = field(default_factory=list, compare=False, repr=False)
 
     @classmethod
     def declare(cls, name: str, **options: Unpack[QueueOptions]) -> QueueSpec:
@@ -81,6 +89,9 @@ class QueueSpec:
         executor, rate = options.get("executor"), options.get("rate")
         if executor is not None and executor not in get_args(Executor):
             raise InvalidOption(f"executor must be 'async', 'thread' or 'process'; got {executor!r}")
+        if not isinstance(check := options.get("check", True), bool):
+            raise InvalidOption(f"check must be True or False; got {check!r}")
+        rule = RetryRule.of(options.get("autoretry_for"), options.get("dont_retry_on"))
         completed = options.get("remove_on_complete", KEEP_COMPLETED)
         failed = options.get("remove_on_fail", KEEP_FAILED)
         defaults = JobOptions().merged(
@@ -103,14 +114,40 @@ class QueueSpec:
             options.get("high_priority", False),
             options.get("critical", False),
             options.get("description", ""),
+            check,
+            rule,
+            router=Router(retries=rule),
         )
 
     @overload
     def handler(self, name: F, /) -> F: ...
 
     @overload
-    def handler(self, name: str | None = None, *, executor: Executor | None = None) -> Callable[[F], F]: ...
+    def handler(
+        self,
+        name: str | None = None,
+        *,
+        executor: Executor | None = None,
+        autoretry_for: ErrorClasses | None = None,
+        dont_retry_on: ErrorClasses | None = None,
+    ) -> Callable[[F], F]: ...
 
-    def handler(self, name: Any = None, *, executor: Executor | None = None) -> Any:
+    def handler(self, name: Any = None, *, executor: Executor | None = None, **retries: Any) -> Any:
         """Register the decorated function for this queue's jobs of that name; see ``Router.handler``."""
-        return self.router.handler(name, executor=self.executor if executor is None else executor)
+        return self.router.handler(name, executor=self.executor if executor is None else executor, **retries)
+
+    def schedule(self, schedule_id: str, /, **arguments: Any) -> None:
+        """Declare a schedule of this queue; its workers make it, or change it, when they start.
+
+        A schedule whose declaration is taken out stays on the server until ``Schedules.remove`` ends it.
+
+        Args:
+            schedule_id: its name in this queue.
+            arguments: those of ``Schedules.upsert``.
+
+        Raises:
+            InvalidOption: an argument is not known or out of its range, or the id is declared already.
+        """
+        if any(each.id == schedule_id for each in self.schedules):
+            raise InvalidOption(f"schedule {schedule_id!r} of queue {self.name!r} is declared already")
+        self.schedules.append(ScheduleDeclaration.of(schedule_id, arguments))

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, overload
 from stockyard.errors import HandlerError
 from stockyard.model.handler import Executor, Handler
 from stockyard.model.options import is_text
+from stockyard.model.retry_rule import ErrorClasses, RetryRule
 
 F = TypeVar("F", bound=Callable[[Any], Any])
 
@@ -20,44 +21,74 @@ class Router:
 
         @router.handler("welcome")
         async def welcome(job: Job[Welcome]) -> None: ...
+
+    Args:
+        retries: which exceptions are retried, of handlers that do not say so themselves. Defaults to all.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, retries: RetryRule | None = None) -> None:
         self._handlers: dict[str, Handler] = {}
+        self._retries = retries
 
     @overload
     def handler(self, name: F, /) -> F: ...
 
     @overload
-    def handler(self, name: str | None = None, *, executor: Executor | None = None) -> Callable[[F], F]: ...
+    def handler(
+        self,
+        name: str | None = None,
+        *,
+        executor: Executor | None = None,
+        autoretry_for: ErrorClasses | None = None,
+        dont_retry_on: ErrorClasses | None = None,
+    ) -> Callable[[F], F]: ...
 
-    def handler(self, name: Any = None, *, executor: Executor | None = None) -> Any:
+    def handler(
+        self,
+        name: Any = None,
+        *,
+        executor: Executor | None = None,
+        autoretry_for: ErrorClasses | None = None,
+        dont_retry_on: ErrorClasses | None = None,
+    ) -> Any:
         """Register the decorated function for jobs of that name.
 
         Args:
             name: of the jobs. Defaults to the function's own name: ``@router.handler`` is enough.
             executor: ``"async"``, ``"thread"`` or ``"process"``. Defaults to what the function is.
+            autoretry_for: only these exceptions are retried. Defaults to the queue's, or all.
+            dont_retry_on: these exceptions fail the job at once. Defaults to the queue's, or none.
 
         Raises:
             HandlerError: the name is taken, or the function cannot serve.
+            InvalidOption: something else than exception classes.
         """
+        retries = RetryRule.of(autoretry_for, dont_retry_on, default=self._retries)
         if callable(name):
-            self.add(_own_name(name), name, executor=executor)
+            self.add(_own_name(name), name, executor=executor, retries=retries)
             return name
 
         def register(function: F) -> F:
-            self.add(_own_name(function) if name is None else name, function, executor=executor)
+            own = _own_name(function) if name is None else name
+            self.add(own, function, executor=executor, retries=retries)
             return function
 
         return register
 
-    def add(self, name: str, function: Callable[[Any], Any], *, executor: Executor | None = None) -> None:
+    def add(
+        self,
+        name: str,
+        function: Callable[[Any], Any],
+        *,
+        executor: Executor | None = None,
+        retries: RetryRule | None = None,
+    ) -> None:
         """Register a function for jobs of that name; the same errors as ``handler``."""
         if not is_text(name):
             raise HandlerError(f"a handler's name must be non-empty text, the name of its jobs; got {name!r}")
         if name in self._handlers:
             raise HandlerError(f"a handler for {name!r} is registered already")
-        self._handlers[name] = Handler.of(function, executor)
+        self._handlers[name] = Handler.of(function, executor, self._retries if retries is None else retries)
 
     def get(self, name: str) -> Handler | None:
         """Return the handler for that job name, or None."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Unpack
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any, TypeVar, Unpack
 
 from stockyard.errors import ConfigError, UnknownQueue
 from stockyard.topology.queue_options import QueueOptions
 from stockyard.topology.queue_spec import QueueSpec
+
+LifespanFactory = Callable[[], AbstractAsyncContextManager[Any]]
+L = TypeVar("L", bound=Callable[[], Any])
 
 
 class Topology:
@@ -24,6 +29,7 @@ class Topology:
     def __init__(self, name: str) -> None:
         self.name = name
         self._queues: dict[str, QueueSpec] = {}
+        self.lifespans: list[LifespanFactory] = []
 
     def queue(self, name: str, **options: Unpack[QueueOptions]) -> QueueSpec:
         """Declare a queue; the options are those of ``QueueOptions``.
@@ -45,6 +51,35 @@ class Topology:
                 )
         self._queues[spec.name] = spec
         return spec
+
+    def lifespan(self, function: L) -> L:
+        """Register what opens before the workers of a process run and closes after them, such as a pool.
+
+        Args:
+            function: an ``async def`` with one ``yield``, or one that ``asynccontextmanager`` made. The part
+                before the ``yield`` runs before the first worker of the event loop takes a job; if it raises, no
+                worker starts. The part after it runs when the last worker has stopped, within 2 s.
+
+        Raises:
+            ConfigError: it is neither.
+
+        Example:
+            @shop.lifespan
+            async def database() -> AsyncIterator[None]:
+                async with asyncpg.create_pool(DSN) as pool:
+                    clients.pool = pool
+                    yield
+        """
+        if inspect.isasyncgenfunction(function):
+            self.lifespans.append(asynccontextmanager(function))
+        elif callable(function) and inspect.isasyncgenfunction(getattr(function, "__wrapped__", None)):
+            self.lifespans.append(function)
+        else:
+            raise ConfigError(
+                f"a lifespan is an async def with one yield: what to open before it, what to close after it; "
+                f"got {function!r}"
+            )
+        return function
 
     def spec(self, name: str) -> QueueSpec:
         """Return a declared queue.

@@ -28,9 +28,20 @@ def test_a_schedule_is_made_listed_changed_and_removed(run: Run) -> None:
         "2040-01-04 23:00:00.000Z",
     ]
     assert record_of(run, "next", "mail", "digest", "--count", "1") == [made["next_run"]]
-    changed = run("schedule", "upsert", "mail", "digest", "--every", "1h", "--start", "2041-01-01T00:00:00+01:00")
+    changed = run(
+        "schedule",
+        "upsert",
+        "mail",
+        "digest",
+        "--every",
+        "1h",
+        "--no-check",
+        "--start",
+        "2041-01-01T00:00:00+01:00",
+    )
     assert changed == (0, "2040-12-31 23:00:00.000Z\n", "")
-    run("schedule", "upsert", "parcels", "sweep", "--every", "90s", "--misfire", "run_all")
+    assert "no handler for job name" in run("schedule", "upsert", "parcels", "sweep", "--every", "90s").err
+    run("schedule", "upsert", "parcels", "sweep", "--name", "send", "--every", "90s", "--misfire", "run_all")
     listed = run("schedule", "list").out
     assert listed.index("sweep") < listed.index("digest")
     assert all(

@@ -25,6 +25,13 @@ def test_each_kind_waits_as_its_formula_says() -> None:
     assert waits(Backoff.custom("own"), 1, own=lambda made, error: None) == [FAIL_NOW]
 
 
+def test_a_maximum_bounds_the_wait_before_jitter() -> None:
+    assert waits(Backoff.exponential("1s", maximum="3s"), 4) == [1000, 2000, 3000, 3000]
+    assert max(waits(Backoff.exponential("1s", maximum="3s", jitter=0.5), 500)) < 3000
+    with pytest.raises(InvalidOption, match="backoff maximum must be the delay or longer; got '1s' for '2s'"):
+        Backoff.exponential("2s", maximum="1s")
+
+
 def test_a_strategy_is_given_the_attempts_made_and_the_error() -> None:
     given: list[Any] = []
 

@@ -33,6 +33,7 @@ from stockyard.model.duration import milliseconds
 from stockyard.model.job import Job
 from stockyard.model.options import JobOptions
 from stockyard.model.printing import message_of, storable, traceback_of
+from stockyard.model.retry_rule import lineage_of
 
 HEADER = struct.Struct("!Q")
 """A frame's length in bytes, before its body."""
@@ -161,6 +162,7 @@ class Raised(msgspec.Struct, array_like=True, tag="raised"):
     type_name: str
     message: str
     traceback: str
+    lineage: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, error: BaseException) -> Raised:
@@ -173,6 +175,7 @@ class Raised(msgspec.Struct, array_like=True, tag="raised"):
             storable(name if module == "builtins" else f"{module}.{name}"),
             message_of(error),
             traceback_of(error),
+            lineage_of(error),
         )
 
     def revived(self, job_id: str) -> StockyardError:
@@ -180,7 +183,9 @@ class Raised(msgspec.Struct, array_like=True, tag="raised"):
 
         It is a ``RemoteHandlerError``; or one of our own kinds on which callers act, caused by such a one.
         """
-        remote = RemoteHandlerError(self.message, type_name=self.type_name, traceback=self.traceback)
+        remote = RemoteHandlerError(
+            self.message, type_name=self.type_name, traceback=self.traceback, lineage=self.lineage
+        )
         if self.kind not in _REVIVED:
             return remote
         revived = _REVIVED[self.kind](job_id, self.message)
