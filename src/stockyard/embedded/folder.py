@@ -2,13 +2,18 @@
 
 import hashlib
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 from stockyard.embedded import guardian
+from stockyard.embedded.project import default_data
 from stockyard.errors import EmbeddedServerError
 
+_LINKS = 40
 _SOCKET_PATH_LIMIT = 100  # bytes; the kernels' own limits are 104 (BSD, macOS) and 108 (Linux)
 
 
@@ -20,8 +25,14 @@ class Folder:
 
     @classmethod
     def at(cls, data: Path | None) -> "Folder":
-        """Name the folder `data`, or the default one of this user when it is `None`."""
-        return cls((_default_path() if data is None else data).expanduser().resolve())
+        """Name the folder `data`, or the one of this user's project when it is `None`.
+
+        Raises:
+            EmbeddedServerError: a symbolic link of another user leads there.
+        """
+        path = Path(os.path.abspath((default_data() if data is None else data).expanduser()))
+        _refuse_foreign_links(path)
+        return cls(path.resolve())
 
     @property
     def socket(self) -> Path:
@@ -55,30 +66,102 @@ class Folder:
     @property
     def is_guarded(self) -> bool:
         """Whether a guardian runs, and with it a server or the start of one."""
-        return guardian.is_locked(self.path / guardian.GUARDIAN_LOCK)
+        self.check()
+        try:
+            return guardian.is_locked(self.path / guardian.GUARDIAN_LOCK)
+        except OSError as error:
+            raise self._unusable(error) from error
 
     def prepare(self) -> None:
         """Create what is missing and close the folder to everybody else.
 
         Raises:
-            EmbeddedServerError: the folder holds other things, belongs to somebody else or cannot be made.
+            EmbeddedServerError: the folder holds other things, is another user's, can be changed by others, or
+                cannot be made.
         """
-        locks = self.path / "locks"
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not locks.is_dir() and any(self.path.iterdir()) and not locks.is_dir():
-                raise EmbeddedServerError(
-                    f"{self.path} holds files that are no server's data: give embedded:// a new or empty folder"
-                )
-            self.path.chmod(0o700)
-            locks.mkdir(mode=0o700, exist_ok=True)
+            with self._opened() as folder:
+                self._check(folder)
+                if "locks" not in (names := os.listdir(folder)) and names and "locks" not in os.listdir(folder):
+                    raise EmbeddedServerError(
+                        f"{self.path} holds files that are no server's data: give embedded:// a new or empty "
+                        "folder"
+                    )
+                os.fchmod(folder, 0o700)
+                try:
+                    os.mkdir("locks", 0o700, dir_fd=folder)
+                except FileExistsError:
+                    _refuse_planted(os.stat("locks", dir_fd=folder, follow_symlinks=False), self.path / "locks")
             if self.socket.parent != self.path:
                 _make_short_place(self.socket.parent)
         except OSError as error:
+            raise self._unusable(error) from error
+
+    def open_lock(self, path: Path) -> int:
+        """Open one of the folder's lock files or its pin.
+
+        Raises:
+            EmbeddedServerError: something else was put in its place.
+        """
+        try:
+            return guardian.open_lock(path)
+        except OSError as error:
             raise EmbeddedServerError(
-                f"{self.path} cannot be an embedded server's data folder ({error.strerror}): "
-                "give embedded:// a folder that you own and can write"
+                f"{path} is no file of an embedded server of yours ({error.strerror}): remove it, or give "
+                "embedded:// another folder"
             ) from error
+
+    def check(self) -> None:
+        """Refuse a folder that others can change; one that does not exist is fine.
+
+        Raises:
+            EmbeddedServerError: it belongs to somebody else, or others may write to it.
+        """
+        try:
+            with self._opened() as folder:
+                self._check(folder)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise self._unusable(error) from error
+        if self.socket.parent != self.path and self.socket.parent.is_dir():
+            _check_short_place(self.socket.parent)
+
+    @contextmanager
+    def _opened(self) -> Iterator[int]:
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def _check(self, descriptor: int) -> None:
+        """Judge the folder that is open, not one that may be put in its place meanwhile."""
+        found = os.fstat(descriptor)
+        if found.st_uid != os.geteuid():
+            raise EmbeddedServerError(
+                f"{self.path} belongs to another user (uid {found.st_uid}, this process is {os.geteuid()}): give "
+                "embedded:// a folder of yours"
+            )
+        if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise EmbeddedServerError(
+                f"{self.path} can be written by other users (mode {stat.S_IMODE(found.st_mode):04o}), who may "
+                "have put files or links into it: see what it holds, then `chmod 700` it, or name another folder"
+            )
+        for parent in self.path.parents:
+            mode = parent.stat().st_mode
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                raise EmbeddedServerError(
+                    f"{parent}, above the data folder {self.path}, can be written by all users, who could replace "
+                    "that folder: name a folder elsewhere"
+                )
+
+    def _unusable(self, error: OSError) -> EmbeddedServerError:
+        return EmbeddedServerError(
+            f"{self.path} cannot be an embedded server's data folder ({error.strerror}): "
+            "give embedded:// a folder that you own and can write"
+        )
 
     def log_tail(self, lines: int = 12) -> str:
         """The last lines of the server's log."""
@@ -89,20 +172,44 @@ class Folder:
         return "\n".join(text.splitlines()[-lines:])
 
 
-def _default_path() -> Path:
-    home = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(home) / "stockyard"
+def _refuse_foreign_links(path: Path, depth: int = 0) -> None:
+    """Refuse a path over a symbolic link that another user made, as anybody can in /tmp."""
+    for part in reversed((path, *path.parents)):
+        try:
+            found = part.lstat()
+        except OSError:
+            return
+        if not stat.S_ISLNK(found.st_mode):
+            continue
+        if found.st_uid not in (0, os.geteuid()) or depth > _LINKS:
+            raise EmbeddedServerError(
+                f"{part}, on the way to a data folder, is a symbolic link of another user (uid {found.st_uid}): "
+                "give embedded:// a path without it"
+            )
+        _refuse_foreign_links(Path(os.path.abspath(part.parent / part.readlink())), depth + 1)
+
+
+def _refuse_planted(found: os.stat_result, path: Path) -> None:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise EmbeddedServerError(
+            f"{path} must be a folder of yours; somebody put a link or a file there: remove it, or give "
+            "embedded:// another folder"
+        )
 
 
 def _short_place() -> Path:
     # Not TMPDIR or XDG_RUNTIME_DIR: these differ between a login and a service of the same user, who must meet.
-    return Path("/tmp") / f"stockyard-{os.getuid()}"  # noqa: S108 - its owner is checked before use
+    return Path("/tmp") / f"stockyard-{os.geteuid()}"  # noqa: S108 - its owner is checked before use
 
 
 def _make_short_place(place: Path) -> None:
     place.mkdir(mode=0o700, exist_ok=True)
+    _check_short_place(place)
+
+
+def _check_short_place(place: Path) -> None:
     found = place.lstat()
-    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise EmbeddedServerError(
             f"{place} must be a folder of yours with mode 0700: somebody else made it; remove it or use a "
             f"data folder with a shorter path (up to {_SOCKET_PATH_LIMIT - len('/valkey.sock')} bytes)"

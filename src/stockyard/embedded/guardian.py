@@ -7,10 +7,12 @@ with them however they end.
 
 import contextlib
 import ctypes
+import errno
 import fcntl
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -34,8 +36,22 @@ _PR_SET_PDEATHSIG = 1
 
 
 def open_lock(path: Path) -> int:
-    """Open a lock file, creating it; the descriptor does not reach programs that are started later."""
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Open a lock file, creating it; the descriptor does not reach programs that are started later.
+
+    Raises:
+        OSError: a symbolic link, or a file of another user, is in its place.
+    """
+    return open_own(path, os.O_RDWR)
+
+
+def open_own(path: Path, flags: int) -> int:
+    """Open a file of this user, creating it; what others have put in its place is refused."""
+    descriptor = os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+    found = os.fstat(descriptor)
+    if found.st_uid != os.geteuid() or not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        raise PermissionError(errno.EPERM, "not a plain file of this user", str(path))
+    return descriptor
 
 
 def try_lock(descriptor: int, operation: int) -> bool:
@@ -147,7 +163,7 @@ def main(arguments: Sequence[str]) -> int:
     fcntl.flock(guard, fcntl.LOCK_EX)
     if os.fork():
         os._exit(0)
-    log = os.open(data / LOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    log = open_own(data / LOG, os.O_WRONLY | os.O_APPEND)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
     status = Guardian(data, command).run()

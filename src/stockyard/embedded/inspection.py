@@ -25,8 +25,9 @@ class ServerStatus:
 
 
 def status(data: Path | None = None) -> ServerStatus:
-    """Look at the embedded server of a data folder (default: this user's) without starting it."""
+    """Look at the embedded server of a data folder (default: that of this user's project) without starting it."""
     folder = Folder.at(data)
+    folder.check()
     info = probe.info(folder.socket, within=1.0)
     pinned = folder.pin_mark.exists()
     if not info:

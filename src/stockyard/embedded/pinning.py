@@ -22,7 +22,8 @@ def pin(data: Path | None = None, *, timeout: float = 10.0) -> ServerStatus:
         EmbeddedServerError: the server does not start.
     """
     with acquire(data, timeout=timeout) as server:
-        Folder.at(data).pin_mark.touch(mode=0o600)
+        folder = Folder.at(data)
+        os.close(folder.open_lock(folder.pin_mark))
         return status(server.data)
 
 
@@ -32,6 +33,7 @@ def unpin(data: Path | None = None) -> ServerStatus:
     The status that is returned says which: `running` is True while somebody still uses it.
     """
     folder = Folder.at(data)
+    folder.check()
     if folder.pin_mark.exists():
         unused = _is_unused(folder)
         folder.pin_mark.unlink(missing_ok=True)
@@ -41,7 +43,7 @@ def unpin(data: Path | None = None) -> ServerStatus:
 
 
 def _is_unused(folder: Folder) -> bool:
-    lock = guardian.open_lock(folder.users_lock)
+    lock = folder.open_lock(folder.users_lock)
     try:
         # More than one try: the guardian may hold the lock for the moment it needs to see the pin.
         for _ in range(5):

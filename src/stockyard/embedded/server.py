@@ -67,8 +67,8 @@ def acquire(data: Path | None = None, *, timeout: float = 10.0) -> EmbeddedServe
     """Use the embedded server of a data folder, starting it if it does not run; blocks until it answers.
 
     Args:
-        data: The folder; created when missing. Defaults to `$XDG_DATA_HOME/stockyard`, that is
-            `~/.local/share/stockyard`.
+        data: The folder; created when missing. Defaults to the one of this user's project, under
+            `$XDG_DATA_HOME/stockyard/projects`, that is `~/.local/share/stockyard/projects`.
         timeout: Seconds to wait for the server. Defaults to 10.
 
     Raises:
@@ -106,7 +106,7 @@ def await_stop(folder: Folder) -> None:
 def _acquire(folder: Folder, *, timeout: float, appendonly: bool, delete: bool) -> EmbeddedServer:
     deadline = time.monotonic() + timeout
     folder.prepare()
-    share = guardian.open_lock(folder.users_lock)
+    share = folder.open_lock(folder.users_lock)
     try:
         _take(share, fcntl.LOCK_SH, deadline, folder)
         with _turn_to_start(folder, deadline):
@@ -121,7 +121,7 @@ def _acquire(folder: Folder, *, timeout: float, appendonly: bool, delete: bool) 
 
 @contextmanager
 def _turn_to_start(folder: Folder, deadline: float) -> Iterator[None]:
-    turn = guardian.open_lock(folder.start_lock)
+    turn = folder.open_lock(folder.start_lock)
     try:
         _take(turn, fcntl.LOCK_EX, deadline, folder)
         yield
