@@ -18,7 +18,7 @@ WORKS = frozenset(
     durable.leave durable.look durable.redeliver durable.release durable.renew durable.survey durable.take
     editing.delay editing.priority editing.promote editing.remove editing.remove_children editing.retry
     finishing.finish
-    leasing.reclaim leasing.recover leasing.renew
+    leasing.abandon leasing.reclaim leasing.recover leasing.renew
     managing.clean managing.configure managing.hold managing.let_go managing.obliterate managing.pause
     managing.promote managing.resume managing.retry
     reading.health reading.page reading.state

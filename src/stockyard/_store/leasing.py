@@ -14,6 +14,7 @@ from stockyard._store.scripts import load
 _RENEW = load("leasing.renew")
 _RECOVER = load("leasing.recover")
 _RECLAIM = load("leasing.reclaim")
+_ABANDON = load("leasing.abandon")
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -41,6 +42,16 @@ async def recover_stalled(link: QueueLink, *, interval_ms: int, max_stalled: int
         )
         recovered += [shown_id(each) for each in ids]
     return recovered
+
+
+async def abandon(link: QueueLink, holder: str, *, max_stalled: int) -> list[str]:
+    """Hand back the jobs that a dead process holds, those whose token begins with ``holder``. Return their ids."""
+    returned: list[str] = []
+    passed, has_more = 0, 1
+    while has_more:
+        ids, passed, has_more = await link.run(_ABANDON, link.base, holder, passed, max_stalled)
+        returned += [shown_id(each) for each in ids]
+    return returned
 
 
 async def reclaim(link: QueueLink, token: str) -> list[Row]:

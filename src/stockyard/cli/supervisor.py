@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import time
+import uuid
 from asyncio.subprocess import PIPE, Process
+from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+
+import msgspec
 
 from stockyard._aio.stop_signals import on_stop_signal
 
 _log = logging.getLogger("stockyard")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _HEALTHY_AFTER = 10.0
+RELOAD = 3
+"""Exit status of a process that asks to be started again at once, with its source as it is now."""
+
+_REMEMBERED = 16
+"""Dead processes whose jobs the next one hands back."""
+
+
+class Greeting(msgspec.Struct):
+    """What a process reads first; unlike arguments, nobody else sees it.
+
+    Attributes:
+        settings: URL of the server and prefix of the keys, or None for each that was not given.
+        identity: begins the tokens of its workers' jobs.
+        dead: identities of processes that died: it hands their jobs back, without waiting for their leases.
+    """
+
+    settings: tuple[str | None, str | None]
+    identity: str
+    dead: tuple[str, ...]
 
 
 class Supervisor:
@@ -25,13 +49,16 @@ class Supervisor:
 
     Args:
         commands: what each runs.
-        greeting: what each reads first; unlike arguments, nobody else sees it.
-        refusal: exit status that means "started again, it would end the same way".
+        settings: of each; see ``Greeting``.
+        refusal: exit status that means "started again, it would end the same way"; None for none.
     """
 
-    def __init__(self, commands: Sequence[Sequence[str]], *, greeting: bytes, refusal: int) -> None:
+    def __init__(
+        self, commands: Sequence[Sequence[str]], *, settings: tuple[str | None, str | None], refusal: int | None
+    ) -> None:
         self._commands = commands
-        self._greeting = greeting
+        self._settings = settings
+        self._dead: deque[str] = deque(maxlen=_REMEMBERED)
         self._refusal = refusal
         self._children: set[Process] = set()
         self._stop = asyncio.Event()
@@ -58,6 +85,9 @@ class Supervisor:
             status = await self._run_one(command)
             if self._stop.is_set():
                 return
+            if status == RELOAD:
+                pause = _FIRST_PAUSE
+                continue
             if status == self._refusal:
                 self._status = status
                 self._ask_to_stop()
@@ -72,12 +102,19 @@ class Supervisor:
     async def _run_one(self, command: Sequence[str]) -> int:
         child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, start_new_session=True)
         assert child.stdin is not None
-        child.stdin.write(self._greeting)
+        identity = uuid.uuid4().hex
+        child.stdin.write(msgspec.json.encode(Greeting(self._settings, identity, tuple(self._dead))) + b"\n")
         self._children.add(child)
         try:
             if self._stop.is_set():
                 child.terminate()
-            return await child.wait()
+            status = await child.wait()
+            if status not in (0, RELOAD):
+                # What it left behind, its lease child above all, must not keep its jobs.
+                with suppress(ProcessLookupError):
+                    os.killpg(child.pid, signal.SIGKILL)
+                self._dead.append(identity)
+            return status
         finally:
             self._children.discard(child)
 

@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from functools import partial
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -15,10 +17,13 @@ import uvloop
 from cyclopts import App as Command
 from cyclopts import Parameter
 
+from stockyard.cli.metrics_port import MetricsPort
 from stockyard.cli.options import Endpoint, Prefix, RedisUrl, Span, host_and_port
 from stockyard.cli.queue_view import workers
 from stockyard.cli.roster import Roster, Wishes
-from stockyard.cli.supervisor import Supervisor
+from stockyard.cli.source_watch import SourceWatch
+from stockyard.cli.supervisor import RELOAD, Greeting, Supervisor
+from stockyard.consume.identity import assume_identity
 from stockyard.consume.logs import LogFormat, configure_logging
 from stockyard.consume.worker import Worker
 from stockyard.errors import InvalidOption
@@ -27,6 +32,7 @@ from stockyard.observe.lookout import metrics_server
 
 _log = logging.getLogger("stockyard")
 _REFUSED = 2
+_RELOAD_GRACE = 1.0
 T = TypeVar("T")
 
 worker = Command(
@@ -49,6 +55,7 @@ def run(
     metrics: Endpoint = None,
     alerts: Annotated[bool, Parameter(negative="--no-alerts")] = True,
     log_format: LogFormat | None = None,
+    reload: bool = False,
     redis_url: RedisUrl = None,
     prefix: Prefix = None,
     supervised: Annotated[bool, Parameter(show=False)] = False,
@@ -67,6 +74,8 @@ def run(
             port, and so on.
         alerts: watch the queues and the server; of all processes, one does so at a time.
         log_format: text or json; text by default, unless the target sets up logging in its own way.
+        reload: start again when the source of an imported module below the working directory changes; for
+            development. Running jobs have a second to end and are handed back then.
         supervised: read the server's place from standard input, and stop at its end.
     """
     if processes < 1:
@@ -76,28 +85,30 @@ def run(
         options["grace"] = grace
     if allow_eviction:
         options["allow_eviction"] = True
-    if processes > 1:
+    if processes > 1 or (reload and not supervised):
         arguments = [f"--{name}={value}" for name, value in options.items()]
         arguments += [f"--queue={name}" for name in queue]
         if not alerts:
             arguments.append("--no-alerts")
         if log_format is not None:
             arguments.append(f"--log-format={log_format}")
+        if reload:
+            arguments.append("--reload")
         command = [sys.executable, "-m", "stockyard.cli", "worker", target, *more, *arguments, "--supervised"]
         commands = [[*command, *_served_at(metrics, index)] for index in range(processes)]
         # A pipe brings the URL, which may hold a password and would show among the arguments.
-        greeting = msgspec.json.encode((redis_url, prefix)) + b"\n"
         _log_to_stderr(log_format)
-        return _run(Supervisor(commands, greeting=greeting, refusal=_REFUSED).run())
+        return _run(Supervisor(commands, settings=(redis_url, prefix), refusal=None if reload else _REFUSED).run())
     if supervised:
-        redis_url, prefix = msgspec.json.decode(sys.stdin.buffer.readline())
+        greeting = msgspec.json.decode(sys.stdin.buffer.readline(), type=Greeting)
+        redis_url, prefix = greeting.settings
+        assume_identity(greeting.identity, greeting.dead)
     # By way of the environment it reaches every App that the target makes.
     for name, value in (("REDIS_URL", redis_url), ("STOCKYARD_PREFIX", prefix)):
         if value is not None:
             os.environ[name] = value
     wishes = Wishes(queues=queue, options=options, redis_url=redis_url, prefix=prefix)
-    _run(_work([target, *more], wishes, supervised, log_format, metrics, alerts))
-    return 0
+    return _run(_work([target, *more], wishes, supervised, log_format, metrics, alerts, reload))
 
 
 async def _work(
@@ -107,7 +118,8 @@ async def _work(
     log_format: LogFormat | None,
     metrics: str | None,
     watches: bool,
-) -> None:
+    reloads: bool,
+) -> int:
     roster = Roster(targets, wishes)
     _log_to_stderr(log_format)
     async with AsyncExitStack() as ending:
@@ -116,10 +128,10 @@ async def _work(
             asyncio.get_running_loop().add_reader(0, _input_ended, roster.workers)
         if metrics is not None:
             host, port = host_and_port(metrics)
-            server = metrics_server([app.lookout for app in roster.apps], host=host, port=port)
-            server.start()
-            ending.push_async_callback(asyncio.to_thread, server.stop)
-            _log.info("metrics and health at %s", server.url)
+            lookouts = [app.lookout for app in roster.apps]
+            served = MetricsPort(partial(metrics_server, lookouts, host=host, port=port))
+            served.open()
+            ending.push_async_callback(served.close)
         if watches:
             settings = AlertSettings.load()
             for app in roster.apps:
@@ -133,9 +145,16 @@ async def _work(
             asyncio.create_task(each.run(handle_signals=True), name=f"worker of {each.queue}")
             for each in roster.workers
         ]
-        await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        edited = asyncio.create_task(SourceWatch(Path.cwd()).changed()) if reloads else None
+        await asyncio.wait([*running, edited] if edited else running, return_when=asyncio.FIRST_COMPLETED)
+        if edited is not None and edited.done():
+            _log.info("%s has changed; starting again", edited.result())
+            await asyncio.gather(*(each.stop(grace=_RELOAD_GRACE) for each in roster.workers))
+        elif edited is not None:
+            edited.cancel()
         await asyncio.gather(*(each.stop() for each in roster.workers))
         await asyncio.gather(*running)
+        return RELOAD if edited is not None and not edited.cancelled() and edited.done() else 0
 
 
 def _served_at(metrics: str | None, index: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 
 from stockyard._aio.service import Periodic
 from stockyard._store import leasing
@@ -30,14 +31,26 @@ class StallSweeper:
         max_stalled: how often a job may lose its worker before it is failed.
         hooks: told of each job.
         meter: counts them.
+        dead: what the tokens of processes begin with that are known to be dead: their jobs go back at the first
+            look. Defaults to none.
     """
 
-    def __init__(self, link: QueueLink, *, interval_ms: int, max_stalled: int, hooks: Hooks, meter: Meter) -> None:
+    def __init__(
+        self,
+        link: QueueLink,
+        *,
+        interval_ms: int,
+        max_stalled: int,
+        hooks: Hooks,
+        meter: Meter,
+        dead: Sequence[str] = (),
+    ) -> None:
         self._link = link
         self._interval_ms = interval_ms
         self._max_stalled = max_stalled
         self._hooks = hooks
         self._meter = meter
+        self._dead = list(dead)
         self._periodic = Periodic(self.sweep, interval_ms / 1000, name=f"stall sweeper of {link.queue}")
 
     async def start(self) -> None:
@@ -53,6 +66,9 @@ class StallSweeper:
         if await self._server_was_away():
             await asyncio.sleep(2 * self._interval_ms / 1000 + _RECONNECTION)
             return
+        while self._dead:
+            await self._note(await leasing.abandon(self._link, self._dead[-1], max_stalled=self._max_stalled))
+            self._dead.pop()
         await self.hand_back()
 
     async def hand_back(self) -> list[str]:
@@ -60,11 +76,14 @@ class StallSweeper:
         recovered = await leasing.recover_stalled(
             self._link, interval_ms=self._interval_ms, max_stalled=self._max_stalled
         )
+        await self._note(recovered)
+        return recovered
+
+    async def _note(self, recovered: list[str]) -> None:
         self._meter.stalled += len(recovered)
         for job_id in recovered:
             _log.warning("job %s of queue %s lost its worker; handed back", job_id, self._link.queue)
             await tell(self._hooks.stalled, job_id)
-        return recovered
 
     async def _server_was_away(self) -> bool:
         began = time.monotonic()

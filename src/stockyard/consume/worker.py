@@ -6,7 +6,6 @@ import asyncio
 import logging
 import random
 import time
-import uuid
 import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
@@ -26,6 +25,7 @@ from stockyard.consume.finisher import Finisher
 from stockyard.consume.foreground import run_in_foreground
 from stockyard.consume.handler_finder import handlers_of
 from stockyard.consume.hooks import tell
+from stockyard.consume.identity import dead_holders, new_worker_id
 from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.lifespan import close
 from stockyard.consume.meter import Meter
@@ -72,7 +72,7 @@ class Worker(Fixed):
         self.options = options
         chosen = spec.concurrency if options.concurrency is None else options.concurrency
         self._concurrency = _whole("concurrency", chosen, least=1)
-        self.id = uuid.uuid4().hex
+        self.id = new_worker_id()
         self._handlers, self._find = handlers_of(
             spec, processor, spec.executor if options.executor is None else options.executor
         )
@@ -133,6 +133,7 @@ class Worker(Fixed):
             max_stalled=spec.max_stalled,
             hooks=options.hooks,
             meter=self.meter,
+            dead=dead_holders(),
         )
         self._schedules = ScheduleKeeper(link, interval_ms=max(interval_ms, 10), hooks=options.hooks)
         self._doorbell = Doorbell(link, worker=options.name)

@@ -60,7 +60,7 @@ class Started:
         return self._log.read_text()
 
     def wait_ready(self, workers: int = 1) -> None:
-        wait_until(lambda: self._is_ready(workers))
+        wait_until(lambda: self._is_ready(workers), within=60)
 
     def children(self) -> list[int]:
         """Pids of its own children."""

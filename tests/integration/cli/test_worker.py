@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 
-from tests.integration.cli.conftest import Run, Start
+from tests.integration.cli.conftest import ROOT, Run, Start
 from tests.support.child_handlers import alive
 from tests.support.scraping import fetch, probe, scrape
 from tests.support.waiting import wait_until
@@ -76,6 +76,19 @@ def test_a_dead_process_is_replaced_and_the_stop_reaches_all(run: Run, start: St
     assert workers.process.wait(10) == 0
     assert not any(map(alive, pids))
     assert _count(run, "waiting") == 1
+
+
+def test_the_jobs_of_a_killed_process_go_back_before_their_leases_end(run: Run, start: Start) -> None:
+    """Leases are 30 s, so that nothing else hands them back by then; those of the other process stay."""
+    workers = start(SHOP, "--processes=2", "--queue=mail", "--concurrency=1")
+    workers.wait_ready(2)
+    for number in (1, 2):
+        run("job", "add", "mail", "welcome", '{"seconds": 600}', f"--id=long-{number}")
+    wait_until(lambda: _count(run, "active") == 2)
+    os.kill(workers.children()[0], signal.SIGKILL)
+    wait_until(lambda: "of queue mail lost its worker; handed back" in workers.log, within=20)
+    wait_until(lambda: _count(run, "active") == 2)
+    assert workers.log.count("lost its worker") == 1
 
 
 def test_processes_do_not_outlive_their_supervisor(start: Start) -> None:
@@ -229,3 +242,48 @@ def _count(run: Run, state: str) -> int:
 
 def _pid_of_a_handler(run: Run) -> int:
     return int(run("job", "add", "mail", "welcome", "--wait", "10s").out)
+
+
+def test_a_metrics_port_that_is_still_in_use_is_waited_for(run: Run, start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        worker = start(SHOP, "--queue=mail", f"--metrics={port}", "--no-alerts")
+        worker.wait_ready()
+        assert _pid_of_a_handler(run) == worker.process.pid
+        assert "waiting for it, the workers start without it" in worker.log
+    wait_until(lambda: f"metrics and health at http://127.0.0.1:{port}" in worker.log)
+    assert asyncio.run(probe(f"http://127.0.0.1:{port}/live"))[0] == 200
+
+
+PROGRAM = """
+from stockyard import Job, Topology
+
+shop = Topology("shop")
+mail = shop.queue("mail")
+
+
+@mail.handler("welcome")
+async def welcome(job: Job[object]) -> int:
+    return ANSWER
+"""
+
+
+def test_a_change_of_the_source_starts_it_again(run: Run, redis_url: str, prefix: str, tmp_path: Path) -> None:
+    source, log = tmp_path / "desk_in_work.py", tmp_path / "log"
+    source.write_text(PROGRAM.replace("ANSWER", "1"))
+    where = [f"--redis-url={redis_url}", f"--prefix={prefix}"]
+    command = [sys.executable, "-m", "stockyard.cli", "worker", "desk_in_work:shop", "--reload", *where]
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{tmp_path}"}
+    with log.open("w") as file, subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=file) as worker:
+        try:
+            wait_until(lambda: log.read_text().count("working on mail") == 1, within=30)
+            assert run("job", "add", "mail", "welcome", "--wait", "20s").json() == 1
+            source.write_text("not python")
+            wait_until(lambda: "SyntaxError" in log.read_text() or "invalid syntax" in log.read_text(), within=30)
+            source.write_text(PROGRAM.replace("ANSWER", "2"))
+            wait_until(lambda: log.read_text().count("working on mail") == 2, within=30)
+            assert run("job", "add", "mail", "welcome", "--wait", "20s").json() == 2
+        finally:
+            worker.terminate()
+        assert worker.wait(20) == 0
+    assert f"{source} has changed; starting again" in log.read_text()

@@ -1,5 +1,5 @@
 --- Hands back the jobs whose worker let their lease run out, and marks the running ones for the next look.
--- parts: events markers
+-- parts: events markers stalls
 -- keys: stalled stalled_check wait active meta events marker repeat_set
 -- args: base now interval max_stalled stage passed look
 -- returns: the ids handed back, the stage that goes on or '', how many active jobs that passed by, and the look's name
@@ -28,28 +28,7 @@ end
 passed = tonumber(passed)
 local cap = stream_cap(meta)
 
--- A run of a live schedule is never given up: its schedule would end with it.
-local function is_scheduled(job)
-  local schedule = redis.call('HGET', job, 'rjk')
-  return schedule and (redis.call('EXISTS', base .. 'repeat:' .. schedule) == 1
-    or redis.call('ZSCORE', repeat_set, schedule))
-end
-
 local recovered = {}
-
-local function hand_back(id)
-  local job = base .. id
-  redis.call('LREM', active, -1, id)
-  if redis.call('EXISTS', job) == 0 then return end
-  local times = redis.call('HINCRBY', job, 'stc', 1)
-  if times > tonumber(max_stalled) and not is_scheduled(job) then
-    redis.call('HSET', job, 'defa', 'job stalled more than allowable limit')
-  end
-  redis.call('RPUSH', wait, id)
-  redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
-  redis.call('XADD', events, '*', 'event', 'stalled', 'jobId', id)
-  recovered[#recovered + 1] = id
-end
 
 if stage == 'recover' then
   trim(events, cap)
@@ -60,7 +39,9 @@ if stage == 'recover' then
     local id = page[at]
     seen = at
     if is_marked[at] == 1 and redis.call('EXISTS', base .. id .. ':lock') == 0 then
-      hand_back(id)
+      if return_stalled(base, id, max_stalled, active, wait, events, repeat_set) then
+        recovered[#recovered + 1] = id
+      end
       room = room - 1 - ROOM * passed / COMPARED
       if room <= 0 and at > 1 then
         is_last = false

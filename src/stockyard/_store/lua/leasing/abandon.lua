@@ -1,0 +1,29 @@
+--- Hands back the jobs of a process that is known to be dead, without waiting for its leases.
+-- parts: events markers stalls
+-- keys: active wait stalled meta events marker repeat_set
+-- args: base holder passed max_stalled
+-- returns: the ids handed back, how many active jobs were passed by, and 1 when there are more to look at
+-- Only jobs whose lock begins with `holder` are touched. A call looks at PAGE jobs from the oldest end of the list.
+local PAGE = 1000
+passed = tonumber(passed)
+local page = redis.call('LRANGE', active, -(passed + PAGE), -(passed + 1))
+local returned = {}
+for at = #page, 1, -1 do
+  local id = page[at]
+  local lock = base .. id .. ':lock'
+  local token = redis.call('GET', lock)
+  if token and string.sub(token, 1, #holder) == holder then
+    redis.call('DEL', lock)
+    redis.call('SREM', stalled, id)
+    if return_stalled(base, id, max_stalled, active, wait, events, repeat_set) then
+      returned[#returned + 1] = id
+    end
+  else
+    passed = passed + 1
+  end
+end
+if #returned > 0 then
+  trim(events, stream_cap(meta))
+  if not is_blocked(meta, active) then ring(marker) end
+end
+return {returned, passed, #page == PAGE and 1 or 0}
