@@ -56,6 +56,17 @@ def test_the_probes_ask_where_the_process_answers(name: str) -> None:
         assert f"``{path}``" in PROBES
 
 
+def test_both_speak_of_one_app() -> None:
+    apps = {name: options_of(_arguments(name)) for name in MANIFESTS}
+    assert apps["metrics"]["connection"].app == apps["workers"]["target"]
+
+
+def _arguments(name: str) -> list[str]:
+    (container,) = MANIFESTS[name]["spec"]["template"]["spec"]["containers"]
+    found: list[str] = container["args"]
+    return found
+
+
 def test_pods_outlive_the_grace_of_their_jobs() -> None:
     spec = MANIFESTS["workers"]["spec"]["template"]["spec"]
     grace = options_of(spec["containers"][0]["args"])["grace"]

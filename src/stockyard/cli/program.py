@@ -15,6 +15,7 @@ from stockyard.cli.bench import bench
 from stockyard.cli.cache import cache
 from stockyard.cli.channel import channel
 from stockyard.cli.demo import demo
+from stockyard.cli.deploy import deploy
 from stockyard.cli.display import about, complain
 from stockyard.cli.doctor import doctor
 from stockyard.cli.health import health
@@ -57,6 +58,7 @@ for command in (
     cache,
     channel,
     scripts,
+    deploy,
 ):
     program.command(command)
 

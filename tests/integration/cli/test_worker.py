@@ -276,12 +276,12 @@ def test_a_change_of_the_source_starts_it_again(run: Run, redis_url: str, prefix
     environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{tmp_path}"}
     with log.open("w") as file, subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=file) as worker:
         try:
-            wait_until(lambda: log.read_text().count("working on mail") == 1, within=30)
+            wait_until(lambda: log.read_text().count("working on mail") == 1, within=90)
             assert run("job", "add", "mail", "welcome", "--wait", "20s").json() == 1
             source.write_text("not python")
-            wait_until(lambda: "SyntaxError" in log.read_text() or "invalid syntax" in log.read_text(), within=30)
+            wait_until(lambda: "SyntaxError" in log.read_text() or "invalid syntax" in log.read_text(), within=90)
             source.write_text(PROGRAM.replace("ANSWER", "2"))
-            wait_until(lambda: log.read_text().count("working on mail") == 2, within=30)
+            wait_until(lambda: log.read_text().count("working on mail") == 2, within=90)
             assert run("job", "add", "mail", "welcome", "--wait", "20s").json() == 2
         finally:
             worker.terminate()
