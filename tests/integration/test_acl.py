@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,8 @@ def test_nobody_but_the_admin_touches_the_server_or_the_keys_of_others(guarded: 
             "producer",
             "LRANGE bull:q:wait 0 -1 | UNLINK bull:q:id | LTRIM bull:q:wait 1 0 | BZPOPMIN bull:q:marker 1",
         ),
+        ("worker", "CLIENT KILL ID 0 | CLIENT KILL TYPE normal | CLIENT UNBLOCK 0 | CLIENT NO-EVICT on"),
+        ("reader", "EVALSHA 0 0 | SCRIPT LOAD return(1) | SCRIPT EXISTS 0 | FUNCTION LOAD x | FCALL x 0"),
         ("worker", "GET bull::cache:prices::e:BTC | UNLINK bull:q:id | SCAN 0 | CLIENT TRACKING ON"),
         (
             "reader",
@@ -230,6 +233,26 @@ async def test_a_producer_cannot_remove_a_queue_or_list_its_jobs_or_use_a_cache(
             await refused
     assert await job.state() == "waiting"
     await stage.aclose()
+
+
+def test_a_reader_cannot_write_by_a_script(guarded: Guarded) -> None:
+    with redis.Redis.from_url(guarded.login("reader")) as client:
+        for call in ("redis.call('SET', KEYS[1], 1)", "redis.call('DEL', KEYS[1])"):
+            with pytest.raises(redis.ResponseError, match=r"[Ww]rite commands are not|no permissions"):
+                client.execute_command("EVAL_RO", call, 1, "bull:q:id")
+
+
+def test_on_redis_6_2_the_file_is_changed_as_the_page_says(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "configuration.md").read_text()
+    found = re.search(r"`(sed -E .*?users\.acl)`", page, re.DOTALL)
+    assert found
+    (tmp_path / "users.acl").write_text(FILE.read_text())
+    command = " ".join(found[1].split())
+    done = subprocess.run(command, shell=True, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "_ro" not in done.stdout
+    (reader,) = [line for line in done.stdout.splitlines() if line.startswith("user reader ")]
+    assert {"+evalsha", "+script|load"} <= set(reader.split())
+    assert done.stdout.count("\n") == FILE.read_text().count("\n")
 
 
 async def test_a_reader_cannot_write(guarded: Guarded) -> None:

@@ -55,7 +55,7 @@ class Stage:
         async def is_there() -> bool:
             return await stored.state() == state
 
-        await eventually(is_there, within=5)
+        await eventually(is_there, within=30)
 
     async def at_the_server(self, *command: str) -> None:
         """Run a command as the admin."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import math
 import time
@@ -15,6 +16,9 @@ from stockyard.errors import ServerError, ServerRefused
 
 SILENCE = 3.0
 """Seconds past the block time after which the connection counts as dead and is rebuilt."""
+
+_LOOKS, _LOOK_PAUSE = 40, 0.025
+"""How often, and at what seconds' distance, to look whether the server has noticed that a connection is closed."""
 
 
 class Doorbell:
@@ -84,10 +88,17 @@ class Doorbell:
 
     async def hang_up(self) -> None:
         """Break off a wait; when this returns, the server will not start jobs for it any more."""
-        if self._line.is_open and self._client_id:
-            with contextlib.suppress(ServerError):
-                await self._link.server.call("CLIENT", "KILL", "ID", self._client_id)
+        waiting = self._client_id if self._line.is_open else 0
         self._line.drop()
+        if not waiting:
+            return
+        # The server forgets what a closed connection waits for as soon as it notices that. Killing it would need
+        # a right to kill any connection.
+        with contextlib.suppress(ServerError):
+            for _ in range(_LOOKS):
+                if not await self._link.server.call("CLIENT", "LIST", "ID", waiting):
+                    return
+                await asyncio.sleep(_LOOK_PAUSE)
 
     async def close(self) -> None:
         """Disconnect; closing twice is fine."""

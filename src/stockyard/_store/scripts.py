@@ -14,6 +14,17 @@ from stockyard._wire.keys import SUFFIXES
 _FIELD = re.compile(r"^-- (parts|keys|args|returns):\s*(.*)$")
 
 
+_READS = frozenset(
+    (
+        "EXISTS GET GETRANGE HEXISTS HGET HGETALL HLEN HMGET HSCAN LINDEX LLEN LPOS LRANGE PTTL SCARD SISMEMBER "
+        "SMEMBERS SMISMEMBER SSCAN STRLEN TIME XINFO XLEN XPENDING XRANGE XREVRANGE ZCARD ZCOUNT ZRANGE "
+        "ZRANGEBYSCORE ZREVRANGE ZREVRANGEBYSCORE ZSCORE"
+    ).split()
+)
+_ARGUMENTS = frozenset("BYSCORE CONSUMERS COUNT GROUPS LIMIT RANK REV STREAM WITHSCORES".split())
+_WORD = re.compile(r"'([A-Z][A-Z_]+)'")
+
+
 class ScriptError(Exception):
     """A script's header names a part or a key that does not exist."""
 
@@ -32,6 +43,7 @@ class Script:
         body: its own lines.
         text: what the server runs.
         sha: SHA-1 of the text, for EVALSHA.
+        reads_only: whether it calls no command that writes, so that a user who may only read can run it.
     """
 
     name: str
@@ -43,6 +55,7 @@ class Script:
     body: str
     text: str
     sha: str
+    reads_only: bool
 
 
 @cache
@@ -99,7 +112,9 @@ def _compose(name: str, source: str) -> Script:
     generated = _locals(keys, "KEYS") + _locals(args, "ARGV")
     text = "\n".join([*(_part(name, part) for part in parts), generated, body])
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-    return Script(name, first.removeprefix("--- "), parts, keys, args, header["returns"], body, text, sha)
+    reads_only = set(_WORD.findall(text)) <= _READS | _ARGUMENTS
+    purpose = first.removeprefix("--- ")
+    return Script(name, purpose, parts, keys, args, header["returns"], body, text, sha, reads_only)
 
 
 def _part(script: str, part: str) -> str:

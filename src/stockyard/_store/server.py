@@ -40,6 +40,8 @@ class Server:
         self.call_timeout = call_timeout
         self.clock = ServerClock(clock)
         self._pools = PerLoop(_Pool)
+        self._reads_apart = True
+        """Whether scripts that only read are called as such: Redis 6.2 cannot, and a user may not be allowed."""
 
     async def call(self, *command: str | bytes | int | float, timeout: float | None = None) -> Any:
         """Run one command and return its reply; the errors are those of ``ask``, and ServerRefused."""
@@ -74,14 +76,30 @@ class Server:
     ) -> list[Any]:
         """Run scripts, and plain commands after them, in one round trip; error replies are returned in place."""
         deadline = time.monotonic() + (timeout or self.call_timeout)
-        commands: list[Command] = [("EVALSHA", script.sha, len(keys), *keys, *args) for script, keys, args in runs]
+        commands: list[Command] = [
+            (self._verb(script), script.sha, len(keys), *keys, *args) for script, keys, args in runs
+        ]
         pool = self._pools.get()
         line = await self._take_line(pool, deadline)
         try:
             replies = await line.ask([*commands, *also], deadline - time.monotonic())
+            if refused := [at for at, reply in enumerate(replies) if _is_refused_as_read(reply)]:
+                self._reads_apart = False
+                for at in refused:
+                    commands[at] = ("EVALSHA", *commands[at][1:])
+                answers = await line.ask([commands[at] for at in refused], deadline - time.monotonic())
+                for at, reply in zip(refused, answers, strict=True):
+                    replies[at] = reply
             unknown = [at for at, reply in enumerate(replies) if is_unknown_script(reply)]
             if unknown:
-                loads = {runs[at][0].sha: ("SCRIPT", "LOAD", runs[at][0].text) for at in unknown}
+                loads = {}
+                for at in unknown:
+                    script = runs[at][0]
+                    if commands[at][0] == "EVALSHA_RO":
+                        # Whoever may only read may not load a script; to run its text loads it, too.
+                        commands[at] = ("EVAL_RO", script.text, *commands[at][2:])
+                    else:
+                        loads[script.sha] = ("SCRIPT", "LOAD", script.text)
                 again: list[Command] = [*loads.values(), *(commands[at] for at in unknown)]
                 answers = await line.ask(again, deadline - time.monotonic())
                 for at, reply in zip(unknown, answers[len(loads) :], strict=True):
@@ -116,6 +134,9 @@ class Server:
             # An error is given to those who wait; it must not be reported when all of them were cancelled.
             pool.measuring.add_done_callback(lambda task: task.cancelled() or task.exception())
         await asyncio.shield(pool.measuring)
+
+    def _verb(self, script: Script) -> str:
+        return "EVALSHA_RO" if script.reads_only and self._reads_apart else "EVALSHA"
 
     async def aclose(self) -> None:
         """Close this loop's connections; closing twice is fine."""
@@ -181,6 +202,10 @@ async def open_patiently(line: Line, deadline: float) -> None:
                 raise
             await asyncio.sleep(wait)
             pause = min(pause * 2, 1.0)
+
+
+def _is_refused_as_read(reply: Any) -> bool:
+    return isinstance(reply, ServerRefused) and "evalsha_ro" in str(reply.__cause__ or reply).lower()
 
 
 def is_unknown_script(reply: Any) -> bool:

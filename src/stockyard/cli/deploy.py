@@ -1,4 +1,4 @@
-"""`stockyard deploy`: the files of servers, Kubernetes, systemd, Prometheus and Grafana that the package brings."""
+"""`stockyard deploy`: the files for servers, Kubernetes, systemd, Prometheus and Grafana, shipped with it."""
 
 from __future__ import annotations
 

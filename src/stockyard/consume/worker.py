@@ -207,8 +207,6 @@ class Worker(Fixed):
     def run_forever(self) -> None:
         """Work until SIGTERM or Ctrl-C, then close the App; for a program that does nothing else. Blocks.
 
-        Several workers share a process by ``stockyard worker``, or by ``run`` in a loop of yours.
-
         Raises:
             ConfigError: an event loop runs already; ``await worker.run()`` there.
             AuthenticationFailed, ServerTooOld, UnsafeServer: as ``run``.
