@@ -16,12 +16,12 @@ WORKS = frozenset(
     caching.delete caching.read caching.release caching.shed
     children.count children.detach children.look
     durable.leave durable.look durable.redeliver durable.release durable.renew durable.survey durable.take
-    editing.delay editing.priority editing.promote editing.remove editing.remove_children editing.retry
+    editing.cancel editing.delay editing.priority editing.promote editing.remove editing.remove_children editing.retry
     finishing.finish
     leasing.abandon leasing.reclaim leasing.recover leasing.renew
     managing.clean managing.configure managing.hold managing.let_go managing.obliterate managing.pause
     managing.promote managing.resume managing.retry
-    reading.health reading.page reading.state
+    reading.endings reading.health reading.page reading.state
     scheduling.advance scheduling.list scheduling.look scheduling.remove scheduling.restore
     watching.lead watching.record
     """.split()
