@@ -199,11 +199,11 @@ def test_nobody_but_the_admin_touches_the_server_or_the_keys_of_others(guarded: 
         ),
         (
             "producer",
-            "LRANGE bull:q:wait 0 -1 | UNLINK bull:q:id | LTRIM bull:q:wait 1 0 | BZPOPMIN bull:q:marker 1",
+            "LRANGE bull:q:wait 0 -1 | LTRIM bull:q:wait 1 0 | BZPOPMIN bull:q:marker 1",
         ),
         ("worker", "CLIENT KILL ID 0 | CLIENT KILL TYPE normal | CLIENT UNBLOCK 0 | CLIENT NO-EVICT on"),
         ("reader", "EVALSHA 0 0 | SCRIPT LOAD return(1) | SCRIPT EXISTS 0 | FUNCTION LOAD x | FCALL x 0"),
-        ("worker", "GET bull::cache:prices::e:BTC | UNLINK bull:q:id | SCAN 0 | CLIENT TRACKING ON"),
+        ("worker", "GET bull::cache:prices::e:BTC | SCAN 0 | CLIENT TRACKING ON"),
         (
             "reader",
             "SET bull:q:id 1 | DEL bull:q:id | HSET bull:q:meta paused 1 | LPUSH bull:q:wait 1 | CLIENT KILL ID 0",

@@ -56,7 +56,10 @@ JOB_ORDERS: dict[str, tuple[Callable[..., tuple[Any, ...]], Callable[..., Any]]]
     "data": (lambda data: ("updateData", data), lambda job, data: job.update_data(data)),
     "clear logs": (lambda keep: ("clearLogs", keep), lambda job, keep: job.clear_logs(keep)),
     "promote": (lambda: ("promote",), lambda job: job.promote()),
-    "begin again": (lambda state: ("retry", state, AGAIN), lambda job, _: job.retry(reset_attempts=True)),
+    "begin again": (
+        lambda state: ("retry", state, AGAIN),
+        lambda job, state: job.retry(state=state, reset_attempts=True),
+    ),
     "remove": (lambda: ("remove",), lambda job: job.remove()),
     "remove children": (lambda: ("removeUnprocessedChildren",), lambda job: job.remove_unprocessed_children()),
 }
@@ -200,6 +203,10 @@ async def retrying_completed(by: Operator) -> None:
     await fill(by, completed=2)
     await grow(by, parent="k")
     await run_all(by, completed=3)
+    # With us a parent that has not begun waits for the child again.
+    parents, worker = await by.node.queue("k"), await by.node.worker("k")
+    await eventually(lambda: has_counts(parents, completed=1))
+    await worker.close()
     await by.ask("retry all", "completed")
 
 

@@ -13,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from stockyard import ManualClock
 from stockyard._store import editing, leasing, reading
+from stockyard._store import families as removal
 from stockyard._store.adding import new_job
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
@@ -245,8 +246,10 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def retry(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
+        state = "completed" if job_id in self.model.completed else "failed"
         is_finished = job_id in self.model.completed | self.model.failed
-        assert self.run(editing.retry(self.link, job_id)) == (0 if is_finished else editing.WRONG_STATE)
+        code = self.run(editing.retry(self.link, job_id, state=state))
+        assert code == 0 if is_finished else isinstance(code, str)
         if is_finished:
             self.model.completed.discard(job_id)
             self.model.failed.discard(job_id)
@@ -267,7 +270,7 @@ class QueueMachine(RuleBasedStateMachine):
     def remove(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
         is_active = job_id in self.model.active
-        assert self.run(editing.remove(self.link, job_id)) == (0 if is_active else 1)
+        assert self.run(removal.remove(self.link, job_id)) == (0 if is_active else 1)
         if not is_active:
             self.model.forget(job_id)
             assert self.raw.keys(f"{self.link.base}{job_id}") == []

@@ -14,10 +14,10 @@ WORKS = frozenset(
     """
     broadcast.publish
     caching.delete caching.read caching.release caching.shed
-    children.count children.detach children.look
+    children.count children.detach children.look children.settle
     durable.leave durable.look durable.redeliver durable.release durable.renew durable.survey durable.take
-    editing.cancel editing.delay editing.priority editing.promote editing.remove editing.remove_children
-    editing.retry
+    editing.cancel editing.delay editing.list_below editing.priority editing.promote editing.remove editing.remove_below
+    editing.remove_children editing.remove_listed editing.retry
     finishing.finish
     leasing.abandon leasing.reclaim leasing.recover leasing.renew
     managing.clean managing.configure managing.hold managing.let_go managing.obliterate managing.pause

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from stockyard import JobNotFound, JobOptions, JobStateError, ParentRef
-from stockyard._store.adding import add_trees
 from stockyard._store.link import QueueLink
 from stockyard._store.tied_job import TiedJob, tied_job
+from stockyard._store.trees import add_trees
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 
@@ -31,7 +31,8 @@ class Sent:
         return job
 
     async def add(self) -> list[str]:
-        return await add_trees(self.links, self.jobs)
+        answers = await add_trees(self.links, self.jobs)
+        return [each if isinstance(each, str) else each.job_id for each in answers]
 
 
 @pytest.fixture

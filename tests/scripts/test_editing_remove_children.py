@@ -4,6 +4,7 @@ import pytest
 import redis
 
 from stockyard._store import editing
+from stockyard._store import families as removal
 from stockyard._store.link import QueueLink
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.families import Families
@@ -19,7 +20,7 @@ async def test_idle_children_go_with_all_below_and_the_parent_goes_on(link: Queu
     families.add("k/c", "p", place={"waiting-children": Sorted({"c": NOW})})
     families.add("g", "k/c", place={"delayed": Sorted({"g": 5})})
     families.add("d", "p", place={"wait": ["d"]})
-    assert await editing.remove_unprocessed_children(link, "p") == 3
+    assert await removal.remove_unprocessed_children(link, "p") == 3
     assert families.left() == {
         "p": record(),
         "wait": ["p"],
@@ -37,7 +38,7 @@ async def test_running_failed_and_ended_children_stay(link: QueueLink, families:
     families.put("k/done", record())
     before = families.left()
     families.add("idle", "p", place={"prioritized": Sorted({"idle": 1})}, priority=1)
-    assert await editing.remove_unprocessed_children(link, "p") == 1
+    assert await removal.remove_unprocessed_children(link, "p") == 1
     assert families.left() == before
 
 
@@ -45,13 +46,13 @@ async def test_a_running_grandchild_stays(link: QueueLink, families: Families) -
     families.add("p", place={"active": ["p"]})
     families.add("c", "p", place={"waiting-children": Sorted({"c": NOW})})
     families.add("g", "c", place={"g:lock": "w:1"})
-    assert await editing.remove_unprocessed_children(link, "p") == 1
+    assert await removal.remove_unprocessed_children(link, "p") == 1
     left = families.left()
     assert set(left) == {"p", "active", "g", "g:lock"}
 
 
 async def test_a_job_without_children_has_none(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(), "wait": ["1"]})
-    assert await editing.remove_unprocessed_children(link, "1") == 0
-    assert await editing.remove_unprocessed_children(link, "2") == editing.MISSING
+    assert await removal.remove_unprocessed_children(link, "1") == 0
+    assert await removal.remove_unprocessed_children(link, "2") == editing.MISSING
     assert keys.all() == {"1": record(), "wait": ["1"]}

@@ -3,14 +3,20 @@
 from weakref import WeakKeyDictionary
 
 from stockyard._store.add_stream import AddStream
-from stockyard._store.adding import Answers, Batch
+from stockyard._store.adding import Answers, Batch, ExistingJob
 from stockyard._store.link import QueueLink
+from stockyard.errors import JobError
 
 _streams: WeakKeyDictionary[QueueLink, AddStream] = WeakKeyDictionary()
 
 
-async def add_jobs(link: QueueLink, jobs: Batch) -> Answers:
-    """Add jobs in one call; return their ids, or why they were refused."""
+async def add_jobs(link: QueueLink, jobs: Batch) -> list[str | JobError]:
+    """Add jobs in one call; return the ids of those that are there now, or why they were refused."""
+    return [each.job_id if isinstance(each, ExistingJob) else each for each in await send_jobs(link, jobs)]
+
+
+async def send_jobs(link: QueueLink, jobs: Batch) -> Answers:
+    """Add jobs in one call; return what became of each."""
     stream = _streams.get(link)
     if stream is None:
         stream = _streams[link] = AddStream(link)

@@ -51,7 +51,7 @@ class RecordingPort:
         await self._record("change_delay", job_id, delay)
         return 1500
 
-    async def retry(self, job_id: str, *, reset_attempts: bool = False) -> None:
+    async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> None:
         await self._record("retry", job_id, reset_attempts)
 
     async def is_held_by_children(self, job_id: str) -> bool:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import cast
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
 
+from stockyard._store.ids import shown_id
 from stockyard._store.line import Command
 from stockyard._store.link import QueueLink
+from stockyard._store.rows import Row
 from stockyard._store.scripts import load
 from stockyard._store.tied_job import TiedJob, refusal
 from stockyard._wire.options import encode_options
@@ -22,7 +24,9 @@ BATCH = 50
 
 ADD = load("adding.add")
 ATTACH = load("adding.attach")
-FLOW = load("adding.flow")
+_JOB_FIELDS = 2
+"""A shorter answer is no row."""
+
 _pack = msgspec.msgpack.Encoder().encode
 _encoded: dict[JobOptions, str] = {}
 _latest: tuple[JobOptions, str] = (JobOptions(), encode_options(JobOptions()))
@@ -53,8 +57,26 @@ class NewJob(msgspec.Struct, gc=False):
 Batch = Sequence[NewJob] | Sequence[TiedJob]
 """Jobs of one call: either all of them plain, or all of them tied."""
 
-Answers = Sequence[str | JobError]
-"""For each job of a batch its id, or why it was refused."""
+
+class ExistingJob(NamedTuple):
+    """A job that an add found in place of the given one.
+
+    Attributes:
+        job_id: its id.
+        row: for ``rows.stored_job``, or None.
+        is_unread: its record was too large for the reply: it is to be read by itself.
+    """
+
+    job_id: str
+    row: Row | None = None
+    is_unread: bool = False
+
+
+Answer = str | ExistingJob | JobError
+"""The id of a job that was added, what is there in its place, or why it was refused."""
+
+Answers = Sequence[Answer]
+"""For each job of a batch what became of it."""
 
 
 def new_job(name: str, data: str, options: JobOptions, now: int) -> NewJob:
@@ -87,34 +109,21 @@ def add_command(link: QueueLink, jobs: Batch) -> Command:
     return ("EVALSHA", script.sha, len(keys), *keys, link.base, _pack(sent))
 
 
-def answers_of(reply: int | list[bytes | int], jobs: Batch) -> Answers:
+def answers_of(reply: int | Sequence[bytes | int | list[bytes | int]], jobs: Batch) -> Answers:
     """Read the reply of one batch."""
     if isinstance(reply, int):
         return [str(number) for number in range(reply, reply + len(jobs))]
-    tied = cast("Sequence[TiedJob]", jobs)
-    return [
-        refusal(each, job) if isinstance(each, int) else each.decode()
-        for each, job in zip(reply, tied, strict=True)
-    ]
+    return [answer_of(answer, job) for answer, job in zip(reply, jobs, strict=True)]
 
 
-async def add_trees(links: Sequence[QueueLink], jobs: Sequence[TiedJob]) -> list[str]:
-    """Add all jobs of trees in one call, each parent before its children, and return their ids.
-
-    Args:
-        links: the queues of the trees; a job names its own by number, from 1.
-        jobs: of one server.
-
-    Raises:
-        JobNotFound: the parent of a root does not exist; nothing was added.
-        JobStateError: a job exists and belongs to another parent; nothing was added.
-        ServerUnavailable: nothing was added.
-        ReplyLost: they may or may not have been added.
-        ServerRefused: the server answered with an error.
-    """
-    queues = [{"base": link.base, **link.keys.by_name} for link in links]
-    reply = await links[0].run(FLOW, _pack(queues), _pack(jobs))
-    if isinstance(reply[0], int):
-        code, number = reply
-        raise refusal(code, jobs[number - 1])
-    return [each.decode() for each in reply]
+def answer_of(answer: bytes | int | list[bytes | int], job: msgspec.Struct) -> Answer:
+    """Read what became of one job."""
+    if isinstance(answer, bytes):
+        return answer.decode()
+    if isinstance(answer, int):
+        assert isinstance(job, TiedJob)
+        return refusal(answer, job)
+    job_id = answer[-1] if len(answer) > _JOB_FIELDS else answer[0]
+    assert isinstance(job_id, bytes)
+    is_row = len(answer) > _JOB_FIELDS
+    return ExistingJob(shown_id(job_id), answer if is_row else None, len(answer) == 1)

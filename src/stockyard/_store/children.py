@@ -16,7 +16,13 @@ from stockyard.model.family import ChildKind
 _COUNT = load("children.count")
 _DETACH = load("children.detach")
 _LOOK = load("children.look")
+_SETTLE = load("children.settle")
+_PAGE = 500
+"""Children that one call reads, about."""
+
 _BATCH = 50
+"""Jobs that one call looks at, unless many children of each are asked for."""
+
 _pack = msgspec.msgpack.Encoder().encode
 
 MISSING = -1
@@ -32,18 +38,25 @@ _SUFFIXES: dict[ChildKind, str] = {
 
 async def read_values(link: QueueLink, job_id: str) -> dict[str, Any]:
     """Return the results of the children that completed, by their full keys."""
-    return _pairs(await link.server.call("HGETALL", _key(link, job_id, "processed")), "processed")
+    return await _read_all(link, job_id, "processed")
 
 
 async def read_ignored(link: QueueLink, job_id: str) -> dict[str, str]:
     """Return why children failed whose failure the job went on without, by their full keys."""
-    return _pairs(await link.server.call("HGETALL", _key(link, job_id, "ignored")), "ignored")
+    return await _read_all(link, job_id, "ignored")
 
 
 async def read_failed(link: QueueLink, job_id: str) -> list[str]:
     """Return the full keys of the children that failed the job, in the order that they failed."""
-    found = await link.server.call("ZRANGE", _key(link, job_id, "failed"), 0, -1)
-    return [shown_id(each) for each in found]
+    return list(await _read_all(link, job_id, "failed"))
+
+
+async def _read_all(link: QueueLink, job_id: str, kind: ChildKind) -> dict[str, Any]:
+    found, cursor = await read_page(link, job_id, kind, 0, _PAGE)
+    while cursor:
+        more, cursor = await read_page(link, job_id, kind, cursor, _PAGE)
+        found |= more
+    return found
 
 
 async def read_page(
@@ -72,11 +85,29 @@ async def detach(link: QueueLink, job_id: str) -> int:
     return int(await link.run(_DETACH, link.keys.job(job_id)))
 
 
+async def settle(link: QueueLink, job: str | bytes) -> None:
+    """Bring up to date, part by part, what a finished job is to wait for when it is retried.
+
+    What stays are its children that have not ended, and those that failed it; not those that are gone. It may be
+    broken off and begun again: the job stays finished.
+
+    Args:
+        link: its queue.
+        job: its full key.
+    """
+    cursor = b"0"
+    while True:
+        cursor = await link.run(_SETTLE, job, cursor)
+        if cursor == b"0":
+            return
+
+
 async def look(link: QueueLink, jobs: Sequence[str], limit: int) -> list[tuple[Row, list[str]] | None]:
     """Read jobs of any queues by their keys: the rows, and the keys of at most ``limit`` children of each."""
     replies: list[Any] = []
-    for at in range(0, len(jobs), _BATCH):
-        replies += await link.run(_LOOK, _pack(jobs[at : at + _BATCH]), limit)
+    batch = min(_BATCH, max(1, _BATCH * 20 // limit))
+    for at in range(0, len(jobs), batch):
+        replies += await link.run(_LOOK, _pack(jobs[at : at + batch]), limit)
     return [(each[0], [shown_id(child) for child in each[1]]) if each else None for each in replies]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stockyard._store import children
 from stockyard._store.link import QueueLink
 from stockyard._store.scripts import load
 
@@ -12,12 +13,11 @@ _DELAY = load("editing.delay")
 _PRIORITY = load("editing.priority")
 _RETRY = load("editing.retry")
 _PROMOTE = load("editing.promote")
-_REMOVE = load("editing.remove")
-_REMOVE_CHILDREN = load("editing.remove_children")
 
 MISSING = -1
 WRONG_STATE = -3
 SCHEDULED = -8
+_UNSETTLED = 1
 
 
 async def write_progress(link: QueueLink, job_id: str, value: bytes) -> int:
@@ -58,24 +58,20 @@ async def change_priority(link: QueueLink, job_id: str, priority: int, *, lifo: 
     return int(await link.run(_PRIORITY, link.keys.job(job_id), job_id, priority, int(lifo)))
 
 
-async def retry(link: QueueLink, job_id: str, *, reset_attempts: bool = False) -> int:
-    """Put a finished job back to wait; return 0, ``MISSING`` or ``WRONG_STATE``."""
-    return int(await link.run(_RETRY, link.keys.job(job_id), job_id, int(reset_attempts)))
+async def retry(link: QueueLink, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> int | str:
+    """Put a job that ended in a state back to wait, for its children if some are pending.
+
+    Returns 0, ``MISSING``, or the state that it is in instead.
+    """
+    job, settled = link.keys.job(job_id), 0
+    while True:
+        reply = await link.run(_RETRY, job, job_id, state, int(reset_attempts), settled, link.clock())
+        if reply != _UNSETTLED:
+            return reply if isinstance(reply, int) else str(reply.decode())
+        await children.settle(link, job)
+        settled = 1
 
 
 async def promote(link: QueueLink, job_id: str) -> int:
     """Let a delayed job run now; return 0, ``MISSING`` or ``WRONG_STATE``."""
     return int(await link.run(_PROMOTE, link.keys.job(job_id), job_id))
-
-
-async def remove(link: QueueLink, job_id: str, *, children: bool = True) -> int:
-    """Remove a job, with all below it unless told otherwise.
-
-    Returns how many were removed, 0 when a worker holds one of them, ``MISSING`` or ``SCHEDULED``.
-    """
-    return int(await link.run(_REMOVE, link.base, job_id, int(children)))
-
-
-async def remove_unprocessed_children(link: QueueLink, job_id: str) -> int:
-    """Remove the children that a job waits for, save those that run or failed; return how many, or ``MISSING``."""
-    return int(await link.run(_REMOVE_CHILDREN, link.keys.job(job_id)))

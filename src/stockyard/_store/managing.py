@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from stockyard._store import children
 from stockyard._store.ids import shown_id
 from stockyard._store.link import QueueLink
 from stockyard._store.scripts import load
@@ -24,8 +25,14 @@ _PUBLISH = load("managing.publish")
 _HOLD = load("managing.hold")
 _LET_GO = load("managing.let_go")
 
-CHUNK = 1000
-"""Jobs that one call changes at most, some milliseconds of the server."""
+CHUNK = 100
+"""Jobs that one call changes at most, some two milliseconds of the server."""
+
+_TRIMMED = 10_000
+"""Entries of the event stream that one call takes out at most."""
+
+_PAGE = 1000
+"""Names that one call reads at most."""
 
 RESUMED = -1
 RUNNING = -2
@@ -36,6 +43,7 @@ _LIMITED = 9007199254740991
 _MAX_BYTES = "stockyard.events.maxBytes"
 
 _pack = msgspec.msgpack.Encoder().encode
+_NO_PARENTS = _pack([])
 
 
 async def pause(link: QueueLink) -> None:
@@ -122,13 +130,18 @@ async def clean(link: QueueLink, state: str, latest: int, limit: int) -> list[st
 
 async def _clean(link: QueueLink, state: str, latest: int | str, limit: int, *, tells: int) -> list[str]:
     removed: list[str] = []
-    passed = 0
-    while passed >= 0:
+    passed, parents = 0, _NO_PARENTS
+    while passed >= 0 or parents != _NO_PARENTS:
         room = min(CHUNK, limit - len(removed)) if limit else CHUNK
-        ids, passed = await link.run(_CLEAN, link.base, state, latest, room, passed, tells)
+        if passed < 0:
+            room = 0
+        ids, at, parents = await link.run(
+            _CLEAN, link.base, state, latest, room, max(passed, 0), tells, parents
+        )
         removed += [shown_id(each) for each in ids]
+        passed = at if room else -1
         if limit and len(removed) >= limit:
-            break
+            passed = -1
     return removed
 
 
@@ -163,7 +176,7 @@ async def _sweep(link: QueueLink) -> None:
     pattern = re.sub(rb"([\\*?\[\]^-])", rb"\\\1", base) + b"*"
     cursor = b"0"
     while True:
-        cursor, keys = await link.server.call("SCAN", cursor, "MATCH", pattern, "COUNT", CHUNK)
+        cursor, keys = await link.server.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
         names = [key[len(base) :] for key in keys]
         found = [base + name for name in names if name not in _LISTED and _SWEPT.fullmatch(name)]
         types = await link.server.ask([("TYPE", key) for key in found]) if found else []
@@ -181,15 +194,18 @@ def _is_alien(key: bytes, kind: bytes) -> bool:
 
 async def retry_all(link: QueueLink, state: str, latest: int, limit: int | None) -> int:
     """Put jobs that ended by ``latest`` (ms) back to wait, the oldest first; return how many."""
-    left, again = limit, 0
+    left, again, settled = limit, 0, b""
     while left is None or left > 0:
         room = CHUNK if left is None else min(CHUNK, left)
-        found, waiting = await link.run(_RETRY, link.base, state, latest, room)
+        found, waiting, unsettled = await link.run(_RETRY, link.base, state, latest, room, settled, link.clock())
         again += waiting
         if left is not None:
             left -= waiting
-        if found < room:
+        if unsettled:
+            await children.settle(link, link.base.encode() + unsettled)
+        elif found < room:
             break
+        settled = unsettled
     return again
 
 
@@ -212,7 +228,14 @@ async def release_deduplication(link: QueueLink, deduplication_id: str) -> bool:
 
 async def trim_events(link: QueueLink, length: int) -> int:
     """Cut the event stream to about its last ``length`` entries; return how many went."""
-    return int(await link.server.call("XTRIM", link.keys["events"], "MAXLEN", "~", length))
+    trimmed = 0
+    # Without a limit of its own, one call takes out about 10,000 entries.
+    for _ in range(1 + int(await link.server.call("XLEN", link.keys["events"])) // _TRIMMED):
+        gone = int(await link.server.call("XTRIM", link.keys["events"], "MAXLEN", "~", length, "LIMIT", _TRIMMED))
+        trimmed += gone
+        if not gone:
+            break
+    return trimmed
 
 
 async def publish_event(link: QueueLink, name: str, fields: Mapping[str, str]) -> str:

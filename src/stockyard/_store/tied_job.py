@@ -31,7 +31,7 @@ class Tie(msgspec.Struct, gc=False):
     Attributes:
         key: of its hash.
         tie: JSON of the child's field ``parent``.
-        is_new: of a flow: it is added by the same call.
+        is_new: of a flow: it is added before, and has lined its children up.
     """
 
     key: str
@@ -53,6 +53,7 @@ class TiedJob(msgspec.Struct, omit_defaults=True, gc=False):
         parent: or None.
         is_parent: of a flow: it waits for children that follow.
         queue: of a flow: number of its queue in the call, from 1.
+        has_own_id: the producer gave the id, so that the job may exist.
     """
 
     id: str
@@ -67,6 +68,7 @@ class TiedJob(msgspec.Struct, omit_defaults=True, gc=False):
     parent: Tie | None = None
     is_parent: bool = False
     queue: int = 0
+    has_own_id: bool = False
 
     @property
     def parent_key(self) -> str | None:
@@ -94,6 +96,7 @@ def tied_job(link: QueueLink, name: str, data: str, options: JobOptions, now: in
         options.lifo,
         _ways(options.deduplication),
         _tie(options, link.keys.prefix),
+        has_own_id=options.job_id is not None,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -16,15 +16,23 @@ from stockyard.errors import InvalidOption, JobNotFound
 from stockyard.model.job import Job
 
 
-def retry(queue: str, /, *job_ids: str, reset_attempts: bool = False, connection: Connection = DEFAULT) -> None:
-    """Put finished jobs back to wait.
+def retry(
+    queue: str,
+    /,
+    *job_ids: str,
+    state: Literal["failed", "completed"] = "failed",
+    reset_attempts: bool = False,
+    connection: Connection = DEFAULT,
+) -> None:
+    """Put finished jobs back to wait; those in another state are refused.
 
     Args:
         queue: their queue.
         job_ids: their ids.
+        state: the state that they are in.
         reset_attempts: count their attempts from the beginning.
     """
-    _each(connection, queue, job_ids, lambda job: job.retry(reset_attempts=reset_attempts))
+    _each(connection, queue, job_ids, lambda job: job.retry(state=state, reset_attempts=reset_attempts))
 
 
 def promote(queue: str, /, *job_ids: str, connection: Connection = DEFAULT) -> None:

@@ -63,6 +63,12 @@ class FlowTree(msgspec.Struct, frozen=True):
 
     def __iter__(self) -> Iterator[Job[Any]]:
         """Yield every job of the tree, each parent before its children."""
-        yield self.job
-        for child in self.children:
-            yield from child
+        open_trees = [self]
+        while open_trees:
+            tree = open_trees.pop()
+            yield tree.job
+            open_trees.extend(reversed(tree.children))
+
+    def __repr__(self) -> str:
+        """Name the job and count its children: a tree may be deeper than a text can follow."""
+        return f"FlowTree({self.job.name!r} {self.job.id} of {self.job.queue!r}, {len(self.children)} children)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
-from typing import Any, Generic, NoReturn, Protocol, TypeVar, overload
+from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, overload
 
 import msgspec
 
@@ -50,7 +50,7 @@ class JobPort(FamilyPort, Protocol):
     async def state(self, job_id: str) -> JobState: ...
     async def change_delay(self, job_id: str, delay: Duration) -> int: ...
     async def change_priority(self, job_id: str, priority: int, *, lifo: bool) -> None: ...
-    async def retry(self, job_id: str, *, reset_attempts: bool = False) -> None: ...
+    async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> None: ...
     async def remove(self, job_id: str, *, children: bool = True) -> None: ...
     async def remove_unprocessed_children(self, job_id: str) -> int: ...
     async def promote(self, job_id: str) -> None: ...
@@ -85,6 +85,8 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         processed_by: name of the worker that started it last, or None.
         parent_key: full key of the parent job, or None.
         ended_attempt: number of the attempt whose end a hook is called for; None elsewhere.
+        was_added: False of a job that an ``add`` returned and did not add: one of its id was there already, or it
+            was deduplicated; else True.
     """
 
     id: str
@@ -108,6 +110,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
     processed_by: str | None = None
     parent_key: str | None = None
     ended_attempt: int | None = None
+    was_added: bool = True
 
     @property
     def attempt(self) -> int:
@@ -191,18 +194,24 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         await self.port.change_priority(self.id, priority, lifo=lifo)
         self.priority = priority
 
-    async def retry(self, *, reset_attempts: bool = False) -> None:
-        """Put a finished job back to wait.
+    async def retry(
+        self, *, state: Literal["failed", "completed"] = "failed", reset_attempts: bool = False
+    ) -> None:
+        """Put the job back to wait, if it has ended in this state.
+
+        A job with children that have not ended, or that failed it, waits for them first: retry these too.
 
         Args:
+            state: ``"failed"``, the default, or ``"completed"``, which runs a job again that has succeeded.
             reset_attempts: count its attempts, its starts and its stalls from the beginning. Defaults to False:
                 it has one more attempt, and is tried again only while some of its attempts are left.
 
         Raises:
+            InvalidOption: the state is another one.
             JobNotFound: the job was removed.
-            JobStateError: it is neither failed nor completed.
+            JobStateError: it is in another state, which the message names; nothing was changed.
         """
-        await self.port.retry(self.id, reset_attempts=reset_attempts)
+        await self.port.retry(self.id, state=state, reset_attempts=reset_attempts)
 
     async def remove(self, *, children: bool = True) -> None:
         """Remove the job, its logs and its place in the queue.

@@ -9,10 +9,10 @@ from typing import Any
 
 from stockyard._aio.shared import cancelled
 from stockyard._store.add_stream import AddStream
-from stockyard._store.adding import BATCH, NewJob
+from stockyard._store.adding import BATCH, ExistingJob, NewJob
 from stockyard._store.link import QueueLink
 from stockyard._store.tied_job import TiedJob
-from stockyard.errors import ServerRefused
+from stockyard.errors import JobError, ServerRefused
 
 _ON_THE_WIRE = 3
 """Batches written and not answered: the server never waits for us, and nobody waits long behind us."""
@@ -37,15 +37,15 @@ class Batcher:
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Any] = []
         self._tied = 0
-        self._futures: list[asyncio.Future[str]] = []
-        self._written: deque[list[asyncio.Future[str]]] = deque()
+        self._futures: list[asyncio.Future[str | ExistingJob]] = []
+        self._written: deque[list[asyncio.Future[str | ExistingJob]]] = deque()
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, job: NewJob | TiedJob) -> asyncio.Future[str]:
-        """Line a job up; the future gives its id, or the error of the call that carried it."""
+    def add(self, job: NewJob | TiedJob) -> asyncio.Future[str | ExistingJob]:
+        """Line a job up; the future gives its id or what is there instead, or the error of its call."""
         if type(job) is TiedJob:
             self._tied += 1
-        future: asyncio.Future[str] = self._loop.create_future()
+        future: asyncio.Future[str | ExistingJob] = self._loop.create_future()
         self._jobs.append(job)
         self._futures.append(future)
         if len(self._jobs) >= (BATCH if self._written else _OPENING) and self._may_write():
@@ -96,10 +96,10 @@ class Batcher:
         for future, answer in zip(futures, answers, strict=True):
             if future.done():
                 continue
-            if isinstance(answer, str):
-                future.set_result(answer)
-            else:
+            if isinstance(answer, JobError):
                 future.set_exception(answer)
+            else:
+                future.set_result(answer)
 
     def _may_write(self) -> bool:
         return len(self._written) < _ON_THE_WIRE and self._stream.is_open
@@ -125,7 +125,7 @@ class Batcher:
         return size
 
 
-def _fail(futures: list[asyncio.Future[str]], error: Exception) -> None:
+def _fail(futures: list[asyncio.Future[str | ExistingJob]], error: Exception) -> None:
     for future in futures:
         if not future.done():
             future.set_exception(error)

@@ -12,16 +12,17 @@ import msgspec
 
 from stockyard._aio.portal import Portal
 from stockyard._store import children as stored
-from stockyard._store.adding import add_trees
+from stockyard._store.adding import ExistingJob
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import Row, stored_job
 from stockyard._store.tied_job import TiedJob, tied_job
+from stockyard._store.trees import add_trees
 from stockyard.errors import InvalidOption
 from stockyard.model.flow import Flow, FlowTree
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import JobOptions, shown
 from stockyard.model.parent import ParentRef
-from stockyard.produce.queue import check_size, payload_text, refuse_both_ties
+from stockyard.produce.queue import check_size, existing_job, payload_text, refuse_both_ties
 from stockyard.topology import QueueSpec, Topology
 from stockyard.topology.admission import check_job
 
@@ -56,10 +57,15 @@ class Flows:
         return self._portal.blocking(self)
 
     async def add(self, flow: Flow, *, check: bool | None = None) -> FlowTree:
-        """Add a tree of jobs in one step: no worker sees a part of it, and nothing of it is added when it fails.
+        """Add a tree of jobs, none of it when it is refused; no parent runs before all of its children are there.
+
+        A tree of up to about 150 jobs is added in one step. A larger one takes several: its first jobs may run
+        while others are still added. If that breaks off, the parents wait, and adding the same flow again, with a
+        ``job_id`` for every job, does what is left.
 
         A job without a ``job_id`` gets a UUID. One whose id exists already is not added again, but counts for its
-        parent from now on, also if it has completed.
+        parent from now on as it is, also if it has ended. Not added is also a child whose end its parent has
+        recorded, and one that is missing below a parent that runs or has ended.
 
         Args:
             flow: the tree.
@@ -67,7 +73,7 @@ class Flows:
                 ``Queue.add`` does. Defaults to what each queue declares.
 
         Returns:
-            The jobs as a tree.
+            The jobs as a tree; ``was_added`` of each says whether it is new.
 
         Raises:
             UnknownQueue: the topology does not declare one of its queues.
@@ -84,18 +90,20 @@ class Flows:
         return tree
 
     async def add_many(self, flows: Iterable[Flow], *, check: bool | None = None) -> list[FlowTree]:
-        """Add several trees in one step, in the order given; raises the errors of ``add``."""
+        """Add several trees as if they were one, in the order given; raises the errors of ``add``."""
         for spec in islice(self._topology, 1):
             await self._link(spec).learn_time()
         plan = _Plan(self._topology, self._link, check)
         roots = plan.include(flows)
         if not roots:
             return []
-        ids = await add_trees(plan.links, [node.sent for node in plan.nodes])
+        answers = await add_trees(plan.links, [node.sent for node in plan.nodes])
         trees: dict[int, FlowTree] = {}
         for at in reversed(range(len(plan.nodes))):
-            node = plan.nodes[at]
-            job = _added(node, ids[at], self._port(node.spec))
+            node, answer = plan.nodes[at], answers[at]
+            job = _given(node, answer if isinstance(answer, str) else answer.job_id, self._port(node.spec))
+            if isinstance(answer, ExistingJob):
+                job = await existing_job(answer, job)
             trees[at] = FlowTree(job, tuple(trees.pop(child) for child in node.children))
         return [trees[at] for at in range(roots)]
 
@@ -128,14 +136,25 @@ class Flows:
                 break
         return self._tree(root, seen, f"{link.keys.prefix}:") if root in seen else None
 
-    def _tree(self, key: str, seen: dict[str, tuple[Row, list[str]]], prefix: str) -> FlowTree:
+    def _tree(self, root: str, seen: dict[str, tuple[Row, list[str]]], prefix: str) -> FlowTree:
         # Taken out, so that a job that is its own descendant cannot lead in a circle.
-        row, children = seen.pop(key)
-        queue = key.removeprefix(prefix).rpartition(":")[0]
-        spec = self._topology.spec(queue) if queue in self._topology else QueueSpec(queue)
-        job = stored_job(row, queue, self._port(spec))
-        below = [self._tree(each, seen, prefix) for each in children if each in seen and each.startswith(prefix)]
-        return FlowTree(job, tuple(below))
+        order = [(root, *seen.pop(root))]
+        below: list[list[int]] = []
+        for _, _, children in order:
+            places = []
+            for key in children:
+                if key in seen and key.startswith(prefix):
+                    places.append(len(order))
+                    order.append((key, *seen.pop(key)))
+            below.append(places)
+        trees: dict[int, FlowTree] = {}
+        for at in reversed(range(len(order))):
+            key, row, _ = order[at]
+            queue = key.removeprefix(prefix).rpartition(":")[0]
+            spec = self._topology.spec(queue) if queue in self._topology else QueueSpec(queue)
+            job = stored_job(row, queue, self._port(spec))
+            trees[at] = FlowTree(job, tuple(trees.pop(child) for child in below[at]))
+        return trees[0]
 
 
 class _Node(msgspec.Struct):
@@ -211,7 +230,7 @@ def _checked(flow: Flow, options: JobOptions, above: _Node | None) -> JobOptions
     return options
 
 
-def _added(node: _Node, job_id: str, port: JobPort) -> Job[Any]:
+def _given(node: _Node, job_id: str, port: JobPort) -> Job[Any]:
     sent, options = node.sent, node.options
     job = Job(
         job_id,

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from stockyard._aio.portal import Blocking, Portal
-from stockyard._store import cancelling, children, editing, finishing, reading
+from stockyard._store import cancelling, children, editing, families, finishing, reading
 from stockyard._store.link import QueueLink
 from stockyard._store.rows import stored_job
-from stockyard.errors import JobLocked, JobNotFound, JobStateError
+from stockyard.errors import InvalidOption, JobLocked, JobNotFound, JobStateError
 from stockyard.events.results import Results
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.family import ChildKind, ChildrenPage
@@ -66,9 +66,16 @@ class StoredJobs:
     async def change_priority(self, job_id: str, priority: int, *, lifo: bool) -> None:
         self._check(job_id, await editing.change_priority(self._link, job_id, priority, lifo=lifo))
 
-    async def retry(self, job_id: str, *, reset_attempts: bool = False) -> None:
-        code = await editing.retry(self._link, job_id, reset_attempts=reset_attempts)
-        self._check(job_id, code, needs="failed or completed")
+    async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> None:
+        if state not in (JobState.FAILED, JobState.COMPLETED):
+            raise InvalidOption(f"state must be 'failed' or 'completed'; got {state!r}")
+        found = await editing.retry(self._link, job_id, state=state, reset_attempts=reset_attempts)
+        if isinstance(found, str):
+            hint = "; retry(state='completed') runs it again" if found == JobState.COMPLETED else ""
+            raise JobStateError(
+                job_id, f"job {job_id} of queue {self._link.queue!r} is {found}, and not {state}{hint}"
+            )
+        self._check(job_id, found)
 
     async def promote(self, job_id: str) -> None:
         self._check(job_id, await editing.promote(self._link, job_id), needs="delayed")
@@ -83,12 +90,18 @@ class StoredJobs:
         self._check(job_id, code)
 
     async def remove(self, job_id: str, *, children: bool = True) -> None:
-        code = await editing.remove(self._link, job_id, children=children)
+        code = await families.remove(self._link, job_id, children=children)
         if code == 0:
             below = ", or one below it" if children else ""
             raise JobLocked(
                 job_id,
                 f"job {job_id} of queue {self._link.queue!r} is being run{below}: it cannot be removed",
+            )
+        if code == families.TAKEN_MEANWHILE:
+            raise JobLocked(
+                job_id,
+                f"a worker took a job below job {job_id} of queue {self._link.queue!r} while many were removed: "
+                "remove it again when that has ended",
             )
         if code == editing.SCHEDULED:
             raise JobStateError(
@@ -97,7 +110,7 @@ class StoredJobs:
         self._check(job_id, code)
 
     async def remove_unprocessed_children(self, job_id: str) -> int:
-        removed = await editing.remove_unprocessed_children(self._link, job_id)
+        removed = await families.remove_unprocessed_children(self._link, job_id)
         self._check(job_id, removed)
         return removed
 

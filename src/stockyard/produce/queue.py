@@ -8,8 +8,9 @@ from typing import Any, Unpack
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
-from stockyard._store.adding import BATCH, NewJob, new_job
+from stockyard._store.adding import BATCH, ExistingJob, NewJob, new_job
 from stockyard._store.link import QueueLink
+from stockyard._store.rows import stored_job
 from stockyard._store.tied_job import TiedJob, tied_job
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model.fixed import Fixed
@@ -60,8 +61,9 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             options: see ``AddOptions``; what is left out takes the queue's default.
 
         Returns:
-            The job; if its ``job_id`` exists already, nothing is added and the job has that id. A job that was
-            deduplicated has the id of the owner that stays in its place.
+            The job. If its ``job_id`` exists already, or it was deduplicated, nothing is added: the job is the one
+            that is there, with the name, the payload and the options that are stored, and its ``was_added`` is
+            False.
 
         Raises:
             InvalidOption: an option is unknown or out of its range, or two exclude each other.
@@ -79,7 +81,10 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         if chosen.eta_ms is not None:
             chosen = chosen.placed(self._link.clock())
         sent = self._checked(name, data, chosen, check)
-        return self._added(await self._batchers.get().add(sent), name, data, chosen, sent)
+        answer = await self._batchers.get().add(sent)
+        if isinstance(answer, str):
+            return self._added(answer, name, data, chosen, sent)
+        return await existing_job(answer, self._added(answer.job_id, name, data, chosen, sent))
 
     async def add_many(self, jobs: Iterable[JobTuple], *, check: bool | None = None) -> list[Job[Any]]:
         """Add many jobs, batch behind batch, in the order given; all are checked before any is sent.
@@ -104,7 +109,11 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             for answer, (name, data, options, sent) in zip(answers, batch, strict=True):
                 if isinstance(answer, BaseException):
                     raise answer
-                added.append(self._added(answer, name, data, options, sent))
+                if isinstance(answer, str):
+                    added.append(self._added(answer, name, data, options, sent))
+                else:
+                    given = self._added(answer.job_id, name, data, options, sent)
+                    added.append(await existing_job(answer, given))
         return added
 
     def _checked(self, name: str, data: Any, options: JobOptions, check: bool | None) -> NewJob | TiedJob:
@@ -142,6 +151,17 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         if options.parent is not None and isinstance(sent, TiedJob):
             job.parent_key = sent.parent_key
         return job
+
+
+async def existing_job(answer: ExistingJob, given: Job[Any]) -> Job[Any]:
+    """Return the job that an add found in place of the given one; without a record, the given one itself."""
+    job = given
+    if answer.row is not None:
+        job = stored_job(answer.row, given.queue, given.port)
+    elif answer.is_unread:
+        job = await given.port.get_job(answer.job_id) or given
+    job.was_added = False
+    return job
 
 
 def payload_text(name: str, data: Any, declared: Any = Any) -> str:

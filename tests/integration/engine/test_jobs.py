@@ -129,7 +129,9 @@ async def test_a_finished_job_can_be_retried(yard: Yard) -> None:
     works = True
     await job.retry()
     assert await job.wait_for_result(10) == "done"
-    await job.retry()
+    with pytest.raises(JobStateError, match=r"is completed, and not failed; retry\(state='completed'\)"):
+        await job.retry()
+    await job.retry(state="completed")
     await eventually(lambda: _is(job, JobState.COMPLETED))
     assert (await job.refresh()).attempts_started == 3
 
@@ -137,9 +139,11 @@ async def test_a_finished_job_can_be_retried(yard: Yard) -> None:
 async def test_only_what_can_be_retried_and_promoted_is(yard: Yard) -> None:
     queue = yard.queue()
     waiting, delayed = await queue.add("w"), await queue.add("d", delay="1h")
-    for job in (waiting, delayed):
-        with pytest.raises(JobStateError, match="is not failed or completed"):
+    for job, state in ((waiting, "waiting"), (delayed, "delayed")):
+        with pytest.raises(JobStateError, match=f"is {state}, and not failed"):
             await job.retry()
+    with pytest.raises(InvalidOption, match="state must be 'failed' or 'completed'; got 'active'"):
+        await waiting.retry(state="active")  # type: ignore[arg-type]
     with pytest.raises(JobStateError, match="is not delayed"):
         await waiting.promote()
     await delayed.promote()

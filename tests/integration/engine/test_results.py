@@ -50,7 +50,7 @@ async def test_the_end_of_an_earlier_run_is_not_taken_for_this_one_s(
     await eventually(lambda: _is_completed(job))
     await worker.stop()
     await job.update_data(50)
-    await job.retry()
+    await job.retry(state="completed")
     waiting = asyncio.create_task(job.wait_for_result(10))
     await asyncio.sleep(0.05)
     reader_is_behind.set()

@@ -1,8 +1,9 @@
 --- Adds jobs in the order given, or finds those whose custom id exists.
--- parts: events markers placing
+-- parts: events markers placing rows found
 -- keys: counter wait prioritized delayed active meta events marker priority_counter
 -- args: base jobs
--- returns: the ids in the order given; when the queue numbered them all, only the first number
+-- returns: for each, in the order given, the id of the new job, or what is there instead (a row, or the id alone when
+--   it is to be read); when the queue numbered them all, only the first number
 local packed = cmsgpack.unpack(jobs)
 local cap = stream_cap(meta)
 -- Eight values of each job, one behind the other.
@@ -59,6 +60,7 @@ for index = 1, number do
   local job = base .. id
   ids[index] = id
   if custom ~= '' and redis.call('EXISTS', job) == 1 then
+    ids[index] = found(base, id)
     redis.call('XADD', events, '*', 'event', 'duplicated', 'jobId', id)
   else
     redis.call('HSET', job, 'name', name, 'data', packed[at + 3], 'opts', packed[at + 4], 'timestamp',

@@ -1,22 +1,24 @@
 --- Adds jobs that are deduplicated or have a parent, one by one in the order given.
--- parts: decoding events markers placing removing parents entering claiming inserting
--- keys: counter wait prioritized delayed active completed meta events marker priority_counter
+-- parts: decoding events markers placing removing parents entering claiming rows found inserting
+-- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter
 -- args: base jobs
--- returns: for each the id of the job that is there now, -5 without its parent, -7 when it has another
+-- returns: for each the id of the new job, what is there instead (a row, or the id alone when it is to be read, or
+--   the id and 0), -5 without its parent, -7 when it has another
 local keys = {
   base = base, counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, active = active,
-  completed = completed, meta = meta, events = events, marker = marker, priority_counter = priority_counter,
+  completed = completed, failed = failed, meta = meta, events = events, marker = marker,
+  priority_counter = priority_counter,
 }
 local cap = stream_cap(meta)
-local ids = {}
+local answers = {}
 for index, given in ipairs(cmsgpack.unpack(jobs)) do
   if given.parent and redis.call('EXISTS', given.parent.key) == 0 then
-    ids[index] = -5
+    answers[index] = -5
   else
-    ids[index] = insert(keys, given)
-    if given.parent and ids[index] ~= -7 then let_parent_go(given.parent, given.timestamp) end
+    answers[index] = insert(keys, given)
+    if given.parent and answers[index] ~= -7 then let_parent_go(given.parent, given.timestamp) end
   end
 end
 trim(events, cap)
 wake(keys, keys.any_ready, keys.any_delayed)
-return ids
+return answers

@@ -1,32 +1,62 @@
---- Adds trees of jobs across queues, each parent before its children; all of them, or none when one is refused.
--- parts: decoding events markers placing removing parents entering claiming inserting
+--- Adds trees of jobs across queues, or a part of them: parents first, then what they wait for, then the rest.
+-- parts: decoding events markers placing removing parents entering claiming rows found inserting
 -- keys:
--- args: queues jobs
--- returns: the ids in the order given; or -5 or -7 and the number of the job whose parent is missing or another
-local all_keys, given = cmsgpack.unpack(queues), cmsgpack.unpack(jobs)
+-- args: queues checks steps releases
+-- returns: what became of each job of the steps, as adding.attach answers, and the keys of the parents to release
+--   early; or -5 or -7 and the number of the check whose parent is missing or another
+local all_keys, to_check = cmsgpack.unpack(queues), cmsgpack.unpack(checks)
 
-for number, each in ipairs(given) do
-  local parent = each.parent
-  if parent and not parent.is_new and redis.call('EXISTS', parent.key) == 0 then return {-5, number} end
-  if parent and each.id ~= '' and belongs_elsewhere(all_keys[each.queue].base .. each.id, parent.key) then
+for number, each in ipairs(to_check) do
+  if each.is_root then
+    if redis.call('EXISTS', each.parent) == 0 then return {-5, number} end
+  end
+  if each.id ~= '' and belongs_elsewhere(all_keys[each.queue].base .. each.id, each.parent) then
     return {-7, number}
   end
 end
 
-local caps = {}
-for index, keys in ipairs(all_keys) do caps[index] = stream_cap(keys.meta) end
-local ids = {}
-for number, each in ipairs(given) do ids[number] = insert(all_keys[each.queue], each) end
--- Only now is it known that no other child follows; siblings are not always neighbours.
-local let_go = {}
-for _, each in ipairs(given) do
-  if each.parent and not let_go[each.parent.key] then
-    let_go[each.parent.key] = true
-    let_parent_go(each.parent, each.timestamp)
+local todo, to_release = cmsgpack.unpack(steps), cmsgpack.unpack(releases)
+local caps, answers, early, inserted = {}, {}, {}, {}
+
+-- Lines children up that are still to be added, so that their parent cannot go before the last of them is there.
+-- A parent that was there before takes only those of whom it does not know, and none when it runs or has ended.
+local function expect(each)
+  local parent = each.parent
+  local dependencies = parent .. ':dependencies'
+  if redis.call('EXISTS', parent) == 0 then return end
+  if each.is_fresh or inserted[parent] then
+    redis.call('SADD', dependencies, unpack(each.children))
+    return
+  end
+  local unknown = {}
+  for _, child in ipairs(each.children) do
+    if not is_recorded(parent, child) then unknown[#unknown + 1] = child end
+  end
+  if #unknown > 0 and hold_back(all_keys[each.queue].base, each.id, each.timestamp) then
+    redis.call('SADD', dependencies, unpack(unknown))
   end
 end
+
+for _, each in ipairs(todo) do
+  local keys = all_keys[each.queue]
+  caps[each.queue] = caps[each.queue] or stream_cap(keys.meta)
+  if each.children then
+    expect(each)
+  else
+    local answer = insert(keys, each, early)
+    answers[#answers + 1] = answer
+    if type(answer) == 'string' then inserted[keys.base .. answer] = true end
+  end
+end
+for _, parent in ipairs(to_release) do
+  local of = parent_of(parent.key, parent.tie)
+  if parent.is_early or early[parent.key] then release_parent(of.queueKey .. ':', of.id, parent.timestamp)
+  else let_parent_go(parent, parent.timestamp) end
+end
 for index, keys in ipairs(all_keys) do
-  trim(keys.events, caps[index])
+  if caps[index] then trim(keys.events, caps[index]) end
   wake(keys, keys.any_ready, keys.any_delayed)
 end
-return ids
+local early_keys = {}
+for parent in pairs(early) do early_keys[#early_keys + 1] = parent end
+return {answers, early_keys}

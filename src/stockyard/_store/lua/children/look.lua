@@ -5,13 +5,17 @@
 -- returns: for each job its fields with the id last, and the keys; or nothing when it does not exist
 limit = tonumber(limit)
 
+-- Of a set that has shrunk, many pages may be empty.
+local MOST_PAGES = 50
+
 local function scan(found, command, key, step)
-  local cursor = '0'
-  repeat
-    local reply = redis.call(command, key, cursor, 'COUNT', limit)
-    cursor = reply[1]
+  local cursor, pages = '0', 0
+  while #found < limit and pages < MOST_PAGES do
+    local reply = redis.call(command, key, cursor, 'COUNT', math.max(20, math.min(100, limit)))
+    cursor, pages = reply[1], pages + 1
     for at = 1, #reply[2], step do found[#found + 1] = reply[2][at] end
-  until cursor == '0' or #found >= limit
+    if cursor == '0' then break end
+  end
 end
 
 local function children_of(job)

@@ -2,11 +2,7 @@
 -- parts: decoding events markers placing removing parents families
 -- keys:
 -- args: job
--- returns: how many were removed, or -1 when the job does not exist
+-- returns: how many were removed, -1 when the job does not exist, -9 when they are too many for one call
 if redis.call('EXISTS', job) == 0 then return -1 end
-local removed, seen = 0, {[job] = true}
-for _, child in ipairs(idle_children(job)) do
-  local base, id = place_of(child)
-  removed = removed + remove_family(base, id, idle_children, seen)
-end
-return removed
+local family = family_of(job, idle_children, number_pending)
+return family and remove_family(family, 1) or -9

@@ -1,14 +1,19 @@
---- Puts a finished job back to where it waits.
--- parts: decoding events markers placing retrying
--- keys: wait prioritized active completed failed meta events marker priority_counter
--- args: job id reset_attempts
--- returns: 0, -1 when the job does not exist, -3 when it is not finished
+--- Puts a job that ended in one state back to where it waits.
+-- parts: decoding events markers placing parents retrying states
+-- keys: wait prioritized delayed active completed failed paused waiting_children meta events marker priority_counter
+-- args: job id state reset_attempts settled now
+-- returns: 0; 1 when its children are to be settled first; -1 when the job does not exist; the state that it is in
+--   instead
 if redis.call('EXISTS', job) == 0 then return -1 end
-local state = redis.call('ZREM', failed, id) == 1 and 'failed'
-  or redis.call('ZREM', completed, id) == 1 and 'completed'
-if not state then return -3 end
+local keys = {
+  wait = wait, prioritized = prioritized, delayed = delayed, active = active, completed = completed, failed = failed,
+  paused = paused, waiting_children = waiting_children, priority_counter = priority_counter, events = events,
+}
+local ended = state == 'failed' and failed or completed
+if not redis.call('ZSCORE', ended, id) then return state_of(keys, id) end
+if settled == '0' and number_to_settle(job) > 0 then return 1 end
+redis.call('ZREM', ended, id)
 if reset_attempts == '1' then redis.call('HDEL', job, 'atm', 'ats', 'stc') end
-local keys = {wait = wait, prioritized = prioritized, priority_counter = priority_counter, events = events}
-wait_again(keys, job, id, state, stream_cap(meta))
+wait_again(keys, job, id, state, stream_cap(meta), now)
 if not is_blocked(meta, active) then ring(marker) end
 return 0

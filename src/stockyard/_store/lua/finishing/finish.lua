@@ -62,8 +62,11 @@ if #batch.locks > 0 then
   redis.call('DEL', unpack(batch.locks))
   redis.call('SREM', stalled, unpack(batch.freed))
 end
-for _, with in pairs(batch.kept) do keep_within(with[1], base, with[2], with[3], with[4], now) end
-local any_ended = batch.ended.completed + batch.ended.failed > 0
+local number_ended = batch.ended.completed + batch.ended.failed
+-- More than have come, so that a backlog gets smaller.
+local room = 200 + 2 * number_ended
+for _, with in pairs(batch.kept) do room = keep_within(with[1], base, with[2], with[3], with[4], now, room) end
+local any_ended = number_ended > 0
 if any_ended then
   trim(events, batch.cap)
   for target, number in pairs(batch.ended) do

@@ -22,7 +22,7 @@ local function end_run(batch, job, id, fields, outcome)
   end
   if fields[2] then
     if is_success then tell_parent_completed(fields[2], fields[3], job, value, now)
-    else tell_parent_failed(fields[2], fields[3], job, value, now) end
+    else count_failed_child(fields[2], fields[3], job, value, now) end
   end
   if count == 0 then
     forget_child(job, job)

@@ -8,24 +8,34 @@ local function let_go(base, id)
   if not is_blocked(base .. 'meta', base .. 'active') then ring(base .. 'marker') end
 end
 
--- The caller takes the job out of its place.
-local function erase(base, id)
-  repeat
-    local job, parent_id = base .. id, nil
-    local tie = redis.pcall('HMGET', job, 'parentKey', 'parent')
-    if tie.err then return end
-    release_deduplication_of_removed(base, job, id)
-    drop(base, id)
-    local parent = tie[1]
-    if parent and redis.call('SREM', parent .. ':dependencies', job) == 1
-      and redis.call('EXISTS', parent .. ':dependencies') == 0 then
-      local of = parent_of(parent, tie[2])
-      if of.queueKey .. ':' ~= base then
-        let_go(of.queueKey .. ':', of.id)
-      elseif redis.call('ZREM', base .. 'waiting-children', of.id) == 1 then
-        parent_id = of.id
-      end
+-- The caller takes the job out of its place. A parent in the same queue is put on `above`, and counts on the job
+-- until `erase_parents` has come to it.
+local function erase(base, id, above)
+  local job = base .. id
+  local tie = redis.pcall('HMGET', job, 'parentKey', 'parent')
+  if tie.err then return end
+  release_deduplication_of_removed(base, job, id)
+  drop(base, id)
+  local parent = tie[1]
+  if not parent then return end
+  local of = parent_of(parent, tie[2])
+  if of.queueKey .. ':' == base then
+    above[#above + 1] = {parent, of.id, job}
+  elseif redis.call('SREM', parent .. ':dependencies', job) == 1
+    and redis.call('EXISTS', parent .. ':dependencies') == 0 then
+    let_go(of.queueKey .. ':', of.id)
+  end
+end
+
+-- Families may be as deep as their makers like: at most so many parents; `above` keeps the others.
+local function erase_parents(base, above, most)
+  while #above > 0 and most > 0 do
+    local parent, id, child = unpack(table.remove(above))
+    most = most - 1
+    if redis.call('SREM', parent .. ':dependencies', child) == 1
+      and redis.call('EXISTS', parent .. ':dependencies') == 0
+      and redis.call('ZREM', base .. 'waiting-children', id) == 1 then
+      erase(base, id, above)
     end
-    id = parent_id
-  until not id
+  end
 end

@@ -1,8 +1,16 @@
 -- A job with its descendants, in whatever queues they are.
 
+-- Jobs that one call removes together; of a larger family the caller removes part by part.
+local FAMILY_AT_ONCE = 200
+
 -- A child is known by its key alone, in which its id has no colon; what is no such text has no place.
 local function place_of(child)
   return child:match('^(.*:)(.*)$')
+end
+
+local function number_of_children(job)
+  return redis.call('HLEN', job .. ':processed') + redis.call('HLEN', job .. ':failed')
+    + redis.call('ZCARD', job .. ':unsuccessful') + redis.call('SCARD', job .. ':dependencies')
 end
 
 local function all_children(job)
@@ -13,63 +21,77 @@ local function all_children(job)
   return children
 end
 
--- Those that have neither ended nor are being run.
+local function number_pending(job)
+  return redis.call('SCARD', job .. ':dependencies')
+end
+
+-- Whether a child has neither ended nor is being run.
+local function is_idle(child)
+  local base, id = place_of(child)
+  return base and redis.call('EXISTS', child .. ':lock') == 0 and not redis.call('ZSCORE', base .. 'failed', id)
+end
+
 local function idle_children(job)
   local children = {}
   for _, child in ipairs(redis.call('SMEMBERS', job .. ':dependencies')) do
-    local base, id = place_of(child)
-    if base and redis.call('EXISTS', child .. ':lock') == 0 and not redis.call('ZSCORE', base .. 'failed', id) then
-      children[#children + 1] = child
-    end
+    if is_idle(child) then children[#children + 1] = child end
   end
   return children
 end
 
-local function no_children()
-  return {}
-end
-
--- Whether a worker runs the job or one of those below it.
-local function is_held(job, children_of)
-  local open, seen = {job}, {[job] = true}
+-- A job and all below it, each before its children; or nothing when they are too many for one call.
+local function family_of(job, children_of, number_of)
+  local open, seen, family, number = {job}, {[job] = true}, {}, 1
   while #open > 0 do
     local each = table.remove(open)
-    if redis.call('EXISTS', each .. ':lock') == 1 then return true end
+    family[#family + 1] = each
+    number = number + number_of(each)
+    if number > FAMILY_AT_ONCE then return nil end
     for _, child in ipairs(children_of(each)) do
-      if not seen[child] then
+      if not seen[child] and place_of(child) then
         seen[child] = true
         open[#open + 1] = child
       end
     end
   end
-  return false
+  return family
 end
 
-local function leave_place(base, id)
+local function leave_set(base, id)
   for _, set in ipairs({'completed', 'waiting-children', 'delayed', 'failed', 'prioritized'}) do
     if redis.call('ZREM', base .. set, id) == 1 then return set end
   end
+end
+
+local function leave_place(base, id)
+  local set = leave_set(base, id)
+  if set then return set end
   for _, list in ipairs({'wait', 'paused', 'active'}) do
     if redis.call('LREM', base .. list, 1, id) == 1 then return list end
   end
   return 'unknown'
 end
 
--- Removes a job, those below it first; returns how many there were.
-local function remove_family(base, id, children_of, seen)
-  local job, removed = base .. id, 0
-  seen[job] = true
-  forget_child(job, job)
-  for _, child in ipairs(children_of(job)) do
-    local child_base, child_id = place_of(child)
-    if child_base and not seen[child] then
-      removed = removed + remove_family(child_base, child_id, children_of, seen)
-    end
-  end
-  local left = leave_place(base, id)
-  release_deduplication_of_removed(base, job, id)
-  if drop(base, id) == 0 then return removed + (left == 'unknown' and 0 or 1) end
+-- What is left of a job that has left its place; returns whether there was such a job.
+local function remove_record(base, id, left)
+  release_deduplication_of_removed(base, base .. id, id)
+  if drop(base, id) == 0 then return left ~= 'unknown' end
   redis.call('XADD', base .. 'events', 'MAXLEN', '~', stream_cap(base .. 'meta'), '*', 'event', 'removed',
     'jobId', id, 'prev', left)
-  return removed + 1
+  return true
+end
+
+-- Removes one job, for which its parent does not wait any more.
+local function remove_one(job, base, id)
+  forget_child(job, job)
+  return remove_record(base, id, leave_place(base, id))
+end
+
+-- Removes a family, children before parents, save the first `kept` of it; returns how many there were.
+local function remove_family(family, kept)
+  local removed = 0
+  for at = #family, kept + 1, -1 do
+    if remove_one(family[at], place_of(family[at])) then removed = removed + 1 end
+  end
+  return removed
 end

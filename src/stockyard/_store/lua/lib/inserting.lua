@@ -6,14 +6,19 @@ local function belongs_elsewhere(job, parent)
   return old and old ~= parent and redis.call('EXISTS', old) == 1
 end
 
--- The job counts for the parent as it is; one that has completed counts as such.
-local function adopt(keys, id, job, parent)
+-- A job that exists counts for the parent as it is: one that has ended counts as ended.
+local function adopt(keys, id, job, parent, now, early)
+  redis.call('HSET', job, 'parentKey', parent.key, 'parent', parent.tie)
+  local dependencies = parent.key .. ':dependencies'
   if redis.call('ZSCORE', keys.completed, id) then
     redis.call('HSET', parent.key .. ':processed', job, redis.call('HGET', job, 'returnvalue') or 'null')
-  else
-    redis.call('SADD', parent.key .. ':dependencies', job)
+    redis.call('SREM', dependencies, job)
+    return
   end
-  redis.call('HSET', job, 'parentKey', parent.key, 'parent', parent.tie)
+  redis.call('SADD', dependencies, job)
+  if redis.call('ZSCORE', keys.failed, id) then
+    count_failed_child(parent.key, parent.tie, job, redis.call('HGET', job, 'failedReason') or '', now, early)
+  end
 end
 
 local function let_parent_go(parent, now)
@@ -21,24 +26,36 @@ local function let_parent_go(parent, now)
   release_if_none_pending(parent.key, of.queueKey .. ':', of.id, now)
 end
 
--- Returns the id of the job that is there afterwards, or -7 when that has another parent.
-local function insert(keys, given)
+-- Whether the parent is to wait for this child. In a flow it was lined up before; otherwise what the parent
+-- recorded has ended, although the child's own record may be gone.
+local function is_wanted(given, job)
+  local parent = given.parent
+  if parent.is_new then return redis.call('SISMEMBER', parent.key .. ':dependencies', job) == 1 end
+  return given.id == '' or not is_recorded(parent.key, job)
+end
+
+-- Returns the id of the new job; or the one that is there instead, as `found` tells; or -7 when that has another
+-- parent. `early` gathers the parents that a failed child lets go before the others have ended.
+local function insert(keys, given, early)
   local counted = redis.call('INCR', keys.counter)
   local id, parent = given.id, given.parent
   if id == '' then id = string.format('%.0f', counted) end
   local job = keys.base .. id
-  if given.id ~= '' and redis.call('EXISTS', job) == 1 then
-    if parent then
-      if belongs_elsewhere(job, parent.key) then return -7 end
-      adopt(keys, id, job, parent)
-    end
+  local exists = given.id ~= '' and redis.call('EXISTS', job) == 1
+  if exists and parent and belongs_elsewhere(job, parent.key) then
+    if parent.is_new then redis.call('SREM', parent.key .. ':dependencies', job) end
+    return -7
+  end
+  local wanted = not parent or is_wanted(given, job)
+  if exists and parent and wanted then adopt(keys, id, job, parent, given.timestamp, early) end
+  if exists or not wanted then
     redis.call('XADD', keys.events, '*', 'event', 'duplicated', 'jobId', id)
-    return id
+    return found(keys.base, id)
   end
   local fields = {}
   if given.deduplication then
     local owner = deduplicated(keys, given, id)
-    if owner then return owner end
+    if owner then return found(keys.base, owner) end
     fields = {'deid', given.deduplication.id}
   end
   redis.call('HSET', job, 'name', given.name, 'data', given.data, 'opts', given.options, 'timestamp',

@@ -60,7 +60,9 @@ local function tell_parent_completed(parent, link, child, value, now)
   release_if_none_pending(parent, of.queueKey .. ':', of.id, now)
 end
 
-local function tell_parent_failed(parent, link, child, reason, now)
+-- What a child's failure means to its parent, by the child's policy. With `early`, a parent that need not wait for
+-- its other children is put there, for the caller to release it.
+local function count_failed_child(parent, link, child, reason, now, early)
   local of = parent_of(parent, link)
   if not (of.fpof or of.cpof or of.idof or of.rdof) then return end
   if redis.call('SREM', parent .. ':dependencies', child) == 0 then return end
@@ -69,11 +71,35 @@ local function tell_parent_failed(parent, link, child, reason, now)
     fail_parent(parent, parent_base, of.id, child, now)
   elseif of.cpof then
     redis.call('HSET', parent .. ':failed', child, reason)
-    release_parent(parent_base, of.id, now)
+    if early then early[parent] = true else release_parent(parent_base, of.id, now) end
   else
     if of.idof then redis.call('HSET', parent .. ':failed', child, reason) end
     release_if_none_pending(parent, parent_base, of.id, now)
   end
+end
+
+-- Whether the parent knows how the child ended.
+local function is_recorded(parent, child)
+  return redis.call('HEXISTS', parent .. ':processed', child) == 1
+    or redis.call('HEXISTS', parent .. ':failed', child) == 1
+    or redis.call('ZSCORE', parent .. ':unsuccessful', child) ~= false
+end
+
+-- A job that waits to run waits for its children instead, now that there are some. Returns whether it does, or did
+-- before; one that runs, is to fail or has ended does not.
+local function hold_back(base, id, now)
+  if redis.call('ZSCORE', base .. 'waiting-children', id) then return true end
+  if redis.call('EXISTS', base .. id .. ':lock') == 1 or redis.call('HEXISTS', base .. id, 'defa') == 1
+    or redis.call('ZSCORE', base .. 'completed', id) or redis.call('ZSCORE', base .. 'failed', id) then
+    return false
+  end
+  if redis.call('ZREM', base .. 'delayed', id) + redis.call('ZREM', base .. 'prioritized', id) == 0
+    and redis.call('LREM', base .. 'wait', -1, id) == 0 and redis.call('LREM', base .. 'paused', -1, id) == 0 then
+    return false
+  end
+  redis.call('ZADD', base .. 'waiting-children', now, id)
+  redis.call('XADD', base .. 'events', '*', 'event', 'waiting-children', 'jobId', id)
+  return true
 end
 
 -- The parent does not count on the child any more; as on Node, one that waits for no other runs next, whatever

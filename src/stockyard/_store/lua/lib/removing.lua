@@ -3,7 +3,8 @@
 -- Returns how many keys there were.
 local function drop(base, id)
   local job = base .. id
-  return redis.call('DEL', job, job .. ':logs', job .. ':dependencies', job .. ':processed', job .. ':failed',
+  -- Of a job with many children it would hold the server to free all at once.
+  return redis.call('UNLINK', job, job .. ':logs', job .. ':dependencies', job .. ':processed', job .. ':failed',
     job .. ':unsuccessful')
 end
 

@@ -17,16 +17,19 @@ local function remove_finished(finished, base, ids)
   redis.call('ZREM', finished, unpack(ids))
 end
 
-local function keep_within(finished, base, age, count, limit, now)
+-- Returns how many may still go: a backlog, as of a lowered count, must not hold up the server; the next ends go on.
+local function keep_within(finished, base, age, count, limit, now, room)
   if age then
-    remove_finished(finished, base,
-      redis.call('ZREVRANGEBYSCORE', finished, now - age * 1000, 0, 'LIMIT', 0, limit))
+    local old = redis.call('ZREVRANGEBYSCORE', finished, now - age * 1000, 0, 'LIMIT', 0, math.min(limit, room))
+    remove_finished(finished, base, old)
+    room = room - #old
   end
   if count > 0 then
-    -- Bounded, so that a lowered count cannot hold up the server: the next finish goes on.
-    local surplus = math.min(redis.call('ZCARD', finished) - count, 1000)
+    local surplus = math.min(redis.call('ZCARD', finished) - count, room)
     if surplus > 0 then
       remove_finished(finished, base, redis.call('ZRANGE', finished, 0, surplus - 1))
+      room = room - surplus
     end
   end
+  return room
 end

@@ -1,22 +1,70 @@
--- Puts a finished job back to where it waits.
+-- Puts a finished job back to where it waits: for its turn, or first for its children.
 
--- Its parent counts on it again, if it still knows it.
-local function give_back(parent, job, state)
+-- Children that one call looks at.
+local SETTLED_AT_ONCE = 100
+
+-- Whether a child is none to wait for: it is gone, belongs to another, or has ended in a way that lets its parent go on.
+local function has_settled(job, child)
+  local tie = redis.pcall('HMGET', child, 'parentKey', 'parent', 'returnvalue', 'failedReason')
+  if tie.err or tie[1] ~= job then return true end
+  local base, id = child:match('^(.*:)(.*)$')
+  if redis.call('ZSCORE', base .. 'completed', id) then
+    redis.call('HSET', job .. ':processed', child, tie[3] or 'null')
+    return true
+  end
+  if not redis.call('ZSCORE', base .. 'failed', id) then return false end
+  local of = decode_object(tie[2])
+  if of.cpof or of.idof then redis.call('HSET', job .. ':failed', child, tie[4] or '') end
+  return of.cpof or of.idof or of.rdof
+end
+
+-- A finished job's children that it counts as pending or as its failure: what is to be waited for when it is retried
+-- stays pending. Returns the cursor to go on with, '0' at the end.
+local function settle_children(job, cursor)
+  local failed = redis.call('ZRANGE', job .. ':unsuccessful', 0, SETTLED_AT_ONCE - 1)
+  if #failed > 0 then
+    redis.call('ZREM', job .. ':unsuccessful', unpack(failed))
+    redis.call('SADD', job .. ':dependencies', unpack(failed))
+    return cursor == '0' and '' or cursor
+  end
+  -- A full server refuses nothing more to a script that has written.
+  redis.call('SREM', job .. ':dependencies', '')
+  local reply = redis.call('SSCAN', job .. ':dependencies', cursor == '' and '0' or cursor, 'COUNT', SETTLED_AT_ONCE)
+  for _, child in ipairs(reply[2]) do
+    if has_settled(job, child) then redis.call('SREM', job .. ':dependencies', child) end
+  end
+  return reply[1]
+end
+
+local function number_to_settle(job)
+  return redis.call('SCARD', job .. ':dependencies') + redis.call('ZCARD', job .. ':unsuccessful')
+end
+
+-- Its parent counts on it again, if it still knows it, and waits for it if it has not begun.
+local function give_back(parent, link, job, state, now)
   local known
   if state == 'failed' then
     known = redis.call('ZREM', parent .. ':unsuccessful', job) + redis.call('HDEL', parent .. ':failed', job)
   else
     known = redis.call('HDEL', parent .. ':processed', job)
   end
-  if known > 0 then redis.call('SADD', parent .. ':dependencies', job) end
+  if known == 0 then return end
+  redis.call('SADD', parent .. ':dependencies', job)
+  local of = parent_of(parent, link)
+  hold_back(of.queueKey .. ':', of.id, now)
 end
 
 -- The caller has taken it out of the set of that state, and rings the marker.
-local function wait_again(keys, job, id, state, cap)
-  local fields = redis.call('HMGET', job, 'priority', 'opts', 'parentKey')
+local function wait_again(keys, job, id, state, cap, now)
+  local fields = redis.call('HMGET', job, 'priority', 'opts', 'parentKey', 'parent')
   redis.call('HDEL', job, 'finishedOn', 'processedOn', 'defa', state == 'failed' and 'failedReason' or 'returnvalue')
-  make_ready(keys.wait, keys.prioritized, keys.priority_counter, id, tonumber(fields[1]) or 0,
-    decode_object(fields[2]).lifo)
-  if fields[3] and redis.call('EXISTS', fields[3]) == 1 then give_back(fields[3], job, state) end
-  redis.call('XADD', keys.events, 'MAXLEN', '~', cap, '*', 'event', 'waiting', 'jobId', id, 'prev', state)
+  if redis.call('SCARD', job .. ':dependencies') > 0 then
+    redis.call('ZADD', keys.waiting_children, now, id)
+    redis.call('XADD', keys.events, 'MAXLEN', '~', cap, '*', 'event', 'waiting-children', 'jobId', id, 'prev', state)
+  else
+    make_ready(keys.wait, keys.prioritized, keys.priority_counter, id, tonumber(fields[1]) or 0,
+      decode_object(fields[2]).lifo)
+    redis.call('XADD', keys.events, 'MAXLEN', '~', cap, '*', 'event', 'waiting', 'jobId', id, 'prev', state)
+  end
+  if fields[3] and redis.call('EXISTS', fields[3]) == 1 then give_back(fields[3], fields[4], job, state, now) end
 end

@@ -1,9 +1,10 @@
 --- Removes jobs of one state, oldest first, but not those that are too young, locked or a schedule's next run.
 -- parts: decoding markers placing removing parents next_runs erasing
 -- keys: wait prioritized delayed active completed failed paused waiting_children events repeat_set stalled
--- args: base state latest room skip told
--- returns: the removed ids, and how many were passed over so far, or -1 when the last was looked at
-local WINDOW = 1000
+-- args: base state latest room skip told parents
+-- returns: the removed ids; how many were passed over so far, or -1 when the last was looked at; parents that are to
+--   go as well, by the next call
+local WINDOW = 500
 local lists = {wait = wait, paused = paused, active = active}
 local sets = {
   delayed = delayed, prioritized = prioritized, completed = completed, failed = failed,
@@ -42,19 +43,29 @@ end
 
 -- A full server refuses nothing more to a script that has written: what makes room must work.
 redis.call('SREM', stalled, '')
-local removed, seen, ids = {}, 0, oldest()
-for _, id in ipairs(ids) do
+local removed, above, seen, ids = {}, cmsgpack.unpack(parents), 0, oldest()
+-- Places are counted from the oldest, at the end of a list.
+local first, marked = list and redis.call('LLEN', list) - skip or 0, false
+for at, id in ipairs(ids) do
   if #removed == most then break end
   seen = seen + 1
   if may_go(id) then
-    if list then redis.call('LREM', list, -1, id) else redis.call('ZREM', set, id) end
-    erase(base, id)
+    if list then
+      -- Marked, and taken out together: one by one, each would cost a walk past all that were passed over.
+      redis.call('LSET', list, first - at, '')
+      marked = true
+    else
+      redis.call('ZREM', set, id)
+    end
+    erase(base, id, above)
     removed[#removed + 1] = id
   else
     skip = skip + 1
   end
 end
+if marked then redis.call('LREM', list, 0, '') end
+erase_parents(base, above, 200)
 if told == '1' or (told == '2' and #removed > 0) then
   redis.call('XADD', events, '*', 'event', 'cleaned', 'count', #removed)
 end
-return {removed, (seen == #ids and #ids < WINDOW) and -1 or skip}
+return {removed, (seen == #ids and #ids < WINDOW) and -1 or skip, cmsgpack.pack(above)}

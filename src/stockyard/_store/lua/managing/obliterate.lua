@@ -19,7 +19,7 @@ local function empty_list(list)
   local ids = redis.call('LRANGE', list, -left, -1)
   for _, id in ipairs(ids) do
     redis.call('DEL', base .. id .. ':lock')
-    erase(base, id)
+    erase(base, id, {})
   end
   redis.call('LTRIM', list, 0, -(#ids + 1))
   left = left - #ids
@@ -27,7 +27,8 @@ end
 
 local function empty_set(set, forget)
   local members = redis.call('ZRANGE', set, 0, left - 1)
-  for _, member in ipairs(members) do forget(base, member) end
+  -- Parents in this queue go like the rest of it.
+  for _, member in ipairs(members) do forget(base, member, {}) end
   if #members > 0 then redis.call('ZREM', set, unpack(members)) end
   left = left - #members
 end
@@ -45,7 +46,7 @@ end
 if left > 0 then empty_set(repeat_set, forget_schedule) end
 if left <= 0 then return 1 end
 if stage == 'last' then
-  redis.call('DEL', counter, wait, prioritized, delayed, active, completed, failed, paused, waiting_children, meta,
+  redis.call('UNLINK', counter, wait, prioritized, delayed, active, completed, failed, paused, waiting_children, meta,
     events, marker, priority_counter, stalled, stalled_check, limiter, repeat_set, schedule_check, metrics_completed,
     metrics_failed)
 else

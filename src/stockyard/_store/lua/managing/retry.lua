@@ -1,21 +1,31 @@
 --- Puts finished jobs of one state back to where they wait, the oldest first.
--- parts: decoding events markers placing retrying
--- keys: wait prioritized active completed failed meta events marker priority_counter
--- args: base state latest room
--- returns: how many left the state, how many of them wait again
+-- parts: decoding events markers placing parents retrying
+-- keys: wait prioritized active completed failed waiting_children meta events marker priority_counter
+-- args: base state latest room settled now
+-- returns: how many left the state, how many of them wait again, the job whose children are to be settled first
 local set = state == 'failed' and failed or completed
 local ids = redis.call('ZRANGEBYSCORE', set, '-inf', latest, 'LIMIT', 0, room)
-if #ids == 0 then return {0, 0} end
-local keys = {wait = wait, prioritized = prioritized, priority_counter = priority_counter, events = events}
--- The write that takes no memory comes first: a full server refuses nothing after it.
-redis.call('ZREM', set, unpack(ids))
-local cap, again = stream_cap(meta), 0
+if #ids == 0 then return {0, 0, ''} end
+local keys = {
+  wait = wait, prioritized = prioritized, waiting_children = waiting_children, priority_counter = priority_counter,
+  events = events,
+}
+local cap, left, again, unsettled = stream_cap(meta), 0, 0, ''
+-- Of each job the write that takes no memory comes first: a full server refuses nothing after it.
 for _, id in ipairs(ids) do
+  local job = base .. id
   -- What is no record runs never again; it must not cost the others their places.
-  if redis.call('TYPE', base .. id).ok == 'hash' then
-    wait_again(keys, base .. id, id, state, cap)
+  local is_record = redis.call('TYPE', job).ok == 'hash'
+  if is_record and id ~= settled and number_to_settle(job) > 0 then
+    unsettled = id
+    break
+  end
+  redis.call('ZREM', set, id)
+  left = left + 1
+  if is_record then
+    wait_again(keys, job, id, state, cap, now)
     again = again + 1
   end
 end
-if not is_blocked(meta, active) then ring(marker) end
-return {#ids, again}
+if again > 0 and not is_blocked(meta, active) then ring(marker) end
+return {left, again, unsettled}

@@ -20,22 +20,29 @@ local function ids_of(key, from, to)
   return ids
 end
 
-local rows = {}
-local skipped, left = tonumber(first), tonumber(size)
+-- Ids without a record are passed over, as far as one call may look.
+local MOST_MISSING = 1000
+local rows, missing = {}, 0
+local skipped, wanted = tonumber(first), tonumber(size)
 
 local function collect(key)
   local there = redis.call(is_list[key] and 'LLEN' or 'ZCARD', key)
-  local taken = math.min(left, math.max(there - skipped, 0))
-  if taken > 0 then
-    for _, id in ipairs(ids_of(key, skipped, skipped + taken - 1)) do
+  local at = skipped
+  while #rows < wanted and at < there and missing < MOST_MISSING do
+    local ids = ids_of(key, at, at + wanted - #rows - 1)
+    if #ids == 0 then break end
+    at = at + #ids
+    for _, id in ipairs(ids) do
       local row = read_row(base .. id, 'returnvalue', 'processedOn', 'finishedOn', 'pb')
       if not row.err and (row[1] or redis.call('EXISTS', base .. id) == 1) then
         row[19] = id
         rows[#rows + 1] = row
+      else
+        missing = missing + 1
       end
     end
   end
-  left, skipped = left - taken, math.max(skipped - there, 0)
+  skipped = math.max(skipped - there, 0)
 end
 
 for state in string.gmatch(states, '%S+') do

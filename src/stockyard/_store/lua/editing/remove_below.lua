@@ -1,0 +1,23 @@
+--- Removes jobs of a family that is too large for one call, but for those that stand in a list; parents do not go on.
+-- parts: decoding events markers placing removing parents families
+-- keys:
+-- args: jobs top idle_only
+-- returns: how many were removed, one that a worker holds or '', those that stand in no set
+local removed, held, listed = 0, '', {}
+for _, job in ipairs(cmsgpack.unpack(jobs)) do
+  local base, id = place_of(job)
+  if redis.call('EXISTS', job .. ':lock') == 1 then
+    held = job
+  elseif idle_only == '0' or not redis.call('ZSCORE', base .. 'failed', id) then
+    local set = leave_set(base, id)
+    if set then
+      -- Only the job that stays goes on when it is the last.
+      local tie = redis.call('HMGET', job, 'parentKey', 'parent')
+      if tie[1] == top then give_up_child(tie[1], tie[2], job) end
+      if remove_record(base, id, set) then removed = removed + 1 end
+    else
+      listed[#listed + 1] = job
+    end
+  end
+end
+return {removed, held, listed}

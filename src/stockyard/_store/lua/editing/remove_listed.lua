@@ -1,0 +1,44 @@
+--- Removes jobs of a family out of a part of a list of their queue, or wherever they are when none is named.
+-- parts: decoding events markers placing removing parents families
+-- keys:
+-- args: base list skip size ids top
+-- returns: the ids that are no longer there, one that a worker holds or ''
+-- A full server refuses nothing more to a script that has written: what makes room must work.
+redis.call('SREM', base .. 'stalled', '')
+local wanted, gone, held = {}, {}, ''
+for _, id in ipairs(cmsgpack.unpack(ids)) do wanted[id] = true end
+
+local function remove(id, left)
+  local job = base .. id
+  local tie = redis.call('HMGET', job, 'parentKey', 'parent')
+  if tie[1] == top then give_up_child(tie[1], tie[2], job) end
+  remove_record(base, id, left)
+  gone[#gone + 1] = id
+end
+
+local function is_free(id)
+  if redis.call('EXISTS', base .. id .. ':lock') == 0 then return true end
+  held = base .. id
+end
+
+if list == '' then
+  for id in pairs(wanted) do
+    if is_free(id) then remove(id, leave_place(base, id)) end
+  end
+else
+  local key, any = base .. list, false
+  -- Counted from the oldest, at the end of the list.
+  local last = redis.call('LLEN', key) - 1 - skip
+  local first = math.max(0, last - size + 1)
+  for index, id in ipairs(last < 0 and {} or redis.call('LRANGE', key, first, last)) do
+    if wanted[id] and is_free(id) then
+      wanted[id] = nil
+      -- Marked, and taken out together: one by one, each would cost a walk along the list.
+      redis.call('LSET', key, first + index - 1, '')
+      any = true
+      remove(id, list)
+    end
+  end
+  if any then redis.call('LREM', key, 0, '') end
+end
+return {gone, held}
