@@ -135,9 +135,7 @@ async def _clean(link: QueueLink, state: str, latest: int | str, limit: int, *, 
         room = min(CHUNK, limit - len(removed)) if limit else CHUNK
         if passed < 0:
             room = 0
-        ids, at, parents = await link.run(
-            _CLEAN, link.base, state, latest, room, max(passed, 0), tells, parents
-        )
+        ids, at, parents = await link.run(_CLEAN, link.base, state, latest, room, max(passed, 0), tells, parents)
         removed += [shown_id(each) for each in ids]
         passed = at if room else -1
         if limit and len(removed) >= limit:
