@@ -16,7 +16,8 @@ WORKS = frozenset(
     caching.delete caching.read caching.release caching.shed
     children.count children.detach children.look children.settle
     durable.leave durable.look durable.redeliver durable.release durable.renew durable.survey durable.take
-    editing.cancel editing.delay editing.list_below editing.priority editing.promote editing.remove editing.remove_below
+    editing.cancel
+    editing.delay editing.list_below editing.priority editing.promote editing.remove editing.remove_below
     editing.remove_children editing.remove_listed editing.retry
     finishing.finish
     leasing.abandon leasing.reclaim leasing.recover leasing.renew
