@@ -16,6 +16,7 @@ from stockyard._store.certificates import tls_failure
 from stockyard.config import Address
 from stockyard.errors import (
     AuthenticationFailed,
+    InvalidOption,
     ReplyLost,
     ServerError,
     ServerRefused,
@@ -115,7 +116,14 @@ class Line:
         writer = self._connection._writer
         if not self.is_open or writer is None:
             raise ServerUnavailable(f"not connected to the server at {self._address}")
-        writer.writelines([pack_command(tuple(command)) for command in commands])  # type: ignore[arg-type]
+        try:
+            packed = [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]
+        except UnicodeEncodeError as error:
+            raise InvalidOption(
+                f"text with a lone surrogate ({error.object[error.start]!a}, half of a character) cannot be "
+                "sent: UTF-8 has no form for it"
+            ) from error
+        writer.writelines(packed)
 
     async def read(self, count: int, timeout: float | None) -> list[Any]:
         """Return the next replies; an error reply is returned, not raised.

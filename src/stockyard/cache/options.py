@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from stockyard.errors import InvalidOption, suggestion
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.text import is_text
 
 _NAME = re.compile(r"[\w.-]+(:[\w.-]+)*", re.ASCII)
 
@@ -90,7 +91,7 @@ def checked_name(name: str) -> str:
 
 def checked_key(key: str) -> str:
     """Return a key if it can be one."""
-    if not _is_text(key):
+    if not is_text(key):
         raise InvalidOption(f"a cache's key must be non-empty text; got {key!r}")
     return key
 
@@ -101,16 +102,6 @@ def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
         raise InvalidOption(f"tags must be a list of texts; got the text {tags!r}: write [{tags!r}]")
     found = tuple(tags)
     for tag in found:
-        if not _is_text(tag):
+        if not is_text(tag):
             raise InvalidOption(f"a tag must be non-empty text; got {tag!r}")
     return tuple(dict.fromkeys(found))
-
-
-def _is_text(given: object) -> bool:
-    """Say whether this is text that has a place on the server: half a character has none."""
-    if not isinstance(given, str) or not given:
-        return False
-    try:
-        return given.isascii() or bool(given.encode())
-    except UnicodeEncodeError:
-        return False

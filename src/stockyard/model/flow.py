@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Unpack
 
 import msgspec
+from msgspec import UNSET
 
 from stockyard.errors import InvalidOption
 from stockyard.model.job import Job
-from stockyard.model.options import AddOptions, shown
+from stockyard.model.options import AddOptions
+from stockyard.model.text import shown
 
 
 class Flow:
@@ -18,7 +20,7 @@ class Flow:
     Args:
         name: chooses the handler.
         queue: name of its queue; children may be in any others.
-        data: its payload. Defaults to an empty object.
+        data: its payload; None is stored as ``null``. Defaults to an empty object.
         children: flows that must end first. Defaults to none.
         options: see ``AddOptions``; what is left out takes the default of its queue. A parent's delay begins when
             its children have ended. ``on_failure`` says what a child's failure means to its parent.
@@ -36,13 +38,13 @@ class Flow:
         self,
         name: str,
         queue: str,
-        data: Any = None,
+        data: Any = UNSET,
         children: Iterable[Flow] = (),
         **options: Unpack[AddOptions],
     ) -> None:
         self.name = name
         self.queue = queue
-        self.data = data
+        self.data = {} if data is UNSET else data
         self.children = tuple(children)
         self.options = options
         for child in self.children:

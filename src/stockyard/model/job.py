@@ -21,6 +21,7 @@ from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.family import FamilyPort, Relative
 from stockyard.model.options import MAX_PRIORITY, JobOptions
 from stockyard.model.payload import Decoder, decoder_for
+from stockyard.model.text import checked_line
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -136,9 +137,10 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         """Append a line to the job's log; return how many lines it has.
 
         Raises:
+            InvalidOption: it is no text, or has a lone surrogate.
             JobNotFound: the job was removed.
         """
-        return await self.port.log(self.id, line)
+        return await self.port.log(self.id, checked_line("a line of a job's log", line))
 
     async def logs(self, start: int = 0, end: int = -1) -> list[str]:
         """Return log lines ``start`` to ``end`` inclusive, oldest first; -1 is the last."""

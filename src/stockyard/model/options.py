@@ -13,6 +13,7 @@ from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.moment import Moment, moment_ms
 from stockyard.model.parent import OnFailure, ParentRef
 from stockyard.model.retention import KeepOption, checked_keep
+from stockyard.model.text import checked_text, is_text, shown
 
 MAX_PRIORITY = 2_097_151
 """The largest priority number, which runs last; 0 means none and runs first."""
@@ -43,11 +44,11 @@ class AddOptions(TypedDict, total=False):
     """The options of ``add``; each left out takes the queue's default.
 
     Keys:
-        job_id: the caller's own id; adding it again while its record exists adds nothing.
+        job_id: the caller's own id; adding it again while its record exists adds nothing. Empty or None is none.
         delay: wait before it may run.
         eta: when it may run, instead of ``delay``: a datetime with a zone. One that is past runs at once.
         priority: 1 runs before 2; up to 2,097,151. 0 is none, and runs before 1.
-        attempts: how often it may be tried in all.
+        attempts: how often it may be tried in all; 0 and 1 both mean once.
         backoff: wait between attempts.
         lifo: run it before what already waits.
         timeout: the handler is stopped after that long.
@@ -62,7 +63,7 @@ class AddOptions(TypedDict, total=False):
         omit_context: whoever runs it shall not continue that trace.
     """
 
-    job_id: str
+    job_id: str | None
     delay: Duration
     eta: Moment | None
     priority: int
@@ -152,50 +153,37 @@ class JobOptions(msgspec.Struct, frozen=True):
         return msgspec.structs.replace(self, delay_ms=max(self.eta_ms - now, 0), eta_ms=None)
 
 
+_SUB_KEYS = frozenset("lock logs dependencies processed failed unsuccessful".split())
+
+
 def checked_job_id(value: Any) -> str:
     """Return a custom id that every peer accepts.
 
     Raises:
-        InvalidOption: it is empty or too long, looks like an integer, names one of the queue's keys, or has a
-            colon.
+        InvalidOption: it is empty or too long, looks like an integer, names one of the queue's keys, or has colons
+            other than the two that BullMQ allows.
     """
-    if not is_text(value) or len(value) > LONGEST_ID:
-        raise InvalidOption(
-            f"job_id must be non-empty text of at most {LONGEST_ID} characters; got {shown(value)}"
-        )
+    if len(checked_text("job_id", value)) > LONGEST_ID:
+        raise InvalidOption(f"job_id must have at most {LONGEST_ID} characters; got {len(value)}: {shown(value)}")
     if value.lstrip("-").isdigit():
         raise InvalidOption(
             f"job_id must not look like an integer, because the queue numbers its own jobs so; got {value!r}: "
             f"write for example 'order-{value}'"
         )
-    if value in RESERVED_IDS:
+    first, *parts = value.split(":")
+    if (first in RESERVED_IDS) or (parts and (first in ("0", "") or parts[-1] in _SUB_KEYS)):
         raise InvalidOption(f"job_id {value!r} names one of the queue's own keys; choose another")
-    if ":" in value:
-        raise InvalidOption(f"job_id must not contain ':', which separates the parts of a key; got {value!r}")
+    if parts and len(parts) != 2:
+        raise InvalidOption(
+            "job_id must not contain ':', which separates the parts of a key, except in three parts, as BullMQ "
+            f"allows it; got {value!r}"
+        )
     return str(value)
 
 
-def is_text(value: Any) -> bool:
-    """Whether it is text that is not empty and can be sent: UTF-8 has no lone surrogates."""
-    return isinstance(value, str) and bool(value) and (value.isascii() or _is_utf8(value))
-
-
-def shown(value: Any) -> str:
-    """Return a value as a message quotes it, cut when it is long."""
-    text = ascii(value)
-    return text if len(text) <= 80 else f"{text[:80]}…"
-
-
-def _is_utf8(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _job_id(_name: str, value: Any) -> str:
-    return checked_job_id(value)
+def _job_id(_name: str, value: Any) -> str | None:
+    # As on Node: no id.
+    return None if value is None or value == "" else checked_job_id(value)
 
 
 def _duration(name: str, value: Any) -> int:
@@ -226,11 +214,15 @@ def _priority(name: str, value: Any) -> int:
 
 
 def _attempts(name: str, value: Any) -> int:
-    return _whole(name, value, 1, 1_000_000)
+    return _whole(name, value, 0, 1_000_000)
 
 
-def _backoff(_name: str, value: Any) -> Backoff | None:
-    return None if value is None else Backoff.of(value)
+def _backoff(name: str, value: Any) -> Backoff | None:
+    if value is None:
+        return None
+    chosen = Backoff.of(value)
+    checked_text(f"the strategy of {name}", chosen.type)
+    return chosen
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -275,8 +267,9 @@ def _parent(name: str, value: Any) -> ParentRef | None:
     if value is None:
         return None
     queue, job_id = getattr(value, "queue", None), getattr(value, "id", None)
-    if is_text(queue) and is_text(job_id):
-        return ParentRef(str(queue), str(job_id), getattr(value, "prefix", None))
+    prefix = getattr(value, "prefix", None)
+    if is_text(queue) and is_text(job_id) and (prefix is None or is_text(prefix)):
+        return ParentRef(str(queue), str(job_id), prefix)
     raise InvalidOption(
         f"{name} must be a Job or ParentRef(queue, id), so that its place is known; got {shown(value)}"
     )

@@ -12,7 +12,8 @@ from stockyard.errors import InvalidOption
 from stockyard.model.cron import cron_pattern, zone_of
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.moment import Moment, moment_ms
-from stockyard.model.options import JobOptions, is_text, shown
+from stockyard.model.options import JobOptions
+from stockyard.model.text import is_text, shown
 
 Misfire = Literal["run_once", "skip", "run_all"]
 """What becomes of runs whose time passed while no worker was there: one late run, none, or all of them."""

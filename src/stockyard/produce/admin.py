@@ -12,7 +12,7 @@ from stockyard._store.managing import EventLimits
 from stockyard.errors import InvalidOption, QueueStateError
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.job import JobPort, JobState
-from stockyard.model.options import is_text, shown
+from stockyard.model.text import checked_text, is_text, shown
 from stockyard.topology import Rate
 
 _CLEANED = tuple(str(state) for state in JobState if state is not JobState.UNKNOWN)
@@ -180,7 +180,7 @@ class QueueAdmin:
 
     async def release_deduplication(self, dedup_id: str) -> bool:
         """Free a deduplication id, so that the next job under it is added; say whether it was taken."""
-        return await managing.release_deduplication(self._link, dedup_id)
+        return await managing.release_deduplication(self._link, checked_text("dedup_id", dedup_id))
 
     async def trim_events(self, length: int) -> int:
         """Cut the queue's event stream to about its last ``length`` entries; return how many went.

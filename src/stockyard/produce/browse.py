@@ -11,6 +11,7 @@ from stockyard._store.rows import stored_job
 from stockyard.errors import InvalidOption
 from stockyard.model.job import Job, JobPort, JobState
 from stockyard.model.options import MAX_PRIORITY
+from stockyard.model.text import checked_text
 from stockyard.produce.prometheus import exposition
 from stockyard.produce.snapshots import QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.topology import QueueSpec, Rate
@@ -27,7 +28,11 @@ class QueueBrowser:
     _jobs: JobPort
 
     async def get_job(self, job_id: str) -> Job[Any] | None:
-        """Return a job as it is now, or None when there is none of that id."""
+        """Return a job as it is now, or None when there is none of that id.
+
+        Raises:
+            InvalidOption: the id is no text.
+        """
         return await self._jobs.get_job(job_id)
 
     async def get_jobs(
@@ -50,7 +55,7 @@ class QueueBrowser:
         Raises:
             InvalidOption: a state is not known, or page or size is out of range.
 
-        An id whose record is gone counts as a place of the page and is left out.
+        An id whose record is gone is passed over, and the page filled with those that follow.
         """
         states = _states([state] if isinstance(state, str) else state)
         if page < 1 or not 1 <= size <= 1000:
@@ -118,7 +123,7 @@ class QueueBrowser:
 
     async def deduplication_owner(self, dedup_id: str) -> str | None:
         """Return the id of the job under which others of a deduplication id are dropped, or None."""
-        return await reading.read_owner(self._link, dedup_id)
+        return await reading.read_owner(self._link, checked_text("dedup_id", dedup_id))
 
     async def workers(self) -> list[WorkerInfo]:
         """Return the workers that are connected, Node's and ours alike.

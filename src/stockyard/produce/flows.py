@@ -20,8 +20,9 @@ from stockyard._store.trees import add_trees
 from stockyard.errors import InvalidOption
 from stockyard.model.flow import Flow, FlowTree
 from stockyard.model.job import Job, JobPort
-from stockyard.model.options import JobOptions, shown
+from stockyard.model.options import JobOptions
 from stockyard.model.parent import ParentRef
+from stockyard.model.text import checked_text, shown
 from stockyard.produce.queue import check_size, existing_job, payload_text, refuse_both_ties
 from stockyard.topology import QueueSpec, Topology
 from stockyard.topology.admission import check_job
@@ -124,7 +125,7 @@ class Flows:
         if depth < 1 or not 1 <= children <= 1000:
             raise InvalidOption(f"depth must be 1 or more and children 1 to 1000; got {depth!r} and {children!r}")
         link = self._link(self._topology.spec(queue))
-        root = link.keys.job(job_id)
+        root = link.keys.job(checked_text("job_id", job_id))
         seen: dict[str, tuple[Row, list[str]]] = {}
         level = [root]
         for _ in range(depth):
@@ -226,6 +227,10 @@ def _checked(flow: Flow, options: JobOptions, above: _Node | None) -> JobOptions
         options = msgspec.structs.replace(options, parent=ParentRef(above.spec.name, above.sent.id))
     if flow.children and options.deduplication is not None:
         raise InvalidOption(f"{flow.name!r} has children that would wait for nobody, so it cannot be deduplicated")
+    if options.job_id is not None and ":" in options.job_id and (flow.children or above is not None):
+        raise InvalidOption(
+            f"job_id {options.job_id!r} of {flow.name!r} has colons, which have no place in a flow"
+        )
     refuse_both_ties(options)
     return options
 

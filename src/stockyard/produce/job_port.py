@@ -16,6 +16,7 @@ from stockyard.model.family import ChildKind, ChildrenPage
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job, JobState
 from stockyard.model.payload import Decoder, encode_payload
+from stockyard.model.text import checked_text
 
 
 class StoredJobs:
@@ -90,6 +91,7 @@ class StoredJobs:
         self._check(job_id, code)
 
     async def remove(self, job_id: str, *, children: bool = True) -> None:
+        checked_text("job_id", job_id)
         code = await families.remove(self._link, job_id, children=children)
         if code == 0:
             below = ", or one below it" if children else ""
@@ -126,6 +128,7 @@ class StoredJobs:
         return None if handler is None else handler.decode_result
 
     async def get_job(self, job_id: str) -> Job[Any] | None:
+        checked_text("job_id", job_id)
         row = await reading.read_job(self._link, job_id)
         return None if row is None else stored_job(row, self._link.queue, self)
 

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
+from msgspec import UNSET
+
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store.adding import BATCH, ExistingJob, NewJob, new_job
@@ -15,11 +17,13 @@ from stockyard._store.tied_job import TiedJob, tied_job
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort
-from stockyard.model.options import AddOptions, JobOptions, is_text, shown
+from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.payload import encode_payload
+from stockyard.model.text import checked_text, shown
 from stockyard.produce.admin import QueueAdmin
 from stockyard.produce.batcher import Batcher
 from stockyard.produce.browse import QueueBrowser
+from stockyard.produce.large_payloads import LARGE_PAYLOAD, warn_of_large_payload
 from stockyard.topology import QueueSpec
 from stockyard.topology.admission import check_job
 
@@ -48,13 +52,14 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         return self._portal.blocking(self)
 
     async def add(
-        self, name: str, data: Any = None, *, check: bool | None = None, **options: Unpack[AddOptions]
+        self, name: str, data: Any = UNSET, *, check: bool | None = None, **options: Unpack[AddOptions]
     ) -> Job[Any]:
         """Add one job; calls of the same turn of the loop travel together.
 
         Args:
             name: chooses the handler.
-            data: any JSON-able value, Struct, dataclass or pydantic model. Defaults to an empty object.
+            data: any JSON-able value, Struct, dataclass or pydantic model; None is stored as ``null``. Defaults to
+                an empty object. One of more than 5 MiB is added with a warning in the log.
             check: refuse a name or a payload that the handlers do not take which the queue declares in this
                 process; without any, nothing is refused. False is for jobs that another program handles. Defaults
                 to what the queue declares: True.
@@ -138,7 +143,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         if not isinstance(given, tuple) or not 1 <= len(given) <= 3 or not _are_options(given[2:]):
             raise InvalidOption(f"add_many takes tuples (name, data, options); got {shown(given)}")
         name = given[0]
-        data = given[1] if len(given) > 1 else None
+        data = given[1] if len(given) > 1 else UNSET
         options = self.spec.defaults
         if len(given) > 2:
             options = options.merged(**given[2]).placed(self._link.clock())
@@ -146,7 +151,15 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
 
     def _added(self, job_id: str, name: str, data: Any, options: JobOptions, sent: NewJob | TiedJob) -> Job[Any]:
         job = Job(
-            job_id, name, data, options, self.name, sent.timestamp, self._jobs, options.priority, options.delay_ms
+            job_id,
+            name,
+            {} if data is UNSET else data,
+            options,
+            self.name,
+            sent.timestamp,
+            self._jobs,
+            options.priority,
+            options.delay_ms,
         )
         if options.parent is not None and isinstance(sent, TiedJob):
             job.parent_key = sent.parent_key
@@ -171,11 +184,13 @@ def payload_text(name: str, data: Any, declared: Any = Any) -> str:
         InvalidOption: the name is no text.
         PayloadError: the payload is not JSON-able.
     """
-    if not is_text(name):
-        raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
-    return (
-        "{}" if data is None else encode_payload(data, what="the payload of", of=name, declared=declared).decode()
-    )
+    checked_text("a job's name", name)
+    if data is UNSET:
+        return "{}"
+    text = encode_payload(data, what="the payload of", of=name, declared=declared).decode()
+    if len(text) > LARGE_PAYLOAD:
+        warn_of_large_payload(name, len(text))
+    return text
 
 
 def check_size(name: str, text: str, options: JobOptions) -> None:
@@ -190,6 +205,10 @@ def refuse_both_ties(options: JobOptions) -> None:
     Raises:
         InvalidOption: the options name a parent and a deduplication.
     """
+    if options.parent is not None and options.job_id is not None and ":" in options.job_id:
+        raise InvalidOption(
+            f"job_id {options.job_id!r} has colons, so the job cannot be a child: parents could not find it"
+        )
     if options.deduplication is not None and options.parent is not None:
         raise InvalidOption("deduplication and parent exclude each other: a parent cannot wait for a dropped job")
 

@@ -19,6 +19,7 @@ from stockyard._store import durable
 from stockyard._store.broadcast import ChannelLink
 from stockyard._store.durable import BURIED, DurableLine, Held, Taken
 from stockyard.errors import InvalidOption, PayloadError, ServerError
+from stockyard.model.text import checked_text
 from stockyard.pubsub.channel import Channel, checked_count
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.delivery import Delivery
@@ -65,8 +66,7 @@ class Consumer(Generic[T]):
         counts: Counts,
         portal: Portal,
     ) -> None:
-        if not isinstance(group, str) or not group:
-            raise InvalidOption(f"a group's name must be non-empty text; got {group!r}")
+        checked_text("a group's name", group)
         if consumer is not None and (not isinstance(consumer, str) or consumer in ("", "-")):
             raise InvalidOption(f"a consumer's name must be non-empty text and not '-'; got {consumer!r}")
         self.channel = channel.name

@@ -14,6 +14,7 @@ from stockyard._store import broadcast, durable
 from stockyard._store.broadcast import ChannelLink
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model.fixed import Fixed
+from stockyard.model.text import checked_text
 from stockyard.pubsub.channel import Channel, checked_count
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.consumer import Consumer
@@ -230,7 +231,7 @@ class OpenChannel(Fixed, Generic[T]):
 
     async def delete_group(self, group: str) -> bool:
         """Forget a group, with all that it has not read; return whether there was one. The errors are as above."""
-        return await durable.delete_group(self._durable("delete_group"), group)
+        return await durable.delete_group(self._durable("delete_group"), checked_text("a group's name", group))
 
     async def dead_letters(self, after: str = "0-0", count: int = 100) -> list[DeadLetter[T]]:
         """Return what groups gave up, the oldest first; of these, about the latest 10,000 are kept.

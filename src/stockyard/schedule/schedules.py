@@ -6,6 +6,8 @@ import builtins
 import logging
 from typing import Any, Unpack
 
+from msgspec import UNSET
+
 from stockyard._aio.portal import Portal
 from stockyard._store import scheduling
 from stockyard._store.link import QueueLink
@@ -13,7 +15,7 @@ from stockyard.errors import InvalidOption, ScheduleConflict
 from stockyard.model.duration import Duration
 from stockyard.model.fixed import Fixed
 from stockyard.model.moment import Moment
-from stockyard.model.options import AddOptions, is_text
+from stockyard.model.options import AddOptions
 from stockyard.model.payload import encode_payload
 from stockyard.model.schedule import (
     Misfire,
@@ -24,6 +26,7 @@ from stockyard.model.schedule import (
     checked_schedule_id,
     checked_timing,
 )
+from stockyard.model.text import is_text
 from stockyard.topology import QueueSpec
 from stockyard.topology.admission import check_job
 from stockyard.topology.schedule_declaration import check_arguments
@@ -73,7 +76,7 @@ class Schedules(Fixed):
         misfire: Misfire = "run_once",
         overlap: Overlap = "allow",
         name: str | None = None,
-        data: Any = None,
+        data: Any = UNSET,
         check: bool | None = None,
         **options: Unpack[AddOptions],
     ) -> Schedule:
@@ -93,7 +96,7 @@ class Schedules(Fixed):
                 none, ``"run_all"`` makes up for all, one after the other. Defaults to ``"run_once"``.
             overlap: ``"skip"`` lets a run end at once while an earlier one goes on. Defaults to ``"allow"``.
             name: chooses the handler. Defaults to the schedule's id.
-            data: payload of every run. Defaults to an empty object.
+            data: payload of every run; None is ``null``. Defaults to an empty object.
             check: refuse a name or a payload that the queue's declared handlers do not take, as ``Queue.add``
                 does. Defaults to what the queue declares.
             options: those of ``add`` that are not of one job alone; what is left out takes the queue's default.
@@ -122,7 +125,9 @@ class Schedules(Fixed):
         policies = checked_policies(misfire, overlap)
         if name is not None and not is_text(name):
             raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
-        text = "{}" if data is None else encode_payload(data, what="the payload of schedule", of=identity).decode()
+        text = (
+            "{}" if data is UNSET else encode_payload(data, what="the payload of schedule", of=identity).decode()
+        )
         check_job(self._spec, name or identity, data, text, check=check)
         await self._link.learn_time()
         new = scheduling.NewSchedule(

@@ -7,8 +7,8 @@ from typing import Any, TypeVar, overload
 
 from stockyard.errors import HandlerError
 from stockyard.model.handler import Executor, Handler
-from stockyard.model.options import is_text
 from stockyard.model.retry_rule import ErrorClasses, RetryRule
+from stockyard.model.text import is_text
 
 F = TypeVar("F", bound=Callable[[Any], Any])
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stockyard.errors import InvalidOption, suggestion
-from stockyard.model.options import KNOWN_OPTIONS, JobOptions, is_text
+from stockyard.model.options import KNOWN_OPTIONS, JobOptions
 from stockyard.model.schedule import checked_policies, checked_schedule_id, checked_timing
+from stockyard.model.text import is_text
 
 _TIMING = ("every", "cron", "tz", "offset", "limit", "start", "end")
 _ARGUMENTS = (*_TIMING, "immediately", "misfire", "overlap", "name", "data", "check")
