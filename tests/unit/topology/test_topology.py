@@ -68,7 +68,7 @@ def test_names_that_would_share_keys_are_refused(pair: tuple[str, str]) -> None:
         {"concurrency": 0},
         {"concurrency": 1.0},
         {"concurrency": True},
-        {"attempts": 0},
+        {"attempts": -1},
         {"backoff": "soon"},
         {"priority": -1},
         {"timeout": 0},
