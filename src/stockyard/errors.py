@@ -7,7 +7,7 @@
     ├── InvalidOption            an argument is out of its range or not known (also a ValueError)
     ├── PayloadError             a payload or result does not fit JSON or the declared type
     ├── HandlerError             a handler cannot be used or found
-    ├── BlockingCallRefused      a blocking call would stop the event loop that runs it (also a RuntimeError)
+    ├── BlockingCallRefused      a blocking call would wait for ever, or stop an event loop (also a RuntimeError)
     ├── JobError                 one job cannot do what was asked
     │   ├── JobNotFound          its record does not exist (any more)
     │   ├── JobStateError        it is not in the state that the operation needs
@@ -105,7 +105,11 @@ class HandlerError(StockyardError):
 
 
 class BlockingCallRefused(StockyardError, RuntimeError):
-    """A method of ``.sync`` was called in a thread that runs an event loop; the message names the one to await."""
+    """A method of ``.sync`` cannot block here, and the message says what to do instead.
+
+    Its thread runs an event loop, the interpreter shuts down, the app was closed meanwhile, or gevent has replaced
+    threads by greenlets.
+    """
 
 
 class JobError(StockyardError):

@@ -6,9 +6,10 @@ import asyncio
 import functools
 import inspect
 import os
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from typing import Any, Self, TypeVar
 
 from stockyard.errors import BlockingCallRefused
@@ -25,6 +26,8 @@ class Portal:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._owner = 0
+        self._pending: set[Future[Any]] = set()
+        self._cut_off: set[Future[Any]] = set()
 
     @property
     def is_open(self) -> bool:
@@ -33,16 +36,30 @@ class Portal:
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the portal's loop and return its result, or raise its error."""
-        loop = self._running_loop()
-        if threading.current_thread() is self._thread:
+        try:
+            future = self._begin(coroutine)
+        except BaseException:
             coroutine.close()
-            raise RuntimeError("a blocking call from the portal's own loop would wait for itself: use await")
-        future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+            raise
         try:
             return future.result()
+        except CancelledError:
+            if future in self._cut_off:
+                raise BlockingCallRefused(
+                    "the app was closed while this blocking call was under way; it may or may not have happened"
+                ) from None
+            raise
+        except RuntimeError as error:
+            # Executors and threads say so by words alone.
+            if "interpreter shutdown" in str(error):
+                raise _shut_down() from error
+            raise
         except BaseException:
             future.cancel()
             raise
+        finally:
+            self._pending.discard(future)
+            self._cut_off.discard(future)
 
     def call(self, method: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
         """Run a coroutine method on the portal's loop, for a caller that has no loop.
@@ -70,6 +87,38 @@ class Portal:
             loop.call_soon_threadsafe(loop.stop)
             thread.join()
 
+    def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
+        try:
+            _run_loop(loop)
+        finally:
+            # Calls that came when the loop had stopped already would wait for ever.
+            with self._guard:
+                for future in list(self._pending):
+                    self._cut_off.add(future)
+                    future.cancel()
+
+    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        if sys.is_finalizing():
+            raise _shut_down()
+        if _is_patched():
+            raise BlockingCallRefused(
+                "blocking calls (.sync) run an event loop in a thread, and gevent or eventlet has replaced "
+                "threads or the waiting for sockets here: patch with monkey.patch_all(thread=False, "
+                "select=False), or call from a process that is not patched"
+            )
+        try:
+            loop = self._running_loop()
+        except RuntimeError as error:
+            raise _shut_down() from error
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a blocking call from the portal's own loop would wait for itself: use await")
+        with self._guard:
+            if loop is not self._loop:
+                raise BlockingCallRefused("the app was closed when this blocking call began; nothing happened")
+            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+            self._pending.add(future)
+        return future
+
     def _refuse_in_loop(self, method: Callable[..., Any]) -> None:
         try:
             running = asyncio.get_running_loop()
@@ -91,7 +140,7 @@ class Portal:
                 loop = asyncio.new_event_loop()
                 self._loop, self._owner = loop, os.getpid()
                 self._thread = threading.Thread(
-                    target=_run_loop, args=(loop,), name="stockyard-portal", daemon=True
+                    target=self._serve, args=(loop,), name="stockyard-portal", daemon=True
                 )
                 self._thread.start()
             return self._loop
@@ -131,6 +180,21 @@ class Blocking:
 
     def __repr__(self) -> str:
         return f"<blocking view of {self._target!r}>"
+
+
+def _shut_down() -> BlockingCallRefused:
+    return BlockingCallRefused(
+        "the interpreter shuts down, and the thread that blocking calls (.sync) need does not run any more: make "
+        "them before the program ends, not in __del__ of an object that lives as long as the program"
+    )
+
+
+def _is_patched() -> bool:
+    """Say whether threads are greenlets here, or loops wait by the hub of greenlets."""
+    gevent, eventlet = sys.modules.get("gevent.monkey"), sys.modules.get("eventlet.patcher")
+    if gevent is not None and any(map(gevent.is_module_patched, ("threading", "select", "selectors"))):
+        return True
+    return eventlet is not None and any(map(eventlet.is_monkey_patched, ("thread", "select")))
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:

@@ -2,7 +2,10 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import threading
+from importlib.util import find_spec
 
 import pytest
 
@@ -155,3 +158,83 @@ def test_a_forked_child_gets_a_loop_of_its_own() -> None:
         os._exit(0 if not portal.is_open and view.add(2, b=2) == 4 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     portal.close()
+
+
+def run_program(text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_call_while_the_interpreter_shuts_down_raises_and_does_not_hang() -> None:
+    program = """
+import asyncio, sys
+from stockyard._aio.portal import Portal
+portal = Portal()
+portal.run(asyncio.sleep(0))
+class Late:
+    def __init__(self, call, work, kind):
+        self.call, self.work, self.kind = call, work, kind
+    def __del__(self, print=print):
+        try:
+            self.call(self.work(0))
+        except self.kind as error:
+            print(error)
+from stockyard import BlockingCallRefused
+sys.modules["late"] = Late(portal.run, asyncio.sleep, BlockingCallRefused)
+"""
+    ended = run_program(program)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "the interpreter shuts down" in ended.stdout
+
+
+def test_a_call_under_way_when_the_portal_closes_ends() -> None:
+    portal = Portal()
+    began = threading.Event()
+
+    async def wait() -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    caught: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            portal.run(wait())
+        except BaseException as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    assert began.wait(10)
+    portal.close()
+    thread.join(10)
+    assert not thread.is_alive()
+    assert len(caught) == 1
+
+
+@pytest.mark.skipif(find_spec("gevent") is None, reason="gevent is not installed")
+@pytest.mark.parametrize(
+    ("patch", "said"),
+    [
+        ("", "monkey.patch_all(thread=False, select=False)"),
+        ("thread=False", "select=False"),
+        ("thread=False, select=False", "7"),
+    ],
+)
+def test_under_gevent_calls_work_or_say_how_to_patch(patch: str, said: str) -> None:
+    program = f"""
+from gevent import monkey
+monkey.patch_all({patch})
+import asyncio, gevent
+from stockyard._aio.portal import Portal
+portal = Portal()
+def call():
+    try:
+        print(portal.run(asyncio.sleep(0, 7)))
+    except RuntimeError as error:
+        print(error)
+gevent.joinall([gevent.spawn(call)])
+portal.close()
+"""
+    ended = run_program(program)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert said in ended.stdout
