@@ -74,7 +74,7 @@ class Settings:
     Attributes:
         address: where the server is. Defaults to ``redis://localhost:6379``.
         prefix: first part of every key. Defaults to ``bull``, BullMQ's own.
-        call_timeout: seconds after which a call fails. Defaults to 5.
+        call_timeout: seconds of silence from the server after which a call fails. Defaults to 5.
         cache: a second server, for caches alone, which evicts by itself; or the first one by another login.
             Defaults to None: caches live on the first, within a budget.
         cache_bytes: that budget. Defaults to None: a quarter of the server's ``maxmemory``, else 256 MB, and none

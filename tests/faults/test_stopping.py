@@ -112,7 +112,7 @@ def _listens_to_signals(pid: int) -> bool:
 
 def _takes_jobs(raw: "redis.Redis", prefix: str) -> bool:
     """Whether a worker's blocking connection is seen."""
-    return any(client["name"] == worker_client_name(prefix, "q") for client in raw.client_list())
+    return any(client["name"].startswith(worker_client_name(prefix, "q")) for client in raw.client_list())
 
 
 async def _is_waiting(job: Job[Any]) -> bool:

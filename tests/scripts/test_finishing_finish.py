@@ -286,3 +286,31 @@ async def test_the_worker_is_written_down(link: QueueLink, keys: Keyspace) -> No
     keys.put({"1": record(), "wait": ["1"]})
     await finish_and_take(link, [], Order(1, "w:2", 30_000, worker="trader-1"))
     assert keys.get("1")["pb"] == "trader-1"
+
+
+async def test_large_jobs_are_started_in_parts_and_the_rest_keeps_its_place(
+    link: QueueLink, keys: Keyspace
+) -> None:
+    large = {str(number): record(data="x" * 60_000, priority=number // 4) for number in range(1, 8)}
+    keys.put({**large, "wait": ["3", "2", "1"], "pc": "9"})
+    keys.put({"prioritized": Sorted({str(number): (number // 4) * 2.0**32 + number for number in range(4, 8)})})
+    order = Order(50, "w:2", 30_000, most_bytes=100_000)
+    first = await finish_and_take(link, [], order)
+    assert ([row[14] for row in first.rows], first.has_more, first.is_much) == ([b"1", b"2"], 1, 1)
+    assert (keys.get("wait"), keys.get("pc")) == (["3"], "9")
+    second = await finish_and_take(link, [], order)
+    assert [row[14] for row in second.rows] == [b"3", b"4"]
+    assert keys.get("prioritized") == Sorted({str(number): 2.0**32 + number for number in range(5, 8)})
+    assert (keys.get("wait"), keys.get("pc")) == (None, "9")
+    third = await finish_and_take(link, [], Order(50, "w:3", 30_000))
+    assert ([row[14] for row in third.rows], third.has_more) == ([b"5", b"6", b"7"], 0)
+    assert keys.get("pc") is None
+    assert keys.get("stalled-check:unread") == {str(number): "1:0" for number in range(1, 8)}
+    assert 80_000_000 < keys.ttl("stalled-check:unread") <= 86_400_000
+
+
+async def test_a_single_job_may_be_larger_than_a_call_carries(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(data="x" * 1000), "wait": ["1"]})
+    done = await finish_and_take(link, [], Order(50, "w:2", 30_000, most_bytes=10))
+    assert (len(done.rows), done.has_more, done.is_much) == (1, 0, 0)
+    assert keys.get("stalled-check:unread") is None

@@ -18,3 +18,21 @@ async def test_the_jobs_of_the_token_are_found(link: QueueLink, keys: Keyspace) 
     assert sorted((row[14], row[1], row[7]) for row in rows) == [(b"1", b'"1"', b"1"), (b"3", b'"3"', b"1")]
     assert await reclaim(link, "w:9") == []
     assert keys.all() == before
+
+
+async def test_known_jobs_are_left_out_and_large_ones_come_in_parts(link: QueueLink, keys: Keyspace) -> None:
+    keys.put(
+        {
+            **{job_id: record(data="x" * 60, ats=1) for job_id in ("1", "2", "3", "4")},
+            **{f"{job_id}:lock": "w:7" for job_id in ("1", "2", "3", "4")},
+            "active": ["4", "3", "2", "1"],
+        }
+    )
+    known: list[str] = []
+    parts = []
+    while rows := await reclaim(link, "w:7", known=known, lock_ms=60_000, most_bytes=100):
+        parts.append([row[14].decode() for row in rows])
+        known += parts[-1]
+    assert parts == [["4", "3"], ["2", "1"]]
+    for job_id in known:
+        assert 0 < await link.server.call("PTTL", link.keys.lock(job_id)) <= 60_000

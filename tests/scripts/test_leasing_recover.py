@@ -155,3 +155,35 @@ async def test_a_look_that_another_worker_has_overtaken_ends(
     recovered = await recover(link)
     assert 0 < len(recovered) < len(ids)
     assert len(keys.get("active")) == len(ids) - len(recovered)
+
+
+async def test_a_start_that_its_worker_never_heard_of_is_no_stall(link: QueueLink, keys: Keyspace) -> None:
+    keys.put(
+        {
+            "1": record(ats=2, stc=1),
+            "active": ["1"],
+            "stalled": {"1"},
+            "stalled-check:unread": {"1": "2:0"},
+        }
+    )
+    assert await recover(link) == []
+    assert keys.get("1") == record(ats=1, stc=1)
+    assert (keys.get("wait"), keys.get("active")) == (["1"], None)
+    assert keys.get("stalled-check:unread") == {"1": "0:1"}
+    assert keys.get("events") == [["waiting", "1", "active"]]
+    assert keys.get("marker") == Sorted({"0": 0})
+
+
+async def test_a_start_after_the_one_that_was_marked_is_a_stall(link: QueueLink, keys: Keyspace) -> None:
+    keys.put(
+        {"1": record(ats=3), "active": ["1"], "stalled": {"1"}, "stalled-check:unread": {"1": "2:0", "2": "1:0"}}
+    )
+    assert await recover(link) == ["1"]
+    assert keys.get("1") == record(ats=3, stc=1)
+    assert keys.get("stalled-check:unread") == {"2": "1:0"}
+
+
+async def test_a_record_that_never_arrives_counts_from_the_fourth_time_on(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(ats=2), "active": ["1"], "stalled": {"1"}, "stalled-check:unread": {"1": "2:3"}})
+    assert await recover(link) == ["1"]
+    assert keys.get("1") == record(ats=2, stc=1)

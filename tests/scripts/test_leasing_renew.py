@@ -29,3 +29,9 @@ async def test_a_job_that_was_taken_since_is_lost(link: QueueLink, keys: Keyspac
     keys.put({"1": record(ats=3), "2": record(ats=1), "active": ["1"], "wait": ["2"]})
     assert await renew(link, [("1", "w:1", 2), ("2", "w:1", 1), ("3", "w:1", 1)], 5000) == ["1", "2", "3"]
     assert not [name for name in keys.all() if name.endswith(":lock")]
+
+
+async def test_who_renews_a_lease_has_the_record(link: QueueLink, keys: Keyspace) -> None:
+    keys.put({"1": record(ats=1), "1:lock": "w:1", "stalled-check:unread": {"1": "1:0", "2": "1:0"}})
+    assert await renew(link, [("1", "w:1", 1)], 5000) == []
+    assert keys.get("stalled-check:unread") == {"2": "1:0"}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import Callable
 from typing import Literal, Self
 from urllib.parse import urlsplit, urlunsplit
@@ -15,6 +16,7 @@ class Proxy:
     Attributes:
         requests: every piece of bytes that a client sent, in order of arrival.
         delay: seconds that each piece is held back, in either direction.
+        rate: bytes per second of the link, for all connections together in either direction; 0 for no limit.
 
     Args:
         url: of the server, with a TCP port.
@@ -33,6 +35,8 @@ class Proxy:
         self._lost = asyncio.Event()
         self.requests: list[bytes] = []
         self.delay = 0.0
+        self.rate = 0.0
+        self._free_at = {"up": 0.0, "down": 0.0}
 
     @property
     def url(self) -> str:
@@ -101,6 +105,8 @@ class Proxy:
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        # What the link has not carried yet is seen by the sender as not received.
+        self._server.sockets[0].setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -138,6 +144,7 @@ class Proxy:
                     continue
                 self.requests.append(request)
                 wire.sent.append(request)
+                await self._pace("up", request)
                 if self._doomed is not None and self._doomed(request):
                     self._doomed = None
                     wire.fate, wire.lost = self._fate, self._lost
@@ -158,8 +165,16 @@ class Proxy:
                         await wire.flush()
                     break
                 if not wire.is_silent:
+                    await self._pace("down", reply)
                     await lane.send(reply, self.delay)
         await self._hang_up(wire)
+
+    async def _pace(self, way: str, piece: bytes) -> None:
+        """Return when the link has carried this piece."""
+        if self.rate:
+            now = asyncio.get_running_loop().time()
+            self._free_at[way] = max(self._free_at[way], now) + len(piece) / self.rate
+            await asyncio.sleep(self._free_at[way] - now)
 
     async def _hang_up(self, wire: "_Wire") -> None:
         """One side has ended; tell the other, unless the cable is cut."""

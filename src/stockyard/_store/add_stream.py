@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import deque
 from typing import Any
 
+from stockyard._aio.chance import spread
 from stockyard._store.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
 from stockyard._store.line import accepted
 from stockyard._store.link import QueueLink
 from stockyard._store.server import is_unknown_script, open_patiently
-from stockyard.errors import ReplyLost, ServerUnavailable
+from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
 
 _LOAD = [("SCRIPT", "LOAD", script.text) for script in (ADD, ATTACH)]
 
@@ -40,18 +42,23 @@ class AddStream:
         Raises:
             ServerUnavailable: nobody answered in that time.
         """
-        timeout = self._link.server.call_timeout
+        self._sent.clear()
+        self._answered.clear()
+        await self._connect(time.monotonic() + self._link.server.call_timeout)
+
+    async def _connect(self, deadline: float) -> None:
         self._is_ready = False
-        await open_patiently(self._line, time.monotonic() + timeout)
+        await open_patiently(self._line, deadline)
         try:
             # Both or none: a batch of one kind must not overtake one whose script the server lacks.
-            await self._line.ask(_LOAD, timeout)
+            loaded = await self._line.ask(_LOAD, max(deadline - time.monotonic(), 0.001))
         except ReplyLost as error:
             raise ServerUnavailable(
                 f"the server at {self._link.server.address} went away while connecting"
             ) from error
-        self._sent.clear()
-        self._answered.clear()
+        if self._line.is_misled:
+            # Other refusals are for the calls: who may not load scripts can still run those that are there.
+            raise next(reply for reply in loaded if isinstance(reply, ServerUnavailable))
         self._is_ready = True
 
     def write(self, jobs: Batch) -> None:
@@ -72,7 +79,7 @@ class AddStream:
         """
         if not self._answered:
             await self._receive()
-            if is_unknown_script(self._answered[0][1]):
+            if _did_not_run(self._answered[0][1]):
                 await self._send_again()
         self._link.server.clock.check_for_step()
         jobs, reply = self._answered.popleft()
@@ -84,12 +91,40 @@ class AddStream:
         self._answered.append((jobs, reply))
 
     async def _send_again(self) -> None:
-        """Bring the scripts to a server whose scripts were flushed, and the batches that did not run, in order."""
+        """Send the batches that did not run again, in order, until they do or the call timeout.
+
+        They did not run because the scripts of the server were flushed, or because it is not the one to ask any
+        more, as after a failover.
+        """
+        deadline = time.monotonic() + self._link.server.call_timeout
+        pause = 0.02
         while self._sent:
             await self._receive()
-        lost = [jobs for jobs, reply in self._answered if is_unknown_script(reply)]
-        again = [*_LOAD, *(add_command(self._link, jobs) for jobs in lost)]
-        replies = iter((await self._line.ask(again, self._link.server.call_timeout))[len(_LOAD) :])
-        self._answered = deque(
-            (jobs, next(replies) if is_unknown_script(reply) else reply) for jobs, reply in self._answered
-        )
+        while any(_did_not_run(reply) for _, reply in self._answered):
+            if not self._line.is_open:
+                await asyncio.sleep(spread(pause))
+                pause = min(pause * 2, 0.5)
+                if time.monotonic() >= deadline:
+                    return
+                try:
+                    await self._connect(deadline)
+                except ServerUnavailable as error:
+                    self._answered = deque(
+                        (jobs, error if _did_not_run(reply) else reply) for jobs, reply in self._answered
+                    )
+                    return
+            kept = [jobs for jobs, reply in self._answered if _did_not_run(reply)]
+            again = [*_LOAD, *(add_command(self._link, jobs) for jobs in kept)]
+            self._is_ready = False
+            answers = await self._line.ask(again, self._link.server.call_timeout)
+            self._is_ready = True
+            replies = iter(answers[len(_LOAD) :])
+            self._answered = deque(
+                (jobs, next(replies) if _did_not_run(reply) else reply) for jobs, reply in self._answered
+            )
+            if any(isinstance(reply, ServerRefused) for reply in answers[: len(_LOAD)]):
+                return
+
+
+def _did_not_run(reply: Any) -> bool:
+    return isinstance(reply, ServerUnavailable) or is_unknown_script(reply)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from hiredis import HiredisError, Reader, ReplyError
 
-from stockyard._store.line import Line
+from stockyard._store.line import Line, accepted
 from stockyard._store.scripts import load
 from stockyard._store.server import Server, open_patiently
 from stockyard._wire.channel_keys import ChannelKeys
@@ -44,8 +44,10 @@ async def publish(link: ChannelLink, texts: Sequence[bytes]) -> list[int]:
         ServerRefused: the user may not publish there.
     """
     if len(texts) == 1:
-        return [await link.server.call("PUBLISH", link.keys.live, texts[0])]
-    reached: list[int] = await link.server.run(_PUBLISH, (), link.keys.live, packed(texts))
+        (reply,) = await link.server.ask([("PUBLISH", link.keys.live, texts[0])], needs_primary=True)
+        return [accepted(reply)]
+    (reply,) = await link.server.run_many([(_PUBLISH, (), (link.keys.live, packed(texts)))], needs_primary=True)
+    reached: list[int] = accepted(reply)
     return reached
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from stockyard._store.reading import whole
+from stockyard._store.refusals import FULL
 from stockyard._store.scripts import load
 from stockyard._store.server import Server
 from stockyard._wire.cache_keys import CacheKeys, lock_job, lock_queue, stored_key
@@ -274,7 +275,7 @@ async def read_memory(link: CacheLink) -> Memory:
 
 def is_full(error: ServerRefused) -> bool:
     """Say whether the server refused because its memory is full."""
-    return "'maxmemory'" in str(error)
+    return str(error).startswith(FULL)
 
 
 def falls_with(key: str, found: Found) -> list[str]:

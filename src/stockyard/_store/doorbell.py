@@ -45,6 +45,7 @@ class Doorbell:
         )
         self._client_id = 0
         self._offset = 0
+        self._received_before = 0
         self.waits_until = math.inf
 
     async def open(self) -> None:
@@ -61,6 +62,10 @@ class Doorbell:
             there = int(server_time[0]) * 1000 + int(server_time[1]) // 1000
             self._offset = (before + self._link.clock()) // 2 - there
 
+    def is_receiving(self) -> bool:
+        """Say whether the reply of the wait that is under way has begun to come."""
+        return self._line.received > self._received_before
+
     async def take_when_rung(self, seconds: float, order: Order) -> Exchange:
         """Wait until somebody rings, at most so long, and take jobs then.
 
@@ -75,16 +80,19 @@ class Doorbell:
         order.clock_offset = self._offset
         take = ("EVALSHA", FINISH.sha, len(keys), *keys, *finish_arguments(self._link, [], order, now=""))
         self.waits_until = time.monotonic() + seconds
+        self._received_before = self._line.received
         try:
-            rung, taken = await self._line.ask([wait, take], seconds + SILENCE)
+            rung, taken = await self._line.ask([wait, take], seconds + SILENCE, silence=SILENCE)
+            self.waits_until = math.inf
         finally:
-            if self._line.is_open or time.monotonic() < self.waits_until:
+            if time.monotonic() < self.waits_until:
                 self.waits_until = math.inf
         if is_unknown_script(taken):
             return await finish_and_take(self._link, [], order)
-        for reply in (rung, taken):
-            accepted(reply)
-        return exchange_of(taken)
+        exchange = exchange_of(accepted(taken))
+        if not exchange.rows:
+            accepted(rung)
+        return exchange
 
     async def hang_up(self) -> None:
         """Break off a wait; when this returns, the server will not start jobs for it any more."""

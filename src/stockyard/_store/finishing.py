@@ -9,6 +9,7 @@ import msgspec
 
 from stockyard._store.ids import packable_id
 from stockyard._store.link import QueueLink
+from stockyard._store.load_size import MOST_BYTES
 from stockyard._store.rows import Row
 from stockyard._store.scripts import load
 from stockyard.model.outcome import Failed, Outcome, Retried
@@ -56,6 +57,7 @@ class Order(msgspec.Struct):
         limit_max, limit_window: the worker's window limit, or None.
         worker: name written into the jobs, or empty.
         metrics: minutes of which it is kept how many jobs ended in each; 0 counts nothing.
+        most_bytes: jobs are started until their records are so large together; at least one is.
         clock_offset: for a call that runs later than it is sent: this machine's clock less the server's, in ms.
     """
 
@@ -67,10 +69,11 @@ class Order(msgspec.Struct):
     worker: str = ""
     metrics: int = 0
     clock_offset: int = 0
+    most_bytes: int = MOST_BYTES
 
-    def of(self, take: int, token: str) -> Order:
+    def of(self, take: int, token: str, most_bytes: int = MOST_BYTES) -> Order:
         """Return it for another call."""
-        return msgspec.structs.replace(self, take=take, token=token)
+        return msgspec.structs.replace(self, take=take, token=token, most_bytes=most_bytes)
 
 
 class Exchange(NamedTuple):
@@ -82,6 +85,8 @@ class Exchange(NamedTuple):
         limited_ms: how long a rate limit lasts, or 0.
         next_due: when the next delayed job is due, ms since the epoch, or 0.
         moment: when it was done, by the caller's clock; the leases run from then.
+        is_much: whether to confirm by ``leasing.still_held`` that the rows arrived, before their jobs run.
+        has_more: whether more would have been started but for their size.
     """
 
     codes: list[int | str]
@@ -89,6 +94,8 @@ class Exchange(NamedTuple):
     limited_ms: int
     next_due: int
     moment: int = 0
+    is_much: int = 0
+    has_more: int = 0
 
 
 async def finish_and_take(link: QueueLink, ended: Sequence[EndedRun], order: Order) -> Exchange:
@@ -122,9 +129,9 @@ def finish_arguments(
 
 def exchange_of(reply: Any) -> Exchange:
     """Read the script's reply."""
-    codes, rows, limited, due, moment = reply
+    codes, rows, limited, due, moment, is_much, has_more = reply
     read = [each if isinstance(each, int) else each.decode() for each in codes]
-    return Exchange(read, rows, limited, due, int(moment))
+    return Exchange(read, rows, limited, due, int(moment), is_much, has_more)
 
 
 def _packable(outcome: Outcome) -> Any:

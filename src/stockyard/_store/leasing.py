@@ -8,6 +8,7 @@ import msgspec
 
 from stockyard._store.ids import id_of, packable_id, shown_id
 from stockyard._store.link import QueueLink
+from stockyard._store.load_size import MOST_BYTES
 from stockyard._store.rows import Row
 from stockyard._store.scripts import load
 
@@ -54,10 +55,30 @@ async def abandon(link: QueueLink, holder: str, *, max_stalled: int) -> list[str
     return returned
 
 
-async def reclaim(link: QueueLink, token: str) -> list[Row]:
-    """Return rows of the jobs that run under a token: those of a ``finish`` whose reply was lost."""
-    rows: list[Row] = await link.run(_RECLAIM, link.base, token)
+async def reclaim(
+    link: QueueLink,
+    token: str,
+    *,
+    known: Sequence[str] = (),
+    lock_ms: int = 0,
+    most_bytes: int = MOST_BYTES,
+) -> list[Row]:
+    """Return rows of the jobs that run under a token: those of a ``finish`` whose reply was lost.
+
+    Args:
+        link: the queue.
+        token: of the call.
+        known: ids of those that are known already.
+        lock_ms: renews the leases of all jobs of the token, the known ones too. Defaults to 0, which does not.
+        most_bytes: rows are returned until they are so large together.
+    """
+    rows: list[Row] = await link.run(_RECLAIM, link.base, token, _pack(known), lock_ms, most_bytes)
     return rows
+
+
+async def hold(link: QueueLink, token: str, lock_ms: int) -> None:
+    """Renew the leases of all jobs of a token, whose records are still on their way."""
+    await reclaim(link, token, lock_ms=lock_ms, most_bytes=0)
 
 
 async def still_held(link: QueueLink, rows: Sequence[Row], token: str, lock_ms: int) -> list[Row]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Sequence
 from typing import Any
 
-from hiredis import pack_command
+from hiredis import HiredisError, Reader, ReplyError, pack_command
 from redis import exceptions as redis_errors
 from redis.asyncio.connection import AbstractConnection, Connection, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from stockyard._store.certificates import tls_failure
+from stockyard._store.refusals import is_out_of_connections, out_of_connections, refusal_of
+from stockyard._store.sending import unsent
 from stockyard.config import Address
 from stockyard.errors import (
     AuthenticationFailed,
@@ -31,9 +35,13 @@ _LOST = (
     redis_errors.ConnectionError,
     redis_errors.TimeoutError,
     redis_errors.InvalidResponse,
+    HiredisError,
     OSError,
     EOFError,
 )
+_INCOMPLETE = object()
+_CHUNK = 65_536
+_ROLE_SECONDS = 1.0
 
 
 class Line:
@@ -43,18 +51,29 @@ class Line:
         address: where the server is.
         client_name: name shown by ``CLIENT LIST``, or None.
         reads_text: replies are str, with U+FFFD for what is no UTF-8, in place of bytes.
+
+    Attributes:
+        address: where the server is.
+        received: bytes of all replies that were read.
+        is_misled: the server refused a call because it is not the one to ask (any more): the connection is used no
+            more, though replies that are under way can still be read.
     """
 
     def __init__(self, address: Address, *, client_name: str | None = None, reads_text: bool = False) -> None:
-        self._address = address
+        self.address = self._address = address
         self._connection = _connection(address, client_name, reads_text)
+        self._decoding: dict[str, Any] = {"encoding": "utf-8", "errors": "replace"} if reads_text else {}
+        self._replies = Reader()
         self._broken = False
+        self.received = 0
+        self.is_misled = False
+        self._seen_primary = -math.inf
 
     @property
     def is_open(self) -> bool:
-        """Whether it is connected and its replies are in step with its calls."""
+        """Whether it is connected to the server to ask, and its replies are in step with its calls."""
         reader, writer = self._connection._reader, self._connection._writer
-        if self._broken or reader is None or writer is None:
+        if self._broken or self.is_misled or reader is None or writer is None:
             return False
         return not reader.at_eof() and not writer.transport.is_closing()
 
@@ -73,7 +92,9 @@ class Line:
                 # Until the handshake is done, a cancelled caller leaves it half-way.
                 self._broken = True
                 await self._connection.connect()  # type: ignore[no-untyped-call]
-                self._broken = False
+                self._replies = Reader(notEnoughData=_INCOMPLETE, **self._decoding)
+                self._broken = self.is_misled = False
+                self._seen_primary = -math.inf
                 self._send_at_once()
                 await self._check_version()
         except ServerTooOld:
@@ -92,19 +113,46 @@ class Line:
             await self.close()
             if (failure := tls_failure(self._address, error)) is not None:
                 raise failure from error
+            if is_out_of_connections(error):
+                raise ServerUnavailable(out_of_connections(self._address)) from error
+            if isinstance(error.__cause__, ServerUnavailable):
+                raise error.__cause__ from None
             raise ServerUnavailable(
                 f"no server at {self._address} ({str(error) or self._silence}); start one, or set REDIS_URL"
             ) from error
 
-    async def ask(self, commands: Sequence[Command], timeout: float | None) -> list[Any]:
+    async def ask(
+        self, commands: Sequence[Command], timeout: float | None, *, silence: float | None = None
+    ) -> list[Any]:
         """Send commands in one write and return a reply for each; an error reply is returned, not raised.
+
+        Args:
+            commands: each owes one reply.
+            timeout: seconds until the first byte of a reply; bytes of ours that still go out prolong it.
+            silence: seconds from one byte received to the next. Defaults to ``timeout``.
 
         Raises:
             ServerUnavailable: not connected; nothing was sent.
-            ReplyLost: sent, and the replies did not arrive in time or the connection broke.
+            ReplyLost: sent, and the server fell silent or the connection broke.
         """
         self.write(commands)
-        return await self.read(len(commands), timeout)
+        return await self.read(len(commands), timeout, silence=silence)
+
+    async def leads_to_primary(self, timeout: float) -> bool:
+        """Say whether the server is a primary; one that was a second ago still counts as one.
+
+        Raises:
+            ServerUnavailable: not connected.
+            ReplyLost: no answer.
+        """
+        if time.monotonic() - self._seen_primary < _ROLE_SECONDS:
+            return True
+        # The one command that tells the role and that every user may call.
+        (greeting,) = await self.ask([("HELLO",)], timeout)
+        self.is_misled = isinstance(greeting, list) and _is_replica(greeting)
+        if not self.is_misled:
+            self._seen_primary = time.monotonic()
+        return not self.is_misled
 
     def write(self, commands: Sequence[Command]) -> None:
         """Put commands on the wire without waiting; each owes one reply, to be read in order.
@@ -125,25 +173,24 @@ class Line:
             ) from error
         writer.writelines(packed)
 
-    async def read(self, count: int, timeout: float | None) -> list[Any]:
-        """Return the next replies; an error reply is returned, not raised.
+    async def read(self, count: int, timeout: float | None, *, silence: float | None = None) -> list[Any]:
+        """Return the next replies; an error reply is returned, not raised. The times are those of ``ask``.
 
         Raises:
-            ReplyLost: they did not arrive in time or the connection broke.
-            ServerUnavailable: the server refused because it is loading its data; nothing happened.
+            ReplyLost: the server fell silent or the connection broke.
         """
         replies: list[Any] = []
-        is_loading = False
-        connection = self._connection
+        take = self._replies.gets
         try:
-            async with asyncio.timeout(timeout):
-                for _ in range(count):
-                    try:
-                        replies.append(await connection.read_response(disconnect_on_error=False))
-                    except (redis_errors.ResponseError, redis_errors.AuthenticationError) as error:
-                        replies.append(_refusal(error))
-                    except redis_errors.BusyLoadingError:
-                        is_loading = True
+            for _ in range(count):
+                while (reply := take()) is _INCOMPLETE:
+                    self._replies.feed(await self._more(timeout))
+                    timeout = silence or timeout
+                if reply.__class__ is ReplyError:
+                    reply = refusal_of(str(reply), self._address)
+                    # The caller reads on: what it wrote behind may have been answered otherwise.
+                    self.is_misled |= isinstance(reply, ServerUnavailable)
+                replies.append(reply)
         except (TimeoutError, *_LOST) as error:
             self.drop()
             raise ReplyLost(
@@ -154,10 +201,30 @@ class Line:
             # A caller that was cancelled leaves replies behind: nobody may read them as its own.
             self.drop()
             raise
-        if is_loading:
-            await self.close()
-            raise ServerUnavailable(f"the server at {self._address} is still loading its data")
         return replies
+
+    async def _more(self, timeout: float | None) -> bytes:
+        """Return the next bytes; raise TimeoutError after a silence in which nothing of ours went out either."""
+        stream = self._connection._reader
+        if stream is None:
+            raise ConnectionError("not connected")
+        # In two halves: what is to go out at the end of either shows whether bytes left meanwhile.
+        half = None if timeout is None else timeout / 2
+        before, is_late = None, False
+        while True:
+            try:
+                async with asyncio.timeout(half):
+                    received = await stream.read(_CHUNK)
+            except TimeoutError:
+                now = unsent(self._connection._writer)
+                if is_late and now == before:
+                    raise
+                before, is_late = now, now == before or not is_late
+                continue
+            if not received:
+                raise ConnectionError("closed by the server")
+            self.received += len(received)
+            return received
 
     async def read_bytes(self, timeout: float) -> bytes:
         """Return what the server sent, unread by anybody else; nothing when it was silent for so many seconds.
@@ -211,9 +278,12 @@ class Line:
     async def _check_version(self) -> None:
         try:
             # PING is refused while the server loads its data, INFO is not.
-            reply, _ = await self.ask([("INFO", "server"), ("PING",)], None)
+            reply, pong = await self.ask([("INFO", "server"), ("PING",)], None)
         except ServerError as error:
             raise redis_errors.ConnectionError(str(error)) from error
+        for refusal in (reply, pong):
+            if isinstance(refusal, ServerUnavailable):
+                raise redis_errors.ConnectionError(str(refusal)) from refusal
         if isinstance(reply, AuthenticationFailed):
             raise redis_errors.AuthenticationError(str(reply)) from reply
         if isinstance(reply, Exception):
@@ -228,25 +298,16 @@ class Line:
                     )
 
 
+def _is_replica(greeting: list[Any]) -> bool:
+    facts = dict(zip(greeting[::2], greeting[1::2], strict=False))
+    return facts.get(b"role", facts.get("role")) in (b"replica", "replica", b"slave", "slave")
+
+
 def accepted(reply: Any) -> Any:
     """Return a reply; raise it if it is an error."""
-    if isinstance(reply, ServerRefused):
+    if isinstance(reply, ServerError):
         raise reply
     return reply
-
-
-def _refusal(error: redis_errors.RedisError) -> ServerRefused:
-    text = str(error)
-    if isinstance(error, redis_errors.NoScriptError):
-        text = f"NOSCRIPT {text}"
-    elif isinstance(error, redis_errors.OutOfMemoryError):
-        text = f"the server is full ({text}); clean finished jobs, shrink the caches, or raise maxmemory"
-    elif isinstance(error, redis_errors.ReadOnlyError):
-        text = f"the server is a replica ({text}); name the primary in REDIS_URL"
-    is_login = isinstance(error, redis_errors.AuthenticationError)
-    refusal = AuthenticationFailed(text) if is_login else ServerRefused(text)
-    refusal.__cause__ = error
-    return refusal
 
 
 def _connection(address: Address, client_name: str | None, reads_text: bool) -> AbstractConnection:

@@ -10,6 +10,7 @@ from typing import Any
 from stockyard._aio.chance import spread
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store.line import Command, Line, accepted
+from stockyard._store.refusals import refusal_of
 from stockyard._store.scripts import Script
 from stockyard._store.server_clock import ServerClock
 from stockyard.config import Address
@@ -22,23 +23,30 @@ _QUICK_MS = 20
 MAX_LINES = 8
 """Connections of one loop that are in use at the same time; more callers wait in line."""
 
+_FIRST_PAUSE = 0.02
+_LONGEST_PAUSE = 0.5
+"""Seconds between two attempts to find the primary."""
+
 
 class Server:
     """One Redis or Valkey server.
 
     Args:
         address: where it is.
-        call_timeout: seconds a call may take, waiting for a connection included.
+        call_timeout: seconds until a call's first byte of reply, connecting included, and then from one byte to
+            the next; a call whose bytes come or go does not time out, however slow the link is.
         clock: this machine's. Defaults to the system's.
 
     Attributes:
         clock: gives the server's time, once it was measured.
+        trouble: why calls are being sent again, as during a failover; empty while none is.
     """
 
     def __init__(self, address: Address, *, call_timeout: float = 5.0, clock: Clock = system_clock) -> None:
         self.address = address
         self.call_timeout = call_timeout
         self.clock = ServerClock(clock)
+        self.trouble = ""
         self._pools = PerLoop(_Pool)
         self._reads_apart = True
         """Whether scripts that only read are called as such: Redis 6.2 cannot, and a user may not be allowed."""
@@ -48,23 +56,41 @@ class Server:
         (reply,) = await self.ask([command], timeout=timeout)
         return accepted(reply)
 
-    async def ask(self, commands: Sequence[Command], *, timeout: float | None = None) -> list[Any]:
+    async def ask(
+        self, commands: Sequence[Command], *, timeout: float | None = None, needs_primary: bool = False
+    ) -> list[Any]:
         """Run commands in one round trip; error replies are returned in place.
+
+        A server that refuses because it is not the one to ask, as after a failover, did nothing: its name is
+        resolved again and what it refused is sent again, until the timeout.
+
+        Args:
+            commands: in their order.
+            timeout: seconds. Defaults to the call timeout.
+            needs_primary: they mean nothing to a replica, which accepts them all the same, as PUBLISH: look at the
+                server's role before, at most once a second on each connection.
 
         Raises:
             ServerUnavailable: no connection within the time; nothing was sent.
             ReplyLost: sent, and the outcome is unknown; it is not sent again.
         """
-        deadline = time.monotonic() + (timeout or self.call_timeout)
+        limit = timeout or self.call_timeout
         pool = self._pools.get()
-        line = await self._take_line(pool, deadline)
+        line, deadline = await self._take_line(pool, limit)
         try:
-            return await line.ask(commands, deadline - time.monotonic())
+            if needs_primary and not await line.leads_to_primary(deadline - time.monotonic()):
+                pool.drop_idle()
+                await self._find_primary(line, deadline)
+            replies = await line.ask(commands, deadline - time.monotonic(), silence=limit)
+            if line.is_misled:
+                pool.drop_idle()
+                await self._ask_elsewhere(line, commands, replies, deadline, limit)
         finally:
             pool.give_back(line)
+        return replies
 
     async def run(self, script: Script, keys: Sequence[str], *args: str | bytes | int | float) -> Any:
-        """Run a script and return its reply; it is sent again only if the server did not know it."""
+        """Run a script and return its reply; it is sent again only if it did not run: see ``ask``."""
         (reply,) = await self.run_many([(script, keys, args)])
         return accepted(reply)
 
@@ -73,25 +99,35 @@ class Server:
         runs: Sequence[tuple[Script, Sequence[str], Sequence[str | bytes | int | float]]],
         *also: Command,
         timeout: float | None = None,
+        needs_primary: bool = False,
     ) -> list[Any]:
         """Run scripts, and plain commands after them, in one round trip; error replies are returned in place."""
-        deadline = time.monotonic() + (timeout or self.call_timeout)
+        limit = timeout or self.call_timeout
         commands: list[Command] = [
             (self._verb(script), script.sha, len(keys), *keys, *args) for script, keys, args in runs
         ]
+        commands += also
         pool = self._pools.get()
-        line = await self._take_line(pool, deadline)
+        line, deadline = await self._take_line(pool, limit)
         try:
-            replies = await line.ask([*commands, *also], deadline - time.monotonic())
+            if needs_primary and not await line.leads_to_primary(deadline - time.monotonic()):
+                pool.drop_idle()
+                await self._find_primary(line, deadline)
+            replies = await line.ask(commands, deadline - time.monotonic(), silence=limit)
             if refused := [at for at, reply in enumerate(replies) if _is_refused_as_read(reply)]:
                 self._reads_apart = False
                 for at in refused:
                     commands[at] = ("EVALSHA", *commands[at][1:])
-                answers = await line.ask([commands[at] for at in refused], deadline - time.monotonic())
+                answers = await line.ask([commands[at] for at in refused], limit)
                 for at, reply in zip(refused, answers, strict=True):
                     replies[at] = reply
-            unknown = [at for at, reply in enumerate(replies) if is_unknown_script(reply)]
-            if unknown:
+            while line.is_misled or any(map(is_unknown_script, replies)):
+                if line.is_misled:
+                    pool.drop_idle()
+                    if not await self._ask_elsewhere(line, commands, replies, deadline, limit):
+                        break
+                    continue
+                unknown = [at for at, reply in enumerate(replies) if is_unknown_script(reply)]
                 loads = {}
                 for at in unknown:
                     script = runs[at][0]
@@ -101,9 +137,11 @@ class Server:
                     else:
                         loads[script.sha] = ("SCRIPT", "LOAD", script.text)
                 again: list[Command] = [*loads.values(), *(commands[at] for at in unknown)]
-                answers = await line.ask(again, deadline - time.monotonic())
+                answers = await line.ask(again, max(deadline - time.monotonic(), 0.001), silence=limit)
                 for at, reply in zip(unknown, answers[len(loads) :], strict=True):
                     replies[at] = reply
+                if any(map(is_unknown_script, replies)):
+                    break
         finally:
             pool.give_back(line)
         return replies
@@ -150,10 +188,66 @@ class Server:
         self._pools.get().dedicated.append(line)
         return line
 
-    async def _take_line(self, pool: _Pool, deadline: float) -> Line:
-        """Return a connected line, the caller's until given back; connecting is tried until the deadline."""
+    async def _find_primary(self, line: Line, deadline: float) -> None:
+        """Resolve the server's name again until it leads to a primary; ServerUnavailable at the deadline."""
+        pause = _FIRST_PAUSE
+        refusal = refusal_of("READONLY", line.address)
+        self.trouble = str(refusal)
+        try:
+            while True:
+                wait = spread(pause)
+                if time.monotonic() + wait >= deadline:
+                    raise refusal
+                await asyncio.sleep(wait)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                await open_patiently(line, deadline)
+                if await line.leads_to_primary(max(deadline - time.monotonic(), 0.001)):
+                    return
+        finally:
+            self.trouble = ""
+
+    async def _ask_elsewhere(
+        self, line: Line, commands: Sequence[Command], replies: list[Any], deadline: float, silence: float
+    ) -> bool:
+        """Resolve the server's name again, and send again what was refused, until it is done or the deadline.
+
+        Each new reply takes the place of the refusal. Returns whether none is left.
+        """
+        pause = _FIRST_PAUSE
+        self.trouble = next(str(reply) for reply in replies if isinstance(reply, ServerUnavailable))
+        try:
+            while line.is_misled:
+                # Of a transaction, all or nothing was done.
+                all_or_none = commands[0][0] == "MULTI"
+                refused = [
+                    at for at, reply in enumerate(replies) if all_or_none or isinstance(reply, ServerUnavailable)
+                ]
+                wait = spread(pause)
+                if time.monotonic() + wait >= deadline:
+                    return False
+                await asyncio.sleep(wait)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                try:
+                    await open_patiently(line, deadline)
+                except ServerUnavailable as error:
+                    for at in refused:
+                        replies[at] = error
+                    return False
+                left = max(deadline - time.monotonic(), 0.001)
+                answers = await line.ask([commands[at] for at in refused], left, silence=silence)
+                for at, reply in zip(refused, answers, strict=True):
+                    replies[at] = reply
+        finally:
+            self.trouble = ""
+        return True
+
+    async def _take_line(self, pool: _Pool, limit: float) -> tuple[Line, float]:
+        """Return a connected line, the caller's until given back, and when its call is to be answered."""
+        deadline = time.monotonic() + limit
         if pool.places.locked():
-            await self._wait_in_line(pool, deadline)
+            await self._wait_in_line(pool, limit)
+            # Those before us were answered: the server is there, and our own time begins now.
+            deadline = max(deadline, time.monotonic() + limit / 2)
         else:
             await pool.places.acquire()
         line = pool.idle.pop() if pool.idle else Line(self.address)
@@ -163,16 +257,21 @@ class Server:
             except BaseException:
                 pool.give_back(line)
                 raise
-        return line
+        return line, deadline
 
-    async def _wait_in_line(self, pool: _Pool, deadline: float) -> None:
-        try:
-            async with asyncio.timeout(max(deadline - time.monotonic(), 0)):
-                await pool.places.acquire()
-        except TimeoutError:
-            raise ServerUnavailable(
-                f"all {MAX_LINES} connections to {self.address} were busy until the call's timeout"
-            ) from None
+    async def _wait_in_line(self, pool: _Pool, limit: float) -> None:
+        while True:
+            answered = pool.answered
+            try:
+                async with asyncio.timeout(limit):
+                    await pool.places.acquire()
+                return
+            except TimeoutError:
+                # Where those before us are answered, their replies are large, or their link is slow.
+                if pool.answered == answered:
+                    raise ServerUnavailable(
+                        f"all {MAX_LINES} connections to {self.address} were busy until the call's timeout"
+                    ) from None
 
 
 class _Pool:
@@ -181,9 +280,16 @@ class _Pool:
         self.dedicated: list[Line] = []
         self.places = asyncio.Semaphore(MAX_LINES)
         self.measuring: asyncio.Task[None] | None = None
+        self.answered = 0
+
+    def drop_idle(self) -> None:
+        """Close the lines that nobody uses: they lead to a server that is not the one to ask."""
+        while self.idle:
+            self.idle.pop().drop()
 
     def give_back(self, line: Line) -> None:
         if line.is_open:
+            self.answered += 1
             self.idle.append(line)
         else:
             line.drop()

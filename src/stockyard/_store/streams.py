@@ -12,7 +12,7 @@ from stockyard._store.line import Command, Line, accepted
 from stockyard._store.link import QueueLink
 from stockyard._store.server import open_patiently
 from stockyard._wire.client_name import reader_client_name
-from stockyard.errors import ServerError, ServerRefused
+from stockyard.errors import ServerError
 
 _SILENCE = 3.0
 _BATCH = 500
@@ -210,7 +210,7 @@ def _view(entries: Any, facts: Any) -> View:
         if isinstance(each, Exception):
             if "no such key" in str(each):
                 return View(exists=False)
-            raise ServerRefused(str(each)) from each
+            raise each
     known = dict(zip(facts[::2], facts[1::2], strict=True))
     first = known["first-entry"]
     return View(

@@ -22,6 +22,7 @@ SUFFIXES = {
     "repeat_set": "repeat",
     # Below one of BullMQ's own keys, or its sweep for lost records would take it for one.
     "schedule_check": "stalled-check:schedules",
+    "unread": "stalled-check:unread",
     "metrics_completed": "metrics:completed",
     "metrics_failed": "metrics:failed",
 }

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import sys
+import threading
+import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from functools import partial
@@ -68,7 +71,7 @@ def run(
         queue: only this queue, of all that have handlers; may be given again.
         processes: how many processes do the work, 1 by default; one that dies is started again.
         concurrency: jobs at a time, of each worker in each process; the queue's own by default.
-        grace: time that running jobs have to end, 30s by default.
+        grace: time that running jobs have to end, 25s by default.
         allow_eviction: work on critical queues though the server evicts keys.
         metrics: [HOST:]PORT that answers /metrics, /live and /ready; of several processes the second has the next
             port, and so on.
@@ -154,7 +157,10 @@ async def _work(
             edited.cancel()
         await asyncio.gather(*(each.stop() for each in roster.workers))
         await asyncio.gather(*running)
-        return RELOAD if edited is not None and not edited.cancelled() and edited.done() else 0
+    deadline = max(each.stops_by for each in roster.workers)
+    if math.isfinite(deadline):
+        _exit_by(deadline)
+    return RELOAD if edited is not None and not edited.cancelled() and edited.done() else 0
 
 
 def _served_at(metrics: str | None, index: int) -> list[str]:
@@ -185,3 +191,16 @@ def _log_to_stderr(chosen: LogFormat | None) -> None:
 def _run(main: Coroutine[Any, Any, T]) -> T:
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(main)
+
+
+def _exit_by(deadline: float) -> None:
+    """End the process at the deadline, whatever handlers that ignore their cancellation or threads still do."""
+
+    def end() -> None:
+        _log.error("the process ends now, though handlers or threads of it still run")
+        logging.shutdown()
+        os._exit(0)
+
+    timer = threading.Timer(max(deadline - time.monotonic(), 0.2), end)
+    timer.daemon = True
+    timer.start()

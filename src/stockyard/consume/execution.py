@@ -104,8 +104,12 @@ class Execution:
         text = await self._processes.run(task, port=port, timeout=None if limit is None else limit / 1000)
         return ChildResult(text)
 
-    async def stop(self) -> None:
-        """End the child processes, and let the threads end; stopping twice is fine."""
+    async def stop(self, seconds: float | None = None) -> None:
+        """End the child processes, and let the threads end; stopping twice is fine.
+
+        Args:
+            seconds: after which idle children are killed. Defaults to the pool's own time.
+        """
         if self._threads is not None:
             for thread in self._threads.close():
                 named, extra = self._hung.get(id(thread.subject), ("a job", {}))
@@ -121,7 +125,7 @@ class Execution:
             self._threads = None
         processes, self._processes = self._processes, None
         if processes is not None:
-            await processes.aclose()
+            await processes.aclose(seconds)
 
     async def _in_thread(self, job: Job[Any], handler: Handler, limit: int | None) -> Any:
         threads = self._threads

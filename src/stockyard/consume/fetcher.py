@@ -8,24 +8,25 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from stockyard._aio.patience import Patience
 from stockyard._store import leasing
 from stockyard._store.doorbell import Doorbell
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
+from stockyard._store.load_size import LoadSize
 from stockyard._store.rows import Row
 from stockyard._store.scheduling import RUN_PREFIX
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.runner import Runner
 from stockyard.consume.schedule_advancer import ScheduleAdvancer
+from stockyard.consume.transit import Transit
 from stockyard.consume.vitals import Pulse
 from stockyard.errors import ReplyLost, ServerError
+from stockyard.model.outcome import HandedBack
 
 _log = logging.getLogger("stockyard")
-
-BATCH = 50
-"""Runs written and jobs started by one call: about a millisecond of the server."""
 
 LANES = 2
 """Calls under way at a time, so that the server and this process work at once."""
@@ -38,6 +39,15 @@ _LIMITED_PAUSE = 0.05
 
 _LIMITED_BLOCK = 0.5
 """Seconds after which a limited worker looks without a ring: BullMQ takes a limit back without one."""
+
+
+@dataclass(slots=True)
+class _LostCall:
+    """A call whose reply was lost: its token, the places kept for its jobs, and the jobs found since."""
+
+    token: str
+    room: int
+    known: list[str] = field(default_factory=list)
 
 
 class Fetcher:
@@ -84,19 +94,22 @@ class Fetcher:
         self._pulse = pulse
         self._on_drained = on_drained
         self._on_broken = on_broken
+        self._transit = Transit(link, lock_ms=terms.lock_ms)
+        self._size = LoadSize()
         self._work = asyncio.Event()
         self._listening = asyncio.Event()
         self._has_plenty = False
         self._shall_look = True
         self._is_taking = True
         self._limited_until = 0.0
+        self._hands_back = False
         self._next_due = 0
         self._reserved = 0
         self._in_flight = 0
         self._calls_ended = asyncio.Event()
         self._calls_ended.set()
         self._calls = 0
-        self._lost: list[tuple[str, int]] = []
+        self._lost: list[_LostCall] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._is_interrupted = False
         self._interruption: asyncio.Task[None] | None = None
@@ -141,6 +154,10 @@ class Fetcher:
             await self._take_lost()
         await self._advancer.settle()
 
+    def hand_back_what_comes(self) -> None:
+        """From now on, hand back jobs that calls under way still bring, unrun."""
+        self._hands_back = True
+
     async def flush(self, seconds: float) -> None:
         """Return when every ended run is written, or after so many seconds."""
         patience = Patience()
@@ -148,7 +165,7 @@ class Fetcher:
             async with asyncio.timeout(seconds):
                 while len(self._finisher) or self._in_flight:
                     await self._calls_ended.wait()
-                    await self._turn(self._finisher.batch(BATCH), 0, patience)
+                    await self._turn(self._batch(), 0, patience)
         except TimeoutError:
             _log.error(
                 "%d ended jobs of queue %s could not be written before the stop; they will run again",
@@ -163,6 +180,7 @@ class Fetcher:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        await self._transit.stop()
         await self._doorbell.close()
 
     def _enter_call(self) -> None:
@@ -185,7 +203,10 @@ class Fetcher:
         if not self._is_taking:
             return 0
         in_hand = len(self._runner) + len(self._finisher) + len(self._advancer) + self._reserved
-        return min(BATCH, self._concurrency - in_hand - self._runner.lost_places)
+        return min(self._size.jobs, self._concurrency - in_hand - self._runner.lost_places)
+
+    def _batch(self) -> list[EndedRun]:
+        return self._finisher.batch(self._size.jobs, self._size.bytes)
 
     @property
     def _limited_seconds(self) -> float:
@@ -196,7 +217,7 @@ class Fetcher:
         """Write what ended, and take as many again; with plenty waiting, take without anything ended."""
         patience = Patience()
         while True:
-            ended = self._finisher.batch(BATCH)
+            ended = self._batch()
             room = max(self.room, 0)
             if ended or self._lost or (room and self._has_plenty):
                 await self._turn(ended, room, patience)
@@ -222,8 +243,10 @@ class Fetcher:
             failure = error
             was_sent = isinstance(error, ReplyLost)
             self._finisher.give_back(ended, may_be_written=was_sent)
+            if was_sent:
+                self._size.shrink()
             if was_sent and room:
-                self._lost.append((token, room))
+                self._lost.append(_LostCall(token, room))
                 self._work.set()
             else:
                 self._reserved -= room
@@ -231,12 +254,13 @@ class Fetcher:
         except asyncio.CancelledError:
             # As asyncio.run does to all tasks at its end: the worker's own shutdown goes on from here.
             self._finisher.give_back(ended, may_be_written=True)
-            self._lost.append((token, room))
+            self._lost.append(_LostCall(token, room))
             raise
         finally:
             self._leave_call()
         if failure is None:
             patience.reset()
+            self._size.grow()
             if self._pulse.trouble:
                 _log.info("worker of queue %s: the server answers again", self._link.queue)
             self._pulse.reply()
@@ -257,10 +281,14 @@ class Fetcher:
         return [run for run in ended if run.job_id not in lost or run not in unlocked]
 
     async def _exchange(self, ended: list[EndedRun], room: int, token: str, *, waits: bool) -> None:
-        order = self._terms.of(room, token)
+        order = self._terms.of(room, token, self._size.bytes)
         asked = time.monotonic()
         if waits:
-            done = await self._doorbell.take_when_rung(self._block_seconds(), order)
+            with self._transit.holding(token, self._doorbell.is_receiving):
+                done = await self._doorbell.take_when_rung(self._block_seconds(), order)
+        elif room:
+            with self._transit.holding(token):
+                done = await finish_and_take(self._link, ended, order)
         else:
             done = await finish_and_take(self._link, ended, order)
         if ended:
@@ -268,22 +296,27 @@ class Fetcher:
                 self._finisher.hold_up(ended)
             self._finisher.read(ended, done.codes, done.moment)
         rows = done.rows
-        if rows and self._link.clock() - done.moment > self._lock_ms / 2:
+        if rows and (done.is_much or self._link.clock() - done.moment > self._lock_ms / 2):
             try:
-                # This process was frozen or blocked meanwhile.
+                # They were on their way for long, or this process was frozen or blocked meanwhile.
                 rows = await leasing.still_held(self._link, rows, token, self._lock_ms)
             except ServerError:
-                self._lost.append((token, room))
+                self._lost.append(_LostCall(token, room))
                 self._work.set()
                 return
         self._reserved -= room
         if rows:
             self._start(rows, token)
         if room:
-            self._note(room, len(done.rows), done.limited_ms, done.next_due)
+            got = room if done.has_more else len(done.rows)
+            self._note(room, got, done.limited_ms, done.next_due)
 
     def _start(self, rows: list[Row], token: str) -> None:
         """Start jobs; runs of schedules wait, without holding up the others, until their next ones are made."""
+        if self._hands_back:
+            for row in rows:
+                self._finisher.put(EndedRun(row[14].decode(errors="replace"), token, HandedBack(), int(row[7])))
+            return
         runs = [row for row in rows if row[14].startswith(RUN_PREFIX)]
         if not runs:
             self._runner.start(rows, token)
@@ -304,14 +337,22 @@ class Fetcher:
     async def _take_lost(self) -> None:
         """Find the jobs that were started for us by calls whose replies never came."""
         while self._lost:
-            token, room = self._lost.pop()
+            call = self._lost.pop()
             try:
-                rows = await leasing.reclaim(self._link, token)
+                while rows := await leasing.reclaim(
+                    self._link, call.token, known=call.known, lock_ms=self._lock_ms, most_bytes=self._size.bytes
+                ):
+                    # Renewed by their ids too: it confirms that they arrived.
+                    held = await leasing.still_held(self._link, rows, call.token, self._lock_ms)
+                    call.known += [row[14].decode() for row in rows]
+                    # What runs counts by itself.
+                    self._reserved -= len(held)
+                    call.room -= len(held)
+                    self._start(held, call.token)
             except ServerError:
-                self._lost.append((token, room))
+                self._lost.append(call)
                 raise
-            self._reserved -= room
-            self._start(rows, token)
+            self._reserved -= call.room
 
     async def _listen(self) -> None:
         """While the lanes have nothing to take: look at the queue when somebody rings, or nobody does for long."""
@@ -329,7 +370,7 @@ class Fetcher:
                 await self._listening.wait()
             elif self._shall_look:
                 self._shall_look = False
-                await self._turn(self._finisher.batch(BATCH), room, patience)
+                await self._turn(self._batch(), room, patience)
             else:
                 await self._turn([], room, patience, waits=True)
 

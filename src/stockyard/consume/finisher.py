@@ -7,7 +7,8 @@ from collections import deque
 from collections.abc import Callable
 
 from stockyard._store.finishing import WHY_NOT_WRITTEN, EndedRun
-from stockyard.model.outcome import HandedBack, Outcome
+from stockyard._store.load_size import MOST_BYTES
+from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Retried
 
 _log = logging.getLogger("stockyard")
 
@@ -47,6 +48,7 @@ class Finisher:
         self._on_written = on_written
         self._on_refused = on_refused
         self._ended: deque[EndedRun] = deque()
+        self._bytes = 0
         self._sent_before: set[tuple[str, str]] = set()
         self._held_up: set[tuple[str, str]] = set()
         self._unlocked: set[tuple[str, str]] = set()
@@ -58,20 +60,30 @@ class Finisher:
     def put(self, run: EndedRun) -> None:
         """Take over a run that ended."""
         self._ended.append(run)
+        self._bytes += _size(run)
         self._on_ended()
 
     def skip(self) -> None:
         """Take note of a run that ended with nothing to write: its place is free."""
         self._on_ended()
 
-    def batch(self, size: int) -> list[EndedRun]:
-        """Hand out up to so many; the caller writes them, or gives them back."""
+    def batch(self, size: int, most_bytes: int = MOST_BYTES) -> list[EndedRun]:
+        """Hand out up to so many, with results of up to so many bytes; the caller writes them, or gives them back.
+
+        A single one may be larger.
+        """
         ended = self._ended
-        if len(ended) <= size:
+        if len(ended) <= size and self._bytes <= most_bytes:
             runs = list(ended)
             ended.clear()
+            self._bytes = 0
             return runs
-        return [ended.popleft() for _ in range(size)]
+        runs, total = [], 0
+        while ended and len(runs) < size and (not runs or total + _size(ended[0]) <= most_bytes):
+            total += _size(ended[0])
+            runs.append(ended.popleft())
+        self._bytes -= total
+        return runs
 
     def give_back(self, runs: list[EndedRun], *, may_be_written: bool) -> None:
         """Take runs again whose call failed, to be sent first."""
@@ -79,6 +91,7 @@ class Finisher:
         if may_be_written:
             self._sent_before.update((run.job_id, run.token) for run in runs)
         self._ended.extendleft(reversed(runs))
+        self._bytes += sum(map(_size, runs))
 
     def hold_up(self, runs: list[EndedRun]) -> None:
         """Note that the server was away when these were written: their locks may have run out meanwhile."""
@@ -127,3 +140,13 @@ class Finisher:
         why = WHY_NOT_WRITTEN.get(code, "") if isinstance(code, int) else code
         if not isinstance(run.outcome, HandedBack):
             _log.warning("the end of job %s of queue %s is not recorded: %s", run.job_id, self._queue, why)
+
+
+def _size(run: EndedRun) -> int:
+    match run.outcome:
+        case Completed(value):
+            return len(value)
+        case Failed(reason, stacktrace) | Retried(reason, stacktrace):
+            return len(reason) + sum(map(len, stacktrace))
+        case _:
+            return 0

@@ -58,7 +58,9 @@ class Pulse:
         self.answered = time.monotonic()
         self.trouble = ""
 
-    def judge(self, of: str, *, room: int, waits_until: float, now: float) -> list[Vital]:
+    def judge(
+        self, of: str, *, room: int, waits_until: float, now: float, server_trouble: str = ""
+    ) -> list[Vital]:
         """Return what is to be said of it; nothing when the worker has stopped.
 
         Args:
@@ -66,12 +68,14 @@ class Pulse:
             room: how many more jobs it would take.
             waits_until: when its wait for jobs, if one is under way, is to end; else infinity.
             now: by ``time.monotonic``.
+            server_trouble: why calls are being sent again. Defaults to empty, for none.
         """
         if self.phase == "stopped":
             return []
+        trouble = self.trouble or server_trouble
         vitals = [
             Vital(f"{of}: worker", self.phase == "working", self.phase, is_fatal=False),
-            Vital(f"{of}: server", not self.trouble, self.trouble or "answers", is_fatal=False),
+            Vital(f"{of}: server", not trouble, trouble or "answers", is_fatal=False),
         ]
         if self.phase != "made":
             age = now - self.beat

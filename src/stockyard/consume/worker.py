@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import random
 import time
 import weakref
@@ -33,6 +34,7 @@ from stockyard.consume.options import WorkerOptions
 from stockyard.consume.runner import Runner
 from stockyard.consume.schedule_advancer import ScheduleAdvancer
 from stockyard.consume.schedule_keeper import ScheduleKeeper
+from stockyard.consume.shutdown import STOP_SECONDS, Shutdown, start_unless
 from stockyard.consume.stall_sweeper import StallSweeper
 from stockyard.consume.vitals import Pulse, Vital
 from stockyard.consume.worker_name import check_name
@@ -43,7 +45,7 @@ from stockyard.model.job import Job, JobPort
 from stockyard.topology import QueueSpec, Router
 
 _log = logging.getLogger("stockyard")
-_FLUSH_SECONDS, _BEAT_SECONDS = 10.0, 0.5
+_BEAT_SECONDS = 0.5
 
 
 class Worker(Fixed):
@@ -84,6 +86,7 @@ class Worker(Fixed):
         self._keeper = keeper
         self._cancels = cancels
         self._link = link
+        self._server = link.server
         self._close_app = close_app
         self._prepare = prepare
         self._lifespan = lifespan
@@ -169,6 +172,7 @@ class Worker(Fixed):
         self._stop_now = asyncio.Event()
         self._stopped = asyncio.Event()
         self._failure: BaseException | None = None
+        self._asked_at = math.inf
         self._is_running = False
         self.ready = asyncio.Event()
         self._is_made = True
@@ -197,7 +201,11 @@ class Worker(Fixed):
     def vitals(self) -> list[Vital]:
         """Return signs of life: its phase, the server, its loop, its taking; may be called in any thread."""
         vitals = self._pulse.judge(
-            self.queue, room=self._fetcher.room, waits_until=self._doorbell.waits_until, now=time.monotonic()
+            self.queue,
+            room=self._fetcher.room,
+            waits_until=self._doorbell.waits_until,
+            now=time.monotonic(),
+            server_trouble=self._server.trouble,
         )
         if vitals and (lost := self._runner.lost_places):
             said = f"{lost} of {self.concurrency} places are lost to threads that hang"
@@ -234,19 +242,7 @@ class Worker(Fixed):
         opened = AsyncExitStack()
         try:
             await opened.enter_async_context(self._lifespan())
-            await self._execution.warm(self._handlers)
-            if not await self._open():
-                return
-            await self._keeper.start(self.id, self._lock_ms, self._runner.lose)
-            await self._cancels.start(
-                self.id, CancelTarget(self._link, self._runner.running_ids, self._runner.cancel)
-            )
-            await self._sweeper.start()
-            await self._schedules.start()
-            await self._fetcher.start()
-            self._pulse.reply()
-            self._pulse.phase = "working"
-            self.ready.set()
+            await start_unless(self._stop_asked, self._start())
             await self._stop_asked.wait()
             if self._failure is not None:
                 raise self._failure
@@ -268,7 +264,14 @@ class Worker(Fixed):
         """Ask it to stop; asked again, it hands back what runs at once."""
         if self._stop_asked.is_set():
             self._stop_now.set()
+            self._asked_at = min(self._asked_at, time.monotonic() - self._grace)
+        self._asked_at = min(self._asked_at, time.monotonic())
         self._stop_asked.set()
+
+    @property
+    def stops_by(self) -> float:
+        """When its stop is over at the latest, by ``time.monotonic``; infinity if it was not asked to stop."""
+        return self._asked_at + self._grace + STOP_SECONDS
 
     async def stop(self, grace: Duration | None = None) -> None:
         """Stop taking, let running jobs end, hand back the rest; return when all is written.
@@ -282,57 +285,46 @@ class Worker(Fixed):
         if self._is_running:
             await self._stopped.wait()
 
-    async def _open(self) -> bool:
-        """Reach the server and look at it; one that is not there yet is waited for.
+    async def _start(self) -> None:
+        await self._execution.warm(self._handlers)
+        await self._open()
+        await self._keeper.start(self.id, self._lock_ms, self._runner.lose)
+        await self._cancels.start(self.id, CancelTarget(self._link, self._runner.running_ids, self._runner.cancel))
+        await self._sweeper.start()
+        await self._schedules.start()
+        await self._fetcher.start()
+        self._pulse.reply()
+        self._pulse.phase = "working"
+        self.ready.set()
 
-        Return whether it was reached before the worker was asked to stop.
-        """
+    async def _open(self) -> None:
+        """Reach the server and look at it; one that is not there yet is waited for."""
         patience = Patience()
-        while not self._stop_asked.is_set():
+        while True:
             try:
                 await self._doorbell.open()
                 self._finisher.restores_locks = await self._prepare()
-                return True
+                return
             except (ServerUnavailable, ReplyLost) as error:
                 self._pulse.trouble = str(error)
                 _log.warning("worker of queue %s waits: %s", self.queue, error)
                 await patience.wait()
-        return False
 
     async def _shut_down(self) -> None:
         self._pulse.phase = "stopping"
-        if not self.ready.is_set():
-            _log.info(
-                "worker of queue %s stops before it has begun to work", self.queue, extra={"queue": self.queue}
-            )
+        shutdown = Shutdown(self.queue, self._fetcher, self._runner, self._execution, now=self._stop_now)
+        if self.ready.is_set():
+            await shutdown.drain(self._grace)
         else:
-            _log.info(
-                "worker of queue %s stops: it takes no more jobs; %d run and have %g s to end",
-                self.queue,
-                len(self._runner),
-                self._grace,
-                extra={"queue": self.queue},
-            )
-            await self._fetcher.stop_taking()
-            await self._drain()
-            await self._fetcher.flush(_FLUSH_SECONDS)
-            await self._runner.wait_told()
-        await self._fetcher.stop()
-        await self._schedules.stop()
-        await self._sweeper.stop()
-        await self._cancels.stop(self.id)
+            shutdown.say_early()
+        services = (
+            self._fetcher.stop(),
+            self._schedules.stop(),
+            self._sweeper.stop(),
+            self._cancels.stop(self.id),
+        )
+        await shutdown.stop(*services)
         self._keeper.stop(self.id)
-        await self._execution.stop()
-
-    async def _drain(self) -> None:
-        idle = asyncio.create_task(self._runner.wait_idle())
-        now = asyncio.create_task(self._stop_now.wait())
-        await asyncio.wait([idle, now], timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
-        now.cancel()
-        idle.cancel()
-        if len(self._runner):
-            _log.warning("worker of queue %s hands back %d running jobs", self.queue, len(self._runner))
-            await self._runner.hand_back_all()
 
     def _serves(self, name: str) -> bool:
         try:

@@ -11,8 +11,9 @@ from stockyard._aio.shared import cancelled
 from stockyard._store.add_stream import AddStream
 from stockyard._store.adding import BATCH, ExistingJob, NewJob
 from stockyard._store.link import QueueLink
+from stockyard._store.load_size import LoadSize
 from stockyard._store.tied_job import TiedJob
-from stockyard.errors import JobError, ServerRefused
+from stockyard.errors import JobError, ReplyLost, ServerRefused
 
 _ON_THE_WIRE = 3
 """Batches written and not answered: the server never waits for us, and nobody waits long behind us."""
@@ -24,9 +25,9 @@ _OPENING = BATCH // 2
 class Batcher:
     """Pending adds of one queue in one loop.
 
-    A batch leaves when it is full or when the turn of the loop ends, whichever is first, so the server works on
-    the first adds of a turn while the last are still being made. Jobs with ties are added by a script of their
-    own: a batch ends where the kind changes.
+    A batch leaves when it is full, by the number of its jobs or by their bytes, or when the turn of the loop ends,
+    whichever is first, so the server works on the first adds of a turn while the last are still being made. Jobs
+    with ties are added by a script of their own: a batch ends where the kind changes.
 
     Args:
         link: the queue.
@@ -37,8 +38,11 @@ class Batcher:
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Any] = []
         self._tied = 0
+        self._bytes = 0
+        self._size = LoadSize()
         self._futures: list[asyncio.Future[str | ExistingJob]] = []
-        self._written: deque[list[asyncio.Future[str | ExistingJob]]] = deque()
+        self._written: deque[tuple[list[asyncio.Future[str | ExistingJob]], int]] = deque()
+        self._on_the_wire = 0
         self._task: asyncio.Task[None] | None = None
 
     def add(self, job: NewJob | TiedJob) -> asyncio.Future[str | ExistingJob]:
@@ -48,7 +52,9 @@ class Batcher:
         future: asyncio.Future[str | ExistingJob] = self._loop.create_future()
         self._jobs.append(job)
         self._futures.append(future)
-        if len(self._jobs) >= (BATCH if self._written else _OPENING) and self._may_write():
+        self._bytes += len(job.data)
+        is_full = self._bytes >= self._size.bytes or len(self._jobs) >= (BATCH if self._written else _OPENING)
+        if is_full and self._may_write():
             self._write()
         if self._task is None:
             self._task = self._loop.create_task(self._run())
@@ -60,10 +66,10 @@ class Batcher:
                 await self._go_on()
         except BaseException:
             # Nobody waits for ever, and nobody is taken for cancelled who is not.
-            for futures in [*self._written, self._futures]:
+            for futures in [*(written for written, _ in self._written), self._futures]:
                 _fail(futures, cancelled("a call that adds jobs"))
             self._written.clear()
-            self._jobs, self._futures, self._tied = [], [], 0
+            self._jobs, self._futures, self._tied, self._bytes, self._on_the_wire = [], [], 0, 0, 0
             raise
         finally:
             self._task = None
@@ -78,10 +84,11 @@ class Batcher:
                     self._write()
         except Exception as error:
             _fail(self._futures, error)
-            self._jobs, self._futures, self._tied = [], [], 0
+            self._jobs, self._futures, self._tied, self._bytes = [], [], 0, 0
         if not self._written:
             return
-        futures = self._written.popleft()
+        futures, carried = self._written.popleft()
+        self._on_the_wire -= carried
         try:
             answers = await self._stream.read()
         except ServerRefused as error:
@@ -89,10 +96,14 @@ class Batcher:
             return
         except Exception as error:
             # What was written behind it went the same way.
-            for lost in [futures, *self._written]:
+            for lost, _ in [(futures, carried), *self._written]:
                 _fail(lost, error)
             self._written.clear()
+            self._on_the_wire = 0
+            if isinstance(error, ReplyLost):
+                self._size.shrink()
             return
+        self._size.grow()
         for future, answer in zip(futures, answers, strict=True):
             if future.done():
                 continue
@@ -102,27 +113,43 @@ class Batcher:
                 future.set_result(answer)
 
     def _may_write(self) -> bool:
-        return len(self._written) < _ON_THE_WIRE and self._stream.is_open
+        # Large batches do not queue up behind each other: the first one's reply would wait for all their bytes.
+        has_room = len(self._written) < _ON_THE_WIRE and self._on_the_wire < self._size.bytes
+        return has_room and self._stream.is_open
 
     def _write(self) -> None:
         size = self._run_length() if self._tied else BATCH
+        if self._bytes > self._size.bytes:
+            size = _within(self._size.bytes, self._jobs[:size])
+        if self._tied and type(self._jobs[0]) is TiedJob:
+            self._tied -= size
         jobs, self._jobs = self._jobs[:size], self._jobs[size:]
         futures, self._futures = self._futures[:size], self._futures[size:]
+        carried = sum(len(job.data) for job in jobs) if self._jobs else self._bytes
+        self._bytes -= carried
         if any(future.done() for future in futures):
             # Their callers were cancelled before anything was sent.
             kept = [(job, future) for job, future in zip(jobs, futures, strict=True) if not future.done()]
             jobs, futures = [job for job, _ in kept], [future for _, future in kept]
         if jobs:
             self._stream.write(jobs)
-            self._written.append(futures)
+            self._written.append((futures, carried))
+            self._on_the_wire += carried
 
     def _run_length(self) -> int:
-        """Return how many of the first jobs are of one kind, and leave them out of the count of tied ones."""
+        """Return how many of the first jobs are of one kind."""
         kind = type(self._jobs[0])
-        size = sum(1 for _ in itertools.takewhile(lambda job: type(job) is kind, self._jobs[:BATCH]))
-        if kind is TiedJob:
-            self._tied -= size
-        return size
+        return sum(1 for _ in itertools.takewhile(lambda job: type(job) is kind, self._jobs[:BATCH]))
+
+
+def _within(most_bytes: int, jobs: list[Any]) -> int:
+    """Return how many of the first jobs carry so many bytes together; at least one."""
+    total = 0
+    for number, job in enumerate(jobs):
+        total += len(job.data)
+        if number and total > most_bytes:
+            return number
+    return len(jobs)
 
 
 def _fail(futures: list[asyncio.Future[str | ExistingJob]], error: Exception) -> None:

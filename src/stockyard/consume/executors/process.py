@@ -21,6 +21,9 @@ __all__ = ["ChildTask", "ProcessPool"]
 _log = logging.getLogger("stockyard")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
+_KILL_SECONDS = 0.2
+"""What a SIGKILL may take to be noticed."""
+
 _MEMORY_CHECK = 0.1
 """Seconds between two looks at the memory of running children."""
 
@@ -162,9 +165,15 @@ class ProcessPool:
         self._known[task.handler] = None
         return end.result
 
-    async def aclose(self) -> None:
-        """End every child: idle ones in ``term_grace`` seconds, others at once. Jobs that still run fail."""
+    async def aclose(self, seconds: float | None = None) -> None:
+        """End every child: idle ones in ``term_grace`` seconds, others at once. Jobs that still run fail.
+
+        Args:
+            seconds: for idle ones, if that is shorter than ``term_grace``.
+        """
         self._open = False
+        if seconds is not None:
+            self._term_grace = min(self._term_grace, max(seconds - _KILL_SECONDS, 0.0))
         idle = set[WarmChild | StockyardError]()
         while not self._line.empty():
             idle.add(self._line.get_nowait())

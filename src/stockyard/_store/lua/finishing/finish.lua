@@ -2,9 +2,10 @@
 -- parts: decoding events markers placing entering promoting removing parents retention deduplication metrics leaving
 --   ending rows taking
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
---   waiting_children metrics_completed metrics_failed
+--   waiting_children metrics_completed metrics_failed unread
 -- args: base now settled order
--- returns: a code per ended run (0, or why not), rows of started jobs, ms to wait for a limit, next due time, its time
+-- returns: a code per ended run (0, or why not), rows of started jobs, ms to wait for a limit, next due time, its
+--   time, 1 when the worker is to confirm that it has the rows, 1 when more wait that would make the reply too large
 local wanted = cmsgpack.unpack(order)
 if now == '' then
   -- This call was sent before it was known when it would run.
@@ -16,7 +17,7 @@ local moment = string.format('%.0f', now)
 local keys = {
   counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, active = active, meta = meta,
   completed = completed, failed = failed, events = events, marker = marker, priority_counter = priority_counter,
-  limiter = limiter, waiting_children = waiting_children,
+  limiter = limiter, waiting_children = waiting_children, unread = unread,
 }
 local batch = {
   keys = keys, base = base, now = now, moment = moment, cap = stream_cap(meta),
@@ -80,9 +81,9 @@ end
 if batch.any_ready and not is_blocked(meta, active) then ring(marker) end
 if batch.any_delayed then ring_when_due(marker, delayed) end
 
-local rows, limited, due, blocked = {}, 0, 0, false
+local rows, limited, due, blocked, is_much, has_more = {}, 0, 0, false, false, false
 if wanted.take > 0 then
-  rows, limited, due, blocked = take(keys, base, now, moment, wanted)
+  rows, limited, due, blocked, is_much, has_more = take(keys, base, now, moment, wanted)
 elseif #batch.freed > 0 and redis.call('HEXISTS', meta, 'concurrency') == 1
   and redis.call('EXISTS', wait, prioritized) > 0 and not is_blocked(meta, active) then
   -- The room that these runs leave under the queue's own concurrency is for other workers.
@@ -92,4 +93,4 @@ if any_ended and #rows == 0 and limited == 0 and due == 0 and not blocked
   and redis.call('EXISTS', wait, active, prioritized) == 0 then
   redis.call('XADD', events, '*', 'event', 'drained')
 end
-return {codes, rows, limited, due, moment}
+return {codes, rows, limited, due, moment, is_much and 1 or 0, has_more and 1 or 0}

@@ -1,6 +1,6 @@
 --- Hands back the jobs of a process that is known to be dead, without waiting for its leases.
 -- parts: events markers stalls
--- keys: active wait stalled meta events marker repeat_set
+-- keys: active wait stalled meta events marker repeat_set unread
 -- args: base holder passed max_stalled
 -- returns: the ids handed back, how many active jobs were passed by, and 1 when there are more to look at
 -- Only jobs whose lock begins with `holder` are touched. A call looks at PAGE jobs from the oldest end of the list.
@@ -15,7 +15,7 @@ for at = #page, 1, -1 do
   if token and string.sub(token, 1, #holder) == holder then
     redis.call('DEL', lock)
     redis.call('SREM', stalled, id)
-    if return_stalled(base, id, max_stalled, active, wait, events, repeat_set) then
+    if return_stalled(base, id, max_stalled, active, wait, events, repeat_set, unread) then
       returned[#returned + 1] = id
     end
   else

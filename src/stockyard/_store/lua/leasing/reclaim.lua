@@ -1,15 +1,20 @@
---- Finds the jobs that were started under a token whose reply never arrived.
+--- Finds the jobs that were started under a token whose reply never arrived, and renews their leases.
 -- parts: rows
 -- keys: active
--- args: base token
--- returns: rows of those jobs, as the start gives them
-local rows = {}
+-- args: base token known duration most_bytes
+-- returns: rows of those jobs, as the start gives them, but for the known ids; fewer when they are large
+local rows, size, is_known = {}, 0, {}
+for _, id in ipairs(cmsgpack.unpack(known)) do is_known[id] = true end
 for _, id in ipairs(redis.call('LRANGE', active, 0, -1)) do
   local job = base .. id
   if redis.call('GET', job .. ':lock') == token then
-    local row = read_row(job)
-    row[15] = id
-    rows[#rows + 1] = row
+    if tonumber(duration) > 0 then redis.call('PEXPIRE', job .. ':lock', duration) end
+    if not is_known[id] and size < tonumber(most_bytes) then
+      local row = read_row(job)
+      row[15] = id
+      rows[#rows + 1] = row
+      size = size + #(row[2] or '') + #(row[10] or '') + #(row[12] or '')
+    end
   end
 end
 return rows

@@ -1,8 +1,8 @@
 --- Hands back the jobs whose worker let their lease run out, and marks the running ones for the next look.
 -- parts: events markers stalls
--- keys: stalled stalled_check wait active meta events marker repeat_set
+-- keys: stalled stalled_check wait active meta events marker repeat_set unread
 -- args: base now interval max_stalled stage passed look
--- returns: the ids handed back, the stage that goes on or '', how many active jobs that passed by, and the look's name
+-- returns: the ids that lost their worker, the stage that goes on or '', how many active jobs that passed by, and the look's name
 -- One look is several short calls, so that a thousand dead workers do not hold up the server: `recover` walks the
 -- active list from its oldest end, `mark` walks it once more. Both are linear in it: each part of `recover` ends after
 -- ROOM jobs, or when it has compared about COMPARED entries to take jobs out from behind the `passed` that stay.
@@ -28,7 +28,7 @@ end
 passed = tonumber(passed)
 local cap = stream_cap(meta)
 
-local recovered = {}
+local recovered, any_ready = {}, false
 
 if stage == 'recover' then
   trim(events, cap)
@@ -39,9 +39,9 @@ if stage == 'recover' then
     local id = page[at]
     seen = at
     if is_marked[at] == 1 and redis.call('EXISTS', base .. id .. ':lock') == 0 then
-      if return_stalled(base, id, max_stalled, active, wait, events, repeat_set) then
-        recovered[#recovered + 1] = id
-      end
+      local is_back, is_stall = return_stalled(base, id, max_stalled, active, wait, events, repeat_set, unread)
+      any_ready = any_ready or is_back
+      if is_stall then recovered[#recovered + 1] = id end
       room = room - 1 - ROOM * passed / COMPARED
       if room <= 0 and at > 1 then
         is_last = false
@@ -52,7 +52,7 @@ if stage == 'recover' then
     end
   end
   if seen <= #page then redis.call('SREM', stalled, unpack(page, seen, #page)) end
-  if #recovered > 0 and not is_blocked(meta, active) then ring(marker) end
+  if any_ready and not is_blocked(meta, active) then ring(marker) end
   if not is_last then return {recovered, stage, passed, look} end
   -- What is still marked is not active any more.
   redis.call('DEL', stalled)

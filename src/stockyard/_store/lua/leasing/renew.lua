@@ -1,5 +1,5 @@
 --- Renews the leases of running jobs that are still the caller's own; one that the server lost is restored.
--- keys: stalled active
+-- keys: stalled active unread
 -- args: base duration held
 -- returns: the ids whose lease is somebody else's or gone
 -- A full server refuses nothing more to a script that has written: leases are restored there, too.
@@ -25,5 +25,9 @@ for _, lease in ipairs(cmsgpack.unpack(held)) do
     lost[#lost + 1] = id
   end
 end
-if #kept > 0 then redis.call('SREM', stalled, unpack(kept)) end
+if #kept > 0 then
+  redis.call('SREM', stalled, unpack(kept))
+  -- Whoever renews a lease has the job's record.
+  redis.call('HDEL', unread, unpack(kept))
+end
 return lost

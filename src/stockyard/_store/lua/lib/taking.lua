@@ -33,15 +33,39 @@ local function count_started(keys, number, max, window)
   end
 end
 
--- The next ids: what waits plainly first, then by priority.
+-- From here on a worker confirms that it has the records before it runs the jobs.
+local MUCH = 65536
+
+-- The next ids: what waits plainly first, then by priority; also how many are plain, and the others with their scores.
 local function pop_ready(keys, room)
   local ids = redis.call('RPOP', keys.wait, room) or {}
-  if #ids < room then
-    local by_priority = redis.call('ZPOPMIN', keys.prioritized, room - #ids)
+  local plain, by_priority = #ids, nil
+  if plain < room then
+    by_priority = redis.call('ZPOPMIN', keys.prioritized, room - plain)
     for i = 1, #by_priority, 2 do ids[#ids + 1] = by_priority[i] end
-    if #ids < room then redis.call('DEL', keys.priority_counter) end
   end
-  return ids
+  return ids, plain, by_priority
+end
+
+-- What was popped and is not started goes back to its place.
+local function put_back(keys, ids, from, plain, by_priority)
+  for at = #ids, from, -1 do
+    if at <= plain then
+      redis.call('RPUSH', keys.wait, ids[at])
+    else
+      redis.call('ZADD', keys.prioritized, by_priority[2 * (at - plain)], ids[at])
+    end
+  end
+end
+
+-- Notes starts whose records make a large reply, until the worker confirms that it has them: a start that it never
+-- heard of is no stall. The number before the colon is the start, the one behind it how often that happened.
+local function mark_unread(unread, started, rows)
+  for at, id in ipairs(started) do
+    local before = redis.call('HGET', unread, id)
+    redis.call('HSET', unread, id, rows[at][8] .. ':' .. (before and before:match('%d+$') or '0'))
+  end
+  redis.call('EXPIRE', unread, 86400)
 end
 
 -- Returns the job's fields as the caller reads them, or nothing for an id whose record is gone.
@@ -63,7 +87,8 @@ local function start(keys, base, id, moment, order)
   return row
 end
 
--- Returns the started jobs, the wait in ms that a limit asks for, and the next due time.
+-- Returns the started jobs, the wait in ms that a limit asks for, the next due time, whether limits keep all from
+-- starting, whether the records are to be confirmed, and whether more wait that would make the reply too large.
 -- `moment` is `now` as text: formatted once, not by the server for each job.
 local function take(keys, base, now, moment, order)
   if promote_due(keys.delayed, keys.wait, keys.prioritized, keys.priority_counter, keys.events, base, now)
@@ -71,24 +96,33 @@ local function take(keys, base, now, moment, order)
     ring(keys.marker)
   end
   local room, limited, max, window = allowance(keys, order)
-  local rows, started, counted = {}, {}, 0
-  while #started < room do
-    local ids = pop_ready(keys, room - #started)
-    if #ids == 0 then break end
-    for _, id in ipairs(ids) do
+  local rows, started, counted, size, most, has_more = {}, {}, 0, 0, order.most_bytes, false
+  while #started < room and not has_more do
+    local wanted = room - #started
+    local ids, plain, by_priority = pop_ready(keys, wanted)
+    for at, id in ipairs(ids) do
+      if size >= most then
+        put_back(keys, ids, at, plain, by_priority)
+        has_more = true
+        break
+      end
       local row = start(keys, base, id, moment, order)
       if row then
         rows[#rows + 1] = row
         started[#started + 1] = id
         if not row[14] then counted = counted + 1 end
+        size = size + #(row[2] or '') + #(row[10] or '') + #(row[12] or '')
       end
     end
+    if #ids < wanted and not has_more then redis.call('DEL', keys.priority_counter) end
+    if #ids == 0 then break end
   end
   if #started > 0 then
     redis.call('LPUSH', keys.active, unpack(started))
     count_started(keys, counted, max, window)
     ring(keys.marker)
-    return rows, 0, 0
+    if size > MUCH then mark_unread(keys.unread, started, rows) end
+    return rows, 0, 0, false, size > MUCH, has_more
   end
   if limited > 0 then return rows, limited, 0 end
   local first = redis.call('ZRANGE', keys.delayed, 0, 0, 'WITHSCORES')

@@ -2,6 +2,7 @@
 -- parts: decoding markers placing removing parents erasing
 -- keys: counter wait prioritized delayed active completed failed paused waiting_children meta events marker
 --   priority_counter stalled stalled_check limiter repeat_set schedule_check metrics_completed metrics_failed
+--   unread
 -- args: base room stage force
 -- returns: 0 nothing of it is left, 1 there is more, -1 it was resumed meanwhile, -2 jobs are being run
 if force ~= '1' and redis.call('EXISTS', active) == 1 then return -2 end
@@ -48,7 +49,7 @@ if left <= 0 then return 1 end
 if stage == 'last' then
   redis.call('UNLINK', counter, wait, prioritized, delayed, active, completed, failed, paused, waiting_children, meta,
     events, marker, priority_counter, stalled, stalled_check, limiter, repeat_set, schedule_check, metrics_completed,
-    metrics_failed)
+    metrics_failed, unread)
 else
   -- While there is a stream: those who wait for results look at once.
   redis.call('XADD', events, '*', 'event', 'obliterated')

@@ -1,0 +1,83 @@
+"""What an error reply means: whether another server is to be asked, what happened, and what to do."""
+
+from __future__ import annotations
+
+import re
+
+from stockyard.errors import AuthenticationFailed, ServerError, ServerRefused, ServerUnavailable
+
+FULL = "the server is full"
+"""What the message of a server without memory begins with."""
+
+_HANDED_OVER = "its connections lead to a server that is not the primary any more"
+_WRONG_SERVER = {
+    "READONLY": "it is a replica, which takes no writes",
+    "MASTERDOWN": "it is a replica that has lost its primary",
+    "LOADING": "it is still loading its data",
+    "UNBLOCKED": _HANDED_OVER,
+    "REDIRECT": _HANDED_OVER,
+}
+"""Replies after which nothing was written: the name is resolved again, and the call sent again."""
+
+_ADVICE = {
+    "OOM": f"{FULL}: it has reached maxmemory and wrote nothing; clean finished jobs, shrink the caches, or raise "
+    "maxmemory",
+    "MISCONF": "the server cannot save its data to disk and refuses writes until it can; look for a full disk and "
+    "into the server's log",
+    "NOREPLICAS": "the server refuses writes because too few replicas follow it (min-replicas-to-write); start "
+    "replicas, or lower that number",
+    "BUSY": "another client's script has run for longer than the server's busy-reply-threshold; nothing was "
+    "written; try again, or end that script by SCRIPT KILL",
+}
+"""What happened and what to do, for replies that need no word of the server's own."""
+
+_LOGIN = ("WRONGPASS", "NOAUTH")
+_LOGIN_WORDS = ("invalid password", "invalid username-password", "AUTH called without", "but no password is set")
+_MAX_CLIENTS = "max number of clients reached"
+
+# Redis 6.2 wraps what a command in a script was refused for: "ERR Error running script (call to f_<sha>):
+# @user_script:12: @user_script: 12: -READONLY You can't write against a read only replica."
+_WRAPPED = re.compile(r"^ERR Error running script \(.*@user_script: ?\d+: -?([A-Z]{3,}) ", re.DOTALL)
+
+
+def refusal_of(text: str, address: object) -> ServerError:
+    """Return the error for an error reply.
+
+    Args:
+        text: the reply, its code first.
+        address: of the server, for the message.
+
+    Returns:
+        ``ServerUnavailable`` when nothing was written and the call may be sent again elsewhere, as after a
+        failover; else ``ServerRefused``.
+    """
+    wrapped = _WRAPPED.match(text)
+    code, _, said = text.partition(" ")
+    if wrapped is not None:
+        code = wrapped[1]
+    if (why := _WRONG_SERVER.get(code)) is not None:
+        return ServerUnavailable(
+            f"the server at {address} did nothing: {why}. A failover or a start that is under way ends by itself; "
+            "otherwise let REDIS_URL name the primary"
+        )
+    if (advice := _ADVICE.get(code)) is not None:
+        return ServerRefused(advice)
+    if _MAX_CLIENTS in text:
+        return ServerUnavailable(out_of_connections(address))
+    if code in _LOGIN or any(words in text for words in _LOGIN_WORDS):
+        return AuthenticationFailed(text)
+    # Callers recognise a script that the server does not hold by this code.
+    return ServerRefused(said if code == "ERR" else text)
+
+
+def is_out_of_connections(error: BaseException) -> bool:
+    """Say whether a server turned a new connection away because it has too many."""
+    return _MAX_CLIENTS in str(error)
+
+
+def out_of_connections(address: object) -> str:
+    """Return what to say then."""
+    return (
+        f"the server at {address} takes no more connections: its maxclients is reached; close clients that are "
+        "not needed, or raise maxclients"
+    )
