@@ -12,10 +12,17 @@ import pytest
 import redis
 
 from stockyard import embedded
+from stockyard._aio.repeats import repeats
 from tests.support.node import NodePeer
 from tests.support.python_peer import PythonPeer
 from tests.support.servers import OwnServer
 from tests.support.webhook import Listener
+
+
+@pytest.fixture(autouse=True)
+def fresh_warnings() -> None:
+    """Let each test see the warnings of its own, whatever the tests before it have seen."""
+    repeats.clear()
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from stockyard._aio.repeats import repeats
+
 _log = logging.getLogger("stockyard")
 
 
 class Periodic:
-    """Calls a coroutine function again and again; one failure is logged and the next call comes in time.
+    """Calls a coroutine function again and again; a failure is logged, the same
+    one at most once a minute, and the next call comes in time.
 
     Args:
         action: what to do.
@@ -40,5 +43,5 @@ class Periodic:
             try:
                 await self._action()
             except Exception as error:
-                _log.warning("%s: %s", self._name, error)
+                repeats.warn(_log, self._name, error)
             await asyncio.sleep(self._seconds)

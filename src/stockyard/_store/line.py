@@ -15,6 +15,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from stockyard._store.certificates import tls_failure
+from stockyard._store.greeting import is_turned_away
 from stockyard._store.refusals import is_out_of_connections, out_of_connections, refusal_of
 from stockyard._store.sending import unsent
 from stockyard.config import Address
@@ -113,7 +114,9 @@ class Line:
             await self.close()
             if (failure := tls_failure(self._address, error)) is not None:
                 raise failure from error
-            if is_out_of_connections(error):
+            if is_out_of_connections(str(error)) or (
+                _was_closed_on(error) and await is_turned_away(self._address)
+            ):
                 raise ServerUnavailable(out_of_connections(self._address)) from error
             if isinstance(error.__cause__, ServerUnavailable):
                 raise error.__cause__ from None
@@ -296,6 +299,15 @@ class Line:
                         f"the server at {self._address} is Redis {version}; Stockyard needs Redis 6.2 or later, "
                         "or any Valkey"
                     )
+
+
+def _was_closed_on(error: BaseException | None) -> bool:
+    """Say whether the other side closed the connection, by the error or what caused it."""
+    while error is not None:
+        if isinstance(error, ConnectionResetError | BrokenPipeError) or "closed" in str(error).lower():
+            return True
+        error = error.__cause__
+    return False
 
 
 def _is_replica(greeting: list[Any]) -> bool:

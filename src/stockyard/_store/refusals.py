@@ -70,9 +70,9 @@ def refusal_of(text: str, address: object) -> ServerError:
     return ServerRefused(said if code == "ERR" else text)
 
 
-def is_out_of_connections(error: BaseException) -> bool:
+def is_out_of_connections(said: str) -> bool:
     """Say whether a server turned a new connection away because it has too many."""
-    return _MAX_CLIENTS in str(error)
+    return _MAX_CLIENTS in said
 
 
 def out_of_connections(address: object) -> str:

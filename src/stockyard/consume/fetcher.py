@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stockyard._aio.patience import Patience
+from stockyard._aio.repeats import repeats
 from stockyard._store import leasing
 from stockyard._store.doorbell import Doorbell
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
@@ -262,6 +263,7 @@ class Fetcher:
             patience.reset()
             self._size.grow()
             if self._pulse.trouble:
+                repeats.over(self._pulse.trouble)
                 _log.info("worker of queue %s: the server answers again", self._link.queue)
             self._pulse.reply()
             return
@@ -270,7 +272,7 @@ class Fetcher:
             return
         self._pulse.trouble = str(failure)
         if self._is_taking or not waits:
-            _log.warning("worker of queue %s: %s", self._link.queue, failure)
+            repeats.warn(_log, f"worker of queue {self._link.queue}", failure)
             await patience.wait()
 
     async def _locked_again(self, ended: list[EndedRun], unlocked: list[EndedRun]) -> list[EndedRun]:

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 
 from stockyard._aio.patience import Patience
+from stockyard._aio.repeats import repeats
 from stockyard._store import editing, leasing, scheduling
 from stockyard._store.finishing import EndedRun
 from stockyard._store.ids import id_of, shown_id
@@ -100,7 +101,7 @@ class ScheduleAdvancer:
                     rows = await leasing.still_held(self._link, rows, token, self._lock_ms)
                 return rows, await scheduling.advance(self._link, rows) if rows else []
             except ServerError as error:
-                _log.warning("schedules of queue %s: %s", self._link.queue, error)
+                repeats.warn(_log, f"schedules of queue {self._link.queue}", error)
                 if self._is_closing:
                     return [], []
                 is_late = True

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 
+from stockyard._aio.repeats import repeats
 from stockyard._aio.service import Periodic
 from stockyard._store import leasing
 from stockyard._store.link import QueueLink
@@ -91,7 +92,7 @@ class StallSweeper:
         try:
             await server.measure_clock(tries=1)
         except ServerError as error:
-            _log.warning("stall sweeper of queue %s: %s", self._link.queue, error)
+            repeats.warn(_log, f"stall sweeper of queue {self._link.queue}", error)
             return True
         if warning := server.clock.warning(str(server.address)):
             _log.warning("%s", warning)

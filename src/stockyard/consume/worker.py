@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from stockyard._aio.patience import Patience
+from stockyard._aio.repeats import repeats
 from stockyard._aio.service import Periodic
 from stockyard._aio.stop_signals import on_stop_signal
 from stockyard._store.doorbell import Doorbell
@@ -307,7 +308,7 @@ class Worker(Fixed):
                 return
             except (ServerUnavailable, ReplyLost) as error:
                 self._pulse.trouble = str(error)
-                _log.warning("worker of queue %s waits: %s", self.queue, error)
+                repeats.warn(_log, f"worker of queue {self.queue} waits", error)
                 await patience.wait()
 
     async def _shut_down(self) -> None:

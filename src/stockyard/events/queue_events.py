@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from stockyard._aio.patience import Patience
 from stockyard._aio.portal import Portal
+from stockyard._aio.repeats import repeats
 from stockyard._store.link import QueueLink
 from stockyard._store.streams import Entry, EventStream
 from stockyard.errors import InvalidOption, ServerError
@@ -133,7 +134,7 @@ class QueueEvents(Fixed):
         except ServerError as error:
             if not self._is_closed:
                 if not self._is_away:
-                    _log.warning("events of %s cannot be read; trying again: %s", self.queue, error)
+                    repeats.warn(_log, f"events of {self.queue} cannot be read; trying again", error)
                 self._is_away = True
                 await self._patience.wait()
             return

@@ -14,6 +14,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.core import Metric as Family
 
+from stockyard._aio.repeats import repeats
 from stockyard._store.inspecting import ServerFacts
 from stockyard.cache.stats import CacheStats
 from stockyard.consume.meter import BUCKETS, Meter, Spread
@@ -119,7 +120,7 @@ class Exporter:
         try:
             shared = read()
         except ServerError as error:
-            _log.warning("metrics of the server are missing: %s", error)
+            repeats.warn(_log, "metrics of the server are missing", error)
             yield _filled(catalogue.UP, {(): 0})
             return
         yield _filled(catalogue.UP, {(): 1})

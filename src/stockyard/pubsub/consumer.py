@@ -14,6 +14,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from stockyard._aio.patience import Patience
 from stockyard._aio.portal import Portal
+from stockyard._aio.repeats import repeats
 from stockyard._aio.service import Periodic
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelLink
@@ -307,6 +308,6 @@ class Consumer(Generic[T]):
         if self._is_closed:
             return
         if not self._is_away:
-            _log.warning("channel %s cannot be consumed; trying again: %s", self.channel, error)
+            repeats.warn(_log, f"channel {self.channel} cannot be consumed; trying again", error)
         self._is_away = True
         await self._patience.wait()

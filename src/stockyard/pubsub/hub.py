@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from stockyard._aio.patience import Patience
+from stockyard._aio.repeats import repeats
 from stockyard._store.broadcast import Broadcast, ChannelLink, Heard
 from stockyard._store.server import Server
 from stockyard.errors import ServerError, ServerRefused, ServerUnavailable
@@ -171,7 +172,7 @@ class Hub:
 
     def _note(self, error: ServerError) -> None:
         if self._trouble is None:
-            _log.warning("channels cannot be listened to; trying again: %s", error)
+            repeats.warn(_log, "channels cannot be listened to; trying again", error)
         self._trouble = error
         for feed in self._feeds.values():
             if feed.has_begun:

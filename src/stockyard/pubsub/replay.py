@@ -11,6 +11,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from stockyard._aio.patience import Patience
 from stockyard._aio.portal import Portal
+from stockyard._aio.repeats import repeats
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelLink
 from stockyard.errors import InvalidOption, ServerError
@@ -166,7 +167,7 @@ class Replay(Generic[T]):
         if self._is_closed:
             return
         if not self._is_away:
-            _log.warning("channel %s cannot be read; trying again: %s", self.channel, error)
+            repeats.warn(_log, f"channel {self.channel} cannot be read; trying again", error)
         self._is_away = True
         await self._patience.wait()
 

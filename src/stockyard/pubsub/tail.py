@@ -8,6 +8,7 @@ from collections import deque
 from typing import Any, NamedTuple
 
 from stockyard._aio.patience import Patience
+from stockyard._aio.repeats import repeats
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelLink
 from stockyard._store.durable import DurableLine, Kept
@@ -115,7 +116,7 @@ class Tail:
                     is_away = False
                 except ServerError as error:
                     if not is_away:
-                        _log.warning("channel %s cannot be read; trying again: %s", self._link.channel, error)
+                        repeats.warn(_log, f"channel {self._link.channel} cannot be read; trying again", error)
                     is_away = True
                     await patience.wait()
         finally:

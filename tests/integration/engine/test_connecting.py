@@ -141,3 +141,26 @@ async def test_a_worker_is_seen_under_its_name_by_bullmq_s_tools(yard: Yard, raw
         f"{prefix}:portfolio:aGlnaA==",
         f"{prefix}:portfolio:aGlnaA==:w:{socket.gethostname()}-{os.getpid()}",
     ]
+
+
+async def test_a_server_without_free_connections_says_so(make_server: Callable[..., OwnServer]) -> None:
+    server = make_server(port=True)
+    with server.client() as client:
+        client.config_set("maxclients", 1)
+        async with app(server.url) as late:
+            with pytest.raises(ServerUnavailable, match="maxclients") as refused:
+                await late.queue("q").add("x")
+        assert "REDIS_URL" not in str(refused.value)
+        client.config_set("maxclients", 100)
+
+
+async def test_a_full_server_says_what_to_do_and_nothing_of_scripts(make_server: Callable[..., OwnServer]) -> None:
+    server = make_server(port=True)
+    with server.client() as client:
+        client.config_set("maxmemory", 1)
+        client.config_set("maxmemory-policy", "noeviction")
+        async with app(server.url) as full:
+            with pytest.raises(ServerRefused, match=r"the server is full.*raise maxmemory") as refused:
+                await full.queue("q").add("x")
+        assert not any(word in str(refused.value) for word in ("script", "@user", "OOM"))
+        client.config_set("maxmemory", 0)
