@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stockyard import Hooks, Job, Worker
-from stockyard.consume.worker import WorkerOptions
+from stockyard.consume.options import WorkerOptions
 from stockyard.model.duration import milliseconds
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
