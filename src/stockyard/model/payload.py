@@ -33,15 +33,23 @@ def encode_payload(value: Any, *, what: str, of: str = "", declared: Any = Any) 
     Raises:
         PayloadError: it is not JSON-able, or would not come back as it was; the message names the part and why.
     """
-    text = json_of(value, what=what, of=of)
-    if type(value) is dict:
+    try:
+        text = _ENCODER.encode(value)
+    except _UNENCODABLE as error:
+        raise _not_json(error, what, of) from error
+    if b"null" in text:
+        _refuse_infinite(value, what, of)
+    kind = type(value)
+    if kind is dict:
         # The usual payload, told at the cost of a look at each of its parts.
         for key, item in value.items():
             if type(key) is not str or type(item) not in SCALARS:
                 break
         else:
             return text
-    elif type(value) in SCALARS or _is_read_back(value, text):
+    elif kind in SCALARS:
+        return text
+    if _is_read_back(value, text):
         return text
     try:
         lossy = None if is_plain(value) else _lossy(value, "$", text)
@@ -60,13 +68,10 @@ def json_of(value: Any, *, what: str, of: str = "") -> bytes:
     """
     try:
         text = _ENCODER.encode(value)
-    except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise PayloadError(f"{_named(what, of)} is not JSON-able: {error}") from error
-    # msgspec writes NaN and Infinity as null; only a text with a null can hide one.
+    except _UNENCODABLE as error:
+        raise _not_json(error, what, of) from error
     if b"null" in text:
-        path = infinite_at(msgspec.to_builtins(value, enc_hook=_parts_of), "$")
-        if path:
-            raise PayloadError(f"{_named(what, of)} is not JSON-able: NaN or an infinite number at {path}")
+        _refuse_infinite(value, what, of)
     return text
 
 
@@ -205,12 +210,24 @@ def _lossy(value: Any, path: str, text: bytes | None = None) -> str | None:
     return lossy_part(value, path, own)
 
 
+def _not_json(error: BaseException, what: str, of: str) -> PayloadError:
+    return PayloadError(f"{_named(what, of)} is not JSON-able: {error}")
+
+
+def _refuse_infinite(value: Any, what: str, of: str) -> None:
+    """msgspec writes NaN and Infinity as null; only a text with a null can hide one."""
+    path = infinite_at(msgspec.to_builtins(value, enc_hook=_parts_of), "$")
+    if path:
+        raise PayloadError(f"{_named(what, of)} is not JSON-able: NaN or an infinite number at {path}")
+
+
 def _is_read_back(value: Any, text: bytes) -> bool:
-    """Say whether it is a Struct, of a type seen before, that comes back as it was; else the long way decides."""
-    decode = _known_structs.get(type(value))
+    """Say whether nested JSON, or a Struct of a known type, comes back as it was; else the long way decides."""
+    kind = type(value)
+    decode = _PLAIN.decode if kind is dict or kind is list else _known_structs.get(kind)
     try:
-        return decode is not None and bool(decode(text) == value)
-    except msgspec.MsgspecError:
+        return decode is not None and is_equal(value, decode(text))
+    except (msgspec.MsgspecError, RecursionError):
         return False
 
 
@@ -317,3 +334,5 @@ _VALUES = ("cls", "default", "default_factory", "extra", "extra_json_schema", "v
 # A whole pair has 12 characters, a half 6, and any other escape counts as its first 2.
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
 _ENCODER = msgspec.json.Encoder(enc_hook=_foreign)
+_PLAIN: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+_UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
