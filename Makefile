@@ -7,6 +7,9 @@ NODE_STAMP := tests/interop/node/node_modules/.installed
 PEER := tests/interop/python/.venv
 PEER_STAMP := $(PEER)/.installed
 
+# The tests start hundreds of processes, each of which would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install node python-peer browser promtool demo test test-pythons check bench bench-versus faults clean
 
