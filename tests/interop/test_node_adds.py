@@ -71,7 +71,7 @@ async def test_a_failure_reaches_node_as_plain_text(queue: NodeObject, events: N
     stored = await queue.getJob(added["id"])
     assert stored["failedReason"] == 'no "margin" left: {}'
     assert len(stored["stacktrace"]) == 1
-    assert "RuntimeError" in stored["stacktrace"][0]
+    assert "StockyardError" in stored["stacktrace"][0]
     assert (stored["attemptsMade"], stored["attemptsStarted"]) == (1, 1)
     await eventually(lambda: is_drained(events))
     assert await names_of(events) == ["added", "waiting", "active", "failed", "retries-exhausted", "drained"]
@@ -85,8 +85,8 @@ async def test_retries_are_counted_as_node_counts(queue: NodeObject, events: Nod
     stored = await queue.getJob(added["id"])
     assert (stored["attemptsMade"], stored["attemptsStarted"], stored["delay"]) == (3, 3, 0)
     assert [each.splitlines()[-1] for each in stored["stacktrace"]] == [
-        "RuntimeError: try 1",
-        "RuntimeError: try 2",
+        "stockyard.errors.StockyardError: try 1",
+        "stockyard.errors.StockyardError: try 2",
     ]
     retry = ["delayed", "waiting", "active"]
     assert await names_of(events) == ["added", "waiting", "active", *retry, *retry, "completed", "drained"]

@@ -84,7 +84,11 @@ class OurSide:
 
     async def add(self, name: str, data: Any = None, queue: str = "q", **options: Any) -> str | None:
         try:
-            return (await self._app.queue(queue).add(name, data, **in_our_words(options, self.prefix))).id
+            return (
+                await self._app.queue(queue).add(
+                    name, {} if data is None else data, **in_our_words(options, self.prefix)
+                )
+            ).id
         except JobError:
             return None
 

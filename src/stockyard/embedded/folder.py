@@ -166,10 +166,10 @@ class Folder:
     def log_tail(self, lines: int = 12) -> str:
         """The last lines of the server's log."""
         try:
-            text = (self.path / guardian.LOG).read_text(errors="replace")
+            with os.fdopen(guardian.open_own(self.path / guardian.LOG, os.O_RDONLY), errors="replace") as log:
+                return "\n".join(log.read().splitlines()[-lines:]) or "(no log)"
         except OSError:
             return "(no log)"
-        return "\n".join(text.splitlines()[-lines:])
 
 
 def _refuse_foreign_links(path: Path, depth: int = 0) -> None:
