@@ -51,6 +51,7 @@ async def add_flows(stage: Stage) -> None:
     children = [Flow("child", stage.name, job_id="first"), Flow("child", stage.name, delay="1h")]
     tree = await stage.app.flows.add(Flow("parent", stage.name, children=children))
     await stage.queue.add("late", parent=tree.job)
+    await stage.queue.add("late", parent=tree.job, job_id="named")
     done = await stage.queue.add("done", job_id="done")
     async with stage.admin_works():
         await stage.ends(done)
