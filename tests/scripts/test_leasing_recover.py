@@ -119,8 +119,8 @@ async def test_a_look_at_many_is_many_short_calls_and_misses_none(
     parts: list[int] = []
     run = link.run
 
-    async def counted(*call: Any) -> Any:
-        reply = await run(*call)
+    async def counted(*call: Any, **how: Any) -> Any:
+        reply = await run(*call, **how)
         parts.append(len(reply[0]))
         return reply
 
@@ -146,8 +146,8 @@ async def test_a_look_that_another_worker_has_overtaken_ends(
         pipe.execute()
     run = link.run
 
-    async def overtaken(*call: Any) -> Any:
-        reply = await run(*call)
+    async def overtaken(*call: Any, **how: Any) -> Any:
+        reply = await run(*call, **how)
         raw.hset(link.keys["meta"], "swept", 1)
         return reply
 

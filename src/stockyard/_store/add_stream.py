@@ -102,6 +102,7 @@ class AddStream:
             await self._receive()
         while any(_did_not_run(reply) for _, reply in self._answered):
             if not self._line.is_open:
+                self._link.server.drop_idle()
                 await asyncio.sleep(spread(pause))
                 pause = min(pause * 2, 0.5)
                 if time.monotonic() >= deadline:
@@ -118,6 +119,8 @@ class AddStream:
             self._is_ready = False
             answers = await self._line.ask(again, self._link.server.call_timeout)
             self._is_ready = True
+            # Lines that others opened meanwhile may lead to the old server, which answers reads with old data.
+            self._link.server.drop_idle()
             replies = iter(answers[len(_LOAD) :])
             self._answered = deque(
                 (jobs, next(replies) if _did_not_run(reply) else reply) for jobs, reply in self._answered

@@ -89,6 +89,8 @@ class Doorbell:
                 self.waits_until = math.inf
         if is_unknown_script(taken):
             return await finish_and_take(self._link, [], order)
+        if self._line.is_misled:
+            self._link.server.drop_idle()
         exchange = exchange_of(accepted(taken))
         if not exchange.rows:
             accepted(rung)

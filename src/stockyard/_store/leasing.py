@@ -39,7 +39,15 @@ async def recover_stalled(link: QueueLink, *, interval_ms: int, max_stalled: int
     stage, passed, look = b"first", 0, b""
     while stage:
         ids, stage, passed, look = await link.run(
-            _RECOVER, link.base, link.clock(), interval_ms, max_stalled, stage, passed, look
+            _RECOVER,
+            link.base,
+            link.clock(),
+            interval_ms,
+            max_stalled,
+            stage,
+            passed,
+            look,
+            stays=True,
         )
         recovered += [shown_id(each) for each in ids]
     return recovered

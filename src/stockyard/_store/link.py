@@ -50,6 +50,6 @@ class QueueLink:
             keys = self._script_keys[script.name] = [self.keys[name] for name in script.keys]
         return keys
 
-    async def run(self, script: Script, *args: str | bytes | int | float) -> Any:
-        """Run a script on this queue's keys."""
-        return await self.server.run(script, self.script_keys(script), *args)
+    async def run(self, script: Script, *args: str | bytes | int | float, stays: bool = False) -> Any:
+        """Run a script on this queue's keys; ``stays`` is that of ``Server.run_many``."""
+        return await self.server.run(script, self.script_keys(script), *args, stays=stays)

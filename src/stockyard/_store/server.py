@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Sequence
 from typing import Any
 
 from stockyard._aio.chance import spread
 from stockyard._aio.per_loop import PerLoop
+from stockyard._aio.repeats import repeats
 from stockyard._store.line import Command, Line, accepted
 from stockyard._store.refusals import refusal_of
 from stockyard._store.scripts import Script
@@ -17,6 +19,7 @@ from stockyard.config import Address
 from stockyard.errors import ServerRefused, ServerUnavailable
 from stockyard.model.clock import Clock, system_clock
 
+_log = logging.getLogger("stockyard")
 _QUICK_MS = 20
 """A round trip that is quicker measures a clock well enough."""
 
@@ -81,17 +84,21 @@ class Server:
             if needs_primary and not await line.leads_to_primary(deadline - time.monotonic()):
                 pool.drop_idle()
                 await self._find_primary(line, deadline)
+                pool.drop_idle()
             replies = await line.ask(commands, deadline - time.monotonic(), silence=limit)
             if line.is_misled:
                 pool.drop_idle()
                 await self._ask_elsewhere(line, commands, replies, deadline, limit)
+                pool.drop_idle()
         finally:
             pool.give_back(line)
         return replies
 
-    async def run(self, script: Script, keys: Sequence[str], *args: str | bytes | int | float) -> Any:
+    async def run(
+        self, script: Script, keys: Sequence[str], *args: str | bytes | int | float, stays: bool = False
+    ) -> Any:
         """Run a script and return its reply; it is sent again only if it did not run: see ``ask``."""
-        (reply,) = await self.run_many([(script, keys, args)])
+        (reply,) = await self.run_many([(script, keys, args)], stays=stays)
         return accepted(reply)
 
     async def run_many(
@@ -100,8 +107,16 @@ class Server:
         *also: Command,
         timeout: float | None = None,
         needs_primary: bool = False,
+        stays: bool = False,
     ) -> list[Any]:
-        """Run scripts, and plain commands after them, in one round trip; error replies are returned in place."""
+        """Run scripts, and plain commands after them, in one round trip; error replies are returned in place.
+
+        Args:
+            runs, also: what to run.
+            timeout, needs_primary: those of ``ask``.
+            stays: what was true of the old primary may be wrong by the time a new one answers: do not send it
+                there.
+        """
         limit = timeout or self.call_timeout
         commands: list[Command] = [
             (self._verb(script), script.sha, len(keys), *keys, *args) for script, keys, args in runs
@@ -113,6 +128,7 @@ class Server:
             if needs_primary and not await line.leads_to_primary(deadline - time.monotonic()):
                 pool.drop_idle()
                 await self._find_primary(line, deadline)
+                pool.drop_idle()
             replies = await line.ask(commands, deadline - time.monotonic(), silence=limit)
             if refused := [at for at, reply in enumerate(replies) if _is_refused_as_read(reply)]:
                 self._reads_apart = False
@@ -124,7 +140,12 @@ class Server:
             while line.is_misled or any(map(is_unknown_script, replies)):
                 if line.is_misled:
                     pool.drop_idle()
-                    if not await self._ask_elsewhere(line, commands, replies, deadline, limit):
+                    if stays:
+                        break
+                    is_done = await self._ask_elsewhere(line, commands, replies, deadline, limit)
+                    # Lines that others opened meanwhile may lead to the old server, whose data is old.
+                    pool.drop_idle()
+                    if not is_done:
                         break
                     continue
                 unknown = [at for at, reply in enumerate(replies) if is_unknown_script(reply)]
@@ -182,6 +203,26 @@ class Server:
         if pool:
             await asyncio.gather(*(line.close() for line in [*pool.idle, *pool.dedicated]))
 
+    async def leads_to_primary(self) -> bool:
+        """Say whether the server at the address is a primary; connections to a replica are dropped.
+
+        Raises:
+            ServerUnavailable, ReplyLost: it does not answer.
+        """
+        pool = self._pools.get()
+        line, deadline = await self._take_line(pool, self.call_timeout)
+        try:
+            is_primary = await line.leads_to_primary(deadline - time.monotonic())
+            if not is_primary:
+                pool.drop_idle()
+        finally:
+            pool.give_back(line)
+        return is_primary
+
+    def drop_idle(self) -> None:
+        """Close this loop's connections that nobody uses: a server has shown that it is not the one to ask."""
+        self._pools.get().drop_idle()
+
     def dedicated_line(self) -> Line:
         """Return a line for one caller alone, not connected yet; ``aclose`` of this loop closes it."""
         line = Line(self.address)
@@ -192,7 +233,7 @@ class Server:
         """Resolve the server's name again until it leads to a primary; ServerUnavailable at the deadline."""
         pause = _FIRST_PAUSE
         refusal = refusal_of("READONLY", line.address)
-        self.trouble = str(refusal)
+        self._note_trouble(str(refusal))
         try:
             while True:
                 wait = spread(pause)
@@ -206,6 +247,10 @@ class Server:
         finally:
             self.trouble = ""
 
+    def _note_trouble(self, why: str) -> None:
+        self.trouble = why
+        repeats.warn(_log, "calls are sent again until a primary answers", why)
+
     async def _ask_elsewhere(
         self, line: Line, commands: Sequence[Command], replies: list[Any], deadline: float, silence: float
     ) -> bool:
@@ -214,7 +259,7 @@ class Server:
         Each new reply takes the place of the refusal. Returns whether none is left.
         """
         pause = _FIRST_PAUSE
-        self.trouble = next(str(reply) for reply in replies if isinstance(reply, ServerUnavailable))
+        self._note_trouble(next(str(reply) for reply in replies if isinstance(reply, ServerUnavailable)))
         try:
             while line.is_misled:
                 # Of a transaction, all or nothing was done.

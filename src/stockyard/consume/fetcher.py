@@ -263,6 +263,7 @@ class Fetcher:
             patience.reset()
             self._size.grow()
             if self._pulse.trouble:
+                self._finisher.end_outage(2 * self._lock_ms / 1000)
                 repeats.over(self._pulse.trouble)
                 _log.info("worker of queue %s: the server answers again", self._link.queue)
             self._pulse.reply()
@@ -271,6 +272,7 @@ class Fetcher:
             self._is_interrupted = False
             return
         self._pulse.trouble = str(failure)
+        self._finisher.begin_outage()
         if self._is_taking or not waits:
             repeats.warn(_log, f"worker of queue {self._link.queue}", failure)
             await patience.wait()

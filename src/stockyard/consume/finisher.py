@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -53,6 +55,7 @@ class Finisher:
         self._held_up: set[tuple[str, str]] = set()
         self._unlocked: set[tuple[str, str]] = set()
         self.restores_locks = False
+        self._lenient_until = 0.0
 
     def __len__(self) -> int:
         return len(self._ended)
@@ -97,6 +100,18 @@ class Finisher:
         """Note that the server was away when these were written: their locks may have run out meanwhile."""
         self._held_up.update((run.job_id, run.token) for run in runs)
 
+    def begin_outage(self) -> None:
+        """Note that the server is away: the locks of all runs may run out, also of those that have not ended."""
+        self._lenient_until = math.inf
+
+    def end_outage(self, seconds: float) -> None:
+        """Note that the server is back; for so long, a lock that is gone may not have been renewed yet."""
+        self._lenient_until = time.monotonic() + seconds
+
+    @property
+    def _is_lenient(self) -> bool:
+        return time.monotonic() < self._lenient_until
+
     def unlocked(self, runs: list[EndedRun]) -> list[EndedRun]:
         """Return those of the runs whose locks were gone when they were sent.
 
@@ -114,7 +129,7 @@ class Finisher:
         """Note what became of each run of a batch that was written at that moment."""
         for run, code in zip(runs, codes, strict=True):
             key = run.job_id, run.token
-            if code == _RAN_OUT and (self.restores_locks or key in self._held_up):
+            if code == _RAN_OUT and (self.restores_locks or key in self._held_up or self._is_lenient):
                 self._unlocked.add(key)
                 self.put(run)
                 continue

@@ -13,7 +13,7 @@ from stockyard._store import leasing
 from stockyard._store.link import QueueLink
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.meter import Meter
-from stockyard.errors import ServerError
+from stockyard.errors import ServerError, ServerUnavailable
 
 _log = logging.getLogger("stockyard")
 _RECONNECTION = 2.0
@@ -52,6 +52,7 @@ class StallSweeper:
         self._hooks = hooks
         self._meter = meter
         self._dead = list(dead)
+        self._saw_replica = False
         self._periodic = Periodic(self.sweep, interval_ms / 1000, name=f"stall sweeper of {link.queue}")
 
     async def start(self) -> None:
@@ -65,12 +66,19 @@ class StallSweeper:
     async def sweep(self) -> None:
         """Look once; not when the server was away, since nobody could renew a lease then."""
         if await self._server_was_away():
-            await asyncio.sleep(2 * self._interval_ms / 1000 + _RECONNECTION)
+            await self._wait_for_renewals()
             return
         while self._dead:
             await self._note(await leasing.abandon(self._link, self._dead[-1], max_stalled=self._max_stalled))
             self._dead.pop()
-        await self.hand_back()
+        try:
+            await self.hand_back()
+        except ServerUnavailable as error:
+            repeats.warn(_log, f"stall sweeper of queue {self._link.queue}", error)
+            self._saw_replica = True
+
+    async def _wait_for_renewals(self) -> None:
+        await asyncio.sleep(2 * self._interval_ms / 1000 + _RECONNECTION)
 
     async def hand_back(self) -> list[str]:
         """Look once; return the ids of the jobs that were handed back."""
@@ -91,6 +99,14 @@ class StallSweeper:
         server = self._link.server
         try:
             await server.measure_clock(tries=1)
+            # A replica counts as away too: nobody could renew a lease there.
+            if not await server.leads_to_primary():
+                self._saw_replica = True
+                return True
+            if self._saw_replica:
+                # From now on they can.
+                self._saw_replica = False
+                return True
         except ServerError as error:
             repeats.warn(_log, f"stall sweeper of queue {self._link.queue}", error)
             return True
