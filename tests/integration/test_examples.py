@@ -14,7 +14,10 @@ def test_queue_usage_uses_every_queue() -> None:
         [sys.executable, EXAMPLES / "queue_usage.py"], env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    assert done.stderr == ""
+    assert [line.partition(", attempt ")[2] for line in done.stderr.splitlines()] == [
+        "1 of 5 failed and is retried in 0.05 s: ConnectionError: the exchange hung up",
+        "1 of 3 failed: there are no candles of NOSUCH",
+    ]
     told = done.stdout
     assert told.index("answering user-123") < told.index("moved by fill-456")
     assert "same job: True  result: acknowledged at attempt 2 of 5" in told
@@ -46,15 +49,15 @@ def test_prices_are_told_to_every_screen(tmp_path: Path) -> None:
 
 
 def test_the_ledger_is_told_of_every_order_s_end(tmp_path: Path) -> None:
-    assert run_example("order_events.py", tmp_path) == [
-        "refused: 30 is more than the account may",
+    assert run_example("order_events.py", tmp_path, logs="ValueError: 30 is more than the account may") == [
+        "refused: ValueError: 30 is more than the account may",
         "booked: accepted A1-1",
         "booked: accepted A1-2",
     ]
 
 
-def run_example(name: str, data: Path) -> list[str]:
-    """Run an example on a server of its own; return the lines that it printed."""
+def run_example(name: str, data: Path, logs: str = "") -> list[str]:
+    """Run an example on its own server; return what it printed. It logs one line that ends so, or none."""
     environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
     done = subprocess.run(
         [sys.executable, EXAMPLES / name],
@@ -63,5 +66,7 @@ def run_example(name: str, data: Path) -> list[str]:
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stderr.splitlines()) == bool(logs)
+    assert done.stderr.rstrip().endswith(logs)
     return done.stdout.splitlines()

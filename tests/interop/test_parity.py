@@ -79,7 +79,7 @@ class Ours:
     async def edit(self, job_id: str, method: str) -> None:
         job = await self._ours.get_job(job_id)
         assert job is not None
-        await getattr(job, method)()
+        await getattr(job, method)(**({"state": str(await job.state())} if method == "retry" else {}))
 
     def work(self) -> AbstractAsyncContextManager[Any]:
         return self._work(app=self._app)
@@ -211,7 +211,7 @@ async def ending_deduplicated(side: Side) -> None:
 def flow(flag: str | None, **parent: Any) -> Callable[[Side], Awaitable[None]]:
     async def failing_a_child(side: Side) -> None:
         asked = {FLAGS[flag]: True} if flag else {}
-        tree = family(child("bad", "fail", {"reason": "no"}, **asked), child("good", delay=100), **parent)
+        tree = family(child("bad", "fail", {"reason": "no"}, **asked), child("good", delay=1500), **parent)
         await (await side.node.flows()).add(tree)
         async with side.work():
             await eventually(lambda: has_counts(side.queue, completed=1, failed=1))

@@ -31,8 +31,12 @@ async def test_a_job_of_ours_comes_back_with_nodes_result(node: NodePeer, events
 async def test_every_kind_of_payload_arrives(node: NodePeer, ours: Queue, value: Any) -> None:
     await node.worker("q")
     added = await ours.add("echo", value)
-    # Without a payload both sides store an empty object.
-    assert await added.wait_for_result(5) == ({} if value is None else value)
+    assert await added.wait_for_result(5) == value
+
+
+async def test_without_a_payload_an_empty_object_is_stored_as_on_node(node: NodePeer, ours: Queue) -> None:
+    await node.worker("q")
+    assert await (await ours.add("echo")).wait_for_result(5) == {}
 
 
 async def test_node_reads_our_options_as_its_own(queue: NodeObject, ours: Queue) -> None:

@@ -61,7 +61,7 @@ def test_the_result_is_waited_for_and_the_log_read(run: Run, start: Start) -> No
     assert run("job", "logs", "mail", "1").out == "welcome, Ada\n"
 
     failed = run("job", "add", "mail", "bounce", "--wait", "10s")
-    assert failed == (1, "", "stockyard: job 2 failed: no such address\n")
+    assert failed == (1, "", "stockyard: job 2 failed: ValueError: no such address\n")
     shown = run("job", "show", "mail", "2")
     assert "ValueError: no such address" in shown.out
     assert "no such address" in run("job", "list", "mail").out
@@ -82,7 +82,7 @@ def test_a_failed_job_is_put_back(run: Run, start: Start) -> None:
     counted = run("queue", "counts", "mail", "--json").json()
     assert counted == {"mail": dict.fromkeys(_STATES, 0) | {"waiting": 1}}
     again = run("job", "retry", "mail", "1")
-    assert (again.status, again.err) == (2, "stockyard: job 1 of queue 'mail' is not failed or completed\n")
+    assert (again.status, again.err) == (2, "stockyard: job 1 of queue 'mail' is waiting, and not failed\n")
 
 
 def test_health_is_the_exit_status(run: Run, redis_url: str, prefix: str) -> None:
