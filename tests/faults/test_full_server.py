@@ -159,7 +159,7 @@ async def test_a_full_server_lets_jobs_start_and_end_once(make_server: Callable[
         with server.client() as client:
             memory: Any = client.info("memory")
             client.config_set("maxmemory", memory["used_memory"] - 100_000)
-            with pytest.raises(ServerRefused, match=r"the server is full .* raise maxmemory"):
+            with pytest.raises(ServerRefused, match=r"the server is full: .* raise maxmemory"):
                 await queue.add("x")
             may_end.set()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, InvalidOption, Job, JobFailed, ResultTimeout, Topology
+from stockyard import App, BlockingCallRefused, InvalidOption, Job, JobFailed, ResultTimeout, Topology
 from tests.support.yard import Yard
 
 
@@ -58,10 +58,12 @@ async def test_threads_beside_a_running_loop_use_the_same_queue(yard: Yard) -> N
     assert results == [2 * n for n in range(40)]
 
 
-async def test_a_blocking_call_inside_a_running_loop_blocks_and_works(yard: Yard) -> None:
-    """As in a notebook: the call goes to the portal's own loop."""
+async def test_a_blocking_call_inside_a_running_loop_is_refused_and_works_in_a_thread(yard: Yard) -> None:
     queue = yard.queue()
-    job = queue.sync.add("x", 4)
+    with pytest.raises(BlockingCallRefused, match=r"leave out \.sync and write `await ….add\(…\)`"):
+        queue.sync.add("x", 4)
+    assert await queue.count("waiting") == 0
+    job = await asyncio.to_thread(queue.sync.add, "x", 4)
     await yard.work(double)
     assert await job.wait_for_result(10) == 8
     failing = await queue.add("x")
@@ -76,7 +78,7 @@ async def test_a_blocking_call_from_the_portal_s_own_loop_is_refused(yard: Yard)
         async def ask(self) -> Any:
             return queue.sync.counts()
 
-    with pytest.raises(RuntimeError, match="use await"):
+    with pytest.raises(BlockingCallRefused, match="runs an event loop"):
         await asyncio.to_thread(queue._portal.blocking(Naive()).ask)
 
 
