@@ -65,7 +65,7 @@ local function mark_unread(unread, started, rows)
     local before = redis.call('HGET', unread, id)
     redis.call('HSET', unread, id, rows[at][8] .. ':' .. (before and before:match('%d+$') or '0'))
   end
-  redis.call('EXPIRE', unread, 86400)
+  redis.call('PEXPIRE', unread, 86400000)
 end
 
 -- Returns the job's fields as the caller reads them, or nothing for an id whose record is gone.
