@@ -327,7 +327,7 @@ async def test_a_pattern_all_of_whose_next_times_are_taken_is_refused(
         ({"every": 1, "delay": 1}, "decides delay"),
         ({"every": 1, "job_id": "x"}, "decides job_id"),
         ({"every": 1, "name": ""}, "name must be"),
-        ({"every": 1, "attempts": 0}, "attempts"),
+        ({"every": 1, "attempts": -1}, "attempts"),
         ({"every": 1, "colour": 1}, "unknown option 'colour'"),
         ({"evry": 1}, "unknown option 'evry' of schedule 's'; did you mean 'every'"),
     ],
