@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the suites of unit, scripts and integration on every Python from 3.11 on of this machine, but for the one of
 # .venv, which runs them all. Each gets an environment of its own, .venv-3.12 for example.
-# Looks on the PATH and among the versions of pyenv; PYTHONS="/path/python3.14 …" names others. Arguments go to pytest.
+# Looks on the PATH and among the versions of pyenv; PYTHONS="/path/python3.14 …" names others.
+# SUITES="tests/unit tests/scripts" runs these alone. Arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -37,7 +38,7 @@ for version in $(printf '%s\n' "${!found[@]}" | sort -V); do
     "$venv/bin/pip" install --quiet --disable-pip-version-check -e '.[server,dev]'
     touch "$venv/.installed"
   fi
-  "$venv/bin/pytest" -q --reruns 1 -rR tests/unit tests/scripts tests/integration "$@" || failed+=("$version")
+  "$venv/bin/pytest" -q --reruns 1 -rR ${SUITES:-tests/unit tests/scripts tests/integration} "$@" || failed+=("$version")
   echo "test-pythons: $version took $((SECONDS - began)) s"
 done
 if [ ${#failed[@]} -gt 0 ]; then
