@@ -115,6 +115,7 @@ async def commands_of(guarded: Guarded, role: str, operation: Operation) -> set[
     known = guarded.known.get((role, operation))
     if known is None:
         guarded.used()
+        guarded.client.script_flush()
         stage = guarded.stage(role)
         try:
             await operation(stage)
@@ -128,6 +129,7 @@ async def is_refused_without(guarded: Guarded, role: str, command: str, operatio
     """Say whether an operation meets a refusal when its user lacks a command."""
     guarded.refused()
     guarded.alter(role, f"-{command}")
+    guarded.client.script_flush()  # so that what loads a script is needed, too
     stage = guarded.stage(role)
     doing = asyncio.create_task(operation(stage))
     refused: list[str] = []

@@ -74,19 +74,17 @@ class FullFor:
         full = self
         self._room = self._client.config_get("maxmemory")["maxmemory"]
 
-        async def run_many_when_full(
-            self: Server, runs: Any, *also: Any, timeout: float | None = None
-        ) -> list[Any]:
+        async def run_many_when_full(self: Server, runs: Any, *also: Any, **options: Any) -> list[Any]:
             if all(script.name != full._script for script, *_ in runs):
-                return await run_many(self, runs, *also, timeout=timeout)
+                return await run_many(self, runs, *also, **options)
             before = full._fill()
             try:
-                replies = await run_many(self, runs, *also, timeout=timeout)
+                replies = await run_many(self, runs, *also, **options)
             finally:
                 full._make_room()
             if any(full._is_refusal(reply) for reply in replies):
                 full._judge(before)
-                replies = await run_many(self, runs, *also, timeout=timeout)
+                replies = await run_many(self, runs, *also, **options)
             return replies
 
         batches: list[Any] = []

@@ -24,8 +24,8 @@ class Stage:
         self.topology.queue(name, lock="400ms", remove_on_complete=5, remove_on_fail=5)
         self.topology.queue(f"{name}-limited", rate="1/10s", lock="400ms")
         self.name = name
-        self.app = App(self.topology, user)
-        self.admin = App(self.topology, admin)
+        self.app = App(self.topology, user, prefix="bull")
+        self.admin = App(self.topology, admin, prefix="bull")
         self.queue = self.app.queue(name)
         self.prepared = self.admin.queue(name)
         self.ran = 0
