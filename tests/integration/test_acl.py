@@ -1,6 +1,7 @@
 """The users of `deploy/users.acl`: each may do all that its role needs, and nothing else."""
 
 import asyncio
+import gc
 import itertools
 import re
 import subprocess
@@ -129,7 +130,8 @@ async def is_refused_without(guarded: Guarded, role: str, command: str, operatio
     """Say whether an operation meets a refusal when its user lacks a command."""
     guarded.refused()
     guarded.alter(role, f"-{command}")
-    guarded.client.script_flush()  # so that what loads a script is needed, too
+    if command == "eval_ro":
+        guarded.client.script_flush()  # a script that the server knows needs no sending
     stage = guarded.stage(role)
     doing = asyncio.create_task(operation(stage))
     refused: list[str] = []
@@ -161,6 +163,8 @@ def test_a_role_may_do_what_its_scripts_do_in_their_rarest_branches(role: str) -
     assert called <= {each.partition("|")[0] for each in allowed(role)}
 
 
+# Operations are broken off wherever they are, and some leave a connection to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("role", ROLES)
 async def test_a_role_needs_every_command_that_it_may_use(guarded: Guarded, role: str) -> None:
     """Whatever is taken from it, one of its operations is refused something."""
@@ -174,6 +178,7 @@ async def test_a_role_needs_every_command_that_it_may_use(guarded: Guarded, role
                 break
         else:
             needless.append(command)
+    gc.collect()
     assert needless == []
 
 
