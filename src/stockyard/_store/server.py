@@ -153,7 +153,7 @@ class Server:
                 for at in unknown:
                     script = runs[at][0]
                     if commands[at][0] == "EVALSHA_RO":
-                        # Whoever may only read may not load a script; to run its text loads it, too.
+                        # A user that may only read may not load a script; to run its text loads it, too.
                         commands[at] = ("EVAL_RO", script.text, *commands[at][2:])
                     else:
                         loads[script.sha] = ("SCRIPT", "LOAD", script.text)

@@ -40,7 +40,7 @@ class WorkerOptions:
         max_started_attempts: starts of a job, those included that did not end an attempt, after which it is
             failed. Defaults to no limit.
         middleware: around every job, the first outermost.
-        hooks: told of what happens.
+        hooks: called at starts, ends and other events.
         backoff_strategies: custom backoff by name.
         recycle_after: jobs after which a child process is replaced. Defaults to 1000.
         memory_limit: bytes of resident memory of a child process. Defaults to no limit.

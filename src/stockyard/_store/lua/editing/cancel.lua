@@ -7,7 +7,7 @@ if redis.call('EXISTS', job) == 0 then return -1 end
 if redis.call('ZSCORE', completed, id) or redis.call('ZSCORE', failed, id) then return -3 end
 -- A write that takes no memory: a full server refuses nothing after it.
 redis.call('HDEL', job, '')
--- Every peer fails a job that has this field when it takes it: so does whoever takes it over from a dead worker.
+-- Every peer fails a job that has this field when it takes it, also one that recovers the job of a dead worker.
 redis.call('HSET', job, 'defa', reason)
 local from = redis.call('ZREM', delayed, id) == 1 and 'delayed'
   or redis.call('ZREM', waiting_children, id) == 1 and 'waiting-children'

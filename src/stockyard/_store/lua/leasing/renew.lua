@@ -27,7 +27,7 @@ for _, lease in ipairs(cmsgpack.unpack(held)) do
 end
 if #kept > 0 then
   redis.call('SREM', stalled, unpack(kept))
-  -- Whoever renews a lease has the job's record.
+  -- A worker that renews a lease has the job's record.
   redis.call('HDEL', unread, unpack(kept))
 end
 return lost
