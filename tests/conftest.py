@@ -25,6 +25,22 @@ def fresh_warnings() -> None:
     repeats.clear()
 
 
+@pytest.fixture(autouse=True)
+def same_environment() -> Iterator[None]:
+    """Fail the test that leaves an environment variable of ours behind: it would change the tests after it."""
+    before = _settings()
+    yield
+    after = _settings()
+    for name in before | after:
+        os.environ.pop(name, None)
+    os.environ.update(before)
+    assert after == before, "the test changed environment variables and did not put them back"
+
+
+def _settings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if "REDIS" in name or name.startswith("STOCKYARD")}
+
+
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
     """The server of the whole test session: `REDIS_URL`, or an embedded one that goes with the session."""

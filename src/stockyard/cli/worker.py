@@ -9,8 +9,8 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -106,12 +106,25 @@ def run(
         greeting = msgspec.json.decode(sys.stdin.buffer.readline(), type=Greeting)
         redis_url, prefix = greeting.settings
         assume_identity(greeting.identity, greeting.dead)
-    # By way of the environment it reaches every App that the target makes.
-    for name, value in (("REDIS_URL", redis_url), ("STOCKYARD_PREFIX", prefix)):
-        if value is not None:
-            os.environ[name] = value
     wishes = Wishes(queues=queue, options=options, redis_url=redis_url, prefix=prefix)
-    return _run(_work([target, *more], wishes, supervised, log_format, metrics, alerts, reload))
+    # The environment passes the server on to every App that the target makes.
+    with _environment(REDIS_URL=redis_url, STOCKYARD_PREFIX=prefix):
+        return _run(_work([target, *more], wishes, supervised, log_format, metrics, alerts, reload))
+
+
+@contextmanager
+def _environment(**values: str | None) -> Iterator[None]:
+    """Set these environment variables for as long as the command runs; None leaves a variable alone."""
+    before = {name: os.environ.get(name) for name, value in values.items() if value is not None}
+    os.environ.update({name: value for name, value in values.items() if value is not None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 async def _work(
