@@ -1,10 +1,10 @@
 """Stockyard: job queues on BullMQ's Redis protocol, for trading platforms."""
 
+from stockyard._logging import JsonFormatter, configure_logging
 from stockyard.app import App
 from stockyard.cache import Cache, CacheOptions, CacheStats, CacheUsage, Memo
 from stockyard.config import Settings
 from stockyard.consume.hooks import Hooks
-from stockyard.consume.logs import JsonFormatter, configure_logging
 from stockyard.consume.options import WorkerOptions
 from stockyard.consume.runner import Middleware
 from stockyard.consume.vitals import Vital

@@ -25,7 +25,7 @@ KNOWN_VARIABLES = (
 )
 """Every variable of the environment that begins with ``STOCKYARD_`` and is read anywhere."""
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _warned: set[str] = set()
 _HOST = re.compile(r"[^:/?#]*://([^/?#]*)")
 _TLS_OPTIONS = ("ca", "cert", "key")

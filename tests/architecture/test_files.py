@@ -51,6 +51,12 @@ def test_an_init_only_passes_names_on(path: Path) -> None:
         assert ast.literal_eval(rest[-1].value) == sorted(passed_on)
 
 
+def test_every_logger_is_named_by_its_module() -> None:
+    calls = [line for line in _hits(re.compile(r"\bgetLogger\(")) if line.startswith("src/")]
+    assert calls
+    assert [line for line in calls if "getLogger(__name__)" not in line] == []
+
+
 def test_nothing_is_left_unfinished() -> None:
     assert _hits(UNFINISHED) == []
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from stockyard._aio.repeats import repeats
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 
 class Periodic:

@@ -19,7 +19,7 @@ from stockyard.config import Address
 from stockyard.errors import ServerRefused, ServerUnavailable
 from stockyard.model.clock import Clock, system_clock
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _QUICK_MS = 20
 """A round trip that is quicker measures a clock well enough."""
 

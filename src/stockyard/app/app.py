@@ -41,7 +41,7 @@ from stockyard.pubsub.open_channel import OpenChannel
 from stockyard.schedule.schedules import Schedules
 from stockyard.topology import QueueSpec, Router, Topology
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 T = TypeVar("T")
 _owners: weakref.WeakKeyDictionary[Worker, App] = weakref.WeakKeyDictionary()
 _WORKER_OPTIONS = tuple(WorkerOptions.__dataclass_fields__)

@@ -15,11 +15,10 @@ from stockyard._store.server import Server
 from stockyard.cache.caches import Caches
 from stockyard.config import Address, Settings
 from stockyard.consume.cancel_listener import CancelListener
-from stockyard.consume.lease_keeper import LeaseKeeper
-from stockyard.consume.lease_table import Lease
 from stockyard.consume.worker import Worker
 from stockyard.events import QueueEvents
 from stockyard.events.results import Results
+from stockyard.leases.keeper import LeaseKeeper
 from stockyard.model.clock import Clock
 from stockyard.observe.doctor import Finding, examine, examine_cache, in_order
 from stockyard.observe.ground import Ground
@@ -143,8 +142,6 @@ class Site:
             call_timeout=settings.call_timeout,
             budget=settings.cache_bytes,
             is_bounded=settings.cache_bytes is not None or address.is_server_of(self.server.address),
-            make_keeper=lambda: LeaseKeeper(address, prefix=settings.prefix),
-            lease=Lease,
             portal=self._portal,
         )
 

@@ -8,7 +8,7 @@ import logging
 from stockyard._store.caching import UNBOUNDED, CacheLink, Memory, read_memory, shed
 from stockyard.errors import ServerError
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 DEFAULT = 256 * 2**20
 """Bytes, where the server has no ``maxmemory`` or does not tell it."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,13 +17,14 @@ from stockyard.cache.cache import Cache
 from stockyard.cache.codec import Codec
 from stockyard.cache.entries import Entries
 from stockyard.cache.loads import Loads
-from stockyard.cache.locks import Keeper, Lease, Locks
+from stockyard.cache.locks import Locks
 from stockyard.cache.near import NearCache
 from stockyard.cache.options import CacheOptions, CacheSpec, checked_name
 from stockyard.cache.stats import CacheStats, CacheUsage, Counts
 from stockyard.cache.tracker import track
 from stockyard.config import Address
 from stockyard.errors import InvalidOption
+from stockyard.leases.keeper import LeaseKeeper
 
 _WITHOUT_END = 2**53
 
@@ -45,7 +45,6 @@ class Caches:
         call_timeout: seconds of a call.
         budget: bytes for all of them; None for a quarter of the server's memory.
         is_bounded: False for a server of their own, which evicts by itself.
-        make_keeper, lease: what renews locks; see ``Locks``.
         portal: runs blocking calls.
     """
 
@@ -57,15 +56,13 @@ class Caches:
         call_timeout: float,
         budget: int | None,
         is_bounded: bool,
-        make_keeper: Callable[[], Keeper],
-        lease: Lease,
         portal: Portal,
     ) -> None:
         self._server = Server(address, call_timeout=call_timeout)
         self._link = CacheLink(self._server, prefix)
         self._budget = Budget(self._link, budget, is_bounded=is_bounded)
         self._background = Background()
-        self._locks = Locks(make_keeper, lease, self._background)
+        self._locks = Locks(lambda: LeaseKeeper(address, prefix=prefix), self._background)
         # Of each loop: a forked child has loops of its own, but no thread of its parent.
         self._threads = PerLoop(ElasticThreads)
         self._portal = portal

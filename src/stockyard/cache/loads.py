@@ -31,7 +31,7 @@ T = TypeVar("T")
 Loader = Callable[[], Any] | Callable[[str], Any]
 """Computes a value: ``def`` (in a thread) or ``async def``, without arguments or with the key as the only one."""
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.025
 _ONE_HOUR = 3_600_000
 _LONGEST_WAIT = 10

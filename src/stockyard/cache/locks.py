@@ -1,4 +1,4 @@
-"""The locks of the loads that run in this process, renewed by something that no loader can starve."""
+"""The locks of the loads that run in this process, renewed by a process that no loader can starve."""
 
 from __future__ import annotations
 
@@ -9,50 +9,26 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
 
 from stockyard._store.caching import lock_of
 from stockyard.cache.background import Background
 from stockyard.errors import StockyardError
+from stockyard.leases.keeper import LeaseKeeper
+from stockyard.leases.table import Lease
 
-_log = logging.getLogger("stockyard")
-
-
-class Keeper(Protocol):
-    """Renews leases from another process; that of the workers will do, as the locks look like those of jobs."""
-
-    async def start(self, worker: str, lock_ms: int, on_lost: Callable[[Any], None]) -> None:
-        """Serve the leases whose tokens begin so; return when it can."""
-
-    def stop(self, worker: str) -> None:
-        """End serving them."""
-
-    def hold(self, lease: Any) -> int:
-        """Keep a lease; return its slot."""
-
-    def release(self, slot: int) -> None:
-        """Let it go."""
-
-    def hint(self, lock_ms: int) -> None:
-        """Leases of this length are held."""
-
-
-Lease = Callable[[str, str, str, int, int], Any]
-"""Makes a lease of a queue, a job, a token, the number of its start and its length in ms."""
+_log = logging.getLogger(__name__)
 
 
 class Locks:
     """The locks of one process.
 
     Args:
-        make_keeper: makes what renews them.
-        lease: makes what it is given.
+        make_keeper: makes the keeper that renews them.
         background: where it runs.
     """
 
-    def __init__(self, make_keeper: Callable[[], Keeper], lease: Lease, background: Background) -> None:
+    def __init__(self, make_keeper: Callable[[], LeaseKeeper], background: Background) -> None:
         self._make_keeper = make_keeper
-        self._lease = lease
         self._background = background
         self._guard = threading.Lock()
         self._owner = 0
@@ -97,7 +73,7 @@ class Locks:
         queue, job = lock_of(cache, key)
         try:
             with self._guard:
-                slot = self._keeper.hold(self._lease(queue, job, token, 0, lock_ms))
+                slot = self._keeper.hold(Lease(queue, job, token, 0, lock_ms))
         except StockyardError as error:
             _log.warning("a lock is not renewed, so a long load of %s may run twice: %s", cache, error)
             return None
@@ -111,5 +87,5 @@ class Locks:
         self._served: set[int] = set()
 
 
-def _lost(_lease: Any) -> None:
+def _lost(_lease: Lease) -> None:
     """A load whose lock is lost goes on for those who wait; the write under its token will be refused."""

@@ -10,7 +10,7 @@ from stockyard._store.tracking import Tracking
 from stockyard.cache.near import NearCache
 from stockyard.errors import ServerError, ServerRefused
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 
 async def track(link: CacheLink, cache: str, near: NearCache) -> None:

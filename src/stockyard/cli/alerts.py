@@ -11,11 +11,11 @@ from cyclopts import App as Command
 from cyclopts import Parameter
 
 from stockyard._aio.stop_signals import on_stop_signal
+from stockyard._logging import LogFormat, configure_logging
 from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import complain, say, show_json, show_table, when
 from stockyard.cli.options import AsJson, Span
-from stockyard.consume.logs import LogFormat, configure_logging
 from stockyard.errors import InvalidOption, NotificationFailed, suggestion
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.alerts import SERVER
@@ -25,7 +25,7 @@ from stockyard.observe.rules import Thresholds, every_rule
 
 alerts = Command(name="alerts", help="Watch the queues and the server, and see what fires.")
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _COLUMNS = ("status", "rule", "queue", "since", "value", "threshold", "action")
 
 

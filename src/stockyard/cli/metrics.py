@@ -7,10 +7,10 @@ import asyncio
 from cyclopts import App as Command
 
 from stockyard._aio.stop_signals import on_stop_signal
+from stockyard._logging import LogFormat, configure_logging
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json, show_table
 from stockyard.cli.options import AsJson, Endpoint, host_and_port
-from stockyard.consume.logs import LogFormat, configure_logging
 from stockyard.observe.catalogue import METRICS
 from stockyard.observe.dashboard import dashboard
 from stockyard.observe.metric_reference import metric_reference

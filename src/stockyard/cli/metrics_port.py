@@ -10,7 +10,7 @@ from collections.abc import Callable
 from stockyard.errors import ConfigError
 from stockyard.observe.serving import MetricsServer
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _PAUSE = 0.5
 """Seconds between two tries."""
 

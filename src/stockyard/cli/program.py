@@ -10,6 +10,7 @@ from importlib.metadata import version
 
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
+from stockyard._logging import TextFormatter
 from stockyard.cli.alerts import alerts
 from stockyard.cli.bench import bench
 from stockyard.cli.cache import cache
@@ -27,7 +28,6 @@ from stockyard.cli.scripts import scripts
 from stockyard.cli.server import server
 from stockyard.cli.top import top
 from stockyard.cli.worker import worker
-from stockyard.consume.logs import TextFormatter
 from stockyard.errors import JobFailed, ResultTimeout, StockyardError
 from stockyard.model.masking import mask_secrets
 

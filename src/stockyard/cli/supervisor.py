@@ -17,7 +17,7 @@ import msgspec
 
 from stockyard._aio.stop_signals import on_stop_signal
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _HEALTHY_AFTER = 10.0
 RELOAD = 3

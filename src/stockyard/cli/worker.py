@@ -20,6 +20,7 @@ import uvloop
 from cyclopts import App as Command
 from cyclopts import Parameter
 
+from stockyard._logging import LogFormat, configure_logging
 from stockyard.cli.metrics_port import MetricsPort
 from stockyard.cli.options import Endpoint, Prefix, RedisUrl, Span, host_and_port
 from stockyard.cli.queue_view import workers
@@ -27,13 +28,12 @@ from stockyard.cli.roster import Roster, Wishes
 from stockyard.cli.source_watch import SourceWatch
 from stockyard.cli.supervisor import RELOAD, Greeting, Supervisor
 from stockyard.consume.identity import assume_identity
-from stockyard.consume.logs import LogFormat, configure_logging
 from stockyard.consume.worker import Worker
 from stockyard.errors import InvalidOption
 from stockyard.observe.alert_settings import AlertSettings
 from stockyard.observe.lookout import metrics_server
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _REFUSED = 2
 _RELOAD_GRACE = 1.0
 T = TypeVar("T")

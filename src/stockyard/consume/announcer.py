@@ -7,15 +7,15 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from stockyard._logging import about, about_job, plain
 from stockyard.consume.executors.results import read_result
 from stockyard.consume.hooks import Hooks, tell
-from stockyard.consume.logs import about, about_job, plain
 from stockyard.consume.run import Run
 from stockyard.consume.verdict import class_of
 from stockyard.model.job import Job
 from stockyard.model.outcome import Completed, Failed, Outcome, Retried
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 
 class Announcer:

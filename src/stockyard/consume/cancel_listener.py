@@ -13,7 +13,7 @@ from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
 from stockyard.errors import ServerError
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,16 +8,16 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from stockyard._logging import about, about_job
 from stockyard.consume.executors.process import ChildTask, ProcessPool
 from stockyard.consume.executors.results import ChildResult, awaited, is_awaitable
 from stockyard.consume.executors.threads import AbandonedThread, ThreadPool
-from stockyard.consume.logs import about, about_job
 from stockyard.consume.meter import Meter
 from stockyard.errors import JobTimeout
 from stockyard.model.handler import Handler, reference
 from stockyard.model.job import Job, JobPort
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 
 class Execution:

@@ -27,7 +27,7 @@ from stockyard.consume.vitals import Pulse
 from stockyard.errors import ReplyLost, ServerError
 from stockyard.model.outcome import HandedBack
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 LANES = 2
 """Calls under way at a time, so that the server and this process work at once."""

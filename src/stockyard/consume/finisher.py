@@ -12,7 +12,7 @@ from stockyard._store.finishing import WHY_NOT_WRITTEN, EndedRun
 from stockyard._store.load_size import MOST_BYTES
 from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Retried
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 _CHILDREN = (-4, -9)
 _RAN_OUT = -2

@@ -9,11 +9,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stockyard.consume.logs import about, about_job, plain
+from stockyard._logging import about, about_job, plain
 from stockyard.model.job import Job
 from stockyard.model.printing import printed
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 Hook = Callable[..., Awaitable[None] | None]
 
 

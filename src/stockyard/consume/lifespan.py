@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from stockyard.consume.hooks import Hooks, begin, tell
 from stockyard.topology import LifespanFactory
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 SHUTDOWN_SECONDS = 2.0
 """How long what was opened may take to close, so that a stop takes no longer than the grace and this."""

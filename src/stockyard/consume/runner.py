@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
+from stockyard._logging import current_job
 from stockyard._store.finishing import EndedRun
 from stockyard._store.ids import id_of
 from stockyard._store.rows import CorruptRecord, Row, started_job
@@ -17,13 +18,12 @@ from stockyard.consume.execution import Execution
 from stockyard.consume.executors.results import CANCELLED_ITSELF, read_result, result_text
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.hooks import Hooks, tell
-from stockyard.consume.lease_keeper import LeaseKeeper
-from stockyard.consume.lease_table import Lease
-from stockyard.consume.logs import current_job
 from stockyard.consume.meter import OTHER, Meter
 from stockyard.consume.run import Run
 from stockyard.consume.verdict import decide, is_of_the_server, refusal
 from stockyard.errors import ConfigError, HandlerError, JobCancelled, StockyardError, UnrecoverableError
+from stockyard.leases.keeper import LeaseKeeper
+from stockyard.leases.table import Lease
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.clock import Clock
 from stockyard.model.handler import Handler
@@ -32,7 +32,7 @@ from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Post
 from stockyard.model.retention import KeepOption
 from stockyard.model.retry_rule import RetryRule
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 CallNext = Callable[[Job[Any]], Awaitable[Any]]
 Middleware = Callable[[Job[Any], CallNext], Awaitable[Any]]

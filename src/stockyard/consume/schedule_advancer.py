@@ -21,7 +21,7 @@ from stockyard.errors import ServerError
 from stockyard.model.outcome import Completed, Failed
 from stockyard.model.retention import KeepOption
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _NOTHING = "null"
 
 

@@ -10,7 +10,7 @@ from stockyard._store.link import QueueLink
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.errors import ServerError, StockyardError
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 
 class ScheduleKeeper:

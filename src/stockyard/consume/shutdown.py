@@ -11,7 +11,7 @@ from stockyard.consume.execution import Execution
 from stockyard.consume.fetcher import Fetcher
 from stockyard.consume.runner import Runner
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 STOP_SECONDS = 2.0
 """How much longer than the grace a whole stop takes at most."""

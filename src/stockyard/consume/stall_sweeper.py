@@ -15,7 +15,7 @@ from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.meter import Meter
 from stockyard.errors import ServerError, ServerUnavailable
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _RECONNECTION = 2.0
 """Seconds that a lease child may need to reach a server that is back."""
 

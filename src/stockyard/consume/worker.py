@@ -28,7 +28,6 @@ from stockyard.consume.foreground import run_in_foreground
 from stockyard.consume.handler_finder import handlers_of
 from stockyard.consume.hooks import tell
 from stockyard.consume.identity import dead_holders, new_worker_id
-from stockyard.consume.lease_keeper import LeaseKeeper
 from stockyard.consume.lifespan import close
 from stockyard.consume.meter import Meter
 from stockyard.consume.options import WorkerOptions
@@ -40,12 +39,13 @@ from stockyard.consume.stall_sweeper import StallSweeper
 from stockyard.consume.vitals import Pulse, Vital
 from stockyard.consume.worker_name import check_name
 from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
+from stockyard.leases.keeper import LeaseKeeper
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort
 from stockyard.topology import QueueSpec, Router
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _BEAT_SECONDS = 0.5
 
 

@@ -19,7 +19,7 @@ from stockyard.events.decoding import event_of
 from stockyard.events.event import Event, Gap, JobEvent
 from stockyard.model.fixed import Fixed
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _LOOK_AGAIN = 5.0
 _ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 

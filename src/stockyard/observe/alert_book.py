@@ -17,7 +17,7 @@ from stockyard.observe.incidents import Incident, Silence
 _incident = msgspec.json.Decoder(Incident).decode
 _silence = msgspec.json.Decoder(Silence).decode
 _encode = msgspec.json.Encoder().encode
-_log = logging.getLogger("stockyard.alerts")
+_log = logging.getLogger(__name__)
 _MOST_SAID = 100
 _said: set[str] = set()
 T = TypeVar("T")

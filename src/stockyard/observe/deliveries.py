@@ -11,7 +11,7 @@ from stockyard.errors import StockyardError
 from stockyard.observe.incidents import Incident
 from stockyard.observe.notify import Notifier
 
-_log = logging.getLogger("stockyard.alerts")
+_log = logging.getLogger(__name__)
 LONGEST = 15.0
 """Seconds after which a notification of any notifier counts as failed."""
 _AT_ONCE = 4

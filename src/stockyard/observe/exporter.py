@@ -25,7 +25,7 @@ from stockyard.observe.health import QueueHealth
 from stockyard.observe.incidents import Incident, Status
 from stockyard.pubsub.stats import ChannelStats
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 _FAMILIES = {
     "gauge": GaugeMetricFamily,

@@ -12,7 +12,7 @@ from stockyard.errors import UnsafeServer
 from stockyard.observe.doctor import ESSENTIAL, EVICTION, Finding, Severity, examine
 from stockyard.topology import QueueSpec
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _FRESH_SECONDS = 5.0
 _warned: set[str] = set()
 

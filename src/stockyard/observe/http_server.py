@@ -13,7 +13,7 @@ from socketserver import TCPServer, ThreadingMixIn
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 MOST_CONNECTIONS = 32
 """Connections at a time, and so threads; one more ends the oldest that has not sent its request."""
 HEAD_SECONDS = 5.0

@@ -22,7 +22,7 @@ from stockyard.model.printable import printable, readable_time
 from stockyard.observe.incidents import Incident, Status
 from stockyard.observe.send_thread import DEADLINE, HeldConnection, send_within
 
-_log = logging.getLogger("stockyard.alerts")
+_log = logging.getLogger(__name__)
 
 
 class Notifier(Protocol):
@@ -60,7 +60,7 @@ def payload(incident: Incident) -> dict[str, Any]:
 
 
 class LogNotifier:
-    """Writes to the log ``stockyard.alerts``: a firing one as an error, a resolved one as information."""
+    """Writes to the log ``stockyard.observe``: a firing one as an error, a resolved one as information."""
 
     name = "log"
 

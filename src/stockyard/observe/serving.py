@@ -17,7 +17,7 @@ from stockyard.errors import ConfigError
 from stockyard.observe.exporter import Exporter
 from stockyard.observe.http_server import BoundedServer, BoundedServerOverIPv6, QuietHandler
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _POLL = 0.1
 """Seconds that `stop` may have to wait."""
 

@@ -12,7 +12,7 @@ _PAUSE = 60.0
 """Seconds between two warnings of one job name."""
 
 _MOST_NAMES = 1000
-_log = logging.getLogger("stockyard.payloads")
+_log = logging.getLogger(__name__)
 _warned: dict[str, float] = {}
 
 

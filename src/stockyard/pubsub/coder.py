@@ -12,7 +12,7 @@ from stockyard.pubsub.message import Message
 from stockyard.pubsub.stats import Counts
 
 T = TypeVar("T")
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 
 class Coder(Generic[T]):

@@ -29,7 +29,7 @@ from stockyard.pubsub.outbox import Outbox
 from stockyard.pubsub.stats import Counts
 
 T = TypeVar("T")
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _LOOK_AGAIN = 1.0
 """Seconds after which a consumer looks for what dead ones left, at the latest."""
 

@@ -16,7 +16,7 @@ from stockyard.pubsub.delivery import Delivery
 from stockyard.pubsub.message import Gap
 
 T = TypeVar("T")
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 60.0
 
 

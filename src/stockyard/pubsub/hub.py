@@ -16,7 +16,7 @@ from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.message import Message
 from stockyard.pubsub.stats import Counts
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):

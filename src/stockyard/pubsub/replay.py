@@ -21,7 +21,7 @@ from stockyard.pubsub.stats import Counts
 from stockyard.pubsub.tail import Numbered, Tail, numbered
 
 T = TypeVar("T")
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
 

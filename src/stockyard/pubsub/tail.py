@@ -16,7 +16,7 @@ from stockyard.errors import PayloadError, ServerError
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.message import Message
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _LOOK_AGAIN = 5.0
 _WINDOW = 1_000
 """Messages that are kept for readers who are that close to the end; others read pages of their own."""

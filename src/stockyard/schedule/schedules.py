@@ -31,7 +31,7 @@ from stockyard.topology import QueueSpec
 from stockyard.topology.admission import check_job
 from stockyard.topology.schedule_declaration import check_arguments
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _TIMES_TRIED = 4
 """Times of a pattern of which one must be free for its next run."""
 

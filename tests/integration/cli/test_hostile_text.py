@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard.consume.logs import JsonFormatter, TextFormatter, current_job
+from stockyard._logging import JsonFormatter, TextFormatter, current_job
 from tests.integration.cli.conftest import ROOT, SHOP, Run
 
 FORGED = "2026-01-01 00:00:00 ERROR forged"

@@ -125,7 +125,7 @@ async def test_a_very_large_payload_is_warned_of(yard: Yard, caplog: pytest.LogC
     name = f"large-{queue.name}"
     for _ in range(3):
         await queue.add(name, "x" * (5 * 2**20))
-    (record,) = [each for each in caplog.records if each.name == "stockyard.payloads"]
+    (record,) = [each for each in caplog.records if each.name == "stockyard.produce.large_payloads"]
     assert f"the payload of job '{name}' has 5.0 MiB" in record.getMessage()
     caplog.clear()
     await queue.add("small", "x" * 1000)

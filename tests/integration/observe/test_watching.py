@@ -211,7 +211,7 @@ async def test_a_silence_holds_until_its_end(redis_url: str, prefix: str, listen
 
 async def test_the_log_is_told_without_any_setting(app: App, caplog: pytest.LogCaptureFixture) -> None:
     await app.queue("fills").add_many([("fill", n) for n in range(101)])
-    with caplog.at_level(logging.ERROR, "stockyard.alerts"):
+    with caplog.at_level(logging.ERROR, "stockyard.observe"):
         await app.watcher(AlertSettings.load({}, dotenv=None)).watch()
     assert "[FIRING] fills: waiting is 101, more than 100: scale workers" in caplog.text
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from stockyard.consume.logs import JsonFormatter, TextFormatter
+from stockyard._logging import JsonFormatter, TextFormatter
 from stockyard.model.masking import MASK, mask_secrets, mask_value
 
 # What no part of the rest of a text holds, so that a leak can be seen.

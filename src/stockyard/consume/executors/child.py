@@ -21,6 +21,7 @@ from functools import partial, reduce
 from queue import SimpleQueue
 from typing import Any
 
+from stockyard._logging import LogFormat, configure_logging, current_job
 from stockyard.consume.executors.calls import call_of, result_of
 from stockyard.consume.executors.frames import (
     HEADER,
@@ -38,7 +39,6 @@ from stockyard.consume.executors.frames import (
     to_child,
 )
 from stockyard.consume.executors.results import CANCELLED_ITSELF, awaited, is_awaitable, result_text
-from stockyard.consume.logs import LogFormat, configure_logging, current_job
 from stockyard.errors import HandlerError, RunMoved, StockyardError
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job

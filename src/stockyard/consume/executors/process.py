@@ -10,15 +10,15 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
+from stockyard._logging import about, about_job
 from stockyard.consume.executors.frames import ChildTask, Moved, Raised
 from stockyard.consume.executors.warm_child import WarmChild, cause_of, refuse_in_child
-from stockyard.consume.logs import about, about_job
 from stockyard.errors import InvalidOption, JobTimeout, StockyardError, WorkerProcessDied
 from stockyard.model.job import JobPort
 
 __all__ = ["ChildTask", "ProcessPool"]
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 _KILL_SECONDS = 0.2

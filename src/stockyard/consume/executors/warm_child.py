@@ -13,6 +13,7 @@ import socket
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
+from stockyard._logging import chosen_logging
 from stockyard.consume.executors import calls, child
 from stockyard.consume.executors.frames import (
     HEADER,
@@ -28,7 +29,6 @@ from stockyard.consume.executors.frames import (
     encode,
     from_child,
 )
-from stockyard.consume.logs import chosen_logging
 from stockyard.errors import StockyardError, WorkerProcessDied
 from stockyard.model.job import JobPort
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from stockyard import ConfigError
-from stockyard.consume.lease_table import CAPACITY, Lease, LeaseTable
+from stockyard.leases.table import CAPACITY, Lease, LeaseTable
 
 
 def lease(number: int, lock_ms: int = 30_000) -> Lease:

@@ -11,11 +11,11 @@ from collections.abc import Callable
 import msgspec
 
 from stockyard.config import Address
-from stockyard.consume.lease_child import READY, Assignment
-from stockyard.consume.lease_table import Lease, LeaseTable
 from stockyard.errors import ConfigError, StockyardError
+from stockyard.leases.renewer_process import READY, Assignment
+from stockyard.leases.table import Lease, LeaseTable
 
-_log = logging.getLogger("stockyard")
+_log = logging.getLogger(__name__)
 Lost = Callable[[Lease], None]
 
 _LONG_LEASE_MS = 10_000
@@ -112,7 +112,7 @@ class LeaseKeeper:
         self._said.clear()
         self._ready.clear()
         self._child = subprocess.Popen(
-            [sys.executable, "-c", "from stockyard.consume.lease_child import main; main()"],
+            [sys.executable, "-c", "from stockyard.leases.renewer_process import main; main()"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             pass_fds=(self._table.descriptor,),

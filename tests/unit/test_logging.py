@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from stockyard import InvalidOption, Job, JobOptions
-from stockyard.consume.logs import JsonFormatter, TextFormatter, configure_logging, current_job
+from stockyard._logging import JsonFormatter, TextFormatter, configure_logging, current_job
 
 
 @contextmanager
@@ -96,7 +96,7 @@ def test_passwords_of_urls_are_masked(url: str) -> None:
 @pytest.fixture
 def root(monkeypatch: pytest.MonkeyPatch) -> Iterator[logging.Logger]:
     """The root logger, put back afterwards."""
-    monkeypatch.setattr("stockyard.consume.logs._chosen", None)
+    monkeypatch.setattr("stockyard._logging._chosen", None)
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield root

@@ -15,8 +15,8 @@ from stockyard._store.leasing import renew
 from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
 from stockyard.config import Address
-from stockyard.consume.lease_table import Lease, LeaseTable
 from stockyard.errors import ServerError
+from stockyard.leases.table import Lease, LeaseTable
 
 READY = b"ready"
 """What it says first; after that, each line is a lease that is not its parent's any more."""

@@ -1,0 +1,1 @@
+"""Leases: a process beside this one renews the locks of running jobs and of cache loads."""
