@@ -90,7 +90,7 @@ def _home(package: str, leaf: str) -> Path:
     """Find the module that an init passes a name on from."""
     module = importlib.import_module(package)
     assert module.__file__
-    for statement in ast.parse(Path(module.__file__).read_text()).body:
+    for statement in ast.walk(ast.parse(Path(module.__file__).read_text())):
         if isinstance(statement, ast.ImportFrom) and any(alias.name == leaf for alias in statement.names):
             home = importlib.import_module(statement.module or "")
             assert home.__file__

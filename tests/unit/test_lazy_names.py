@@ -1,0 +1,63 @@
+"""Public names are imported when they are first used; a process loads no module that it does not need."""
+
+import subprocess
+import sys
+from types import ModuleType
+
+import pytest
+
+import stockyard
+import stockyard.cache
+import stockyard.pubsub
+
+
+def modules_after(statement: str) -> set[str]:
+    """Run a statement in a new interpreter; return the modules that it loaded."""
+    program = f"{statement}\nimport sys\nprint(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    return set(ran.stdout.split())
+
+
+def test_the_package_alone_loads_nothing() -> None:
+    loaded = modules_after("import stockyard")
+    assert {each for each in loaded if each.startswith("stockyard")} == {"stockyard", "stockyard._lazy"}
+    assert not loaded & {"asyncio", "msgspec", "prometheus_client", "ssl"}
+
+
+def test_an_error_loads_no_app() -> None:
+    loaded = modules_after("from stockyard import RateLimited")
+    assert "stockyard.errors" in loaded
+    assert not {each for each in loaded if each.startswith(("stockyard.app", "stockyard._store", "asyncio"))}
+
+
+def test_the_process_that_renews_leases_loads_what_it_uses() -> None:
+    loaded = modules_after("import stockyard.leases.renewer_process")
+    assert not {
+        each
+        for each in loaded
+        if each.startswith(("stockyard.app", "stockyard.cache", "stockyard.consume", "prometheus_client"))
+    }
+
+
+def test_all_names_come_with_a_star() -> None:
+    loaded = modules_after(
+        "from stockyard import *\nassert (App.__name__, JobError.__name__) == ('App', 'JobError')"
+    )
+    assert "stockyard.app.app" in loaded
+
+
+def test_modules_of_a_topic_are_found_from_the_package() -> None:
+    assert "stockyard.events" in modules_after("import stockyard\nstockyard.events.Completed")
+
+
+@pytest.mark.parametrize("package", [stockyard, stockyard.cache, stockyard.pubsub])
+def test_an_unknown_name_is_an_error(package: ModuleType) -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'nothing_like_it'"):
+        _ = package.nothing_like_it
+
+
+@pytest.mark.parametrize("package", [stockyard, stockyard.cache, stockyard.pubsub])
+def test_every_name_is_listed_and_found(package: ModuleType) -> None:
+    names: list[str] = package.__all__
+    assert set(names) <= set(dir(package))
+    assert [name for name in names if getattr(package, name, None) is None] == []
