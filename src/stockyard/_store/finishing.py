@@ -123,7 +123,10 @@ def finish_arguments(
     link: QueueLink, ended: Sequence[EndedRun], order: Order, *, now: int | str
 ) -> tuple[str | bytes | int, ...]:
     """Return the script's arguments; an empty ``now`` reads the server's clock and the order's offset."""
-    settled = [(packable_id(run.job_id), run.token, _packable(run.outcome)) for run in ended]
+    settled = [
+        (run.job_id if run.job_id.isascii() else packable_id(run.job_id), run.token, _packable(run.outcome))
+        for run in ended
+    ]
     return link.base, now, _pack(settled), _pack(order)
 
 

@@ -63,7 +63,8 @@ class Finisher:
     def put(self, run: EndedRun) -> None:
         """Take over a run that ended."""
         self._ended.append(run)
-        self._bytes += _size(run)
+        outcome = run.outcome
+        self._bytes += len(outcome.value) if type(outcome) is Completed else _size(run)
         self._on_ended()
 
     def skip(self) -> None:

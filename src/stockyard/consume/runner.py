@@ -225,7 +225,12 @@ class Runner:
             handler = run.handler
             if handler is None:
                 handler = run.handler = self._find(job.name)
-            value = await self._through_middleware(run, job, handler, 0)
+            if self._middleware or handler.executor == "process":
+                value = await self._through_middleware(run, job, handler, 0)
+            else:
+                # The same as the last step of _through_middleware: one coroutine less for most jobs.
+                run.data_for(handler, job)
+                value = await self._execution.run(job, handler)
             text = "null" if value is None else result_text(value, of=job.name, declared=handler.result).decode()
         except asyncio.CancelledError:
             task = asyncio.current_task()

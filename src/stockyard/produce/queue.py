@@ -130,7 +130,8 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             if handler is None:
                 raise
             text = payload_text(name, data, handler.payload)
-        check_job(self.spec, name, data, text, check=check)
+        if self.spec.router:
+            check_job(self.spec, name, data, text, check=check)
         is_tied = options.parent is not None or options.deduplication is not None
         if is_tied or options.size_limit is not None:
             check_size(name, text, options)
@@ -184,7 +185,9 @@ def payload_text(name: str, data: Any, declared: Any = Any) -> str:
         InvalidOption: the name is no text.
         PayloadError: the payload is not JSON-able.
     """
-    checked_text("a job's name", name)
+    # The usual name needs no closer look: adding is a hot path.
+    if type(name) is not str or not name or not name.isascii():
+        checked_text("a job's name", name)
     if data is UNSET:
         return "{}"
     text = encode_payload(data, what="the payload of", of=name, declared=declared).decode()
