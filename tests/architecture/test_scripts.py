@@ -10,6 +10,9 @@ from stockyard._wire.keys import SUFFIXES
 from tests.architecture.repository import SOURCE
 
 LUA = SOURCE / "_store" / "lua"
+_BARE = re.compile(r"(?:\breturn|\band|\bor|[={,])\s*-\d")
+_STEP = re.compile(r"^\s*for \w+ = .*, -1 do")
+_NAMED = re.compile(r"^\s*local [A-Z_]+(?:, [A-Z_]+)* = ")
 KEYSPACE = re.compile(r"\bKEYS\b|\bARGV\b")
 
 
@@ -45,12 +48,40 @@ def test_a_script_knows_keys_and_arguments_by_name_alone(name: str) -> None:
     assert KEYSPACE.findall(_without_comments(scripts.load(name).body)) == []
 
 
+@pytest.mark.parametrize("path", sorted(LUA.rglob("*.lua")), ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_a_negative_number_has_a_name(path: Path) -> None:
+    assert bare_negatives(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "return -1",
+        "return {-5, number}",
+        "return held and -6 or 0",
+        "codes[at] = -5",
+        "if code ~= -7 then return end",
+    ],
+)
+def test_a_bare_negative_number_is_noticed(line: str) -> None:
+    assert bare_negatives(line) == [line]
+
+
 @pytest.mark.parametrize("path", sorted((LUA / "lib").glob("*.lua")), ids=lambda path: path.stem)
 def test_a_part_says_what_it_is_for_and_is_used(path: Path) -> None:
     text = path.read_text()
     assert text.startswith("-- ")
     assert KEYSPACE.findall(_without_comments(text)) == []
     assert any(path.stem in scripts.load(name).parts for name in scripts.names())
+
+
+def bare_negatives(text: str) -> list[str]:
+    """Return the lines that answer or compare a negative number without a name, which a code has."""
+    code = _without_comments(text)
+    lines = [re.sub(r"redis\.p?call\(.*", "", line) for line in code.splitlines()]
+    return [
+        line.strip() for line in lines if _BARE.search(line) and not _STEP.search(line) and not _NAMED.match(line)
+    ]
 
 
 def _without_comments(text: str) -> str:

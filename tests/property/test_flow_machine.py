@@ -103,8 +103,8 @@ class FlowMachine(RuleBasedStateMachine):
     def start(self, queue: str) -> None:
         self.calls += 1
         done = self.run(finish_and_take(self.links[queue], [], Order(1, f"w:{self.calls}", 3_600_000)))
-        for row in done.rows:
-            job_id, failure = row[14].decode(), row[13]
+        for row in done.records:
+            job_id, failure = row.raw_id.decode(), row.deferred_failure
             self.running[job_id] = f"w:{self.calls}"
             if failure:
                 self._end(job_id, Failed(failure.decode(), (), 1, None))

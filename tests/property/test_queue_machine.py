@@ -17,6 +17,7 @@ from stockyard._store import families as removal
 from stockyard._store.adding import new_job
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from stockyard._store.server import Server
 from stockyard.config import Settings
 from stockyard.model.options import JobOptions
@@ -183,7 +184,7 @@ class QueueMachine(RuleBasedStateMachine):
         if room:
             self.model.promote_due(self.clock())
         expected = self.model.take(room)
-        assert [row[14].decode() for row in done.rows] == expected
+        assert [row.raw_id.decode() for row in done.records] == expected
         for job_id in expected:
             self.model.jobs[job_id].starts += 1
             self.model.jobs[job_id].token = token
@@ -260,7 +261,7 @@ class QueueMachine(RuleBasedStateMachine):
     def promote(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
         entry = next((each for each in self.model.delayed if each[2] == job_id), None)
-        assert self.run(editing.promote(self.link, job_id)) == (editing.WRONG_STATE if entry is None else 0)
+        assert self.run(editing.promote(self.link, job_id)) == (ReplyCode.WRONG_STATE if entry is None else 0)
         if entry is not None:
             self.model.delayed.remove(entry)
             self.model.ready(job_id)
@@ -281,7 +282,7 @@ class QueueMachine(RuleBasedStateMachine):
         token = self.model.jobs[min(self.model.active)].token
         rows = self.run(leasing.reclaim(self.link, token))
         held = {each for each in self.model.active if self.model.jobs[each].token == token}
-        assert {row[14].decode() for row in rows} == held
+        assert {row.raw_id.decode() for row in rows} == held
 
     @invariant()
     def both_hold_the_same(self) -> None:

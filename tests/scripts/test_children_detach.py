@@ -2,8 +2,9 @@
 
 import pytest
 
-from stockyard._store.children import MISSING, MISSING_PARENT, detach
+from stockyard._store.children import detach
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 
@@ -42,4 +43,8 @@ async def test_a_child_that_has_ended_keeps_its_tie(link: QueueLink, keys: Keysp
 
 async def test_a_job_without_a_parent(link: QueueLink, keys: Keyspace, tie: dict[str, str]) -> None:
     keys.put({"a": record(), "b": record(**tie)})
-    assert [await detach(link, each) for each in ("a", "b", "c")] == [0, MISSING_PARENT, MISSING]
+    assert [await detach(link, each) for each in ("a", "b", "c")] == [
+        0,
+        ReplyCode.PARENT_MISSING,
+        ReplyCode.JOB_MISSING,
+    ]

@@ -11,7 +11,7 @@ async def test_the_fields_and_the_children_of_every_kind(link: QueueLink, keys: 
         {"par:dependencies": {"p:q:b"}, "par:unsuccessful": Sorted({"p:q:c": NOW}), "par:failed": {"p:q:d": "no"}}
     )
     ((row, children),) = [each for each in await look(link, [link.keys.job("par")], 20) if each]
-    assert (row[0], row[14], row[18]) == (b"gather", b"5", b"par")
+    assert (row.name, row.result, row.raw_id) == (b"gather", b"5", b"par")
     assert children == ["p:q:a", "p:q:b", "p:q:c", "p:q:d"]
 
 
@@ -33,4 +33,4 @@ async def test_at_most_so_many_children(link: QueueLink, keys: Keyspace) -> None
 async def test_more_jobs_than_one_call_reads(link: QueueLink, keys: Keyspace) -> None:
     keys.put({str(number): record(data=number) for number in range(120)})
     seen = await look(link, [link.keys.job(str(number)) for number in range(120)], 20)
-    assert [int(each[0][1]) for each in seen if each] == list(range(120))
+    assert [each[0].data for each in seen if each] == [b"%d" % number for number in range(120)]

@@ -2,8 +2,9 @@
 
 import redis
 
-from stockyard._store import cancelling, editing
+from stockyard._store import cancelling
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 
@@ -57,7 +58,7 @@ async def test_a_job_that_has_ended_stays(link: QueueLink, keys: Keyspace) -> No
         "failed": Sorted({"2": NOW}),
     }
     keys.put(before)
-    assert await cancelling.cancel(link, "1", "cancelled") == editing.WRONG_STATE
-    assert await cancelling.cancel(link, "2", "cancelled") == editing.WRONG_STATE
-    assert await cancelling.cancel(link, "3", "cancelled") == editing.MISSING
+    assert await cancelling.cancel(link, "1", "cancelled") == ReplyCode.WRONG_STATE
+    assert await cancelling.cancel(link, "2", "cancelled") == ReplyCode.WRONG_STATE
+    assert await cancelling.cancel(link, "3", "cancelled") == ReplyCode.JOB_MISSING
     assert keys.all() == before

@@ -6,6 +6,7 @@ import pytest
 
 from stockyard._store import editing
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import Keyspace, record
 from tests.scripts.full_server import FullFor
 
@@ -17,7 +18,7 @@ async def test_the_payload_is_replaced_and_nothing_told(link: QueueLink, keys: K
 
 
 async def test_what_does_not_exist_is_not_made(link: QueueLink, keys: Keyspace) -> None:
-    assert await editing.write_data(link, "1", b"{}") == editing.MISSING
+    assert await editing.write_data(link, "1", b"{}") == ReplyCode.JOB_MISSING
     assert keys.all() == {}
 
 

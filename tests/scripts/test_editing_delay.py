@@ -2,6 +2,7 @@
 
 from stockyard._store import editing
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 
@@ -34,6 +35,6 @@ async def test_its_own_place_is_no_neighbour(link: QueueLink, keys: Keyspace) ->
 async def test_a_job_that_is_not_delayed_stays(link: QueueLink, keys: Keyspace) -> None:
     before = {"1": record(), "wait": ["1"]}
     keys.put(before)
-    assert await editing.change_delay(link, "1", 1) == editing.WRONG_STATE
-    assert await editing.change_delay(link, "2", 1) == editing.MISSING
+    assert await editing.change_delay(link, "1", 1) == ReplyCode.WRONG_STATE
+    assert await editing.change_delay(link, "2", 1) == ReplyCode.JOB_MISSING
     assert keys.all() == before

@@ -6,6 +6,7 @@ import pytest
 
 from stockyard._store import editing
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import Keyspace, record
 from tests.scripts.full_server import FullFor
 
@@ -28,7 +29,7 @@ async def test_broken_options_keep_everything(link: QueueLink, keys: Keyspace) -
 
 
 async def test_no_line_without_a_job(link: QueueLink, keys: Keyspace) -> None:
-    assert await editing.append_log(link, "1", "a") == editing.MISSING
+    assert await editing.append_log(link, "1", "a") == ReplyCode.JOB_MISSING
     assert keys.all() == {}
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from stockyard._store import editing
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import Keyspace, Sorted, record
 
 CLASS = 2**32
@@ -58,5 +59,5 @@ async def test_nobody_is_woken_on_a_paused_queue(link: QueueLink, keys: Keyspace
 
 
 async def test_what_does_not_exist_is_not_made(link: QueueLink, keys: Keyspace) -> None:
-    assert await editing.change_priority(link, "1", 4, lifo=False) == editing.MISSING
+    assert await editing.change_priority(link, "1", 4, lifo=False) == ReplyCode.JOB_MISSING
     assert keys.all() == {}

@@ -6,6 +6,7 @@ import pytest
 
 from stockyard._store import editing
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import Keyspace, record
 from tests.scripts.full_server import FullFor
 
@@ -17,7 +18,7 @@ async def test_progress_is_stored_and_told(link: QueueLink, keys: Keyspace) -> N
 
 
 async def test_no_progress_without_a_job(link: QueueLink, keys: Keyspace) -> None:
-    assert await editing.write_progress(link, "1", b"5") == editing.MISSING
+    assert await editing.write_progress(link, "1", b"5") == ReplyCode.JOB_MISSING
     assert keys.all() == {}
 
 

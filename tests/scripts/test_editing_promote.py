@@ -2,6 +2,7 @@
 
 from stockyard._store import editing
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 
@@ -29,6 +30,6 @@ async def test_a_prioritized_job_goes_by_its_priority(link: QueueLink, keys: Key
 
 async def test_a_job_that_is_not_delayed_stays(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(), "wait": ["1"]})
-    assert await editing.promote(link, "1") == editing.WRONG_STATE
-    assert await editing.promote(link, "2") == editing.MISSING
+    assert await editing.promote(link, "1") == ReplyCode.WRONG_STATE
+    assert await editing.promote(link, "2") == ReplyCode.JOB_MISSING
     assert keys.all() == {"1": record(), "wait": ["1"]}

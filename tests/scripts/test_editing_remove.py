@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from stockyard._store import editing
 from stockyard._store import families as removal
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 
@@ -39,7 +39,7 @@ async def test_a_running_job_stays(link: QueueLink, keys: Keyspace) -> None:
 
 
 async def test_what_does_not_exist_is_named(link: QueueLink, keys: Keyspace) -> None:
-    assert await removal.remove(link, "1") == editing.MISSING
+    assert await removal.remove(link, "1") == ReplyCode.JOB_MISSING
     assert keys.all() == {}
 
 
@@ -53,7 +53,7 @@ async def test_the_next_run_of_a_schedule_stays(link: QueueLink, keys: Keyspace)
     run = f"repeat:hourly:{NOW}"
     before = {run: record(rjk="hourly"), "repeat": Sorted({"hourly": NOW}), "delayed": Sorted({run: NOW * 4096.0})}
     keys.put(before)
-    assert await removal.remove(link, run) == editing.SCHEDULED
+    assert await removal.remove(link, run) == ReplyCode.OF_SCHEDULE
     assert keys.all() == before
 
 

@@ -3,9 +3,9 @@
 import pytest
 import redis
 
-from stockyard._store import editing
 from stockyard._store import families as removal
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.families import Families
 
@@ -54,5 +54,5 @@ async def test_a_running_grandchild_stays(link: QueueLink, families: Families) -
 async def test_a_job_without_children_has_none(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(), "wait": ["1"]})
     assert await removal.remove_unprocessed_children(link, "1") == 0
-    assert await removal.remove_unprocessed_children(link, "2") == editing.MISSING
+    assert await removal.remove_unprocessed_children(link, "2") == ReplyCode.JOB_MISSING
     assert keys.all() == {"1": record(), "wait": ["1"]}

@@ -6,6 +6,7 @@ import pytest
 
 from stockyard._store import editing
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 COUNTED = {"atm": 2, "ats": 2, "stacktrace": "[]"}
@@ -69,7 +70,7 @@ async def test_what_has_not_failed_stays(
     before = {"1": record(), **place}
     keys.put(before)
     assert await editing.retry(link, "1") == state
-    assert await editing.retry(link, "2") == editing.MISSING
+    assert await editing.retry(link, "2") == ReplyCode.JOB_MISSING
     assert keys.all() == before
 
 

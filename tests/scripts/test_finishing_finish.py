@@ -188,7 +188,7 @@ async def test_taking_starts_what_is_next(link: QueueLink, keys: Keyspace) -> No
     keys.put({"3": record(name="low", priority=9), "prioritized": Sorted({"3": 9 * 2.0**32}), "pc": "1"})
     keys.put({"1": record(data='"one"'), "2": record(), "wait": ["2", "1"]})
     done = await finish(link, take=5)
-    assert [(row[14], row[0], row[1], row[7]) for row in done.rows] == [
+    assert [(row.raw_id, row.name, row.data, row.starts) for row in done.records] == [
         (b"1", b"work", b'"one"', 1),
         (b"2", b"work", b"{}", 1),
         (b"3", b"low", b"{}", 1),
@@ -207,7 +207,7 @@ async def test_taking_starts_what_is_next(link: QueueLink, keys: Keyspace) -> No
 
 async def test_taking_starts_no_more_than_asked(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(), "2": record(), "wait": ["2", "1"]})
-    assert len((await finish(link, take=1)).rows) == 1
+    assert len((await finish(link, take=1)).records) == 1
     assert (keys.get("wait"), keys.get("active")) == (["2"], ["1"])
 
 
@@ -216,7 +216,7 @@ async def test_taking_makes_due_jobs_ready(link: QueueLink, keys: Keyspace) -> N
     keys.put(
         {"1": record(delay=9, priority=2), "2": record(delay=9), "3": record(delay=9), "delayed": Sorted(due)}
     )
-    assert [row[14] for row in (await finish(link, take=2)).rows] == [b"2", b"1"]
+    assert [row.raw_id for row in (await finish(link, take=2)).records] == [b"2", b"1"]
     assert keys.get("2") == record(ats=1, processedOn=NOW)
     assert keys.get("delayed") == Sorted({"3": (NOW + 700) * 4096})
     assert (await finish(link, take=2)) == Exchange([], [], 0, NOW + 700, NOW)
@@ -232,8 +232,8 @@ async def test_a_paused_queue_gives_nothing_and_promotes(link: QueueLink, keys: 
 
 async def test_global_concurrency_leaves_room_for_few(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"meta": {"concurrency": "2"}, "active": ["9"], "wait": ["2", "1"], "1": record(), "2": record()})
-    assert len((await finish(link, take=5)).rows) == 1
-    assert len((await finish(link, take=5)).rows) == 0
+    assert len((await finish(link, take=5)).records) == 1
+    assert len((await finish(link, take=5)).records) == 0
 
 
 async def test_a_rate_limit_counts_starts_and_tells_how_long(link: QueueLink, keys: Keyspace) -> None:
@@ -241,10 +241,10 @@ async def test_a_rate_limit_counts_starts_and_tells_how_long(link: QueueLink, ke
     order = Order(5, "w:2", 30_000, limit_max=2, limit_window=60_000)
     first = await finish_and_take(link, [], order)
     # A job that is only to be failed is not counted.
-    assert (len(first.rows), keys.get("limiter")) == (2, "1")
-    assert len((await finish_and_take(link, [], order)).rows) == 1
+    assert (len(first.records), keys.get("limiter")) == (2, "1")
+    assert len((await finish_and_take(link, [], order)).records) == 1
     third = await finish_and_take(link, [], order)
-    assert (third.rows, keys.get("limiter"), keys.get("wait")) == ([], "2", ["4"])
+    assert (third.records, keys.get("limiter"), keys.get("wait")) == ([], "2", ["4"])
     assert 59_000 < third.limited_ms <= 60_000
 
 
@@ -258,20 +258,20 @@ async def test_a_limited_worker_wakes_others_for_what_became_due(link: QueueLink
 async def test_the_queues_own_limit_wins(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"meta": {"max": "1", "duration": "5000"}, "wait": ["2", "1"], "1": record(), "2": record()})
     order = Order(5, "w:2", 30_000, limit_max=9, limit_window=60_000)
-    assert len((await finish_and_take(link, [], order)).rows) == 1
+    assert len((await finish_and_take(link, [], order)).records) == 1
     assert 59_000 < keys.ttl("limiter") <= 60_000
 
 
 async def test_ids_without_a_record_are_passed_over(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"wait": ["3", "2", "1"], "2": "no record", "3": record()})
-    assert [row[14] for row in (await finish(link, take=1)).rows] == [b"3"]
+    assert [row.raw_id for row in (await finish(link, take=1)).records] == [b"3"]
     assert (keys.get("active"), keys.get("1"), keys.get("wait")) == (["3"], None, None)
 
 
 async def test_an_end_and_a_start_in_one_call(link: QueueLink, keys: Keyspace) -> None:
     keys.put({**running(), "wait": ["2"], "2": record()})
     done = await finish(link, ("1", DONE), take=1)
-    assert (done.codes, [row[14] for row in done.rows]) == ([0], [b"2"])
+    assert (done.codes, [row.raw_id for row in done.records]) == ([0], [b"2"])
     assert [event[0] for event in keys.get("events")] == ["completed", "active"]
     assert keys.get("active") == ["2"]
 
@@ -296,14 +296,14 @@ async def test_large_jobs_are_started_in_parts_and_the_rest_keeps_its_place(
     keys.put({"prioritized": Sorted({str(number): (number // 4) * 2.0**32 + number for number in range(4, 8)})})
     order = Order(50, "w:2", 30_000, most_bytes=100_000)
     first = await finish_and_take(link, [], order)
-    assert ([row[14] for row in first.rows], first.has_more, first.is_much) == ([b"1", b"2"], 1, 1)
+    assert ([row.raw_id for row in first.records], first.has_more, first.is_much) == ([b"1", b"2"], 1, 1)
     assert (keys.get("wait"), keys.get("pc")) == (["3"], "9")
     second = await finish_and_take(link, [], order)
-    assert [row[14] for row in second.rows] == [b"3", b"4"]
+    assert [row.raw_id for row in second.records] == [b"3", b"4"]
     assert keys.get("prioritized") == Sorted({str(number): 2.0**32 + number for number in range(5, 8)})
     assert (keys.get("wait"), keys.get("pc")) == (None, "9")
     third = await finish_and_take(link, [], Order(50, "w:3", 30_000))
-    assert ([row[14] for row in third.rows], third.has_more) == ([b"5", b"6", b"7"], 0)
+    assert ([row.raw_id for row in third.records], third.has_more) == ([b"5", b"6", b"7"], 0)
     assert keys.get("pc") is None
     assert keys.get("stalled-check:unread") == {str(number): "1:0" for number in range(1, 8)}
     assert 80_000_000 < keys.ttl("stalled-check:unread") <= 86_400_000
@@ -312,5 +312,5 @@ async def test_large_jobs_are_started_in_parts_and_the_rest_keeps_its_place(
 async def test_a_single_job_may_be_larger_than_a_call_carries(link: QueueLink, keys: Keyspace) -> None:
     keys.put({"1": record(data="x" * 1000), "wait": ["1"]})
     done = await finish_and_take(link, [], Order(50, "w:2", 30_000, most_bytes=10))
-    assert (len(done.rows), done.has_more, done.is_much) == (1, 0, 0)
+    assert (len(done.records), done.has_more, done.is_much) == (1, 0, 0)
     assert keys.get("stalled-check:unread") is None

@@ -45,7 +45,7 @@ async def test_a_job_that_is_limited_is_next_in_line_and_nobody_starts(
 ) -> None:
     keys.put({**running(priority=priority), "wait": ["8"]})
     done = await finish(link, ("1", HandedBack(60_000)), take=5)
-    assert (done.codes, done.rows) == ([0], [])
+    assert (done.codes, done.records) == ([0], [])
     assert 59_000 < done.limited_ms <= 60_000
     assert 59_000 < keys.ttl("limiter") <= 60_000
     assert keys.all() == {
@@ -151,16 +151,16 @@ async def test_a_limit_set_by_hand_holds_without_any_other(link: QueueLink, keys
     keys.put({"wait": ["1"], "1": record(), "limiter": BY_HAND})
     raw.pexpire(link.base + "limiter", 60_000)
     done = await finish(link, take=5)
-    assert (done.rows, keys.get("wait")) == ([], ["1"])
+    assert (done.records, keys.get("wait")) == ([], ["1"])
     assert 59_000 < done.limited_ms <= 60_000
     raw.delete(link.base + "limiter")
-    assert len((await finish(link, take=5)).rows) == 1
+    assert len((await finish(link, take=5)).records) == 1
 
 
 async def test_a_count_without_any_limit_is_not_looked_at(link: QueueLink, keys: Keyspace, raw: Any) -> None:
     keys.put({"wait": ["2", "1"], "1": record(), "2": record(), "limiter": "50"})
     raw.pexpire(link.base + "limiter", 60_000)
-    assert len((await finish(link, take=5)).rows) == 2
+    assert len((await finish(link, take=5)).records) == 2
     assert keys.get("limiter") == "50"
 
 
@@ -168,7 +168,7 @@ async def test_a_full_count_that_never_ends_holds_nobody(link: QueueLink, keys: 
     """As every peer has it: only a window that ends is a limit."""
     keys.put({"wait": ["1"], "1": record(), "limiter": "50"})
     order = Order(5, "w:2", 30_000, limit_max=50, limit_window=1000)
-    assert len((await finish_and_take(link, [], order)).rows) == 1
+    assert len((await finish_and_take(link, [], order)).records) == 1
 
 
 async def test_jobs_that_are_only_to_be_failed_are_not_held_by_others_of_their_window(
@@ -177,9 +177,9 @@ async def test_jobs_that_are_only_to_be_failed_are_not_held_by_others_of_their_w
     jobs = {str(n): record(**({"defa": "x"} if n < 4 else {})) for n in range(1, 6)}
     keys.put({"wait": ["5", "4", "3", "2", "1"], **jobs})
     order = Order(5, "w:2", 30_000, limit_max=3, limit_window=60_000)
-    assert len((await finish_and_take(link, [], order)).rows) == 3
+    assert len((await finish_and_take(link, [], order)).records) == 3
     assert keys.get("limiter") is None
-    assert len((await finish_and_take(link, [], order)).rows) == 2
+    assert len((await finish_and_take(link, [], order)).records) == 2
     assert keys.get("limiter") == "2"
 
 
@@ -200,7 +200,7 @@ async def test_a_job_that_is_tried_again_does_not_overtake_what_is_due(
     keys.put({**running(priority=priority), "due": record(delay=9, priority=priority)})
     keys.put({"delayed": Sorted({"due": NOW * 4096.0})})
     done = await finish(link, ("1", Retried("no", (), 0, lifo=False)), take=1)
-    assert [row[14] for row in done.rows] == [b"due"]
+    assert [row.raw_id for row in done.records] == [b"due"]
     assert keys.get("1")["atm"] == "1"
 
 

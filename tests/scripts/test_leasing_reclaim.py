@@ -14,8 +14,11 @@ async def test_the_jobs_of_the_token_are_found(link: QueueLink, keys: Keyspace) 
         "active": ["4", "3", "2", "1"],
     }
     keys.put(before)
-    rows = await reclaim(link, "w:7")
-    assert sorted((row[14], row[1], row[7]) for row in rows) == [(b"1", b'"1"', b"1"), (b"3", b'"3"', b"1")]
+    found = sorted((job.raw_id, job.data, job.starts) for job in await reclaim(link, "w:7"))
+    assert found == [
+        (b"1", b'"1"', b"1"),
+        (b"3", b'"3"', b"1"),
+    ]
     assert await reclaim(link, "w:9") == []
     assert keys.all() == before
 
@@ -31,7 +34,7 @@ async def test_known_jobs_are_left_out_and_large_ones_come_in_parts(link: QueueL
     known: list[str] = []
     parts = []
     while rows := await reclaim(link, "w:7", known=known, lock_ms=60_000, most_bytes=100):
-        parts.append([row[14].decode() for row in rows])
+        parts.append([row.raw_id.decode() for row in rows])
         known += parts[-1]
     assert parts == [["4", "3"], ["2", "1"]]
     for job_id in known:

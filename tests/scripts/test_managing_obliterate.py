@@ -7,6 +7,7 @@ import redis
 
 from stockyard._store import managing
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load
 from stockyard._wire.keys import SUFFIXES
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
@@ -74,7 +75,7 @@ def test_the_script_knows_every_key_of_a_queue() -> None:
 async def test_running_jobs_stand_in_the_way(link: QueueLink, keys: Keyspace) -> None:
     before = {"1": record(), "1:lock": "w:1", "active": ["1"], "2": record(), "wait": ["2"]}
     keys.put(before)
-    assert await managing.obliterate(link, force=False) == managing.RUNNING
+    assert await managing.obliterate(link, force=False) == ReplyCode.JOBS_ACTIVE
     assert keys.all() == before
     assert keys.get("meta") is None
 
@@ -88,7 +89,7 @@ async def test_force_takes_them_along(link: QueueLink, keys: Keyspace) -> None:
 @pytest.mark.parametrize("stage", ["next", "last"])
 async def test_a_queue_resumed_meanwhile_is_left_alone(link: QueueLink, keys: Keyspace, stage: str) -> None:
     keys.put({"1": record(), "wait": ["1"]})
-    assert await managing._obliterate(link, stage, False) == managing.RESUMED
+    assert await managing._obliterate(link, stage, False) == ReplyCode.QUEUE_RESUMED
     assert keys.all() == {"1": record(), "wait": ["1"]}
 
 

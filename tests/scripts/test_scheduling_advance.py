@@ -8,14 +8,15 @@ import pytest
 from stockyard._store import scheduling
 from stockyard._store.finishing import Order, finish_and_take
 from stockyard._store.link import QueueLink
+from stockyard._store.records import StartedRecord
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.test_scheduling_upsert import HOUR, RUN, upsert
 
 RULE = {"every": HOUR, "count": 1}
 
 
-async def take(link: QueueLink, room: int = 10, token: str = "w:1") -> list[Any]:
-    return (await finish_and_take(link, [], Order(room, token, 30_000))).rows
+async def take(link: QueueLink, room: int = 10, token: str = "w:1") -> list[StartedRecord]:
+    return (await finish_and_take(link, [], Order(room, token, 30_000))).records
 
 
 async def advance(link: QueueLink, room: int = 10) -> list[Any]:

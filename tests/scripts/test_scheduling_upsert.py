@@ -7,6 +7,7 @@ import pytest
 
 from stockyard._store import scheduling
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from stockyard._store.scheduling import NewSchedule
 from stockyard.model.options import JobOptions
 from stockyard.model.schedule import Timing
@@ -131,7 +132,9 @@ async def test_the_pending_run_is_replaced_wherever_it_waits(link: QueueLink, ke
 
 async def test_a_run_that_goes_on_is_left_alone(link: QueueLink, keys: Keyspace) -> None:
     keys.put({RUN: record(rjk="s"), "active": [RUN], "repeat": Sorted({"s": NOW}), "repeat:s": {"ic": "1"}})
-    assert await upsert(link, due=NOW, cron="* * * * *") == scheduling.Taken(scheduling.EXISTS, f"repeat:s:{NOW}")
+    assert await upsert(link, due=NOW, cron="* * * * *") == scheduling.Taken(
+        ReplyCode.RUN_EXISTS, f"repeat:s:{NOW}"
+    )
     assert keys.get("repeat:s") == {"ic": "1"}
     assert keys.get(RUN) == record(rjk="s")
     run, due = await upsert(link, due=NOW + 1, cron="* * * * *")
@@ -144,7 +147,7 @@ async def test_a_slot_that_is_taken_is_passed_over(link: QueueLink, keys: Keyspa
     keys.put({f"repeat:t:{NOW + HOUR * at}": record() for at in range(33)})
     before = keys.all()
     taken = await upsert(link, id="t", every_ms=HOUR)
-    assert taken == scheduling.Taken(scheduling.BUSY, f"repeat:t:{NOW + 32 * HOUR}")
+    assert taken == scheduling.Taken(ReplyCode.SLOTS_TAKEN, f"repeat:t:{NOW + 32 * HOUR}")
     assert keys.all() == before
 
 
@@ -178,7 +181,7 @@ async def test_a_time_that_ran_early_does_not_come_again(link: QueueLink, keys: 
     assert keys.get("completed") == Sorted({early: NOW - 1})
     assert keys.get(early) == record(finishedOn=NOW - 1)
     assert await upsert(link, dues=(NOW + 5,), cron="0 * * * *") == scheduling.Taken(
-        scheduling.EXISTS, f"repeat:s:{NOW + 5}"
+        ReplyCode.RUN_EXISTS, f"repeat:s:{NOW + 5}"
     )
 
 
@@ -282,13 +285,13 @@ async def test_a_next_run_that_is_gone_is_made_again(link: QueueLink, keys: Keys
 async def test_what_would_never_run_is_refused_unless_it_was_there(
     link: QueueLink, keys: Keyspace, link_at: Any
 ) -> None:
-    assert await upsert(link, every_ms=HOUR, end=NOW - 1) == scheduling.NEVER
-    assert await upsert(link, cron="* * * * *", dues=()) == scheduling.NEVER
+    assert await upsert(link, every_ms=HOUR, end=NOW - 1) == ReplyCode.NO_RUN
+    assert await upsert(link, cron="* * * * *", dues=()) == ReplyCode.NO_RUN
     assert keys.all() == {}
     ended(keys, 4, endDate=str(NOW + 9))
     before = keys.all()
     assert await upsert(link_at(NOW + 10), every_ms=HOUR, end=NOW + 9) == (RUN, NOW)
-    assert await upsert(link_at(NOW + 10), every_ms=HOUR, end=NOW + 8) == scheduling.NEVER
+    assert await upsert(link_at(NOW + 10), every_ms=HOUR, end=NOW + 8) == ReplyCode.NO_RUN
     assert keys.all() == before
 
 

@@ -158,7 +158,7 @@ async def recover(stage: Stage) -> None:
     try:
         taken = await finish_and_take(link, [], order)
         await leasing.reclaim(link, "mine")
-        (job,) = [row[14].decode() for row in taken.rows]
+        (job,) = [row.raw_id.decode() for row in taken.records]
         await stage.at_the_server("DEL", link.keys.lock(job))
         await leasing.renew(link, [(job, "mine", 1)], 20)
         await leasing.recover_stalled(link, interval_ms=1, max_stalled=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import astuple
@@ -12,7 +12,7 @@ from msgspec.structs import astuple
 from stockyard._store.ids import shown_id
 from stockyard._store.line import Command
 from stockyard._store.link import QueueLink
-from stockyard._store.rows import Row
+from stockyard._store.records import StoredRecord
 from stockyard._store.scripts import load
 from stockyard._store.tied_job import TiedJob, refusal
 from stockyard._wire.options import encode_options
@@ -24,8 +24,8 @@ BATCH = 50
 
 ADD = load("adding.add")
 ATTACH = load("adding.attach")
-_JOB_FIELDS = 2
-"""A shorter answer is no row."""
+_SHORT = 2
+"""Values of an answer that is no record, at most."""
 
 _pack = msgspec.msgpack.Encoder().encode
 _encoded: dict[JobOptions, str] = {}
@@ -63,12 +63,12 @@ class ExistingJob(NamedTuple):
 
     Attributes:
         job_id: its id.
-        row: for ``rows.stored_job``, or None.
+        record: what the server holds of it, or None.
         is_unread: its record was too large for the reply: it is to be read by itself.
     """
 
     job_id: str
-    row: Row | None = None
+    record: StoredRecord | None = None
     is_unread: bool = False
 
 
@@ -109,21 +109,23 @@ def add_command(link: QueueLink, jobs: Batch) -> Command:
     return ("EVALSHA", script.sha, len(keys), *keys, link.base, _pack(sent))
 
 
-def answers_of(reply: int | Sequence[bytes | int | list[bytes | int]], jobs: Batch) -> Answers:
+def answers_of(reply: int | Sequence[bytes | int | list[Any]], jobs: Batch) -> Answers:
     """Read the reply of one batch."""
     if isinstance(reply, int):
         return [str(number) for number in range(reply, reply + len(jobs))]
     return [answer_of(answer, job) for answer, job in zip(reply, jobs, strict=True)]
 
 
-def answer_of(answer: bytes | int | list[bytes | int], job: msgspec.Struct) -> Answer:
+def answer_of(answer: bytes | int | list[Any], job: msgspec.Struct) -> Answer:
     """Read what became of one job."""
     if isinstance(answer, bytes):
         return answer.decode()
     if isinstance(answer, int):
         assert isinstance(job, TiedJob)
         return refusal(answer, job)
-    job_id = answer[-1] if len(answer) > _JOB_FIELDS else answer[0]
+    if len(answer) > _SHORT:
+        record = StoredRecord._make(answer)
+        return ExistingJob(shown_id(record.raw_id), record)
+    job_id = answer[0]
     assert isinstance(job_id, bytes)
-    is_row = len(answer) > _JOB_FIELDS
-    return ExistingJob(shown_id(job_id), answer if is_row else None, len(answer) == 1)
+    return ExistingJob(shown_id(job_id), is_unread=len(answer) == 1)

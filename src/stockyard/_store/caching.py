@@ -10,6 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from stockyard._store.reading import whole
+from stockyard._store.records import ReplyCode
 from stockyard._store.refusals import FULL
 from stockyard._store.scripts import load
 from stockyard._store.server import Server
@@ -31,7 +32,7 @@ BATCH = 100
 UNBOUNDED = -1
 """The budget of a server that evicts by itself."""
 
-STORED, OUTDATED, NO_ROOM = 1, 0, -1
+STORED, OUTDATED, NO_ROOM = 1, 0, ReplyCode.NO_ROOM
 """What became of an entry: there, older than what happened since its load began, or refused by the budget."""
 
 _PAGE = 1000

@@ -31,7 +31,7 @@ _decode = msgspec.json.Decoder(Cancellation).decode
 
 
 async def cancel(link: QueueLink, job_id: str, reason: str) -> int:
-    """Let a job fail with this reason; return 0, -1 when it does not exist or -3 when it has ended."""
+    """Let a job fail with this reason; return 0, ``JOB_MISSING``, or ``WRONG_STATE`` when it has ended."""
     message = msgspec.json.encode(Cancellation(job_id, reason))
     channel = link.keys.cancel_channel
     return int(await link.run(_CANCEL, link.keys.job(job_id), job_id, reason, channel, message))

@@ -9,7 +9,8 @@ import msgspec
 
 from stockyard._store.ids import shown_id
 from stockyard._store.link import QueueLink
-from stockyard._store.rows import Row, json_or_text
+from stockyard._store.records import StoredRecord
+from stockyard._store.rows import json_or_text
 from stockyard._store.scripts import load
 from stockyard.model.family import ChildKind
 
@@ -24,9 +25,6 @@ _BATCH = 50
 """Jobs that one call looks at, unless many children of each are asked for."""
 
 _pack = msgspec.msgpack.Encoder().encode
-
-MISSING = -1
-MISSING_PARENT = -5
 
 _SUFFIXES: dict[ChildKind, str] = {
     "processed": "processed",
@@ -81,7 +79,7 @@ async def count_children(link: QueueLink, job_id: str) -> dict[ChildKind, int]:
 
 
 async def detach(link: QueueLink, job_id: str) -> int:
-    """End a child's tie to its parent; return 1, 0 when that does not wait for it, or a ``MISSING`` code."""
+    """End a child's tie to its parent; return 1, 0 when that does not wait for it, or a ``ReplyCode``."""
     return int(await link.run(_DETACH, link.keys.job(job_id)))
 
 
@@ -102,13 +100,16 @@ async def settle(link: QueueLink, job: str | bytes) -> None:
             return
 
 
-async def look(link: QueueLink, jobs: Sequence[str], limit: int) -> list[tuple[Row, list[str]] | None]:
-    """Read jobs of any queues by their keys: the rows, and the keys of at most ``limit`` children of each."""
+async def look(link: QueueLink, jobs: Sequence[str], limit: int) -> list[tuple[StoredRecord, list[str]] | None]:
+    """Read jobs of any queues by their keys: the records, and the keys of at most ``limit`` children of each."""
     replies: list[Any] = []
     batch = min(_BATCH, max(1, _BATCH * 20 // limit))
     for at in range(0, len(jobs), batch):
         replies += await link.run(_LOOK, _pack(jobs[at : at + batch]), limit)
-    return [(each[0], [shown_id(child) for child in each[1]]) if each else None for each in replies]
+    return [
+        (StoredRecord._make(reply[0]), [shown_id(child) for child in reply[1]]) if reply else None
+        for reply in replies
+    ]
 
 
 def _key(link: QueueLink, job_id: str, kind: ChildKind) -> str:

@@ -92,7 +92,7 @@ class Doorbell:
         if self._line.is_misled:
             self._link.server.drop_idle()
         exchange = exchange_of(accepted(taken))
-        if not exchange.rows:
+        if not exchange.records:
             accepted(rung)
         return exchange
 

@@ -14,24 +14,21 @@ _PRIORITY = load("editing.priority")
 _RETRY = load("editing.retry")
 _PROMOTE = load("editing.promote")
 
-MISSING = -1
-WRONG_STATE = -3
-SCHEDULED = -8
 _UNSETTLED = 1
 
 
 async def write_progress(link: QueueLink, job_id: str, value: bytes) -> int:
-    """Store progress (JSON text) and announce it; return 0 or ``MISSING``."""
+    """Store progress (JSON text) and announce it; return 0 or ``JOB_MISSING``."""
     return int(await link.run(_PROGRESS, link.keys.job(job_id), job_id, value))
 
 
 async def write_data(link: QueueLink, job_id: str, data: bytes) -> int:
-    """Replace the payload (JSON text); return 0 or ``MISSING``."""
+    """Replace the payload (JSON text); return 0 or ``JOB_MISSING``."""
     return int(await link.run(_DATA, link.keys.job(job_id), data))
 
 
 async def append_log(link: QueueLink, job_id: str, line: str) -> int:
-    """Append a log line; return how many there are, or ``MISSING``."""
+    """Append a log line; return how many there are, or ``JOB_MISSING``."""
     return int(await link.run(_LOG, link.keys.job(job_id), line))
 
 
@@ -48,20 +45,20 @@ async def clear_logs(link: QueueLink, job_id: str, keep: int) -> None:
 
 
 async def change_delay(link: QueueLink, job_id: str, delay_ms: int) -> int:
-    """Let a delayed job run so long after now; return 0, ``MISSING`` or ``WRONG_STATE``."""
+    """Let a delayed job run so long after now; return 0, ``JOB_MISSING`` or ``WRONG_STATE``."""
     await link.learn_time()
     return int(await link.run(_DELAY, link.keys.job(job_id), job_id, delay_ms, link.clock()))
 
 
 async def change_priority(link: QueueLink, job_id: str, priority: int, *, lifo: bool) -> int:
-    """Give a job another priority, and a place in line by it if it waits; return 0 or ``MISSING``."""
+    """Give a job another priority, and a place in line by it if it waits; return 0 or ``JOB_MISSING``."""
     return int(await link.run(_PRIORITY, link.keys.job(job_id), job_id, priority, int(lifo)))
 
 
 async def retry(link: QueueLink, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> int | str:
     """Put a job that ended in a state back to wait, for its children if some are pending.
 
-    Returns 0, ``MISSING``, or the state that it is in instead.
+    Returns 0, ``JOB_MISSING``, or the state that it is in instead.
     """
     job, settled = link.keys.job(job_id), 0
     while True:
@@ -73,5 +70,5 @@ async def retry(link: QueueLink, job_id: str, *, state: str = "failed", reset_at
 
 
 async def promote(link: QueueLink, job_id: str) -> int:
-    """Let a delayed job run now; return 0, ``MISSING`` or ``WRONG_STATE``."""
+    """Let a delayed job run now; return 0, ``JOB_MISSING`` or ``WRONG_STATE``."""
     return int(await link.run(_PROMOTE, link.keys.job(job_id), job_id))

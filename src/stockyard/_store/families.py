@@ -11,6 +11,7 @@ import msgspec
 
 from stockyard._store.ids import id_of, packable_id
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load
 
 _REMOVE = load("editing.remove")
@@ -20,10 +21,6 @@ _REMOVE_BELOW = load("editing.remove_below")
 _REMOVE_LISTED = load("editing.remove_listed")
 _pack = msgspec.msgpack.Encoder().encode
 
-TAKEN_MEANWHILE = -100
-"""A worker took a job of a large family while others of it were removed."""
-
-_TOO_MANY = -9
 _PART = 100
 """Jobs that one call looks at or removes."""
 
@@ -46,20 +43,22 @@ async def remove(link: QueueLink, job_id: str, *, children: bool = True) -> int:
     goes on.
 
     Returns how many were removed, 0 when a worker holds one of them (nothing was removed), ``TAKEN_MEANWHILE``,
-    or a code of ``editing``.
+    or another ``ReplyCode``.
     """
     code = int(await link.run(_REMOVE, link.base, job_id, int(children)))
-    return await _Parts(link, link.keys.job(job_id)).remove(job_id) if code == _TOO_MANY else code
+    return await _Parts(link, link.keys.job(job_id)).remove(job_id) if code == ReplyCode.TOO_MANY else code
 
 
 async def remove_unprocessed_children(link: QueueLink, job_id: str) -> int:
-    """Remove the children that a job waits for, save those that run or failed; return how many, or ``MISSING``.
+    """Remove the children that a job waits for, save those that run or failed.
+
+    Returns how many, or ``JOB_MISSING``.
 
     Many go in parts, as ``remove`` does it; the job goes on when its last child is gone.
     """
     job = link.keys.job(job_id)
     code = int(await link.run(_REMOVE_CHILDREN, job))
-    return await _Parts(link, job, idle_only=True).remove_below() if code == _TOO_MANY else code
+    return await _Parts(link, job, idle_only=True).remove_below() if code == ReplyCode.TOO_MANY else code
 
 
 class _Parts:
@@ -80,9 +79,9 @@ class _Parts:
             return 0
         await self._remove_all(below)
         if self._is_held:
-            return TAKEN_MEANWHILE
+            return ReplyCode.TAKEN_MEANWHILE
         code = int(await self._link.run(_REMOVE, self._link.base, job_id, 0))
-        return self._removed + code if code > 0 else TAKEN_MEANWHILE if code == 0 else code
+        return self._removed + code if code > 0 else ReplyCode.TAKEN_MEANWHILE if code == 0 else code
 
     async def remove_below(self) -> int:
         await self._remove_all(await self._below() or [])

@@ -10,7 +10,7 @@ import msgspec
 from stockyard._store.ids import packable_id
 from stockyard._store.link import QueueLink
 from stockyard._store.load_size import MOST_BYTES
-from stockyard._store.rows import Row
+from stockyard._store.records import ReplyCode, StartedRecord
 from stockyard._store.scripts import load
 from stockyard.model.outcome import Failed, Outcome, Retried
 
@@ -18,13 +18,13 @@ FINISH = load("finishing.finish")
 _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
 
-WHY_NOT_WRITTEN = {
-    -1: "its record does not exist any more",
-    -2: "its lease ran out",
-    -3: "it is not active any more",
-    -4: "it has children that are not finished",
-    -6: "its lease passed to another worker",
-    -9: "one of its children failed",
+WHY_NOT_WRITTEN: dict[int, str] = {
+    ReplyCode.JOB_MISSING: "its record does not exist any more",
+    ReplyCode.LOCK_MISSING: "its lease ran out",
+    ReplyCode.WRONG_STATE: "it is not active any more",
+    ReplyCode.CHILDREN_PENDING: "it has children that are not finished",
+    ReplyCode.LOCK_MISMATCH: "its lease passed to another worker",
+    ReplyCode.CHILDREN_FAILED: "one of its children failed",
 }
 """Meaning of the codes that ``finish`` answers."""
 
@@ -80,17 +80,17 @@ class Exchange(NamedTuple):
     """What one call did.
 
     Attributes:
-        codes: for each ended run 0, a negative code (see ``WHY_NOT_WRITTEN``) or the server's error text.
-        rows: the started jobs, for ``rows.started_job``.
+        codes: for each ended run 0, a ``ReplyCode`` (see ``WHY_NOT_WRITTEN``) or the server's error text.
+        records: the started jobs.
         limited_ms: how long a rate limit lasts, or 0.
         next_due: when the next delayed job is due, ms since the epoch, or 0.
         moment: when it was done, by the caller's clock; the leases run from then.
-        is_much: whether to confirm by ``leasing.still_held`` that the rows arrived, before their jobs run.
+        is_much: whether to confirm by ``leasing.still_held`` that the records arrived, before their jobs run.
         has_more: whether more would have been started but for their size.
     """
 
     codes: list[int | str]
-    rows: list[Row]
+    records: list[StartedRecord]
     limited_ms: int
     next_due: int
     moment: int = 0
@@ -134,7 +134,8 @@ def exchange_of(reply: Any) -> Exchange:
     """Read the script's reply."""
     codes, rows, limited, due, moment, is_much, has_more = reply
     read = [each if isinstance(each, int) else each.decode() for each in codes]
-    return Exchange(read, rows, limited, due, int(moment), is_much, has_more)
+    records = list(map(StartedRecord._make, rows))
+    return Exchange(read, records, limited, due, int(moment), is_much, has_more)
 
 
 def _packable(outcome: Outcome) -> Any:

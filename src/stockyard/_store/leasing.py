@@ -9,7 +9,7 @@ import msgspec
 from stockyard._store.ids import id_of, packable_id, shown_id
 from stockyard._store.link import QueueLink
 from stockyard._store.load_size import MOST_BYTES
-from stockyard._store.rows import Row
+from stockyard._store.records import StartedRecord
 from stockyard._store.scripts import load
 
 _RENEW = load("leasing.renew")
@@ -70,18 +70,18 @@ async def reclaim(
     known: Sequence[str] = (),
     lock_ms: int = 0,
     most_bytes: int = MOST_BYTES,
-) -> list[Row]:
-    """Return rows of the jobs that run under a token: those of a ``finish`` whose reply was lost.
+) -> list[StartedRecord]:
+    """Return records of the jobs that run under a token: those of a ``finish`` whose reply was lost.
 
     Args:
         link: the queue.
         token: of the call.
         known: ids of those that are known already.
         lock_ms: renews the leases of all jobs of the token, the known ones too. Defaults to 0, which does not.
-        most_bytes: rows are returned until they are so large together.
+        most_bytes: records are returned until they are so large together.
     """
-    rows: list[Row] = await link.run(_RECLAIM, link.base, token, _pack(known), lock_ms, most_bytes)
-    return rows
+    rows = await link.run(_RECLAIM, link.base, token, _pack(known), lock_ms, most_bytes)
+    return list(map(StartedRecord._make, rows))
 
 
 async def hold(link: QueueLink, token: str, lock_ms: int) -> None:
@@ -89,8 +89,10 @@ async def hold(link: QueueLink, token: str, lock_ms: int) -> None:
     await reclaim(link, token, lock_ms=lock_ms, most_bytes=0)
 
 
-async def still_held(link: QueueLink, rows: Sequence[Row], token: str, lock_ms: int) -> list[Row]:
+async def still_held(
+    link: QueueLink, records: Sequence[StartedRecord], token: str, lock_ms: int
+) -> list[StartedRecord]:
     """Renew started jobs that are taken up late; return those that have not passed to others meanwhile."""
-    leases = [(id_of(row[14]), token, int(row[7])) for row in rows]
+    leases = [(record.id, token, record.start_number) for record in records]
     lost = set(await renew(link, leases, lock_ms))
-    return [row for row, (job_id, *_) in zip(rows, leases, strict=True) if job_id not in lost]
+    return [record for record in records if record.id not in lost]

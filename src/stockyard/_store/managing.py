@@ -34,9 +34,6 @@ _TRIMMED = 10_000
 _PAGE = 1000
 """Names that one call reads at most."""
 
-RESUMED = -1
-RUNNING = -2
-
 _LIMITED = 9007199254740991
 """What the window's counter holds while nothing may start: more than any limit."""
 
@@ -144,7 +141,10 @@ async def _clean(link: QueueLink, state: str, latest: int | str, limit: int, *, 
 
 
 async def obliterate(link: QueueLink, *, force: bool) -> int:
-    """Pause the queue and remove everything of it; return 0, ``RUNNING`` (nothing was changed) or ``RESUMED``."""
+    """Pause the queue and remove everything of it.
+
+    Returns 0, ``JOBS_ACTIVE`` (nothing was changed) or ``QUEUE_RESUMED``.
+    """
     code = await _obliterate(link, "first", force)
     while code == 1:
         code = await _obliterate(link, "next", force)

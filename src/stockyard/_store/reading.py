@@ -10,7 +10,7 @@ import msgspec
 from stockyard._store.clients import client_names, count_workers
 from stockyard._store.line import Command, accepted
 from stockyard._store.link import QueueLink
-from stockyard._store.rows import Row
+from stockyard._store.records import StoredRecord
 from stockyard._store.scripts import Script, load
 from stockyard.errors import ServerRefused
 
@@ -89,18 +89,18 @@ class QueueFacts(NamedTuple):
         return self
 
 
-async def read_job(link: QueueLink, job_id: str) -> Row | None:
-    """Return a job's row for ``rows.stored_job``, or None when it does not exist."""
+async def read_job(link: QueueLink, job_id: str) -> StoredRecord | None:
+    """Return a job's record, or None when it does not exist."""
     fields = await link.server.call("HMGET", link.keys.job(job_id), *_JOB_FIELDS)
-    return None if all(each is None for each in fields) else [*fields, job_id.encode()]
+    return None if all(each is None for each in fields) else StoredRecord._make([*fields, job_id.encode()])
 
 
 async def read_page(
     link: QueueLink, states: Sequence[str], first: int, size: int, *, newest_first: bool
-) -> list[Row]:
-    """Return rows of ``size`` jobs from the position ``first``, where one state follows the other."""
-    rows: list[Row] = await link.run(_PAGE, link.base, " ".join(states), first, size, int(newest_first))
-    return rows
+) -> list[StoredRecord]:
+    """Return records of ``size`` jobs from the position ``first``, where one state follows the other."""
+    rows = await link.run(_PAGE, link.base, " ".join(states), first, size, int(newest_first))
+    return [StoredRecord._make(row) for row in rows]
 
 
 async def read_state(link: QueueLink, job_id: str) -> Ending:

@@ -1,20 +1,20 @@
-"""Rows as our scripts return them, read into jobs; a corrupt field is named, not guessed at."""
+"""Reads the records of jobs into jobs; a corrupt field is named, not guessed at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
 from stockyard._store.ids import shown_id
+from stockyard._store.records import StartedRecord, StoredRecord
 from stockyard._wire.options import decode_options
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import JobOptions
 from stockyard.model.payload import tolerant
 from stockyard.model.printable import LATEST
 
-Row = Sequence[Any]
 Decode = Callable[[bytes], Any]
 
 _plain: Decode = tolerant(msgspec.json.Decoder().decode)
@@ -45,16 +45,18 @@ def options_of(text: bytes | None) -> JobOptions:
     return found
 
 
-def started_job(row: Row, queue: str, port: JobPort, now: int) -> Job[bytes]:
-    """Read a row of ``start``: the payload stays JSON text, for the handler's own decoder.
+def started_job(record: StartedRecord, queue: str, port: JobPort, now: int) -> Job[bytes]:
+    """Read the record of a started job: the payload stays JSON text, for the handler's own decoder.
 
     Raises:
         CorruptRecord: a field cannot be read.
     """
-    name, data, opts, timestamp, priority, delay, made, starts, stalls, progress, reason, stack, parent = row[:13]
+    name, data, opts, timestamp, priority, delay, made, starts, stalls, progress, reason, stack, parent, _, raw = (
+        record
+    )
     try:
         return Job(
-            row[14].decode(),
+            raw.decode(),
             name.decode() if name else "",
             data or b"{}",
             options_of(opts),
@@ -84,35 +86,42 @@ def started_job(row: Row, queue: str, port: JobPort, now: int) -> Job[bytes]:
         raise CorruptRecord(f"corrupt job record: a number or text field cannot be read: {error}") from error
 
 
-def stored_job(row: Row, queue: str, port: JobPort) -> Job[Any]:
-    """Read a row of ``reading.page``; what cannot be read as JSON is shown as the text that is there."""
-    result, started, ended, worker, job_id = row[14:19]
+def stored_job(record: StoredRecord, queue: str, port: JobPort) -> Job[Any]:
+    """Read the record of a job in any state; what cannot be read as JSON is shown as the text that is there."""
+    name, reason, stack, worker, parent = (
+        record.name,
+        record.failed_reason,
+        record.stacktrace,
+        record.worker,
+        record.parent_key,
+    )
+    has_result = record.result is not None and record.ended is not None
     try:
-        options = options_of(row[2])
+        options = options_of(record.options)
     except CorruptRecord:
         options = JobOptions()
     return Job(
-        shown_id(job_id),
-        (row[0] or b"").decode(errors="replace"),
-        _lenient(row[1]),
+        shown_id(record.raw_id),
+        (name or b"").decode(errors="replace"),
+        _lenient(record.data),
         options,
         queue,
-        _time(row[3]) or 0,
+        _time(record.timestamp) or 0,
         port,
-        _number(row[4]) or 0,
-        _number(row[5]) or 0,
-        _number(row[6]) or 0,
-        _number(row[7]) or 0,
-        _number(row[8]) or 0,
-        _lenient(row[9]),
-        _lenient(result),
+        _number(record.priority) or 0,
+        _number(record.delay) or 0,
+        _number(record.attempts_made) or 0,
+        _number(record.starts) or 0,
+        _number(record.stalls) or 0,
+        _lenient(record.progress),
+        _lenient(record.result),
         # A completed job's record keeps the reason of an earlier attempt: no peer removes it.
-        row[10].decode(errors="replace") if row[10] and (result is None or ended is None) else None,
-        _stack(row[11]) if row[11] else (),
-        _time(started),
-        _time(ended),
+        reason.decode(errors="replace") if reason and not has_result else None,
+        _stack(stack) if stack else (),
+        _time(record.started),
+        _time(record.ended),
         worker.decode(errors="replace") if worker else None,
-        row[12].decode(errors="replace") if row[12] else None,
+        parent.decode(errors="replace") if parent else None,
     )
 
 

@@ -9,7 +9,8 @@ import msgspec
 
 from stockyard._store.ids import shown_id
 from stockyard._store.link import QueueLink
-from stockyard._store.rows import CorruptRecord, Row, json_or_text, options_of
+from stockyard._store.records import ReplyCode, StartedRecord
+from stockyard._store.rows import CorruptRecord, json_or_text, options_of
 from stockyard._store.scripts import load
 from stockyard._wire.options import encode_options
 from stockyard._wire.repeat import rule_of, timing_of_record, timing_of_rule, whole
@@ -26,24 +27,12 @@ _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
 _read = msgspec.json.Decoder().decode
 
-RUN_PREFIX = b"repeat:"
-"""What the ids of schedules' runs begin with."""
-
-EXISTS = -10
-"""The ids of the next runs of a pattern are taken by jobs that are not its schedule's pending run."""
-
-BUSY = -11
-"""So are the ids of 33 slots of an interval."""
-
-NEVER = -12
-"""No run would ever come."""
-
 
 class Taken(NamedTuple):
     """Why a schedule was not changed.
 
     Attributes:
-        code: ``EXISTS`` or ``BUSY``.
+        code: ``RUN_EXISTS`` or ``SLOTS_TAKEN``.
         job_id: a job in the way.
     """
 
@@ -85,7 +74,7 @@ class Started(NamedTuple):
 
 
 async def upsert(link: QueueLink, new: NewSchedule) -> Schedule | Taken | int:
-    """Create or change a schedule; return it as it is then, why it could not be changed, or ``NEVER``."""
+    """Create or change a schedule; return it as it is then, why it could not be changed, or ``NO_RUN``."""
     await link.learn_time()
     now, timing = link.clock(), new.timing
     template = _template(new.options)
@@ -118,18 +107,20 @@ async def upsert(link: QueueLink, new: NewSchedule) -> Schedule | Taken | int:
         "lifo": new.options.lifo,
     }
     answer = await link.run(_UPSERT, link.base, new.id, now, _pack(given))
-    if answer == EXISTS:
-        return Taken(EXISTS, f"repeat:{new.id}:{new.dues[0]}")
+    if answer == ReplyCode.RUN_EXISTS:
+        return Taken(ReplyCode.RUN_EXISTS, f"repeat:{new.id}:{new.dues[0]}")
     if isinstance(answer, int):
         return answer
-    return Taken(BUSY, shown_id(answer[1])) if answer[0] == BUSY else _schedule(link, *answer)
+    if answer[0] == ReplyCode.SLOTS_TAKEN:
+        return Taken(ReplyCode.SLOTS_TAKEN, shown_id(answer[1]))
+    return _schedule(link, *answer)
 
 
-async def advance(link: QueueLink, rows: Sequence[Row]) -> list[Started | None]:
-    """Make the next runs of the schedules whose runs these rows are, all in one call; None is no such run."""
+async def advance(link: QueueLink, records: Sequence[StartedRecord]) -> list[Started | None]:
+    """Make the next runs of the schedules whose runs these records are, all in one call; None is no such run."""
     await link.learn_time()
     now = link.clock()
-    plans = [_plan(row, now) for row in rows]
+    plans = [_plan(record, now) for record in records]
     answers = await link.run(_ADVANCE, link.base, now, _pack([plan.given for plan in plans]))
     return [
         Started(
@@ -202,13 +193,13 @@ class _Plan(NamedTuple):
     given: dict[str, Any]
 
 
-def _plan(row: Row, now: int) -> _Plan:
+def _plan(record: StartedRecord, now: int) -> _Plan:
     """Decide when a started run is followed by another; pure."""
-    job_id = shown_id(row[14])
-    due = whole(row[14].rpartition(b":")[2]) or 0
+    job_id = record.shown_id
+    due = whole(record.raw_id.rpartition(b":")[2]) or 0
     bare: dict[str, Any] = {"id": job_id}
     try:
-        options = _read(row[2] or b"{}")
+        options = _read(record.options or b"{}")
         timing, number = timing_of_rule(options.get("repeat"))
         last = int(options.get("prevMillis") or due)
         is_over = (timing.limit is not None and number + 1 > timing.limit) or (

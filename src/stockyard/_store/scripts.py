@@ -9,6 +9,7 @@ from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
+from stockyard._wire.codes import ReplyCode
 from stockyard._wire.keys import SUFFIXES
 
 _FIELD = re.compile(r"^-- (parts|keys|args|returns):\s*(.*)$")
@@ -22,6 +23,7 @@ _READS = frozenset(
     ).split()
 )
 _ARGUMENTS = frozenset("BYSCORE CONSUMERS COUNT GROUPS LIMIT RANK REV STREAM WITHSCORES".split())
+_COMMENT = re.compile(r"--.*")
 _WORD = re.compile(r"'([A-Z][A-Z_]+)'")
 
 
@@ -110,7 +112,8 @@ def _compose(name: str, source: str) -> Script:
         raise ScriptError(f"script {name}: unknown key {', '.join(unknown)}; known: {', '.join(SUFFIXES)}")
     body = "\n".join(rest[at:]) + "\n"
     generated = _locals(keys, "KEYS") + _locals(args, "ARGV")
-    text = "\n".join([*(_part(name, part) for part in parts), generated, body])
+    composed = "\n".join([*(_part(name, part) for part in parts), generated, body])
+    text = _codes(composed) + composed
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     reads_only = set(_WORD.findall(text)) <= _READS | _ARGUMENTS
     purpose = first.removeprefix("--- ")
@@ -122,6 +125,11 @@ def _part(script: str, part: str) -> str:
     if not source.is_file():
         raise ScriptError(f"script {script}: there is no part {part!r} in lua/lib")
     return source.read_text()
+
+
+def _codes(text: str) -> str:
+    used = [code for code in ReplyCode if re.search(rf"\b{code.name}\b", _COMMENT.sub("", text))]
+    return "".join(f"local {code.name} = {code.value}\n" for code in used)
 
 
 def _locals(names: tuple[str, ...], table: str) -> str:

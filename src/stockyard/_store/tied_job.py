@@ -5,13 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from stockyard._wire.options import encode_options, encode_tie, parent_key
 from stockyard.errors import JobError, JobNotFound, JobStateError
 from stockyard.model.deduplication import Deduplication
 from stockyard.model.options import JobOptions
-
-MISSING_PARENT = -5
-OTHER_PARENT = -7
 
 
 class Ways(msgspec.Struct, omit_defaults=True, gc=False):
@@ -101,9 +99,9 @@ def tied_job(link: QueueLink, name: str, data: str, options: JobOptions, now: in
 
 
 def refusal(code: int, job: TiedJob) -> JobError:
-    """Return the error that a script's negative code means."""
+    """Return the error that a script's code means."""
     key = job.parent_key or ""
-    if code == MISSING_PARENT:
+    if code == ReplyCode.PARENT_MISSING:
         return JobNotFound(key.rpartition(":")[2], f"{key}, to be the parent of {job.name!r}, does not exist")
     return JobStateError(
         job.id,

@@ -17,8 +17,7 @@ from stockyard._store.doorbell import Doorbell
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
 from stockyard._store.load_size import LoadSize
-from stockyard._store.rows import Row
-from stockyard._store.scheduling import RUN_PREFIX
+from stockyard._store.records import StartedRecord
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.runner import Runner
 from stockyard.consume.schedule_advancer import ScheduleAdvancer
@@ -299,33 +298,33 @@ class Fetcher:
             if (time.monotonic() - asked) * 1000 > self._lock_ms / 2:
                 self._finisher.hold_up(ended)
             self._finisher.read(ended, done.codes, done.moment)
-        rows = done.rows
-        if rows and (done.is_much or self._link.clock() - done.moment > self._lock_ms / 2):
+        records = done.records
+        if records and (done.is_much or self._link.clock() - done.moment > self._lock_ms / 2):
             try:
                 # They were on their way for long, or this process was frozen or blocked meanwhile.
-                rows = await leasing.still_held(self._link, rows, token, self._lock_ms)
+                records = await leasing.still_held(self._link, records, token, self._lock_ms)
             except ServerError:
                 self._lost.append(_LostCall(token, room))
                 self._work.set()
                 return
         self._reserved -= room
-        if rows:
-            self._start(rows, token)
+        if records:
+            self._start(records, token)
         if room:
-            got = room if done.has_more else len(done.rows)
+            got = room if done.has_more else len(done.records)
             self._note(room, got, done.limited_ms, done.next_due)
 
-    def _start(self, rows: list[Row], token: str) -> None:
+    def _start(self, records: list[StartedRecord], token: str) -> None:
         """Start jobs; runs of schedules wait, without holding up the others, until their next ones are made."""
         if self._hands_back:
-            for row in rows:
-                self._finisher.put(EndedRun(row[14].decode(errors="replace"), token, HandedBack(), int(row[7])))
+            for record in records:
+                self._finisher.put(EndedRun(record.shown_id, token, HandedBack(), record.start_number))
             return
-        runs = [row for row in rows if row[14].startswith(RUN_PREFIX)]
+        runs = [record for record in records if record.is_schedule_run]
         if not runs:
-            self._runner.start(rows, token)
+            self._runner.start(records, token)
             return
-        self._runner.start([row for row in rows if not row[14].startswith(RUN_PREFIX)], token)
+        self._runner.start([record for record in records if not record.is_schedule_run], token)
         self._advancer.take(runs, token)
 
     def _note(self, asked: int, got: int, limited_ms: int, next_due: int) -> None:
@@ -343,12 +342,12 @@ class Fetcher:
         while self._lost:
             call = self._lost.pop()
             try:
-                while rows := await leasing.reclaim(
+                while records := await leasing.reclaim(
                     self._link, call.token, known=call.known, lock_ms=self._lock_ms, most_bytes=self._size.bytes
                 ):
                     # Renewed by their ids too: it confirms that they arrived.
-                    held = await leasing.still_held(self._link, rows, call.token, self._lock_ms)
-                    call.known += [row[14].decode() for row in rows]
+                    held = await leasing.still_held(self._link, records, call.token, self._lock_ms)
+                    call.known += [record.raw_id.decode() for record in records]
                     # What runs counts by itself.
                     self._reserved -= len(held)
                     call.room -= len(held)

@@ -10,13 +10,15 @@ from collections.abc import Callable
 
 from stockyard._store.finishing import WHY_NOT_WRITTEN, EndedRun
 from stockyard._store.load_size import MOST_BYTES
+from stockyard._store.records import ReplyCode
 from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Retried
 
 _log = logging.getLogger(__name__)
 
-_CHILDREN = (-4, -9)
-_RAN_OUT = -2
-_GONE = (-1, _RAN_OUT, -3)
+_CHILDREN = (ReplyCode.CHILDREN_PENDING, ReplyCode.CHILDREN_FAILED)
+# A name of the module: reading a member of the class costs ten times as much, for each run.
+_RAN_OUT = ReplyCode.LOCK_MISSING
+_GONE = (ReplyCode.JOB_MISSING, _RAN_OUT, ReplyCode.WRONG_STATE)
 
 
 class Finisher:

@@ -11,8 +11,8 @@ from typing import Any
 
 from stockyard._logging import current_job
 from stockyard._store.finishing import EndedRun
-from stockyard._store.ids import id_of
-from stockyard._store.rows import CorruptRecord, Row, started_job
+from stockyard._store.records import StartedRecord
+from stockyard._store.rows import CorruptRecord, started_job
 from stockyard.consume.announcer import Announcer
 from stockyard.consume.execution import Execution
 from stockyard.consume.executors.results import CANCELLED_ITSELF, read_result, result_text
@@ -112,25 +112,26 @@ class Runner:
         """How many jobs fewer it can run at a time, because threads hang that were given up."""
         return self._execution.lost
 
-    def start(self, rows: Sequence[Row], token: str) -> None:
-        """Start the jobs of these rows, held under one token."""
+    def start(self, records: Sequence[StartedRecord], token: str) -> None:
+        """Start these jobs, held under one token."""
         loop = asyncio.get_running_loop()
         now = self._clock()
-        for row in rows:
+        for record in records:
             try:
-                job: Job[Any] = started_job(row, self._queue, self._jobs, now)
+                job: Job[Any] = started_job(record, self._queue, self._jobs, now)
                 slot = self._keeper.hold(Lease(self._queue, job.id, token, job.attempts_started, self._lock_ms))
             except (CorruptRecord, ConfigError) as error:
                 reason = str(error)
                 failed = Failed(reason, (reason,), 0, self._keep_failed)
-                self._finisher.put(EndedRun(id_of(row[14]), token, failed, int(row[7])))
+                self._finisher.put(EndedRun(record.id, token, failed, record.start_number))
                 continue
             tally = self._meter.of(job.name)
             if job.attempts_started == 1:
                 tally.started(now - job.timestamp - job.options.delay_ms)
             run = Run(job, token, slot, tally, self._find)
             self._runs[job.id, token] = run
-            doom = self._reason_to_fail(job, row[13]) if row[13] is not None or self._max_started else None
+            deferred = record.deferred_failure
+            doom = self._reason_to_fail(job, deferred) if deferred is not None or self._max_started else None
             run.task = loop.create_task(self._run(run, doom))
         self._keeper.hint(self._lock_ms)
 

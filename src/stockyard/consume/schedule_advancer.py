@@ -11,9 +11,9 @@ from stockyard._aio.patience import Patience
 from stockyard._aio.repeats import repeats
 from stockyard._store import editing, leasing, scheduling
 from stockyard._store.finishing import EndedRun
-from stockyard._store.ids import id_of, shown_id
 from stockyard._store.link import QueueLink
-from stockyard._store.rows import CorruptRecord, Row, options_of
+from stockyard._store.records import StartedRecord
+from stockyard._store.rows import CorruptRecord, options_of
 from stockyard._store.scheduling import Started
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.runner import Runner
@@ -57,10 +57,10 @@ class ScheduleAdvancer:
     def __len__(self) -> int:
         return self._held
 
-    def take(self, rows: Sequence[Row], token: str) -> None:
+    def take(self, records: Sequence[StartedRecord], token: str) -> None:
         """Take over runs that were started under a token."""
-        self._held += len(rows)
-        task = asyncio.create_task(self._advance(rows, token), name=f"schedules of {self._link.queue}")
+        self._held += len(records)
+        task = asyncio.create_task(self._advance(records, token), name=f"schedules of {self._link.queue}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -74,32 +74,34 @@ class ScheduleAdvancer:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _advance(self, rows: Sequence[Row], token: str) -> None:
-        held = len(rows)
+    async def _advance(self, records: Sequence[StartedRecord], token: str) -> None:
+        held = len(records)
         try:
-            rows, found = await self._next_runs(rows, token)
-            go_on: list[Row] = []
-            for row, started in zip(rows, found, strict=True):
+            records, found = await self._next_runs(records, token)
+            go_on: list[StartedRecord] = []
+            for record, started in zip(records, found, strict=True):
                 if started is None:
-                    go_on.append(row)
+                    go_on.append(record)
                 elif started.trouble:
-                    self._fail(row, token, started.trouble)
-                elif reason := self._reason_to_skip(row, started):
-                    await self._skip(row, token, reason)
+                    self._fail(record, token, started.trouble)
+                elif reason := self._reason_to_skip(record, started):
+                    await self._skip(record, token, reason)
                 else:
-                    go_on.append(row)
+                    go_on.append(record)
             self._runner.start(go_on, token)
         finally:
             self._held -= held
 
-    async def _next_runs(self, rows: Sequence[Row], token: str) -> tuple[Sequence[Row], list[Started | None]]:
+    async def _next_runs(
+        self, records: Sequence[StartedRecord], token: str
+    ) -> tuple[Sequence[StartedRecord], list[Started | None]]:
         """Ask the server until it answers; runs that pass to others meanwhile are left to them."""
         patience, is_late = Patience(), False
         while True:
             try:
                 if is_late:
-                    rows = await leasing.still_held(self._link, rows, token, self._lock_ms)
-                return rows, await scheduling.advance(self._link, rows) if rows else []
+                    records = await leasing.still_held(self._link, records, token, self._lock_ms)
+                return records, await scheduling.advance(self._link, records) if records else []
             except ServerError as error:
                 repeats.warn(_log, f"schedules of queue {self._link.queue}", error)
                 if self._is_closing:
@@ -107,10 +109,10 @@ class ScheduleAdvancer:
                 is_late = True
                 await patience.wait()
 
-    def _reason_to_skip(self, row: Row, started: Started) -> str:
+    def _reason_to_skip(self, record: StartedRecord, started: Started) -> str:
         if started.beside:
             return f"skipped: run {started.beside} of the same schedule is still going on (overlap='skip')"
-        is_first_start = int(row[7]) == 1 and not row[6]
+        is_first_start = record.start_number == 1 and not record.attempts_made
         now = self._link.clock()
         if (
             started.misfire == "skip"
@@ -121,17 +123,17 @@ class ScheduleAdvancer:
             return f"skipped: it was due {(now - started.due) / 1000:.1f} s ago (misfire='skip')"
         return ""
 
-    async def _skip(self, row: Row, token: str, reason: str) -> None:
+    async def _skip(self, record: StartedRecord, token: str, reason: str) -> None:
         with contextlib.suppress(ServerError):
-            await editing.append_log(self._link, id_of(row[14]), reason)
+            await editing.append_log(self._link, record.id, reason)
         try:
-            chosen = options_of(row[2]).remove_on_complete
+            chosen = options_of(record.options).remove_on_complete
         except CorruptRecord:
             chosen = None
         keep = self._keep_completed if chosen is None else chosen
-        self._finisher.put(EndedRun(id_of(row[14]), token, Completed(_NOTHING, keep), int(row[7])))
+        self._finisher.put(EndedRun(record.id, token, Completed(_NOTHING, keep), record.start_number))
 
-    def _fail(self, row: Row, token: str, reason: str) -> None:
-        _log.error("job %s of queue %s: %s", shown_id(row[14]), self._link.queue, reason)
+    def _fail(self, record: StartedRecord, token: str, reason: str) -> None:
+        _log.error("job %s of queue %s: %s", record.shown_id, self._link.queue, reason)
         failed = Failed(reason, (reason,), 0, self._keep_failed)
-        self._finisher.put(EndedRun(id_of(row[14]), token, failed, int(row[7])))
+        self._finisher.put(EndedRun(record.id, token, failed, record.start_number))

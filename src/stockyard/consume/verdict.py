@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
+from stockyard._store.records import ReplyCode
 from stockyard.errors import (
     HandlerError,
     JobCancelled,
@@ -30,7 +31,6 @@ from stockyard.model.retry_rule import RetryRule
 
 _FINAL = (UnrecoverableError, PayloadError, HandlerError, JobCancelled)
 _OWN_WORDS = ("UnrecoverableError", "StockyardError", "JobCancelled")
-_CHILDREN_PENDING = -4
 _LONGEST_TRACE = 20_000
 _FIRST_PAUSE_MS = 1000
 _LONGEST_PAUSE_MS = 30_000
@@ -101,7 +101,7 @@ def _pause_ms(job: Job[Any], rng: random.Random) -> int:
 
 def refusal(job_id: str, outcome: Outcome, code: int) -> StockyardError:
     """Return the error of a run whose end its job's children do not allow, in the words that every peer writes."""
-    if code == _CHILDREN_PENDING:
+    if code == ReplyCode.CHILDREN_PENDING:
         return StockyardError(f"Job {job_id} has pending dependencies. moveToFinished")
     step = "moveToFinished" if isinstance(outcome, Completed) else "moveToWaitingChildren"
     return UnrecoverableError(f"Cannot complete job {job_id} because it has at least one failed child. {step}")

@@ -9,6 +9,7 @@ from datetime import datetime
 from stockyard._store import managing
 from stockyard._store.link import QueueLink
 from stockyard._store.managing import EventLimits
+from stockyard._store.records import ReplyCode
 from stockyard.errors import InvalidOption, QueueStateError
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.job import JobPort, JobState
@@ -129,11 +130,11 @@ class QueueAdmin:
             QueueStateError: jobs are running (nothing was removed then), or somebody resumed the queue meanwhile.
         """
         code = await managing.obliterate(self._link, force=force)
-        if code == managing.RUNNING:
+        if code == ReplyCode.JOBS_ACTIVE:
             raise QueueStateError(
                 self.name, f"queue {self.name!r} has running jobs: let them end, or obliterate it with force=True"
             )
-        if code == managing.RESUMED:
+        if code == ReplyCode.QUEUE_RESUMED:
             raise QueueStateError(
                 self.name,
                 f"queue {self.name!r} was resumed meanwhile and is gone only in part: obliterate it again",

@@ -60,8 +60,8 @@ class QueueBrowser:
         states = _states([state] if isinstance(state, str) else state)
         if page < 1 or not 1 <= size <= 1000:
             raise InvalidOption(f"page must be 1 or more and size 1 to 1000; got page {page!r}, size {size!r}")
-        rows = await reading.read_page(self._link, states, (page - 1) * size, size, newest_first=newest_first)
-        return [stored_job(row, self.name, self._jobs) for row in rows]
+        records = await reading.read_page(self._link, states, (page - 1) * size, size, newest_first=newest_first)
+        return [stored_job(record, self.name, self._jobs) for record in records]
 
     async def counts(self) -> dict[JobState, int]:
         """Return how many jobs are in each state; ``waiting`` leaves out the prioritized ones here.

@@ -14,7 +14,8 @@ from stockyard._aio.portal import Portal
 from stockyard._store import children as stored
 from stockyard._store.adding import ExistingJob
 from stockyard._store.link import QueueLink
-from stockyard._store.rows import Row, stored_job
+from stockyard._store.records import StoredRecord
+from stockyard._store.rows import stored_job
 from stockyard._store.tied_job import TiedJob, tied_job
 from stockyard._store.trees import add_trees
 from stockyard.errors import InvalidOption
@@ -126,7 +127,7 @@ class Flows:
             raise InvalidOption(f"depth must be 1 or more and children 1 to 1000; got {depth!r} and {children!r}")
         link = self._link(self._topology.spec(queue))
         root = link.keys.job(checked_text("job_id", job_id))
-        seen: dict[str, tuple[Row, list[str]]] = {}
+        seen: dict[str, tuple[StoredRecord, list[str]]] = {}
         level = [root]
         for _ in range(depth):
             found = await stored.look(link, level, children)
@@ -137,7 +138,7 @@ class Flows:
                 break
         return self._tree(root, seen, f"{link.keys.prefix}:") if root in seen else None
 
-    def _tree(self, root: str, seen: dict[str, tuple[Row, list[str]]], prefix: str) -> FlowTree:
+    def _tree(self, root: str, seen: dict[str, tuple[StoredRecord, list[str]]], prefix: str) -> FlowTree:
         # Taken out, so that a job that is its own descendant cannot lead in a circle.
         order = [(root, *seen.pop(root))]
         below: list[list[int]] = []
@@ -150,10 +151,10 @@ class Flows:
             below.append(places)
         trees: dict[int, FlowTree] = {}
         for at in reversed(range(len(order))):
-            key, row, _ = order[at]
+            key, record, _ = order[at]
             queue = key.removeprefix(prefix).rpartition(":")[0]
             spec = self._topology.spec(queue) if queue in self._topology else QueueSpec(queue)
-            job = stored_job(row, queue, self._port(spec))
+            job = stored_job(record, queue, self._port(spec))
             trees[at] = FlowTree(job, tuple(trees.pop(child) for child in below[at]))
         return trees[0]
 

@@ -8,6 +8,7 @@ from typing import Any
 from stockyard._aio.portal import Blocking, Portal
 from stockyard._store import cancelling, children, editing, families, finishing, reading
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from stockyard._store.rows import stored_job
 from stockyard.errors import InvalidOption, JobLocked, JobNotFound, JobStateError
 from stockyard.events.results import Results
@@ -84,7 +85,7 @@ class StoredJobs:
     async def cancel(self, job_id: str, reason: str) -> None:
         text = f"cancelled: {reason}" if reason else "cancelled"
         code = await cancelling.cancel(self._link, job_id, text)
-        if code == editing.WRONG_STATE:
+        if code == ReplyCode.WRONG_STATE:
             raise JobStateError(
                 job_id, f"job {job_id} of queue {self._link.queue!r} has ended: it cannot be cancelled any more"
             )
@@ -99,13 +100,13 @@ class StoredJobs:
                 job_id,
                 f"job {job_id} of queue {self._link.queue!r} is being run{below}: it cannot be removed",
             )
-        if code == families.TAKEN_MEANWHILE:
+        if code == ReplyCode.TAKEN_MEANWHILE:
             raise JobLocked(
                 job_id,
                 f"a worker took a job below job {job_id} of queue {self._link.queue!r} while many were removed: "
                 "remove it again when that has ended",
             )
-        if code == editing.SCHEDULED:
+        if code == ReplyCode.OF_SCHEDULE:
             raise JobStateError(
                 job_id, f"job {job_id} is the next run of a schedule; remove the schedule instead of its run"
             )
@@ -129,8 +130,8 @@ class StoredJobs:
 
     async def get_job(self, job_id: str) -> Job[Any] | None:
         checked_text("job_id", job_id)
-        row = await reading.read_job(self._link, job_id)
-        return None if row is None else stored_job(row, self._link.queue, self)
+        record = await reading.read_job(self._link, job_id)
+        return None if record is None else stored_job(record, self._link.queue, self)
 
     async def children_values(self, job_id: str) -> dict[str, Any]:
         return await children.read_values(self._link, job_id)
@@ -149,7 +150,7 @@ class StoredJobs:
 
     async def detach_from_parent(self, job_id: str) -> bool:
         code = await children.detach(self._link, job_id)
-        if code == children.MISSING_PARENT:
+        if code == ReplyCode.PARENT_MISSING:
             raise JobNotFound(job_id, f"the parent of job {job_id} of queue {self._link.queue!r} does not exist")
         self._check(job_id, code)
         return code == 1
@@ -159,7 +160,7 @@ class StoredJobs:
 
     def _check(self, job_id: str, code: int, needs: str = "") -> None:
         where = f"job {job_id} of queue {self._link.queue!r}"
-        if code == editing.MISSING:
+        if code == ReplyCode.JOB_MISSING:
             raise JobNotFound(job_id, f"{where} does not exist (any more)")
-        if code == editing.WRONG_STATE:
+        if code == ReplyCode.WRONG_STATE:
             raise JobStateError(job_id, f"{where} is not {needs}")

@@ -170,8 +170,8 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
 async def existing_job(answer: ExistingJob, given: Job[Any]) -> Job[Any]:
     """Return the job that an add found in place of the given one; without a record, the given one itself."""
     job = given
-    if answer.row is not None:
-        job = stored_job(answer.row, given.queue, given.port)
+    if answer.record is not None:
+        job = stored_job(answer.record, given.queue, given.port)
     elif answer.is_unread:
         job = await given.port.get_job(answer.job_id) or given
     job.was_added = False

@@ -11,6 +11,7 @@ from msgspec import UNSET
 from stockyard._aio.portal import Portal
 from stockyard._store import scheduling
 from stockyard._store.link import QueueLink
+from stockyard._store.records import ReplyCode
 from stockyard.errors import InvalidOption, ScheduleConflict
 from stockyard.model.duration import Duration
 from stockyard.model.fixed import Fixed
@@ -207,7 +208,7 @@ class Schedules(Fixed):
 
 
 def _why_not(identity: str, queue: str, taken: scheduling.Taken) -> str:
-    what = "33 of its next runs exist" if taken.code == scheduling.BUSY else "its next runs exist"
+    what = "33 of its next runs exist" if taken.code == ReplyCode.SLOTS_TAKEN else "its next runs exist"
     return (
         f"schedule {identity!r} of queue {queue!r} was not changed: {what} as jobs that are running or finished, "
         f"{taken.job_id!r} among them; change it after the next run, or remove those jobs"

@@ -3,7 +3,7 @@
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter
 -- args: base jobs
 -- returns: for each the id of the new job, what is there instead (a row, or the id alone when it is to be read, or
---   the id and 0), -5 without its parent, -7 when it has another
+--   the id and 0), PARENT_MISSING without its parent, OTHER_PARENT when it has another
 local keys = {
   base = base, counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, active = active,
   completed = completed, failed = failed, meta = meta, events = events, marker = marker,
@@ -13,10 +13,10 @@ local cap = stream_cap(meta)
 local answers = {}
 for index, given in ipairs(cmsgpack.unpack(jobs)) do
   if given.parent and redis.call('EXISTS', given.parent.key) == 0 then
-    answers[index] = -5
+    answers[index] = PARENT_MISSING
   else
     answers[index] = insert(keys, given)
-    if given.parent and answers[index] ~= -7 then let_parent_go(given.parent, given.timestamp) end
+    if given.parent and answers[index] ~= OTHER_PARENT then let_parent_go(given.parent, given.timestamp) end
   end
 end
 trim(events, cap)

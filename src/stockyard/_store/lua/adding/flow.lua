@@ -3,15 +3,15 @@
 -- keys:
 -- args: queues checks steps releases
 -- returns: what became of each job of the steps, as adding.attach answers, and the keys of the parents to release
---   early; or -5 or -7 and the number of the check whose parent is missing or another
+--   early; or PARENT_MISSING or OTHER_PARENT and the number of the check whose parent that is
 local all_keys, to_check = cmsgpack.unpack(queues), cmsgpack.unpack(checks)
 
 for number, each in ipairs(to_check) do
   if each.is_root then
-    if redis.call('EXISTS', each.parent) == 0 then return {-5, number} end
+    if redis.call('EXISTS', each.parent) == 0 then return {PARENT_MISSING, number} end
   end
   if each.id ~= '' and belongs_elsewhere(all_keys[each.queue].base .. each.id, each.parent) then
-    return {-7, number}
+    return {OTHER_PARENT, number}
   end
 end
 

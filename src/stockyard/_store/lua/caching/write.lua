@@ -2,7 +2,7 @@
 -- parts: room entries evicting versions
 -- keys:
 -- args: base name budget entries version
--- returns: for each entry 1, 0 when it is outdated already, -1 when there is no room; then the cache's bytes,
+-- returns: for each entry 1, 0 when it is outdated already, NO_ROOM when there is none; then the cache's bytes,
 --   entries and evictions
 local limit, now, totals = tonumber(budget), now_us(), base .. ':totals'
 local now_ms, is_bounded = math.floor(now / 1000), limit >= 0
@@ -38,7 +38,7 @@ local function store(at, key, value, ttl, stale, took, token, tags, seen)
   local packed = #tags > 0 and cmsgpack.pack(held) or ''
   local size = math.floor((#value + #packed) * ROUNDING) + 3 * #path + #base + ENTRY_COST + cost
   remove_entry(base, path)
-  if is_bounded and (size > limit or not evict(base, limit - size)) then return -1 end
+  if is_bounded and (size > limit or not evict(base, limit - size)) then return NO_ROOM end
   redis.call('SET', base .. path, pack_entry(now_ms + ttl, took, size, packed, value), 'PX', ttl + stale)
   if is_bounded then enter(base, path, size, now + at, now_ms + ttl + stale) end
   return 1

@@ -2,12 +2,12 @@
 -- parts: decoding markers placing parents
 -- keys:
 -- args: job
--- returns: 1, 0 when the parent does not wait for it, -1 when there is no such job, -5 without the parent
-if redis.call('EXISTS', job) == 0 then return -1 end
+-- returns: 1, 0 when the parent does not wait for it, JOB_MISSING without the job, PARENT_MISSING without the parent
+if redis.call('EXISTS', job) == 0 then return JOB_MISSING end
 local tie = redis.call('HMGET', job, 'parentKey', 'parent')
 local parent = tie[1]
 if not parent then return 0 end
-if redis.call('EXISTS', parent) == 0 then return -5 end
+if redis.call('EXISTS', parent) == 0 then return PARENT_MISSING end
 if not give_up_child(parent, tie[2], job) then return 0 end
 redis.call('HDEL', job, 'parentKey', 'parent')
 return 1

@@ -2,12 +2,12 @@
 -- parts: messages
 -- keys:
 -- args: base after
--- returns: the id to go on behind, and the number of the message there; -1 when some behind that id may be gone
+-- returns: the id to go on behind, and the number of the message there; PLACE_UNKNOWN when some behind it may be gone
 local stream = base .. 'messages'
 if redis.call('EXISTS', stream) == 0 then
   -- Nothing was published yet, or the channel was deleted.
   if after == '' or after == '0-0' then return {'0-0', 0} end
-  return {'0-0', -1}
+  return {'0-0', PLACE_UNKNOWN}
 end
 local info, last = redis.call('XINFO', 'STREAM', stream), '0-0'
 for at = 1, #info, 2 do
@@ -21,8 +21,8 @@ end
 local ms, sequence = parts_of(id)
 local last_ms, last_sequence = parts_of(last)
 -- The channel was made anew, by a server whose clock was set back.
-if ms > last_ms or (ms == last_ms and sequence > last_sequence) then return {'0-0', -1} end
+if ms > last_ms or (ms == last_ms and sequence > last_sequence) then return {'0-0', PLACE_UNKNOWN} end
 local number = number_at(base, id)
 local is_known = after == '' or after == '0-0' or id == last or number == 0
-if not is_known and #redis.call('XREVRANGE', stream, id, '-', 'COUNT', 1) == 0 then number = -1 end
+if not is_known and #redis.call('XREVRANGE', stream, id, '-', 'COUNT', 1) == 0 then number = PLACE_UNKNOWN end
 return {id, number}

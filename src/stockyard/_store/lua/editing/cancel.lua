@@ -2,9 +2,9 @@
 -- parts: markers placing
 -- keys: wait prioritized delayed active completed failed waiting_children meta events marker priority_counter
 -- args: job id reason channel message
--- returns: 0, -1 when the job does not exist, -3 when it has ended
-if redis.call('EXISTS', job) == 0 then return -1 end
-if redis.call('ZSCORE', completed, id) or redis.call('ZSCORE', failed, id) then return -3 end
+-- returns: 0, JOB_MISSING when the job does not exist, WRONG_STATE when it has ended
+if redis.call('EXISTS', job) == 0 then return JOB_MISSING end
+if redis.call('ZSCORE', completed, id) or redis.call('ZSCORE', failed, id) then return WRONG_STATE end
 -- A write that takes no memory: a full server refuses nothing after it.
 redis.call('HDEL', job, '')
 -- Every peer fails a job that has this field when it takes it, also one that recovers the job of a dead worker.

@@ -1,8 +1,8 @@
 --- Replaces a job's payload.
 -- keys:
 -- args: job data
--- returns: 0, or -1 when the job does not exist
-if redis.call('EXISTS', job) == 0 then return -1 end
+-- returns: 0, or JOB_MISSING when the job does not exist
+if redis.call('EXISTS', job) == 0 then return JOB_MISSING end
 -- What a running job says of itself a full server must take: its end makes room.
 if redis.call('EXISTS', job .. ':lock') == 1 then redis.call('HDEL', job, '') end
 redis.call('HSET', job, 'data', data)

@@ -2,9 +2,9 @@
 -- parts: events markers placing
 -- keys: delayed meta events marker
 -- args: job id delay now
--- returns: 0, -1 when the job does not exist, -3 when it is not delayed
-if redis.call('EXISTS', job) == 0 then return -1 end
-if redis.call('ZREM', delayed, id) == 0 then return -3 end
+-- returns: 0, JOB_MISSING when the job does not exist, WRONG_STATE when it is not delayed
+if redis.call('EXISTS', job) == 0 then return JOB_MISSING end
+if redis.call('ZREM', delayed, id) == 0 then return WRONG_STATE end
 local score, due = delay_score(delayed, tonumber(now), tonumber(delay))
 redis.call('HSET', job, 'delay', delay)
 redis.call('ZADD', delayed, score, id)

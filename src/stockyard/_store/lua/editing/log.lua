@@ -2,9 +2,9 @@
 -- parts: decoding
 -- keys:
 -- args: job line
--- returns: how many lines there are, or -1 when the job does not exist
+-- returns: how many lines there are, or JOB_MISSING when the job does not exist
 local options = redis.call('HGET', job, 'opts')
-if not options and redis.call('EXISTS', job) == 0 then return -1 end
+if not options and redis.call('EXISTS', job) == 0 then return JOB_MISSING end
 -- What a running job says of itself a full server must take: its end makes room.
 if redis.call('EXISTS', job .. ':lock') == 1 then redis.call('HDEL', job, '') end
 local lines = redis.call('RPUSH', job .. ':logs', line)

@@ -2,8 +2,8 @@
 -- parts: markers placing
 -- keys: wait prioritized active meta marker priority_counter
 -- args: job id priority lifo
--- returns: 0, or -1 when the job does not exist
-if redis.call('EXISTS', job) == 0 then return -1 end
+-- returns: 0, or JOB_MISSING when the job does not exist
+if redis.call('EXISTS', job) == 0 then return JOB_MISSING end
 local number, to_front = tonumber(priority), lifo == '1'
 if redis.call('ZREM', prioritized, id) == 1 or redis.call('LREM', wait, -1, id) == 1 then
   if to_front and number > 0 then

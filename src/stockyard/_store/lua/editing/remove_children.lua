@@ -2,7 +2,7 @@
 -- parts: decoding events markers placing removing parents families
 -- keys:
 -- args: job
--- returns: how many were removed, -1 when the job does not exist, -9 when they are too many for one call
-if redis.call('EXISTS', job) == 0 then return -1 end
+-- returns: how many were removed, JOB_MISSING when the job does not exist, TOO_MANY when they are too many for one call
+if redis.call('EXISTS', job) == 0 then return JOB_MISSING end
 local family = family_of(job, idle_children, number_pending)
-return family and remove_family(family, 1) or -9
+return family and remove_family(family, 1) or TOO_MANY

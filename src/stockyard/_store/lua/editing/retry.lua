@@ -2,9 +2,9 @@
 -- parts: decoding events markers placing parents retrying states
 -- keys: wait prioritized delayed active completed failed paused waiting_children meta events marker priority_counter
 -- args: job id state reset_attempts settled now
--- returns: 0; 1 when its children are to be settled first; -1 when the job does not exist; the state that it is in
+-- returns: 0; 1 when its children are to be settled first; JOB_MISSING when it does not exist; the state that it is in
 --   instead
-if redis.call('EXISTS', job) == 0 then return -1 end
+if redis.call('EXISTS', job) == 0 then return JOB_MISSING end
 local keys = {
   wait = wait, prioritized = prioritized, delayed = delayed, active = active, completed = completed, failed = failed,
   paused = paused, waiting_children = waiting_children, priority_counter = priority_counter, events = events,

@@ -34,20 +34,22 @@ redis.call('SREM', stalled, '')
 -- What its children say against an end of this kind, or nothing.
 local function held_by_children(job, kind)
   if kind == 'completed' and redis.call('EXISTS', job .. ':dependencies', job .. ':unsuccessful') > 0 then
-    return redis.call('EXISTS', job .. ':dependencies') == 1 and -4 or -9
+    return redis.call('EXISTS', job .. ':dependencies') == 1 and CHILDREN_PENDING or CHILDREN_FAILED
   end
-  if kind == 'awaiting children' and redis.call('EXISTS', job .. ':unsuccessful') == 1 then return -9 end
+  if kind == 'awaiting children' and redis.call('EXISTS', job .. ':unsuccessful') == 1 then
+    return CHILDREN_FAILED
+  end
 end
 
 local function lock_error(held, token)
   if token == '0' or held == token then return nil end
-  return held and -6 or -2
+  return held and LOCK_MISMATCH or LOCK_MISSING
 end
 
 local function settle(id, token, outcome)
   local job = base .. id
   local fields = redis.call('HMGET', job, 'name', 'parentKey', 'parent', 'deid', 'atm', 'priority')
-  if not fields[1] and redis.call('EXISTS', job) == 0 then return -1 end
+  if not fields[1] and redis.call('EXISTS', job) == 0 then return JOB_MISSING end
   return held_by_children(job, outcome[1])
     or lock_error(redis.call('GET', job .. ':lock'), token)
     or ways[outcome[1]](batch, job, id, fields, outcome)

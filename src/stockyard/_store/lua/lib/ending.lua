@@ -13,7 +13,7 @@ local function end_run(batch, job, id, fields, outcome)
   end
   if not leave_active(batch, job, id) then
     redis.call('HDEL', job, 'finishedOn')
-    return -3
+    return WRONG_STATE
   end
   batch.ended[outcome[1]] = batch.ended[outcome[1]] + 1
   if fields[4] then

@@ -34,8 +34,8 @@ local function is_wanted(given, job)
   return given.id == '' or not is_recorded(parent.key, job)
 end
 
--- Returns the id of the new job; or the one that is there instead, as `found` tells; or -7 when that has another
--- parent. `early` gathers the parents that a failed child lets go before the others have ended.
+-- Returns the id of the new job; or the one that is there instead, as `found` tells; or OTHER_PARENT when that
+-- has another. `early` gathers the parents that a failed child lets go before the others have ended.
 local function insert(keys, given, early)
   local counted = redis.call('INCR', keys.counter)
   local id, parent = given.id, given.parent
@@ -44,7 +44,7 @@ local function insert(keys, given, early)
   local exists = given.id ~= '' and redis.call('EXISTS', job) == 1
   if exists and parent and belongs_elsewhere(job, parent.key) then
     if parent.is_new then redis.call('SREM', parent.key .. ':dependencies', job) end
-    return -7
+    return OTHER_PARENT
   end
   local wanted = not parent or is_wanted(given, job)
   if exists and parent and wanted then adopt(keys, id, job, parent, given.timestamp, early) end

@@ -37,7 +37,7 @@ end
 local function run_again(batch, job, id, fields, outcome)
   local delay = outcome[4]
   redis.call('HSET', job, 'failedReason', outcome[2], 'stacktrace', outcome[3])
-  if not leave_active(batch, job, id) then return -3 end
+  if not leave_active(batch, job, id) then return WRONG_STATE end
   redis.call('HINCRBY', job, 'atm', 1)
   if delay > 0 then
     wait_until_due(batch, job, id, delay)
@@ -51,7 +51,7 @@ local function run_again(batch, job, id, fields, outcome)
 end
 
 local function postpone(batch, job, id, _, outcome)
-  if not leave_active(batch, job, id) then return -3 end
+  if not leave_active(batch, job, id) then return WRONG_STATE end
   wait_until_due(batch, job, id, outcome[2])
   return 0
 end
@@ -60,7 +60,7 @@ end
 local function hand_back(batch, job, id, fields, outcome)
   local keys, priority, limit = batch.keys, tonumber(fields[6]) or 0, outcome[2] or 0
   if limit > 0 then redis.call('SET', keys.limiter, '9007199254740991', 'PX', limit) end
-  if not leave_active(batch, job, id) then return -3 end
+  if not leave_active(batch, job, id) then return WRONG_STATE end
   if priority > 0 then
     redis.call('ZADD', keys.prioritized, priority * 4294967296, id)
   else
@@ -73,7 +73,7 @@ end
 -- A child that ended in between has found no parent to release: the job goes on at once.
 local function await_children(batch, job, id, fields, outcome)
   if redis.call('EXISTS', job .. ':dependencies') == 0 then return hand_back(batch, job, id, fields, outcome) end
-  if not leave_active(batch, job, id) then return -3 end
+  if not leave_active(batch, job, id) then return WRONG_STATE end
   redis.call('ZADD', batch.keys.waiting_children, batch.moment, id)
   redis.call('XADD', batch.keys.events, '*', 'event', 'waiting-children', 'jobId', id, 'prev', 'active')
   return 0

@@ -1,11 +1,13 @@
 -- Which finished jobs stay.
 
--- The keep option as given, as age in seconds, count and removals a call; count -1 is no limit, 0 removes at once.
+local NO_LIMIT = -1
+
+-- The keep option as given, as age in seconds, count and removals a call; count 0 removes at once.
 local function keep_policy(keep)
   if keep == true then return nil, 0, 1000 end
-  if not keep then return nil, -1, 1000 end
+  if not keep then return nil, NO_LIMIT, 1000 end
   if type(keep) == 'number' then return nil, keep, 1000 end
-  return tonumber(keep.age), tonumber(keep.count) or -1, tonumber(keep.limit) or 1000
+  return tonumber(keep.age), tonumber(keep.count) or NO_LIMIT, tonumber(keep.limit) or 1000
 end
 
 local function remove_finished(finished, base, ids)

@@ -2,9 +2,9 @@
 -- parts: decoding markers placing removing parents next_runs erasing
 -- keys: wait prioritized delayed active completed failed paused waiting_children events repeat_set stalled
 -- args: base state latest room skip told parents
--- returns: the removed ids; how many were passed over so far, or -1 when the last was looked at; parents that are to
+-- returns: the removed ids; how many were passed over so far, or AT_END when the last was looked at; parents that are to
 --   go as well, by the next call
-local WINDOW = 500
+local WINDOW, AT_END = 500, -1
 local lists = {wait = wait, paused = paused, active = active}
 local sets = {
   delayed = delayed, prioritized = prioritized, completed = completed, failed = failed,
@@ -68,4 +68,4 @@ erase_parents(base, above, 200)
 if told == '1' or (told == '2' and #removed > 0) then
   redis.call('XADD', events, '*', 'event', 'cleaned', 'count', #removed)
 end
-return {removed, (seen == #ids and #ids < WINDOW) and -1 or skip, cmsgpack.pack(above)}
+return {removed, (seen == #ids and #ids < WINDOW) and AT_END or skip, cmsgpack.pack(above)}

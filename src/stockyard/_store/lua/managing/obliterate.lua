@@ -4,15 +4,15 @@
 --   priority_counter stalled stalled_check limiter repeat_set schedule_check metrics_completed metrics_failed
 --   unread
 -- args: base room stage force
--- returns: 0 nothing of it is left, 1 there is more, -1 it was resumed meanwhile, -2 jobs are being run
-if force ~= '1' and redis.call('EXISTS', active) == 1 then return -2 end
+-- returns: 0 nothing of it is left, 1 there is more, QUEUE_RESUMED it was resumed meanwhile, JOBS_ACTIVE jobs run
+if force ~= '1' and redis.call('EXISTS', active) == 1 then return JOBS_ACTIVE end
 if stage == 'first' then
   -- The write that takes no memory comes first: what makes room must work on a full server.
   redis.call('DEL', marker)
   redis.call('HSET', meta, 'paused', 1)
   redis.call('XADD', events, '*', 'event', 'paused')
 elseif redis.call('HEXISTS', meta, 'paused') == 0 then
-  return -1
+  return QUEUE_RESUMED
 end
 local left = tonumber(room)
 

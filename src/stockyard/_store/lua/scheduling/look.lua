@@ -2,14 +2,14 @@
 -- parts: decoding ended_schedules
 -- keys: repeat_set completed failed schedule_check stalled
 -- args: base now interval first
--- returns: where to go on or -1, and the ids of those schedules
-local PAGE = 500
+-- returns: where to go on or AT_END, and the ids of those schedules
+local PAGE, AT_END = 500, -1
 -- A full server refuses nothing more to a script that has written: schedules are repaired there, too.
 redis.call('SREM', stalled, '')
 first = tonumber(first)
 if first == 0 and (redis.call('EXISTS', repeat_set) == 0
   or redis.call('SET', schedule_check, now, 'PX', interval, 'NX') == false) then
-  return {-1, {}}
+  return {AT_END, {}}
 end
 
 local members = redis.call('ZRANGE', repeat_set, first, first + PAGE - 1, 'WITHSCORES')
@@ -27,4 +27,4 @@ for at = 1, #members, 2 do
     end
   end
 end
-return {#members == PAGE * 2 and first + PAGE or -1, missing}
+return {#members == PAGE * 2 and first + PAGE or AT_END, missing}

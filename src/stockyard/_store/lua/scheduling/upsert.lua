@@ -2,8 +2,9 @@
 -- parts: decoding ended_schedules events markers placing removing schedule_rows scheduling
 -- keys: counter wait prioritized delayed active completed failed paused meta events marker priority_counter repeat_set
 -- args: base id now schedule
--- returns: the schedule as scheduling.list returns one; or -10 when runs of all cron times given exist, -11 when no
---          slot of an interval is free, with the id of the last of them, -12 when no run would ever come
+-- returns: the schedule as scheduling.list returns one; or RUN_EXISTS when runs of all cron times given exist,
+--          SLOTS_TAKEN when no slot of an interval is free, with the id of the last of them, NO_RUN when no run would
+--          ever come
 local given = cmsgpack.unpack(schedule)
 now = tonumber(now)
 local record = base .. 'repeat:' .. id
@@ -82,7 +83,7 @@ if every then
   if not offset and not is_pending then offset = phase or due % every end
   for slot = 0, 32 do
     if not is_taken(run_at(due)) then break end
-    if slot == 32 then return {-11, run_at(due)} end
+    if slot == 32 then return {SLOTS_TAKEN, run_at(due)} end
     due = due + every
   end
 elseif is_timing_same and (is_pending or is_lost) then
@@ -94,14 +95,14 @@ else
       break
     end
   end
-  if not due and #given.dues > 0 then return -10 end
+  if not due and #given.dues > 0 then return RUN_EXISTS end
   offset = 0
 end
 -- While a run waits, the offset stays what it was unless a new one is given.
 if is_pending and not given.offset then offset = tonumber(stored.offset) end
 
 local is_past_end = not due or given['end'] and due > given['end']
-if is_past_end and not is_timing_same then return -12 end
+if is_past_end and not is_timing_same then return NO_RUN end
 local is_over_now = is_past_end or given.limit and count > given.limit
 
 if is_over_now then

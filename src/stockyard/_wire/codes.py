@@ -1,0 +1,49 @@
+"""The codes that scripts answer in place of a result; those of BullMQ have its numbers."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ReplyCode(IntEnum):
+    """Why a script did not do what was asked; the loader makes each a local of the scripts that use it.
+
+    Attributes:
+        JOB_MISSING: the job's record does not exist.
+        LOCK_MISSING: nobody holds the job's lock.
+        WRONG_STATE: the job is not in the state that the call asks for.
+        CHILDREN_PENDING: the job has children that have not ended.
+        PARENT_MISSING: the parent's record does not exist.
+        LOCK_MISMATCH: the job's lock belongs to another worker.
+        OTHER_PARENT: the job exists and belongs to another parent.
+        OF_SCHEDULE: the job is the next run of a schedule.
+        CHILDREN_FAILED: a child of the job has failed it.
+        RUN_EXISTS: jobs have the ids of all next runs of a cron pattern.
+        SLOTS_TAKEN: jobs have the ids of all next slots of an interval.
+        NO_RUN: the schedule would never run.
+        TOO_MANY: too many jobs for one call.
+        JOBS_ACTIVE: jobs of the queue are being run.
+        QUEUE_RESUMED: somebody resumed the queue meanwhile.
+        TAKEN_MEANWHILE: a worker took a job of a large family while others of it were removed.
+        NO_ROOM: a cache's budget has no room for the entry.
+        PLACE_UNKNOWN: what followed a place in a channel may be gone.
+    """
+
+    JOB_MISSING = -1
+    LOCK_MISSING = -2
+    WRONG_STATE = -3
+    CHILDREN_PENDING = -4
+    PARENT_MISSING = -5
+    LOCK_MISMATCH = -6
+    OTHER_PARENT = -7
+    OF_SCHEDULE = -8
+    CHILDREN_FAILED = -9
+    RUN_EXISTS = -10
+    SLOTS_TAKEN = -11
+    NO_RUN = -12
+    TOO_MANY = -13
+    JOBS_ACTIVE = -14
+    QUEUE_RESUMED = -15
+    TAKEN_MEANWHILE = -16
+    NO_ROOM = -17
+    PLACE_UNKNOWN = -18

@@ -1,0 +1,98 @@
+"""Above the store, what a script returned has names: no position in a row, and no bare code."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.repository import SOURCE
+
+BELOW = ("_store", "_wire", "_aio", "model", "embedded")
+MODULES = sorted(
+    path
+    for path in SOURCE.rglob("*.py")
+    if path.relative_to(SOURCE).parts[0] not in BELOW and path.parent != SOURCE
+)
+REPLIES = {"answer", "code", "codes", "exchange", "record", "records", "reply", "replies", "row", "rows"}
+
+
+def breaches(text: str) -> list[str]:
+    """Return the lines that read a script's reply by position, or compare or name a bare negative code."""
+    tree = ast.parse(text)
+    lines = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Subscript) and _is_position(node)]
+    lines += [node.lineno for part in _code_places(tree) for node in _negatives(part)]
+    source = text.splitlines()
+    return [source[number - 1].strip() for number in sorted(set(lines))]
+
+
+def _is_position(node: ast.Subscript) -> bool:
+    if not isinstance(node.slice, ast.Constant | ast.Slice):
+        return False
+    value = node.value
+    while isinstance(value, ast.Subscript):
+        value = value.value
+    name = value.id if isinstance(value, ast.Name) else value.attr if isinstance(value, ast.Attribute) else ""
+    bounds = [node.slice] if isinstance(node.slice, ast.Constant) else [node.slice.lower, node.slice.upper]
+    return name in REPLIES and any(isinstance(each, ast.Constant) and type(each.value) is int for each in bounds)
+
+
+def _code_places(tree: ast.AST) -> Iterator[ast.AST]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            yield from node.comparators
+        elif isinstance(node, ast.MatchValue | ast.Return):
+            yield node.value or ast.Pass()
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            if any(isinstance(name, ast.Name) and name.id.isupper() for at in targets for name in ast.walk(at)):
+                yield node.value
+
+
+def _negatives(node: ast.AST) -> Iterator[ast.UnaryOp]:
+    """Yield the negative whole numbers in an expression; a place or an argument of a call is no code."""
+    if isinstance(node, ast.Subscript | ast.Call):
+        return
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        if isinstance(node.operand, ast.Constant) and type(node.operand.value) is int:
+            yield node
+        return
+    for part in ast.iter_child_nodes(node):
+        yield from _negatives(part)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_replies_are_read_by_name(path: Path) -> None:
+    assert breaches(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "job_id = row[14].decode()",
+        "ids = [row[14] for row in rows]",
+        "first = done.rows[0][14]",
+        "name, data = record[:2]",
+        "_GONE = (-1, -3)",
+        "if code == -2: pass",
+        "if code in (-4, -9): pass",
+        "def f(): return -1",
+        "match code:\n    case -1: pass",
+    ],
+)
+def test_a_breach_is_noticed(line: str) -> None:
+    assert breaches(line) == [line.splitlines()[-1].strip()]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "last = texts[-1]",
+        "if found == texts[-1]: pass",
+        "job.logs(0, -1)",
+        "first = record.raw_id[0:1]",
+        "a, b = 0, -1",
+    ],
+)
+def test_what_is_no_reply_is_left_alone(line: str) -> None:
+    assert breaches(line) == []
