@@ -15,12 +15,13 @@ from stockyard._store.records import StartedRecord
 from stockyard._store.rows import CorruptRecord, started_job
 from stockyard.consume.announcer import Announcer
 from stockyard.consume.execution import Execution
+from stockyard.consume.executors.not_started import NotStarted
 from stockyard.consume.executors.results import CANCELLED_ITSELF, read_result, result_text
 from stockyard.consume.finisher import Finisher
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.meter import OTHER, Meter
 from stockyard.consume.run import Run
-from stockyard.consume.verdict import decide, is_of_the_server, refusal
+from stockyard.consume.verdict import decide, is_infrastructure, refusal
 from stockyard.errors import ConfigError, HandlerError, JobCancelled, StockyardError, UnrecoverableError
 from stockyard.leases.keeper import LeaseKeeper
 from stockyard.leases.table import Lease
@@ -284,13 +285,15 @@ class Runner:
             rng=self._rng,
             max_started=self._max_started,
         )
-        if isinstance(outcome, Postponed) and is_of_the_server(error):
+        if isinstance(outcome, Postponed) and is_infrastructure(error):
             _log.warning(
-                "job %s of queue %s runs again in %.1f s, with no attempt used up: the server did not do what its "
-                "handler asked for (%s: %s)",
+                "job %s of queue %s runs again in %.1f s, with no attempt used up: %s (%s: %s)",
                 run.job.id,
                 self._queue,
                 outcome.delay_ms / 1000,
+                "its handler could not be started"
+                if isinstance(error, NotStarted)
+                else "the server did not do what its handler asked for",
                 type(error).__name__,
                 error,
             )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stockyard._store.records import ReplyCode
+from stockyard.consume.executors.not_started import NotStarted
 from stockyard.errors import (
     HandlerError,
     JobCancelled,
@@ -64,7 +65,7 @@ def decide(
         except Exception as wrong:  # it is no duration, or a signal of the user's own is half made
             error = wrong
     options = job.options
-    if is_of_the_server(error) and not 0 < max_started <= job.attempts_started:
+    if is_infrastructure(error) and not 0 < max_started <= job.attempts_started:
         return Postponed(_pause_ms(job, rng))
     reason = reason_of(error)
     traces = _newest((*job.stacktrace, trace_of(error)), options.stack_trace_limit)
@@ -81,15 +82,17 @@ def decide(
     return Failed(reason, traces, options.attempts, chosen)
 
 
-def is_of_the_server(error: BaseException) -> bool:
-    """Say whether a run failed for its server, not for its job: the job then runs again, with no attempt used up.
+def is_infrastructure(error: BaseException) -> bool:
+    """Say whether a run failed for its server or its machine, not for its job.
+
+    The job then runs again, with no attempt used up: ``NotStarted`` says that its handler was not even entered.
 
     A refusal for the type of a key is none of these: it would come again however long one waits.
     """
     if isinstance(error, BaseExceptionGroup):
-        return all(is_of_the_server(each) for each in error.exceptions)
+        return all(is_infrastructure(each) for each in error.exceptions)
     is_for_ever = isinstance(error, ServerRefused) and str(error).startswith("WRONGTYPE")
-    return isinstance(error, ServerError) and not is_for_ever
+    return isinstance(error, ServerError | NotStarted) and not is_for_ever
 
 
 def _pause_ms(job: Job[Any], rng: random.Random) -> int:

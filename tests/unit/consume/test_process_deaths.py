@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 
+from stockyard.consume.executors import warm_child
+from stockyard.consume.executors.not_started import ChildNotStarted
 from stockyard.consume.executors.process import ProcessPool
+from stockyard.consume.executors.warm_child import WarmChild
 from stockyard.errors import JobTimeout, StockyardError, WorkerProcessDied
 from tests.support import child_handlers as handlers
 from tests.support.child_handlers import RecordingPort, alive, announced, stat, task
@@ -190,6 +193,49 @@ async def test_closing_while_children_still_start_leaves_none() -> None:
     await pool.start()
     await pool.aclose()
     assert children_of_fork_server() == []
+
+
+async def test_a_child_that_cannot_be_started_is_no_death_of_the_jobs(
+    monkeypatch: pytest.MonkeyPatch, port: RecordingPort
+) -> None:
+    def refuse(*_: object) -> None:
+        raise EOFError("unexpected EOF")  # what multiprocessing raises when its fork server dies
+
+    pool = ProcessPool(size=1)
+    with monkeypatch.context() as short:
+        short.setattr(warm_child, "_forked", refuse)
+        await pool.start()
+        await eventually(lambda: not pool._tasks)
+    with pytest.raises(ChildNotStarted, match="could not be started: unexpected EOF"):
+        await pool.run(task(handlers.own_pid), port=port)
+    assert await pid_of_next(pool)
+    await pool.aclose()
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"), [(signal.SIGKILL, ChildNotStarted), (signal.SIGSEGV, WorkerProcessDied)]
+)
+async def test_a_new_child_that_is_killed_from_outside_is_no_death_of_the_jobs(
+    monkeypatch: pytest.MonkeyPatch, port: RecordingPort, number: signal.Signals, expected: type[StockyardError]
+) -> None:
+    ready = WarmChild.ready
+
+    async def kill_first(child: WarmChild) -> None:
+        os.kill(child.pid, number)
+        await child.ended  # in case it was ready before: what it said then is not read
+        child._reader = asyncio.StreamReader()
+        child._reader.feed_eof()
+        await ready(child)
+
+    pool = ProcessPool(size=1)
+    with monkeypatch.context() as short:
+        short.setattr(WarmChild, "ready", kill_first)
+        await pool.start()
+        await eventually(lambda: not pool._tasks)
+    with pytest.raises(StockyardError, match=f"a new child process died: killed by {number.name}") as caught:
+        await pool.run(task(handlers.own_pid), port=port)
+    assert type(caught.value) is expected
+    await pool.aclose()
 
 
 def children_of_fork_server() -> list[str]:

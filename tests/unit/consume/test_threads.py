@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stockyard.consume.executors.not_started import NotStarted
 from stockyard.consume.executors.threads import AbandonedThread, ThreadPool
 from stockyard.errors import JobTimeout, MoveToWait
 from tests.support.waiting import eventually
@@ -162,4 +163,59 @@ async def test_a_pool_changes_its_size_while_it_works() -> None:
     pool.resize(1)
     await eventually(lambda: len([each for each in threading.enumerate() if each.name.startswith("resized")]) == 1)
     await pool.run(lambda _: None, None)
+    pool.close()
+
+
+def refuse_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the machine give no more threads."""
+
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+
+
+async def test_a_call_that_no_thread_can_run_is_never_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = ThreadPool(size=2, name="t")
+    ran: list[int] = []
+    with monkeypatch.context() as short:
+        refuse_threads(short)
+        with pytest.raises(NotStarted, match="can't start new thread"):
+            await pool.run(ran.append, 1)
+    both = threading.Barrier(2, timeout=5)
+    await asyncio.gather(*(pool.run(lambda _: both.wait(), None) for _ in range(2)))
+    await pool.run(ran.append, 2)
+    assert ran == [2]
+    pool.close()
+
+
+async def test_threads_that_run_take_what_waits_when_none_can_be_added(monkeypatch: pytest.MonkeyPatch) -> None:
+    pool = ThreadPool(size=3, name="t")
+    await pool.run(lambda _: None, None)
+    refuse_threads(monkeypatch)
+    ran: list[int] = []
+    await asyncio.gather(*(pool.run(ran.append, number) for number in range(5)))
+    assert ran == [0, 1, 2, 3, 4]
+    pool.close()
+
+
+async def test_an_abandoned_thread_that_cannot_be_replaced_ends_the_wait_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pool = ThreadPool(size=1, name="t")
+    gate, entered = threading.Event(), threading.Event()
+
+    def hang(_: Any) -> None:
+        entered.set()
+        gate.wait(5)
+
+    hung = asyncio.create_task(pool.run(hang, None, timeout=0.05))
+    waiting = asyncio.create_task(pool.run(lambda _: None, None))
+    await eventually(entered.is_set)
+    refuse_threads(monkeypatch)
+    with pytest.raises(JobTimeout):
+        await hung
+    with pytest.raises(NotStarted):
+        await waiting
+    gate.set()
     pool.close()

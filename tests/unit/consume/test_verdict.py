@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stockyard.consume.executors.not_started import ChildNotStarted, NotStarted
 from stockyard.consume.verdict import decide, refusal
 from stockyard.errors import (
     AuthenticationFailed,
@@ -179,3 +180,11 @@ def test_a_worker_s_limit_of_starts_holds_for_errors_of_the_server() -> None:
     last = verdict(GONE, max_started=5, attempts_started=5)
     assert isinstance(last, Failed)
     assert "no server" in last.reason
+
+
+@pytest.mark.parametrize("error", [NotStarted("no thread"), ChildNotStarted("no child")])
+def test_a_handler_that_was_not_started_uses_up_no_attempt(error: StockyardError) -> None:
+    decided = verdict(error, options=JobOptions(attempts=1))
+    assert isinstance(decided, Postponed)
+    assert 750 <= decided.delay_ms <= 1000
+    assert isinstance(verdict(error, max_started=2, attempts_started=2), Failed)

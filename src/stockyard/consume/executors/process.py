@@ -12,6 +12,7 @@ from typing import Any
 
 from stockyard._logging import about, about_job
 from stockyard.consume.executors.frames import ChildTask, Moved, Raised
+from stockyard.consume.executors.not_started import ChildNotStarted
 from stockyard.consume.executors.warm_child import WarmChild, cause_of, refuse_in_child
 from stockyard.errors import InvalidOption, JobTimeout, StockyardError, WorkerProcessDied
 from stockyard.model.job import JobPort
@@ -109,7 +110,9 @@ class ProcessPool:
 
         Raises:
             JobTimeout: it ran longer than ``timeout``; its child was killed.
-            WorkerProcessDied: its child ended before it did; the message says how.
+            WorkerProcessDied: its child ended before it did, or never took a job because the program failed in it;
+                the message says how.
+            ChildNotStarted: the machine gave no child.
             RunMoved: the handler ended its run by this signal.
             UnrecoverableError: the handler raised it.
             PayloadError: the payload does not fit what the handler declares, or the result is not JSON-able.
@@ -225,7 +228,7 @@ class ProcessPool:
             if child is not None:
                 self._children.discard(child)
             if not isinstance(error, StockyardError):
-                error = WorkerProcessDied(f"a child process could not be started: {error}")
+                error = ChildNotStarted(f"a child process could not be started: {error}")
             self._line.put_nowait(error)
         else:
             self._line.put_nowait(child)

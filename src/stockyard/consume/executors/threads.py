@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from stockyard.consume.executors.not_started import NotStarted
 from stockyard.errors import JobTimeout, MoveToWait
 from stockyard.model.printing import printed
 
@@ -70,6 +71,7 @@ class ThreadPool:
         self._idle = 0
         self._made = 0
         self._is_open = True
+        self._refusal = ""
         self._abandoned: set[_Call] = set()
         self._guard = threading.Lock()
 
@@ -112,6 +114,7 @@ class ThreadPool:
         Raises:
             JobTimeout: the function ran longer than ``timeout``.
             MoveToWait: every thread hangs and none may be added.
+            NotStarted: the machine gives no thread, and none is there.
         """
         return (await self.call(function, argument, timeout=timeout, subject=argument))[0]
 
@@ -131,6 +134,9 @@ class ThreadPool:
                 self._idle -= 1
             elif self._threads < self._places:
                 self._start_thread()
+            if not self._threads:
+                call.is_over = True
+                raise self._no_thread()
         if timeout is not None:
             call.watch(timeout, self._abandon)
         try:
@@ -160,14 +166,22 @@ class ThreadPool:
         return bool(self._abandoned) and self._places <= 0
 
     def _start_thread(self) -> None:
-        self._threads += 1
         self._made += 1
         name = f"{self._name}-{self._made}"
-        threading.Thread(target=self._serve, name=name, daemon=True).start()
+        try:
+            threading.Thread(target=self._serve, name=name, daemon=True).start()
+        except RuntimeError as error:
+            # Threads that run take what waits, one behind the other.
+            self._refusal = str(error)
+        else:
+            self._threads += 1
 
     def _start_missing(self) -> None:
         for _ in range(min(self._calls.qsize() - self._idle, self._places - self._threads)):
             self._start_thread()
+
+    def _no_thread(self) -> NotStarted:
+        return NotStarted(f"the machine gives no thread for the job: {self._refusal}")
 
     def _abandon(self, call: _Call, reason: str) -> bool:
         """Give a call up; return whether its function has not returned."""
@@ -181,10 +195,11 @@ class ThreadPool:
             self._abandoned.add(call)
             self._threads -= 1
             self._start_missing()
-            dropped = self._drained() if self._is_stuck else []
+            is_stuck = self._is_stuck
+            dropped = self._drained() if is_stuck or not self._threads else []
         self._on_abandoned(call.described(stack=_stack(call.thread)))
         for waiting in dropped:
-            waiting.settle(None, MoveToWait())
+            waiting.settle(None, MoveToWait() if is_stuck else self._no_thread())
         return True
 
     def _drained(self) -> list[_Call]:

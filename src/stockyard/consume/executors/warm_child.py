@@ -29,6 +29,7 @@ from stockyard.consume.executors.frames import (
     encode,
     from_child,
 )
+from stockyard.consume.executors.not_started import ChildNotStarted
 from stockyard.errors import StockyardError, WorkerProcessDied
 from stockyard.model.job import JobPort
 
@@ -40,6 +41,9 @@ _DRAIN = 1.0
 
 _FORKSERVER_LOST = 255
 """What multiprocessing says when the fork server died, and nobody is left to tell the exit code."""
+
+_FROM_OUTSIDE = ("SIGKILL", "SIGTERM")
+"""Signals that no failing program sends itself: memory is short, or an operator sent them."""
 
 
 class WarmChild:
@@ -88,19 +92,25 @@ class WarmChild:
         """Wait until it takes tasks.
 
         Raises:
-            WorkerProcessDied: it ended before, or took too long and was killed.
+            ChildNotStarted: the machine killed it before, or it took too long and was killed.
+            WorkerProcessDied: it ended before by itself: the program fails when it is imported.
         """
         try:
             async with asyncio.timeout(_READY_WITHIN):
                 await self._receive()
         except TimeoutError:
             self.kill(f"it was not ready within {_READY_WITHIN:g} s")
-            raise await self._death("a new child process") from None
+            raise ChildNotStarted(str(await self._death("a new child process"))) from None
         except (EOFError, ConnectionError):
-            raise await self._death(
-                "a new child process",
-                "; its own output says why. A script that is run needs `if __name__ == '__main__':` around what "
-                "it does, because each child imports it",
+            death = await self._death("a new child process")
+            if death.signal in _FROM_OUTSIDE or death.exit_code == _FORKSERVER_LOST:
+                raise ChildNotStarted(str(death)) from None
+            raise WorkerProcessDied(
+                f"{death}; its own output says why. A script that is run needs `if __name__ == '__main__':` "
+                "around what it does, because each child imports it",
+                exit_code=death.exit_code,
+                signal=death.signal,
+                cause=death.cause,
             ) from None
 
     async def perform(self, task: ChildTask, *, port: JobPort) -> End:
@@ -164,12 +174,12 @@ class WarmChild:
         (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
         return from_child.decode(await self._reader.readexactly(size))
 
-    async def _death(self, who: str, advice: str = "") -> WorkerProcessDied:
+    async def _death(self, who: str) -> WorkerProcessDied:
         code = await self.close(grace=1.0)
         name = _signal_name(-code) if code < 0 else None
         cause = self.verdict or cause_of(code)
         return WorkerProcessDied(
-            f"{who} died: {cause}{advice}", exit_code=None if name else code, signal=name, cause=cause
+            f"{who} died: {cause}", exit_code=None if name else code, signal=name, cause=cause
         )
 
     def _on_end(self, sentinel: int) -> None:
