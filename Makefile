@@ -11,7 +11,7 @@ PEER_STAMP := $(PEER)/.installed
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install node python-peer browser promtool demo test test-pythons check bench bench-versus faults clean
+.PHONY: help install node python-peer browser promtool luacheck demo test test-pythons check bench bench-versus faults clean
 
 help: ## list every task
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ browser: ## install Chromium, which the tests of Bull Board drive
 promtool: install ## fetch promtool and amtool, which check the files of deploy/
 	@tests/deploy/promtool.sh $(BIN)
 
+luacheck: ## install luacheck, which reads every Lua script as the server runs it
+	@tests/architecture/luacheck.sh
+
 demo: install ## run the platform's main job on the embedded server
 	$(BIN)/stockyard demo
 
@@ -51,7 +54,7 @@ test: install node python-peer browser promtool ## run every test, on the embedd
 test-pythons: ## run unit, scripts and integration tests on every other Python from 3.11 on that the machine has
 	@tests/pythons.sh
 
-check: install ## ruff, mypy strict, import-linter, Lua headers
+check: install luacheck ## ruff, mypy strict, import-linter, the rules of the tree, luacheck
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy

@@ -1,15 +1,38 @@
 """Every Lua script says what it is, what it is given and what it answers, and uses all of it."""
 
 import re
+import shutil
+import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from stockyard._store import scripts
+from stockyard._store import composing, scripts
+from stockyard._store.composing import Part
 from stockyard._wire.keys import SUFFIXES
 from tests.architecture.repository import SOURCE
 
 LUA = SOURCE / "_store" / "lua"
+OWN_LINES, COMPOSED_LINES, COMPOSED_FUNCTIONS = 150, 600, 52
+"""Lines of code and functions: of a script alone what a reader can take, with its parts what the server can."""
+
+_LUA = {
+    "and",
+    "error",
+    "function",
+    "if",
+    "in",
+    "ipairs",
+    "next",
+    "not",
+    "or",
+    "pairs",
+    "pcall",
+    "return",
+    "select",
+}
+_LUA |= {"setmetatable", "tonumber", "tostring", "type", "unpack", "until", "while", "elseif"}
 _BARE = re.compile(r"(?:\breturn|\band|\bor|[={,])\s*-\d")
 _STEP = re.compile(r"^\s*for \w+ = .*, -1 do")
 _NAMED = re.compile(r"^\s*local [A-Z_]+(?:, [A-Z_]+)* = ")
@@ -35,12 +58,64 @@ def test_a_script_has_a_whole_header(name: str) -> None:
 def test_a_script_uses_what_its_header_names(name: str) -> None:
     script = scripts.load(name)
     code = _without_comments(script.body)
-    unused = [each for each in script.keys + script.args if not re.search(rf"\b{each}\b", code)]
-    assert unused == []
-    functions = {part: _functions((LUA / "lib" / f"{part}.lua").read_text()) for part in script.parts}
-    needed = _without_comments(script.text)
-    idle = [part for part, names in functions.items() if not any(_uses(needed, each) > 1 for each in names)]
-    assert idle == []
+    handed_on = _without_comments(script.text) if re.search(r"\bkeys\b", code) else ""
+    named = script.keys + script.args
+    assert [each for each in named if not _uses(code, each) and f"keys.{each}" not in handed_on] == []
+
+
+@pytest.mark.parametrize("name", scripts.names())
+def test_a_script_names_the_parts_that_it_uses_itself(name: str) -> None:
+    script = scripts.load(name)
+    assert misnamed_needs(script.body, script.needs, composing.parts()) == []
+
+
+@pytest.mark.parametrize("name", sorted(composing.parts()))
+def test_a_part_names_the_parts_that_it_uses_itself(name: str) -> None:
+    part = composing.parts()[name]
+    assert misnamed_needs(part.text, part.needs, composing.parts()) == []
+
+
+def test_a_misnamed_need_is_noticed() -> None:
+    parts = {
+        "low": Part("low", (), "-- Low.\n\nlocal function low() end\n"),
+        "high": Part("high", ("low",), "-- High.\n\nlocal function high() low() end\n"),
+    }
+    assert misnamed_needs("high()", ("high",), parts) == []
+    assert misnamed_needs("high()", ("high", "low"), parts) == ["low is not used"]
+    assert misnamed_needs("high() low()", ("high",), parts) == ["low is not named"]
+
+
+@pytest.mark.parametrize("name", scripts.names())
+def test_every_function_that_is_called_is_defined_above(name: str) -> None:
+    assert undefined_calls(scripts.load(name).text) == []
+
+
+def test_a_call_of_what_is_not_there_is_noticed() -> None:
+    text = "local function early() late() end\nlocal function late() early() end\nlate() missing('gone()')"
+    assert undefined_calls(text) == ["late", "missing"]
+
+
+@pytest.mark.parametrize("name", scripts.names())
+def test_a_composed_script_is_bounded(name: str) -> None:
+    script = scripts.load(name)
+    assert _size(script.body) <= OWN_LINES
+    assert _size(script.text) <= COMPOSED_LINES
+    assert len(re.findall(r"\bfunction\b", _without_comments(script.text))) <= COMPOSED_FUNCTIONS
+
+
+@pytest.mark.skipif(shutil.which("luacheck") is None, reason="no luacheck found: run `make luacheck` first")
+def test_luacheck_finds_nothing_in_what_the_server_runs(tmp_path: Path) -> None:
+    for name in scripts.names():
+        (tmp_path / f"{name}.lua").write_text(scripts.load(name).text)
+    assert luacheck(tmp_path) == ""
+
+
+@pytest.mark.skipif(shutil.which("luacheck") is None, reason="no luacheck found: run `make luacheck` first")
+def test_luacheck_notices_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "wrong.lua").write_text("local function idle() end\nreturn redis.call('GET', missing)")
+    report = luacheck(tmp_path)
+    assert "unused function 'idle'" in report
+    assert "undefined variable 'missing'" in report
 
 
 @pytest.mark.parametrize("name", scripts.names())
@@ -67,12 +142,57 @@ def test_a_bare_negative_number_is_noticed(line: str) -> None:
     assert bare_negatives(line) == [line]
 
 
-@pytest.mark.parametrize("path", sorted((LUA / "lib").glob("*.lua")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted((LUA / "lib").rglob("*.lua")), ids=lambda path: path.stem)
 def test_a_part_says_what_it_is_for_and_is_used(path: Path) -> None:
     text = path.read_text()
     assert text.startswith("-- ")
     assert KEYSPACE.findall(_without_comments(text)) == []
-    assert any(path.stem in scripts.load(name).parts for name in scripts.names())
+    used = "".join(scripts.load(name).text for name in scripts.names() if path.stem in scripts.load(name).parts)
+    definitions = composing.chunks_of(composing.parts()[path.stem].text)
+    assert [each for each in definitions if each not in used] == []
+
+
+def misnamed_needs(text: str, needs: tuple[str, ...], parts: Mapping[str, Part]) -> list[str]:
+    """Return which parts are named and not used by these lines, and which are used and not named."""
+    code = re.sub(r"'[^']*'", "''", _without_comments(text))
+    own = set(re.findall(r"local function (\w+)", code))
+
+    def is_used(part: Part) -> bool:
+        names = set().union(*map(composing.defined_by, composing.chunks_of(part.text))) - own
+        return any(re.search(rf"(?<![.\w]){name}\b(?! = )", code) for name in names)
+
+    reached, open_ = set(needs), list(needs)
+    while open_:
+        fresh = set(parts[open_.pop()].needs) - reached
+        reached |= fresh
+        open_ += fresh
+    wrong = [f"{each} is not used" for each in needs if not is_used(parts[each])]
+    return wrong + [f"{each} is not named" for each in sorted(reached - set(needs)) if is_used(parts[each])]
+
+
+def undefined_calls(text: str) -> list[str]:
+    """Return the functions that a text calls before they are defined, or that are defined nowhere."""
+    code = re.sub(r"'[^']*'", "''", _without_comments(text))
+    missing = set()
+    for call in re.finditer(r"(?<![.:\w])(\w+)\(", code):
+        name = call[1]
+        before = code[: call.start()]
+        known = re.search(rf"local (?:function {name}\(|[\w, ]*\b{name}\b)|function \w*\([^)]*\b{name}\b", before)
+        if name not in _LUA and not before.endswith("function ") and not known:
+            missing.add(name)
+    return sorted(missing)
+
+
+def luacheck(folder: Path) -> str:
+    """Return what luacheck says of the Lua in a folder: nothing when all is well."""
+    command = ["luacheck", "--no-color", "--quiet", "--codes", "--std", "lua51", "--no-max-line-length"]
+    names = ["--read-globals", "redis", "cjson", "cmsgpack", "struct", "KEYS", "ARGV"]
+    checked = subprocess.run([*command, *names, "--", str(folder)], capture_output=True, text=True, check=False)
+    return "" if checked.returncode == 0 else checked.stdout + checked.stderr
+
+
+def _size(text: str) -> int:
+    return sum(1 for line in _without_comments(text).splitlines() if line.strip())
 
 
 def bare_negatives(text: str) -> list[str]:
@@ -88,9 +208,5 @@ def _without_comments(text: str) -> str:
     return re.sub(r"--.*", "", text)
 
 
-def _functions(text: str) -> list[str]:
-    return re.findall(r"^local function (\w+)", text, re.M)
-
-
-def _uses(text: str, name: str) -> int:
-    return len(re.findall(rf"\b{name}\b", text))
+def _uses(text: str, name: str) -> bool:
+    return re.search(rf"\b{name}\b", text) is not None

@@ -230,7 +230,7 @@ class QueueMachine(RuleBasedStateMachine):
         tie = {"parentKey": self.link.base + parent, "parent": link}
         self.raw.hset(self.kids.base + parent, mapping={"name": "kid", "data": "1", "opts": "{}", **tie})
         self.raw.lpush(self.kids.keys["active"], parent)
-        self.raw.set(self.kids.keys.lock(parent), "kid")
+        self.raw.set(self.kids.keys.of_job(parent, "lock"), "kid")
         run = EndedRun(parent, "kid", Completed("1", True))
         assert self.run(finish_and_take(self.kids, [run], Order(0, "", LOCK_MS))).codes == [0]
         self.model.parked.discard(parent)

@@ -38,4 +38,4 @@ async def test_known_jobs_are_left_out_and_large_ones_come_in_parts(link: QueueL
         known += parts[-1]
     assert parts == [["4", "3"], ["2", "1"]]
     for job_id in known:
-        assert 0 < await link.server.call("PTTL", link.keys.lock(job_id)) <= 60_000
+        assert 0 < await link.server.call("PTTL", link.keys.of_job(job_id, "lock")) <= 60_000

@@ -159,10 +159,10 @@ async def recover(stage: Stage) -> None:
         taken = await finish_and_take(link, [], order)
         await leasing.reclaim(link, "mine")
         (job,) = [row.raw_id.decode() for row in taken.records]
-        await stage.at_the_server("DEL", link.keys.lock(job))
+        await stage.at_the_server("DEL", link.keys.of_job(job, "lock"))
         await leasing.renew(link, [(job, "mine", 1)], 20)
         await leasing.recover_stalled(link, interval_ms=1, max_stalled=1)
-        await stage.at_the_server("DEL", link.keys.lock(job), link.keys["stalled_check"])
+        await stage.at_the_server("DEL", link.keys.of_job(job, "lock"), link.keys["stalled_check"])
         await stage.at_the_server("HDEL", link.keys["meta"], "swept")
         await leasing.recover_stalled(link, interval_ms=1, max_stalled=0)
     finally:

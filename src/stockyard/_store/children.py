@@ -26,10 +26,10 @@ _BATCH = 50
 
 _pack = msgspec.msgpack.Encoder().encode
 
-_SUFFIXES: dict[ChildKind, str] = {
+_KEYS: dict[ChildKind, str] = {
     "processed": "processed",
     "unprocessed": "dependencies",
-    "ignored": "failed",
+    "ignored": "ignored",
     "failed": "unsuccessful",
 }
 
@@ -75,7 +75,7 @@ async def read_page(
 
 async def count_children(link: QueueLink, job_id: str) -> dict[ChildKind, int]:
     """Return how many children there are of each kind, at one moment."""
-    return dict(zip(_SUFFIXES, await link.run(_COUNT, link.keys.job(job_id)), strict=True))
+    return dict(zip(_KEYS, await link.run(_COUNT, link.keys.job(job_id)), strict=True))
 
 
 async def detach(link: QueueLink, job_id: str) -> int:
@@ -113,7 +113,7 @@ async def look(link: QueueLink, jobs: Sequence[str], limit: int) -> list[tuple[S
 
 
 def _key(link: QueueLink, job_id: str, kind: ChildKind) -> str:
-    return f"{link.keys.job(job_id)}:{_SUFFIXES[kind]}"
+    return link.keys.of_job(job_id, _KEYS[kind])
 
 
 def _pairs(found: Sequence[bytes], kind: ChildKind) -> dict[str, Any]:

@@ -34,13 +34,13 @@ async def append_log(link: QueueLink, job_id: str, line: str) -> int:
 
 async def read_logs(link: QueueLink, job_id: str, start: int, end: int) -> list[str]:
     """Return log lines ``start`` to ``end`` inclusive, oldest first."""
-    lines = await link.server.call("LRANGE", link.keys.logs(job_id), start, end)
+    lines = await link.server.call("LRANGE", link.keys.of_job(job_id, "logs"), start, end)
     return [line.decode(errors="replace") for line in lines]
 
 
 async def clear_logs(link: QueueLink, job_id: str, keep: int) -> None:
     """Drop the log lines but the last ``keep``."""
-    key = link.keys.logs(job_id)
+    key = link.keys.of_job(job_id, "logs")
     await (link.server.call("LTRIM", key, -keep, -1) if keep else link.server.call("DEL", key))
 
 

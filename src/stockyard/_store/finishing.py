@@ -115,8 +115,8 @@ async def finish_and_take(link: QueueLink, ended: Sequence[EndedRun], order: Ord
 
 async def is_held_by_children(link: QueueLink, job_id: str) -> bool:
     """Say whether the job could not complete now: a child has not ended, or has failed it."""
-    job = link.keys.job(job_id)
-    return bool(await link.server.call("EXISTS", f"{job}:dependencies", f"{job}:unsuccessful"))
+    keys = [link.keys.of_job(job_id, what) for what in ("dependencies", "unsuccessful")]
+    return bool(await link.server.call("EXISTS", *keys))
 
 
 def finish_arguments(

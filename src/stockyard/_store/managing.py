@@ -12,7 +12,7 @@ from stockyard._store import children
 from stockyard._store.ids import shown_id
 from stockyard._store.link import QueueLink
 from stockyard._store.scripts import load
-from stockyard._wire.keys import SUFFIXES
+from stockyard._wire.keys import JOB_SUFFIXES, PREFIXES, SUFFIXES
 
 _PAUSE = load("managing.pause")
 _RESUME = load("managing.resume")
@@ -162,7 +162,8 @@ async def _obliterate(link: QueueLink, stage: str, force: bool) -> int:
 
 
 _SWEPT = re.compile(
-    rb"(?:de|dn|repeat|metrics):.*|[^:]+(?::(?:logs|lock|dependencies|processed|unsuccessful|failed))?", re.DOTALL
+    f"(?:{'|'.join((*PREFIXES.values(), 'metrics:'))}).*|[^:]+(?:{'|'.join(JOB_SUFFIXES.values())})?".encode(),
+    re.DOTALL,
 )
 """What no list of the queue leads to; a queue whose name goes on where this one's ends has other keys."""
 
@@ -187,7 +188,7 @@ async def _sweep(link: QueueLink) -> None:
 
 def _is_alien(key: bytes, kind: bytes) -> bool:
     """Whether it is the sorted set that another queue, whose name goes on here, keeps its failed jobs in."""
-    return key.endswith(b":failed") and kind == b"zset"
+    return key.endswith(JOB_SUFFIXES["ignored"].encode()) and kind == b"zset"
 
 
 async def retry_all(link: QueueLink, state: str, latest: int, limit: int | None) -> int:
@@ -221,7 +222,7 @@ async def promote_all(link: QueueLink) -> int:
 
 async def release_deduplication(link: QueueLink, deduplication_id: str) -> bool:
     """Free a deduplication id; say whether it was taken."""
-    return bool(await link.server.call("DEL", f"{link.base}de:{deduplication_id}"))
+    return bool(await link.server.call("DEL", link.keys.owner(deduplication_id)))
 
 
 async def trim_events(link: QueueLink, length: int) -> int:

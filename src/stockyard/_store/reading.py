@@ -191,7 +191,7 @@ async def read_limit(link: QueueLink) -> tuple[int | None, int, int]:
 
 async def read_owner(link: QueueLink, deduplication_id: str) -> str | None:
     """Return the id of the job that holds a deduplication id, or None."""
-    owner = await link.server.call("GET", f"{link.base}de:{deduplication_id}")
+    owner = await link.server.call("GET", link.keys.owner(deduplication_id))
     return None if owner is None else str(owner.decode(errors="replace"))
 
 

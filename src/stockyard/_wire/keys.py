@@ -28,6 +28,24 @@ SUFFIXES = {
 }
 """Name in scripts and code -> last part of the key."""
 
+JOB_SUFFIXES = {
+    "lock": ":lock",
+    "logs": ":logs",
+    "dependencies": ":dependencies",
+    "processed": ":processed",
+    # Children whose failure the job goes on without, beside those that fail it.
+    "ignored": ":failed",
+    "unsuccessful": ":unsuccessful",
+}
+"""Name in scripts and code -> what follows a job's key."""
+
+PREFIXES = {
+    "owner": "de:",
+    "next_of": "dn:",
+    "run": "repeat:",
+}
+"""Name in scripts and code -> what comes before an id of deduplication, or of a schedule."""
+
 
 class QueueKeys:
     """The keys of one queue.
@@ -52,18 +70,18 @@ class QueueKeys:
         """Return the key of a job's hash."""
         return self.base + job_id
 
-    def logs(self, job_id: str) -> str:
-        """Return the key of a job's log lines."""
-        return f"{self.base}{job_id}:logs"
+    def of_job(self, job_id: str, what: str) -> str:
+        """Return a key beside a job's hash; ``what`` is a name of ``JOB_SUFFIXES``."""
+        return f"{self.base}{job_id}{JOB_SUFFIXES[what]}"
+
+    def owner(self, deduplication_id: str) -> str:
+        """Return the key that holds which job has a deduplication id."""
+        return f"{self.base}{PREFIXES['owner']}{deduplication_id}"
 
     @property
     def cancel_channel(self) -> str:
         """Return the channel that running jobs are cancelled on; the empty part cannot occur in a queue's name."""
         return f"{self.prefix}::cancel:{self.queue}"
-
-    def lock(self, job_id: str) -> str:
-        """Return the key of a running job's lease."""
-        return f"{self.base}{job_id}:lock"
 
 
 def alerts_base(prefix: str, topology: str) -> str:

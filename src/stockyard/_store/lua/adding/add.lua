@@ -1,5 +1,5 @@
 --- Adds jobs in the order given, or finds those whose custom id exists.
--- parts: events markers placing rows found
+-- needs: events markers placing found
 -- keys: counter wait prioritized delayed active meta events marker priority_counter
 -- args: base jobs
 -- returns: for each, in the order given, the id of the new job, or what is there instead (a row, or the id alone when
@@ -42,11 +42,11 @@ end
 
 -- Numbers are formatted once for many jobs: the server's own way, for each argument of each call, is slow.
 local text_of = {[0] = '0'}
-local function text(number)
-  local known = text_of[number]
+local function text(value)
+  local known = text_of[value]
   if not known then
-    known = string.format('%.0f', number)
-    text_of[number] = known
+    known = string.format('%.0f', value)
+    text_of[value] = known
   end
   return known
 end

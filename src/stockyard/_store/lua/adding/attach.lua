@@ -1,14 +1,9 @@
 --- Adds jobs that are deduplicated or have a parent, one by one in the order given.
--- parts: decoding events markers placing removing parents entering claiming rows found inserting
+-- needs: events entering inserting
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter
 -- args: base jobs
 -- returns: for each the id of the new job, what is there instead (a row, or the id alone when it is to be read, or
 --   the id and 0), PARENT_MISSING without its parent, OTHER_PARENT when it has another
-local keys = {
-  base = base, counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, active = active,
-  completed = completed, failed = failed, meta = meta, events = events, marker = marker,
-  priority_counter = priority_counter,
-}
 local cap = stream_cap(meta)
 local answers = {}
 for index, given in ipairs(cmsgpack.unpack(jobs)) do

@@ -1,5 +1,5 @@
 --- Adds trees of jobs across queues, or a part of them: parents first, then what they wait for, then the rest.
--- parts: decoding events markers placing removing parents entering claiming rows found inserting
+-- needs: events parents entering inserting
 -- keys:
 -- args: queues checks steps releases
 -- returns: what became of each job of the steps, as adding.attach answers, and the keys of the parents to release
@@ -22,7 +22,7 @@ local caps, answers, early, inserted = {}, {}, {}, {}
 -- A parent that was there before takes only those of whom it does not know, and none when it runs or has ended.
 local function expect(each)
   local parent = each.parent
-  local dependencies = parent .. ':dependencies'
+  local dependencies = parent .. DEPENDENCIES
   if redis.call('EXISTS', parent) == 0 then return end
   if each.is_fresh or inserted[parent] then
     redis.call('SADD', dependencies, unpack(each.children))

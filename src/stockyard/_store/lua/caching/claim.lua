@@ -1,5 +1,5 @@
 --- Takes the lock for loading an entry, unless somebody holds it or has loaded the entry meanwhile.
--- parts: room entries versions
+-- needs: room entries versions
 -- keys:
 -- args: base name key token lease stale seen tags lifetime version
 -- returns: 1 and the versions of the tags: the lock is the caller's; 0 and ms: it is somebody else's for so long;

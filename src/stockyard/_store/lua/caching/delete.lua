@@ -1,5 +1,5 @@
 --- Deletes entries of a cache, and what is being loaded for them counts as outdated.
--- parts: room entries
+-- needs: room entries
 -- keys:
 -- args: base name unwanted
 -- returns: how many of them there were

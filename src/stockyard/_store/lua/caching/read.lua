@@ -1,5 +1,5 @@
 --- Reads entries of a cache that are there and whose tags hold; each becomes the most recently used.
--- parts: room entries
+-- needs: room entries
 -- keys:
 -- args: base name wanted
 -- returns: for each key false, or value, ms it stays fresh, ms its load took, its stamp, its packed tags; fewer than

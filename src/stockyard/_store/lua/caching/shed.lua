@@ -1,5 +1,5 @@
 --- Lets expired entries of all caches leave the budget, and the least recently used until so many bytes are left.
--- parts: room entries evicting
+-- needs: room entries evicting
 -- keys:
 -- args: base budget
 -- returns: whether that was done (1 or 0), then the totals by name

@@ -1,5 +1,5 @@
 --- Writes entries of a cache; expired ones leave the budget, then the least recently used, until there is room.
--- parts: room entries evicting versions
+-- needs: room entries evicting versions
 -- keys:
 -- args: base name budget entries version
 -- returns: for each entry 1, 0 when it is outdated already, NO_ROOM when there is none; then the cache's bytes,

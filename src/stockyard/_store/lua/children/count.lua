@@ -3,6 +3,6 @@
 -- args: job
 -- returns: how many were processed, are unprocessed, were ignored, and failed
 return {
-  redis.call('HLEN', job .. ':processed'), redis.call('SCARD', job .. ':dependencies'),
-  redis.call('HLEN', job .. ':failed'), redis.call('ZCARD', job .. ':unsuccessful'),
+  redis.call('HLEN', job .. PROCESSED), redis.call('SCARD', job .. DEPENDENCIES),
+  redis.call('HLEN', job .. IGNORED), redis.call('ZCARD', job .. UNSUCCESSFUL),
 }

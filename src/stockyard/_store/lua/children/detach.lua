@@ -1,5 +1,5 @@
 --- Ends the tie of a child that its parent waits for; a parent that waits for no other goes on.
--- parts: decoding markers placing parents
+-- needs: parents
 -- keys:
 -- args: job
 -- returns: 1, 0 when the parent does not wait for it, JOB_MISSING without the job, PARENT_MISSING without the parent

@@ -1,5 +1,5 @@
 --- Reads jobs and the keys of their children, at most so many of each job.
--- parts: rows
+-- needs: rows
 -- keys:
 -- args: jobs limit
 -- returns: for each job its fields with the id last, and the keys; or nothing when it does not exist
@@ -20,10 +20,10 @@ end
 
 local function children_of(job)
   local found = {}
-  scan(found, 'HSCAN', job .. ':processed', 2)
-  scan(found, 'SSCAN', job .. ':dependencies', 1)
-  for _, child in ipairs(redis.call('ZRANGE', job .. ':unsuccessful', 0, limit - 1)) do found[#found + 1] = child end
-  scan(found, 'HSCAN', job .. ':failed', 2)
+  scan(found, 'HSCAN', job .. PROCESSED, 2)
+  scan(found, 'SSCAN', job .. DEPENDENCIES, 1)
+  for _, child in ipairs(redis.call('ZRANGE', job .. UNSUCCESSFUL, 0, limit - 1)) do found[#found + 1] = child end
+  scan(found, 'HSCAN', job .. IGNORED, 2)
   return {unpack(found, 1, math.min(#found, limit))}
 end
 

@@ -1,5 +1,5 @@
 --- Brings up to date what a finished job would wait for when it is retried, some children at a time.
--- parts: decoding markers placing parents retrying
+-- needs: retrying
 -- keys:
 -- args: job cursor
 -- returns: the cursor to go on with, '0' at the end

@@ -1,5 +1,5 @@
 --- Hands back all that a consumer has, at once, and forgets the consumer.
--- parts: consumers holding
+-- needs: consumers holding
 -- keys:
 -- args: base group consumer untouched idle told
 -- returns: how many messages it had

@@ -1,5 +1,5 @@
 --- Finds the place behind an id, or behind everything.
--- parts: messages
+-- needs: messages
 -- keys:
 -- args: base after
 -- returns: the id to go on behind, and the number of the message there; PLACE_UNKNOWN when some behind it may be gone

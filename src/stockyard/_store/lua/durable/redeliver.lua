@@ -1,5 +1,5 @@
 --- Publishes dead letters again, for the group that gave them up alone.
--- parts: messages
+-- needs: messages
 -- keys:
 -- args: base ids
 -- returns: how many there were

@@ -1,5 +1,5 @@
 --- Hands a message back to its group, or moves it to the dead letters.
--- parts: messages dead_letters consumers holding
+-- needs: dead_letters consumers holding
 -- keys:
 -- args: base group consumer id attempts reason idle
 -- returns: 1 when it will be delivered again, 2 when it is a dead letter, 0 when it is not the consumer's any more

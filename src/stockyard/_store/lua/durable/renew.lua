@@ -1,5 +1,5 @@
 --- Keeps what a consumer has in hand from being claimed, and lets others have what it does not know that it has.
--- parts: consumers holding
+-- needs: consumers holding
 -- keys:
 -- args: base group consumer ids idle strays
 -- returns: the ids that are not the consumer's any more

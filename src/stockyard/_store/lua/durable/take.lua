@@ -1,5 +1,5 @@
 --- Gives a consumer what nobody of its group was given yet, and what dead consumers left.
--- parts: messages dead_letters consumers
+-- needs: messages dead_letters consumers
 -- keys:
 -- args: base group consumer after fresh claims idle attempts told is_known
 -- returns: fresh messages, as id, text and deliveries one behind the other; claimed ones in the same way; whether

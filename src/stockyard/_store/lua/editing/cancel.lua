@@ -1,5 +1,5 @@
 --- Fails a job that has not ended: at its next start without running it, or at once where a worker runs it.
--- parts: markers placing
+-- needs: markers placing
 -- keys: wait prioritized delayed active completed failed waiting_children meta events marker priority_counter
 -- args: job id reason channel message
 -- returns: 0, JOB_MISSING when the job does not exist, WRONG_STATE when it has ended

@@ -1,5 +1,5 @@
 --- Lets a delayed job run so long after now.
--- parts: events markers placing
+-- needs: events markers placing
 -- keys: delayed meta events marker
 -- args: job id delay now
 -- returns: 0, JOB_MISSING when the job does not exist, WRONG_STATE when it is not delayed

@@ -1,12 +1,12 @@
 --- Lists the children of some jobs, about a hundred of each kind a call; each job as key, stage from 1, and cursor.
--- parts: decoding events markers placing removing parents families
+-- needs: families
 -- keys:
 -- args: jobs idle_only
 -- returns: a job that a worker holds or '', children, the jobs that were not listed to their end
 local PAGE = 100
 local LISTED_AT_ONCE = 200
 local stages = {
-  {'HSCAN', ':processed', 2}, {'HSCAN', ':failed', 2}, {'ZSCAN', ':unsuccessful', 2}, {'SSCAN', ':dependencies', 1},
+  {'HSCAN', PROCESSED, 2}, {'HSCAN', IGNORED, 2}, {'ZSCAN', UNSUCCESSFUL, 2}, {'SSCAN', DEPENDENCIES, 1},
 }
 local children, rest = {}, {}
 
@@ -27,8 +27,8 @@ end
 
 for _, each in ipairs(cmsgpack.unpack(jobs)) do
   local job, stage, cursor = each[1], each[2], each[3]
-  if idle_only == '0' and redis.call('EXISTS', job .. ':lock') == 1 then return {job, {}, {}} end
-  if redis.call('EXISTS', job .. ':processed', job .. ':failed', job .. ':unsuccessful', job .. ':dependencies') > 0 then
+  if idle_only == '0' and redis.call('EXISTS', job .. LOCK) == 1 then return {job, {}, {}} end
+  if redis.call('EXISTS', job .. PROCESSED, job .. IGNORED, job .. UNSUCCESSFUL, job .. DEPENDENCIES) > 0 then
     if idle_only == '1' then stage = #stages end
     rest[#rest + 1] = list_more(job, stage, cursor)
   end

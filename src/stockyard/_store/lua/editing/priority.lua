@@ -1,5 +1,5 @@
 --- Gives a job another priority, and the place in line that goes with it.
--- parts: markers placing
+-- needs: markers placing
 -- keys: wait prioritized active meta marker priority_counter
 -- args: job id priority lifo
 -- returns: 0, or JOB_MISSING when the job does not exist

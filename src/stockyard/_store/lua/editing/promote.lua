@@ -1,5 +1,5 @@
 --- Lets a delayed job run now.
--- parts: markers placing
+-- needs: markers placing
 -- keys: wait prioritized delayed active meta events marker priority_counter
 -- args: job id
 -- returns: 0, JOB_MISSING when the job does not exist, WRONG_STATE when it is not delayed

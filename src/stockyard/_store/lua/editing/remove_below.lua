@@ -1,12 +1,12 @@
 --- Removes jobs of a family that is too large for one call, but for those that stand in a list; parents do not go on.
--- parts: decoding events markers placing removing parents families
+-- needs: parents families
 -- keys:
 -- args: jobs top idle_only
 -- returns: how many were removed, one that a worker holds or '', those that stand in no set
 local removed, held, listed = 0, '', {}
 for _, job in ipairs(cmsgpack.unpack(jobs)) do
   local base, id = place_of(job)
-  if redis.call('EXISTS', job .. ':lock') == 1 then
+  if redis.call('EXISTS', job .. LOCK) == 1 then
     held = job
   elseif idle_only == '0' or not redis.call('ZSCORE', base .. 'failed', id) then
     local set = leave_set(base, id)

@@ -1,5 +1,5 @@
 --- Removes the children that a job waits for, and theirs, but not those that run or have failed.
--- parts: decoding events markers placing removing parents families
+-- needs: families
 -- keys:
 -- args: job
 -- returns: how many were removed, JOB_MISSING when the job does not exist, TOO_MANY when they are too many for one call

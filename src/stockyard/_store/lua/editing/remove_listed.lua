@@ -1,5 +1,5 @@
 --- Removes jobs of a family out of a part of a list of their queue, or wherever they are when none is named.
--- parts: decoding events markers placing removing parents families
+-- needs: parents families
 -- keys:
 -- args: base list skip size ids top
 -- returns: the ids that are no longer there, one that a worker holds or ''
@@ -17,7 +17,7 @@ local function remove(id, left)
 end
 
 local function is_free(id)
-  if redis.call('EXISTS', base .. id .. ':lock') == 0 then return true end
+  if redis.call('EXISTS', base .. id .. LOCK) == 0 then return true end
   held = base .. id
 end
 

@@ -1,14 +1,10 @@
 --- Puts a job that ended in one state back to where it waits.
--- parts: decoding events markers placing parents retrying states
+-- needs: events markers retrying states
 -- keys: wait prioritized delayed active completed failed paused waiting_children meta events marker priority_counter
 -- args: job id state reset_attempts settled now
 -- returns: 0; 1 when its children are to be settled first; JOB_MISSING when it does not exist; the state that it is in
 --   instead
 if redis.call('EXISTS', job) == 0 then return JOB_MISSING end
-local keys = {
-  wait = wait, prioritized = prioritized, delayed = delayed, active = active, completed = completed, failed = failed,
-  paused = paused, waiting_children = waiting_children, priority_counter = priority_counter, events = events,
-}
 local ended = state == 'failed' and failed or completed
 if not redis.call('ZSCORE', ended, id) then return state_of(keys, id) end
 if settled == '0' and number_to_settle(job) > 0 then return 1 end

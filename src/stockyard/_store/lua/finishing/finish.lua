@@ -1,6 +1,5 @@
 --- Writes how runs ended, then starts as many jobs as the worker has room for.
--- parts: decoding events markers placing entering promoting removing parents retention deduplication metrics leaving
---   ending rows taking
+-- needs: events markers retention metrics leaving ending taking
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
 --   waiting_children metrics_completed metrics_failed unread
 -- args: base now settled order
@@ -14,11 +13,6 @@ if now == '' then
 end
 now = tonumber(now)
 local moment = string.format('%.0f', now)
-local keys = {
-  counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, active = active, meta = meta,
-  completed = completed, failed = failed, events = events, marker = marker, priority_counter = priority_counter,
-  limiter = limiter, waiting_children = waiting_children, unread = unread,
-}
 local batch = {
   keys = keys, base = base, now = now, moment = moment, cap = stream_cap(meta),
   locks = {}, freed = {}, kept = {}, ended = {completed = 0, failed = 0}, any_ready = false, any_delayed = false,
@@ -33,10 +27,10 @@ redis.call('SREM', stalled, '')
 
 -- What its children say against an end of this kind, or nothing.
 local function held_by_children(job, kind)
-  if kind == 'completed' and redis.call('EXISTS', job .. ':dependencies', job .. ':unsuccessful') > 0 then
-    return redis.call('EXISTS', job .. ':dependencies') == 1 and CHILDREN_PENDING or CHILDREN_FAILED
+  if kind == 'completed' and redis.call('EXISTS', job .. DEPENDENCIES, job .. UNSUCCESSFUL) > 0 then
+    return redis.call('EXISTS', job .. DEPENDENCIES) == 1 and CHILDREN_PENDING or CHILDREN_FAILED
   end
-  if kind == 'awaiting children' and redis.call('EXISTS', job .. ':unsuccessful') == 1 then
+  if kind == 'awaiting children' and redis.call('EXISTS', job .. UNSUCCESSFUL) == 1 then
     return CHILDREN_FAILED
   end
 end
@@ -51,7 +45,7 @@ local function settle(id, token, outcome)
   local fields = redis.call('HMGET', job, 'name', 'parentKey', 'parent', 'deid', 'atm', 'priority')
   if not fields[1] and redis.call('EXISTS', job) == 0 then return JOB_MISSING end
   return held_by_children(job, outcome[1])
-    or lock_error(redis.call('GET', job .. ':lock'), token)
+    or lock_error(redis.call('GET', job .. LOCK), token)
     or ways[outcome[1]](batch, job, id, fields, outcome)
 end
 

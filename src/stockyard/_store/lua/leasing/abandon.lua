@@ -1,5 +1,5 @@
 --- Hands back the jobs of a process that is known to be dead, without waiting for its leases.
--- parts: events markers stalls
+-- needs: events markers stalls
 -- keys: active wait stalled meta events marker repeat_set unread
 -- args: base holder passed max_stalled
 -- returns: the ids handed back, how many active jobs were passed by, and 1 when there are more to look at
@@ -10,7 +10,7 @@ local page = redis.call('LRANGE', active, -(passed + PAGE), -(passed + 1))
 local returned = {}
 for at = #page, 1, -1 do
   local id = page[at]
-  local lock = base .. id .. ':lock'
+  local lock = base .. id .. LOCK
   local token = redis.call('GET', lock)
   if token and string.sub(token, 1, #holder) == holder then
     redis.call('DEL', lock)

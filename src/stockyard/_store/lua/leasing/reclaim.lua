@@ -1,5 +1,5 @@
 --- Finds the jobs that were started under a token whose reply never arrived, and renews their leases.
--- parts: rows
+-- needs: rows
 -- keys: active
 -- args: base token known duration most_bytes
 -- returns: rows of those jobs, as the start gives them, but for the known ids; fewer when they are large
@@ -7,8 +7,8 @@ local rows, size, is_known = {}, 0, {}
 for _, id in ipairs(cmsgpack.unpack(known)) do is_known[id] = true end
 for _, id in ipairs(redis.call('LRANGE', active, 0, -1)) do
   local job = base .. id
-  if redis.call('GET', job .. ':lock') == token then
-    if tonumber(duration) > 0 then redis.call('PEXPIRE', job .. ':lock', duration) end
+  if redis.call('GET', job .. LOCK) == token then
+    if tonumber(duration) > 0 then redis.call('PEXPIRE', job .. LOCK, duration) end
     if not is_known[id] and size < tonumber(most_bytes) then
       local row = read_row(job)
       row[15] = id

@@ -1,5 +1,5 @@
 --- Hands back the jobs whose worker let their lease run out, and marks the running ones for the next look.
--- parts: events markers stalls
+-- needs: events markers stalls
 -- keys: stalled stalled_check wait active meta events marker repeat_set unread
 -- args: base now interval max_stalled stage passed look
 -- returns: the ids that lost their worker, the stage that goes on or '', how many active jobs that passed by, and the look's name
@@ -38,7 +38,7 @@ if stage == 'recover' then
   for at = #page, 1, -1 do
     local id = page[at]
     seen = at
-    if is_marked[at] == 1 and redis.call('EXISTS', base .. id .. ':lock') == 0 then
+    if is_marked[at] == 1 and redis.call('EXISTS', base .. id .. LOCK) == 0 then
       local is_back, is_stall = return_stalled(base, id, max_stalled, active, wait, events, repeat_set, unread)
       any_ready = any_ready or is_back
       if is_stall then recovered[#recovered + 1] = id end

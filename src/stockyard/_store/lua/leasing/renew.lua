@@ -13,7 +13,7 @@ end
 
 for _, lease in ipairs(cmsgpack.unpack(held)) do
   local id, token, starts = lease[1], lease[2], lease[3]
-  local lock = base .. id .. ':lock'
+  local lock = base .. id .. LOCK
   local holder = redis.call('GET', lock)
   if holder == token then
     redis.call('PEXPIRE', lock, duration)

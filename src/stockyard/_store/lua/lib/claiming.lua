@@ -1,4 +1,5 @@
 -- Which of the jobs that share a deduplication id is added.
+-- needs: placing removing parents
 
 -- While the last one is kept, the id is taken until its owner ends.
 local function claim(owner_key, id, ways)
@@ -53,7 +54,7 @@ end
 -- Returns the id of the job that stays in place of the given one, or nil when that is to be added.
 local function deduplicated(keys, given, id)
   local ways = given.deduplication
-  local owner_key, next_key = keys.base .. 'de:' .. ways.id, keys.base .. 'dn:' .. ways.id
+  local owner_key, next_key = keys.base .. OWNER .. ways.id, keys.base .. NEXT_OF .. ways.id
   local owner = redis.call('GET', owner_key)
   if not owner then
     claim(owner_key, id, ways)

@@ -1,4 +1,5 @@
 -- Moves what a group gives up to the dead letters.
+-- needs: messages
 
 -- Their number is bounded, as they are kept without limit of time.
 local function bury(base, group, id, deliveries, reason)

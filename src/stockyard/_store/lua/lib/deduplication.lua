@@ -1,15 +1,16 @@
 -- What a finished job leaves of its deduplication: the id freed, and the newest kept payload queued.
+-- needs: decoding entering
 
 -- Frees the id when this job owns it for as long as it runs; a running time window stays.
 local function release_deduplication(base, name, id)
-  local owner = base .. 'de:' .. name
+  local owner = base .. OWNER .. name
   if redis.call('GET', owner) == id and redis.call('PTTL', owner) == -1 then
     redis.call('DEL', owner)
   end
 end
 
 local function requeue_kept_last(keys, base, name, now)
-  local kept = base .. 'dn:' .. name
+  local kept = base .. NEXT_OF .. name
   local pairs_of = redis.call('HGETALL', kept)
   if #pairs_of == 0 then return end
   local next_job = {}
@@ -18,7 +19,7 @@ local function requeue_kept_last(keys, base, name, now)
   local id = next_job.jid or string.format('%.0f', counted)
   local options = decode_object(next_job.opts)
   local delay, priority = tonumber(options.delay) or 0, tonumber(options.priority) or 0
-  redis.call('SET', base .. 'de:' .. name, id)
+  redis.call('SET', base .. OWNER .. name, id)
   local job = base .. id
   redis.call('HSET', job, 'name', next_job.name, 'data', next_job.data, 'opts', next_job.opts, 'timestamp', now,
     'delay', delay, 'priority', priority, 'deid', name)

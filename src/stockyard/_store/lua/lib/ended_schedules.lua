@@ -1,4 +1,5 @@
 -- Which schedules have come to their end.
+-- needs: decoding
 
 -- The last run of such a one leaves no next one.
 local function is_over(record, job, now)

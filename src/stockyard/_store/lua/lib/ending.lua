@@ -1,4 +1,5 @@
 -- The end of a job, and what it means to its deduplication id, its parent, the retention and the readers.
+-- needs: events removing parents retention deduplication leaving
 
 local function end_run(batch, job, id, fields, outcome)
   local is_success = outcome[1] == 'completed'

@@ -1,4 +1,5 @@
 -- Where a new job waits first.
+-- needs: markers placing
 
 -- Returns whether it is delayed; the caller wakes workers.
 local function enter(keys, id, timestamp, delay, priority, lifo)

@@ -1,4 +1,5 @@
 -- A cache's entries: where they are, what they are made of, and whether they still hold.
+-- needs: room
 
 local function now_us()
   local time = redis.call('TIME')
@@ -6,7 +7,7 @@ local function now_us()
 end
 
 local function path_of(name, key) return name .. '::e:' .. key end
-local function lock_of(base, name, key) return base .. name .. '::l:' .. key .. ':lock' end
+local function lock_of(base, name, key) return base .. name .. '::l:' .. key .. LOCK end
 local function tag_of(base, name, tag) return base .. name .. '::t:' .. tag end
 
 -- Fresh until (ms), how long its load took (ms), what it counts for (bytes), length of its tags; then tags, value.

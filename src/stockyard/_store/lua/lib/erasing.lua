@@ -1,4 +1,5 @@
 -- Removes jobs in bulk: silently, and with each the parent of the same queue that waited for it alone.
+-- needs: markers placing removing parents
 
 -- In another queue the parent is let go instead, for nobody there asked for its end; this is not announced.
 local function let_go(base, id)
@@ -21,8 +22,8 @@ local function erase(base, id, above)
   local of = parent_of(parent, tie[2])
   if of.queueKey .. ':' == base then
     above[#above + 1] = {parent, of.id, job}
-  elseif redis.call('SREM', parent .. ':dependencies', job) == 1
-    and redis.call('EXISTS', parent .. ':dependencies') == 0 then
+  elseif redis.call('SREM', parent .. DEPENDENCIES, job) == 1
+    and redis.call('EXISTS', parent .. DEPENDENCIES) == 0 then
     let_go(of.queueKey .. ':', of.id)
   end
 end
@@ -32,8 +33,8 @@ local function erase_parents(base, above, most)
   while #above > 0 and most > 0 do
     local parent, id, child = unpack(table.remove(above))
     most = most - 1
-    if redis.call('SREM', parent .. ':dependencies', child) == 1
-      and redis.call('EXISTS', parent .. ':dependencies') == 0
+    if redis.call('SREM', parent .. DEPENDENCIES, child) == 1
+      and redis.call('EXISTS', parent .. DEPENDENCIES) == 0
       and redis.call('ZREM', base .. 'waiting-children', id) == 1 then
       erase(base, id, above)
     end

@@ -1,4 +1,5 @@
 -- Lets the least recently used entries of a cache go.
+-- needs: room entries
 
 -- Returns whether all entries together are within the limit; a bounded number leaves in one call.
 local function evict(base, limit)

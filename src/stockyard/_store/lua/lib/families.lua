@@ -1,4 +1,5 @@
 -- A job with its descendants, in whatever queues they are.
+-- needs: events removing parents
 
 -- Jobs that one call removes together; of a larger family the caller removes part by part.
 local FAMILY_AT_ONCE = 200
@@ -9,31 +10,31 @@ local function place_of(child)
 end
 
 local function number_of_children(job)
-  return redis.call('HLEN', job .. ':processed') + redis.call('HLEN', job .. ':failed')
-    + redis.call('ZCARD', job .. ':unsuccessful') + redis.call('SCARD', job .. ':dependencies')
+  return redis.call('HLEN', job .. PROCESSED) + redis.call('HLEN', job .. IGNORED)
+    + redis.call('ZCARD', job .. UNSUCCESSFUL) + redis.call('SCARD', job .. DEPENDENCIES)
 end
 
 local function all_children(job)
-  local children = redis.call('HKEYS', job .. ':processed')
-  for _, child in ipairs(redis.call('HKEYS', job .. ':failed')) do children[#children + 1] = child end
-  for _, child in ipairs(redis.call('ZRANGE', job .. ':unsuccessful', 0, -1)) do children[#children + 1] = child end
-  for _, child in ipairs(redis.call('SMEMBERS', job .. ':dependencies')) do children[#children + 1] = child end
+  local children = redis.call('HKEYS', job .. PROCESSED)
+  for _, child in ipairs(redis.call('HKEYS', job .. IGNORED)) do children[#children + 1] = child end
+  for _, child in ipairs(redis.call('ZRANGE', job .. UNSUCCESSFUL, 0, -1)) do children[#children + 1] = child end
+  for _, child in ipairs(redis.call('SMEMBERS', job .. DEPENDENCIES)) do children[#children + 1] = child end
   return children
 end
 
 local function number_pending(job)
-  return redis.call('SCARD', job .. ':dependencies')
+  return redis.call('SCARD', job .. DEPENDENCIES)
 end
 
 -- Whether a child has neither ended nor is being run.
 local function is_idle(child)
   local base, id = place_of(child)
-  return base and redis.call('EXISTS', child .. ':lock') == 0 and not redis.call('ZSCORE', base .. 'failed', id)
+  return base and redis.call('EXISTS', child .. LOCK) == 0 and not redis.call('ZSCORE', base .. 'failed', id)
 end
 
 local function idle_children(job)
   local children = {}
-  for _, child in ipairs(redis.call('SMEMBERS', job .. ':dependencies')) do
+  for _, child in ipairs(redis.call('SMEMBERS', job .. DEPENDENCIES)) do
     if is_idle(child) then children[#children + 1] = child end
   end
   return children

@@ -1,4 +1,5 @@
 -- Jobs that an add found in place of the given ones, as readers get them.
+-- needs: rows
 
 -- Bytes of stored payloads that one call returns; what goes beyond is read job by job.
 local READ_AT_ONCE = 4194304

@@ -1,4 +1,5 @@
 -- Finds what one consumer holds, and hands it back.
+-- needs: consumers
 
 -- How often a message was delivered to this consumer or before, or nil when it is not the consumer's any more.
 local function deliveries_of(base, group, consumer, id)

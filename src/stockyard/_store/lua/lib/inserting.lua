@@ -1,4 +1,5 @@
 -- Puts one new job with all its ties into its queue.
+-- needs: parents entering claiming found
 
 -- Whether a job that exists has another parent; a parent that is gone leaves it free.
 local function belongs_elsewhere(job, parent)
@@ -9,9 +10,9 @@ end
 -- A job that exists counts for the parent as it is: one that has ended counts as ended.
 local function adopt(keys, id, job, parent, now, early)
   redis.call('HSET', job, 'parentKey', parent.key, 'parent', parent.tie)
-  local dependencies = parent.key .. ':dependencies'
+  local dependencies = parent.key .. DEPENDENCIES
   if redis.call('ZSCORE', keys.completed, id) then
-    redis.call('HSET', parent.key .. ':processed', job, redis.call('HGET', job, 'returnvalue') or 'null')
+    redis.call('HSET', parent.key .. PROCESSED, job, redis.call('HGET', job, 'returnvalue') or 'null')
     redis.call('SREM', dependencies, job)
     return
   end
@@ -30,7 +31,7 @@ end
 -- recorded has ended, although the child's own record may be gone.
 local function is_wanted(given, job)
   local parent = given.parent
-  if parent.is_new then return redis.call('SISMEMBER', parent.key .. ':dependencies', job) == 1 end
+  if parent.is_new then return redis.call('SISMEMBER', parent.key .. DEPENDENCIES, job) == 1 end
   return given.id == '' or not is_recorded(parent.key, job)
 end
 
@@ -43,7 +44,7 @@ local function insert(keys, given, early)
   local job = keys.base .. id
   local exists = given.id ~= '' and redis.call('EXISTS', job) == 1
   if exists and parent and belongs_elsewhere(job, parent.key) then
-    if parent.is_new then redis.call('SREM', parent.key .. ':dependencies', job) end
+    if parent.is_new then redis.call('SREM', parent.key .. DEPENDENCIES, job) end
     return OTHER_PARENT
   end
   local wanted = not parent or is_wanted(given, job)
@@ -71,7 +72,7 @@ local function insert(keys, given, early)
   end
   if parent then
     redis.call('HSET', job, 'parentKey', parent.key, 'parent', parent.tie)
-    redis.call('SADD', parent.key .. ':dependencies', job)
+    redis.call('SADD', parent.key .. DEPENDENCIES, job)
   end
   return id
 end

@@ -1,9 +1,10 @@
 -- Ways out of active for a job that has not ended: tried again, postponed, handed back, waiting for its children.
+-- needs: placing promoting
 -- `batch` is what one call writes: keys, the time, and what is gathered for the end of the call.
 
 -- The lock goes together with those of the other runs. Returns whether the job was active.
 local function leave_active(batch, job, id)
-  batch.locks[#batch.locks + 1] = job .. ':lock'
+  batch.locks[#batch.locks + 1] = job .. LOCK
   batch.freed[#batch.freed + 1] = id
   return redis.call('LREM', batch.keys.active, -1, id) > 0
 end
@@ -72,7 +73,7 @@ end
 
 -- A child that ended in between has found no parent to release: the job goes on at once.
 local function await_children(batch, job, id, fields, outcome)
-  if redis.call('EXISTS', job .. ':dependencies') == 0 then return hand_back(batch, job, id, fields, outcome) end
+  if redis.call('EXISTS', job .. DEPENDENCIES) == 0 then return hand_back(batch, job, id, fields, outcome) end
   if not leave_active(batch, job, id) then return WRONG_STATE end
   redis.call('ZADD', batch.keys.waiting_children, batch.moment, id)
   redis.call('XADD', batch.keys.events, '*', 'event', 'waiting-children', 'jobId', id, 'prev', 'active')

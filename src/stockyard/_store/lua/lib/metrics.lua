@@ -14,7 +14,7 @@ local function count_ended(counts, number, minutes, now, moment)
   redis.call('LPUSH', points, before - (redis.call('HGET', counts, 'prevCount') or 0))
   for at = 2, passed, 5000 do
     local empty = {}
-    for each = at, math.min(at + 4999, passed) do empty[#empty + 1] = 0 end
+    for _ = at, math.min(at + 4999, passed) do empty[#empty + 1] = 0 end
     redis.call('LPUSH', points, unpack(empty))
   end
   redis.call('LTRIM', points, 0, minutes - 1)

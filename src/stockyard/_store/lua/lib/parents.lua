@@ -1,4 +1,5 @@
 -- What a child's end means to its parent, on the parent's own queue.
+-- needs: decoding markers placing
 
 local function leave_waiting_children(parent_base, parent_id)
   return redis.call('EXISTS', parent_base .. parent_id) == 1
@@ -26,14 +27,14 @@ local function release_parent(parent_base, parent_id, now)
 end
 
 local function release_if_none_pending(parent, parent_base, parent_id, now)
-  if redis.call('SCARD', parent .. ':dependencies') == 0 then
+  if redis.call('SCARD', parent .. DEPENDENCIES) == 0 then
     release_parent(parent_base, parent_id, now)
   end
 end
 
 -- A child that failed with fail-parent: the parent is to fail at its next start, wherever it waits.
 local function fail_parent(parent, parent_base, parent_id, child, now)
-  redis.call('ZADD', parent .. ':unsuccessful', now, child)
+  redis.call('ZADD', parent .. UNSUCCESSFUL, now, child)
   if redis.call('EXISTS', parent) == 0 or redis.call('ZSCORE', parent_base .. 'failed', parent_id) then return end
   redis.call('HSET', parent, 'defa', 'child ' .. child .. ' failed')
   local delayed = parent_base .. 'delayed'
@@ -54,8 +55,8 @@ local function parent_of(parent, link)
 end
 
 local function tell_parent_completed(parent, link, child, value, now)
-  if redis.call('SREM', parent .. ':dependencies', child) == 0 then return end
-  redis.call('HSET', parent .. ':processed', child, value)
+  if redis.call('SREM', parent .. DEPENDENCIES, child) == 0 then return end
+  redis.call('HSET', parent .. PROCESSED, child, value)
   local of = parent_of(parent, link)
   release_if_none_pending(parent, of.queueKey .. ':', of.id, now)
 end
@@ -65,31 +66,31 @@ end
 local function count_failed_child(parent, link, child, reason, now, early)
   local of = parent_of(parent, link)
   if not (of.fpof or of.cpof or of.idof or of.rdof) then return end
-  if redis.call('SREM', parent .. ':dependencies', child) == 0 then return end
+  if redis.call('SREM', parent .. DEPENDENCIES, child) == 0 then return end
   local parent_base = of.queueKey .. ':'
   if of.fpof then
     fail_parent(parent, parent_base, of.id, child, now)
   elseif of.cpof then
-    redis.call('HSET', parent .. ':failed', child, reason)
+    redis.call('HSET', parent .. IGNORED, child, reason)
     if early then early[parent] = true else release_parent(parent_base, of.id, now) end
   else
-    if of.idof then redis.call('HSET', parent .. ':failed', child, reason) end
+    if of.idof then redis.call('HSET', parent .. IGNORED, child, reason) end
     release_if_none_pending(parent, parent_base, of.id, now)
   end
 end
 
 -- Whether the parent knows how the child ended.
 local function is_recorded(parent, child)
-  return redis.call('HEXISTS', parent .. ':processed', child) == 1
-    or redis.call('HEXISTS', parent .. ':failed', child) == 1
-    or redis.call('ZSCORE', parent .. ':unsuccessful', child) ~= false
+  return redis.call('HEXISTS', parent .. PROCESSED, child) == 1
+    or redis.call('HEXISTS', parent .. IGNORED, child) == 1
+    or redis.call('ZSCORE', parent .. UNSUCCESSFUL, child) ~= false
 end
 
 -- A job that waits to run waits for its children instead, now that there are some. Returns whether it does, or did
 -- before; one that runs, is to fail or has ended does not.
 local function hold_back(base, id, now)
   if redis.call('ZSCORE', base .. 'waiting-children', id) then return true end
-  if redis.call('EXISTS', base .. id .. ':lock') == 1 or redis.call('HEXISTS', base .. id, 'defa') == 1
+  if redis.call('EXISTS', base .. id .. LOCK) == 1 or redis.call('HEXISTS', base .. id, 'defa') == 1
     or redis.call('ZSCORE', base .. 'completed', id) or redis.call('ZSCORE', base .. 'failed', id) then
     return false
   end
@@ -105,8 +106,8 @@ end
 -- The parent does not count on the child any more; as on Node, one that waits for no other runs next, whatever
 -- its own delay and priority say.
 local function give_up_child(parent, link, child)
-  if redis.call('SREM', parent .. ':dependencies', child) == 0 then return false end
-  if redis.call('SCARD', parent .. ':dependencies') == 0 then
+  if redis.call('SREM', parent .. DEPENDENCIES, child) == 0 then return false end
+  if redis.call('SCARD', parent .. DEPENDENCIES) == 0 then
     local of = parent_of(parent, link)
     local parent_base = of.queueKey .. ':'
     if leave_waiting_children(parent_base, of.id) then parent_waits(parent_base, of.id, 0) end

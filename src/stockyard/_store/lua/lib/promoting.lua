@@ -1,4 +1,5 @@
 -- Moves delayed jobs that are due to where they wait; at most 200 a call, the next call goes on.
+-- needs: placing
 
 local function promote_due(delayed, wait, prioritized, priority_counter, events, base, now)
   local due = redis.call('ZRANGEBYSCORE', delayed, 0, (now + 1) * 4096 - 1, 'LIMIT', 0, 200)

@@ -1,4 +1,5 @@
 -- Which finished jobs stay.
+-- needs: removing parents
 
 local NO_LIMIT = -1
 

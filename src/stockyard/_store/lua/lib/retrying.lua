@@ -1,4 +1,5 @@
 -- Puts a finished job back to where it waits: for its turn, or first for its children.
+-- needs: decoding placing parents
 
 -- Children that one call looks at.
 local SETTLED_AT_ONCE = 100
@@ -9,47 +10,47 @@ local function has_settled(job, child)
   if tie.err or tie[1] ~= job then return true end
   local base, id = child:match('^(.*:)(.*)$')
   if redis.call('ZSCORE', base .. 'completed', id) then
-    redis.call('HSET', job .. ':processed', child, tie[3] or 'null')
+    redis.call('HSET', job .. PROCESSED, child, tie[3] or 'null')
     return true
   end
   if not redis.call('ZSCORE', base .. 'failed', id) then return false end
   local of = decode_object(tie[2])
-  if of.cpof or of.idof then redis.call('HSET', job .. ':failed', child, tie[4] or '') end
+  if of.cpof or of.idof then redis.call('HSET', job .. IGNORED, child, tie[4] or '') end
   return of.cpof or of.idof or of.rdof
 end
 
 -- A finished job's children that it counts as pending or as its failure: what is to be waited for when it is retried
 -- stays pending. Returns the cursor to go on with, '0' at the end.
 local function settle_children(job, cursor)
-  local failed = redis.call('ZRANGE', job .. ':unsuccessful', 0, SETTLED_AT_ONCE - 1)
+  local failed = redis.call('ZRANGE', job .. UNSUCCESSFUL, 0, SETTLED_AT_ONCE - 1)
   if #failed > 0 then
-    redis.call('ZREM', job .. ':unsuccessful', unpack(failed))
-    redis.call('SADD', job .. ':dependencies', unpack(failed))
+    redis.call('ZREM', job .. UNSUCCESSFUL, unpack(failed))
+    redis.call('SADD', job .. DEPENDENCIES, unpack(failed))
     return cursor == '0' and '' or cursor
   end
   -- A full server refuses nothing more to a script that has written.
-  redis.call('SREM', job .. ':dependencies', '')
-  local reply = redis.call('SSCAN', job .. ':dependencies', cursor == '' and '0' or cursor, 'COUNT', SETTLED_AT_ONCE)
+  redis.call('SREM', job .. DEPENDENCIES, '')
+  local reply = redis.call('SSCAN', job .. DEPENDENCIES, cursor == '' and '0' or cursor, 'COUNT', SETTLED_AT_ONCE)
   for _, child in ipairs(reply[2]) do
-    if has_settled(job, child) then redis.call('SREM', job .. ':dependencies', child) end
+    if has_settled(job, child) then redis.call('SREM', job .. DEPENDENCIES, child) end
   end
   return reply[1]
 end
 
 local function number_to_settle(job)
-  return redis.call('SCARD', job .. ':dependencies') + redis.call('ZCARD', job .. ':unsuccessful')
+  return redis.call('SCARD', job .. DEPENDENCIES) + redis.call('ZCARD', job .. UNSUCCESSFUL)
 end
 
 -- Its parent counts on it again, if it still knows it, and waits for it if it has not begun.
 local function give_back(parent, link, job, state, now)
   local known
   if state == 'failed' then
-    known = redis.call('ZREM', parent .. ':unsuccessful', job) + redis.call('HDEL', parent .. ':failed', job)
+    known = redis.call('ZREM', parent .. UNSUCCESSFUL, job) + redis.call('HDEL', parent .. IGNORED, job)
   else
-    known = redis.call('HDEL', parent .. ':processed', job)
+    known = redis.call('HDEL', parent .. PROCESSED, job)
   end
   if known == 0 then return end
-  redis.call('SADD', parent .. ':dependencies', job)
+  redis.call('SADD', parent .. DEPENDENCIES, job)
   local of = parent_of(parent, link)
   hold_back(of.queueKey .. ':', of.id, now)
 end
@@ -58,7 +59,7 @@ end
 local function wait_again(keys, job, id, state, cap, now)
   local fields = redis.call('HMGET', job, 'priority', 'opts', 'parentKey', 'parent')
   redis.call('HDEL', job, 'finishedOn', 'processedOn', 'defa', state == 'failed' and 'failedReason' or 'returnvalue')
-  if redis.call('SCARD', job .. ':dependencies') > 0 then
+  if redis.call('SCARD', job .. DEPENDENCIES) > 0 then
     redis.call('ZADD', keys.waiting_children, now, id)
     redis.call('XADD', keys.events, 'MAXLEN', '~', cap, '*', 'event', 'waiting-children', 'jobId', id, 'prev', state)
   else

@@ -1,4 +1,5 @@
 -- A schedule as readers get it.
+-- needs: ended_schedules
 
 -- Whether the run that a schedule names is still to come: an ended one is not, nor the last one once it has started.
 local function is_to_come(keys, base, record, run, now)
@@ -13,8 +14,8 @@ end
 
 -- Its id, the time of its run, that run's options if it exists, the fields of its record, and whether the run is to come.
 local function schedule_row(keys, base, id, due, now)
-  local record = base .. 'repeat:' .. id
-  local run = 'repeat:' .. id .. ':' .. due
+  local record = base .. RUN .. id
+  local run = RUN .. id .. ':' .. due
   local fields = redis.pcall('HMGET', record, 'name', 'every', 'pattern', 'tz', 'offset', 'limit', 'startDate',
     'endDate', 'ic', 'data', 'opts', 'misfire', 'overlap')
   if fields.err then return {id, due, redis.call('HGET', base .. run, 'opts'), {}, 0} end

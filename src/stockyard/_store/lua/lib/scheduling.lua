@@ -1,4 +1,5 @@
 -- The runs of schedules: when the next one is due, and how it is made.
+-- needs: placing
 
 local function text_of(number)
   return string.format('%.0f', number)

@@ -3,7 +3,7 @@
 -- A run of a live schedule is never given up: its schedule would end with it.
 local function is_of_live_schedule(base, job, repeat_set)
   local schedule = redis.call('HGET', job, 'rjk')
-  return schedule and (redis.call('EXISTS', base .. 'repeat:' .. schedule) == 1
+  return schedule and (redis.call('EXISTS', base .. RUN .. schedule) == 1
     or redis.call('ZSCORE', repeat_set, schedule))
 end
 

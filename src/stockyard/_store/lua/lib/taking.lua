@@ -1,4 +1,5 @@
 -- Starts jobs: out of where they wait, locked, announced, and handed to the worker.
+-- needs: markers promoting rows
 
 -- What a manual limit leaves as the number of started jobs.
 local BY_HAND = 9007199254740991
@@ -74,7 +75,7 @@ local function start(keys, base, id, moment, order)
   -- What is no record at all must not cost the ids that left the line together with it their places.
   local row = read_row(job)
   if row.err or not row[1] and redis.call('EXISTS', job) == 0 then return nil end
-  redis.call('SET', job .. ':lock', order.token, 'PX', order.lock_ms)
+  redis.call('SET', job .. LOCK, order.token, 'PX', order.lock_ms)
   local starts = (tonumber(row[8]) or 0) + 1
   row[8] = starts
   row[15] = id

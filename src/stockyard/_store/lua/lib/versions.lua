@@ -1,4 +1,5 @@
 -- The versions of a cache's tags.
+-- needs: entries
 
 -- Returns a tag's version, a new one where there was none; it outlives every entry that is written under it.
 local function version_of(base, name, tag, lifetime, new)

@@ -1,5 +1,5 @@
 --- Removes jobs of one state, oldest first, but not those that are too young, locked or a schedule's next run.
--- parts: decoding markers placing removing parents next_runs erasing
+-- needs: next_runs erasing
 -- keys: wait prioritized delayed active completed failed paused waiting_children events repeat_set stalled
 -- args: base state latest room skip told parents
 -- returns: the removed ids; how many were passed over so far, or AT_END when the last was looked at; parents that are to
@@ -36,7 +36,7 @@ local function may_go(id)
   local job = base .. id
   local fields = redis.pcall('HMGET', job, 'rjk', unpack(ages))
   if fields.err or is_next_run(repeat_set, id, fields[1]) then return false end
-  if state == 'active' and redis.call('EXISTS', job .. ':lock') == 1 then return false end
+  if state == 'active' and redis.call('EXISTS', job .. LOCK) == 1 then return false end
   local age = fields[2] or fields[3] or fields[4]
   return not age or (tonumber(age) or 0) <= last
 end

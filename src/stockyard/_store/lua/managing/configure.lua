@@ -1,5 +1,5 @@
 --- Sets or takes off the limits of all workers, and wakes one that may go on.
--- parts: markers
+-- needs: markers
 -- keys: wait prioritized active meta marker limiter stalled
 -- args: limits
 -- returns: 0

@@ -1,5 +1,5 @@
 --- Begins a new window of the rate limit, and wakes a worker that may go on.
--- parts: markers
+-- needs: markers
 -- keys: wait prioritized active meta marker limiter
 -- args:
 -- returns: 0

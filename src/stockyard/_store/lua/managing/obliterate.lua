@@ -1,5 +1,5 @@
 --- Removes a queue piece by piece: its jobs in every state, its schedules, at the end its own keys.
--- parts: decoding markers placing removing parents erasing
+-- needs: erasing
 -- keys: counter wait prioritized delayed active completed failed paused waiting_children meta events marker
 --   priority_counter stalled stalled_check limiter repeat_set schedule_check metrics_completed metrics_failed
 --   unread
@@ -19,7 +19,7 @@ local left = tonumber(room)
 local function empty_list(list)
   local ids = redis.call('LRANGE', list, -left, -1)
   for _, id in ipairs(ids) do
-    redis.call('DEL', base .. id .. ':lock')
+    redis.call('DEL', base .. id .. LOCK)
     erase(base, id, {})
   end
   redis.call('LTRIM', list, 0, -(#ids + 1))

@@ -1,5 +1,5 @@
 --- Lets delayed jobs run now, those first that would have been first.
--- parts: events markers placing
+-- needs: events markers placing
 -- keys: wait prioritized delayed active meta events marker priority_counter
 -- args: base room
 -- returns: how many are no longer delayed, how many of them wait now

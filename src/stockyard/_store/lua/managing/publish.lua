@@ -1,5 +1,5 @@
 --- Puts an event into the queue's stream, which keeps its usual length.
--- parts: events
+-- needs: events
 -- keys: meta events
 -- args: fields
 -- returns: the entry's id

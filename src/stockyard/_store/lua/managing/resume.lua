@@ -1,5 +1,5 @@
 --- Lets jobs start again, once what a BullMQ 5 set aside waits like the rest.
--- parts: markers
+-- needs: markers
 -- keys: wait prioritized delayed paused meta events marker stalled
 -- args: room
 -- returns: how many are still set aside: while any are, the queue stays paused

@@ -1,15 +1,11 @@
 --- Puts finished jobs of one state back to where they wait, the oldest first.
--- parts: decoding events markers placing parents retrying
+-- needs: events markers retrying
 -- keys: wait prioritized active completed failed waiting_children meta events marker priority_counter
 -- args: base state latest room settled now
 -- returns: how many left the state, how many of them wait again, the job whose children are to be settled first
 local set = state == 'failed' and failed or completed
 local ids = redis.call('ZRANGEBYSCORE', set, '-inf', latest, 'LIMIT', 0, room)
 if #ids == 0 then return {0, 0, ''} end
-local keys = {
-  wait = wait, prioritized = prioritized, waiting_children = waiting_children, priority_counter = priority_counter,
-  events = events,
-}
 local cap, left, again, unsettled = stream_cap(meta), 0, 0, ''
 -- Of each job the write that takes no memory comes first: a full server refuses nothing after it.
 for _, id in ipairs(ids) do

@@ -1,5 +1,5 @@
 --- Counts a queue's jobs by state, with the oldest that waits, the longest that runs and the latest schedule.
--- parts: decoding ended_schedules
+-- needs: ended_schedules
 -- keys: wait prioritized active delayed waiting_children completed failed paused meta repeat_set metrics_completed
 --   metrics_failed
 -- args: base now
@@ -73,7 +73,7 @@ local schedules = ask('repeat', 'ZCARD', repeat_set)
 local due = schedules and redis.call('ZRANGEBYSCORE', repeat_set, 1, now, 'WITHSCORES', 'LIMIT', 0, 1000) or {}
 for at = 1, #due, 2 do
   local id, due_at = due[at], string.format('%.0f', due[at + 1])
-  local record = base .. 'repeat:' .. id
+  local record = base .. RUN .. id
   if ask('schedule ' .. id, 'HEXISTS', record, 'ic') == 1 then
     local is_read, is_ended = pcall(is_over, record, record .. ':' .. due_at, now)
     if not is_read then spoilt('schedule ' .. id, 'its next run cannot be read') end
@@ -98,6 +98,6 @@ return {
   ask('waiting-children', 'ZCARD', waiting_children) or 0, ask('completed', 'ZCARD', completed) or 0,
   ask('failed', 'ZCARD', failed) or 0, ask('paused', 'LLEN', paused) or 0,
   ask('meta', 'HEXISTS', meta, 'paused') or 0, waiting_since, running_since, running or '', run[2] or '',
-  running and redis.call('EXISTS', base .. running .. ':lock') or 0, schedules or 0, late[1], late[2],
+  running and redis.call('EXISTS', base .. running .. LOCK) or 0, schedules or 0, late[1], late[2],
   counted('metrics:completed', metrics_completed), counted('metrics:failed', metrics_failed), damage,
 }

@@ -1,5 +1,5 @@
 --- Reads a page of the jobs in some states, with their records.
--- parts: rows
+-- needs: rows
 -- keys: wait paused prioritized active delayed waiting_children completed failed
 -- args: base states first size newest_first
 -- returns: rows of fields, the id last
@@ -46,7 +46,7 @@ local function collect(key)
 end
 
 for state in string.gmatch(states, '%S+') do
-  local keys = places[state]
-  for at = 1, #keys do collect(keys[newest and at or #keys + 1 - at]) end
+  local there = places[state]
+  for at = 1, #there do collect(there[newest and at or #there + 1 - at]) end
 end
 return rows

@@ -1,12 +1,9 @@
 --- Tells where a job is, and how it ended if it did.
--- parts: states
+-- needs: states
 -- keys: wait prioritized delayed active completed failed paused waiting_children events
 -- args: job id
 -- returns: the state, whether the record exists, the result as JSON, the failure's reason, id of the last event then
-local state = state_of({
-  wait = wait, prioritized = prioritized, delayed = delayed, active = active, completed = completed,
-  failed = failed, paused = paused, waiting_children = waiting_children,
-}, id)
+local state = state_of(keys, id)
 local fields = redis.call('HMGET', job, 'returnvalue', 'failedReason')
 local told = redis.pcall('XREVRANGE', events, '+', '-', 'COUNT', 1)
 return {state, redis.call('EXISTS', job), fields[1], fields[2], told[1] and told[1][1] or '0-0'}

@@ -1,5 +1,5 @@
 --- Makes the next runs of the schedules whose runs have just started, and tells what each schedule asks for.
--- parts: events markers placing scheduling
+-- needs: events markers scheduling
 -- keys: counter wait prioritized delayed active meta events marker priority_counter repeat_set
 --   stalled
 -- args: base now started
@@ -8,10 +8,6 @@
 -- A full server refuses nothing more to a script that has written: schedules go on there.
 redis.call('SREM', stalled, '')
 now = tonumber(now)
-local keys = {
-  counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, events = events,
-  priority_counter = priority_counter,
-}
 local any_ready, any_delayed, cap = false, false, nil
 local running
 
@@ -20,7 +16,7 @@ local function run_before(id, prefix)
   running = running or redis.call('LRANGE', active, 0, -1)
   local ours, due = tonumber(redis.call('HGET', base .. id, 'processedOn')), tonumber(id:match('%d+$'))
   for _, other in ipairs(running) do
-    if other ~= id and other:sub(1, #prefix) == prefix and redis.call('EXISTS', base .. other .. ':lock') == 1 then
+    if other ~= id and other:sub(1, #prefix) == prefix and redis.call('EXISTS', base .. other .. LOCK) == 1 then
       local start = tonumber(redis.call('HGET', base .. other, 'processedOn')) or 0
       if start < ours or start == ours and (tonumber(other:match('%d+$')) or 0) < due then return other end
     end
@@ -49,7 +45,7 @@ local function follow(id, prefix, schedule, record, given)
     lifo = given.lifo,
   }
   if record[7] then
-    redis.call('HINCRBY', base .. 'repeat:' .. schedule, 'ic', 1)
+    redis.call('HINCRBY', base .. RUN .. schedule, 'ic', 1)
   else
     -- A repeatable job of BullMQ 5 has its name and its payload in the job alone.
     local of = redis.call('HMGET', base .. id, 'name', 'data')
@@ -66,7 +62,7 @@ for at, given in ipairs(cmsgpack.unpack(started)) do
   local prefix = id:match('^(.*:)%d+$')
   local schedule = prefix and redis.call('HGET', base .. id, 'rjk')
   if schedule then
-    local record = redis.call('HMGET', base .. 'repeat:' .. schedule, 'name', 'data', 'every', 'offset', 'misfire',
+    local record = redis.call('HMGET', base .. RUN .. schedule, 'name', 'data', 'every', 'offset', 'misfire',
       'overlap', 'ic')
     local next_id = given.options and follow(id, prefix, schedule, record, given) or ''
     answers[at] = {next_id, record[5] or '', record[6] or '', record[6] == 'skip' and run_before(id, prefix) or ''}

@@ -1,5 +1,5 @@
 --- Finds schedules whose next run is missing for the second time in a row; once per interval over all workers.
--- parts: decoding ended_schedules
+-- needs: ended_schedules
 -- keys: repeat_set completed failed schedule_check stalled
 -- args: base now interval first
 -- returns: where to go on or AT_END, and the ids of those schedules
@@ -16,7 +16,7 @@ local members = redis.call('ZRANGE', repeat_set, first, first + PAGE - 1, 'WITHS
 local missing = {}
 for at = 1, #members, 2 do
   local id, due = members[at], string.format('%.0f', members[at + 1])
-  local run, record = 'repeat:' .. id .. ':' .. due, base .. 'repeat:' .. id
+  local run, record = RUN .. id .. ':' .. due, base .. RUN .. id
   local is_gone = redis.call('EXISTS', base .. run) == 0 or redis.call('ZSCORE', completed, run)
     or redis.call('ZSCORE', failed, run)
   if is_gone and redis.call('HEXISTS', record, 'ic') == 1 and not is_over(record, base .. run, now) then

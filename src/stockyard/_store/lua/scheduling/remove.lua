@@ -1,16 +1,16 @@
 --- Ends a schedule; its next run goes with it while it is delayed.
--- parts: removing
+-- needs: removing
 -- keys: delayed events repeat_set
 -- args: base id
 -- returns: 1, or 0 when there is no such schedule
 local score = redis.call('ZSCORE', repeat_set, id)
 if not score then return 0 end
-local run = 'repeat:' .. id .. ':' .. string.format('%.0f', score)
+local run = RUN .. id .. ':' .. string.format('%.0f', score)
 if redis.call('ZREM', delayed, run) == 1 then
   release_deduplication_of_removed(base, base .. run, run)
   drop(base, run)
   redis.call('XADD', events, '*', 'event', 'removed', 'jobId', run, 'prev', 'delayed')
 end
 redis.call('ZREM', repeat_set, id)
-redis.call('DEL', base .. 'repeat:' .. id)
+redis.call('DEL', base .. RUN .. id)
 return 1

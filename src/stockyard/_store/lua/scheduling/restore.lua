@@ -1,5 +1,5 @@
 --- Makes the missing next run of a schedule, and announces that it was missing.
--- parts: decoding events markers placing scheduling
+-- needs: decoding events markers scheduling
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter repeat_set
 --   stalled
 -- args: base id now schedule
@@ -8,7 +8,7 @@
 redis.call('SREM', stalled, '')
 local given = cmsgpack.unpack(schedule)
 now = tonumber(now)
-local record, prefix = base .. 'repeat:' .. id, 'repeat:' .. id .. ':'
+local record, prefix = base .. RUN .. id, RUN .. id .. ':'
 local score = tonumber(redis.call('ZSCORE', repeat_set, id))
 local stored = redis.call('HMGET', record, 'name', 'data', 'ic', 'missing')
 if not score or score ~= given.score or stored[4] ~= text_of(score) then return '' end
@@ -32,10 +32,6 @@ end
 if not due or redis.call('EXISTS', base .. prefix .. text_of(due)) == 1 then return '' end
 given.options = numbered(given, count)
 local cap = stream_cap(meta)
-local keys = {
-  counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, events = events,
-  priority_counter = priority_counter,
-}
 redis.call('HDEL', record, 'missing')
 if not is_same then redis.call('HINCRBY', record, 'ic', 1) end
 redis.call('ZADD', repeat_set, text_of(due), id)

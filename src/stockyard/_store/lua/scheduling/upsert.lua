@@ -1,5 +1,5 @@
 --- Creates or changes a schedule: what is as it was stays, its next run too; else the record and the run are written.
--- parts: decoding ended_schedules events markers placing removing schedule_rows scheduling
+-- needs: ended_schedules events markers removing schedule_rows scheduling
 -- keys: counter wait prioritized delayed active completed failed paused meta events marker priority_counter repeat_set
 -- args: base id now schedule
 -- returns: the schedule as scheduling.list returns one; or RUN_EXISTS when runs of all cron times given exist,
@@ -7,12 +7,8 @@
 --          ever come
 local given = cmsgpack.unpack(schedule)
 now = tonumber(now)
-local record = base .. 'repeat:' .. id
+local record = base .. RUN .. id
 local score = tonumber(redis.call('ZSCORE', repeat_set, id))
-local keys = {
-  counter = counter, wait = wait, prioritized = prioritized, delayed = delayed, events = events,
-  priority_counter = priority_counter, completed = completed, failed = failed,
-}
 
 local function pairs_of(list)
   local fields = {}
@@ -32,7 +28,7 @@ local function is_same(...)
 end
 
 local function run_at(due)
-  return 'repeat:' .. id .. ':' .. text_of(due)
+  return RUN .. id .. ':' .. text_of(due)
 end
 
 local function take_out(run)

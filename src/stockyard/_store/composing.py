@@ -1,0 +1,197 @@
+"""Composes the text of a script: shared parts, without what nothing uses, generated names, and its body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from typing import NamedTuple
+
+from stockyard._wire.codes import ReplyCode
+from stockyard._wire.keys import JOB_SUFFIXES, PREFIXES, SUFFIXES
+
+CONSTANTS: dict[str, str | int] = {
+    **{code.name: code.value for code in ReplyCode},
+    **{name.upper(): suffix for name, suffix in JOB_SUFFIXES.items()},
+    **{name.upper(): prefix for name, prefix in PREFIXES.items()},
+}
+"""Names that Lua takes from Python, and their values; a script has those that it uses."""
+
+QUEUE_KEYS = "queue_keys"
+"""The part that is generated: the keys of a queue that a script finds on its way."""
+
+_COMMENT = re.compile(r"--.*")
+_NAMES = re.compile(r"local (?:function (\w+)|([\w, ]+))")
+
+
+class ScriptError(Exception):
+    """A script's header names a part or a key that does not exist, or parts need each other."""
+
+
+class Part(NamedTuple):
+    """A file of ``lua/lib``.
+
+    Attributes:
+        name: of the file.
+        needs: parts that it uses.
+        text: its Lua, without the line that says what it needs.
+    """
+
+    name: str
+    needs: tuple[str, ...]
+    text: str
+
+
+def lua_root() -> Traversable:
+    """Return the folder of all Lua files."""
+    return files("stockyard._store") / "lua"
+
+
+@cache
+def parts() -> dict[str, Part]:
+    """Return all parts by name."""
+    found = {QUEUE_KEYS: Part(QUEUE_KEYS, (), _queue_keys())}
+    for source in sorted(_lua_files(lua_root() / "lib"), key=lambda each: each.name):
+        name = source.name.removesuffix(".lua")
+        first, second, rest = source.read_text().split("\n", 2)
+        if name in found:
+            raise ScriptError(f"there are two parts {name!r} in lua/lib")
+        if second.startswith("-- needs: "):
+            found[name] = Part(name, tuple(second.removeprefix("-- needs: ").split()), f"{first}\n{rest}")
+        else:
+            found[name] = Part(name, (), f"{first}\n{second}\n{rest}")
+    return found
+
+
+def sorted_parts(needs: tuple[str, ...], of: str) -> list[Part]:
+    """Return the parts that these need, in an order in which each comes behind all that it needs itself.
+
+    Raises:
+        ScriptError: there is no such part, or two need each other.
+    """
+    order: dict[str, Part] = {}
+    for name in needs:
+        _visit(name, of, (), order)
+    return list(order.values())
+
+
+def _visit(name: str, by: str, above: tuple[str, ...], order: dict[str, Part]) -> None:
+    if name in order:
+        return
+    if name in above:
+        raise ScriptError(f"parts of lua/lib need each other: {' -> '.join((*above, name))}")
+    part = parts().get(name)
+    if part is None:
+        raise ScriptError(f"{by} needs {name!r}, and there is no such part in lua/lib")
+    for needed in part.needs:
+        _visit(needed, f"part {name}", (*above, name), order)
+    order[name] = part
+
+
+def compose(needs: tuple[str, ...], keys: tuple[str, ...], args: tuple[str, ...], body: str, of: str) -> str:
+    """Return a script's whole text.
+
+    Args:
+        needs: parts that the body uses.
+        keys, args: what becomes of KEYS and ARGV.
+        body: its own lines.
+        of: what the script is called in an error.
+    """
+    kept: list[str] = []
+    used = _words(body)
+    for part in reversed(sorted_parts(needs, of)):
+        chunks: list[str] = []
+        for chunk in reversed(list(chunks_of(part.text))):
+            if defined_by(chunk) & used:
+                chunks.insert(0, chunk)
+                used |= _words(chunk)
+        if chunks:
+            # The first line says what the part is for.
+            kept.insert(0, part.text.partition("\n")[0] + "\n\n" + "\n".join(chunks))
+    generated = _locals(keys, "KEYS") + _locals(args, "ARGV")
+    text = "\n".join([*kept, generated + _keys_table(keys, args, body, kept), body])
+    return _constants(used) + text
+
+
+def chunks_of(text: str) -> Iterator[str]:
+    """Yield the definitions of a part, each with the comment above it."""
+    chunk: list[str] = []
+    is_code = False
+    for line in text.splitlines()[1:]:
+        begins = line.startswith(("local ", "--"))
+        if begins and is_code:
+            yield "\n".join(chunk).strip("\n") + "\n"
+            chunk, is_code = [], False
+        chunk.append(line)
+        is_code = is_code or line.startswith("local ")
+    if is_code:
+        yield "\n".join(chunk).strip("\n") + "\n"
+
+
+def defined_by(chunk: str) -> set[str]:
+    """Return the names that a definition of a part gives to what follows."""
+    for line in chunk.splitlines():
+        if match := _NAMES.match(line):
+            return {match[1]} if match[1] else {name.strip() for name in match[2].split(",")}
+    return set()
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\b[A-Za-z_]\w*", _COMMENT.sub("", text)))
+
+
+def _constants(used: set[str]) -> str:
+    lines = [f"local {name} = {_literal(value)}\n" for name, value in CONSTANTS.items() if name in used]
+    return "".join(lines)
+
+
+def _literal(value: str | int) -> str:
+    return str(value) if isinstance(value, int) else f"'{value}'"
+
+
+def _locals(names: tuple[str, ...], table: str) -> str:
+    if not names:
+        return ""
+    values = ", ".join(f"{table}[{index}]" for index in range(1, len(names) + 1))
+    return f"local {', '.join(names)} = {values}\n"
+
+
+def _keys_table(keys: tuple[str, ...], args: tuple[str, ...], body: str, kept: list[str]) -> str:
+    """Return the table of the script's own keys, as parts take it, when the body hands it on."""
+    code = _COMMENT.sub("", body)
+    if not keys or not re.search(r"(?<!local )\bkeys\b", code):
+        return ""
+    text = _COMMENT.sub("", "\n".join([*kept, body]))
+    names = (*(("base",) if "base" in args else ()), *keys)
+    if "keys[" not in text:
+        names = tuple(name for name in names if re.search(rf"\bkeys\.{name}\b", text))
+    return f"local keys = {{{', '.join(f'{name} = {name}' for name in names)}}}\n"
+
+
+def _queue_keys() -> str:
+    pairs = ", ".join(f"{name} = '{suffix}'" for name, suffix in SUFFIXES.items())
+    return f"""-- The keys of a queue that is known by its base alone; each is made when it is first read.
+
+local suffixes
+
+local function key_of(keys, name)
+  suffixes = suffixes or {{{pairs}}}
+  local key = keys.base .. suffixes[name]
+  keys[name] = key
+  return key
+end
+
+local function queue_keys(base)
+  return setmetatable({{base = base}}, {{__index = key_of}})
+end
+"""
+
+
+def _lua_files(folder: Traversable) -> Iterator[Traversable]:
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            yield from _lua_files(entry)
+        elif entry.name.endswith(".lua"):
+            yield entry
