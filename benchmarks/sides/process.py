@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks.sides.ground import ARGUMENTS, QUEUE, answer, main
 from stockyard import App, Job
-from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.alerts.settings import AlertSettings
 
 
 def resident() -> int:

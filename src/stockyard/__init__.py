@@ -7,10 +7,10 @@ if TYPE_CHECKING:
     from stockyard.app import App
     from stockyard.cache import Cache, CacheOptions, CacheStats, CacheUsage, Memo
     from stockyard.config import Settings
+    from stockyard.consume.heartbeat import Vital
     from stockyard.consume.hooks import Hooks
     from stockyard.consume.options import WorkerOptions
-    from stockyard.consume.runner import Middleware
-    from stockyard.consume.vitals import Vital
+    from stockyard.consume.run.runner import Middleware
     from stockyard.consume.worker import Worker
     from stockyard.errors import (
         AuthenticationFailed,
@@ -65,10 +65,10 @@ if TYPE_CHECKING:
     from stockyard.model.parent import OnFailure, ParentRef
     from stockyard.model.retention import Keep
     from stockyard.model.schedule import Misfire, Overlap, Schedule, Timing
-    from stockyard.observe.alerts import Alert, AlertRule, evaluate
-    from stockyard.observe.doctor import Finding, Severity
+    from stockyard.observe.alerts.rules import Alert, AlertRule, evaluate
+    from stockyard.observe.doctor.checks import Finding, Severity
     from stockyard.observe.health import QueueHealth
-    from stockyard.observe.serving import MetricsServer
+    from stockyard.observe.metrics.metrics_server import MetricsServer
     from stockyard.produce.flows import Flows
     from stockyard.produce.queue import Queue
     from stockyard.produce.snapshots import QueueMetrics, QueueSettings, WorkerInfo
@@ -85,10 +85,10 @@ else:
             "stockyard.app": "App",
             "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
             "stockyard.config": "Settings",
+            "stockyard.consume.heartbeat": "Vital",
             "stockyard.consume.hooks": "Hooks",
             "stockyard.consume.options": "WorkerOptions",
-            "stockyard.consume.runner": "Middleware",
-            "stockyard.consume.vitals": "Vital",
+            "stockyard.consume.run.runner": "Middleware",
             "stockyard.consume.worker": "Worker",
             "stockyard.errors": (
                 "AuthenticationFailed BlockingCallRefused ConfigError EmbeddedServerError HandlerError "
@@ -111,10 +111,10 @@ else:
             "stockyard.model.parent": "OnFailure ParentRef",
             "stockyard.model.retention": "Keep",
             "stockyard.model.schedule": "Misfire Overlap Schedule Timing",
-            "stockyard.observe.alerts": "Alert AlertRule evaluate",
-            "stockyard.observe.doctor": "Finding Severity",
+            "stockyard.observe.alerts.rules": "Alert AlertRule evaluate",
+            "stockyard.observe.doctor.checks": "Finding Severity",
             "stockyard.observe.health": "QueueHealth",
-            "stockyard.observe.serving": "MetricsServer",
+            "stockyard.observe.metrics.metrics_server": "MetricsServer",
             "stockyard.produce.flows": "Flows",
             "stockyard.produce.queue": "Queue",
             "stockyard.produce.snapshots": "QueueMetrics QueueSettings WorkerInfo",

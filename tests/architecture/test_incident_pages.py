@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from stockyard.observe.alert_settings import AlertSettings
-from stockyard.observe.alerts import Rule
-from stockyard.observe.rule_file import page_name
-from stockyard.observe.rules import Thresholds, every_rule
+from stockyard.observe.alerts.default_rules import Thresholds, every_rule
+from stockyard.observe.alerts.prometheus_rules import page_name
+from stockyard.observe.alerts.rules import Rule
+from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.trading import PLATFORM
 from tests.architecture.repository import ROOT
 

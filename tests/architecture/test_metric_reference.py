@@ -3,7 +3,7 @@
 import pytest
 
 from stockyard.cli import main
-from stockyard.observe.catalogue import METRICS
+from stockyard.observe.metrics.definitions import METRICS
 from tests.architecture.repository import ROOT
 
 PAGE = ROOT / "docs" / "reference" / "metrics.md"

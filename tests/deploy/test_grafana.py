@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stockyard.cli import main
-from stockyard.observe.catalogue import METRICS
+from stockyard.observe.metrics.definitions import METRICS
 from tests.deploy.tools import DEPLOY, checked
 
 FILE = DEPLOY / "grafana" / "stockyard.json"

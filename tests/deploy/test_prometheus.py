@@ -10,10 +10,10 @@ import pytest
 
 from stockyard import App, Topology
 from stockyard.cli import main
-from stockyard.observe.alerts import AlertRule, Rule
-from stockyard.observe.catalogue import METRICS
-from stockyard.observe.rule_file import alert_name, rule_file
-from stockyard.observe.rules import Thresholds, every_rule
+from stockyard.observe.alerts.default_rules import Thresholds, every_rule
+from stockyard.observe.alerts.prometheus_rules import alert_name, rule_file
+from stockyard.observe.alerts.rules import AlertRule, Rule
+from stockyard.observe.metrics.definitions import METRICS
 from stockyard.trading import PLATFORM
 from tests.deploy.tools import DEPLOY, checked
 

@@ -10,7 +10,7 @@ import pytest
 
 from stockyard.cli.program import program
 from stockyard.model.duration import milliseconds
-from stockyard.observe.serving import MetricsServer
+from stockyard.observe.metrics.metrics_server import MetricsServer
 from tests.deploy.tools import DEPLOY
 
 pytest.importorskip("yaml", reason="reads YAML: `pip install pyyaml` does")

@@ -17,9 +17,9 @@ from stockyard.cli import main
 from stockyard.cli.top import record_of
 from stockyard.cli.top_frame import draw, look
 from stockyard.errors import StockyardError
-from stockyard.observe.alert_settings import AlertSettings
-from stockyard.observe.exporter import Exporter
-from stockyard.observe.rules import Thresholds
+from stockyard.observe.alerts.default_rules import Thresholds
+from stockyard.observe.alerts.settings import AlertSettings
+from stockyard.observe.metrics.exporter import Exporter
 from stockyard.pubsub import Gap
 from tests.support.waiting import eventually
 
@@ -164,7 +164,7 @@ async def fleet(app: App, waiting: int) -> None:
     await watcher.stop()
     overview = await app.lookout.overview()
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Exporter(shared=lambda: overview, workers=list))
+    registry.register(Exporter(shared=overview.snapshot, workers=list))
     assert b'stockyard_jobs{queue="parcels",state="failed"} 1.0' in generate_latest(registry)
     sight = await look(app, (), 10, is_first=True)
     assert "parcels" in {each.queue for each in sight.running}

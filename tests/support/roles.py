@@ -11,7 +11,7 @@ from stockyard._store.finishing import Order, finish_and_take
 from stockyard._store.link import QueueLink
 from stockyard._store.server import Server
 from stockyard.model.family import ChildKind
-from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.pubsub import Channel, Delivery, OpenChannel
 from tests.support.stage import Stage
 from tests.support.waiting import eventually

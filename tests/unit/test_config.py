@@ -9,7 +9,7 @@ import pytest
 import stockyard
 from stockyard import ConfigError, Settings
 from stockyard.config import KNOWN_VARIABLES, Address
-from stockyard.observe.rules import Thresholds
+from stockyard.observe.alerts.default_rules import Thresholds
 
 SECRETS = ["s3cret", "a/b", "a#b", "a?b", "a@b", "12/s3cret", "p%ss", "a:b"]
 

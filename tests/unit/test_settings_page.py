@@ -8,10 +8,10 @@ import pytest
 
 from stockyard import Settings
 from stockyard.config import Address
-from stockyard.observe.doctor import Finding, diagnose_cache, diagnose_streams
-from stockyard.observe.rules import Thresholds
+from stockyard.observe.alerts.default_rules import Thresholds
+from stockyard.observe.doctor.checks import Finding, diagnose_cache, diagnose_streams
 from tests.support.documents import ROOT
-from tests.unit.observe.test_doctor import CACHE_FAULTS, FAULTS, GOOD, look
+from tests.unit.observe.doctor.test_checks import CACHE_FAULTS, FAULTS, GOOD, look
 
 SETTINGS = (ROOT / "docs" / "configuration.md").read_text()
 DOCTOR = (ROOT / "docs" / "operations" / "doctor.md").read_text()

@@ -1,14 +1,25 @@
-"""A loop in the background: started once, stopped once, and stopping twice is fine."""
+"""Loops in the background: started once, stopped once, and stopping twice is fine."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from stockyard._aio.repeats import repeats
 
 _log = logging.getLogger(__name__)
+
+
+class Service(Protocol):
+    """A part that works in the background between ``start`` and ``stop``."""
+
+    async def start(self) -> None:
+        """Begin."""
+
+    async def stop(self) -> None:
+        """End; stopping twice is fine."""
 
 
 class Periodic:

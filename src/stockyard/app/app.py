@@ -25,14 +25,14 @@ from stockyard.model.clock import Clock, system_clock
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job
 from stockyard.model.schedule import Schedule
-from stockyard.observe.alert_book import AlertBook
-from stockyard.observe.alert_settings import AlertSettings
-from stockyard.observe.alerts import Rule
-from stockyard.observe.doctor import Finding
+from stockyard.observe.alerts.book import AlertBook
+from stockyard.observe.alerts.monitor import Watcher
+from stockyard.observe.alerts.rules import Rule
+from stockyard.observe.alerts.settings import AlertSettings
+from stockyard.observe.app_monitor import AppMonitor, metrics_server
+from stockyard.observe.doctor.checks import Finding
 from stockyard.observe.health import QueueHealth, read_health
-from stockyard.observe.lookout import Lookout, metrics_server
-from stockyard.observe.serving import MetricsServer
-from stockyard.observe.watcher import Watcher
+from stockyard.observe.metrics.metrics_server import MetricsServer
 from stockyard.produce.flows import Flows
 from stockyard.produce.queue import Queue
 from stockyard.pubsub.channel import Channel
@@ -287,7 +287,7 @@ class App(Fixed):
         return server
 
     @property
-    def lookout(self) -> Lookout:
+    def lookout(self) -> AppMonitor:
         """What this app tells alerts, metrics and probes."""
         return self._reached().lookout
 
@@ -324,7 +324,7 @@ class App(Fixed):
 
     async def _prepare(self, spec: QueueSpec, *, allow_eviction: bool) -> bool:
         """Look at the server before a worker of the queue starts, and make the queue's schedules."""
-        answer = await self._reached().ground.check(spec, allow_eviction=allow_eviction)
+        answer = await self._reached().preflight.check(spec, allow_eviction=allow_eviction)
         try:
             await self.schedules(spec.name).upsert_declared()
         except ServerRefused as error:

@@ -20,9 +20,9 @@ from stockyard.events import QueueEvents
 from stockyard.events.results import Results
 from stockyard.leases.keeper import LeaseKeeper
 from stockyard.model.clock import Clock
-from stockyard.observe.doctor import Finding, examine, examine_cache, in_order
-from stockyard.observe.ground import Ground
-from stockyard.observe.lookout import Lookout
+from stockyard.observe.app_monitor import AppMonitor
+from stockyard.observe.doctor.checks import Finding, examine, examine_cache, in_order
+from stockyard.observe.doctor.preflight import Preflight
 from stockyard.produce.job_port import StoredJobs
 from stockyard.produce.queue import Queue
 from stockyard.pubsub.channels import Channels
@@ -106,9 +106,9 @@ class Site:
         return CancelListener(self.server)
 
     @cached_property
-    def ground(self) -> Ground:
+    def preflight(self) -> Preflight:
         """Judges whether workers may start here."""
-        return Ground(self.server, prefix=self._settings.prefix, trusts=self._settings.trust_server)
+        return Preflight(self.server, prefix=self._settings.prefix, trusts=self._settings.trust_server)
 
     async def examine(self) -> list[Finding]:
         """Look at the server, and at one of the caches alone; return every finding, the dangers first."""
@@ -146,9 +146,9 @@ class Site:
         )
 
     @cached_property
-    def lookout(self) -> Lookout:
+    def lookout(self) -> AppMonitor:
         """Tells alerts, metrics and probes of all this."""
-        return Lookout(
+        return AppMonitor(
             self._topology,
             server=self.server,
             prefix=self._settings.prefix,

@@ -17,11 +17,11 @@ from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import complain, say, show_json, show_table, when
 from stockyard.cli.options import AsJson, Span
 from stockyard.errors import InvalidOption, NotificationFailed, suggestion
-from stockyard.observe.alert_settings import AlertSettings
-from stockyard.observe.alerts import SERVER
-from stockyard.observe.incidents import Incident, Silence, Status
-from stockyard.observe.rule_file import PAGES, rule_file
-from stockyard.observe.rules import Thresholds, every_rule
+from stockyard.observe.alerts.default_rules import Thresholds, every_rule
+from stockyard.observe.alerts.incidents import Incident, Silence, Status
+from stockyard.observe.alerts.prometheus_rules import PAGES, rule_file
+from stockyard.observe.alerts.rules import SERVER
+from stockyard.observe.alerts.settings import AlertSettings
 
 alerts = Command(name="alerts", help="Watch the queues and the server, and see what fires.")
 

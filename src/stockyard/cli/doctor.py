@@ -7,7 +7,7 @@ import asyncio
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json, show_table
 from stockyard.cli.options import AsJson
-from stockyard.observe.doctor import Finding, Severity, worst
+from stockyard.observe.doctor.checks import Finding, Severity, worst
 
 
 def doctor(*, connection: Connection = DEFAULT, json: AsJson = False) -> int:

@@ -9,12 +9,12 @@ from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import complain, seconds, show_json, show_table
 from stockyard.cli.options import AsJson
 from stockyard.cli.top_frame import damage_of
-from stockyard.observe.alert_settings import AlertSettings
-from stockyard.observe.alerts import Alert, Rule, evaluate
-from stockyard.observe.exporter import Shared
+from stockyard.observe.alerts.default_rules import every_rule
+from stockyard.observe.alerts.incidents import Status
+from stockyard.observe.alerts.rules import Alert, Rule, evaluate
+from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.observe.health import QueueHealth
-from stockyard.observe.incidents import Status
-from stockyard.observe.rules import every_rule
+from stockyard.observe.overview import Overview
 
 
 def health(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> int:
@@ -40,7 +40,7 @@ def health(*names: str, connection: Connection = DEFAULT, json: AsJson = False) 
     return 1 if alerts or damage else 0
 
 
-async def _read(names: tuple[str, ...], connection: Connection) -> tuple[Shared, list[Alert], list[Alert]]:
+async def _read(names: tuple[str, ...], connection: Connection) -> tuple[Overview, list[Alert], list[Alert]]:
     """Return what is seen, the alerts that fire, and those that have not held for long enough."""
     thresholds = AlertSettings.load().thresholds
     async with connection.open() as app:
@@ -57,7 +57,7 @@ async def _read(names: tuple[str, ...], connection: Connection) -> tuple[Shared,
         )
 
 
-def _has_held(alert: Alert, rules: Sequence[Rule], seen: Shared) -> bool:
+def _has_held(alert: Alert, rules: Sequence[Rule], seen: Overview) -> bool:
     """Say whether an alert holds for as long as its rule asks, as far as one look can know."""
     longest = next(rule.for_ms for rule in rules if rule.name == alert.rule)
     known = any(

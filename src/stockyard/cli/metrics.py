@@ -11,9 +11,9 @@ from stockyard._logging import LogFormat, configure_logging
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json, show_table
 from stockyard.cli.options import AsJson, Endpoint, host_and_port
-from stockyard.observe.catalogue import METRICS
-from stockyard.observe.dashboard import dashboard
-from stockyard.observe.metric_reference import metric_reference
+from stockyard.observe.metrics.definitions import METRICS
+from stockyard.observe.metrics.grafana import dashboard
+from stockyard.observe.metrics.reference import metric_reference
 
 metrics = Command(name="metrics", help="List the metrics that Prometheus is told, explain, draw and serve them.")
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from stockyard.errors import ConfigError
-from stockyard.observe.serving import MetricsServer
+from stockyard.observe.metrics.metrics_server import MetricsServer
 
 _log = logging.getLogger(__name__)
 _PAUSE = 0.5

@@ -17,8 +17,8 @@ from stockyard.cli.display import make_table, seconds, when
 from stockyard.errors import ServerRefused
 from stockyard.model.job import Job
 from stockyard.model.printable import printable
+from stockyard.observe.alerts.incidents import Incident, Status
 from stockyard.observe.health import QueueHealth
-from stockyard.observe.incidents import Incident, Status
 from stockyard.produce.queue import Queue
 from stockyard.produce.snapshots import QueueMetrics, WorkerInfo
 

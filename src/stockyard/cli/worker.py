@@ -30,8 +30,8 @@ from stockyard.cli.supervisor import RELOAD, Greeting, Supervisor
 from stockyard.consume.identity import assume_identity
 from stockyard.consume.worker import Worker
 from stockyard.errors import InvalidOption
-from stockyard.observe.alert_settings import AlertSettings
-from stockyard.observe.lookout import metrics_server
+from stockyard.observe.alerts.settings import AlertSettings
+from stockyard.observe.app_monitor import metrics_server
 
 _log = logging.getLogger(__name__)
 _REFUSED = 2

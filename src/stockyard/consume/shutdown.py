@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
-from stockyard.consume.execution import Execution
-from stockyard.consume.fetcher import Fetcher
-from stockyard.consume.runner import Runner
+from stockyard.consume.run.execution import Execution
+from stockyard.consume.run.runner import Runner
+from stockyard.consume.take.fetcher import Fetcher
 
 _log = logging.getLogger(__name__)
 

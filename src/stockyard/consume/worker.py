@@ -21,22 +21,22 @@ from stockyard._store.doorbell import Doorbell
 from stockyard._store.finishing import Order
 from stockyard._store.link import QueueLink
 from stockyard.consume.cancel_listener import CancelListener, CancelTarget
-from stockyard.consume.execution import Execution
-from stockyard.consume.fetcher import Fetcher
-from stockyard.consume.finisher import Finisher
+from stockyard.consume.finish.finisher import Finisher
+from stockyard.consume.finish.next_run_maker import NextRunMaker
 from stockyard.consume.foreground import run_in_foreground
-from stockyard.consume.handler_finder import handlers_of
+from stockyard.consume.heartbeat import Heartbeat, Vital
 from stockyard.consume.hooks import tell
 from stockyard.consume.identity import dead_holders, new_worker_id
 from stockyard.consume.lifespan import close
-from stockyard.consume.meter import Meter
 from stockyard.consume.options import WorkerOptions
-from stockyard.consume.runner import Runner
-from stockyard.consume.schedule_advancer import ScheduleAdvancer
-from stockyard.consume.schedule_keeper import ScheduleKeeper
+from stockyard.consume.recover.schedules import ScheduleRepairer
+from stockyard.consume.recover.stalled import StalledJobRecoverer
+from stockyard.consume.run.execution import Execution
+from stockyard.consume.run.handler_finder import handlers_of
+from stockyard.consume.run.runner import Runner
 from stockyard.consume.shutdown import STOP_SECONDS, Shutdown, start_unless
-from stockyard.consume.stall_sweeper import StallSweeper
-from stockyard.consume.vitals import Pulse, Vital
+from stockyard.consume.take.fetcher import Fetcher
+from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.consume.worker_name import check_name
 from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
 from stockyard.leases.keeper import LeaseKeeper
@@ -53,8 +53,8 @@ class Worker(Fixed):
     """One worker of one queue; made by ``App.worker``.
 
     Its parts, in the order they start: the process pool (slow to warm), the lease keeper (before any job is
-    held), the stall sweeper, the schedule keeper, the fetcher (which brings the jobs). They stop in reverse,
-    with the ended runs written in between.
+    held), the recovery of stalled jobs, the repair of schedules, the fetcher (which brings the jobs). They stop in
+    reverse, with the ended runs written in between.
     """
 
     def __init__(
@@ -94,9 +94,9 @@ class Worker(Fixed):
         self._hooks = options.hooks
         # What it counted outlives it.
         serves = weakref.WeakMethod(self._serves)
-        self.meter = Meter(lambda name: (known := serves()) is not None and known(name))
-        self._pulse = Pulse()
-        self._heart = Periodic(self._pulse.keep, _BEAT_SECONDS, name=f"heartbeat of {spec.name}")
+        self.meter = WorkerMetrics(lambda name: (known := serves()) is not None and known(name))
+        self._heartbeat = Heartbeat()
+        self._heart = Periodic(self._heartbeat.keep, _BEAT_SECONDS, name=f"heartbeat of {spec.name}")
         self._execution = Execution(
             spec.name,
             size=self.concurrency,
@@ -131,7 +131,7 @@ class Worker(Fixed):
             clock=link.clock,
             rng=random.Random(),
         )
-        self._sweeper = StallSweeper(
+        self._stalled_jobs = StalledJobRecoverer(
             link,
             interval_ms=max(interval_ms, 10),
             max_stalled=spec.max_stalled,
@@ -139,7 +139,7 @@ class Worker(Fixed):
             meter=self.meter,
             dead=dead_holders(),
         )
-        self._schedules = ScheduleKeeper(link, interval_ms=max(interval_ms, 10), hooks=options.hooks)
+        self._schedules = ScheduleRepairer(link, interval_ms=max(interval_ms, 10), hooks=options.hooks)
         self._doorbell = Doorbell(link, worker=options.name)
         self._fetcher = Fetcher(
             link,
@@ -157,15 +157,15 @@ class Worker(Fixed):
             drain_delay=milliseconds(options.drain_delay, option="drain_delay") / 1000,
             finisher=self._finisher,
             runner=self._runner,
-            advancer=ScheduleAdvancer(
+            next_runs=NextRunMaker(
                 link,
                 lock_ms=self._lock_ms,
                 keep=(spec.defaults.remove_on_complete, spec.defaults.remove_on_fail),
-                runner=self._runner,
+                start=self._runner.start,
                 finisher=self._finisher,
             ),
             doorbell=self._doorbell,
-            pulse=self._pulse,
+            heartbeat=self._heartbeat,
             on_drained=self._drained,
             on_broken=self._broke,
         )
@@ -201,7 +201,7 @@ class Worker(Fixed):
 
     def vitals(self) -> list[Vital]:
         """Return signs of life: its phase, the server, its loop, its taking; may be called in any thread."""
-        vitals = self._pulse.judge(
+        vitals = self._heartbeat.judge(
             self.queue,
             room=self._fetcher.room,
             waits_until=self._doorbell.waits_until,
@@ -236,7 +236,7 @@ class Worker(Fixed):
         if self._is_running:
             raise ConfigError("this worker has been run already; make another")
         self._is_running = True
-        self._pulse.phase = "starting"
+        self._heartbeat.phase = "starting"
         await self._heart.start()
         takes_signals = self.options.handle_signals if handle_signals is None else handle_signals
         end_signals = on_stop_signal(self.request_stop) if takes_signals else lambda: None
@@ -256,7 +256,7 @@ class Worker(Fixed):
             finally:
                 await close(opened)
                 await self._heart.stop()
-                self._pulse.phase = "stopped"
+                self._heartbeat.phase = "stopped"
                 _log.info("worker of queue %s has stopped", self.queue, extra={"queue": self.queue})
                 end_signals()
                 self._stopped.set()
@@ -291,11 +291,11 @@ class Worker(Fixed):
         await self._open()
         await self._keeper.start(self.id, self._lock_ms, self._runner.lose)
         await self._cancels.start(self.id, CancelTarget(self._link, self._runner.running_ids, self._runner.cancel))
-        await self._sweeper.start()
+        await self._stalled_jobs.start()
         await self._schedules.start()
         await self._fetcher.start()
-        self._pulse.reply()
-        self._pulse.phase = "working"
+        self._heartbeat.reply()
+        self._heartbeat.phase = "working"
         self.ready.set()
 
     async def _open(self) -> None:
@@ -307,12 +307,12 @@ class Worker(Fixed):
                 self._finisher.restores_locks = await self._prepare()
                 return
             except (ServerUnavailable, ReplyLost) as error:
-                self._pulse.trouble = str(error)
+                self._heartbeat.trouble = str(error)
                 repeats.warn(_log, f"worker of queue {self.queue} waits", error)
                 await patience.wait()
 
     async def _shut_down(self) -> None:
-        self._pulse.phase = "stopping"
+        self._heartbeat.phase = "stopping"
         shutdown = Shutdown(self.queue, self._fetcher, self._runner, self._execution, now=self._stop_now)
         if self.ready.is_set():
             await shutdown.drain(self._grace)
@@ -321,7 +321,7 @@ class Worker(Fixed):
         services = (
             self._fetcher.stop(),
             self._schedules.stop(),
-            self._sweeper.stop(),
+            self._stalled_jobs.stop(),
             self._cancels.stop(self.id),
         )
         await shutdown.stop(*services)

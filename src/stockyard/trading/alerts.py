@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from stockyard.model.duration import Duration
-from stockyard.observe.alerts import AlertRule
-from stockyard.observe.rules import Thresholds, queue_rules
+from stockyard.observe.alerts.default_rules import Thresholds, queue_rules
+from stockyard.observe.alerts.rules import AlertRule
 from stockyard.topology import Topology
 from stockyard.trading.queues import PLATFORM
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from stockyard import App
-from stockyard.observe.alert_settings import AlertSettings
+from stockyard.observe.alerts.settings import AlertSettings
 from tests.integration.cli.conftest import ROOT, SHOP, Run
 from tests.integration.cli.shop import shop
 

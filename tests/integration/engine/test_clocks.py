@@ -139,7 +139,7 @@ async def test_a_worker_says_once_that_its_clock_is_off(
         yard.queue()
         yard.queue("other")
         workers = [await yard.work(nothing, name, stalled_interval="20ms") for name in ("q", "other")]
-        sweeper = workers[0]._sweeper
+        sweeper = workers[0]._stalled_jobs
         for _ in range(3):
             await sweeper.sweep()
     said = [each.getMessage() for each in caplog.records if "this machine's clock" in each.getMessage()]

@@ -7,8 +7,8 @@ import pytest
 
 from stockyard import ConfigError
 from stockyard.errors import NotificationFailed
-from stockyard.observe.incidents import Incident, Status
-from stockyard.observe.notify import Email
+from stockyard.observe.alerts.incidents import Incident, Status
+from stockyard.observe.alerts.notifiers import Email
 from tests.support.mail import MailServer
 
 LOGIN = base64.b64encode(b"\0desk\0s3cret").decode()

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from stockyard.errors import NotificationFailed
-from stockyard.observe import send_thread
-from stockyard.observe.incidents import Incident, Status
-from stockyard.observe.notify import Email, Notifier, Webhook
+from stockyard.observe.alerts import send_thread
+from stockyard.observe.alerts.incidents import Incident, Status
+from stockyard.observe.alerts.notifiers import Email, Notifier, Webhook
 from tests.support.receivers import dripping, receiver, saying
 from tests.support.waiting import eventually
 
@@ -21,7 +21,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nX-Filler: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 @pytest.fixture
 def short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     within = functools.partial(send_thread.send_within, seconds=0.3)
-    monkeypatch.setattr("stockyard.observe.notify.send_within", within)
+    monkeypatch.setattr("stockyard.observe.alerts.notifiers.send_within", within)
 
 
 @pytest.mark.usefixtures("short_deadline")

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 
 from stockyard import Channel, ConfigError, Job, MetricsServer, MoveToDelayed, Router, Worker
-from stockyard.observe import http_server
-from stockyard.observe.alert_settings import AlertSettings
-from stockyard.observe.rules import Thresholds
+from stockyard.observe.alerts.default_rules import Thresholds
+from stockyard.observe.alerts.settings import AlertSettings
+from stockyard.observe.metrics import http_server
 from tests.support.proxy import Proxy
 from tests.support.scraping import fetch, fetch_now, probe, scrape
 from tests.support.servers import OwnServer
@@ -176,7 +176,7 @@ async def test_a_process_is_ready_while_its_workers_work(yard: Yard, server: Met
 async def test_a_blocked_loop_is_seen_from_its_own_process(
     yard: Yard, server: MetricsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stockyard.consume.vitals.BLOCKED_SECONDS", 0.7)
+    monkeypatch.setattr("stockyard.consume.heartbeat.BLOCKED_SECONDS", 0.7)
 
     async def block(job: Job[Any]) -> None:
         time.sleep(1.5)
@@ -262,7 +262,7 @@ def test_an_address_that_is_taken_is_named(redis_url: str, prefix: str) -> None:
 
 
 def _ended(meter: Any) -> int:
-    return sum(tally.completed + tally.failed for _, tally in meter.tallies())
+    return sum(counters.completed + counters.failed for _, counters in meter.by_name())
 
 
 async def _is_live(server: MetricsServer) -> bool:
@@ -297,7 +297,7 @@ async def test_an_odd_accept_header_gets_the_metrics_all_the_same(server: Metric
 async def test_clients_that_send_nothing_or_a_byte_at_a_time_hold_nothing_up(
     server: MetricsServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("stockyard.observe.http_server.HEAD_SECONDS", 1.0)
+    monkeypatch.setattr("stockyard.observe.metrics.http_server.HEAD_SECONDS", 1.0)
     with contextlib.ExitStack() as ending:
         silent = [ending.enter_context(socket.create_connection(("127.0.0.1", server.port))) for _ in range(40)]
         slow = ending.enter_context(socket.create_connection(("127.0.0.1", server.port)))

@@ -13,11 +13,11 @@ import redis
 
 from stockyard import App, Job, ManualClock, Topology
 from stockyard.errors import ConfigError
-from stockyard.observe.alert_settings import AlertSettings
-from stockyard.observe.incidents import Incident
-from stockyard.observe.notify import Webhook
-from stockyard.observe.rules import Thresholds
-from stockyard.observe.watcher import Watcher
+from stockyard.observe.alerts.default_rules import Thresholds
+from stockyard.observe.alerts.incidents import Incident
+from stockyard.observe.alerts.monitor import Watcher
+from stockyard.observe.alerts.notifiers import Webhook
+from stockyard.observe.alerts.settings import AlertSettings
 from tests.support.receivers import dripping, receiver
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
@@ -116,7 +116,7 @@ async def test_a_webhook_that_takes_longer_than_a_leaders_term_is_told_once(app:
 async def test_a_receiver_that_hangs_delays_neither_looks_nor_the_leaders_term(
     redis_url: str, prefix: str, raw: "redis.Redis", monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stockyard.observe.rescuer.SETTLED", 0.1)
+    monkeypatch.setattr("stockyard.consume.recover.orphans.SETTLED", 0.1)
     shop = Topology("shop")
     shop.queue("parcels", high_priority=True)
     shop.queue("mail", lock="100ms")
@@ -159,7 +159,7 @@ async def test_what_ends_while_its_notification_is_under_way_is_told_to_end(app:
 async def test_a_notifier_that_never_returns_or_raises_is_given_up(
     app: App, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stockyard.observe.deliveries.LONGEST", 0.1)
+    monkeypatch.setattr("stockyard.observe.alerts.deliveries.LONGEST", 0.1)
 
     class Hangs:
         name = "hangs"
@@ -250,7 +250,7 @@ async def test_a_job_that_runs_for_too_long_is_told_with_its_worker(app: App, li
 async def test_jobs_of_dead_workers_are_handed_back_though_no_worker_is_left(
     redis_url: str, prefix: str, raw: "redis.Redis", listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stockyard.observe.rescuer.SETTLED", 0.2)
+    monkeypatch.setattr("stockyard.consume.recover.orphans.SETTLED", 0.2)
     shop = Topology("shop")
     shop.queue("mail", lock="100ms")
     shop.queue("parcels", lock="100ms")

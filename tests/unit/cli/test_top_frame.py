@@ -8,7 +8,7 @@ from rich.console import Console
 
 from stockyard import QueueHealth, QueueMetrics, WorkerInfo
 from stockyard.cli.top_frame import Running, Sight, draw, last_minute, rates
-from stockyard.observe.incidents import Incident, Status
+from stockyard.observe.alerts.incidents import Incident, Status
 
 MINUTE = 60_000
 HEALTH = QueueHealth(

@@ -1,0 +1,1 @@
+"""Writing how runs ended."""

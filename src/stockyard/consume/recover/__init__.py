@@ -1,0 +1,1 @@
+"""Bringing back what dead workers left behind."""

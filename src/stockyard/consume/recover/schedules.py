@@ -1,0 +1,60 @@
+"""Makes the next run of a schedule anew when it has gone missing, and says so."""
+
+from __future__ import annotations
+
+import logging
+
+from stockyard._aio.service import Periodic
+from stockyard._store import scheduling
+from stockyard._store.link import QueueLink
+from stockyard.consume.hooks import Hooks, tell
+from stockyard.errors import ServerError, StockyardError
+
+_log = logging.getLogger(__name__)
+
+
+class ScheduleRepairer:
+    """Looks for schedules that nothing will continue; over all workers of a queue at most once per interval.
+
+    A worker that died at the wrong moment, a peer that does not advance schedules, or a run that was deleted by
+    hand leaves a schedule that never comes again. Its next run is made when two looks in a row found it missing,
+    so that nothing is made beside what a peer is just making.
+
+    Args:
+        link: the queue.
+        interval_ms: between two looks.
+        hooks: told of each repair.
+    """
+
+    def __init__(self, link: QueueLink, *, interval_ms: int, hooks: Hooks) -> None:
+        self._link = link
+        self._interval_ms = interval_ms
+        self._hooks = hooks
+        self._periodic = Periodic(self.look, interval_ms / 1000, name=f"repair of schedules of {link.queue}")
+
+    async def start(self) -> None:
+        """Look now, and then in every interval."""
+        await self._periodic.start()
+
+    async def stop(self) -> None:
+        """End; stopping twice is fine."""
+        await self._periodic.stop()
+
+    async def look(self) -> None:
+        """Look once, unless another worker did in this interval."""
+        for schedule_id in await scheduling.find_missing(self._link, interval_ms=self._interval_ms):
+            try:
+                run = await scheduling.restore(self._link, schedule_id)
+            except ServerError:
+                raise
+            except StockyardError as error:
+                _log.error("schedule %r of queue %s has no next run: %s", schedule_id, self._link.queue, error)
+                continue
+            if run is not None:
+                _log.error(
+                    "schedule %r of queue %s had lost its next run; made anew: %s",
+                    schedule_id,
+                    self._link.queue,
+                    run,
+                )
+                await tell(self._hooks.schedule_repaired, schedule_id, run)

@@ -1,0 +1,115 @@
+"""Hands back the jobs of workers that died or froze."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+from stockyard._aio.repeats import repeats
+from stockyard._aio.service import Periodic
+from stockyard._store import leasing
+from stockyard._store.link import QueueLink
+from stockyard.consume.hooks import Hooks, tell
+from stockyard.consume.worker_metrics import WorkerMetrics
+from stockyard.errors import ServerError, ServerUnavailable
+
+_log = logging.getLogger(__name__)
+_RECONNECTION = 2.0
+"""Seconds that a lease child may need to reach a server that is back."""
+
+
+class StalledJobRecoverer:
+    """Looks for jobs whose lease ran out; over all workers of a queue at most once per interval.
+
+    A job is handed back by the second look after its last renewal, so that with an interval of half a lease it
+    runs again within one and a half leases.
+
+    Args:
+        link: the queue.
+        interval_ms: between two looks.
+        max_stalled: how often a job may lose its worker before it is failed.
+        hooks: told of each job.
+        meter: counts them.
+        dead: what the tokens of processes begin with that are known to be dead: their jobs go back at the first
+            look. Defaults to none.
+    """
+
+    def __init__(
+        self,
+        link: QueueLink,
+        *,
+        interval_ms: int,
+        max_stalled: int,
+        hooks: Hooks,
+        meter: WorkerMetrics,
+        dead: Sequence[str] = (),
+    ) -> None:
+        self._link = link
+        self._interval_ms = interval_ms
+        self._max_stalled = max_stalled
+        self._hooks = hooks
+        self._meter = meter
+        self._dead = list(dead)
+        self._saw_replica = False
+        self._periodic = Periodic(self.sweep, interval_ms / 1000, name=f"stalled jobs of {link.queue}")
+
+    async def start(self) -> None:
+        """Look now, and then in every interval."""
+        await self._periodic.start()
+
+    async def stop(self) -> None:
+        """End; stopping twice is fine."""
+        await self._periodic.stop()
+
+    async def sweep(self) -> None:
+        """Look once; not when the server was away, since nobody could renew a lease then."""
+        if await self._server_was_away():
+            await self._wait_for_renewals()
+            return
+        while self._dead:
+            await self._note(await leasing.abandon(self._link, self._dead[-1], max_stalled=self._max_stalled))
+            self._dead.pop()
+        try:
+            await self.hand_back()
+        except ServerUnavailable as error:
+            repeats.warn(_log, f"stalled jobs of queue {self._link.queue}", error)
+            self._saw_replica = True
+
+    async def _wait_for_renewals(self) -> None:
+        await asyncio.sleep(2 * self._interval_ms / 1000 + _RECONNECTION)
+
+    async def hand_back(self) -> list[str]:
+        """Look once; return the ids of the jobs that were handed back."""
+        recovered = await leasing.recover_stalled(
+            self._link, interval_ms=self._interval_ms, max_stalled=self._max_stalled
+        )
+        await self._note(recovered)
+        return recovered
+
+    async def _note(self, recovered: list[str]) -> None:
+        self._meter.stalled += len(recovered)
+        for job_id in recovered:
+            _log.warning("job %s of queue %s lost its worker; handed back", job_id, self._link.queue)
+            await tell(self._hooks.stalled, job_id)
+
+    async def _server_was_away(self) -> bool:
+        began = time.monotonic()
+        server = self._link.server
+        try:
+            await server.measure_clock(tries=1)
+            # A replica counts as away too: nobody could renew a lease there.
+            if not await server.leads_to_primary():
+                self._saw_replica = True
+                return True
+            if self._saw_replica:
+                # From now on they can.
+                self._saw_replica = False
+                return True
+        except ServerError as error:
+            repeats.warn(_log, f"stalled jobs of queue {self._link.queue}", error)
+            return True
+        if warning := server.clock.warning(str(server.address)):
+            _log.warning("%s", warning)
+        return time.monotonic() - began > self._interval_ms / 1000

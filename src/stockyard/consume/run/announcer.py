@@ -1,0 +1,105 @@
+"""Announces the ends of runs that are written: brings the job to its final state, logs failures, calls hooks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from stockyard._logging import about, about_job, plain
+from stockyard.consume.executors.results import read_result
+from stockyard.consume.hooks import Hooks, tell
+from stockyard.consume.run.error_outcome import class_of
+from stockyard.consume.run.job_run import Run
+from stockyard.model.job import Job
+from stockyard.model.outcome import Completed, Failed, Outcome, Retried
+
+_log = logging.getLogger(__name__)
+
+
+class Announcer:
+    """What follows once the end of a run is written.
+
+    Args:
+        queue: its name.
+        hooks: called with the job in its final state.
+    """
+
+    def __init__(self, queue: str, *, hooks: Hooks) -> None:
+        self._queue = queue
+        self._hooks = hooks
+        self._calls: set[asyncio.Task[None]] = set()
+
+    def ended(self, run: Run, outcome: Outcome, moment: int) -> None:
+        """Announce the end of a run.
+
+        Args:
+            run: the run.
+            outcome: how it ended.
+            moment: when that was written, ms since the epoch.
+        """
+        job, hooks = run.job, self._hooks
+        match outcome:
+            case Completed():
+                if hooks.completed is not None:
+                    run.expose()
+                    result = read_result(run.result, run.handler)
+                    _count_attempt(job)
+                    job.return_value, job.failed_reason, job.finished_on = result, None, moment
+                    self.call(tell(hooks.completed, job, result))
+            case Failed(reason=reason):
+                error = class_of(run.result)
+                _log.error(
+                    "%s failed: %s",
+                    about(job),
+                    plain(reason),
+                    extra=about_job(job, error=error),
+                )
+                _count_attempt(job)
+                job.failed_reason, job.stacktrace, job.finished_on = reason, outcome.stacktrace, moment
+                if hooks.failed is not None:
+                    run.expose()
+                    self.call(tell(hooks.failed, job, run.result))
+            case Retried(reason=reason, delay_ms=delay):
+                _log.warning(
+                    "%s failed and is retried %s: %s",
+                    about(job),
+                    f"in {delay / 1000:g} s" if delay else "at once",
+                    plain(reason),
+                    extra=about_job(job, error=class_of(run.result)),
+                )
+                _count_attempt(job)
+                job.failed_reason, job.stacktrace = reason, outcome.stacktrace
+                if delay:
+                    job.delay_ms = delay
+                if hooks.retried is not None:
+                    run.expose()
+                    self.call(tell(hooks.retried, job, run.result, delay))
+
+    def ended_unread(self, job_id: str, outcome: Outcome) -> None:
+        """Announce the end of a job whose record could not be read, or that did not have to run."""
+        if isinstance(outcome, Failed):
+            _log.error(
+                "job %s of queue %s failed without a run: %s",
+                plain(job_id),
+                self._queue,
+                plain(outcome.reason),
+                extra={"queue": self._queue, "job": job_id},
+            )
+
+    def call(self, call: Coroutine[Any, Any, None]) -> None:
+        """Run a hook's call in the background; ``wait`` waits for it."""
+        task = asyncio.create_task(call)
+        self._calls.add(task)
+        task.add_done_callback(self._calls.discard)
+
+    async def wait(self) -> None:
+        """Return when every hook has returned."""
+        while self._calls:
+            await asyncio.wait(self._calls)
+
+
+def _count_attempt(job: Job[Any]) -> None:
+    job.ended_attempt = job.attempt
+    job.attempts_made += 1

@@ -1,0 +1,46 @@
+"""Finds the handlers of a worker: those of its queue's declaration, of a router, or one for every job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from stockyard.consume.run.runner import unknown_name
+from stockyard.errors import HandlerError
+from stockyard.model.handler import Executor, Handler
+from stockyard.model.job import Job
+from stockyard.topology import QueueSpec, Router
+
+
+def handlers_of(
+    spec: QueueSpec, processor: Callable[[Job[Any]], Any] | Router | None, executor: Executor | None
+) -> tuple[list[Handler], Callable[[str], Handler]]:
+    """Return a worker's handlers, and what finds one by a job's name.
+
+    Args:
+        spec: the queue.
+        processor: one handler for every job, a Router, or None for the handlers of the queue's declaration.
+        executor: where one handler runs.
+
+    Raises:
+        HandlerError: there is nothing to run, or the processor cannot serve.
+    """
+    if processor is None:
+        processor = spec.router
+        if not processor:
+            raise HandlerError(
+                f"the worker of queue {spec.name!r} has nothing to run: give it a processor, or register handlers "
+                "on the queue's declaration"
+            )
+    if isinstance(processor, Router):
+        router = processor
+
+        def find(name: str) -> Handler:
+            handler = router.get(name)
+            if handler is None:
+                raise unknown_name(spec.name, name, router.names)
+            return handler
+
+        return list(router), find
+    single = Handler.of(processor, executor, spec.retries)
+    return [single], lambda name: single

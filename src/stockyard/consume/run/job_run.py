@@ -1,0 +1,136 @@
+"""One job in hand: its lease, its payload as stored and as declared, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from stockyard._store.rows import json_or_text
+from stockyard.consume.worker_metrics import JobCounters
+from stockyard.errors import PayloadError
+from stockyard.model.handler import Handler
+from stockyard.model.job import Job
+from stockyard.model.payload import encode_payload
+
+
+class Run:
+    """One job in hand.
+
+    ``job.data`` is the stored JSON text until ``expose`` or ``data_for`` decodes it, once.
+
+    Args:
+        job: the job, its payload still JSON text.
+        token: of its lock.
+        slot: of its lease.
+        counters: counts it.
+        find: gives the handler of a job's name; raises HandlerError.
+
+    Attributes:
+        job, token, slot, counters: as given.
+        task: runs it.
+        handler: what runs it, once it is known.
+        is_lost: its lease is not ours any more: whatever comes of it is not written.
+        cancelled: why it was cancelled, None if it was not.
+        result: what the hooks are called with once the end is written.
+        seconds: how long it ran; None if it did not.
+    """
+
+    __slots__ = (
+        "_data",
+        "_encoded",
+        "_find",
+        "_is_exposed",
+        "_is_misfit",
+        "_text",
+        "cancelled",
+        "counters",
+        "handler",
+        "is_lost",
+        "job",
+        "result",
+        "seconds",
+        "slot",
+        "task",
+        "token",
+    )
+
+    def __init__(
+        self, job: Job[Any], token: str, slot: int, counters: JobCounters, find: Callable[[str], Handler]
+    ) -> None:
+        self.job = job
+        self.token = token
+        self.slot = slot
+        self.counters = counters
+        self.task: asyncio.Task[None] | None = None
+        self.handler: Handler | None = None
+        self.is_lost = False
+        self.cancelled: str | None = None
+        self.result: Any = None
+        self.seconds: float | None = None
+        self._find = find
+        self._is_exposed = False
+        self._is_misfit = False
+
+    def expose(self) -> None:
+        """Let user code see ``job.data`` as the handler declares it; plain values where it does not fit.
+
+        ``data_for`` raises the error when it is the handler's turn.
+        """
+        if self._is_exposed:
+            return
+        self._is_exposed = True
+        job = self.job
+        self._text: bytes = job.data
+        try:
+            handler = self.handler = self.handler or self._find(job.name)
+            job.data = handler.decode(self._text)
+        except BaseException:  # validators of payload types are anybody's code
+            self._is_misfit = True
+            job.data = json_or_text(self._text)
+        self._data = job.data
+        self._encoded = self._encoding() if self.handler is None or self.handler.executor == "process" else None
+
+    def data_for(self, handler: Handler, job: Job[Any]) -> bytes:
+        """Make the payload ready for the handler; return it as JSON text for a child process, else nothing.
+
+        Args:
+            handler: runs the job.
+            job: what it is given; a middleware may have replaced it or its data.
+
+        Raises:
+            PayloadError: the payload does not fit what the handler declares.
+        """
+        is_child = handler.executor == "process"
+        if not self._is_exposed:
+            if is_child:
+                return job.data  # type: ignore[no-any-return]  # still text
+            job.data = handler.decode(job.data)
+            self._is_exposed = True
+            return b""
+        if self._is_misfit:
+            # A middleware may have mended it in place.
+            job.data = handler.decode(encode_payload(job.data, what="the payload of", of=job.name))
+        if not is_child:
+            return b""
+        if job.data is self._data and self._encoded is None:
+            return self._text
+        text = encode_payload(job.data, what="the payload of", of=job.name)
+        return self._text if text == self._encoded else text
+
+    def updated(self, data: Any) -> None:
+        """Take over the payload that the handler has stored from its child process, given as plain values."""
+        text = encode_payload(data, what="the payload of", of=self.job.name)
+        if not self._is_exposed:
+            self.job.data = text
+            return
+        try:
+            self.job.data = data if self.handler is None else self.handler.decode(text)
+        except PayloadError:
+            self.job.data = data
+
+    def _encoding(self) -> bytes | None:
+        try:
+            return encode_payload(self.job.data, what="the payload of", of=self.job.name)
+        except PayloadError:
+            return None

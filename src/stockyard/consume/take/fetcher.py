@@ -1,0 +1,385 @@
+"""Exchanges ended runs for new jobs while there is work, and waits for the marker when there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from stockyard._aio.patience import Patience
+from stockyard._aio.repeats import repeats
+from stockyard._store import leasing
+from stockyard._store.doorbell import Doorbell
+from stockyard._store.finishing import EndedRun, Order, finish_and_take
+from stockyard._store.link import QueueLink
+from stockyard._store.load_size import LoadSize
+from stockyard._store.records import StartedRecord
+from stockyard.consume.finish.finisher import Finisher
+from stockyard.consume.finish.next_run_maker import NextRunMaker
+from stockyard.consume.heartbeat import Heartbeat
+from stockyard.consume.run.runner import Runner
+from stockyard.consume.take.transit import Transit
+from stockyard.errors import ReplyLost, ServerError
+from stockyard.model.outcome import HandedBack
+
+_log = logging.getLogger(__name__)
+
+LANES = 2
+"""Calls under way at a time, so that the server and this process work at once."""
+
+_LONGEST_BLOCK = 10.0
+"""Seconds: a connection that was cut without a word is noticed at the end of a wait, within 15 s as promised."""
+
+_LIMITED_PAUSE = 0.05
+"""Seconds between two looks of a worker that is limited: each added job rings the marker, and none could start."""
+
+_LIMITED_BLOCK = 0.5
+"""Seconds after which a limited worker looks without a ring: BullMQ takes a limit back without one."""
+
+
+@dataclass(slots=True)
+class _LostCall:
+    """A call whose reply was lost: its token, the places kept for its jobs, and the jobs found since."""
+
+    token: str
+    room: int
+    known: list[str] = field(default_factory=list)
+
+
+class Fetcher:
+    """Keeps a worker's hands full.
+
+    Args:
+        link: the queue.
+        worker_id: begins every token.
+        concurrency: jobs in hand at most.
+        terms: what it asks for in every call, but for the number of jobs and their token.
+        drain_delay: seconds between two looks at a queue that nobody rings for.
+        finisher, runner, next_runs, doorbell: its neighbours.
+        heartbeat: told of every answer and every failure.
+        on_drained: called when nothing more waits.
+        on_broken: called when it cannot go on.
+    """
+
+    def __init__(
+        self,
+        link: QueueLink,
+        *,
+        worker_id: str,
+        concurrency: int,
+        terms: Order,
+        drain_delay: float,
+        finisher: Finisher,
+        runner: Runner,
+        next_runs: NextRunMaker,
+        doorbell: Doorbell,
+        heartbeat: Heartbeat,
+        on_drained: Callable[[], None],
+        on_broken: Callable[[BaseException], None],
+    ) -> None:
+        self._link = link
+        self._worker_id = worker_id
+        self._concurrency = concurrency
+        self._terms = terms
+        self._lock_ms = terms.lock_ms
+        self._drain_delay = drain_delay
+        self._finisher = finisher
+        self._runner = runner
+        self._next_runs = next_runs
+        self._doorbell = doorbell
+        self._heartbeat = heartbeat
+        self._on_drained = on_drained
+        self._on_broken = on_broken
+        self._transit = Transit(link, lock_ms=terms.lock_ms)
+        self._size = LoadSize()
+        self._work = asyncio.Event()
+        self._listening = asyncio.Event()
+        self._has_plenty = False
+        self._shall_look = True
+        self._is_taking = True
+        self._limited_until = 0.0
+        self._hands_back = False
+        self._next_due = 0
+        self._reserved = 0
+        self._in_flight = 0
+        self._calls_ended = asyncio.Event()
+        self._calls_ended.set()
+        self._calls = 0
+        self._lost: list[_LostCall] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._is_interrupted = False
+        self._interruption: asyncio.Task[None] | None = None
+
+    def resize(self, concurrency: int) -> None:
+        """Hold up to so many jobs from now on; those in hand beyond that go on."""
+        asks_for_too_many = concurrency < self._concurrency and not math.isinf(self._doorbell.waits_until)
+        self._concurrency = concurrency
+        self._listening.set()
+        self._work.set()
+        if asks_for_too_many and self._is_taking:
+            # A call that waits would start as many jobs as there was room for when it was sent.
+            self._is_interrupted = True
+            self._interruption = asyncio.create_task(self._doorbell.hang_up())
+
+    async def start(self) -> None:
+        """Begin to take jobs."""
+        self._tasks = [
+            asyncio.create_task(self._lane(), name=f"lane {number} of {self._link.queue}")
+            for number in range(LANES)
+        ]
+        self._tasks.append(asyncio.create_task(self._listen(), name=f"doorbell of {self._link.queue}"))
+        for task in self._tasks:
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_broken(error)
+
+    def wake(self) -> None:
+        """There is something to write."""
+        self._work.set()
+
+    async def stop_taking(self) -> None:
+        """Take no more jobs; those of calls under way are still started."""
+        self._is_taking = False
+        self._listening.set()
+        await self._doorbell.hang_up()
+        await asyncio.wait([self._tasks[-1]])
+        await self._calls_ended.wait()
+        with contextlib.suppress(ServerError):
+            await self._take_lost()
+        await self._next_runs.settle()
+
+    def hand_back_what_comes(self) -> None:
+        """From now on, hand back jobs that calls under way still bring, unrun."""
+        self._hands_back = True
+
+    async def flush(self, seconds: float) -> None:
+        """Return when every ended run is written, or after so many seconds."""
+        patience = Patience()
+        try:
+            async with asyncio.timeout(seconds):
+                while len(self._finisher) or self._in_flight:
+                    await self._calls_ended.wait()
+                    await self._turn(self._batch(), 0, patience)
+        except TimeoutError:
+            _log.error(
+                "%d ended jobs of queue %s could not be written before the stop; they will run again",
+                len(self._finisher),
+                self._link.queue,
+            )
+
+    async def stop(self) -> None:
+        """End; stopping twice is fine."""
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        await self._transit.stop()
+        await self._doorbell.close()
+
+    def _enter_call(self) -> None:
+        self._in_flight += 1
+        self._calls_ended.clear()
+
+    def _leave_call(self) -> None:
+        self._in_flight -= 1
+        if not self._in_flight:
+            self._calls_ended.set()
+
+    @property
+    def room(self) -> int:
+        """How many more jobs it would take now; 0 or less for none."""
+        return 0 if self._limited_seconds > 0 else self._places
+
+    @property
+    def _places(self) -> int:
+        """How many more jobs it could hold, whatever the rate limit says."""
+        if not self._is_taking:
+            return 0
+        in_hand = len(self._runner) + len(self._finisher) + len(self._next_runs) + self._reserved
+        return min(self._size.jobs, self._concurrency - in_hand - self._runner.lost_places)
+
+    def _batch(self) -> list[EndedRun]:
+        return self._finisher.batch(self._size.jobs, self._size.bytes)
+
+    @property
+    def _limited_seconds(self) -> float:
+        """How long a rate limit still lasts, as far as the worker knows; 0 or less for no limit."""
+        return self._limited_until - time.monotonic() if self._limited_until else 0.0
+
+    async def _lane(self) -> None:
+        """Write what ended, and take as many again; with plenty waiting, take without anything ended."""
+        patience = Patience()
+        while True:
+            ended = self._batch()
+            room = max(self.room, 0)
+            if ended or self._lost or (room and self._has_plenty):
+                await self._turn(ended, room, patience)
+            else:
+                if room:
+                    self._listening.set()
+                self._work.clear()
+                await self._work.wait()
+
+    async def _turn(self, ended: list[EndedRun], room: int, patience: Patience, *, waits: bool = False) -> None:
+        self._calls += 1
+        token = f"{self._worker_id}:{self._calls}"
+        self._reserved += room
+        self._enter_call()
+        failure: ServerError | None = None
+        try:
+            if self._lost:
+                await self._take_lost()
+            if unlocked := self._finisher.unlocked(ended):
+                ended = await self._locked_again(ended, unlocked)
+            await self._exchange(ended, room, token, waits=waits)
+        except ServerError as error:
+            failure = error
+            was_sent = isinstance(error, ReplyLost)
+            self._finisher.give_back(ended, may_be_written=was_sent)
+            if was_sent:
+                self._size.shrink()
+            if was_sent and room:
+                self._lost.append(_LostCall(token, room))
+                self._work.set()
+            else:
+                self._reserved -= room
+            self._shall_look = True
+        except asyncio.CancelledError:
+            # As asyncio.run does to all tasks at its end: the worker's own shutdown goes on from here.
+            self._finisher.give_back(ended, may_be_written=True)
+            self._lost.append(_LostCall(token, room))
+            raise
+        finally:
+            self._leave_call()
+        if failure is None:
+            patience.reset()
+            self._size.grow()
+            if self._heartbeat.trouble:
+                self._finisher.end_outage(2 * self._lock_ms / 1000)
+                repeats.over(self._heartbeat.trouble)
+                _log.info("worker of queue %s: the server answers again", self._link.queue)
+            self._heartbeat.reply()
+            return
+        if waits and self._is_interrupted:
+            self._is_interrupted = False
+            return
+        self._heartbeat.trouble = str(failure)
+        self._finisher.begin_outage()
+        if self._is_taking or not waits:
+            repeats.warn(_log, f"worker of queue {self._link.queue}", failure)
+            await patience.wait()
+
+    async def _locked_again(self, ended: list[EndedRun], unlocked: list[EndedRun]) -> list[EndedRun]:
+        """Restore locks that were evicted; return the runs without those that are not ours any more."""
+        leases = [(run.job_id, run.token, run.starts) for run in unlocked]
+        lost = set(await leasing.renew(self._link, leases, self._lock_ms))
+        self._finisher.lose([run for run in unlocked if run.job_id in lost], self._link.clock())
+        return [run for run in ended if run.job_id not in lost or run not in unlocked]
+
+    async def _exchange(self, ended: list[EndedRun], room: int, token: str, *, waits: bool) -> None:
+        order = self._terms.of(room, token, self._size.bytes)
+        asked = time.monotonic()
+        if waits:
+            with self._transit.holding(token, self._doorbell.is_receiving):
+                done = await self._doorbell.take_when_rung(self._block_seconds(), order)
+        elif room:
+            with self._transit.holding(token):
+                done = await finish_and_take(self._link, ended, order)
+        else:
+            done = await finish_and_take(self._link, ended, order)
+        if ended:
+            if (time.monotonic() - asked) * 1000 > self._lock_ms / 2:
+                self._finisher.hold_up(ended)
+            self._finisher.read(ended, done.codes, done.moment)
+        records = done.records
+        if records and (done.is_much or self._link.clock() - done.moment > self._lock_ms / 2):
+            try:
+                # They were on their way for long, or this process was frozen or blocked meanwhile.
+                records = await leasing.still_held(self._link, records, token, self._lock_ms)
+            except ServerError:
+                self._lost.append(_LostCall(token, room))
+                self._work.set()
+                return
+        self._reserved -= room
+        if records:
+            self._start(records, token)
+        if room:
+            got = room if done.has_more else len(done.records)
+            self._note(room, got, done.limited_ms, done.next_due)
+
+    def _start(self, records: list[StartedRecord], token: str) -> None:
+        """Start jobs; runs of schedules wait, without holding up the others, until their next ones are made."""
+        if self._hands_back:
+            for record in records:
+                self._finisher.put(EndedRun(record.shown_id, token, HandedBack(), record.start_number))
+            return
+        runs = [record for record in records if record.is_schedule_run]
+        if not runs:
+            self._runner.start(records, token)
+            return
+        self._runner.start([record for record in records if not record.is_schedule_run], token)
+        self._next_runs.take(runs, token)
+
+    def _note(self, asked: int, got: int, limited_ms: int, next_due: int) -> None:
+        """Remember why there was not more."""
+        had_plenty, self._has_plenty = self._has_plenty, got == asked
+        self._limited_until = time.monotonic() + limited_ms / 1000 if limited_ms else 0.0
+        if not got and not limited_ms:
+            self._next_due = next_due
+            if had_plenty:
+                self._on_drained()
+        (self._work if self._has_plenty else self._listening).set()
+
+    async def _take_lost(self) -> None:
+        """Find the jobs that were started for us by calls whose replies never came."""
+        while self._lost:
+            call = self._lost.pop()
+            try:
+                while records := await leasing.reclaim(
+                    self._link, call.token, known=call.known, lock_ms=self._lock_ms, most_bytes=self._size.bytes
+                ):
+                    # Renewed by their ids too: it confirms that they arrived.
+                    held = await leasing.still_held(self._link, records, call.token, self._lock_ms)
+                    call.known += [record.raw_id.decode() for record in records]
+                    # What runs counts by itself.
+                    self._reserved -= len(held)
+                    call.room -= len(held)
+                    self._start(held, call.token)
+            except ServerError:
+                self._lost.append(call)
+                raise
+            self._reserved -= call.room
+
+    async def _listen(self) -> None:
+        """While the lanes have nothing to take: look at the queue when somebody rings, or nobody does for long."""
+        patience = Patience()
+        while self._is_taking:
+            limited = self._limited_seconds
+            if limited > 0:
+                # It goes on to listen: who takes the limit back, or raises it, rings.
+                await asyncio.sleep(min(limited, _LIMITED_PAUSE))
+                if not self._is_taking:
+                    break
+            room = self._places
+            if self._has_plenty or room <= 0:
+                self._listening.clear()
+                await self._listening.wait()
+            elif self._shall_look:
+                self._shall_look = False
+                await self._turn(self._batch(), room, patience)
+            else:
+                await self._turn([], room, patience, waits=True)
+
+    def _block_seconds(self) -> float:
+        if self._limited_until:
+            return min(max(self._limited_seconds, 0.001), _LIMITED_BLOCK)
+        if not self._next_due:
+            return min(self._drain_delay, _LONGEST_BLOCK)
+        return min(max((self._next_due - self._link.clock()) / 1000, 0.001), _LONGEST_BLOCK)

@@ -1,0 +1,193 @@
+"""The rules that watch a topology and its server, with their thresholds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from stockyard._store.inspecting import ServerFacts
+from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.printable import readable_time
+from stockyard.observe.alerts.rules import AlertRule, Rule, ServerRule
+from stockyard.observe.health import QueueHealth
+from stockyard.observe.metrics.definitions import (
+    DELAYED_FSYNC,
+    EVICTED,
+    JOBS,
+    LATE,
+    LONGEST,
+    MAXMEMORY,
+    MEMORY,
+    OLDEST,
+    PAUSED,
+    UNREADABLE,
+    UP,
+    WORKERS,
+)
+from stockyard.observe.metrics.promql import latest, one_of, waiting
+from stockyard.topology import Topology
+
+_UNREACHABLE_MS = 60_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """What is too much.
+
+    Attributes:
+        waiting: jobs that wait in a high-priority queue. Defaults to 100.
+        failed: failed jobs that any queue keeps. Defaults to 50.
+        active: how long a job runs. Defaults to 5 minutes.
+        oldest_waiting: how long a job waits. Defaults to 15 minutes.
+        schedule_late: how long after its time a schedule starts its run. Defaults to 5 minutes.
+        no_worker: for how long jobs wait and no worker is connected. Defaults to 1 minute.
+        memory: share of ``maxmemory`` in use. Defaults to 0.9.
+    """
+
+    waiting: int = 100
+    failed: int = 50
+    active: Duration = "5m"
+    oldest_waiting: Duration = "15m"
+    schedule_late: Duration = "5m"
+    no_worker: Duration = "1m"
+    memory: float = 0.9
+
+
+def queue_rules(topology: Topology, thresholds: Thresholds) -> tuple[AlertRule, ...]:
+    """Return the platform's three rules: a backlog, failed jobs, a job that runs too long.
+
+    Raises:
+        InvalidOption: a threshold is no duration.
+    """
+    urgent = frozenset(spec.name for spec in topology if spec.high_priority)
+    return (
+        AlertRule(
+            "waiting",
+            measure=lambda health: health.waiting,
+            threshold=thresholds.waiting,
+            action="scale workers",
+            applies=lambda name: name in urgent,
+            promql=waiting(one_of("queue", urgent)),
+        ),
+        AlertRule(
+            "failed",
+            measure=lambda health: health.failed,
+            threshold=thresholds.failed,
+            action="investigate errors",
+            promql=latest(JOBS, 'state="failed"', by=["queue"]),
+        ),
+        AlertRule(
+            "longest active",
+            measure=lambda health: health.longest_active,
+            threshold=milliseconds(thresholds.active, option="active") / 1000,
+            action="look for a dead worker",
+            unit=" s",
+            detail=_run,
+            promql=latest(LONGEST),
+        ),
+    )
+
+
+def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
+    """Return the rules beyond those: no worker, jobs wait, schedules stop, memory, evictions, keys, disk, server.
+
+    Raises:
+        InvalidOption: a threshold is no duration.
+    """
+    return (
+        AlertRule(
+            "waiting without a worker",
+            measure=_unattended,
+            threshold=0,
+            action="start a worker",
+            for_ms=milliseconds(thresholds.no_worker, option="no_worker"),
+            promql=f"{waiting()} * ({latest(WORKERS)} == bool 0) * ({latest(PAUSED)} == bool 0)",
+        ),
+        AlertRule(
+            "oldest waiting",
+            measure=lambda health: health.oldest_waiting_age,
+            threshold=milliseconds(thresholds.oldest_waiting, option="oldest_waiting") / 1000,
+            action="scale workers, or look for what holds them up",
+            unit=" s",
+            promql=latest(OLDEST),
+        ),
+        AlertRule(
+            "schedules stopped",
+            measure=lambda health: 0 if health.paused else health.schedule_late,
+            threshold=milliseconds(thresholds.schedule_late, option="schedule_late") / 1000,
+            action="see that a worker runs and is not behind; stockyard schedule list",
+            unit=" s",
+            detail=lambda health: f"schedule {health.late_schedule}" if health.late_schedule else "",
+            promql=f"{latest(LATE)} * ({latest(PAUSED)} == bool 0)",
+        ),
+        ServerRule(
+            "memory",
+            measure=_memory_share,
+            threshold=thresholds.memory,
+            action="clean finished jobs, shrink the cache, or raise maxmemory",
+            promql=f"{latest(MEMORY)} / ({latest(MAXMEMORY)} > 0)",
+        ),
+        ServerRule(
+            "evicted keys",
+            measure=lambda facts: facts.evicted or 0,
+            threshold=0,
+            action="set maxmemory-policy noeviction; jobs may be lost (stockyard doctor)",
+            promql=latest(EVICTED),
+        ),
+        AlertRule(
+            "unreadable keys",
+            measure=lambda health: len(health.damage),
+            threshold=0,
+            action="repair or delete what another program has written over",
+            detail=_damage,
+            promql=latest(UNREADABLE),
+        ),
+        ServerRule(
+            "delayed fsync",
+            measure=lambda facts: facts.recent_delayed_fsync,
+            threshold=0,
+            action="find what slows the server's disk; a crash may lose the last seconds",
+            # Counters of several exporters that tell the same of one server.
+            promql=f"max(increase({DELAYED_FSYNC.name}[15m]))",
+        ),
+        ServerRule(
+            "server unreachable",
+            # Whoever holds the server's facts has reached it: only Prometheus sees that nobody does.
+            measure=lambda _facts: 0,
+            threshold=0,
+            action="start the server, or repair the way to it; see that /metrics is served and scraped",
+            for_ms=_UNREACHABLE_MS,
+            promql=f"(1 - max({UP.name})) or absent({UP.name})",
+        ),
+    )
+
+
+def every_rule(topology: Topology, thresholds: Thresholds) -> tuple[Rule, ...]:
+    """Return all of these, the platform's three first.
+
+    Raises:
+        InvalidOption: a threshold is no duration.
+    """
+    return *queue_rules(topology, thresholds), *operational_rules(thresholds)
+
+
+def _damage(health: QueueHealth) -> str:
+    more = len(health.damage) - 3
+    return "; ".join(health.damage[:3]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _unattended(health: QueueHealth) -> float:
+    return 0 if health.workers or health.paused else health.waiting
+
+
+def _run(health: QueueHealth) -> str:
+    if health.longest_active_job is None:
+        return ""
+    since = readable_time(health.longest_active_since)
+    name = health.longest_active_worker
+    worker = f"worker {name}" if name else "a worker without a name"
+    lease = "" if health.longest_active_held else "; its lease ran out: the worker is dead or frozen"
+    return f"job {health.longest_active_job} on {worker} since {since}{lease}"
+
+
+def _memory_share(facts: ServerFacts) -> float:
+    return (facts.used_memory or 0) / facts.maxmemory if facts.maxmemory else 0.0

@@ -1,0 +1,306 @@
+"""Tells people of incidents: by the log, webhooks, e-mail, and whatever Apprise speaks."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import smtplib
+import ssl
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from typing import Any, Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import msgspec
+
+from stockyard.errors import ConfigError, NotificationFailed
+from stockyard.model.printable import printable, readable_time
+from stockyard.observe.alerts.incidents import Incident, Status
+from stockyard.observe.alerts.send_thread import DEADLINE, HeldConnection, send_within
+
+_log = logging.getLogger(__name__)
+
+
+class Notifier(Protocol):
+    """Whoever tells people; raises NotificationFailed when it could not. Its name is unique, and no secret."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def tell(self, incident: Incident) -> None: ...
+
+
+def headline(incident: Incident) -> str:
+    """Return one line: what, where, how much, since when, and until when if it is over."""
+    begin, end = (readable_time(moment) for moment in (incident.since, incident.at))
+    message = printable(incident.message)
+    if incident.status is Status.RESOLVED:
+        return f"[RESOLVED] {message} (from {begin} to {end})"
+    return f"[FIRING] {message} (since {begin})"
+
+
+def payload(incident: Incident) -> dict[str, Any]:
+    """Return what a webhook is sent: ``text`` for chat programs, the rest for others."""
+    return {
+        "text": headline(incident),
+        "status": str(incident.status),
+        "rule": incident.rule,
+        "queue": incident.subject,
+        "value": incident.value,
+        "threshold": incident.threshold,
+        "action": incident.action,
+        "message": printable(incident.message),
+        "since": incident.since,
+        "at": incident.at,
+    }
+
+
+class LogNotifier:
+    """Writes to the log ``stockyard.observe``: a firing one as an error, a resolved one as information."""
+
+    name = "log"
+
+    async def tell(self, incident: Incident) -> None:
+        """Write one line."""
+        level = logging.INFO if incident.status is Status.RESOLVED else logging.ERROR
+        _log.log(level, "%s", headline(incident), extra={"queue": incident.subject, "rule": incident.rule})
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """Posts JSON (see ``payload``) to a URL.
+
+    Attributes:
+        url: http or https.
+        headers: sent along, such as an Authorization.
+    """
+
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ConfigError("a webhook needs an http:// or https:// URL")
+
+    @property
+    def name(self) -> str:
+        """Its host, and a digest of the rest."""
+        return f"webhook {urlsplit(self.url).hostname} {zlib.crc32(self.url.encode()):08x}"
+
+    async def tell(self, incident: Incident) -> None:
+        """Post, within 10 seconds in all; anything but a 2xx answer is a failure, a redirect too.
+
+        Raises:
+            NotificationFailed: it was not taken.
+        """
+        body = msgspec.json.encode(payload(incident))
+        await send_within(self.name, lambda connection: self._post(body, connection))
+
+    def _post(self, body: bytes, connection: HeldConnection) -> None:
+        host = urlsplit(self.url).hostname
+        request = urllib.request.Request(  # noqa: S310 - the scheme was checked
+            self.url, body, {"Content-Type": "application/json", "User-Agent": "stockyard", **self.headers}
+        )
+        opener = urllib.request.build_opener(_Plain(connection), _Tls(connection), _NoRedirect)
+        try:
+            with opener.open(request, timeout=DEADLINE):
+                pass
+        except urllib.error.HTTPError as error:
+            error.close()
+            # The URL is a secret as often as not: its host must do.
+            raise NotificationFailed(f"webhook at {host} answered {_answer(error)}") from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
+            raise NotificationFailed(
+                f"webhook at {host} cannot be reached: {error or type(error).__name__}"
+            ) from None
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows nothing: a POST that is sent on as a GET arrives empty, and credentials belong to one host."""
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> None:
+        return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+
+class _HeldHttp(http.client.HTTPConnection):
+    held: HeldConnection
+
+    def connect(self) -> None:
+        super().connect()
+        self.held.hold(self.sock)
+
+
+class _HeldHttps(http.client.HTTPSConnection, _HeldHttp):
+    """Connects by ``_HeldHttp`` before it speaks TLS, so that a handshake without end can be cut, too."""
+
+
+class _Plain(urllib.request.HTTPHandler):
+    def __init__(self, connection: HeldConnection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        return self.do_open(lambda *given, **named: _holding(_HeldHttp(*given, **named), self._connection), req)
+
+
+class _Tls(urllib.request.HTTPSHandler):
+    def __init__(self, connection: HeldConnection) -> None:
+        super().__init__()
+        self._connection = connection
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        context = ssl.create_default_context()
+        return self.do_open(
+            lambda *given, **named: _holding(_HeldHttps(*given, context=context, **named), self._connection), req
+        )
+
+
+def _holding(made: _HeldHttp, connection: HeldConnection) -> _HeldHttp:
+    made.held = connection
+    return made
+
+
+def _answer(error: urllib.error.HTTPError) -> str:
+    said = f"{error.code} {error.reason}"
+    if not 300 <= error.code < 400:
+        return said
+    try:
+        target = urlsplit(error.headers.get("Location") or "").hostname
+    except ValueError:
+        target = None
+    where = f" to {target}" if target else ""
+    return f"{said}, a redirect{where}: redirects are not followed; set the URL that it leads to"
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """Sends mail.
+
+    Attributes:
+        to: addresses.
+        server: ``smtp://user:password@host:587?from=alerts@example.org``; ``smtps://`` speaks TLS from the start,
+            ``smtp://`` changes to TLS when the server offers it. Where it does not, no password is sent, unless
+            ``plaintext=1`` in the query allows that.
+    """
+
+    to: tuple[str, ...]
+    server: str = field(repr=False)
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.server)
+        if parts.scheme not in ("smtp", "smtps") or not parts.hostname or not self.to:
+            raise ConfigError("alert e-mail needs addresses and a server such as smtp://user:password@host:587")
+        options = parse_qs(parts.query, keep_blank_values=True)
+        if unknown := options.keys() - {"from", "plaintext"}:
+            raise ConfigError(
+                f"an e-mail server's URL has the options from and plaintext; got {len(unknown)} other"
+            )
+        if options.get("plaintext", ["0"])[0] not in ("0", "1"):
+            raise ConfigError("plaintext in an e-mail server's URL must be 1 or 0")
+
+    @property
+    def name(self) -> str:
+        """Its addresses."""
+        return f"e-mail to {', '.join(self.to)}"
+
+    async def tell(self, incident: Incident) -> None:
+        """Send one message, within 10 seconds in all.
+
+        Raises:
+            NotificationFailed: the server did not take it.
+        """
+        await send_within(self.name, lambda connection: self._send(incident, connection))
+
+    def _send(self, incident: Incident, connection: HeldConnection) -> None:
+        parts = urlsplit(self.server)
+        message = EmailMessage()
+        message["Subject"] = printable(f"[{incident.status.upper()}] {incident.subject}: {incident.rule}")
+        message["From"] = parse_qs(parts.query).get("from", [f"stockyard@{parts.hostname}"])[0]
+        message["To"] = ", ".join(self.to)
+        message.set_content(f"{headline(incident)}\n\nWhat to do: {incident.action}\n")
+        host = parts.hostname or ""
+        try:
+            if parts.scheme == "smtps":
+                with _HeldSmtps(connection, host, parts.port or 465) as server:
+                    self._deliver(server, message, parts.username, parts.password)
+            else:
+                with _HeldSmtp(connection, host, parts.port or 587) as server:
+                    server.ehlo()
+                    if server.has_extn("starttls"):
+                        server.starttls(context=ssl.create_default_context())
+                    elif parts.password and parse_qs(parts.query).get("plaintext") != ["1"]:
+                        raise NotificationFailed(
+                            f"mail server {host} offers no TLS (STARTTLS), so the password was not sent: use "
+                            "smtps://, or allow it with plaintext=1 in STOCKYARD_SMTP_URL"
+                        )
+                    self._deliver(server, message, parts.username, parts.password)
+        except (OSError, ValueError, smtplib.SMTPException) as error:
+            raise NotificationFailed(f"mail server {host} did not take it: {error}") from None
+
+    @staticmethod
+    def _deliver(server: smtplib.SMTP, message: EmailMessage, user: str | None, password: str | None) -> None:
+        if user and password:
+            server.login(unquote(user), unquote(password))
+        server.send_message(message)
+
+
+class _HeldSmtp(smtplib.SMTP):
+    def __init__(self, connection: HeldConnection, host: str, port: int) -> None:
+        self._connection = connection
+        super().__init__(host, port, timeout=DEADLINE)
+
+    def getreply(self) -> tuple[int, bytes]:
+        self._connection.hold(self.sock)
+        return super().getreply()
+
+
+class _HeldSmtps(smtplib.SMTP_SSL):
+    def __init__(self, connection: HeldConnection, host: str, port: int) -> None:
+        self._connection = connection
+        super().__init__(host, port, timeout=DEADLINE, context=ssl.create_default_context())
+
+    def getreply(self) -> tuple[int, bytes]:
+        self._connection.hold(self.sock)
+        return super().getreply()
+
+
+@dataclass(frozen=True, slots=True)
+class Apprise:
+    """Speaks to any service that Apprise knows (extra ``alerts``).
+
+    Attributes:
+        urls: Apprise's own, such as ``tgram://token/chat``.
+    """
+
+    urls: tuple[str, ...] = field(repr=False)
+
+    name = "apprise"
+
+    async def tell(self, incident: Incident) -> None:
+        """Notify all of them, within 10 seconds in all.
+
+        Raises:
+            NotificationFailed: Apprise is not installed, knows a URL not, or one of them did not take it.
+        """
+        try:
+            import apprise
+        except ImportError:
+            raise NotificationFailed("apprise is not installed: pip install 'stockyard[alerts]'") from None
+        sender = apprise.Apprise()
+        for url in self.urls:
+            if not sender.add(url):
+                raise NotificationFailed("apprise does not know one of the URLs given to it")
+        title = printable(f"{incident.subject}: {incident.rule}")
+
+        def send(_connection: HeldConnection) -> None:
+            if not sender.notify(title=title, body=headline(incident)):
+                raise NotificationFailed("apprise could not tell one of the services given to it")
+
+        await send_within(self.name, send)

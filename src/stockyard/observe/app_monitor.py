@@ -1,0 +1,189 @@
+"""What one App shows of itself: its queues and server, alerts, metrics, and the life of its workers."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from stockyard._aio.portal import Portal
+from stockyard._store.link import QueueLink
+from stockyard._store.overview import read_overview
+from stockyard._store.server import Server
+from stockyard._store.watching import AlertStore
+from stockyard.cache.stats import CacheStats
+from stockyard.consume.heartbeat import Vital
+from stockyard.consume.hooks import Hooks
+from stockyard.consume.recover.orphans import OrphanRecoverer
+from stockyard.consume.recover.stalled import StalledJobRecoverer
+from stockyard.consume.worker import Worker
+from stockyard.consume.worker_metrics import WorkerMetrics
+from stockyard.errors import ServerError
+from stockyard.model.clock import Clock
+from stockyard.observe.alerts.book import AlertBook, incidents_of, note_unreadable
+from stockyard.observe.alerts.default_rules import every_rule
+from stockyard.observe.alerts.monitor import Watcher
+from stockyard.observe.alerts.recent import RecentIncrease
+from stockyard.observe.alerts.rules import Alert, Rule, evaluate
+from stockyard.observe.alerts.settings import AlertSettings
+from stockyard.observe.health import health_of
+from stockyard.observe.metrics.exporter import Exporter, WorkerFigures
+from stockyard.observe.metrics.metrics_server import MetricsServer
+from stockyard.observe.overview import Overview, merged
+from stockyard.pubsub.stats import ChannelStats
+from stockyard.topology import QueueSpec, Topology
+
+
+class AppMonitor:
+    """The view of one App.
+
+    Args:
+        topology: its queues.
+        server: where they are.
+        prefix: first part of every key.
+        link: gives a queue's keys.
+        workers: gives those that it made and that are still of use.
+        caches, channels: give what these did in this process, by name.
+        portal: runs what other threads ask of the server.
+        clock: gives the time that is written.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        server: Server,
+        prefix: str,
+        link: Callable[[QueueSpec], QueueLink],
+        workers: Callable[[], Iterable[Worker]],
+        caches: Callable[[], Mapping[str, CacheStats]],
+        channels: Callable[[], Mapping[str, ChannelStats]],
+        portal: Portal,
+        clock: Clock,
+    ) -> None:
+        self._topology = topology
+        self._server = server
+        self._link = link
+        self._workers = workers
+        self._caches = caches
+        self._channels = channels
+        self._portal = portal
+        self._clock = clock
+        self._store = AlertStore(server, prefix, topology.name)
+        # What no worker that is left has counted: by those that are gone, and by our own sweepers.
+        self._others: defaultdict[str, WorkerMetrics] = defaultdict(WorkerMetrics)
+        self.alerts = AlertBook(self._store, clock=clock)
+
+    async def overview(self) -> Overview:
+        """Return queues, server and incidents as they are now, in one round trip."""
+        specs = list(self._topology)
+        if not self._server.clock.is_known:
+            await self._server.learn_time()
+        seen = await read_overview(self._server, [self._link(spec) for spec in specs], self._store)
+        now = self._clock()
+        queues = [health_of(spec.name, facts, now) for spec, facts in zip(specs, seen.queues, strict=True)]
+        if seen.refused:
+            note_unreadable("incidents", seen.refused)
+        return Overview(queues, seen.server, incidents_of(seen.incidents))
+
+    def watcher(self, settings: AlertSettings, rules: Sequence[Rule] | None) -> Watcher:
+        """Make a watcher, which hands back the jobs of dead workers, too, where no other worker does."""
+        chosen = every_rule(self._topology, settings.thresholds) if rules is None else rules
+        delayed_fsync = RecentIncrease()
+        orphans = OrphanRecoverer({spec.name: self._recoverer(spec) for spec in self._topology})
+
+        async def look() -> list[Alert]:
+            try:
+                seen = await self.overview()
+            except ServerError:
+                orphans.forget()
+                raise
+            orphans.note(
+                {queue.name: not queue.longest_active_held for queue in seen.queues}, now=time.monotonic()
+            )
+            recent = delayed_fsync.add(seen.server.delayed_fsync, time.monotonic())
+            return evaluate(chosen, seen.queues, seen.server._replace(recent_delayed_fsync=recent))
+
+        return Watcher(
+            self.alerts,
+            rules=chosen,
+            look=look,
+            notifiers=settings.notifiers,
+            interval=settings.interval,
+            clock=self._clock,
+            beside=[orphans],
+        )
+
+    def read(self) -> Overview:
+        """Return the overview to another thread than the server's."""
+        return self._portal.run(self.overview())
+
+    def figures(self) -> list[WorkerFigures]:
+        """Return what the workers of this process did and do."""
+        # Held until all is read, so that none goes in between and is counted twice.
+        workers = list(self._workers())
+        return [
+            *(WorkerFigures(each.queue, each.meter, each.running, each.concurrency) for each in workers),
+            *(
+                WorkerFigures(name, meter, 0, 0)
+                for name, meter in list(self._others.items())
+                if meter.stalled or meter.abandoned or meter.by_name()
+            ),
+        ]
+
+    def retire(self, queue: str, meter: WorkerMetrics) -> None:
+        """Keep what a worker counted that is gone: a process counts from its own start."""
+        self._others[queue].add(meter)
+
+    def vitals(self) -> list[Vital]:
+        """Return the signs of life of all workers that have not stopped."""
+        workers = list(self._workers())
+        vitals = [vital for worker in workers for vital in worker.vitals()]
+        if workers and not vitals:
+            return [Vital("workers", False, "all have stopped", is_fatal=False)]
+        return vitals
+
+    def caches(self) -> Mapping[str, CacheStats]:
+        """Return what the caches did in this process."""
+        return self._caches()
+
+    def channels(self) -> Mapping[str, ChannelStats]:
+        """Return what the channels did in this process."""
+        return self._channels()
+
+    def _recoverer(self, spec: QueueSpec) -> StalledJobRecoverer:
+        return StalledJobRecoverer(
+            self._link(spec),
+            interval_ms=max(spec.lock_ms // 2, 10),
+            max_stalled=spec.max_stalled,
+            hooks=Hooks(),
+            meter=self._others[spec.name],
+        )
+
+
+def metrics_server(lookouts: Sequence[AppMonitor], *, host: str, port: int) -> MetricsServer:
+    """Make the server of metrics and health of one process.
+
+    Args:
+        lookouts: of its Apps; where several tell of one thing, the last one's word counts.
+        host, port: where to listen.
+
+    Raises:
+        ConfigError: the address cannot be listened on.
+    """
+
+    def vitals() -> list[Vital]:
+        return [vital for each in lookouts for vital in each.vitals()]
+
+    return MetricsServer(
+        Exporter(
+            shared=lambda: merged([each.read() for each in lookouts]).snapshot(),
+            workers=lambda: [figures for each in lookouts for figures in each.figures()],
+            caches=lambda: {name: stats for each in lookouts for name, stats in each.caches().items()},
+            channels=lambda: {name: stats for each in lookouts for name, stats in each.channels().items()},
+        ),
+        live=lambda: [each for each in vitals() if each.is_fatal],
+        ready=vitals,
+        host=host,
+        port=port,
+    )

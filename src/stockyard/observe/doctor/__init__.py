@@ -1,0 +1,1 @@
+"""Checks of a server before and while it holds queues."""

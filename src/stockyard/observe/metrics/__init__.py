@@ -1,0 +1,1 @@
+"""Metrics of queues and workers, for Prometheus and Grafana."""

@@ -1,0 +1,220 @@
+"""Exports metrics to Prometheus: what the server tells, once per scrape, and what this process counted."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+)
+from prometheus_client.core import Metric as Family
+
+from stockyard._aio.repeats import repeats
+from stockyard._store.inspecting import ServerFacts
+from stockyard.cache.stats import CacheStats
+from stockyard.consume.worker_metrics import BUCKETS, Histogram, WorkerMetrics
+from stockyard.errors import ServerError
+from stockyard.observe.health import QueueHealth
+from stockyard.observe.metrics import definitions
+from stockyard.observe.metrics.definitions import Metric
+from stockyard.pubsub.stats import ChannelStats
+
+_log = logging.getLogger(__name__)
+
+_FAMILIES = {
+    "gauge": GaugeMetricFamily,
+    "counter": CounterMetricFamily,
+    "info": InfoMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+_OF_CACHES = {
+    definitions.CACHE_HITS: "hits",
+    definitions.CACHE_NEAR_HITS: "near_hits",
+    definitions.CACHE_MISSES: "misses",
+    definitions.CACHE_LOADS: "loads",
+    definitions.CACHE_STALE: "stale",
+    definitions.CACHE_WAITS: "waits",
+    definitions.CACHE_ERRORS: "errors",
+    definitions.CACHE_EVICTIONS: "evictions",
+    definitions.CACHE_BYTES: "bytes",
+    definitions.CACHE_ENTRIES: "entries",
+}
+_OF_CHANNELS = {
+    definitions.CHANNEL_PUBLISHED: "published",
+    definitions.CHANNEL_RECEIVED: "received",
+    definitions.CHANNEL_DELIVERED: "delivered",
+    definitions.CHANNEL_DROPPED: "dropped",
+    definitions.CHANNEL_GAPS: "gaps",
+    definitions.CHANNEL_INVALID: "invalid",
+    definitions.CHANNEL_RECONNECTS: "reconnects",
+    definitions.CHANNEL_ACKNOWLEDGED: "acknowledged",
+    definitions.CHANNEL_DEAD: "dead",
+}
+_BOUNDS = [*(f"{bound:g}" for bound in BUCKETS), "+Inf"]
+
+
+class ServerSnapshot(NamedTuple):
+    """What the server holds at one moment.
+
+    Attributes:
+        queues: snapshots of all queues, read in one round trip.
+        server: what it says of itself.
+        firing: rule and subject of each alert that fires.
+    """
+
+    queues: Sequence[QueueHealth]
+    server: ServerFacts
+    firing: Sequence[tuple[str, str]]
+
+
+class WorkerFigures(NamedTuple):
+    """One worker of this process: its queue, what it counted, how much it does."""
+
+    queue: str
+    meter: WorkerMetrics
+    running: int
+    concurrency: int
+
+
+class Exporter:
+    """A collector for a ``prometheus_client`` registry.
+
+    Args:
+        shared: reads the server; blocks. None exports this process alone.
+        workers: the workers of this process.
+        caches, channels: what those of this process did, by name.
+    """
+
+    def __init__(
+        self,
+        *,
+        shared: Callable[[], ServerSnapshot] | None,
+        workers: Callable[[], Iterable[WorkerFigures]],
+        caches: Callable[[], Mapping[str, CacheStats]] = dict,
+        channels: Callable[[], Mapping[str, ChannelStats]] = dict,
+    ) -> None:
+        self._shared = shared
+        self._workers = workers
+        self._caches = caches
+        self._channels = channels
+
+    def describe(self) -> Iterator[Family]:
+        """Return the families without their values, so that a registry need not ask the server for them."""
+        return (_family(metric) for metric in definitions.METRICS)
+
+    def collect(self) -> Iterator[Family]:
+        """Return every family; a server that does not answer is told by ``stockyard_server_up``."""
+        if self._shared is not None:
+            yield from self._of_server(self._shared)
+        yield from _of_workers(list(self._workers()))
+        yield from _of_named(_OF_CACHES, self._caches())
+        yield from _of_named(_OF_CHANNELS, self._channels())
+
+    def _of_server(self, read: Callable[[], ServerSnapshot]) -> Iterator[Family]:
+        try:
+            shared = read()
+        except ServerError as error:
+            repeats.warn(_log, "metrics of the server are missing", error)
+            yield _filled(definitions.UP, {(): 0})
+            return
+        yield _filled(definitions.UP, {(): 1})
+        queues, server = shared.queues, shared.server
+        yield _filled(definitions.JOBS, {(each.name, state): n for each in queues for state, n in _states(each)})
+        yield _filled(definitions.PAUSED, {(each.name,): float(each.paused) for each in queues})
+        yield _filled(definitions.OLDEST, {(each.name,): each.oldest_waiting_age for each in queues})
+        yield _filled(definitions.LONGEST, {(each.name,): each.longest_active for each in queues})
+        yield _filled(definitions.LATE, {(each.name,): each.schedule_late for each in queues})
+        yield _filled(definitions.FLEET_COMPLETED, {(each.name,): each.completed_total for each in queues})
+        yield _filled(definitions.FLEET_FAILED, {(each.name,): each.failed_total for each in queues})
+        yield _filled(definitions.WORKERS, {(each.name,): each.workers for each in queues})
+        yield _filled(definitions.UNREADABLE, {(each.name,): len(each.damage) for each in queues})
+        yield _filled(definitions.MEMORY, _known(server.used_memory))
+        yield _filled(definitions.MAXMEMORY, _known(server.maxmemory))
+        yield _filled(definitions.EVICTED, _known(server.evicted))
+        yield _filled(definitions.DELAYED_FSYNC, _known(server.delayed_fsync))
+        yield _filled(definitions.CLIENTS, _known(server.clients))
+        policy = _family(definitions.POLICY)
+        version = f"{server.product or 'unknown'} {server.version or ''}".strip()
+        policy.add_metric([], {"policy": server.policy or "unknown", "version": version})
+        yield policy
+        yield _filled(definitions.ALERTS, dict.fromkeys(shared.firing, 1))
+
+
+def _of_workers(workers: Sequence[WorkerFigures]) -> Iterator[Family]:
+    counts: dict[Metric, dict[tuple[str, ...], float]] = {}
+    histograms: dict[Metric, dict[tuple[str, ...], list[Histogram]]] = {definitions.WAIT: {}, definitions.RUN: {}}
+
+    def count(metric: Metric, labels: tuple[str, ...], number: float) -> None:
+        values = counts.setdefault(metric, {})
+        values[labels] = values.get(labels, 0) + number
+
+    for worker in workers:
+        count(definitions.RUNNING, (worker.queue,), worker.running)
+        count(definitions.CONCURRENCY, (worker.queue,), worker.concurrency)
+        count(definitions.STALLED, (worker.queue,), worker.meter.stalled)
+        count(definitions.ABANDONED, (worker.queue,), worker.meter.abandoned)
+        count(definitions.HUNG, (worker.queue,), worker.meter.hung)
+        for name, counters in worker.meter.by_name():
+            labels = worker.queue, name
+            count(definitions.COMPLETED, labels, counters.completed)
+            count(definitions.FAILED, labels, counters.failed)
+            count(definitions.RETRIED, labels, counters.retried)
+            count(definitions.MOVED, labels, counters.moved)
+            histograms[definitions.WAIT].setdefault(labels, []).append(counters.wait)
+            histograms[definitions.RUN].setdefault(labels, []).append(counters.run)
+    for metric, values in counts.items():
+        yield _filled(metric, values)
+    for metric, found in histograms.items():
+        family = _family(metric)
+        for at, several in found.items():
+            family.add_metric(list(at), _cumulative(several), sum(each.total for each in several))
+        yield family
+
+
+def _of_named(metrics: Mapping[Metric, str], stats: Mapping[str, object]) -> Iterator[Family]:
+    for metric, attribute in metrics.items():
+        yield _filled(metric, {(name,): float(getattr(each, attribute)) for name, each in stats.items()})
+
+
+def _cumulative(histograms: Sequence[Histogram]) -> list[tuple[str, int]]:
+    buckets, below = [], 0
+    for bound, numbers in zip(_BOUNDS, zip(*(each.counts for each in histograms), strict=True), strict=True):
+        below += sum(numbers)
+        buckets.append((bound, below))
+    return buckets
+
+
+def _states(health: QueueHealth) -> list[tuple[str, int]]:
+    # Prioritized jobs are a part of those that wait: here each job counts once.
+    return [
+        ("waiting", health.waiting - health.prioritized),
+        ("prioritized", health.prioritized),
+        ("active", health.active),
+        ("delayed", health.delayed),
+        ("waiting-children", health.waiting_children),
+        ("completed", health.completed),
+        ("failed", health.failed),
+    ]
+
+
+def _known(value: int | None) -> dict[tuple[str, ...], float]:
+    return {} if value is None else {(): value}
+
+
+def _family(metric: Metric) -> Any:
+    labels = () if metric.kind == "info" else metric.labels
+    name = metric.name.removesuffix("_total") if metric.kind == "counter" else metric.name
+    return _FAMILIES[metric.kind](name, metric.help, labels=labels)
+
+
+def _filled(metric: Metric, values: Mapping[tuple[str, ...], float]) -> Family:
+    family = _family(metric)
+    for labels, value in values.items():
+        family.add_metric(list(labels), value)
+    filled: Family = family
+    return filled

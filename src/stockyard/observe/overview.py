@@ -1,0 +1,39 @@
+"""Queues, server and incidents of one topology at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from stockyard._store.inspecting import ServerFacts
+from stockyard.observe.alerts.incidents import Incident, Status
+from stockyard.observe.health import QueueHealth
+from stockyard.observe.metrics.exporter import ServerSnapshot
+
+
+class Overview(NamedTuple):
+    """What the server holds at one moment.
+
+    Attributes:
+        queues: snapshots of all queues, read in one round trip.
+        server: what it says of itself.
+        incidents: of the alerts.
+    """
+
+    queues: Sequence[QueueHealth]
+    server: ServerFacts
+    incidents: Sequence[Incident]
+
+    def snapshot(self) -> ServerSnapshot:
+        """Return what is exported as metrics: of the incidents those that fire."""
+        firing = [each for each in self.incidents if each.status is Status.FIRING]
+        return ServerSnapshot(self.queues, self.server, [(each.rule, each.subject) for each in firing])
+
+
+def merged(seen: Sequence[Overview]) -> Overview:
+    """Return the overview of several topologies on one server."""
+    return Overview(
+        [queue for each in seen for queue in each.queues],
+        seen[0].server,
+        [incident for each in seen for incident in each.incidents],
+    )
