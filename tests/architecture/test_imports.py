@@ -32,7 +32,9 @@ def test_every_contract_is_kept() -> None:
         ("consume/hooks.py", "from stockyard.produce.queue import Queue", "siblings are strangers"),
         ("config.py", "if TYPE_CHECKING:\n    from stockyard.topology import Rate", "siblings are strangers"),
         ("telegram.py", "", "Imports point down"),
-        ("app.py", "import redis", "Only the store speaks to Redis"),
+        ("app.py", "import hiredis", "Only the store's connections speak to Redis"),
+        ("_store/reading.py", "import hiredis", "Only the store's connections speak to Redis"),
+        ("_store/net/endpoint.py", "import redis", "redis-py is for tests alone"),
         ("app.py", "from stockyard._wire.keys import SUFFIXES", "Only the store knows BullMQ's bytes"),
         (
             "model/retention.py",

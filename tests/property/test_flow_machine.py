@@ -13,7 +13,7 @@ from stockyard import JobOptions, ManualClock, ParentRef
 from stockyard._store import editing, families
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard._store.tied_job import TiedJob, tied_job
 from stockyard._store.trees import add_trees
 from stockyard.config import Settings

@@ -17,8 +17,8 @@ from stockyard._store import families as removal
 from stockyard._store.adding import new_job
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
+from stockyard._store.net.server import Server
 from stockyard._store.records import ReplyCode
-from stockyard._store.server import Server
 from stockyard.config import Settings
 from stockyard.model.options import JobOptions
 from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedBack, Postponed, Retried

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from stockyard import App, Deduplication, Flow, StockyardError, Topology
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.config import Settings
 from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Retried
 from tests.interop.keyspace import dump

@@ -9,8 +9,8 @@ import redis
 from stockyard._store.broadcast import ChannelLink
 from stockyard._store.caching import CacheLink
 from stockyard._store.link import QueueLink
+from stockyard._store.net.server import Server
 from stockyard._store.scripts import names
-from stockyard._store.server import Server
 from stockyard.config import Settings
 from tests.scripts.full_server import FullFor, script_of
 

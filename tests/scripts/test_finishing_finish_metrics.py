@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from stockyard import ManualClock
 from stockyard._store.finishing import EndedRun, Order, finish_and_take
 from stockyard._store.link import QueueLink
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.config import Settings
 from stockyard.model.outcome import Completed, Failed, Retried
 from tests.scripts.conftest import NOW, Keyspace

@@ -9,7 +9,7 @@ from stockyard import App, Deduplication, Flow
 from stockyard._store import leasing
 from stockyard._store.finishing import Order, finish_and_take
 from stockyard._store.link import QueueLink
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.model.family import ChildKind
 from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.pubsub import Channel, Delivery, OpenChannel

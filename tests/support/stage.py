@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any, get_args
 
 from stockyard import App, Job, Topology
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.model.family import ChildKind
 from tests.support.waiting import eventually
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from stockyard._aio.chance import spread
 from stockyard._store.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
-from stockyard._store.line import accepted
 from stockyard._store.link import QueueLink
-from stockyard._store.server import is_unknown_script, open_patiently
+from stockyard._store.net.connection import accepted
+from stockyard._store.net.server import is_unknown_script, open_patiently
 from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
 
 _LOAD = [("SCRIPT", "LOAD", script.text) for script in (ADD, ATTACH)]

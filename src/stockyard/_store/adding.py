@@ -10,8 +10,8 @@ import msgspec
 from msgspec.structs import astuple
 
 from stockyard._store.ids import shown_id
-from stockyard._store.line import Command
 from stockyard._store.link import QueueLink
+from stockyard._store.net.connection import Command
 from stockyard._store.records import StoredRecord
 from stockyard._store.scripts import load
 from stockyard._store.tied_job import TiedJob, refusal

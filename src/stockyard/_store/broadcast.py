@@ -6,11 +6,10 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from hiredis import HiredisError, Reader, ReplyError
-
-from stockyard._store.line import Line, accepted
+from stockyard._store.net.connection import Connection, accepted
+from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser
+from stockyard._store.net.server import Server, open_patiently
 from stockyard._store.scripts import load
-from stockyard._store.server import Server, open_patiently
 from stockyard._wire.channel_keys import ChannelKeys
 from stockyard.errors import ReplyLost, ServerRefused
 
@@ -79,8 +78,8 @@ class Broadcast:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._line = Line(server.address)
-        self._reader = Reader()
+        self._line = Connection(server.address)
+        self._reader = ReplyParser()
         # What each reply will be to, as they come in the order of the calls.
         self._asked: deque[tuple[str, bytes]] = deque()
         self._is_ready = self._is_pinged = False
@@ -93,7 +92,7 @@ class Broadcast:
         """
         self._is_ready = False
         await open_patiently(self._line, time.monotonic() + self._server.call_timeout)
-        self._reader = Reader()
+        self._reader = ReplyParser()
         self._asked.clear()
         self._is_ready, self._is_pinged = True, False
 
@@ -156,7 +155,7 @@ class Broadcast:
                         found.append(reply[2])
                 else:
                     self._settle(reply, heard)
-        except (HiredisError, IndexError) as error:
+        except (ParserError, IndexError) as error:
             self.drop()
             raise ReplyLost(f"the server at {self._server.address} sent what is no reply: {error}") from error
         return heard

@@ -9,11 +9,11 @@ from typing import NamedTuple
 
 import msgspec
 
+from stockyard._store.net.refusals import FULL
+from stockyard._store.net.server import Server
 from stockyard._store.reading import whole
 from stockyard._store.records import ReplyCode
-from stockyard._store.refusals import FULL
 from stockyard._store.scripts import load
-from stockyard._store.server import Server
 from stockyard._wire.cache_keys import CacheKeys, lock_job, lock_queue, stored_key
 from stockyard.errors import ServerRefused
 

@@ -8,8 +8,8 @@ import msgspec
 
 from stockyard._store.broadcast import Broadcast
 from stockyard._store.link import QueueLink
+from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
-from stockyard._store.server import Server
 from stockyard.errors import ServerRefused
 
 _CANCEL = load("editing.cancel")

@@ -8,9 +8,9 @@ import math
 import time
 
 from stockyard._store.finishing import FINISH, Exchange, Order, exchange_of, finish_and_take, finish_arguments
-from stockyard._store.line import Line, accepted
 from stockyard._store.link import QueueLink
-from stockyard._store.server import is_unknown_script, open_patiently
+from stockyard._store.net.connection import Connection, accepted
+from stockyard._store.net.server import is_unknown_script, open_patiently
 from stockyard._wire.client_name import worker_client_name
 from stockyard.errors import ServerError, ServerRefused
 
@@ -40,7 +40,7 @@ class Doorbell:
 
     def __init__(self, link: QueueLink, *, worker: str | None = None) -> None:
         self._link = link
-        self._line = Line(
+        self._line = Connection(
             link.server.address, client_name=worker_client_name(link.keys.prefix, link.queue, worker)
         )
         self._client_id = 0

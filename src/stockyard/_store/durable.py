@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from stockyard._store.broadcast import ChannelLink, packed
-from stockyard._store.line import Line, accepted
+from stockyard._store.net.connection import Connection, accepted
+from stockyard._store.net.server import is_unknown_script, open_patiently
 from stockyard._store.reading import whole
 from stockyard._store.scripts import load
-from stockyard._store.server import is_unknown_script, open_patiently
 
 _PUBLISH = load("durable.publish")
 _LOOK = load("durable.look")
@@ -212,7 +212,7 @@ class DurableLine:
 
     def __init__(self, link: ChannelLink) -> None:
         self._link = link
-        self._line = Line(link.server.address)
+        self._line = Connection(link.server.address)
 
     async def follow(self, after: str, seconds: float) -> list[Kept]:
         """Return the next messages behind an id, or none after so many seconds.

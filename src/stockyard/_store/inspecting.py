@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard._wire.keys import QueueKeys
 from stockyard.errors import ServerRefused
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from stockyard._store.net.server import Server
 from stockyard._store.scripts import Script
-from stockyard._store.server import Server
 from stockyard._wire.keys import QueueKeys
 from stockyard.model.clock import Clock
 

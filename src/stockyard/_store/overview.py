@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from stockyard._store.inspecting import ServerFacts, facts_of_info
 from stockyard._store.link import QueueLink
+from stockyard._store.net.server import Server
 from stockyard._store.reading import CLIENT_LIST, QueueFacts, fact_calls, facts_of
-from stockyard._store.server import Server
 from stockyard._store.watching import AlertStore, texts_by_name
 from stockyard.errors import ServerRefused
 

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stockyard._store.clients import client_names, count_workers
-from stockyard._store.line import Command, accepted
 from stockyard._store.link import QueueLink
+from stockyard._store.net.connection import Command, accepted
 from stockyard._store.records import StoredRecord
 from stockyard._store.scripts import Script, load
 from stockyard.errors import ServerRefused

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stockyard._store.line import Command, Line, accepted
 from stockyard._store.link import QueueLink
-from stockyard._store.server import open_patiently
+from stockyard._store.net.connection import Command, Connection, accepted
+from stockyard._store.net.server import open_patiently
 from stockyard._wire.client_name import reader_client_name
 from stockyard.errors import ServerError
 
@@ -124,7 +124,7 @@ class EventStream:
         self._after = after
         name = reader_client_name(link.keys.prefix, link.queue)
         # Texts are made in C while replies are parsed: half of what an event costs otherwise.
-        self._line = Line(link.server.address, client_name=name, reads_text=True)
+        self._line = Connection(link.server.address, client_name=name, reads_text=True)
         self._position = Position(after or BEGINNING)
 
     async def start(self) -> None:

@@ -6,11 +6,10 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from hiredis import PushNotification, Reader
-
 from stockyard._store.caching import CacheLink
-from stockyard._store.line import Line, accepted
-from stockyard._store.server import open_patiently
+from stockyard._store.net.connection import Connection, accepted
+from stockyard._store.net.parser import PushNotification, ReplyParser
+from stockyard._store.net.server import open_patiently
 from stockyard._wire.cache_keys import is_cut
 from stockyard.errors import ReplyLost, ServerRefused
 
@@ -41,8 +40,8 @@ class Tracking:
         self._link = link
         self._entries = link.keys.entries(cache)
         self._tags = link.keys.tags(cache)
-        self._line = Line(link.server.address)
-        self._reader = Reader()
+        self._line = Connection(link.server.address)
+        self._reader = ReplyParser()
         self._is_asked = False
 
     async def open(self) -> None:
@@ -57,7 +56,7 @@ class Tracking:
         (greeting,) = await self._line.ask([("HELLO", 3)], timeout)
         accepted(greeting)
         # From here on the server speaks unasked, so replies are read here.
-        self._reader = Reader()
+        self._reader = ReplyParser()
         prefixes = ("PREFIX", self._entries, "PREFIX", self._tags)
         self._line.write([("CLIENT", "TRACKING", "ON", "BCAST", *prefixes)])
         deadline = time.monotonic() + timeout

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from stockyard._store.line import Command
+from stockyard._store.net.connection import Command
+from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
-from stockyard._store.server import Server
 from stockyard._wire.keys import alerts_base
 
 _LEAD = load("watching.lead")

@@ -11,7 +11,7 @@ from pathlib import Path
 from stockyard import embedded
 from stockyard._aio.portal import Portal
 from stockyard._store.link import QueueLink
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.cache.caches import Caches
 from stockyard.config import Address, Settings
 from stockyard.consume.cancel_listener import CancelListener

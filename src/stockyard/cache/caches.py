@@ -10,7 +10,7 @@ from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store import caching
 from stockyard._store.caching import CacheLink
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.cache.background import Background
 from stockyard.cache.budget import Budget
 from stockyard.cache.cache import Cache

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from stockyard import embedded
 from stockyard._store.inspecting import read_server
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.cli.display import show_facts, show_json
 from stockyard.cli.options import AsJson, RedisUrl
 from stockyard.config import Address, Settings, read_environment

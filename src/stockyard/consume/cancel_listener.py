@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from stockyard._aio.patience import Patience
 from stockyard._store.cancelling import CancelChannel, read_cancelled
 from stockyard._store.link import QueueLink
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.errors import ServerError
 
 _log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ import msgspec
 
 from stockyard._store.leasing import renew
 from stockyard._store.link import QueueLink
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.config import Address
 from stockyard.errors import ServerError
 from stockyard.leases.table import Lease, LeaseTable

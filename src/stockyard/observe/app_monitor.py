@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from stockyard._aio.portal import Portal
 from stockyard._store.link import QueueLink
+from stockyard._store.net.server import Server
 from stockyard._store.overview import read_overview
-from stockyard._store.server import Server
 from stockyard._store.watching import AlertStore
 from stockyard.cache.stats import CacheStats
 from stockyard.consume.heartbeat import Vital

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store.broadcast import ChannelLink
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.errors import InvalidOption
 from stockyard.pubsub.channel import Channel
 from stockyard.pubsub.hub import Hub

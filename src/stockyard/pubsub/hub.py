@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from stockyard._aio.patience import Patience
 from stockyard._aio.repeats import repeats
 from stockyard._store.broadcast import Broadcast, ChannelLink, Heard
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.errors import ServerError, ServerRefused, ServerUnavailable
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.message import Message

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
-from stockyard._store.server import Server
 from stockyard.cli import main
 from stockyard.config import Settings
 from stockyard.errors import ServerRefused

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from stockyard import Flow, Job, JobState
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.yard import Yard

@@ -4,13 +4,16 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 
 from stockyard import App, AuthenticationFailed, Job, ServerRefused, ServerTooOld, ServerUnavailable, Topology
+from stockyard._store.net.connection import Connection
+from stockyard.config import Settings
 from tests.support.servers import OwnServer
+from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
 SECRET = "s3cr:et/pass@word"
@@ -125,6 +128,79 @@ async def test_a_server_that_speaks_another_protocol_is_no_server() -> None:
         async with app(f"redis://127.0.0.1:{port}") as wrong:
             with pytest.raises(ServerUnavailable):
                 await wrong.queue("q").add("x")
+
+
+class SilentServer:
+    """A server that accepts connections, answers with one text or nothing, and sees how each of them ends."""
+
+    def __init__(self, answer: bytes = b"") -> None:
+        self._answer = answer
+        self.url = ""
+        self.asked = asyncio.Event()
+        self.ended = asyncio.Event()
+
+    async def __aenter__(self) -> "SilentServer":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.url = f"redis://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._server.close()
+        await self._server.wait_closed()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.read(1000)
+        writer.write(self._answer)
+        self.asked.set()
+        with suppress(ConnectionResetError):
+            assert await reader.read() == b""
+        self.ended.set()
+        writer.close()
+
+
+@pytest.mark.parametrize("answer", [b"", b"$21\r\nredis_version:7.4"])
+async def test_a_login_that_is_cancelled_leaves_no_connection(answer: bytes) -> None:
+    async with SilentServer(answer) as server:
+        connection = Connection(Settings.load(server.url, dotenv=None).address)
+        opening = asyncio.create_task(connection.open(60))
+        await asyncio.wait_for(server.asked.wait(), 10)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        await asyncio.wait_for(server.ended.wait(), 10)
+        assert not connection.is_open
+
+
+async def test_a_login_that_is_not_answered_leaves_no_connection() -> None:
+    async with SilentServer() as server:
+        connection = Connection(Settings.load(server.url, dotenv=None).address)
+        with pytest.raises(ServerUnavailable, match=r"\(no answer\); start one"):
+            await connection.open(0.5)
+        await asyncio.wait_for(server.ended.wait(), 10)
+        with pytest.raises(ServerUnavailable, match="not connected"):
+            connection.write([("PING",)])
+
+
+async def test_a_connection_logs_in_once_and_reads_text(make_server: Callable[..., OwnServer]) -> None:
+    server = make_server(password="s3cret", port=True)
+    connection = Connection(
+        Settings.load(f"redis://:s3cret@127.0.0.1:{server.port}/3", dotenv=None).address,
+        client_name="here",
+        reads_text=True,
+    )
+    await connection.open(10)
+    replies = await connection.ask([("CLIENT", "ID"), ("SET", "k", b"\xff"), ("GET", "k"), ("NO", "SUCH")], 10)
+    await connection.close()
+    await connection.close()
+    client_id, done, text, refusal = replies
+    assert (done, text) == ("OK", "\N{REPLACEMENT CHARACTER}")
+    assert isinstance(refusal, ServerRefused)
+    with server.client() as oracle:
+        calls = {name: each["calls"] for name, each in oracle.info("commandstats").items()}
+        assert [calls[f"cmdstat_{name}"] for name in ("auth", "client|setname", "select")] == [1, 1, 1]
+        oracle.select(3)
+        assert oracle.exists("k")
+        await eventually(lambda: client_id not in {int(each["id"]) for each in oracle.client_list()})
 
 
 async def test_more_callers_than_connections_wait_in_line(yard: Yard) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from stockyard._store.inspecting import ServerFacts, read_event_streams, read_server
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.errors import ServerError
 
 _VERSION, EVICTION = "version", "eviction policy"

@@ -7,7 +7,7 @@ import logging
 import time
 
 from stockyard._aio.per_loop import PerLoop
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.errors import UnsafeServer
 from stockyard.observe.doctor.checks import ESSENTIAL, EVICTION, Finding, Severity, examine
 from stockyard.topology import QueueSpec

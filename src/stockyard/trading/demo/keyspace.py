@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stockyard._store.server import Server
+from stockyard._store.net.server import Server
 from stockyard.config import Settings
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from stockyard._aio.chance import spread
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.repeats import repeats
-from stockyard._store.line import Command, Line, accepted
-from stockyard._store.refusals import refusal_of
+from stockyard._store.net.connection import Command, Connection, accepted
+from stockyard._store.net.refusals import refusal_of
 from stockyard._store.scripts import Script
 from stockyard._store.server_clock import ServerClock
 from stockyard.config import Address
@@ -223,13 +223,13 @@ class Server:
         """Close this loop's connections that nobody uses: a server has shown that it is not the one to ask."""
         self._pools.get().drop_idle()
 
-    def dedicated_line(self) -> Line:
+    def dedicated_line(self) -> Connection:
         """Return a line for one caller alone, not connected yet; ``aclose`` of this loop closes it."""
-        line = Line(self.address)
+        line = Connection(self.address)
         self._pools.get().dedicated.append(line)
         return line
 
-    async def _find_primary(self, line: Line, deadline: float) -> None:
+    async def _find_primary(self, line: Connection, deadline: float) -> None:
         """Resolve the server's name again until it leads to a primary; ServerUnavailable at the deadline."""
         pause = _FIRST_PAUSE
         refusal = refusal_of("READONLY", line.address)
@@ -252,7 +252,7 @@ class Server:
         repeats.warn(_log, "calls are sent again until a primary answers", why)
 
     async def _ask_elsewhere(
-        self, line: Line, commands: Sequence[Command], replies: list[Any], deadline: float, silence: float
+        self, line: Connection, commands: Sequence[Command], replies: list[Any], deadline: float, silence: float
     ) -> bool:
         """Resolve the server's name again, and send again what was refused, until it is done or the deadline.
 
@@ -286,7 +286,7 @@ class Server:
             self.trouble = ""
         return True
 
-    async def _take_line(self, pool: _Pool, limit: float) -> tuple[Line, float]:
+    async def _take_line(self, pool: _Pool, limit: float) -> tuple[Connection, float]:
         """Return a connected line, the caller's until given back, and when its call is to be answered."""
         deadline = time.monotonic() + limit
         if pool.places.locked():
@@ -295,7 +295,7 @@ class Server:
             deadline = max(deadline, time.monotonic() + limit / 2)
         else:
             await pool.places.acquire()
-        line = pool.idle.pop() if pool.idle else Line(self.address)
+        line = pool.idle.pop() if pool.idle else Connection(self.address)
         if not line.is_open:
             try:
                 await open_patiently(line, deadline)
@@ -321,8 +321,8 @@ class Server:
 
 class _Pool:
     def __init__(self) -> None:
-        self.idle: list[Line] = []
-        self.dedicated: list[Line] = []
+        self.idle: list[Connection] = []
+        self.dedicated: list[Connection] = []
         self.places = asyncio.Semaphore(MAX_LINES)
         self.measuring: asyncio.Task[None] | None = None
         self.answered = 0
@@ -332,7 +332,7 @@ class _Pool:
         while self.idle:
             self.idle.pop().drop()
 
-    def give_back(self, line: Line) -> None:
+    def give_back(self, line: Connection) -> None:
         if line.is_open:
             self.answered += 1
             self.idle.append(line)
@@ -341,7 +341,7 @@ class _Pool:
         self.places.release()
 
 
-async def open_patiently(line: Line, deadline: float) -> None:
+async def open_patiently(line: Connection, deadline: float) -> None:
     """Connect, trying again with growing, jittered pauses until the deadline; nothing was sent meanwhile."""
     pause = 0.02
     while True:

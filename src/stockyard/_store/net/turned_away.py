@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from stockyard._store.refusals import is_out_of_connections
+from stockyard._store.net.refusals import is_out_of_connections
 from stockyard.config import Address
 
 _SECONDS = 0.5

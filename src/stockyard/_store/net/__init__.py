@@ -1,0 +1,1 @@
+"""Connections to the server: how they are opened, what goes over them, and what refusals mean."""

@@ -1,0 +1,281 @@
+"""One connection to the server: sends calls, reads their replies in order, and never sends one twice."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from stockyard._store.net.endpoint import Endpoint
+from stockyard._store.net.login import check_login, login_commands
+from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser, pack_command
+from stockyard._store.net.refusals import is_out_of_connections, out_of_connections, refusal_of
+from stockyard._store.net.tls_errors import tls_failure
+from stockyard._store.net.turned_away import is_turned_away
+from stockyard._store.net.unsent import unsent
+from stockyard.config import Address
+from stockyard.errors import InvalidOption, ReplyLost, ServerError, ServerUnavailable
+
+Command = Sequence[str | bytes | int | float]
+
+_LOST = (OSError, EOFError, ParserError)
+_INCOMPLETE = object()
+_CHUNK = 65_536
+_ROLE_SECONDS = 1.0
+
+
+class Connection:
+    """A connection used by one caller at a time.
+
+    Args:
+        address: where the server is.
+        client_name: name shown by ``CLIENT LIST``, or None.
+        reads_text: replies are str, with U+FFFD for what is no UTF-8, in place of bytes.
+
+    Attributes:
+        address: where the server is.
+        received: bytes of all replies that were read.
+        is_misled: the server refused a call because it is not the one to ask (any more): the connection is used no
+            more, though replies that are under way can still be read.
+    """
+
+    def __init__(self, address: Address, *, client_name: str | None = None, reads_text: bool = False) -> None:
+        self.address = address
+        self._client_name = client_name
+        self._endpoint = Endpoint(address)
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._decoding: dict[str, Any] = {"encoding": "utf-8", "errors": "replace"} if reads_text else {}
+        self._replies = ReplyParser()
+        self.received = 0
+        self.is_misled = False
+        self._seen_primary = -math.inf
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is connected to the server to ask, and its replies are in step with its calls."""
+        reader, writer = self._reader, self._writer
+        if self.is_misled or reader is None or writer is None:
+            return False
+        return not reader.at_eof() and not writer.transport.is_closing()
+
+    async def open(self, timeout: float) -> None:
+        """Connect, log in, and look at the server's version.
+
+        Raises:
+            ServerUnavailable: it cannot be reached within ``timeout`` seconds.
+            AuthenticationFailed: it refused the credentials.
+            ServerRefused: it refused the connection's name or database.
+            TlsFailed: one side does not accept the other's certificate.
+            ServerTooOld: it is older than Redis 6.2.
+        """
+        try:
+            async with asyncio.timeout(timeout):
+                await self.close()
+                self._reader, self._writer = await self._endpoint.connect()
+                # The server begins with what is written in this turn of the loop; uvloop would wait for its end.
+                self._writer.transport.set_write_buffer_limits(high=0)
+                self._replies = ReplyParser(notEnoughData=_INCOMPLETE, **self._decoding)
+                self.is_misled = False
+                self._seen_primary = -math.inf
+                commands = login_commands(self.address, self._client_name)
+                # Whether the server has closed it by now, the replies show: it may have said why.
+                self._writer.writelines(_packed(commands))
+                check_login(self.address, await self._receive(len(commands), None))
+        except ServerError:
+            await self.close()
+            raise
+        except _LOST as error:
+            await self.close()
+            if (failure := tls_failure(self.address, error)) is not None:
+                raise failure from error
+            if is_out_of_connections(str(error)) or (_was_closed_on(error) and await is_turned_away(self.address)):
+                raise ServerUnavailable(out_of_connections(self.address)) from error
+            raise ServerUnavailable(
+                f"no server at {self.address} ({str(error) or self._silence}); start one, or set REDIS_URL"
+            ) from error
+        except BaseException:
+            # A caller that was cancelled leaves the login half-way.
+            self.drop()
+            raise
+
+    async def ask(
+        self, commands: Sequence[Command], timeout: float | None, *, silence: float | None = None
+    ) -> list[Any]:
+        """Send commands in one write and return a reply for each; an error reply is returned, not raised.
+
+        Args:
+            commands: each owes one reply.
+            timeout: seconds until the first byte of a reply; bytes of ours that still go out prolong it.
+            silence: seconds from one byte received to the next. Defaults to ``timeout``.
+
+        Raises:
+            ServerUnavailable: not connected; nothing was sent.
+            ReplyLost: sent, and the server fell silent or the connection broke.
+        """
+        self.write(commands)
+        return await self.read(len(commands), timeout, silence=silence)
+
+    async def leads_to_primary(self, timeout: float) -> bool:
+        """Say whether the server is a primary; one that was a second ago still counts as one.
+
+        Raises:
+            ServerUnavailable: not connected.
+            ReplyLost: no answer.
+        """
+        if time.monotonic() - self._seen_primary < _ROLE_SECONDS:
+            return True
+        # The one command that tells the role and that every user may call.
+        (greeting,) = await self.ask([("HELLO",)], timeout)
+        self.is_misled = isinstance(greeting, list) and _is_replica(greeting)
+        if not self.is_misled:
+            self._seen_primary = time.monotonic()
+        return not self.is_misled
+
+    def write(self, commands: Sequence[Command]) -> None:
+        """Put commands on the wire without waiting; each owes one reply, to be read in order.
+
+        Raises:
+            ServerUnavailable: not connected; nothing was sent.
+        """
+        writer = self._writer
+        if not self.is_open or writer is None:
+            raise ServerUnavailable(f"not connected to the server at {self.address}")
+        writer.writelines(_packed(commands))
+
+    async def read(self, count: int, timeout: float | None, *, silence: float | None = None) -> list[Any]:
+        """Return the next replies; an error reply is returned, not raised. The times are those of ``ask``.
+
+        Raises:
+            ReplyLost: the server fell silent or the connection broke.
+        """
+        try:
+            return await self._receive(count, timeout, silence)
+        except _LOST as error:
+            self.drop()
+            raise ReplyLost(
+                f"the server at {self.address} did not answer ({str(error) or 'timed out'}); the call may "
+                "or may not have happened"
+            ) from error
+        except BaseException:
+            # A caller that was cancelled leaves replies behind: nobody may read them as its own.
+            self.drop()
+            raise
+
+    async def _receive(self, count: int, timeout: float | None, silence: float | None = None) -> list[Any]:
+        replies: list[Any] = []
+        take = self._replies.gets
+        for _ in range(count):
+            while (reply := take()) is _INCOMPLETE:
+                self._replies.feed(await self._more(timeout))
+                timeout = silence or timeout
+            if reply.__class__ is ReplyError:
+                reply = refusal_of(str(reply), self.address)
+                # The caller reads on: what it wrote behind may have been answered otherwise.
+                self.is_misled |= isinstance(reply, ServerUnavailable)
+            replies.append(reply)
+        return replies
+
+    async def _more(self, timeout: float | None) -> bytes:
+        """Return the next bytes; raise TimeoutError after a silence in which nothing of ours went out either."""
+        stream = self._reader
+        if stream is None:
+            raise ConnectionError("not connected")
+        # In two halves: what is to go out at the end of either shows whether bytes left meanwhile.
+        half = None if timeout is None else timeout / 2
+        before, is_late = None, False
+        while True:
+            try:
+                async with asyncio.timeout(half):
+                    received = await stream.read(_CHUNK)
+            except TimeoutError:
+                now = unsent(self._writer)
+                if is_late and now == before:
+                    raise
+                before, is_late = now, now == before or not is_late
+                continue
+            if not received:
+                raise ConnectionError("closed by the server")
+            self.received += len(received)
+            return received
+
+    async def read_bytes(self, timeout: float) -> bytes:
+        """Return what the server sent, unread by anybody else; nothing when it was silent for so many seconds.
+
+        Raises:
+            ReplyLost: the connection broke.
+        """
+        reader = self._reader
+        try:
+            if reader is None:
+                raise ConnectionError("not connected")
+            async with asyncio.timeout(timeout):
+                if sent := await reader.read(65_536):
+                    return sent
+            raise ConnectionError("closed by the server")
+        except TimeoutError:
+            return b""
+        except OSError as error:
+            self.drop()
+            raise ReplyLost(f"the connection to the server at {self.address} broke ({error})") from error
+
+    def drop(self) -> None:
+        """Close at once, without waiting for the transport."""
+        writer, self._reader, self._writer = self._writer, None, None
+        if writer is not None:
+            writer.transport.abort()
+
+    async def close(self) -> None:
+        """Disconnect; closing twice is fine."""
+        writer, self._reader, self._writer = self._writer, None, None
+        if writer is None:
+            return
+        try:
+            writer.close()
+            if self.address.scheme == "rediss":
+                # TLS says goodbye before its socket closes: a loop that ends meanwhile would leave that open.
+                async with asyncio.timeout(1):
+                    await writer.wait_closed()
+        # RuntimeError: the connection's loop is closed.
+        except (OSError, RuntimeError):
+            writer.transport.abort()
+        except BaseException:
+            writer.transport.abort()
+            raise
+
+    @property
+    def _silence(self) -> str:
+        return "no answer; does it speak TLS at this port?" if self.address.scheme == "rediss" else "no answer"
+
+
+def _packed(commands: Sequence[Command]) -> list[bytes]:
+    try:
+        return [pack_command(tuple(command)) for command in commands]  # type: ignore[arg-type]
+    except UnicodeEncodeError as error:
+        raise InvalidOption(
+            f"text with a lone surrogate ({error.object[error.start]!a}, half of a character) cannot be "
+            "sent: UTF-8 has no form for it"
+        ) from error
+
+
+def _was_closed_on(error: BaseException | None) -> bool:
+    """Say whether the other side closed the connection, by the error or what caused it."""
+    while error is not None:
+        if isinstance(error, ConnectionResetError | BrokenPipeError) or "closed" in str(error).lower():
+            return True
+        error = error.__cause__
+    return False
+
+
+def _is_replica(greeting: list[Any]) -> bool:
+    facts = dict(zip(greeting[::2], greeting[1::2], strict=False))
+    return facts.get(b"role", facts.get("role")) in (b"replica", "replica", b"slave", "slave")
+
+
+def accepted(reply: Any) -> Any:
+    """Return a reply; raise it if it is an error."""
+    if isinstance(reply, ServerError):
+        raise reply
+    return reply
