@@ -2,29 +2,22 @@
 
 import asyncio
 
-import msgspec
-
 from stockyard import App, Job, Topology
-
-
-class Welcome(msgspec.Struct):
-    to: str
-
 
 shop = Topology("shop")
 mail = shop.queue("mail", concurrency=50, attempts=5, backoff="1s")
 
 
 @mail.handler("welcome")
-async def welcome(job: Job[Welcome]) -> str:
-    return f"welcomed {job.data.to}"
+async def welcome(job: Job[dict]) -> str:
+    return f"welcomed {job.data['to']}"
 
 
 async def main() -> None:
     async with App(shop, redis="embedded://") as app:
         worker = app.worker("mail")
         working = asyncio.create_task(worker.run())
-        job = await app.queue("mail").add("welcome", Welcome(to="ada@example.org"))
+        job = await app.queue("mail").add("welcome", {"to": "ada@example.org"})
         print(await job.wait_for_result(timeout="10s"))
         await worker.stop()
         await working

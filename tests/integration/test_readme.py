@@ -1,4 +1,4 @@
-"""What the README says runs, and says everything there is."""
+"""What the README and the platform's page show runs, and the tables name everything there is."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,8 @@ from stockyard.trading import PLATFORM
 from tests.support.documents import ROOT, blocks, run_block, run_program
 
 README = (ROOT / "README.md").read_text()
-BLOCKS = blocks(ROOT / "README.md")
+PLATFORM_PAGE = ROOT / "docs" / "platform.md"
+BLOCKS = blocks(ROOT / "README.md") + blocks(PLATFORM_PAGE)
 EXAMPLE = re.search(r"<!-- (examples/\S+) -->\n```python\n(.*?)```", README, re.S)
 
 
@@ -20,7 +21,11 @@ def test_a_block_runs(block: str, redis_url: str, prefix: str) -> None:
 
 
 def test_there_are_blocks_to_run() -> None:
-    assert len(BLOCKS) >= 4
+    assert len(BLOCKS) >= 6
+
+
+def test_the_readme_is_short_enough_to_read() -> None:
+    assert len(README.splitlines()) <= 200
 
 
 def test_the_first_example_is_the_file_and_runs_on_a_server_of_its_own(tmp_path: Path) -> None:
@@ -47,7 +52,7 @@ def test_every_option_is_named(options: list[str]) -> None:
 
 
 def test_the_platform_s_numbers_are_the_declared_ones() -> None:
-    rows = re.findall(r"^\| `([A-Z_]+)` \| `([a-z_:]+)` \| (\d+) \| (\d+) \|", README, re.M)
+    rows = re.findall(r"^\| `([A-Z_]+)` \| `([a-z_:]+)` \| (\d+) \| (\d+) \|", PLATFORM_PAGE.read_text(), re.M)
     assert [(name, int(concurrency), int(attempts)) for _, name, concurrency, attempts in rows] == [
         (spec.name, spec.concurrency, spec.defaults.attempts) for spec in PLATFORM
     ]

@@ -34,6 +34,11 @@ class Portal:
         """Whether its thread runs in this process."""
         return self._loop is not None and self._owner == os.getpid()
 
+    @property
+    def is_current(self) -> bool:
+        """Whether this code runs on the portal's own loop."""
+        return self.is_open and threading.current_thread() is self._thread
+
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the portal's loop and return its result, or raise its error."""
         try:
@@ -110,7 +115,7 @@ class Portal:
             loop = self._running_loop()
         except RuntimeError as error:
             raise _shut_down() from error
-        if threading.current_thread() is self._thread:
+        if self.is_current:
             raise RuntimeError("a blocking call from the portal's own loop would wait for itself: use await")
         with self._guard:
             if loop is not self._loop:

@@ -300,17 +300,22 @@ class App(Fixed):
         await asyncio.gather(*(worker.stop(grace=0) for worker in self._workers if worker.is_running))
         if self._site is not None:
             await self._site.aclose()
-        await asyncio.to_thread(self.close)
+        # The thread of blocking callers cannot wait for its own end: after ``app.sync.aclose()`` it stays idle.
+        await asyncio.to_thread(self._release if self._portal.is_current else self.close)
 
     def close(self) -> None:
         """End the threads of metrics and of blocking callers, and release the embedded server; needs no loop."""
+        if self._portal.is_open:
+            if self._site is not None:
+                self._portal.run(self._site.aclose())
+            self._portal.close()
+        self._release()
+
+    def _release(self) -> None:
+        """End the threads of metrics, and release the embedded server."""
         while self._metrics_servers:
             self._metrics_servers.pop().stop()
         site = self._site
-        if self._portal.is_open:
-            if site is not None:
-                self._portal.run(site.aclose())
-            self._portal.close()
         if site is not None and site.close():
             # The next server may be another one: whatever was bound to this one goes with it.
             self._site = None

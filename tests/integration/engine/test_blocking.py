@@ -45,6 +45,17 @@ def test_a_program_without_a_loop_adds_reads_and_waits(redis_url: str, prefix: s
     assert not [thread for thread in threading.enumerate() if thread.name == "stockyard-portal"]
 
 
+def test_the_blocking_view_closes_the_app_like_any_other_call(redis_url: str, prefix: str) -> None:
+    app = App(shop(), redis_url, prefix=prefix)
+    assert app.queue("q").sync.add("x").id == "1"
+    app.sync.aclose()
+    app.sync.aclose()
+    assert app.queue("q").sync.add("x").id == "2"
+    app.sync.aclose()
+    app.close()
+    assert not [thread for thread in threading.enumerate() if thread.name == "stockyard-portal"]
+
+
 async def test_threads_beside_a_running_loop_use_the_same_queue(yard: Yard) -> None:
     queue = yard.queue()
     await yard.work(double)

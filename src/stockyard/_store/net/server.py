@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakSet
 
 from stockyard._aio.chance import spread
 from stockyard._aio.per_loop import PerLoop
@@ -201,7 +202,11 @@ class Server:
         """Close this loop's connections; closing twice is fine."""
         pool = self._pools.pop()
         if pool:
-            await asyncio.gather(*(line.close() for line in [*pool.idle, *pool.dedicated]))
+            lines = [*pool.dedicated, *pool.former]
+            await asyncio.gather(*(line.close() for line in [*pool.idle, *lines]))
+            # Their owners may open them again in this loop: the next aclose has to find them.
+            if lines:
+                self._pools.get().former.update(lines)
 
     async def leads_to_primary(self) -> bool:
         """Say whether the server at the address is a primary; connections to a replica are dropped.
@@ -323,6 +328,7 @@ class _Pool:
     def __init__(self) -> None:
         self.idle: list[Connection] = []
         self.dedicated: list[Connection] = []
+        self.former: WeakSet[Connection] = WeakSet()
         self.places = asyncio.Semaphore(MAX_LINES)
         self.measuring: asyncio.Task[None] | None = None
         self.answered = 0
