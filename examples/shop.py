@@ -9,7 +9,7 @@ mail = shop.queue("mail", concurrency=50, attempts=5, backoff="1s")
 
 
 @mail.handler("welcome")
-async def welcome(job: Job[dict]) -> str:
+async def welcome(job: Job[dict[str, str]]) -> str:
     return f"welcomed {job.data['to']}"
 
 
