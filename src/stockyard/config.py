@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from dotenv import dotenv_values
 
 from stockyard.errors import ConfigError, suggestion
+from stockyard.model.text import is_text, shown
 
 DEFAULT_URL = "redis://localhost:6379"
 _SCHEMES = ("redis", "rediss", "unix", "embedded")
@@ -125,8 +126,10 @@ class Settings:
         else:
             address = _address(redis, "redis", problems)
         name = prefix if prefix is not None else given.get("STOCKYARD_PREFIX") or "bull"
-        if not name or name.startswith(":") or name.endswith(":") or any(each.isspace() for each in name):
-            problems.append(f"prefix must be text without spaces and without ':' at its ends; got {name!r}")
+        if not is_text(name) or name != name.strip(":") or any(each.isspace() for each in name):
+            problems.append(
+                f"prefix must be text without spaces, lone surrogates, and ':' at its ends; got {shown(name)}"
+            )
         timeout = _seconds(call_timeout, given.get("STOCKYARD_CALL_TIMEOUT"), problems)
         second = cache if cache is not None else given.get("CACHE_REDIS_URL") or None
         cache_address = _cache_address(second, "CACHE_REDIS_URL" if cache is None else "cache", problems)

@@ -25,6 +25,7 @@ from stockyard.cache.tracker import track
 from stockyard.config import Address
 from stockyard.errors import InvalidOption
 from stockyard.leases.keeper import LeaseKeeper
+from stockyard.model.fixed import Fixed
 
 _WITHOUT_END = 2**53
 
@@ -36,7 +37,7 @@ class _Declared:
     options: CacheOptions
 
 
-class Caches:
+class Caches(Fixed):
     """The caches of one App.
 
     Args:
@@ -67,6 +68,7 @@ class Caches:
         self._threads = PerLoop(ElasticThreads)
         self._portal = portal
         self._declared: dict[str, _Declared] = {}
+        self._is_made = True
 
     def cache(self, name: str, declared: Any, options: CacheOptions) -> Cache[Any]:
         """Return a cache; asked again, the same.

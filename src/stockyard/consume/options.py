@@ -29,7 +29,7 @@ class WorkerOptions:
             machine's name and the process's number; None for no name.
         concurrency: jobs at a time.
         executor: where its one handler runs: ``"async"``, ``"thread"`` or ``"process"``.
-        lock: lease of a running job.
+        lock: lease of a running job, 100 ms or longer.
         stalled_interval: pause between two looks for dead workers' jobs. Defaults to half the lease.
         grace: time that running jobs have to end when the worker is stopped; the whole stop takes at most two
             seconds longer. Defaults to 25 s, which fits into the 30 s that Kubernetes gives a pod.

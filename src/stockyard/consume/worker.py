@@ -40,7 +40,7 @@ from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.consume.worker_name import check_name
 from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
 from stockyard.leases.keeper import LeaseKeeper
-from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.duration import Duration, lease_milliseconds, milliseconds
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort
 from stockyard.topology import QueueSpec, Router
@@ -80,7 +80,7 @@ class Worker(Fixed):
             spec, processor, spec.executor if options.executor is None else options.executor
         )
         check_name(options.name)
-        self._lock_ms = spec.lock_ms if options.lock is None else milliseconds(options.lock, option="lock")
+        self._lock_ms = spec.lock_ms if options.lock is None else lease_milliseconds(options.lock)
         interval = options.stalled_interval
         interval_ms = self._lock_ms // 2 if interval is None else milliseconds(interval, option="stalled_interval")
         self._grace = milliseconds(options.grace, option="grace") / 1000
@@ -101,8 +101,8 @@ class Worker(Fixed):
             spec.name,
             size=self.concurrency,
             jobs=jobs,
-            recycle_after=options.recycle_after,
-            memory_limit=options.memory_limit,
+            recycle_after=_whole_or_none("recycle_after", options.recycle_after),
+            memory_limit=_whole_or_none("memory_limit", options.memory_limit),
             meter=self.meter,
             on_room=lambda: self._fetcher.wake(),
         )
@@ -342,6 +342,10 @@ class Worker(Fixed):
     def _drained(self) -> None:
         if self._hooks.drained is not None:
             self._runner.tell_later(tell(self._hooks.drained))
+
+
+def _whole_or_none(option: str, value: int | None) -> int | None:
+    return None if value is None else _whole(option, value, least=1)
 
 
 def _whole(option: str, value: object, *, least: int) -> int:

@@ -13,6 +13,9 @@ Duration = str | int | float | timedelta
 LONGEST = 100 * 365 * 86_400_000
 """Milliseconds of the longest duration, a hundred years: far below what a double holds exactly."""
 
+SHORTEST_LEASE = 100
+"""Milliseconds; a shorter lease could run out between two of its renewals."""
+
 _UNITS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
 _WHOLE = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+")
@@ -42,6 +45,18 @@ def milliseconds(value: Duration, *, option: str) -> int:
         f"{option} must be a duration: seconds, a timedelta, or text such as '250ms', '30s', '5m', '1h30m'; "
         f"got {value!r}"
     )
+
+
+def lease_milliseconds(value: Duration) -> int:
+    """Convert the length of a lease to integer milliseconds.
+
+    Raises:
+        InvalidOption: the value is no duration, or shorter than a lease can be renewed.
+    """
+    length = milliseconds(value, option="lock")
+    if length < SHORTEST_LEASE:
+        raise InvalidOption(f"lock must be {SHORTEST_LEASE} ms or longer; got {value!r}")
+    return length
 
 
 def _checked(amount: float, value: object, option: str) -> int:

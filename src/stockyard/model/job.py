@@ -16,6 +16,7 @@ from stockyard.errors import (
     PayloadError,
     RateLimited,
     WaitForChildren,
+    suggestion,
 )
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.family import FamilyPort, Relative
@@ -63,13 +64,18 @@ class JobPort(FamilyPort, Protocol):
     def blocking(self, target: Any) -> Any: ...
 
 
+set_field = msgspec.structs.force_setattr
+"""Change one field of a job, past its own refusal to be assigned."""
+
+
 class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
     """A job's record when it was read, and what can be done with it.
 
     Attributes:
         id: unique in its queue.
         name: chooses the handler.
-        data: the payload; in a handler, of the type that its annotation declares.
+        data: the payload; in a handler, of the type that its annotation declares. A middleware may assign it;
+            other fields cannot be assigned.
         options: what the producer asked for.
         queue: name of its queue.
         timestamp: creation, milliseconds since the epoch.
@@ -113,6 +119,18 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
     ended_attempt: int | None = None
     was_added: bool = True
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name != "data":
+            what = f"{type(self).__name__}.{name}"
+            if not hasattr(self, name):
+                raise AttributeError(
+                    f"{what} does not exist: it cannot be assigned{suggestion(name, type(self).__struct_fields__)}"
+                )
+            method = _CHANGED_BY.get(name)
+            hint = f"; await job.{method}(…) changes it" if method else ""
+            raise AttributeError(f"{what} is what was read of the job: it cannot be assigned{hint}")
+        set_field(self, name, value)
+
     @property
     def attempt(self) -> int:
         """Number of the attempt that runs or would run next, from 1; in a hook, of the attempt that has ended."""
@@ -131,7 +149,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
             JobNotFound: the job was removed.
         """
         await self.port.update_progress(self.id, value)
-        self.progress = value
+        set_fields(self, progress=value)
 
     async def log(self, line: str) -> int:
         """Append a line to the job's log; return how many lines it has.
@@ -178,7 +196,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
             JobNotFound: the job was removed.
             JobStateError: it is not delayed.
         """
-        self.delay_ms = await self.port.change_delay(self.id, delay)
+        set_fields(self, delay_ms=await self.port.change_delay(self.id, delay))
 
     async def change_priority(self, priority: int, *, lifo: bool = False) -> None:
         """Give the job another priority; if it waits, it goes behind those of the same one.
@@ -194,7 +212,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= MAX_PRIORITY:
             raise InvalidOption(f"priority must be a whole number from 0 to {MAX_PRIORITY:,}; got {priority!r}")
         await self.port.change_priority(self.id, priority, lifo=lifo)
-        self.priority = priority
+        set_fields(self, priority=priority)
 
     async def retry(
         self, *, state: Literal["failed", "completed"] = "failed", reset_attempts: bool = False
@@ -294,6 +312,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
             reason: why, for the job's record. Defaults to none.
 
         Raises:
+            InvalidOption: the reason is no text, or has a lone surrogate.
             JobNotFound: the job was removed.
             JobStateError: it has ended.
         """
@@ -360,6 +379,15 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         """
         milliseconds(duration, option="duration")
         raise RateLimited(duration)
+
+
+_CHANGED_BY = {"progress": "update_progress", "priority": "change_priority", "delay_ms": "change_delay"}
+
+
+def set_fields(job: Job[Any], **values: Any) -> None:
+    """Change fields of a job as it is known here, to follow what the server was told."""
+    for name, value in values.items():
+        set_field(job, name, value)
 
 
 JobProcessor = Callable[[Job[T]], Awaitable[Any] | Any]

@@ -19,8 +19,9 @@ from stockyard._store.rows import stored_job
 from stockyard._store.tied_job import TiedJob, tied_job
 from stockyard._store.trees import add_trees
 from stockyard.errors import InvalidOption
+from stockyard.model.fixed import Fixed
 from stockyard.model.flow import Flow, FlowTree
-from stockyard.model.job import Job, JobPort
+from stockyard.model.job import Job, JobPort, set_fields
 from stockyard.model.options import JobOptions
 from stockyard.model.parent import ParentRef
 from stockyard.model.text import checked_text, shown
@@ -29,7 +30,7 @@ from stockyard.topology import QueueSpec, Topology
 from stockyard.topology.admission import check_job
 
 
-class Flows:
+class Flows(Fixed):
     """The flows of an app: trees of jobs, in which a parent runs after its children.
 
     Made by ``App.flows``.
@@ -52,6 +53,7 @@ class Flows:
         self._link = link
         self._port = port
         self._portal = portal
+        self._is_made = True
 
     @property
     def sync(self) -> Any:
@@ -249,5 +251,5 @@ def _given(node: _Node, job_id: str, port: JobPort) -> Job[Any]:
         options.priority,
         options.delay_ms,
     )
-    job.parent_key = sent.parent_key
+    set_fields(job, parent_key=sent.parent_key)
     return job

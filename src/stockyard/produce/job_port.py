@@ -17,7 +17,7 @@ from stockyard.model.family import ChildKind, ChildrenPage
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job, JobState
 from stockyard.model.payload import Decoder, encode_payload
-from stockyard.model.text import checked_text
+from stockyard.model.text import checked_line, checked_text
 
 
 class StoredJobs:
@@ -83,7 +83,7 @@ class StoredJobs:
         self._check(job_id, await editing.promote(self._link, job_id), needs="delayed")
 
     async def cancel(self, job_id: str, reason: str) -> None:
-        text = f"cancelled: {reason}" if reason else "cancelled"
+        text = f"cancelled: {checked_line('reason', reason)}" if reason else "cancelled"
         code = await cancelling.cancel(self._link, job_id, text)
         if code == ReplyCode.WRONG_STATE:
             raise JobStateError(

@@ -16,7 +16,7 @@ from stockyard._store.rows import stored_job
 from stockyard._store.tied_job import TiedJob, tied_job
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model.fixed import Fixed
-from stockyard.model.job import Job, JobPort
+from stockyard.model.job import Job, JobPort, set_fields
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.payload import encode_payload
 from stockyard.model.text import checked_text, shown
@@ -163,7 +163,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             options.delay_ms,
         )
         if options.parent is not None and isinstance(sent, TiedJob):
-            job.parent_key = sent.parent_key
+            set_fields(job, parent_key=sent.parent_key)
         return job
 
 
@@ -174,7 +174,7 @@ async def existing_job(answer: ExistingJob, given: Job[Any]) -> Job[Any]:
         job = stored_job(answer.record, given.queue, given.port)
     elif answer.is_unread:
         job = await given.port.get_job(answer.job_id) or given
-    job.was_added = False
+    set_fields(job, was_added=False)
     return job
 
 

@@ -20,6 +20,7 @@ from stockyard._store import durable
 from stockyard._store.broadcast import ChannelLink
 from stockyard._store.durable import BURIED, DurableLine, Held, Taken
 from stockyard.errors import InvalidOption, PayloadError, ServerError
+from stockyard.model.fixed import Fixed
 from stockyard.model.text import checked_text
 from stockyard.pubsub.channel import Channel, checked_count
 from stockyard.pubsub.coder import Coder
@@ -34,7 +35,7 @@ _LOOK_AGAIN = 1.0
 """Seconds after which a consumer looks for what dead ones left, at the latest."""
 
 
-class Consumer(Generic[T]):
+class Consumer(Fixed, Generic[T]):
     """A consumer of a group of a durable channel.
 
     Made by ``OpenChannel.consume``:
@@ -98,6 +99,7 @@ class Consumer(Generic[T]):
         self._going: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_unsure = self._is_away = self._is_closed = False
+        self._is_made = True
 
     @property
     def sync(self) -> Any:

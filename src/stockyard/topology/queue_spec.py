@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar, Unpack, get_args, overload
 
 from stockyard.errors import ConfigError, InvalidOption, suggestion
-from stockyard.model.duration import milliseconds
+from stockyard.model.duration import lease_milliseconds
 from stockyard.model.handler import Executor
 from stockyard.model.options import JobOptions
 from stockyard.model.retention import Keep
 from stockyard.model.retry_rule import ErrorClasses, RetryRule
+from stockyard.model.text import is_text, shown
 from stockyard.topology.queue_options import KNOWN_OPTIONS, QueueOptions
 from stockyard.topology.rate import Rate
 from stockyard.topology.router import Router
@@ -76,14 +77,14 @@ class QueueSpec:
                 raise InvalidOption(
                     f"unknown option {option!r} of queue {name!r}{suggestion(option, KNOWN_OPTIONS)}"
                 )
-        if not isinstance(name, str) or not name or name != name.strip(":") or any(c.isspace() for c in name):
-            raise ConfigError(f"a queue's name is text without spaces and without ':' at its ends; got {name!r}")
+        if not is_text(name) or name != name.strip(":") or any(c.isspace() for c in name):
+            raise ConfigError(
+                f"a queue's name is text without spaces, lone surrogates, and ':' at its ends; got {shown(name)}"
+            )
         concurrency, max_stalled = options.get("concurrency", 1), options.get("max_stalled", 1)
         if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
             raise InvalidOption(f"concurrency must be a whole number, 1 or more; got {concurrency!r}")
-        lock_ms = milliseconds(options.get("lock", 30), option="lock")
-        if lock_ms < 100:
-            raise InvalidOption(f"lock must be 100 ms or longer; got {options.get('lock')!r}")
+        lock_ms = lease_milliseconds(options.get("lock", 30))
         if isinstance(max_stalled, bool) or not isinstance(max_stalled, int) or max_stalled < 0:
             raise InvalidOption(f"max_stalled must be a whole number, 0 or more; got {max_stalled!r}")
         executor, rate = options.get("executor"), options.get("rate")

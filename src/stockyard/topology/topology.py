@@ -8,6 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar, Unpack
 
 from stockyard.errors import ConfigError, UnknownQueue
+from stockyard.model.fixed import Fixed
+from stockyard.model.text import is_text, shown
 from stockyard.topology.queue_options import QueueOptions
 from stockyard.topology.queue_spec import QueueSpec
 
@@ -15,11 +17,14 @@ LifespanFactory = Callable[[], AbstractAsyncContextManager[Any]]
 L = TypeVar("L", bound=Callable[[], Any])
 
 
-class Topology:
+class Topology(Fixed):
     """A named set of queues.
 
     Args:
         name: of the application, for people.
+
+    Raises:
+        ConfigError: the name is no text.
 
     Example:
         shop = Topology("shop")
@@ -27,9 +32,12 @@ class Topology:
     """
 
     def __init__(self, name: str) -> None:
+        if not is_text(name):
+            raise ConfigError(f"a topology's name is text without lone surrogates; got {shown(name)}")
         self.name = name
         self._queues: dict[str, QueueSpec] = {}
         self.lifespans: list[LifespanFactory] = []
+        self._is_made = True
 
     def queue(self, name: str, **options: Unpack[QueueOptions]) -> QueueSpec:
         """Declare a queue; the options are those of ``QueueOptions``.

@@ -9,6 +9,7 @@ from stockyard import (
     App,
     Backoff,
     Channel,
+    ConfigError,
     Deduplication,
     Flow,
     InvalidOption,
@@ -16,6 +17,7 @@ from stockyard import (
     JobFailed,
     ParentRef,
     PayloadError,
+    Topology,
 )
 from tests.support.yard import Yard
 
@@ -54,8 +56,17 @@ GIVEN: dict[str, Callable[[App], Awaitable[Any]]] = {
     "a group": lambda app: _consumed(app, HALF),
     "a consumer": lambda app: _consumed(app, "group", HALF),
     "a group to forget": lambda app: app.channel(Channel("c", Any, durable=True)).delete_group(HALF),
+    "a reason to cancel": lambda app: _cancelled(app),
+    "a rule to silence": lambda app: app.alerts.silence(HALF, duration="1m"),
+    "a queue to silence": lambda app: app.alerts.silence(queue=HALF, duration="1m"),
+    "a reason of a silence": lambda app: app.alerts.silence(duration="1m", reason=HALF),
     "a message": lambda app: _published(app, HALF),
 }
+
+
+async def _cancelled(app: App) -> None:
+    job = await app.queue("other").add("x")
+    await job.cancel(HALF)
 
 
 async def _published(app: App, message: Any) -> None:
@@ -69,10 +80,20 @@ async def _consumed(app: App, *names: str) -> None:
 
 @pytest.mark.parametrize("given", GIVEN)
 async def test_half_a_character_is_refused_wherever_it_is_given(yard: Yard, given: str) -> None:
-    queue = yard.queue()
+    queue, _ = yard.queue(), yard.queue("other")
     with pytest.raises((InvalidOption, PayloadError)):
         await GIVEN[given](yard.app)
     assert await queue.count() == 0
+
+
+def test_half_a_character_is_in_no_name_of_a_declaration() -> None:
+    for declare in (
+        lambda: Topology(HALF),
+        lambda: Topology("t").queue(HALF),
+        lambda: App(Topology("t"), "redis://127.0.0.1:1", prefix=HALF),
+    ):
+        with pytest.raises(ConfigError, match=r"lone surrogates.*'a\\ud800'"):
+            declare()
 
 
 async def _log(job: Job[Any]) -> Any:

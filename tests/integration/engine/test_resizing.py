@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stockyard import Channel, ConfigError, Job
+from stockyard import Channel, ConfigError, InvalidOption, Job
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -116,6 +116,12 @@ async def test_what_cannot_be_changed_by_assigning_refuses_to_be_assigned(yard: 
         (app.channel(Channel("news")), ("name", "channel")),
         (app.schedules("q"), ("queue",)),
         (app.events("q"), ("queue",)),
+        (app.flows, ("depth",)),
+        (app.caches, ("budget",)),
+        (app.alerts, ("history",)),
+        (app.channel(Channel("fills", durable=True)).consume("ledger"), ("channel", "group", "name", "idle")),
+        (yard.topology, ("name", "lifespans", "queues")),
+        (await queue.add("x"), ("id", "name", "options", "queue", "attempts_made", "return_value", "prioriti")),
     ]
     for owner, names in made:
         for name in names:
@@ -123,3 +129,28 @@ async def test_what_cannot_be_changed_by_assigning_refuses_to_be_assigned(yard: 
                 setattr(owner, name, 8)
     with pytest.raises(AttributeError, match="did you mean 'concurrency'"):
         made[0][0].concurency = 8
+    job = made[-1][0]
+    with pytest.raises(AttributeError, match=r"cannot be assigned; await job\.change_priority\(…\) changes it"):
+        job.priority = 8
+    with pytest.raises(AttributeError, match=r"Job\.prioriti does not exist.* did you mean 'priority'"):
+        job.prioriti = 8
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "complaint"),
+    [
+        ("lock", 0, "lock must be 100 ms or longer; got 0"),
+        ("lock", "99ms", "lock must be 100 ms or longer; got '99ms'"),
+        ("recycle_after", 0, "recycle_after must be a whole number, 1 or more; got 0"),
+        ("recycle_after", -3, "recycle_after must be a whole number, 1 or more; got -3"),
+        ("memory_limit", 0, "memory_limit must be a whole number, 1 or more; got 0"),
+        ("memory_limit", "1g", "memory_limit must be a whole number, 1 or more; got '1g'"),
+    ],
+)
+async def test_an_option_out_of_its_range_is_refused_before_the_worker_runs(
+    yard: Yard, option: str, wrong: Any, complaint: str
+) -> None:
+    yard.queue()
+    for executor in ("async", "process"):
+        with pytest.raises((ConfigError, InvalidOption), match=complaint):
+            yard.app.worker("q", hold_async, executor=executor, **{option: wrong})

@@ -12,7 +12,7 @@ from stockyard.consume.executors.results import read_result
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.run.error_outcome import class_of
 from stockyard.consume.run.job_run import Run
-from stockyard.model.job import Job
+from stockyard.model.job import Job, set_fields
 from stockyard.model.outcome import Completed, Failed, Outcome, Retried
 
 _log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ class Announcer:
                     run.expose()
                     result = read_result(run.result, run.handler)
                     _count_attempt(job)
-                    job.return_value, job.failed_reason, job.finished_on = result, None, moment
+                    set_fields(job, return_value=result, failed_reason=None, finished_on=moment)
                     self.call(tell(hooks.completed, job, result))
             case Failed(reason=reason):
                 error = class_of(run.result)
@@ -57,7 +57,7 @@ class Announcer:
                     extra=about_job(job, error=error),
                 )
                 _count_attempt(job)
-                job.failed_reason, job.stacktrace, job.finished_on = reason, outcome.stacktrace, moment
+                set_fields(job, failed_reason=reason, stacktrace=outcome.stacktrace, finished_on=moment)
                 if hooks.failed is not None:
                     run.expose()
                     self.call(tell(hooks.failed, job, run.result))
@@ -70,9 +70,12 @@ class Announcer:
                     extra=about_job(job, error=class_of(run.result)),
                 )
                 _count_attempt(job)
-                job.failed_reason, job.stacktrace = reason, outcome.stacktrace
-                if delay:
-                    job.delay_ms = delay
+                set_fields(
+                    job,
+                    failed_reason=reason,
+                    stacktrace=outcome.stacktrace,
+                    delay_ms=delay or job.delay_ms,
+                )
                 if hooks.retried is not None:
                     run.expose()
                     self.call(tell(hooks.retried, job, run.result, delay))
@@ -101,5 +104,4 @@ class Announcer:
 
 
 def _count_attempt(job: Job[Any]) -> None:
-    job.ended_attempt = job.attempt
-    job.attempts_made += 1
+    set_fields(job, ended_attempt=job.attempt, attempts_made=job.attempts_made + 1)

@@ -15,7 +15,7 @@ from stockyard.consume.executors.threads import AbandonedThread, ThreadPool
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import JobTimeout
 from stockyard.model.handler import Handler, reference
-from stockyard.model.job import Job, JobPort
+from stockyard.model.job import Job, JobPort, set_fields
 
 _log = logging.getLogger(__name__)
 
@@ -205,7 +205,7 @@ class _ChildPort:
 
     async def update_progress(self, job_id: str, value: Any) -> None:
         await self._port.update_progress(job_id, value)
-        self._job.progress = value
+        set_fields(self._job, progress=value)
 
 
 async def _within(work: Any, seconds: float, limit_ms: int) -> Any:

@@ -10,7 +10,7 @@ from stockyard._store.rows import json_or_text
 from stockyard.consume.worker_metrics import JobCounters
 from stockyard.errors import PayloadError
 from stockyard.model.handler import Handler
-from stockyard.model.job import Job
+from stockyard.model.job import Job, set_field
 from stockyard.model.payload import encode_payload
 
 
@@ -105,7 +105,7 @@ class Run:
         if not self._is_exposed:
             if is_child:
                 return job.data  # type: ignore[no-any-return]  # still text
-            job.data = handler.decode(job.data)
+            set_field(job, "data", handler.decode(job.data))
             self._is_exposed = True
             return b""
         if self._is_misfit:

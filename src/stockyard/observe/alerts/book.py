@@ -11,7 +11,9 @@ import msgspec
 from stockyard._store.watching import AlertStore
 from stockyard.model.clock import Clock
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.fixed import Fixed
 from stockyard.model.printable import LATEST, printable
+from stockyard.model.text import checked_line
 from stockyard.observe.alerts.incidents import Incident, Silence
 
 _incident = msgspec.json.Decoder(Incident).decode
@@ -23,7 +25,7 @@ _said: set[str] = set()
 T = TypeVar("T")
 
 
-class AlertBook:
+class AlertBook(Fixed):
     """The alerts of one prefix on one server; made by ``App.alerts``.
 
     Args:
@@ -34,6 +36,7 @@ class AlertBook:
     def __init__(self, store: AlertStore, *, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self._is_made = True
 
     async def incidents(self) -> list[Incident]:
         """Return what is pending, firing or resolved and not told yet, the oldest first."""
@@ -62,8 +65,11 @@ class AlertBook:
             reason: one line for people.
 
         Raises:
-            InvalidOption: the duration is none.
+            InvalidOption: the duration is none, or a text has a lone surrogate.
         """
+        for what, text in (("rule", rule), ("queue", queue), ("reason", reason)):
+            if text is not None:
+                checked_line(what, text)
         await self._store.learn_time()
         until = self._clock() + milliseconds(duration, option="duration")
         silence = Silence(rule, queue, until, reason)
