@@ -11,10 +11,10 @@ from stockyard._aio.chance import spread
 from stockyard._store.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
 from stockyard._store.link import QueueLink
 from stockyard._store.net.connection import accepted
-from stockyard._store.net.server import is_unknown_script, open_patiently
+from stockyard._store.net.script_call import is_unknown_script, load_command
 from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
 
-_LOAD = [("SCRIPT", "LOAD", script.text) for script in (ADD, ATTACH)]
+_LOAD = [load_command(script) for script in (ADD, ATTACH)]
 
 
 class AddStream:
@@ -26,7 +26,7 @@ class AddStream:
 
     def __init__(self, link: QueueLink) -> None:
         self._link = link
-        self._line = link.server.dedicated_line()
+        self._connection = link.server.dedicated(closes_with_server=True)
         self._is_ready = False
         self._sent: deque[Batch] = deque()
         self._answered: deque[tuple[Batch, Any]] = deque()
@@ -34,7 +34,7 @@ class AddStream:
     @property
     def is_open(self) -> bool:
         """Whether a batch can be written now."""
-        return self._is_ready and self._line.is_open
+        return self._is_ready and self._connection.is_open
 
     async def open(self) -> None:
         """Connect; tried again until the call timeout.
@@ -48,15 +48,15 @@ class AddStream:
 
     async def _connect(self, deadline: float) -> None:
         self._is_ready = False
-        await open_patiently(self._line, deadline)
+        await self._connection.open_until(deadline)
         try:
             # Both or none: a batch of one kind must not overtake one whose script the server lacks.
-            loaded = await self._line.ask(_LOAD, max(deadline - time.monotonic(), 0.001))
+            loaded = await self._connection.ask(_LOAD, max(deadline - time.monotonic(), 0.001))
         except ReplyLost as error:
             raise ServerUnavailable(
                 f"the server at {self._link.server.address} went away while connecting"
             ) from error
-        if self._line.is_misled:
+        if self._connection.is_misled:
             # Other refusals are for the calls: who may not load scripts can still run those that are there.
             raise next(reply for reply in loaded if isinstance(reply, ServerUnavailable))
         self._is_ready = True
@@ -67,7 +67,7 @@ class AddStream:
         Raises:
             ServerUnavailable: not connected; nothing was sent.
         """
-        self._line.write([add_command(self._link, jobs)])
+        self._connection.write([add_command(self._link, jobs)])
         self._sent.append(jobs)
 
     async def read(self) -> Answers:
@@ -87,7 +87,7 @@ class AddStream:
 
     async def _receive(self) -> None:
         jobs = self._sent.popleft()
-        (reply,) = await self._line.read(1, self._link.server.call_timeout)
+        (reply,) = await self._connection.read(1, self._link.server.call_timeout)
         self._answered.append((jobs, reply))
 
     async def _send_again(self) -> None:
@@ -101,7 +101,7 @@ class AddStream:
         while self._sent:
             await self._receive()
         while any(_did_not_run(reply) for _, reply in self._answered):
-            if not self._line.is_open:
+            if not self._connection.is_open:
                 self._link.server.drop_idle()
                 await asyncio.sleep(spread(pause))
                 pause = min(pause * 2, 0.5)
@@ -117,9 +117,9 @@ class AddStream:
             kept = [jobs for jobs, reply in self._answered if _did_not_run(reply)]
             again = [*_LOAD, *(add_command(self._link, jobs) for jobs in kept)]
             self._is_ready = False
-            answers = await self._line.ask(again, self._link.server.call_timeout)
+            answers = await self._connection.ask(again, self._link.server.call_timeout)
             self._is_ready = True
-            # Lines that others opened meanwhile may lead to the old server, which answers reads with old data.
+            # Connections opened meanwhile may lead to the old server, which answers reads with old data.
             self._link.server.drop_idle()
             replies = iter(answers[len(_LOAD) :])
             self._answered = deque(

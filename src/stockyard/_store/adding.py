@@ -12,6 +12,7 @@ from msgspec.structs import astuple
 from stockyard._store.ids import shown_id
 from stockyard._store.link import QueueLink
 from stockyard._store.net.connection import Command
+from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.records import StoredRecord
 from stockyard._store.scripts import load
 from stockyard._store.tied_job import TiedJob, refusal
@@ -103,10 +104,9 @@ def add_command(link: QueueLink, jobs: Batch) -> Command:
     """Return the call that adds one batch."""
     is_tied = isinstance(jobs[0], TiedJob)
     script = ATTACH if is_tied else ADD
-    keys = link.script_keys(script)
     # Their values one behind the other: a table for each job would cost the server a twentieth more.
     sent = jobs if is_tied else list(chain.from_iterable(map(astuple, jobs)))
-    return ("EVALSHA", script.sha, len(keys), *keys, link.base, _pack(sent))
+    return ScriptCall(script, link.script_keys(script), (link.base, _pack(sent))).command()
 
 
 def answers_of(reply: int | Sequence[bytes | int | list[Any]], jobs: Batch) -> Answers:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Sequence
 
-from stockyard._store.net.connection import Connection, accepted
+from stockyard._store.net.connection import accepted
 from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser
-from stockyard._store.net.server import Server, open_patiently
+from stockyard._store.net.script_call import ScriptCall
+from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
 from stockyard._wire.channel_keys import ChannelKeys
 from stockyard.errors import ReplyLost, ServerRefused
@@ -45,7 +45,9 @@ async def publish(link: ChannelLink, texts: Sequence[bytes]) -> list[int]:
     if len(texts) == 1:
         (reply,) = await link.server.ask([("PUBLISH", link.keys.live, texts[0])], needs_primary=True)
         return [accepted(reply)]
-    (reply,) = await link.server.run_many([(_PUBLISH, (), (link.keys.live, packed(texts)))], needs_primary=True)
+    (reply,) = await link.server.run_many(
+        [ScriptCall(_PUBLISH, (), (link.keys.live, packed(texts)))], needs_primary=True
+    )
     reached: list[int] = accepted(reply)
     return reached
 
@@ -78,7 +80,7 @@ class Broadcast:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._line = Connection(server.address)
+        self._connection = server.dedicated()
         self._reader = ReplyParser()
         # What each reply will be to, as they come in the order of the calls.
         self._asked: deque[tuple[str, bytes]] = deque()
@@ -91,7 +93,7 @@ class Broadcast:
             ServerUnavailable, ServerRefused: nobody answers, or not to us.
         """
         self._is_ready = False
-        await open_patiently(self._line, time.monotonic() + self._server.call_timeout)
+        await self._connection.reopen()
         self._reader = ReplyParser()
         self._asked.clear()
         self._is_ready, self._is_pinged = True, False
@@ -110,10 +112,10 @@ class Broadcast:
         Raises:
             ReplyLost: the connection broke or fell silent; from here on, messages are missed.
         """
-        sent = await self._line.read_bytes(_PULSE)
+        sent = await self._connection.read_bytes(_PULSE)
         if not sent and self._is_pinged:
             # Where the loop was busy, time ran out for the answer that lies there.
-            sent = await self._line.read_bytes(_GRACE)
+            sent = await self._connection.read_bytes(_GRACE)
         if sent:
             self._is_pinged = False
             return self._parsed(sent)
@@ -127,18 +129,18 @@ class Broadcast:
     def drop(self) -> None:
         """Disconnect at once."""
         self._is_ready = False
-        self._line.drop()
+        self._connection.drop()
 
     async def close(self) -> None:
         """Disconnect; closing twice is fine."""
         self._is_ready = False
-        await self._line.close()
+        await self._connection.close()
 
     def _ask(self, verb: str, channel: bytes) -> None:
         # A connection that broke is noticed by who hears; it asks for every channel anew.
-        if self._is_ready and self._line.is_open:
+        if self._is_ready and self._connection.is_open:
             self._asked.append((verb, channel))
-            self._line.write([(verb, channel) if channel else (verb,)])
+            self._connection.write([(verb, channel) if channel else (verb,)])
 
     def _parsed(self, sent: bytes) -> Heard:
         heard = Heard()

@@ -9,8 +9,8 @@ import time
 
 from stockyard._store.finishing import FINISH, Exchange, Order, exchange_of, finish_and_take, finish_arguments
 from stockyard._store.link import QueueLink
-from stockyard._store.net.connection import Connection, accepted
-from stockyard._store.net.server import is_unknown_script, open_patiently
+from stockyard._store.net.connection import accepted
+from stockyard._store.net.script_call import ScriptCall, is_unknown_script
 from stockyard._wire.client_name import worker_client_name
 from stockyard.errors import ServerError, ServerRefused
 
@@ -40,8 +40,8 @@ class Doorbell:
 
     def __init__(self, link: QueueLink, *, worker: str | None = None) -> None:
         self._link = link
-        self._line = Connection(
-            link.server.address, client_name=worker_client_name(link.keys.prefix, link.queue, worker)
+        self._connection = link.server.dedicated(
+            client_name=worker_client_name(link.keys.prefix, link.queue, worker)
         )
         self._client_id = 0
         self._offset = 0
@@ -50,11 +50,10 @@ class Doorbell:
 
     async def open(self) -> None:
         """Connect now, so that the worker is seen before its first wait."""
-        timeout = self._link.server.call_timeout
-        await open_patiently(self._line, time.monotonic() + timeout)
+        await self._connection.reopen()
         clock = self._link.server.clock
         before, local = self._link.clock(), clock.local()
-        client_id, server_time = await self._line.ask([("CLIENT", "ID"), ("TIME",)], timeout)
+        client_id, server_time = await self._connection.call(("CLIENT", "ID"), ("TIME",))
         self.waits_until = math.inf
         self._client_id = client_id if isinstance(client_id, int) else 0
         clock.note(local, clock.local(), server_time)
@@ -64,7 +63,7 @@ class Doorbell:
 
     def is_receiving(self) -> bool:
         """Say whether the reply of the wait that is under way has begun to come."""
-        return self._line.received > self._received_before
+        return self._connection.received > self._received_before
 
     async def take_when_rung(self, seconds: float, order: Order) -> Exchange:
         """Wait until somebody rings, at most so long, and take jobs then.
@@ -73,23 +72,23 @@ class Doorbell:
             ServerUnavailable: nothing was sent.
             ReplyLost: the connection broke or fell silent; jobs may have been started under the order's token.
         """
-        if not self._line.is_open:
+        if not self._connection.is_open:
             await self.open()
-        keys = self._link.script_keys(FINISH)
         wait = ("BZPOPMIN", self._link.keys["marker"], f"{max(seconds, 0.001):.3f}")
         order.clock_offset = self._offset
-        take = ("EVALSHA", FINISH.sha, len(keys), *keys, *finish_arguments(self._link, [], order, now=""))
+        arguments = finish_arguments(self._link, [], order, now="")
+        take = ScriptCall(FINISH, self._link.script_keys(FINISH), arguments).command()
         self.waits_until = time.monotonic() + seconds
-        self._received_before = self._line.received
+        self._received_before = self._connection.received
         try:
-            rung, taken = await self._line.ask([wait, take], seconds + SILENCE, silence=SILENCE)
+            rung, taken = await self._connection.ask([wait, take], seconds + SILENCE, silence=SILENCE)
             self.waits_until = math.inf
         finally:
             if time.monotonic() < self.waits_until:
                 self.waits_until = math.inf
         if is_unknown_script(taken):
             return await finish_and_take(self._link, [], order)
-        if self._line.is_misled:
+        if self._connection.is_misled:
             self._link.server.drop_idle()
         exchange = exchange_of(accepted(taken))
         if not exchange.records:
@@ -98,8 +97,8 @@ class Doorbell:
 
     async def hang_up(self) -> None:
         """Break off a wait; when this returns, the server will not start jobs for it any more."""
-        waiting = self._client_id if self._line.is_open else 0
-        self._line.drop()
+        waiting = self._client_id if self._connection.is_open else 0
+        self._connection.drop()
         if not waiting:
             return
         # The server forgets what a closed connection waits for as soon as it notices that. Killing it would need
@@ -112,4 +111,4 @@ class Doorbell:
 
     async def close(self) -> None:
         """Disconnect; closing twice is fine."""
-        await self._line.close()
+        await self._connection.close()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from stockyard._store.broadcast import ChannelLink, packed
-from stockyard._store.net.connection import Connection, accepted
-from stockyard._store.net.server import is_unknown_script, open_patiently
+from stockyard._store.net.connection import Command, accepted
+from stockyard._store.net.script_call import ScriptCall, is_unknown_script, run_unknown
 from stockyard._store.reading import whole
 from stockyard._store.scripts import load
 
@@ -212,7 +212,7 @@ class DurableLine:
 
     def __init__(self, link: ChannelLink) -> None:
         self._link = link
-        self._line = Connection(link.server.address)
+        self._connection = link.server.dedicated()
 
     async def follow(self, after: str, seconds: float) -> list[Kept]:
         """Return the next messages behind an id, or none after so many seconds.
@@ -252,14 +252,16 @@ class DurableLine:
         """
         keys = self._link.keys
         arguments = (keys.base, group, consumer, after or "", fresh, claims, idle_ms, attempts, max(told, 0))
-        call = ("EVALSHA", _TAKE.sha, 0, *arguments, int(told >= 0))
+        call = ScriptCall(_TAKE, (), (*arguments, int(told >= 0)))
+        commands = [call.command()]
         ring = [] if behind is None else [self._ring(behind, seconds, 1)]
-        *rung, reply = await self._ask([*ring, call], seconds)
+        *rung, reply = await self._ask([*ring, *commands], seconds)
+        replies = [reply]
         if is_unknown_script(reply):
-            *rung, reply = await self._ask([("SCRIPT", "LOAD", _TAKE.text), call], 0)
+            await run_unknown(partial(self._ask, seconds=0), [call], commands, replies)
         for each in rung:
             accepted(each)
-        fresh_ones, claimed, has_more, missed, told, is_anew, buried, last = accepted(reply)
+        fresh_ones, claimed, has_more, missed, told, is_anew, buried, last = accepted(replies[0])
         return Taken(
             _held(fresh_ones),
             _held(claimed),
@@ -273,21 +275,19 @@ class DurableLine:
 
     def drop(self) -> None:
         """Break off a call at once."""
-        self._line.drop()
+        self._connection.drop()
 
     async def close(self) -> None:
         """Disconnect; closing twice is fine."""
-        await self._line.close()
+        await self._connection.close()
 
     def _ring(self, after: str, seconds: float, count: int) -> tuple[str | int, ...]:
         wait = max(int(seconds * 1000), 1)
         return ("XREAD", "COUNT", count, "BLOCK", wait, "STREAMS", self._link.keys.messages, after)
 
-    async def _ask(self, commands: Sequence[Sequence[str | bytes | int | float]], seconds: float) -> list[Any]:
-        timeout = self._link.server.call_timeout
-        if not self._line.is_open:
-            await open_patiently(self._line, time.monotonic() + timeout)
-        return await self._line.ask(commands, seconds + max(timeout, _SILENCE))
+    async def _ask(self, commands: Sequence[Command], seconds: float) -> list[Any]:
+        patience = max(self._connection.call_timeout, _SILENCE)
+        return await self._connection.call(*commands, timeout=seconds + patience)
 
 
 def _packed(ids: Sequence[str]) -> bytes:

@@ -10,8 +10,9 @@ import msgspec
 from stockyard._store.clients import client_names, count_workers
 from stockyard._store.link import QueueLink
 from stockyard._store.net.connection import Command, accepted
+from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.records import StoredRecord
-from stockyard._store.scripts import Script, load
+from stockyard._store.scripts import load
 from stockyard.errors import ServerRefused
 
 _STATE = load("reading.state")
@@ -134,9 +135,9 @@ async def read_facts(links: Sequence[QueueLink]) -> list[QueueFacts]:
     return facts_of(links, replies)
 
 
-def fact_calls(links: Sequence[QueueLink]) -> list[tuple[Script, list[str], tuple[str, int]]]:
+def fact_calls(links: Sequence[QueueLink]) -> list[ScriptCall]:
     """Return the calls whose replies, with that of ``CLIENT_LIST`` behind them, ``facts_of`` reads."""
-    return [(_HEALTH, link.script_keys(_HEALTH), (link.base, link.clock())) for link in links]
+    return [ScriptCall(_HEALTH, link.script_keys(_HEALTH), (link.base, link.clock())) for link in links]
 
 
 def facts_of(links: Sequence[QueueLink], replies: Sequence[Any]) -> list[QueueFacts]:

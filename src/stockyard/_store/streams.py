@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from stockyard._store.link import QueueLink
-from stockyard._store.net.connection import Command, Connection, accepted
-from stockyard._store.net.server import open_patiently
+from stockyard._store.net.connection import Command, accepted
 from stockyard._wire.client_name import reader_client_name
 from stockyard.errors import ServerError
 
@@ -124,7 +122,7 @@ class EventStream:
         self._after = after
         name = reader_client_name(link.keys.prefix, link.queue)
         # Texts are made in C while replies are parsed: half of what an event costs otherwise.
-        self._line = Connection(link.server.address, client_name=name, reads_text=True)
+        self._connection = link.server.dedicated(client_name=name, reads_text=True)
         self._position = Position(after or BEGINNING)
 
     async def start(self) -> None:
@@ -135,7 +133,7 @@ class EventStream:
             ServerRefused: the key is no stream, or the user may not read it.
         """
         try:
-            (facts,) = await self._call(self._facts())
+            (facts,) = await self._connection.call(self._facts())
             view = _view([], facts)
         except ServerError:
             await self.close()
@@ -169,7 +167,7 @@ class EventStream:
     async def read_back(self, count: int, before: str | None = None) -> list[Entry]:
         """Return the last entries before an id, or up to the position, oldest first."""
         end = self._position.last if before is None else f"({before}"
-        (found,) = await self._call(("XREVRANGE", self._link.keys["events"], end, "-", "COUNT", count))
+        (found,) = await self._connection.call(("XREVRANGE", self._link.keys["events"], end, "-", "COUNT", count))
         return [_entry(each) for each in reversed(accepted(found))]
 
     async def _wait(self, last: str, seconds: float) -> list[Entry]:
@@ -178,31 +176,25 @@ class EventStream:
         ring = ("XREAD", "COUNT", 1, "BLOCK", int(seconds * 1000), "STREAMS", key, last)
         # Not a script: for the server, taking entries through Lua costs five times as much as sending them.
         there = ("XRANGE", key, last, "+", "COUNT", _BATCH + 1)
-        _, found = map(accepted, await self._call(ring, there, within=seconds + _SILENCE))
+        _, found = map(accepted, await self._connection.call(ring, there, timeout=seconds + _SILENCE))
         return [_entry(each) for each in found]
 
     async def _look(self, last: str) -> View:
         """Return the stream as it is at one moment."""
         entries = ("XRANGE", self._link.keys["events"], f"({last}", "+", "COUNT", _BATCH)
-        *_, found = map(accepted, await self._call(("MULTI",), entries, self._facts(), ("EXEC",)))
+        *_, found = map(accepted, await self._connection.call(("MULTI",), entries, self._facts(), ("EXEC",)))
         return _view(*found)
-
-    async def _call(self, *commands: Command, within: float | None = None) -> list[Any]:
-        timeout = self._link.server.call_timeout
-        if not self._line.is_open:
-            await open_patiently(self._line, time.monotonic() + timeout)
-        return await self._line.ask(commands, within or timeout)
 
     def _facts(self) -> Command:
         return ("XINFO", "STREAM", self._link.keys["events"])
 
     def drop(self) -> None:
         """Break off a read at once."""
-        self._line.drop()
+        self._connection.drop()
 
     async def close(self) -> None:
         """Disconnect; closing twice is fine."""
-        await self._line.close()
+        await self._connection.close()
 
 
 def _view(entries: Any, facts: Any) -> View:

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from stockyard._store.caching import CacheLink
-from stockyard._store.net.connection import Connection, accepted
+from stockyard._store.net.connection import accepted
 from stockyard._store.net.parser import PushNotification, ReplyParser
-from stockyard._store.net.server import open_patiently
 from stockyard._wire.cache_keys import is_cut
 from stockyard.errors import ReplyLost, ServerRefused
 
@@ -40,7 +39,7 @@ class Tracking:
         self._link = link
         self._entries = link.keys.entries(cache)
         self._tags = link.keys.tags(cache)
-        self._line = Connection(link.server.address)
+        self._connection = link.server.dedicated()
         self._reader = ReplyParser()
         self._is_asked = False
 
@@ -52,16 +51,16 @@ class Tracking:
             ServerRefused: the server does not track, or not for this user.
         """
         timeout = self._link.server.call_timeout
-        await open_patiently(self._line, time.monotonic() + timeout)
-        (greeting,) = await self._line.ask([("HELLO", 3)], timeout)
+        await self._connection.reopen()
+        (greeting,) = await self._connection.ask([("HELLO", 3)], timeout)
         accepted(greeting)
         # From here on the server speaks unasked, so replies are read here.
         self._reader = ReplyParser()
         prefixes = ("PREFIX", self._entries, "PREFIX", self._tags)
-        self._line.write([("CLIENT", "TRACKING", "ON", "BCAST", *prefixes)])
+        self._connection.write([("CLIENT", "TRACKING", "ON", "BCAST", *prefixes)])
         deadline = time.monotonic() + timeout
         while (left := deadline - time.monotonic()) > 0:
-            for message in self._parsed(await self._line.read_bytes(left)):
+            for message in self._parsed(await self._connection.read_bytes(left)):
                 if not isinstance(message, PushNotification):
                     if message != b"OK":
                         raise ServerRefused(f"the server does not track keys: {message}")
@@ -79,13 +78,13 @@ class Tracking:
         # The first word may have come in one piece with the answer to ``open``.
         messages = list(self._parsed(b""))
         if not messages:
-            sent = await self._line.read_bytes(_PULSE)
+            sent = await self._connection.read_bytes(_PULSE)
             if not sent:
                 if self._is_asked:
-                    self._line.drop()
+                    self._connection.drop()
                     raise ReplyLost(f"the server at {self._link.server.address} fell silent")
                 self._is_asked = True
-                self._line.write([("PING",)])
+                self._connection.write([("PING",)])
                 return heard
             messages = list(self._parsed(sent))
         self._is_asked = False
@@ -96,7 +95,7 @@ class Tracking:
 
     async def close(self) -> None:
         """Disconnect; closing twice is fine."""
-        await self._line.close()
+        await self._connection.close()
 
     def _parsed(self, sent: bytes) -> Iterable[Any]:
         self._reader.feed(sent)

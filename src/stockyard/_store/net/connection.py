@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from stockyard._aio.chance import spread
 from stockyard._store.net.endpoint import Endpoint
 from stockyard._store.net.login import check_login, login_commands
 from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser, pack_command
@@ -24,6 +25,8 @@ _LOST = (OSError, EOFError, ParserError)
 _INCOMPLETE = object()
 _CHUNK = 65_536
 _ROLE_SECONDS = 1.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
+"""Seconds between two attempts to connect."""
 
 
 class Connection:
@@ -100,6 +103,23 @@ class Connection:
             # A caller that was cancelled leaves the login half-way.
             self.drop()
             raise
+
+    async def open_until(self, deadline: float) -> None:
+        """Connect, trying again with growing, jittered pauses; the errors are those of ``open``.
+
+        Args:
+            deadline: by ``time.monotonic``.
+        """
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                return await self.open(max(deadline - time.monotonic(), 0.001))
+            except ServerUnavailable:
+                wait = spread(pause)
+                if time.monotonic() + wait >= deadline:
+                    raise
+                await asyncio.sleep(wait)
+                pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def ask(
         self, commands: Sequence[Command], timeout: float | None, *, silence: float | None = None

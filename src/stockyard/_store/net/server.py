@@ -1,4 +1,4 @@
-"""The server as a whole: hands out connections, one pool per event loop, and runs calls and scripts on them."""
+"""The server as a whole: runs calls and scripts on its connections, one pool per event loop."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import asyncio
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
-from weakref import WeakSet
 
 from stockyard._aio.chance import spread
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.repeats import repeats
 from stockyard._store.net.connection import Command, Connection, accepted
+from stockyard._store.net.dedicated import DedicatedConnection
+from stockyard._store.net.pool import Pool
 from stockyard._store.net.refusals import refusal_of
+from stockyard._store.net.script_call import ScriptCall, is_unknown_script, run_unknown
 from stockyard._store.scripts import Script
 from stockyard._store.server_clock import ServerClock
 from stockyard.config import Address
@@ -23,9 +26,6 @@ from stockyard.model.clock import Clock, system_clock
 _log = logging.getLogger(__name__)
 _QUICK_MS = 20
 """A round trip that is quicker measures a clock well enough."""
-
-MAX_LINES = 8
-"""Connections of one loop that are in use at the same time; more callers wait in line."""
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
@@ -51,7 +51,7 @@ class Server:
         self.call_timeout = call_timeout
         self.clock = ServerClock(clock)
         self.trouble = ""
-        self._pools = PerLoop(_Pool)
+        self._pools = PerLoop(lambda: Pool(address))
         self._reads_apart = True
         """Whether scripts that only read are called as such: Redis 6.2 cannot, and a user may not be allowed."""
 
@@ -80,31 +80,29 @@ class Server:
         """
         limit = timeout or self.call_timeout
         pool = self._pools.get()
-        line, deadline = await self._take_line(pool, limit)
+        connection, deadline = await pool.take(limit)
         try:
-            if needs_primary and not await line.leads_to_primary(deadline - time.monotonic()):
+            if needs_primary:
+                await self._check_role(pool, connection, deadline)
+            replies = await connection.ask(commands, deadline - time.monotonic(), silence=limit)
+            if connection.is_misled:
                 pool.drop_idle()
-                await self._find_primary(line, deadline)
-                pool.drop_idle()
-            replies = await line.ask(commands, deadline - time.monotonic(), silence=limit)
-            if line.is_misled:
-                pool.drop_idle()
-                await self._ask_elsewhere(line, commands, replies, deadline, limit)
+                await self._ask_elsewhere(connection, commands, replies, deadline, limit)
                 pool.drop_idle()
         finally:
-            pool.give_back(line)
+            pool.give_back(connection)
         return replies
 
     async def run(
         self, script: Script, keys: Sequence[str], *args: str | bytes | int | float, stays: bool = False
     ) -> Any:
         """Run a script and return its reply; it is sent again only if it did not run: see ``ask``."""
-        (reply,) = await self.run_many([(script, keys, args)], stays=stays)
+        (reply,) = await self.run_many([ScriptCall(script, keys, args)], stays=stays)
         return accepted(reply)
 
     async def run_many(
         self,
-        runs: Sequence[tuple[Script, Sequence[str], Sequence[str | bytes | int | float]]],
+        calls: Sequence[ScriptCall],
         *also: Command,
         timeout: float | None = None,
         needs_primary: bool = False,
@@ -113,59 +111,45 @@ class Server:
         """Run scripts, and plain commands after them, in one round trip; error replies are returned in place.
 
         Args:
-            runs, also: what to run.
+            calls, also: what to run.
             timeout, needs_primary: those of ``ask``.
             stays: what was true of the old primary may be wrong by the time a new one answers: do not send it
                 there.
         """
         limit = timeout or self.call_timeout
-        commands: list[Command] = [
-            (self._verb(script), script.sha, len(keys), *keys, *args) for script, keys, args in runs
-        ]
+        commands = [call.command(reads_apart=self._reads_apart) for call in calls]
         commands += also
         pool = self._pools.get()
-        line, deadline = await self._take_line(pool, limit)
+        connection, deadline = await pool.take(limit)
         try:
-            if needs_primary and not await line.leads_to_primary(deadline - time.monotonic()):
-                pool.drop_idle()
-                await self._find_primary(line, deadline)
-                pool.drop_idle()
-            replies = await line.ask(commands, deadline - time.monotonic(), silence=limit)
+            if needs_primary:
+                await self._check_role(pool, connection, deadline)
+            replies = await connection.ask(commands, deadline - time.monotonic(), silence=limit)
             if refused := [at for at, reply in enumerate(replies) if _is_refused_as_read(reply)]:
                 self._reads_apart = False
                 for at in refused:
                     commands[at] = ("EVALSHA", *commands[at][1:])
-                answers = await line.ask([commands[at] for at in refused], limit)
+                answers = await connection.ask([commands[at] for at in refused], limit)
                 for at, reply in zip(refused, answers, strict=True):
                     replies[at] = reply
-            while line.is_misled or any(map(is_unknown_script, replies)):
-                if line.is_misled:
+            while connection.is_misled or any(map(is_unknown_script, replies)):
+                if connection.is_misled:
                     pool.drop_idle()
                     if stays:
                         break
-                    is_done = await self._ask_elsewhere(line, commands, replies, deadline, limit)
-                    # Lines that others opened meanwhile may lead to the old server, whose data is old.
+                    is_done = await self._ask_elsewhere(connection, commands, replies, deadline, limit)
+                    # Connections that others opened meanwhile may lead to the old server, whose data is old.
                     pool.drop_idle()
                     if not is_done:
                         break
                     continue
-                unknown = [at for at, reply in enumerate(replies) if is_unknown_script(reply)]
-                loads = {}
-                for at in unknown:
-                    script = runs[at][0]
-                    if commands[at][0] == "EVALSHA_RO":
-                        # A user that may only read may not load a script; to run its text loads it, too.
-                        commands[at] = ("EVAL_RO", script.text, *commands[at][2:])
-                    else:
-                        loads[script.sha] = ("SCRIPT", "LOAD", script.text)
-                again: list[Command] = [*loads.values(), *(commands[at] for at in unknown)]
-                answers = await line.ask(again, max(deadline - time.monotonic(), 0.001), silence=limit)
-                for at, reply in zip(unknown, answers[len(loads) :], strict=True):
-                    replies[at] = reply
-                if any(map(is_unknown_script, replies)):
+                left = max(deadline - time.monotonic(), 0.001)
+                if not await run_unknown(
+                    partial(connection.ask, timeout=left, silence=limit), calls, commands, replies
+                ):
                     break
         finally:
-            pool.give_back(line)
+            pool.give_back(connection)
         return replies
 
     async def measure_clock(self, tries: int = 3) -> None:
@@ -195,18 +179,14 @@ class Server:
             pool.measuring.add_done_callback(lambda task: task.cancelled() or task.exception())
         await asyncio.shield(pool.measuring)
 
-    def _verb(self, script: Script) -> str:
-        return "EVALSHA_RO" if script.reads_only and self._reads_apart else "EVALSHA"
-
     async def aclose(self) -> None:
         """Close this loop's connections; closing twice is fine."""
         pool = self._pools.pop()
         if pool:
-            lines = [*pool.dedicated, *pool.former]
-            await asyncio.gather(*(line.close() for line in [*pool.idle, *lines]))
-            # Their owners may open them again in this loop: the next aclose has to find them.
-            if lines:
-                self._pools.get().former.update(lines)
+            dedicated = await pool.close()
+            # Their users may open them again in this loop: the next aclose has to find them.
+            if dedicated:
+                self._pools.get().former.update(dedicated)
 
     async def leads_to_primary(self) -> bool:
         """Say whether the server at the address is a primary; connections to a replica are dropped.
@@ -215,29 +195,46 @@ class Server:
             ServerUnavailable, ReplyLost: it does not answer.
         """
         pool = self._pools.get()
-        line, deadline = await self._take_line(pool, self.call_timeout)
+        connection, deadline = await pool.take(self.call_timeout)
         try:
-            is_primary = await line.leads_to_primary(deadline - time.monotonic())
+            is_primary = await connection.leads_to_primary(deadline - time.monotonic())
             if not is_primary:
                 pool.drop_idle()
         finally:
-            pool.give_back(line)
+            pool.give_back(connection)
         return is_primary
 
     def drop_idle(self) -> None:
         """Close this loop's connections that nobody uses: a server has shown that it is not the one to ask."""
         self._pools.get().drop_idle()
 
-    def dedicated_line(self) -> Connection:
-        """Return a line for one caller alone, not connected yet; ``aclose`` of this loop closes it."""
-        line = Connection(self.address)
-        self._pools.get().dedicated.append(line)
-        return line
+    def dedicated(
+        self, *, client_name: str | None = None, reads_text: bool = False, closes_with_server: bool = False
+    ) -> DedicatedConnection:
+        """Return a connection for one user alone, not open yet.
 
-    async def _find_primary(self, line: Connection, deadline: float) -> None:
+        Args:
+            client_name, reads_text: those of ``Connection``.
+            closes_with_server: ``aclose`` of this loop closes it; else its user does.
+        """
+        connection = DedicatedConnection(
+            self.address, call_timeout=self.call_timeout, client_name=client_name, reads_text=reads_text
+        )
+        if closes_with_server:
+            self._pools.get().dedicated.append(connection)
+        return connection
+
+    async def _check_role(self, pool: Pool, connection: Connection, deadline: float) -> None:
+        """Let a connection lead to a primary; ServerUnavailable at the deadline."""
+        if not await connection.leads_to_primary(deadline - time.monotonic()):
+            pool.drop_idle()
+            await self._find_primary(connection, deadline)
+            pool.drop_idle()
+
+    async def _find_primary(self, connection: Connection, deadline: float) -> None:
         """Resolve the server's name again until it leads to a primary; ServerUnavailable at the deadline."""
         pause = _FIRST_PAUSE
-        refusal = refusal_of("READONLY", line.address)
+        refusal = refusal_of("READONLY", connection.address)
         self._note_trouble(str(refusal))
         try:
             while True:
@@ -246,8 +243,8 @@ class Server:
                     raise refusal
                 await asyncio.sleep(wait)
                 pause = min(pause * 2, _LONGEST_PAUSE)
-                await open_patiently(line, deadline)
-                if await line.leads_to_primary(max(deadline - time.monotonic(), 0.001)):
+                await connection.open_until(deadline)
+                if await connection.leads_to_primary(max(deadline - time.monotonic(), 0.001)):
                     return
         finally:
             self.trouble = ""
@@ -257,7 +254,12 @@ class Server:
         repeats.warn(_log, "calls are sent again until a primary answers", why)
 
     async def _ask_elsewhere(
-        self, line: Connection, commands: Sequence[Command], replies: list[Any], deadline: float, silence: float
+        self,
+        connection: Connection,
+        commands: Sequence[Command],
+        replies: list[Any],
+        deadline: float,
+        silence: float,
     ) -> bool:
         """Resolve the server's name again, and send again what was refused, until it is done or the deadline.
 
@@ -266,7 +268,7 @@ class Server:
         pause = _FIRST_PAUSE
         self._note_trouble(next(str(reply) for reply in replies if isinstance(reply, ServerUnavailable)))
         try:
-            while line.is_misled:
+            while connection.is_misled:
                 # Of a transaction, all or nothing was done.
                 all_or_none = commands[0][0] == "MULTI"
                 refused = [
@@ -278,93 +280,19 @@ class Server:
                 await asyncio.sleep(wait)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 try:
-                    await open_patiently(line, deadline)
+                    await connection.open_until(deadline)
                 except ServerUnavailable as error:
                     for at in refused:
                         replies[at] = error
                     return False
                 left = max(deadline - time.monotonic(), 0.001)
-                answers = await line.ask([commands[at] for at in refused], left, silence=silence)
+                answers = await connection.ask([commands[at] for at in refused], left, silence=silence)
                 for at, reply in zip(refused, answers, strict=True):
                     replies[at] = reply
         finally:
             self.trouble = ""
         return True
 
-    async def _take_line(self, pool: _Pool, limit: float) -> tuple[Connection, float]:
-        """Return a connected line, the caller's until given back, and when its call is to be answered."""
-        deadline = time.monotonic() + limit
-        if pool.places.locked():
-            await self._wait_in_line(pool, limit)
-            # Those before us were answered: the server is there, and our own time begins now.
-            deadline = max(deadline, time.monotonic() + limit / 2)
-        else:
-            await pool.places.acquire()
-        line = pool.idle.pop() if pool.idle else Connection(self.address)
-        if not line.is_open:
-            try:
-                await open_patiently(line, deadline)
-            except BaseException:
-                pool.give_back(line)
-                raise
-        return line, deadline
-
-    async def _wait_in_line(self, pool: _Pool, limit: float) -> None:
-        while True:
-            answered = pool.answered
-            try:
-                async with asyncio.timeout(limit):
-                    await pool.places.acquire()
-                return
-            except TimeoutError:
-                # Where those before us are answered, their replies are large, or their link is slow.
-                if pool.answered == answered:
-                    raise ServerUnavailable(
-                        f"all {MAX_LINES} connections to {self.address} were busy until the call's timeout"
-                    ) from None
-
-
-class _Pool:
-    def __init__(self) -> None:
-        self.idle: list[Connection] = []
-        self.dedicated: list[Connection] = []
-        self.former: WeakSet[Connection] = WeakSet()
-        self.places = asyncio.Semaphore(MAX_LINES)
-        self.measuring: asyncio.Task[None] | None = None
-        self.answered = 0
-
-    def drop_idle(self) -> None:
-        """Close the lines that nobody uses: they lead to a server that is not the one to ask."""
-        while self.idle:
-            self.idle.pop().drop()
-
-    def give_back(self, line: Connection) -> None:
-        if line.is_open:
-            self.answered += 1
-            self.idle.append(line)
-        else:
-            line.drop()
-        self.places.release()
-
-
-async def open_patiently(line: Connection, deadline: float) -> None:
-    """Connect, trying again with growing, jittered pauses until the deadline; nothing was sent meanwhile."""
-    pause = 0.02
-    while True:
-        try:
-            return await line.open(max(deadline - time.monotonic(), 0.001))
-        except ServerUnavailable:
-            wait = spread(pause)
-            if time.monotonic() + wait >= deadline:
-                raise
-            await asyncio.sleep(wait)
-            pause = min(pause * 2, 1.0)
-
 
 def _is_refused_as_read(reply: Any) -> bool:
     return isinstance(reply, ServerRefused) and "evalsha_ro" in str(reply.__cause__ or reply).lower()
-
-
-def is_unknown_script(reply: Any) -> bool:
-    """Say whether the server refused a script because it does not hold it: it did not run."""
-    return isinstance(reply, ServerRefused) and str(reply).startswith("NOSCRIPT")
