@@ -138,9 +138,11 @@ class Flows(Fixed):
             level = [key for key in dict.fromkeys(below) if key not in seen]
             if not level:
                 break
-        return self._tree(root, seen, f"{link.keys.prefix}:") if root in seen else None
+        return self._tree(root, queue, seen, f"{link.keys.prefix}:") if root in seen else None
 
-    def _tree(self, root: str, seen: dict[str, tuple[StoredRecord, list[str]]], prefix: str) -> FlowTree:
+    def _tree(
+        self, root: str, root_queue: str, seen: dict[str, tuple[StoredRecord, list[str]]], prefix: str
+    ) -> FlowTree:
         # Taken out, so that a job that is its own descendant cannot lead in a circle.
         order = [(root, *seen.pop(root))]
         below: list[list[int]] = []
@@ -154,7 +156,10 @@ class Flows(Fixed):
         trees: dict[int, FlowTree] = {}
         for at in reversed(range(len(order))):
             key, record, _ = order[at]
-            queue = key.removeprefix(prefix).rpartition(":")[0]
+            inner = key.removeprefix(prefix)
+            # Only a root's id may hold colons; the script takes what stands behind the last one for the id.
+            queue = root_queue if key == root else inner.rpartition(":")[0]
+            record = record._replace(raw_id=inner.removeprefix(f"{queue}:").encode())
             spec = self._topology.spec(queue) if queue in self._topology else QueueSpec(queue)
             job = stored_job(record, queue, self._port(spec))
             trees[at] = FlowTree(job, tuple(trees.pop(child) for child in below[at]))

@@ -309,6 +309,18 @@ async def test_a_tree_keeps_its_children_after_they_ended(yard: Yard) -> None:
     assert {each.job.data for each in found.children} == {2, 3}
 
 
+async def test_a_root_whose_id_has_colons_is_read_back(yard: Yard) -> None:
+    yard.queue("p")
+    yard.queue("desk:orders")
+    for queue in ("p", "desk:orders"):
+        root = await yard.app.queue(queue).add("root", job_id="a:b:c")
+        found = await yard.app.flows.get(queue, root.id)
+        assert found is not None
+        assert [(job.queue, job.id) for job in found] == [(queue, "a:b:c")]
+        await found.job.remove()
+        assert await root.state() is JobState.UNKNOWN
+
+
 async def _is(yard: Yard, queue: str, **expected: int) -> bool:
     counts = await yard.queue(queue).counts()
     return all(counts[JobState(state)] == number for state, number in expected.items())
