@@ -6,10 +6,11 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from stockyard._logging import about, about_job, plain
+from stockyard.errors import ConfigError
 from stockyard.model.job import Job
 from stockyard.model.printing import printed
 
@@ -35,6 +36,9 @@ class Hooks:
         stalled: ``(job_id)`` when this worker handed back a dead worker's job.
         drained: ``()`` when nothing more waits.
         schedule_repaired: ``(schedule_id, run_id)`` when this worker made a schedule's missing next run anew.
+
+    Raises:
+        ConfigError: one of them is no function.
     """
 
     startup: Callable[[], Awaitable[None] | None] | None = None
@@ -46,6 +50,12 @@ class Hooks:
     stalled: Callable[[str], Awaitable[None] | None] | None = None
     drained: Callable[[], Awaitable[None] | None] | None = None
     schedule_repaired: Callable[[str, str], Awaitable[None] | None] | None = None
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            hook = getattr(self, field.name)
+            if hook is not None and not callable(hook):
+                raise ConfigError(f"the hook {field.name!r} must be a function; got {hook!r}")
 
 
 async def begin(hook: Hook | None) -> None:

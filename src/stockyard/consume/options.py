@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from stockyard.consume.hooks import Hooks
 from stockyard.consume.run.runner import Middleware
+from stockyard.errors import ConfigError
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.duration import Duration
 from stockyard.model.handler import Executor
@@ -48,6 +49,9 @@ class WorkerOptions:
             program that the worker is a part of decides. ``run_forever`` and ``stockyard worker`` always do.
         allow_eviction: work on a critical queue though its server evicts keys: jobs may be lost, or run twice.
             Defaults to False.
+
+    Raises:
+        ConfigError: the middleware or the hooks are something else.
     """
 
     name: str | None = field(default_factory=_process_name)
@@ -66,3 +70,11 @@ class WorkerOptions:
     memory_limit: int | None = None
     handle_signals: bool = False
     allow_eviction: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.middleware, Sequence) or not all(callable(each) for each in self.middleware):
+            raise ConfigError(
+                f"middleware must be a list of functions, `async def (job, call_next)`; got {self.middleware!r}"
+            )
+        if not isinstance(self.hooks, Hooks):
+            raise ConfigError(f"hooks must be Hooks(…); got {self.hooks!r}")

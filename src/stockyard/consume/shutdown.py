@@ -113,6 +113,30 @@ async def _gathered(services: tuple[Awaitable[None], ...]) -> None:
     await asyncio.gather(*services)
 
 
+async def enter_unless(stop_asked: asyncio.Event, enter: Coroutine[Any, Any, None]) -> bool:
+    """Open in this task what a worker needs before it starts; return False if a stop broke that off."""
+    loop = asyncio.get_running_loop()
+    asked = loop.create_task(stop_asked.wait())
+    try:
+        async with asyncio.timeout(None) as limit:
+
+            def break_off(_: object) -> None:
+                limit.reschedule(loop.time())
+
+            asked.add_done_callback(break_off)
+            try:
+                await enter
+            finally:
+                asked.remove_done_callback(break_off)
+    except TimeoutError:
+        if limit.expired():
+            return False
+        raise
+    finally:
+        asked.cancel()
+    return True
+
+
 async def start_unless(stop_asked: asyncio.Event, start: Coroutine[Any, Any, None]) -> None:
     """Run a worker's start; a stop breaks it off, wherever it waits."""
     starting = asyncio.create_task(start)

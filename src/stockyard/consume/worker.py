@@ -34,7 +34,7 @@ from stockyard.consume.recover.stalled import StalledJobRecoverer
 from stockyard.consume.run.execution import Execution
 from stockyard.consume.run.handler_finder import handlers_of
 from stockyard.consume.run.runner import Runner
-from stockyard.consume.shutdown import STOP_SECONDS, Shutdown, start_unless
+from stockyard.consume.shutdown import STOP_SECONDS, Shutdown, enter_unless, start_unless
 from stockyard.consume.take.fetcher import Fetcher
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.consume.worker_name import check_name
@@ -242,8 +242,8 @@ class Worker(Fixed):
         end_signals = on_stop_signal(self.request_stop) if takes_signals else lambda: None
         opened = AsyncExitStack()
         try:
-            await opened.enter_async_context(self._lifespan())
-            await start_unless(self._stop_asked, self._start())
+            if await enter_unless(self._stop_asked, opened.enter_async_context(self._lifespan())):
+                await start_unless(self._stop_asked, self._start())
             await self._stop_asked.wait()
             if self._failure is not None:
                 raise self._failure

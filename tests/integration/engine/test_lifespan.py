@@ -14,6 +14,10 @@ from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
 
+async def nothing(job: Job[Any]) -> None:
+    """Handle a job."""
+
+
 class Seen(list[str]):
     """What happened, in order."""
 
@@ -128,3 +132,68 @@ async def test_what_cannot_close_is_logged_and_the_worker_stops(
 def test_what_is_no_lifespan_is_refused(wrong: Any) -> None:
     with pytest.raises(ConfigError, match="an async def with one yield"):
         Topology("t").lifespan(wrong)
+
+
+@pytest.mark.parametrize("part", ["lifespan", "startup"])
+async def test_a_stop_breaks_off_what_opens_for_ever(redis_url: str, prefix: str, seen: Seen, part: str) -> None:
+    never = asyncio.Event()
+    topology = Topology("test")
+
+    @topology.lifespan
+    async def pool() -> AsyncIterator[None]:
+        seen.append("pool opens")
+        if part == "lifespan":
+            await never.wait()
+        try:
+            yield
+        finally:
+            seen.append("pool closes")
+
+    async def startup() -> None:
+        seen.append("startup")
+        await never.wait()
+
+    async with Yard(redis_url, prefix, topology=topology) as yard:
+        yard.queue("a")
+        worker = yard.app.worker("a", nothing, hooks=Hooks(startup=startup))
+        working = asyncio.create_task(worker.run())
+        await eventually(lambda: seen[-1:] == ["pool opens" if part == "lifespan" else "startup"])
+        await asyncio.wait_for(worker.stop(), 2)
+        await asyncio.wait_for(working, 2)
+    assert not worker.ready.is_set()
+    assert seen == (["pool opens"] if part == "lifespan" else ["pool opens", "startup", "pool closes"])
+
+
+async def test_a_timeout_of_a_lifespan_is_its_own_error(redis_url: str, prefix: str) -> None:
+    topology = Topology("test")
+
+    @topology.lifespan
+    async def pool() -> AsyncIterator[None]:
+        raise TimeoutError("the database")
+        yield
+
+    async with Yard(redis_url, prefix, topology=topology) as yard:
+        yard.queue("a")
+        with pytest.raises(TimeoutError, match="the database"):
+            await yard.app.worker("a", nothing).run()
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({"middleware": [5]}, r"middleware must be a list of functions.*got \[5\]"),
+        ({"middleware": 7}, r"middleware must be a list of functions.*got 7"),
+        ({"middleware": "trace"}, "middleware must be a list of functions.*got 'trace'"),
+        ({"hooks": {"failed": print}}, "hooks must be Hooks"),
+    ],
+)
+async def test_what_is_no_function_is_refused_before_the_worker_runs(
+    yard: Yard, options: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        yard.app.worker("a", nothing, **options)
+
+
+def test_a_hook_that_is_no_function_is_refused() -> None:
+    with pytest.raises(ConfigError, match="the hook 'failed' must be a function; got 5"):
+        Hooks(failed=5)  # type: ignore[arg-type]
