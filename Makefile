@@ -7,11 +7,16 @@ NODE_STAMP := tests/interop/node/node_modules/.installed
 PEER := tests/interop/python/.venv
 PEER_STAMP := $(PEER)/.installed
 
+# Many tests wait most of the time, so more of them run at once than there are processors; each pytest worker has
+# servers, ports, folders and peers of its own. `make test WORKERS=0` runs all of them in one process.
+WORKERS ?= $(shell echo $$(($(shell getconf _NPROCESSORS_ONLN) * 2)))
+PARALLEL := -n $(WORKERS) --dist worksteal
+
 # The tests start hundreds of processes, each of which would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install node python-peer browser promtool luacheck demo test test-pythons check bench bench-versus faults clean
+.PHONY: help install node python-peer browser promtool luacheck demo test test-quick test-pythons check bench bench-versus faults clean
 
 help: ## list every task
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -49,7 +54,10 @@ demo: install ## run the platform's main job on the embedded server
 	$(BIN)/stockyard demo
 
 test: install node python-peer browser promtool ## run every test, on the embedded server, against the real bullmq, and in a browser
-	$(BIN)/pytest -q --reruns 1 -rR
+	$(BIN)/pytest -q $(PARALLEL) --reruns 1 -rR
+
+test-quick: install ## run the architecture, unit and script tests
+	$(BIN)/pytest -q $(PARALLEL) tests/architecture tests/unit tests/scripts
 
 test-pythons: ## run unit, scripts and integration tests on every other Python from 3.11 on that the machine has
 	@tests/pythons.sh

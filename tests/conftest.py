@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import redis
+from hypothesis import settings
 
 from stockyard import embedded
 from stockyard._aio.repeats import repeats
@@ -17,6 +18,16 @@ from tests.support.node import NodePeer
 from tests.support.python_peer import PythonPeer
 from tests.support.servers import OwnServer
 from tests.support.webhook import Listener
+
+# How long an example takes says nothing on a machine that runs other tests beside it.
+settings.register_profile("shared machine", deadline=None)
+settings.load_profile("shared machine")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to share a server among pytest workers: a test may empty it, fill it, or close all connections."""
+    if os.environ.get("REDIS_URL") and getattr(config.option, "numprocesses", None):
+        raise pytest.UsageError("REDIS_URL names one server, and each pytest worker needs its own: use -n 0")
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +54,7 @@ def _settings() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def redis_url() -> Iterator[str]:
-    """The server of the whole test session: `REDIS_URL`, or an embedded one that goes with the session."""
+    """The server of all tests of this process: `REDIS_URL`, or an embedded one that ends with the process."""
     if url := os.environ.get("REDIS_URL"):
         yield url
     else:
@@ -100,7 +111,7 @@ def listener() -> Iterator[Listener]:
 
 @pytest.fixture(scope="session")
 def node_process(redis_url: str) -> Iterator[NodePeer]:
-    """The Node process of the whole session."""
+    """The Node process of all tests of this process."""
     peer = NodePeer(redis_url)
     yield peer
     peer.stop()
@@ -135,7 +146,7 @@ def node5(start_node: Callable[..., NodePeer]) -> NodePeer:
 
 @pytest.fixture(scope="session")
 def python_process(redis_url: str) -> Iterator[PythonPeer]:
-    """The process with PyPI's bullmq of the whole session."""
+    """The process with PyPI's bullmq of all tests of this process."""
     peer = PythonPeer(redis_url)
     yield peer
     peer.stop()

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from stockyard.embedded import find_server
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 _USER = """
@@ -50,7 +50,7 @@ class OwnServer:
         base: Path | None = None,
     ) -> None:
         self.data = data
-        self.port = _free_port() if port else 0
+        self.port = free_port() if port else 0
         self._socket = data / "s"
         self._password = password
         self._user = user
@@ -167,10 +167,3 @@ class EmbeddedUser:
         """End it with SIGKILL."""
         self._process.kill()
         self._process.communicate()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

@@ -16,6 +16,7 @@ import redis
 
 from tests.integration.cli.conftest import ROOT, Run, Start
 from tests.support.child_handlers import alive
+from tests.support.ports import free_ports
 from tests.support.scraping import fetch, probe, scrape
 from tests.support.waiting import wait_until
 
@@ -145,7 +146,7 @@ def test_metrics_and_probes_are_served_for_all_targets(run: Run, start: Start) -
 
 
 def test_each_process_has_a_port_of_its_own(start: Start) -> None:
-    port = _two_free_ports()
+    port = free_ports(2)
     workers = start(SHOP, "--queue=mail", "--processes=2", f"--metrics=localhost:{port}", "--no-alerts")
     workers.wait_ready(2)
     for each in (port, port + 1):
@@ -220,18 +221,6 @@ def test_a_mistake_ends_it_with_one_message(
     assert worker.process.wait(20) == 2
     assert complaint in worker.log
     assert "Traceback" not in worker.log
-
-
-def _two_free_ports() -> int:
-    """The first of two that follow each other."""
-    while True:
-        with socket.create_server(("127.0.0.1", 0)) as first:
-            port: int = first.getsockname()[1]
-            try:
-                socket.create_server(("127.0.0.1", port + 1)).close()
-            except OSError:
-                continue
-            return port
 
 
 def _count(run: Run, state: str) -> int:

@@ -27,7 +27,7 @@ def hold(job: Job[str]) -> None:
 @pytest.mark.parametrize(
     ("handler", "executor"),
     [(hold_async, "async"), (hold, "thread"), (hold, "process")],
-    ids=lambda each: str(each),
+    ids=["async", "thread", "process"],
 )
 async def test_concurrency_is_changed_up_and_down_while_jobs_run(
     yard: Yard, tmp_path: Path, handler: Any, executor: str
