@@ -94,13 +94,18 @@ class Portal:
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
-            _run_loop(loop)
+            _run_loop(loop, self._cut_off_pending)
         finally:
             # Calls that came when the loop had stopped already would wait for ever.
-            with self._guard:
-                for future in list(self._pending):
-                    self._cut_off.add(future)
-                    future.cancel()
+            for future in self._cut_off_pending():
+                future.cancel()
+
+    def _cut_off_pending(self) -> list[Future[Any]]:
+        """Note the calls under way as cut off, before anything cancels them: they raise another error."""
+        with self._guard:
+            pending = list(self._pending)
+            self._cut_off.update(pending)
+        return pending
 
     def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         if sys.is_finalizing():
@@ -202,11 +207,12 @@ def _is_patched() -> bool:
     return eventlet is not None and any(map(eventlet.is_monkey_patched, ("thread", "select")))
 
 
-def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+def _run_loop(loop: asyncio.AbstractEventLoop, cut_off: Callable[[], object]) -> None:
     asyncio.set_event_loop(loop)
     try:
         loop.run_forever()
     finally:
+        cut_off()
         tasks = asyncio.all_tasks(loop)
         for task in tasks:
             task.cancel()
