@@ -48,23 +48,12 @@ class Fleet:
         return [self.producers, self.workers, self.node]
 
     async def __aenter__(self) -> Self:
-        self.folder = Path(self._ending.enter_context(tempfile.TemporaryDirectory(prefix="stockyard-history-")))
-        self.server = self.add_server()
-        with self.server.client() as client:
-            client.hset(f"{_BASE}meta", "opts.maxLenEvents", str(_EVENTS))
-        self.producers, self.workers, self.node = [
-            await self._ending.enter_async_context(Proxy(self.server.url)) for _ in range(3)
-        ]
-        self._ending.callback(self._kill_players)
-        rate = 30 if self._backlog else 20
-        for name in ("producer-1", "producer-2"):
-            self.play("produce", name, backlog=self._backlog // 2, rate=rate)
-        for name in ("worker-1", "worker-2"):
-            self.play("work", name, concurrency=4)
-        self.play("produce", "node-producer", node=True, rate=rate, events=_EVENTS)
-        run_ms = round(RUN_SECONDS * 1000)
-        self.play("work", "node-worker", node=True, concurrency=4, run_ms=run_ms, lease_ms=LEASE_MS)
-        await self.all_go_on(0)
+        try:
+            await self._start()
+        except BaseException:
+            # The processes would go on for ever, and the tests behind this one would be late as well.
+            await self._ending.aclose()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -96,13 +85,13 @@ class Fleet:
             }
             return all(player.name in did for player in self.players if not player.was_killed)
 
-        await eventually(everybody_did, within=30, every=0.1)
+        await eventually(everybody_did, within=60, every=0.1)
 
     async def judge(self, times: Sequence[tuple[float, float]], *, forgets: float) -> Verdict:
         """End the load, let every job end, end the workers, and compare what they wrote with the server."""
         until = time.time()
         problems = await self._end("produce")
-        await eventually(self._is_drained, within=30, every=0.1)
+        await eventually(self._is_drained, within=60, every=0.1)
         problems += await self._end("work")
         with self.server.client() as client:
             remains = read_remains(client, _BASE)
@@ -113,6 +102,25 @@ class Fleet:
         verdict.problems += problems
         return verdict
 
+    async def _start(self) -> None:
+        self.folder = Path(self._ending.enter_context(tempfile.TemporaryDirectory(prefix="stockyard-history-")))
+        self.server = self.add_server()
+        with self.server.client() as client:
+            client.hset(f"{_BASE}meta", "opts.maxLenEvents", str(_EVENTS))
+        self.producers, self.workers, self.node = [
+            await self._ending.enter_async_context(Proxy(self.server.url)) for _ in range(3)
+        ]
+        self._ending.callback(self._kill_players)
+        rate = 30 if self._backlog else 20
+        for name in ("producer-1", "producer-2"):
+            self.play("produce", name, backlog=self._backlog // 2, rate=rate)
+        for name in ("worker-1", "worker-2"):
+            self.play("work", name, concurrency=4)
+        self.play("produce", "node-producer", node=True, rate=rate, events=_EVENTS)
+        run_ms = round(RUN_SECONDS * 1000)
+        self.play("work", "node-worker", node=True, concurrency=4, run_ms=run_ms, lease_ms=LEASE_MS)
+        await self.all_go_on(0)
+
     def _alive(self, role: str) -> list[Player]:
         return [player for player in self.players if player.role == role and not player.was_killed]
 
@@ -121,7 +129,7 @@ class Fleet:
         ending = self._alive(role)
         for player in ending:
             player.ask_to_end()
-        codes = [(player.name, await asyncio.to_thread(player.wait, 20)) for player in ending]
+        codes = [(player.name, await asyncio.to_thread(player.wait, 60)) for player in ending]
         return [f"{name} ended with status {code}" for name, code in codes if code]
 
     def _kill_players(self) -> None:
