@@ -12,6 +12,9 @@ import redis
 from stockyard import App, Channel, Settings, Topology
 from stockyard.pubsub import Delivery
 
+RUN_SECONDS = 0.002
+"""How long a message takes, so that many are in hand at once."""
+
 FILLS = Channel("fills", int, durable=True, attempts=20, idle="400ms", max_len=None)
 DEADLY = Channel("deadly", int, durable=True, attempts=3, idle="400ms")
 
@@ -35,7 +38,7 @@ async def handle(concurrency: str) -> None:
     client = redis.Redis.from_url(os.environ["FAULTS_URL"])
 
     async def handler(message: Delivery[int]) -> None:
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(RUN_SECONDS)
         note(client, "done", message.value)
 
     async with open_app() as app:

@@ -26,7 +26,7 @@ async def submit(job: Job[Any]) -> None:
 
 @settlement.handler("settle")
 async def settle(job: Job[Any]) -> str:
-    """Take an hour at the first start."""
+    """Never end at the first start."""
     if job.attempts_started == 1:
-        await asyncio.sleep(3600)
+        await asyncio.Event().wait()
     return "settled"

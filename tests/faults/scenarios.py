@@ -13,6 +13,7 @@ from tests.faults.fleet import Fleet
 from tests.support.history import Verdict
 from tests.support.proxy import Fate, Proxy
 from tests.support.servers import OwnServer
+from tests.support.waiting import ticks, wait_until
 
 ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "1"))
 """How often each fault happens in a run."""
@@ -21,6 +22,7 @@ IS_LONG = bool(os.environ.get("FAULTS_LONG"))
 """Whether the long ones are among those that are tested."""
 
 _AWAY = 0.5
+_CALM = 0.5  # seconds of load before a fault and after the last, whose jobs are judged as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,12 @@ async def play(scenario: Scenario) -> Verdict:
     async with Fleet(appendfsync=scenario.appendfsync, backlog=backlog) as fleet:
         times = []
         for _ in range(ROUNDS):
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(_CALM)
             began = time.time()
             await scenario.fault(fleet)
             times.append((began, time.time()))
             await fleet.all_go_on(times[-1][1])
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(_CALM)
         return await fleet.judge(times, forgets=scenario.forgets)
 
 
@@ -79,9 +81,10 @@ async def stop_server(fleet: Fleet) -> None:
 
 async def cut_power(fleet: Fleet) -> None:
     """Kill it, and take from its file what the disk would not have: the last second."""
+    unwritten = 1.0
     log = next((fleet.server.data / "appendonlydir").glob("*.incr.aof"))
     size = log.stat().st_size
-    await asyncio.sleep(1)
+    await asyncio.sleep(unwritten)
     fleet.server.kill()
     os.truncate(log, size)
     await asyncio.sleep(_AWAY)
@@ -91,7 +94,7 @@ async def cut_power(fleet: Fleet) -> None:
 async def fail_over(fleet: Fleet) -> None:
     """Kill the server and let a copy take its address."""
     copy = await asyncio.to_thread(_copy_of, fleet)
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(_CALM)
     fleet.server.kill()
     for proxy in fleet.proxies:
         await proxy.refuse()
@@ -107,8 +110,7 @@ async def fail_over(fleet: Fleet) -> None:
 def _copy_of(fleet: Fleet) -> OwnServer:
     copy = fleet.add_server(replicaof=f"127.0.0.1 {fleet.server.port}")
     with copy.client() as client:
-        while _section(client, "replication")["master_link_status"] != "up":
-            time.sleep(0.05)
+        wait_until(lambda: _section(client, "replication")["master_link_status"] == "up", within=60)
     return copy
 
 
@@ -119,21 +121,19 @@ def _section(client: "redis.Redis", name: str) -> dict[str, Any]:
 
 async def flush_scripts(fleet: Fleet) -> None:
     with fleet.server.client() as client:
-        for _ in range(10):
+        async for _ in ticks(0.1, 10):
             client.script_flush()
-            await asyncio.sleep(0.1)
 
 
 async def kill_clients(fleet: Fleet) -> None:
     with fleet.server.client() as client:
-        for _ in range(5):
+        async for _ in ticks(0.2, 5):
             client.client_kill_filter(_type="normal", skipme=True)
-            await asyncio.sleep(0.2)
 
 
-async def pause_server(fleet: Fleet) -> None:
+async def pause_server(fleet: Fleet, seconds: float = 5) -> None:
     fleet.server.pause()
-    await asyncio.sleep(5)
+    await asyncio.sleep(seconds)
     fleet.server.resume()
 
 
@@ -171,15 +171,14 @@ def lose_replies(how: Fate) -> Callable[[Fleet], Awaitable[None]]:
 
 
 async def _lose_ten(proxy: Proxy, how: Fate) -> None:
-    for _ in range(10):
+    async for _ in ticks(0.1, 10):
         await proxy.lose_reply(lambda request: b"EVALSHA" in request, how).wait()
-        await asyncio.sleep(0.1)
 
 
-async def delay_all(fleet: Fleet) -> None:
+async def delay_all(fleet: Fleet, seconds: float = 4) -> None:
     for proxy in (fleet.producers, fleet.workers):
         proxy.delay = 0.5
-    await asyncio.sleep(4)
+    await asyncio.sleep(seconds)
     for proxy in (fleet.producers, fleet.workers):
         proxy.delay = 0
 

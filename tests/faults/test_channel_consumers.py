@@ -14,7 +14,10 @@ from stockyard.pubsub import Consumer, Delivery, Gap
 from tests.faults.channel_programs import DEADLY, FILLS, ConsumerProcess, Notes
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, ticks
+
+AWAY = 0.1
+"""Seconds that the server is gone; clients try again meanwhile."""
 
 Start = Callable[..., ConsumerProcess]
 
@@ -49,9 +52,8 @@ async def test_nothing_is_lost_when_consumers_are_killed(
     running = [start(program, argument) for _ in range(3)]
 
     async def publish() -> None:
-        for at in range(0, number, 20):
-            await channel.publish_many(range(at, at + 20))
-            await asyncio.sleep(0.02)
+        async for tick in ticks(0.02, number // 20):
+            await channel.publish_many(range(tick * 20, tick * 20 + 20))
 
     async def is_done() -> bool:
         return len(set(notes.of("done"))) == number
@@ -196,7 +198,7 @@ async def test_readers_and_consumers_ride_through_a_server_that_is_killed(
         for number in range(300):
             if number in (100, 200):
                 server.kill()
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(AWAY)
                 server.start()
             await channel.publish(number)
             published.append(number)

@@ -14,7 +14,7 @@ from stockyard import App, Channel, ReplyLost, ServerRefused, ServerUnavailable,
 from stockyard.pubsub import Gap, Subscription
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, stays, ticks
 
 NUMBERS = Channel("numbers", int)
 RECONNECTED = Gap(channel="numbers", reason="reconnected")
@@ -69,16 +69,14 @@ async def test_nothing_is_missing_without_a_gap_however_often_it_breaks(
     channel, told, number = app.channel(NUMBERS), publisher.channel(NUMBERS), 20_000
 
     async def publish() -> None:
-        for at in range(0, number, 50):
-            await told.publish_many(range(at, at + 50))
-            await asyncio.sleep(0.002)
+        async for tick in ticks(0.002, number // 50):
+            await told.publish_many(range(tick * 50, tick * 50 + 50))
         while not reading.done():
             await told.publish(number)
-            await asyncio.sleep(0.01)
+            await asyncio.wait([reading], timeout=0.01)
 
     async def cut() -> None:
-        for _ in range(15):
-            await asyncio.sleep(0.05)
+        async for _ in ticks(0.05, 15):
             proxy.cut()
 
     async def read() -> tuple[int, int]:
@@ -137,7 +135,7 @@ async def test_a_publisher_waits_for_the_server_and_says_when_it_did_not_come(
     channel = app.channel(NUMBERS)
     await proxy.refuse()
     publishing = asyncio.create_task(channel.publish(1))
-    await asyncio.sleep(0.1)
+    await stays(lambda: not publishing.done())
     await proxy.accept()
     assert await publishing == 0
     await proxy.refuse()
@@ -160,7 +158,7 @@ async def test_one_that_joins_while_the_server_is_away_has_missed_nothing(
         await proxy.refuse()
         await eventually(lambda: channel.stats().reconnects == 1)
         joining = asyncio.create_task(channel.subscribe().__aenter__())
-        await asyncio.sleep(0.05)
+        await stays(lambda: not joining.done())
         await proxy.accept()
         later = await joining
         await publisher.channel(NUMBERS).publish(1)

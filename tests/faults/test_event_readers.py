@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,11 @@ from stockyard.events import Gap
 from tests.support.event_stream import Stream, take, told
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
+from tests.support.waiting import eventually
 from tests.support.yard import Yard
+
+AWAY = 0.1
+"""Seconds that the server is gone, and its clients try again."""
 
 
 @pytest.fixture
@@ -31,20 +36,23 @@ async def test_nothing_is_lost_or_doubled_by_a_server_that_restarts(
     yard: Yard, server: OwnServer, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     names = [str(number) for number in range(300)]
+    seen: list[Any] = []
 
     async def write() -> None:
         for at in range(0, 300, 100):
             with server.client() as client:
                 Stream(client, prefix).add(*names[at : at + 100])
             if at < 200:
-                await asyncio.sleep(0.1)
+                await eventually(lambda wanted=at: len(seen) > wanted)  # type: ignore[misc]
                 server.kill()
-                await asyncio.sleep(0.1)
+                await asyncio.sleep(AWAY)
                 server.start()
 
     async with yard.app.events("q") as events:
         writing = asyncio.create_task(write())
-        assert told(await take(events, 300)) == names
+        while len(seen) < 300:
+            seen += await take(events, 1)
+        assert told(seen) == names
         await writing
     assert "events of q cannot be read; trying again" in caplog.text
 

@@ -14,7 +14,7 @@ from stockyard.cli import main
 from stockyard.trading import PLATFORM, QueueName
 from tests.support.documents import ROOT
 from tests.support.servers import OwnServer
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, ticks
 from tests.support.yard import Yard
 
 SHIPPED = ROOT / "deploy" / "redis.conf"
@@ -63,10 +63,11 @@ class Desk:
     async def keep_adding(self) -> int:
         """Add jobs as long as there is pressure, so that what is left for the cache becomes less and less."""
         queue, added = self.yard.queue("waiting"), 0
-        while self.is_pressed:
+        async for _ in ticks(0.02):
+            if not self.is_pressed:
+                break
             await queue.add_many([("x", "y" * 2_000)] * 20)
             added += 20
-            await asyncio.sleep(0.02)
         return added
 
 
@@ -98,7 +99,7 @@ async def test_nothing_of_the_queues_is_lost_and_no_add_refused(
                 usage = await yard.app.caches.usage()
                 fullest, largest = max(fullest, memory / MEMORY), max(largest, *(each.bytes for each in usage), 0)
                 assert sum(1 for _ in client.scan_iter("t:held:*:lock", count=5000)) == HELD
-                await asyncio.sleep(0.2)
+                await asyncio.wait([pressing], timeout=0.2)
             await pressing
             added = await adding
             assert stats("stats")["evicted_keys"] == 0

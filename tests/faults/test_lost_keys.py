@@ -9,6 +9,7 @@ import redis
 
 from stockyard import Deduplication, Job
 from tests.support.servers import OwnServer
+from tests.support.waiting import ticks
 from tests.support.yard import Yard
 
 JOBS, WORKERS = 60, 4
@@ -45,9 +46,10 @@ async def test_no_job_runs_twice_however_often_its_lock_is_evicted(make_server: 
             await queue.add("x", number, deduplication=Deduplication(f"{number}", ttl="1h"))
         async with asyncio.timeout(30):
             with server.client() as client:
-                while await queue.count("completed", "failed") < JOBS:
+                async for _ in ticks(0.03):
+                    if await queue.count("completed", "failed") == JOBS:
+                        break
                     evicted.update(kind_of(name) for name in evict(client))
-                    await asyncio.sleep(0.03)
         ended: list[Any] = await queue.get_jobs("completed", size=JOBS)
     assert evicted["lock"] > JOBS
     assert evicted["deduplication"] == JOBS

@@ -19,8 +19,12 @@ from stockyard import (
 from stockyard._store.scripts import load
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, results_awaited, stays
 from tests.support.yard import Yard
+
+AWAY = 0.1
+"""Seconds that the server is gone; clients try again meanwhile."""
+LEASE = 0.4
 
 RENEW = load("leasing.renew").sha.encode()
 
@@ -101,7 +105,7 @@ async def test_an_add_waits_for_a_server_that_comes_back_in_time(yard: Yard, pro
     await proxy.refuse()
     await asyncio.sleep(0)
     adding = asyncio.create_task(queue.add("x"))
-    await asyncio.sleep(0.1)
+    await stays(lambda: not adding.done())
     await proxy.accept()
     assert (await adding).id == "2"
 
@@ -111,8 +115,9 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_not_used(yard: Y
     await queue.add("warm")
     for number in range(5):
         proxy.cut()
-        # The end of the connection has reached us when the loop has been idle for a moment.
-        await asyncio.sleep(0.02)
+        # One turn of the loop closes it, and the next ones read its end.
+        for _ in range(5):
+            await asyncio.sleep(0)
         assert (await queue.add("x", number)).id
 
 
@@ -226,7 +231,7 @@ async def test_a_worker_rides_through_a_restart_of_the_server(server: OwnServer,
         await yard.work(counting, concurrency=10)
         await eventually(lambda: len(counting.runs) > 50)
         getattr(server, end)()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(AWAY)
         server.start()
         waiting = await queue.add("after")
         await waiting.wait_for_result(15)
@@ -236,7 +241,7 @@ async def test_a_worker_rides_through_a_restart_of_the_server(server: OwnServer,
 
 async def test_a_job_that_outlasts_a_restart_keeps_its_lease_and_its_end_is_written(server: OwnServer) -> None:
     async with Yard(server.url, "t") as yard:
-        queue = yard.queue(lock="400ms")
+        queue = yard.queue(lock=f"{LEASE}s")
         over, runs = asyncio.Event(), []
 
         async def wait(job: Job[Any]) -> str:
@@ -248,8 +253,8 @@ async def test_a_job_that_outlasts_a_restart_keeps_its_lease_and_its_end_is_writ
         job = await queue.add("x")
         await eventually(lambda: runs)
         server.stop()
-        # Longer than the lease, so that it has run out when the server is back.
-        await asyncio.sleep(0.6)
+        # It has run out when the server is back.
+        await asyncio.sleep(1.5 * LEASE)
         server.start()
         with server.client() as client:
             await eventually(lambda: client.exists(f"t:q:{job.id}:lock"))
@@ -299,7 +304,7 @@ async def test_a_job_that_ended_while_the_server_was_away_runs_once(server: OwnS
         await eventually(lambda: runs)
         server.stop()
         over.set()
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(2 * LEASE)
         server.start()
         assert await job.wait_for_result(10) == "done"
         assert runs == [job.id]
@@ -310,9 +315,9 @@ async def test_a_waiter_gets_its_result_over_a_restart(server: OwnServer) -> Non
         queue = yard.queue()
         job = await queue.add("x")
         waiting = asyncio.create_task(job.wait_for_result(20))
-        await asyncio.sleep(0.1)
+        await results_awaited(waiting)
         server.kill()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(AWAY)
         server.start()
         await yard.work(Counting())
         assert await waiting == job.id

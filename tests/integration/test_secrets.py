@@ -13,6 +13,7 @@ from stockyard import App, Job, Settings, StockyardError, Topology
 from stockyard.cli import main
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
+from tests.support.waiting import eventually
 
 PASSWORD = "w0rd:one/s3cret@two#thr33"
 PARTS = ("w0rd", "s3cret", "thr33")
@@ -148,7 +149,7 @@ async def test_a_server_that_goes_away_is_told_of_without_it(
             await proxy.refuse()
             with pytest.raises(StockyardError) as told:
                 await app.queue("q").add("x")
-            await asyncio.sleep(0.5)
+            await eventually(lambda: "worker of queue q" in log.text)
             await proxy.accept()
             await worker.stop()
             await running

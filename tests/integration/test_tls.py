@@ -60,10 +60,11 @@ async def echo(job: Job[Any]) -> Any:
 
 async def test_everything_works_over_it(place: Place) -> None:
     async with Yard(place.url(), "works") as yard:
-        queue = yard.queue(lock="300ms")
+        lease = 0.3
+        queue = yard.queue(lock=f"{lease}s")
 
         async def slow(job: Job[Any]) -> Any:
-            await asyncio.sleep(0.8)
+            await asyncio.sleep(2.5 * lease)
             return job.data
 
         async with yard.app.events("q") as events:

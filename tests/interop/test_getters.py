@@ -101,7 +101,7 @@ async def test_lists_and_counts(
     owner = await queue.getDeduplicationJobId("alone")
     assert owner
     assert await ours.deduplication_owner("alone") == owner
-    worker = await node.worker("q", concurrency=2, handler="() => sleep(60_000)")
+    worker = await node.worker("q", concurrency=2, handler="() => new Promise(() => {})")
     await eventually(lambda: has_counts(queue, active=2))
     await assert_alike(ours, queue)
     await worker.close()

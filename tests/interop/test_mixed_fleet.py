@@ -5,7 +5,6 @@ It is ten minutes of a fleet whose schedules come every few seconds, in twenty: 
 """
 
 import asyncio
-import itertools
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +14,7 @@ from typing import Any
 from stockyard import App, Flow
 from tests.interop.conftest import Work
 from tests.support.node import NodePeer
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, ticks
 
 SECONDS = float(os.environ.get("FLEET_SECONDS", "20"))
 PERIODS_MS = {"fast": 100, "quick": 250, "slow": 500}
@@ -45,7 +44,7 @@ async def test_a_mixed_fleet_loses_nothing_and_runs_every_tick_once(
 
     async def produce(until: float) -> list[str]:
         parents: list[str] = []
-        for number in itertools.count():
+        async for number in ticks(0.15):
             if asyncio.get_running_loop().time() > until:
                 return parents
             leaves = [Flow("echo", "q", {"leaf": leaf}) for leaf in range(3)]
@@ -55,7 +54,6 @@ async def test_a_mixed_fleet_loses_nothing_and_runs_every_tick_once(
             parents += [tree.job.id, theirs["job"]["id"]]
             await ours.add("fail_first", {"times": 1}, attempts=3, backoff=0.05)
             await queue.add("fail_first", {"times": 2}, {"attempts": 3, "backoff": 50, "priority": 2})
-            await asyncio.sleep(0.15)
         raise AssertionError
 
     for peer in (start_node(), start_node()):

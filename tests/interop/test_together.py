@@ -13,6 +13,9 @@ from tests.interop.conftest import Work
 from tests.support.node import NodeObject, NodePeer, has_counts, is_drained, is_in, names_of
 from tests.support.waiting import eventually
 
+RUN_SECONDS = 0.001
+"""How long a job takes at least, so that both fleets get some."""
+
 
 async def test_two_thousand_jobs_are_each_processed_once(
     node: NodePeer, queue: NodeObject, events: NodeObject, app: App, work: Work
@@ -22,7 +25,7 @@ async def test_two_thousand_jobs_are_each_processed_once(
 
     async def handle(job: Job[int]) -> int:
         here.append(job.id)
-        await asyncio.sleep(0.001)
+        await asyncio.sleep(RUN_SECONDS)
         return job.data
 
     worker = await node.worker("q", concurrency=10)

@@ -1,7 +1,5 @@
 """caching.write: entries, their places and their sum; who leaves; what comes too late."""
 
-import asyncio
-
 import pytest
 
 from stockyard._store import caching
@@ -67,7 +65,7 @@ async def test_the_account_survives_expiry(cache: CacheLink, cache_keys: Keyspac
     await put(cache, NewEntry("short0", b"1" * 50, 40), NewEntry("short1", b"1" * 70, 40))
     await eventually(lambda: "c::e:short4" not in cache_keys.names())
     await put(cache, NewEntry("short2", b"1" * 50, 60_000), NewEntry("short3", b"1" * 70, 60_000))
-    await asyncio.sleep(0.05)
+    await eventually(lambda: not {"c::e:short0", "c::e:short1"} & set(cache_keys.names()))
     written = await put(cache, NewEntry("last", b"1", 60_000))
     assert sorted(lru(cache_keys)) == ["c::e:last", "c::e:short2", "c::e:short3"]
     assert written.bytes == counted(cache_keys)

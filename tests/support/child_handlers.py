@@ -19,7 +19,9 @@ from stockyard.model.handler import reference
 from stockyard.model.job import Job, JobProcessor, JobState
 from stockyard.model.options import JobOptions
 from stockyard.model.payload import encode_payload
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, wait_until
+
+_BETWEEN_BITES = 0.001
 
 
 class RecordingPort:
@@ -231,14 +233,14 @@ def spin(job: Job[str]) -> None:
 
 
 def hold_interpreter(job: Job[str]) -> None:
-    """Sleep in C code that lets no other thread of the process run."""
+    """Wait in C code that lets no other thread of the process run."""
     announce(Path(job.data), os.getpid())
-    ctypes.PyDLL(None).sleep(600)
+    ctypes.PyDLL(None).pause()
 
 
 def spin_with_program(job: Job[str]) -> None:
     """Announce the pid of a program that it waits for."""
-    program = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    program = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
     announce(Path(job.data), program.pid)
     program.wait()
 
@@ -249,18 +251,14 @@ def gorge(job: Job[str]) -> None:
     bites = []
     while True:
         bites.append(bytearray(b"x" * 1_000_000))
-        time.sleep(0.001)
+        time.sleep(_BETWEEN_BITES)
 
 
 def meet(job: Job[list[str]]) -> bool:
     """Return once the other has come too, which needs both to run at once."""
     mine, other = map(Path, job.data)
     announce(mine, os.getpid())
-    deadline = time.monotonic() + 20
-    while not other.exists():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
+    wait_until(other.exists, within=20)
     return True
 
 

@@ -33,5 +33,9 @@ class Stream:
     def trim(self, length: int) -> None:
         self._raw.xtrim(self.key, maxlen=length, approximate=False)
 
+    def readers(self) -> int:
+        """How many wait at the server for entries of streams."""
+        return sum(each["cmd"] == "xread" and "b" in each["flags"] for each in self._raw.client_list())
+
     def delete(self) -> None:
         self._raw.delete(self.key)

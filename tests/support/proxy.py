@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Literal, Self
 from urllib.parse import urlsplit, urlunsplit
 
+from tests.support.waiting import eventually
+
 Fate = Literal["cut", "half", "silence"]
 
 
@@ -200,8 +202,8 @@ class _Wire:
 
     async def flush(self) -> None:
         """Return when the client's side of the system has what was written."""
-        while self.to_client.transport.get_write_buffer_size() and not self.to_client.transport.is_closing():
-            await asyncio.sleep(0.001)
+        transport = self.to_client.transport
+        await eventually(lambda: transport.is_closing() or not transport.get_write_buffer_size(), every=0.001)
 
 
 class _Lane:

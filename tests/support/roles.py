@@ -16,6 +16,9 @@ from stockyard.pubsub import Channel, Delivery, OpenChannel
 from tests.support.stage import Stage
 from tests.support.waiting import eventually
 
+_SILENCE = 1.2
+"""Seconds after which a subscription asks whether the server is there, and some more."""
+
 Operation = Callable[[Stage], Coroutine[Any, Any, None]]
 
 
@@ -271,22 +274,30 @@ async def remember(stage: Stage) -> None:
     await cache.invalidate("t")
     await cache.get("a")
     await cache.set("brief", 1, ttl="5ms", tags=["u"])
-    await asyncio.sleep(0.01)
-    await cache.get("brief")
+
+    async def is_over() -> bool:
+        return await cache.get("brief") is None
+
+    await eventually(is_over)
     await cache.set("a", 1, tags=["t"])
     await cache.clear()
 
 
 async def load(stage: Stage) -> None:
-    cache = stage.app.cache(stage.name, ttl="1h", lock="200ms")
+    lock = 0.2
+    cache = stage.app.cache(stage.name, ttl="1h", lock=f"{lock}s")
+
+    begun = asyncio.Event()
 
     async def slowly() -> int:
-        await asyncio.sleep(0.3)
+        begun.set()
+        await asyncio.sleep(1.5 * lock)
         return 1
 
     await cache.get_or_set("a", slowly, tags=["t"])
     loading = asyncio.create_task(cache.get_or_set("c", slowly))
-    await asyncio.sleep(0.05)
+    begun.clear()
+    await begun.wait()
     # Whoever keeps the lock of the load finds it gone.
     await stage.admin.cache(stage.name).set("c", 2)
     await loading
@@ -330,18 +341,19 @@ async def broadcast(stage: Stage) -> None:
         for _ in range(3):
             await anext(messages)
         # Nothing comes for a while, and the server is asked whether it is there.
-        await asyncio.sleep(1.2)
+        await asyncio.sleep(_SILENCE)
 
 
 async def keep(stage: Stage) -> None:
-    channel: OpenChannel[int] = stage.app.channel(Channel(stage.name, durable=True, attempts=2, idle="200ms"))
+    idle = 0.2
+    channel: OpenChannel[int] = stage.app.channel(Channel(stage.name, durable=True, attempts=2, idle=f"{idle}s"))
     await channel.publish_many(range(10))
     async with channel.consume("ledger", buffer=2) as messages:
         first, second, third = [cast("Delivery[int]", await anext(messages)) for _ in range(3)]
         await first.ack()
         await second.release("not now")
         await third.bury("never")
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(1.5 * idle)
     (letter,) = await channel.dead_letters()
     await channel.redeliver(letter.id)
     await channel.discard(letter.id)

@@ -10,6 +10,8 @@ from stockyard._store.net.server import Server
 from stockyard.model.family import ChildKind
 from tests.support.waiting import eventually
 
+LOCK_SECONDS = 0.4
+
 
 class Stage:
     """Queues of one operation alone, as the role's user sees them and as the admin does, who prepares them.
@@ -21,8 +23,8 @@ class Stage:
 
     def __init__(self, user: str, admin: str, name: str) -> None:
         self.topology = Topology("roles")
-        self.topology.queue(name, lock="400ms", remove_on_complete=5, remove_on_fail=5)
-        self.topology.queue(f"{name}-limited", rate="1/10s", lock="400ms")
+        self.topology.queue(name, lock=f"{LOCK_SECONDS}s", remove_on_complete=5, remove_on_fail=5)
+        self.topology.queue(f"{name}-limited", rate="1/10s", lock=f"{LOCK_SECONDS}s")
         self.name = name
         self.app = App(self.topology, user, prefix="bull")
         self.admin = App(self.topology, admin, prefix="bull")
@@ -80,7 +82,7 @@ class Stage:
             raise ValueError("flaky")
 
     async def _slow(self, job: Job[Any]) -> None:
-        await asyncio.sleep(0.3)
+        await asyncio.sleep(0.75 * LOCK_SECONDS)
 
     async def _busy(self, job: Job[Any]) -> None:
         await job.update_progress(50)

@@ -1,12 +1,11 @@
 """The caches of a server keep to their budget, and give way to everything else when it is short of memory."""
 
-import asyncio
 from collections.abc import Callable
 
 from stockyard import App, Settings, Topology
 from tests.integration.cache.conftest import MakeApp, Start
 from tests.support.servers import OwnServer
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, ticks
 
 MakeServer = Callable[..., OwnServer]
 SIZE = 1000
@@ -83,9 +82,8 @@ async def test_a_short_server_is_relieved_by_a_cache_that_nobody_writes(make_ser
             (usage,) = await app.caches.usage()
             held = usage.bytes
             assert held > 7 * 2**20
-            for each in range(100):
+            async for each in ticks(0.01, 100):
                 client.set(f"job{each}", "x" * 300_000)
-                await asyncio.sleep(0.01)
 
             async def is_relieved() -> bool:
                 (usage,) = await app.caches.usage()
@@ -148,9 +146,10 @@ async def test_jobs_live_beside_a_cache_that_is_written_ten_times_over(
                 client.set(key, value, px=600_000)
             writers = [start("fill", 60, 2000, url=server.url) for _ in range(2)]
             added = []
-            while any(each.running for each in writers):
+            async for _ in ticks(0.01):
+                if not any(each.running for each in writers):
+                    break
                 added += [job.id for job in await queue.add_many([("job", {"x": "y" * 100}) for _ in range(20)])]
-                await asyncio.sleep(0.01)
             assert all(each.answer() == ["0"] for each in writers)
             assert client.llen(f"{prefix}:q:wait") == len(added) == len(set(added))
             assert client.exists(*locks) == 100

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 import time
 from collections.abc import Callable
 
@@ -16,7 +17,7 @@ from stockyard.cache.near import NearCache
 from tests.integration.cache.conftest import MakeApp
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, ticks
 
 
 async def near_on(cache: Cache[int]) -> NearCache:
@@ -133,8 +134,10 @@ async def test_a_loop_that_never_pauses_sees_a_write_elsewhere(make_app: MakeApp
     await there.set("k", 1)
     assert await kept(here) == 1
 
+    looping = threading.Event()
+
     def write() -> None:
-        time.sleep(0.05)
+        assert looping.wait(10)
         there.sync.set("k", 2)
 
     writing = asyncio.create_task(asyncio.to_thread(write))
@@ -142,6 +145,7 @@ async def test_a_loop_that_never_pauses_sees_a_write_elsewhere(make_app: MakeApp
     deadline = time.monotonic() + 10
     # A hit does not suspend, so nothing else runs in this loop meanwhile.
     while await here.get("k") == 1:
+        looping.set()
         assert time.monotonic() < deadline
     await writing
 
@@ -211,10 +215,11 @@ async def test_readers_and_writers_at_once_never_keep_what_is_old(make_app: Make
 
     async def write() -> None:
         nonlocal written
-        while time.monotonic() < end:
+        async for _ in ticks(0.002):
+            if time.monotonic() > end:
+                break
             await there.set("k", written + 1, tags=["x"])
             written += 1
-            await asyncio.sleep(0.002)
 
     async def read() -> None:
         while time.monotonic() < end:

@@ -35,10 +35,11 @@ async def test_a_server_with_a_password_is_used_by_producers_workers_and_leases(
 ) -> None:
     server = make_server(password=SECRET, port=port)
     async with Yard(server.url, "t") as yard:
-        queue = yard.queue(lock="300ms")
+        lease = 0.3
+        queue = yard.queue(lock=f"{lease}s")
 
         async def slow(job: Job[Any]) -> str:
-            await asyncio.sleep(1)
+            await asyncio.sleep(3 * lease)
             return "done"
 
         await yard.work(slow)

@@ -8,6 +8,7 @@ import redis
 
 from stockyard.events import Gap, JobEvent
 from tests.support.event_stream import Stream, take, told
+from tests.support.waiting import eventually, results_awaited
 from tests.support.yard import Yard
 
 
@@ -68,7 +69,7 @@ async def test_resuming_at_the_end_of_an_emptied_stream(yard: Yard, stream: Stre
     stream.trim(0)
     async with yard.app.events("q", after=ids[1]) as events:
         reading = asyncio.create_task(take(events, 1))
-        await asyncio.sleep(0.05)
+        await eventually(lambda: stream.readers() == 1)
         stream.add("c")
         assert told(await reading) == ["c"]
 
@@ -126,7 +127,7 @@ async def test_a_result_in_the_gap_is_found_at_once(
     queue = yard.queue()
     job = await queue.add("x")
     waiting = asyncio.create_task(job.wait_for_result(4))
-    await asyncio.sleep(0.05)
+    await results_awaited(waiting)
     pipe = raw.pipeline()
     pipe.lrem(f"{prefix}:q:wait", 1, job.id)
     pipe.hset(f"{prefix}:q:{job.id}", "returnvalue", "8")

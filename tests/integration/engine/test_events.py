@@ -188,7 +188,7 @@ async def test_closing_ends_the_iteration(yard: Yard, stream: Stream) -> None:
 
     collecting = asyncio.create_task(collect())
     await eventually(lambda: events.loop is not None)
-    await asyncio.sleep(0.05)
+    await eventually(lambda: stream.readers() == 1)
     await events.aclose()
     await events.aclose()
     assert await collecting == []

@@ -158,7 +158,7 @@ async def test_a_worker_has_the_name_of_its_process(yard: Yard, monkeypatch: pyt
 @pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, "4"])
 async def test_a_worker_s_concurrency_is_a_whole_number(yard: Yard, concurrency: Any) -> None:
     yard.queue()
-    with pytest.raises(Exception, match="concurrency must be a whole number"):
+    with pytest.raises(ConfigError, match="concurrency must be a whole number"):
         yard.app.worker("q", where_async, concurrency=concurrency)
 
 
@@ -266,7 +266,7 @@ async def test_hooks_are_told_of_what_happens_and_cannot_break_it(yard: Yard) ->
 async def test_a_worker_runs_once(yard: Yard) -> None:
     yard.queue()
     worker = await yard.work(where_async)
-    with pytest.raises(Exception, match="has been run already"):
+    with pytest.raises(ConfigError, match="has been run already"):
         await worker.run()
 
 

@@ -1,27 +1,27 @@
 """A worker's concurrency while it works, and attributes that cannot be assigned without effect."""
 
 import asyncio
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stockyard import Channel, ConfigError, InvalidOption, Job
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, wait_until
 from tests.support.yard import Yard
+
+RUN_SECONDS = 0.02
+"""How long a job takes: two that are taken at once overlap."""
 
 
 async def hold_async(job: Job[str]) -> None:
     Path(f"{job.data}.entered").touch()
-    while not Path(f"{job.data}.go").exists():
-        await asyncio.sleep(0.01)
+    await eventually(Path(f"{job.data}.go").exists, within=60)
 
 
 def hold(job: Job[str]) -> None:
     Path(f"{job.data}.entered").touch()
-    while not Path(f"{job.data}.go").exists():
-        time.sleep(0.01)
+    wait_until(Path(f"{job.data}.go").exists, within=60)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ async def test_an_idle_worker_that_is_given_less_to_do_takes_no_more_than_that(
         nonlocal running, most
         running += 1
         most = max(most, running)
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(RUN_SECONDS)
         running -= 1
 
     queue = yard.queue()

@@ -8,7 +8,7 @@ import redis
 
 from stockyard import Job, JobFailed, JobNotFound, Queue, ResultTimeout, SharedWorkCancelled
 from stockyard._store.streams import EventStream
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, results_awaited, stays
 from tests.support.yard import Yard
 
 
@@ -45,17 +45,16 @@ async def test_the_end_of_an_earlier_run_is_not_taken_for_this_one_s(
 
     monkeypatch.setattr(EventStream, "read", slow_read)
     other = asyncio.create_task((await queue.add("x", 5, delay="1h")).wait_for_result())
-    await asyncio.sleep(0.05)
+    await results_awaited(other)
     worker = await yard.work(double)
     await eventually(lambda: _is_completed(job))
     await worker.stop()
     await job.update_data(50)
     await job.retry(state="completed")
     waiting = asyncio.create_task(job.wait_for_result(10))
-    await asyncio.sleep(0.05)
+    await results_awaited(waiting)
     reader_is_behind.set()
-    await asyncio.sleep(0.05)
-    assert not waiting.done()
+    await stays(lambda: not waiting.done())
     await yard.work(double)
     assert await waiting == 100
     other.cancel()
@@ -106,7 +105,7 @@ async def test_a_job_removed_while_awaited_is_an_error(yard: Yard) -> None:
     queue = yard.queue()
     job = await queue.add("x")
     waiting = asyncio.create_task(job.wait_for_result(10))
-    await asyncio.sleep(0.05)
+    await results_awaited(waiting)
     await job.remove()
     with pytest.raises(JobNotFound, match="job 1 does not exist"):
         await waiting
@@ -118,7 +117,7 @@ async def test_a_result_is_had_though_its_record_is_removed_at_once(yard: Yard) 
     queue = yard.queue(remove_on_complete=True)
     job = await queue.add("x", 4)
     waiting = asyncio.create_task(job.wait_for_result(10))
-    await asyncio.sleep(0.05)
+    await results_awaited(waiting)
     await yard.work(double)
     assert await waiting == 8
     assert await job.wait_for_result(10) == 8
@@ -128,7 +127,7 @@ async def test_a_cancelled_wait_leaves_the_others(yard: Yard) -> None:
     queue = yard.queue()
     job = await queue.add("x", 4)
     lost, kept = (asyncio.create_task(job.wait_for_result(10)) for _ in range(2))
-    await asyncio.sleep(0.05)
+    await results_awaited(lost, kept)
     lost.cancel()
     await yard.work(double)
     assert await kept == 8
@@ -138,7 +137,7 @@ async def test_an_end_that_the_trimmed_stream_lost_is_found(yard: Yard, raw: Any
     queue = yard.queue()
     job = await queue.add("x", 4)
     waiting = asyncio.create_task(job.wait_for_result(12))
-    await asyncio.sleep(0.05)
+    await results_awaited(waiting)
     # The end is in the records but not in the stream.
     raw.lrem(f"{prefix}:q:wait", 1, job.id)
     raw.hset(f"{prefix}:q:{job.id}", "returnvalue", "8")

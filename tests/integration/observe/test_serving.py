@@ -21,8 +21,10 @@ from stockyard.observe.metrics import http_server
 from tests.support.proxy import Proxy
 from tests.support.scraping import fetch, fetch_now, probe, scrape
 from tests.support.servers import OwnServer
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, stays
 from tests.support.yard import Yard
+
+RUN_SECONDS = 0.002
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def desk() -> Router:
 
     @router.handler("fill")
     async def fill(job: Job[Any]) -> None:
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(RUN_SECONDS)
 
     @router.handler("reject")
     async def reject(job: Job[Any]) -> None:
@@ -178,8 +180,10 @@ async def test_a_blocked_loop_is_seen_from_its_own_process(
 ) -> None:
     monkeypatch.setattr("stockyard.consume.heartbeat.BLOCKED_SECONDS", 0.7)
 
+    is_seen = threading.Event()
+
     async def block(job: Job[Any]) -> None:
-        time.sleep(1.5)
+        assert is_seen.wait(10)
 
     seen: set[str] = set()
 
@@ -187,6 +191,7 @@ async def test_a_blocked_loop_is_seen_from_its_own_process(
         until = time.monotonic() + 10
         while time.monotonic() < until and not any('"name":"q: loop","ok":false' in each for each in seen):
             seen.add(fetch_now(f"{server.url}/live")[1])
+        is_seen.set()
 
     await yard.work(block)
     looking = asyncio.create_task(asyncio.to_thread(look))
@@ -230,7 +235,7 @@ async def test_a_probe_does_not_stand_in_line_behind_a_slow_scrape(make_server: 
         own.pause()
         try:
             scraping = asyncio.create_task(scrape(server.url))
-            await asyncio.sleep(0.05)
+            await stays(lambda: not scraping.done())
             assert (await probe(f"{server.url}/live"))[0] == 200
             assert not scraping.done()
         finally:

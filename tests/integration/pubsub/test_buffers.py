@@ -10,6 +10,9 @@ from tests.integration.pubsub.channels import NUMBERS, take, until_gap, values
 from tests.integration.pubsub.conftest import MakeApp
 from tests.support.waiting import eventually
 
+PAUSE = 0.0005
+"""Seconds that a slow reader pauses; more messages come meanwhile than its buffer holds."""
+
 
 async def test_a_reader_that_keeps_up_loses_nothing_whatever_its_buffer(app: App, make_app: MakeApp) -> None:
     channel, publisher = app.channel(NUMBERS), make_app().channel(NUMBERS)
@@ -48,7 +51,7 @@ async def test_nothing_is_missing_that_no_gap_counts(app: App) -> None:
                 assert item.value == expected
                 expected += 1
             if expected % 7 == 0:
-                await asyncio.sleep(0.0005)
+                await asyncio.sleep(PAUSE)
         await publishing
     assert channel.stats().dropped > 0
 

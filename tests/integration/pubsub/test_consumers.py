@@ -8,7 +8,7 @@ from stockyard import App, Channel, InvalidOption
 from stockyard.pubsub import Delivery
 from tests.integration.pubsub.channels import FILLS, IDLE_SECONDS, take, values
 from tests.integration.pubsub.conftest import MakeApp
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, stays, ticks
 
 SLOW = Channel("slow", int, durable=True, attempts=3, idle="1h")
 
@@ -130,8 +130,7 @@ async def test_what_is_in_hand_is_renewed_for_longer_than_idle(app: App, make_ap
     async with channel.consume("g") as messages, other.consume("g") as others:
         (message,) = await take(messages, 1)
         waiting = asyncio.create_task(take(others, 1))
-        await asyncio.sleep(4 * IDLE_SECONDS)
-        assert not waiting.done()
+        await stays(lambda: not waiting.done(), during=4 * IDLE_SECONDS)
         await message.ack()
         assert await values(messages, 2) == [2, 3]
         waiting.cancel()
@@ -171,9 +170,8 @@ async def test_waiting_under_a_timeout_loses_nothing_and_delivers_nothing_twice(
     async with channel.consume("g", buffer=3) as messages:
 
         async def publish() -> None:
-            for number in range(100):
+            async for number in ticks(0.003, 100):
                 await channel.publish(number)
-                await asyncio.sleep(0.003)
 
         publishing = asyncio.create_task(publish())
         async with asyncio.timeout(20):

@@ -9,6 +9,7 @@ from stockyard import App, Channel
 from stockyard.pubsub import Gap
 from tests.integration.pubsub.channels import IDLE_SECONDS, die, take, values
 from tests.integration.pubsub.conftest import MakeApp
+from tests.support.waiting import eventually
 
 SHORT = Channel("short", int, durable=True, max_len=10, idle="400ms")
 BRIEF = Channel("brief", int, durable=True, keep="200ms")
@@ -27,10 +28,12 @@ async def test_no_more_are_kept_than_said(app: App) -> None:
 async def test_none_is_kept_for_longer_than_said(app: App) -> None:
     channel = app.channel(BRIEF)
     await channel.publish_many([1, 2])
-    async with asyncio.timeout(10):
-        while (await channel.read(count=1))[0].value < 3:
-            await asyncio.sleep(0.05)
-            await channel.publish(3)
+
+    async def are_gone_for_others() -> bool:
+        await channel.publish(3)
+        return (await channel.read(count=1))[0].value == 3
+
+    await eventually(are_gone_for_others)
 
 
 async def test_a_new_group_has_missed_nothing(app: App) -> None:

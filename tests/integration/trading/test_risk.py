@@ -11,7 +11,7 @@ import redis
 
 from stockyard import App
 from stockyard.trading import PLATFORM, Approval, Order, RiskApprovals, order_hash
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, stays
 
 ORDER = Order("A1-1", "BTCUSDT", "buy", 2, 64_000.0, date(2026, 1, 5))
 
@@ -75,7 +75,7 @@ async def test_an_answer_that_was_under_way_when_it_was_revoked_is_not_given_to_
     await eventually(lambda: service.asked)
     await approvals.revoke("A1")
     after = asyncio.create_task(approvals.of("A1", ORDER))
-    await asyncio.sleep(0.05)
+    await stays(lambda: not after.done())
     service.may.set()
     assert (await before).reason == "answer 1"
     assert (await after).reason == "answer 2"

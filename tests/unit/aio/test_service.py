@@ -10,7 +10,7 @@ import pytest
 from stockyard._aio.patience import Patience
 from stockyard._aio.service import Periodic
 from stockyard._aio.stop_signals import on_stop_signal
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, stays
 
 
 async def test_a_periodic_call_goes_on_after_a_failure(caplog: pytest.LogCaptureFixture) -> None:
@@ -31,8 +31,7 @@ async def test_a_periodic_call_goes_on_after_a_failure(caplog: pytest.LogCapture
     await periodic.stop()
     assert [record.getMessage() for record in caplog.records] == ["beat: once"]
     made = len(calls)
-    await asyncio.sleep(0.01)
-    assert len(calls) == made
+    await stays(lambda: len(calls) == made, during=0.02)
 
 
 async def test_stopping_breaks_off_the_call_in_hand() -> None:
@@ -40,7 +39,7 @@ async def test_stopping_breaks_off_the_call_in_hand() -> None:
 
     async def act() -> None:
         entered.set()
-        await asyncio.sleep(60)
+        await asyncio.Event().wait()
 
     periodic = Periodic(act, 1, name="long")
     await periodic.start()

@@ -17,6 +17,8 @@ from stockyard.errors import WorkerProcessDied
 from stockyard.model.handler import reference
 from stockyard.model.options import JobOptions
 
+LOOK_EVERY = 0.01
+
 def double(job):
     print("doubling")
     return job.data * 2
@@ -25,7 +27,7 @@ def obey(job):
     place = Path(job.data)
     announce(place)
     while not place.with_suffix(".go").exists():
-        time.sleep(0.01)
+        time.sleep(LOOK_EVERY)
     return "obeyed"
 
 def spin(job):
@@ -120,7 +122,7 @@ def test_a_lost_fork_server_costs_the_running_job_and_its_child(tmp_path: Path) 
     losing = """
 def hold(job):
     announce(Path(job.data))
-    ctypes.PyDLL(None).sleep(600)  # in C code that lets no other thread see the pipe
+    ctypes.PyDLL(None).pause()  # in C code that lets no other thread see the pipe
 
 async def lose(place):
     from multiprocessing.forkserver import _forkserver
@@ -128,7 +130,7 @@ async def lose(place):
     await pool.start()
     job = asyncio.create_task(pool.run(task(hold, f'"{place}"'), port=None))
     while not place.exists():
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(LOOK_EVERY)
     os.kill(_forkserver._forkserver_pid, signal.SIGKILL)
     try:
         await job
@@ -136,7 +138,7 @@ async def lose(place):
         print(error)
     child = int(place.read_text())
     while Path(f"/proc/{child}/stat").exists() and ") Z " not in Path(f"/proc/{child}/stat").read_text():
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(LOOK_EVERY)
     await pool.aclose()
 """
     end = f"asyncio.run(lose(Path({str(tmp_path / 'pid')!r})))\n"
