@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from stockyard.consume.heartbeat import Vital
     from stockyard.consume.hooks import Hooks
     from stockyard.consume.options import WorkerOptions
-    from stockyard.consume.run.runner import Middleware
+    from stockyard.consume.run.handler_call import Middleware
     from stockyard.consume.worker import Worker
     from stockyard.errors import (
         AuthenticationFailed,
@@ -88,7 +88,7 @@ else:
             "stockyard.consume.heartbeat": "Vital",
             "stockyard.consume.hooks": "Hooks",
             "stockyard.consume.options": "WorkerOptions",
-            "stockyard.consume.run.runner": "Middleware",
+            "stockyard.consume.run.handler_call": "Middleware",
             "stockyard.consume.worker": "Worker",
             "stockyard.errors": (
                 "AuthenticationFailed BlockingCallRefused ConfigError EmbeddedServerError HandlerError "

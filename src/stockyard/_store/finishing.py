@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -29,6 +29,17 @@ WHY_NOT_WRITTEN: dict[int, str] = {
 """Meaning of the codes that ``finish`` answers."""
 
 
+class RunEnd(Protocol):
+    """The end of a run as a worker holds it; see ``EndedRun``."""
+
+    @property
+    def job_id(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+    @property
+    def outcome(self) -> Outcome: ...
+
+
 class EndedRun(NamedTuple):
     """A run to be written.
 
@@ -37,14 +48,12 @@ class EndedRun(NamedTuple):
         token: of its lease.
         outcome: how it ended.
         starts: number of the job's start.
-        run: whatever the caller knows it by.
     """
 
     job_id: str
     token: str
     outcome: Outcome
     starts: int = 0
-    run: Any = None
 
 
 class Order(msgspec.Struct):
@@ -98,7 +107,7 @@ class Exchange(NamedTuple):
     has_more: int = 0
 
 
-async def finish_and_take(link: QueueLink, ended: Sequence[EndedRun], order: Order) -> Exchange:
+async def finish_and_take(link: QueueLink, ended: Sequence[RunEnd], order: Order) -> Exchange:
     """Write the ended runs, each guarded by its own lease, then start up to ``order.take`` jobs.
 
     Raises:
@@ -120,7 +129,7 @@ async def is_held_by_children(link: QueueLink, job_id: str) -> bool:
 
 
 def finish_arguments(
-    link: QueueLink, ended: Sequence[EndedRun], order: Order, *, now: int | str
+    link: QueueLink, ended: Sequence[RunEnd], order: Order, *, now: int | str
 ) -> tuple[str | bytes | int, ...]:
     """Return the script's arguments; an empty ``now`` reads the server's clock and the order's offset."""
     settled = [

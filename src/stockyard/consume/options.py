@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from stockyard.consume.hooks import Hooks
-from stockyard.consume.run.runner import Middleware
+from stockyard.consume.run.handler_call import Middleware
 from stockyard.errors import ConfigError
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.duration import Duration

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
+from stockyard.consume.run.announcer import Announcer
 from stockyard.consume.run.execution import Execution
-from stockyard.consume.run.runner import Runner
+from stockyard.consume.run.run_book import RunBook
 from stockyard.consume.take.fetcher import Fetcher
 
 _log = logging.getLogger(__name__)
@@ -26,17 +27,25 @@ class Shutdown:
 
     Args:
         queue: its queue, for the log.
-        fetcher, runner, execution: its parts.
+        fetcher, book, execution, announcer: its parts.
         now: set when the grace is over at once.
     """
 
     def __init__(
-        self, queue: str, fetcher: Fetcher, runner: Runner, execution: Execution, *, now: asyncio.Event
+        self,
+        queue: str,
+        *,
+        fetcher: Fetcher,
+        book: RunBook,
+        execution: Execution,
+        announcer: Announcer,
+        now: asyncio.Event,
     ) -> None:
         self._queue = queue
         self._fetcher = fetcher
-        self._runner = runner
+        self._book = book
         self._execution = execution
+        self._announcer = announcer
         self._now = now
         self._loop = asyncio.get_running_loop()
         self._end_of_grace = self._loop.time()
@@ -52,7 +61,7 @@ class Shutdown:
         _log.info(
             "worker of queue %s stops: it takes no more jobs; %d run and have %g s to end",
             self._queue,
-            len(self._runner),
+            len(self._book),
             grace,
             extra={"queue": self._queue},
         )
@@ -71,17 +80,17 @@ class Shutdown:
             await asyncio.wait([taking], timeout=self._left(_TAKING))
         taking.cancel()
         self._fetcher.hand_back_what_comes()
-        if running := len(self._runner):
+        if running := len(self._book):
             _log.warning("worker of queue %s hands back %d running jobs", self._queue, running)
-            if not await self._within(_CANCELLED, self._runner.hand_back_all()):
+            if not await self._within(_CANCELLED, self._book.hand_back_all()):
                 _log.error(
                     "worker of queue %s: %d jobs go on though they were cancelled; each runs again elsewhere when "
                     "its lease ends. Handlers must let asyncio.CancelledError pass",
                     self._queue,
-                    len(self._runner),
+                    len(self._book),
                 )
         await self._fetcher.flush(self._left(_WRITTEN))
-        if not await self._within(_TOLD, self._runner.wait_told()):
+        if not await self._within(_TOLD, self._announcer.wait()):
             _log.warning("worker of queue %s does not wait longer for hooks that still run", self._queue)
 
     async def stop(self, *services: Awaitable[None]) -> None:
@@ -93,7 +102,7 @@ class Shutdown:
 
     async def _all_end(self, taking: asyncio.Task[None]) -> None:
         await asyncio.wait([taking])
-        await self._runner.wait_idle()
+        await self._book.wait_idle()
 
     def _left(self, step: float) -> float:
         return max(self._end_of_grace + step - self._loop.time(), 0.05)

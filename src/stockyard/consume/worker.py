@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import random
 import time
 import weakref
 from collections.abc import Awaitable, Callable
@@ -31,8 +30,12 @@ from stockyard.consume.lifespan import close
 from stockyard.consume.options import WorkerOptions
 from stockyard.consume.recover.schedules import ScheduleRepairer
 from stockyard.consume.recover.stalled import StalledJobRecoverer
+from stockyard.consume.run.announcer import Announcer
+from stockyard.consume.run.end_listener import EndListener
 from stockyard.consume.run.execution import Execution
+from stockyard.consume.run.handler_call import HandlerCall
 from stockyard.consume.run.handler_finder import handlers_of
+from stockyard.consume.run.run_book import RunBook
 from stockyard.consume.run.runner import Runner
 from stockyard.consume.shutdown import STOP_SECONDS, Shutdown, enter_unless, start_unless
 from stockyard.consume.take.fetcher import Fetcher
@@ -97,6 +100,8 @@ class Worker(Fixed):
         self.meter = WorkerMetrics(lambda name: (known := serves()) is not None and known(name))
         self._heartbeat = Heartbeat()
         self._heart = Periodic(self._heartbeat.keep, _BEAT_SECONDS, name=f"heartbeat of {spec.name}")
+        work = asyncio.Event()
+        keep = (spec.defaults.remove_on_complete, spec.defaults.remove_on_fail)
         self._execution = Execution(
             spec.name,
             size=self.concurrency,
@@ -104,32 +109,37 @@ class Worker(Fixed):
             recycle_after=_whole_or_none("recycle_after", options.recycle_after),
             memory_limit=_whole_or_none("memory_limit", options.memory_limit),
             meter=self.meter,
-            on_room=lambda: self._fetcher.wake(),
+            on_room=work.set,
         )
-        self._finisher = Finisher(
-            spec.name,
-            on_ended=lambda: self._fetcher.wake(),
-            on_settled=lambda run: self._runner.settled(run),
-            on_written=lambda run, moment: self._runner.written(run, moment),
-            on_refused=lambda run, code: self._runner.refused(run, code),
-        )
-        self._runner = Runner(
+        self._book = RunBook()
+        self._announcer = Announcer(spec.name, hooks=options.hooks)
+        call = HandlerCall(
             spec.name,
             find=self._find,
             execution=self._execution,
-            jobs=jobs,
-            keeper=keeper,
-            finisher=self._finisher,
             middleware=options.middleware,
             hooks=options.hooks,
-            meter=self.meter,
             strategies=options.backoff_strategies,
             retries=spec.retries,
-            lock_ms=self._lock_ms,
             max_started=_whole("max_started_attempts", options.max_started_attempts or 0, least=0),
-            keep=(spec.defaults.remove_on_complete, spec.defaults.remove_on_fail),
+            keep=keep,
+        )
+        self._finisher = Finisher(
+            spec.name,
+            listener=EndListener(call=call, keeper=keeper, meter=self.meter, announcer=self._announcer),
+            on_ended=work.set,
+        )
+        runner = Runner(
+            spec.name,
+            call=call,
+            book=self._book,
+            jobs=jobs,
+            keeper=keeper,
+            meter=self.meter,
+            lock_ms=self._lock_ms,
             clock=link.clock,
-            rng=random.Random(),
+            on_ended=self._finisher.put,
+            on_lost=work.set,
         )
         self._stalled_jobs = StalledJobRecoverer(
             link,
@@ -156,12 +166,15 @@ class Worker(Fixed):
             ),
             drain_delay=milliseconds(options.drain_delay, option="drain_delay") / 1000,
             finisher=self._finisher,
-            runner=self._runner,
+            runner=runner,
+            book=self._book,
+            execution=self._execution,
+            work=work,
             next_runs=NextRunMaker(
                 link,
                 lock_ms=self._lock_ms,
-                keep=(spec.defaults.remove_on_complete, spec.defaults.remove_on_fail),
-                start=self._runner.start,
+                keep=keep,
+                start=runner.start,
                 finisher=self._finisher,
             ),
             doorbell=self._doorbell,
@@ -197,7 +210,7 @@ class Worker(Fixed):
     @property
     def running(self) -> int:
         """How many jobs it runs at this moment."""
-        return len(self._runner)
+        return len(self._book)
 
     def vitals(self) -> list[Vital]:
         """Return signs of life: its phase, the server, its loop, its taking; may be called in any thread."""
@@ -208,7 +221,7 @@ class Worker(Fixed):
             now=time.monotonic(),
             server_trouble=self._server.trouble,
         )
-        if vitals and (lost := self._runner.lost_places):
+        if vitals and (lost := self._execution.lost):
             said = f"{lost} of {self.concurrency} places are lost to threads that hang"
             vitals.append(Vital(f"{self.queue}: threads", False, said, is_fatal=lost >= self.concurrency))
         return vitals
@@ -289,8 +302,8 @@ class Worker(Fixed):
     async def _start(self) -> None:
         await self._execution.warm(self._handlers)
         await self._open()
-        await self._keeper.start(self.id, self._lock_ms, self._runner.lose)
-        await self._cancels.start(self.id, CancelTarget(self._link, self._runner.running_ids, self._runner.cancel))
+        await self._keeper.start(self.id, self._lock_ms, self._book.lose)
+        await self._cancels.start(self.id, CancelTarget(self._link, self._book.job_ids, self._book.cancel))
         await self._stalled_jobs.start()
         await self._schedules.start()
         await self._fetcher.start()
@@ -313,7 +326,14 @@ class Worker(Fixed):
 
     async def _shut_down(self) -> None:
         self._heartbeat.phase = "stopping"
-        shutdown = Shutdown(self.queue, self._fetcher, self._runner, self._execution, now=self._stop_now)
+        shutdown = Shutdown(
+            self.queue,
+            fetcher=self._fetcher,
+            book=self._book,
+            execution=self._execution,
+            announcer=self._announcer,
+            now=self._stop_now,
+        )
         if self.ready.is_set():
             await shutdown.drain(self._grace)
         else:
@@ -341,7 +361,7 @@ class Worker(Fixed):
 
     def _drained(self) -> None:
         if self._hooks.drained is not None:
-            self._runner.tell_later(tell(self._hooks.drained))
+            self._announcer.call(tell(self._hooks.drained))
 
 
 def _whole_or_none(option: str, value: int | None) -> int | None:

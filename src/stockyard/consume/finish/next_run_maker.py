@@ -10,12 +10,12 @@ from collections.abc import Callable, Sequence
 from stockyard._aio.patience import Patience
 from stockyard._aio.repeats import repeats
 from stockyard._store import editing, leasing, scheduling
-from stockyard._store.finishing import EndedRun
 from stockyard._store.link import QueueLink
 from stockyard._store.records import StartedRecord
 from stockyard._store.rows import CorruptRecord, options_of
 from stockyard._store.scheduling import Started
 from stockyard.consume.finish.finisher import Finisher
+from stockyard.consume.run.ending import Ending
 from stockyard.errors import ServerError
 from stockyard.model.outcome import Completed, Failed
 from stockyard.model.retention import KeepOption
@@ -130,9 +130,9 @@ class NextRunMaker:
         except CorruptRecord:
             chosen = None
         keep = self._keep_completed if chosen is None else chosen
-        self._finisher.put(EndedRun(record.id, token, Completed(_NOTHING, keep), record.start_number))
+        self._finisher.put(Ending(record.id, token, Completed(_NOTHING, keep), record.start_number))
 
     def _fail(self, record: StartedRecord, token: str, reason: str) -> None:
         _log.error("job %s of queue %s: %s", record.shown_id, self._link.queue, reason)
         failed = Failed(reason, (reason,), 0, self._keep_failed)
-        self._finisher.put(EndedRun(record.id, token, failed, record.start_number))
+        self._finisher.put(Ending(record.id, token, failed, record.start_number))

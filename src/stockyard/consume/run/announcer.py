@@ -11,7 +11,7 @@ from stockyard._logging import about, about_job, plain
 from stockyard.consume.executors.results import read_result
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.run.error_outcome import class_of
-from stockyard.consume.run.job_run import Run
+from stockyard.consume.run.invocation import Invocation
 from stockyard.model.job import Job, set_fields
 from stockyard.model.outcome import Completed, Failed, Outcome, Retried
 
@@ -31,7 +31,12 @@ class Announcer:
         self._hooks = hooks
         self._calls: set[asyncio.Task[None]] = set()
 
-    def ended(self, run: Run, outcome: Outcome, moment: int) -> None:
+    @property
+    def announces_completed(self) -> bool:
+        """Whether a job that completed is worth a call of ``ended``."""
+        return self._hooks.completed is not None
+
+    def ended(self, run: Invocation, outcome: Outcome, moment: int) -> None:
         """Announce the end of a run.
 
         Args:

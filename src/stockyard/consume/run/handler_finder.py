@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from stockyard.consume.run.runner import unknown_name
 from stockyard.errors import HandlerError
 from stockyard.model.handler import Executor, Handler
 from stockyard.model.job import Job
@@ -44,3 +43,11 @@ def handlers_of(
         return list(router), find
     single = Handler.of(processor, executor, spec.retries)
     return [single], lambda name: single
+
+
+def unknown_name(queue: str, name: str, known: Sequence[str]) -> HandlerError:
+    """Return the error of a job whose name nobody serves here."""
+    return HandlerError(
+        f"no handler for job name {name!r} in this worker of queue {queue!r}; it serves "
+        f"{', '.join(known) or 'none'}"
+    )

@@ -14,13 +14,16 @@ from stockyard._aio.patience import Patience
 from stockyard._aio.repeats import repeats
 from stockyard._store import leasing
 from stockyard._store.doorbell import Doorbell
-from stockyard._store.finishing import EndedRun, Order, finish_and_take
+from stockyard._store.finishing import Order, finish_and_take
 from stockyard._store.link import QueueLink
 from stockyard._store.load_size import LoadSize
 from stockyard._store.records import StartedRecord
 from stockyard.consume.finish.finisher import Finisher
 from stockyard.consume.finish.next_run_maker import NextRunMaker
 from stockyard.consume.heartbeat import Heartbeat
+from stockyard.consume.run.ending import Ending
+from stockyard.consume.run.execution import Execution
+from stockyard.consume.run.run_book import RunBook
 from stockyard.consume.run.runner import Runner
 from stockyard.consume.take.transit import Transit
 from stockyard.errors import ReplyLost, ServerError
@@ -60,6 +63,9 @@ class Fetcher:
         terms: what it asks for in every call, but for the number of jobs and their token.
         drain_delay: seconds between two looks at a queue that nobody rings for.
         finisher, runner, next_runs, doorbell: its neighbours.
+        book: the runs in hand.
+        execution: says how many threads are lost.
+        work: set when there is something to write, or a place is free.
         heartbeat: told of every answer and every failure.
         on_drained: called when nothing more waits.
         on_broken: called when it cannot go on.
@@ -75,6 +81,9 @@ class Fetcher:
         drain_delay: float,
         finisher: Finisher,
         runner: Runner,
+        book: RunBook,
+        execution: Execution,
+        work: asyncio.Event,
         next_runs: NextRunMaker,
         doorbell: Doorbell,
         heartbeat: Heartbeat,
@@ -89,6 +98,9 @@ class Fetcher:
         self._drain_delay = drain_delay
         self._finisher = finisher
         self._runner = runner
+        self._book = book
+        self._execution = execution
+        self._work = work
         self._next_runs = next_runs
         self._doorbell = doorbell
         self._heartbeat = heartbeat
@@ -96,7 +108,6 @@ class Fetcher:
         self._on_broken = on_broken
         self._transit = Transit(link, lock_ms=terms.lock_ms)
         self._size = LoadSize()
-        self._work = asyncio.Event()
         self._listening = asyncio.Event()
         self._has_plenty = False
         self._shall_look = True
@@ -138,10 +149,6 @@ class Fetcher:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_broken(error)
-
-    def wake(self) -> None:
-        """There is something to write."""
-        self._work.set()
 
     async def stop_taking(self) -> None:
         """Take no more jobs; those of calls under way are still started."""
@@ -202,10 +209,10 @@ class Fetcher:
         """How many more jobs it could hold, whatever the rate limit says."""
         if not self._is_taking:
             return 0
-        in_hand = len(self._runner) + len(self._finisher) + len(self._next_runs) + self._reserved
-        return min(self._size.jobs, self._concurrency - in_hand - self._runner.lost_places)
+        in_hand = len(self._book) + len(self._finisher) + len(self._next_runs) + self._reserved
+        return min(self._size.jobs, self._concurrency - in_hand - self._execution.lost)
 
-    def _batch(self) -> list[EndedRun]:
+    def _batch(self) -> list[Ending]:
         return self._finisher.batch(self._size.jobs, self._size.bytes)
 
     @property
@@ -227,7 +234,7 @@ class Fetcher:
                 self._work.clear()
                 await self._work.wait()
 
-    async def _turn(self, ended: list[EndedRun], room: int, patience: Patience, *, waits: bool = False) -> None:
+    async def _turn(self, ended: list[Ending], room: int, patience: Patience, *, waits: bool = False) -> None:
         self._calls += 1
         token = f"{self._worker_id}:{self._calls}"
         self._reserved += room
@@ -276,14 +283,14 @@ class Fetcher:
             repeats.warn(_log, f"worker of queue {self._link.queue}", failure)
             await patience.wait()
 
-    async def _locked_again(self, ended: list[EndedRun], unlocked: list[EndedRun]) -> list[EndedRun]:
+    async def _locked_again(self, ended: list[Ending], unlocked: list[Ending]) -> list[Ending]:
         """Restore locks that were evicted; return the runs without those that are not ours any more."""
         leases = [(run.job_id, run.token, run.starts) for run in unlocked]
         lost = set(await leasing.renew(self._link, leases, self._lock_ms))
         self._finisher.lose([run for run in unlocked if run.job_id in lost], self._link.clock())
         return [run for run in ended if run.job_id not in lost or run not in unlocked]
 
-    async def _exchange(self, ended: list[EndedRun], room: int, token: str, *, waits: bool) -> None:
+    async def _exchange(self, ended: list[Ending], room: int, token: str, *, waits: bool) -> None:
         order = self._terms.of(room, token, self._size.bytes)
         asked = time.monotonic()
         if waits:
@@ -318,7 +325,7 @@ class Fetcher:
         """Start jobs; runs of schedules wait, without holding up the others, until their next ones are made."""
         if self._hands_back:
             for record in records:
-                self._finisher.put(EndedRun(record.shown_id, token, HandedBack(), record.start_number))
+                self._finisher.put(Ending(record.shown_id, token, HandedBack(), record.start_number))
             return
         runs = [record for record in records if record.is_schedule_run]
         if not runs:

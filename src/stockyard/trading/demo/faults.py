@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from stockyard.consume.run.runner import CallNext
+from stockyard.consume.run.handler_call import CallNext
 from stockyard.errors import StockyardError
 from stockyard.model.job import Job
 

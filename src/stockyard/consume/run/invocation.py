@@ -1,39 +1,32 @@
-"""One job in hand: its lease, its payload as stored and as declared, and what came of it."""
+"""One job that is called: its payload as stored and as declared, and what came of it."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Any
 
 from stockyard._store.rows import json_or_text
-from stockyard.consume.worker_metrics import JobCounters
 from stockyard.errors import PayloadError
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job, set_field
 from stockyard.model.payload import encode_payload
 
 
-class Run:
-    """One job in hand.
+class Invocation:
+    """One job that is called.
 
     ``job.data`` is the stored JSON text until ``expose`` or ``data_for`` decodes it, once.
 
     Args:
         job: the job, its payload still JSON text.
-        token: of its lock.
-        slot: of its lease.
-        counters: counts it.
         find: gives the handler of a job's name; raises HandlerError.
 
     Attributes:
-        job, token, slot, counters: as given.
-        task: runs it.
+        job: as given.
         handler: what runs it, once it is known.
-        is_lost: its lease is not ours any more: whatever comes of it is not written.
+        is_lost: its lease passed to another worker: whatever comes of it is not written.
         cancelled: why it was cancelled, None if it was not.
         result: what the hooks are called with once the end is written.
-        seconds: how long it ran; None if it did not.
     """
 
     __slots__ = (
@@ -44,30 +37,18 @@ class Run:
         "_is_misfit",
         "_text",
         "cancelled",
-        "counters",
         "handler",
         "is_lost",
         "job",
         "result",
-        "seconds",
-        "slot",
-        "task",
-        "token",
     )
 
-    def __init__(
-        self, job: Job[Any], token: str, slot: int, counters: JobCounters, find: Callable[[str], Handler]
-    ) -> None:
+    def __init__(self, job: Job[Any], find: Callable[[str], Handler]) -> None:
         self.job = job
-        self.token = token
-        self.slot = slot
-        self.counters = counters
-        self.task: asyncio.Task[None] | None = None
         self.handler: Handler | None = None
         self.is_lost = False
         self.cancelled: str | None = None
         self.result: Any = None
-        self.seconds: float | None = None
         self._find = find
         self._is_exposed = False
         self._is_misfit = False

@@ -1,0 +1,57 @@
+"""Reacts to what the server answered to the end of a run: releases its lease, counts it, has it announced."""
+
+from __future__ import annotations
+
+from stockyard.consume.run.announcer import Announcer
+from stockyard.consume.run.ending import Ending
+from stockyard.consume.run.error_outcome import refusal
+from stockyard.consume.run.handler_call import HandlerCall
+from stockyard.consume.worker_metrics import OTHER, WorkerMetrics
+from stockyard.leases.keeper import LeaseKeeper
+from stockyard.model.outcome import Completed, Outcome
+
+
+class EndListener:
+    """What follows the ends of one worker's runs.
+
+    Args:
+        call: says how a run ends that may not end as it wanted.
+        keeper: keeps the leases.
+        meter: counts ends.
+        announcer: logs them and calls hooks.
+    """
+
+    def __init__(
+        self, *, call: HandlerCall, keeper: LeaseKeeper, meter: WorkerMetrics, announcer: Announcer
+    ) -> None:
+        self._call = call
+        self._keeper = keeper
+        self._meter = meter
+        self._announcer = announcer
+        self._announces_completed = announcer.announces_completed
+
+    def settled(self, ending: Ending) -> None:
+        """Release a lease once the end is not sent any more: no other worker may begin the job before."""
+        if ending.run is not None:
+            self._keeper.release(ending.run.slot)
+
+    def written(self, ending: Ending, moment: int) -> None:
+        """Count an end that is written, and announce it.
+
+        Args:
+            ending: the end of a run.
+            moment: when it was written, ms since the epoch.
+        """
+        run = ending.run
+        if run is None:
+            self._meter.of(OTHER).ended(ending.outcome, None)
+            self._announcer.ended_unread(ending.job_id, ending.outcome)
+            return
+        run.counters.ended(ending.outcome, run.seconds)
+        if self._announces_completed or type(ending.outcome) is not Completed:
+            self._announcer.ended(run, ending.outcome, moment)
+
+    def refused(self, ending: Ending, code: int) -> Outcome:
+        """Return how a run ends whose job's children do not let it end as it wanted."""
+        error = refusal(ending.job_id, ending.outcome, code)
+        return self._call.unread(str(error)) if ending.run is None else self._call.failed(ending.run, error)
