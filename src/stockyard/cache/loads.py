@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from stockyard import telemetry
 from stockyard._aio.chance import chance, spread
 from stockyard._aio.elastic_threads import ElasticThreads
 from stockyard._aio.per_loop import PerLoop
@@ -239,7 +240,8 @@ class Loads(Generic[T]):
         self._counts.loads += 1
         started = time.perf_counter()
         is_nested = enclosing() is not None
-        with running(Place(self._server, self._cache, key), is_nested=is_nested):
+        place = Place(self._server, self._cache, key)
+        with running(place, is_nested=is_nested), telemetry.span(telemetry.LOAD, cache=self._cache, key=key):
             value: T = await _call(loader, key, self._threads.get(), is_nested=is_nested)
         took_ms = min(round((time.perf_counter() - started) * 1000), 2**31)
         text = self._codec.encode(value)

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 from msgspec import UNSET
 
+from stockyard import telemetry
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store.adding import BATCH, ExistingJob, NewJob, new_job
@@ -86,7 +87,12 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         if chosen.eta_ms is not None:
             chosen = chosen.placed(self._link.clock())
         sent = self._checked(name, data, chosen, check)
-        answer = await self._batchers.get().add(sent)
+        tracer = telemetry.tracer
+        if tracer is None:
+            answer = await self._batchers.get().add(sent)
+        else:
+            with tracer.span(telemetry.ADD, {"queue": self.name, "name": name}):
+                answer = await self._batchers.get().add(sent)
         if isinstance(answer, str):
             return self._added(answer, name, data, chosen, sent)
         return await existing_job(answer, self._added(answer.job_id, name, data, chosen, sent))
@@ -110,7 +116,8 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         for at in range(0, len(checked), BATCH):
             # One batch at a time: a flood of adds leaves the server to others in between.
             batch = checked[at : at + BATCH]
-            answers = await asyncio.gather(*(batcher.add(sent) for *_, sent in batch), return_exceptions=True)
+            with telemetry.span(telemetry.ADD, queue=self.name, jobs=len(batch)):
+                answers = await asyncio.gather(*(batcher.add(sent) for *_, sent in batch), return_exceptions=True)
             for answer, (name, data, options, sent) in zip(answers, batch, strict=True):
                 if isinstance(answer, BaseException):
                     raise answer

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any
 
+from stockyard import telemetry
 from stockyard._logging import current_job
 from stockyard._store.records import StartedRecord
 from stockyard._store.rows import CorruptRecord, started_job
@@ -91,7 +92,13 @@ class Runner:
         current_job.set(run.job)
         began = perf_counter()
         try:
-            outcome = await self._call.outcome(run, reason_to_fail)
+            tracer = telemetry.tracer
+            if tracer is None:
+                outcome = await self._call.outcome(run, reason_to_fail)
+            else:
+                with tracer.span(telemetry.RUN, self._traced(run)) as span:
+                    outcome = await self._call.outcome(run, reason_to_fail)
+                    span.note(outcome=type(outcome).__name__)
         except asyncio.CancelledError:
             outcome = None if run.is_lost else self._call.broken_off(run)
         if reason_to_fail is None:
@@ -102,3 +109,7 @@ class Runner:
             self._on_lost()
         else:
             self._on_ended(Ending(run.job.id, run.token, outcome, run.job.attempts_started, run))
+
+    def _traced(self, run: Run) -> dict[str, object]:
+        job = run.job
+        return {"queue": self._queue, "job": job.id, "name": job.name, "attempt": job.attempts_made + 1}

@@ -8,8 +8,8 @@ import logging
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
+from stockyard import telemetry
 from stockyard._aio.patience import Patience
 from stockyard._aio.repeats import repeats
 from stockyard._store import leasing
@@ -25,6 +25,8 @@ from stockyard.consume.run.ending import Ending
 from stockyard.consume.run.execution import Execution
 from stockyard.consume.run.run_book import RunBook
 from stockyard.consume.run.runner import Runner
+from stockyard.consume.take.demand import Demand
+from stockyard.consume.take.lost_replies import LostReplies
 from stockyard.consume.take.transit import Transit
 from stockyard.errors import ReplyLost, ServerError
 from stockyard.model.outcome import HandedBack
@@ -34,23 +36,8 @@ _log = logging.getLogger(__name__)
 LANES = 2
 """Calls under way at a time, so that the server and this process work at once."""
 
-_LONGEST_BLOCK = 10.0
-"""Seconds: a connection that was cut without a word is noticed at the end of a wait, within 15 s as promised."""
-
 _LIMITED_PAUSE = 0.05
 """Seconds between two looks of a worker that is limited: each added job rings the marker, and none could start."""
-
-_LIMITED_BLOCK = 0.5
-"""Seconds after which a limited worker looks without a ring: BullMQ takes a limit back without one."""
-
-
-@dataclass(slots=True)
-class _LostCall:
-    """A call whose reply was lost: its token, the places kept for its jobs, and the jobs found since."""
-
-    token: str
-    room: int
-    known: list[str] = field(default_factory=list)
 
 
 class Fetcher:
@@ -95,7 +82,7 @@ class Fetcher:
         self._concurrency = concurrency
         self._terms = terms
         self._lock_ms = terms.lock_ms
-        self._drain_delay = drain_delay
+        self._demand = Demand(drain_delay=drain_delay)
         self._finisher = finisher
         self._runner = runner
         self._book = book
@@ -108,19 +95,16 @@ class Fetcher:
         self._on_broken = on_broken
         self._transit = Transit(link, lock_ms=terms.lock_ms)
         self._size = LoadSize()
+        self._lost = LostReplies(link, lock_ms=terms.lock_ms, size=self._size, start=self._start, free=self._free)
         self._listening = asyncio.Event()
-        self._has_plenty = False
         self._shall_look = True
         self._is_taking = True
-        self._limited_until = 0.0
         self._hands_back = False
-        self._next_due = 0
         self._reserved = 0
         self._in_flight = 0
         self._calls_ended = asyncio.Event()
         self._calls_ended.set()
         self._calls = 0
-        self._lost: list[_LostCall] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._is_interrupted = False
         self._interruption: asyncio.Task[None] | None = None
@@ -158,7 +142,7 @@ class Fetcher:
         await asyncio.wait([self._tasks[-1]])
         await self._calls_ended.wait()
         with contextlib.suppress(ServerError):
-            await self._take_lost()
+            await self._lost.take()
         await self._next_runs.settle()
 
     def hand_back_what_comes(self) -> None:
@@ -202,7 +186,7 @@ class Fetcher:
     @property
     def room(self) -> int:
         """How many more jobs it would take now; 0 or less for none."""
-        return 0 if self._limited_seconds > 0 else self._places
+        return 0 if self._demand.limited_seconds(time.monotonic()) > 0 else self._places
 
     @property
     def _places(self) -> int:
@@ -215,10 +199,8 @@ class Fetcher:
     def _batch(self) -> list[Ending]:
         return self._finisher.batch(self._size.jobs, self._size.bytes)
 
-    @property
-    def _limited_seconds(self) -> float:
-        """How long a rate limit still lasts, as far as the worker knows; 0 or less for no limit."""
-        return self._limited_until - time.monotonic() if self._limited_until else 0.0
+    def _free(self, places: int) -> None:
+        self._reserved -= places
 
     async def _lane(self) -> None:
         """Write what ended, and take as many again; with plenty waiting, take without anything ended."""
@@ -226,7 +208,7 @@ class Fetcher:
         while True:
             ended = self._batch()
             room = max(self.room, 0)
-            if ended or self._lost or (room and self._has_plenty):
+            if ended or self._lost or (room and self._demand.has_plenty):
                 await self._turn(ended, room, patience)
             else:
                 if room:
@@ -242,10 +224,16 @@ class Fetcher:
         failure: ServerError | None = None
         try:
             if self._lost:
-                await self._take_lost()
+                await self._lost.take()
             if unlocked := self._finisher.unlocked(ended):
                 ended = await self._locked_again(ended, unlocked)
-            await self._exchange(ended, room, token, waits=waits)
+            if telemetry.tracer is None:
+                await self._exchange(ended, room, token, waits=waits)
+            else:
+                with telemetry.span(
+                    telemetry.EXCHANGE, queue=self._link.queue, ended=len(ended), room=room, waits=waits
+                ) as span:
+                    span.note(taken=await self._exchange(ended, room, token, waits=waits))
         except ServerError as error:
             failure = error
             was_sent = isinstance(error, ReplyLost)
@@ -253,7 +241,7 @@ class Fetcher:
             if was_sent:
                 self._size.shrink()
             if was_sent and room:
-                self._lost.append(_LostCall(token, room))
+                self._lost.add(token, room)
                 self._work.set()
             else:
                 self._reserved -= room
@@ -261,7 +249,7 @@ class Fetcher:
         except asyncio.CancelledError:
             # As asyncio.run does to all tasks at its end: the worker's own shutdown goes on from here.
             self._finisher.give_back(ended, may_be_written=True)
-            self._lost.append(_LostCall(token, room))
+            self._lost.add(token, room)
             raise
         finally:
             self._leave_call()
@@ -290,12 +278,15 @@ class Fetcher:
         self._finisher.lose([run for run in unlocked if run.job_id in lost], self._link.clock())
         return [run for run in ended if run.job_id not in lost or run not in unlocked]
 
-    async def _exchange(self, ended: list[Ending], room: int, token: str, *, waits: bool) -> None:
+    async def _exchange(self, ended: list[Ending], room: int, token: str, *, waits: bool) -> int:
+        """Write ended runs and start new ones in one call; return how many started."""
         order = self._terms.of(room, token, self._size.bytes)
         asked = time.monotonic()
         if waits:
             with self._transit.holding(token, self._doorbell.is_receiving):
-                done = await self._doorbell.take_when_rung(self._block_seconds(), order)
+                done = await self._doorbell.take_when_rung(
+                    self._demand.block_seconds(time.monotonic(), self._link.clock()), order
+                )
         elif room:
             with self._transit.holding(token):
                 done = await finish_and_take(self._link, ended, order)
@@ -311,15 +302,16 @@ class Fetcher:
                 # They were on their way for long, or this process was frozen or blocked meanwhile.
                 records = await leasing.still_held(self._link, records, token, self._lock_ms)
             except ServerError:
-                self._lost.append(_LostCall(token, room))
+                self._lost.add(token, room)
                 self._work.set()
-                return
+                return 0
         self._reserved -= room
         if records:
             self._start(records, token)
         if room:
             got = room if done.has_more else len(done.records)
             self._note(room, got, done.limited_ms, done.next_due)
+        return len(records)
 
     def _start(self, records: list[StartedRecord], token: str) -> None:
         """Start jobs; runs of schedules wait, without holding up the others, until their next ones are made."""
@@ -336,46 +328,22 @@ class Fetcher:
 
     def _note(self, asked: int, got: int, limited_ms: int, next_due: int) -> None:
         """Remember why there was not more."""
-        had_plenty, self._has_plenty = self._has_plenty, got == asked
-        self._limited_until = time.monotonic() + limited_ms / 1000 if limited_ms else 0.0
-        if not got and not limited_ms:
-            self._next_due = next_due
-            if had_plenty:
-                self._on_drained()
-        (self._work if self._has_plenty else self._listening).set()
-
-    async def _take_lost(self) -> None:
-        """Find the jobs that were started for us by calls whose replies never came."""
-        while self._lost:
-            call = self._lost.pop()
-            try:
-                while records := await leasing.reclaim(
-                    self._link, call.token, known=call.known, lock_ms=self._lock_ms, most_bytes=self._size.bytes
-                ):
-                    # Renewed by their ids too: it confirms that they arrived.
-                    held = await leasing.still_held(self._link, records, call.token, self._lock_ms)
-                    call.known += [record.raw_id.decode() for record in records]
-                    # What runs counts by itself.
-                    self._reserved -= len(held)
-                    call.room -= len(held)
-                    self._start(held, call.token)
-            except ServerError:
-                self._lost.append(call)
-                raise
-            self._reserved -= call.room
+        if self._demand.note(asked, got, limited_ms=limited_ms, next_due=next_due, now=time.monotonic()):
+            self._on_drained()
+        (self._work if self._demand.has_plenty else self._listening).set()
 
     async def _listen(self) -> None:
         """While the lanes have nothing to take: look at the queue when somebody rings, or nobody does for long."""
         patience = Patience()
         while self._is_taking:
-            limited = self._limited_seconds
+            limited = self._demand.limited_seconds(time.monotonic())
             if limited > 0:
                 # It goes on to listen: who takes the limit back, or raises it, rings.
                 await asyncio.sleep(min(limited, _LIMITED_PAUSE))
                 if not self._is_taking:
                     break
             room = self._places
-            if self._has_plenty or room <= 0:
+            if self._demand.has_plenty or room <= 0:
                 self._listening.clear()
                 await self._listening.wait()
             elif self._shall_look:
@@ -383,10 +351,3 @@ class Fetcher:
                 await self._turn(self._batch(), room, patience)
             else:
                 await self._turn([], room, patience, waits=True)
-
-    def _block_seconds(self) -> float:
-        if self._limited_until:
-            return min(max(self._limited_seconds, 0.001), _LIMITED_BLOCK)
-        if not self._next_due:
-            return min(self._drain_delay, _LONGEST_BLOCK)
-        return min(max((self._next_due - self._link.clock()) / 1000, 0.001), _LONGEST_BLOCK)
