@@ -44,6 +44,11 @@ class Demand:
         self._next_due = next_due
         return had_plenty
 
+    @property
+    def is_limited(self) -> bool:
+        """Whether the last answer told of a rate limit."""
+        return self._limited_until > 0
+
     def limited_seconds(self, now: float) -> float:
         """Return how long a rate limit still lasts; 0 or less for no limit."""
         return self._limited_until - now if self._limited_until else 0.0

@@ -17,7 +17,7 @@ from stockyard.consume.run.invocation import Invocation
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import MoveToDelayed, ServerUnavailable
 from stockyard.model.handler import Handler
-from stockyard.model.job import Job
+from stockyard.model.job import Job, set_fields
 from stockyard.model.options import JobOptions
 from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Postponed, Retried
 from stockyard.topology import QueueSpec
@@ -170,7 +170,7 @@ async def test_a_job_that_is_to_fail_is_not_called() -> None:
     job = invocation(call, attempts=9)
     assert call.reason_to_fail(job.job, b"a child failed") == "a child failed"
     assert call.reason_to_fail(job.job, None) is None
-    job.job.attempts_started = 3
+    set_fields(job.job, attempts_started=3)
     reason = call.reason_to_fail(job.job, None)
     assert reason == STARTED_TOO_OFTEN
     outcome = await call.outcome(job, reason)
