@@ -87,6 +87,11 @@ def decoder_for(declared: Any) -> Decoder:
     try:
         decode = tolerant(msgspec.json.Decoder(declared, dec_hook=_made).decode)
         unknown = _unknown_type(msgspec.inspect.type_info(declared))
+    except NameError as error:
+        raise PayloadError(
+            f"payload type {declared!r} cannot be read from JSON: one of its fields cannot be resolved ({error}). "
+            "Import the name at run time, not under TYPE_CHECKING, and define the type at the top of its module"
+        ) from error
     except TypeError as error:
         if (adapter := _adapter(declared)) is not None:
             return _pydantic_decoder(declared, tolerant(adapter.validate_json))

@@ -135,7 +135,9 @@ def _resolved(annotation: Any, layer: Any, function: Any, parameter: str) -> Any
     holder = types.SimpleNamespace(__annotations__={"first": annotation})
     names = {each.__name__: each for each in getattr(plain, "__type_params__", ())}
     try:
-        return typing.get_type_hints(holder, getattr(plain, "__globals__", {}), names)["first"]
+        return typing.get_type_hints(holder, getattr(plain, "__globals__", {}), names, include_extras=True)[
+            "first"
+        ]
     except Exception as error:
         shown = annotation if isinstance(annotation, str) else _shown(annotation)
         raise HandlerError(
@@ -147,7 +149,7 @@ def _resolved(annotation: Any, layer: Any, function: Any, parameter: str) -> Any
 
 def _read(declared: Any, function: Any) -> tuple[Any, bool]:
     """Return the payload type that an annotation asks for, and whether it stands for the payload itself."""
-    declared = _expanded(declared)
+    given, declared = declared, _expanded(declared)
     if declared in (Any, object, Job):
         return Any, False
     if get_origin(declared) is Job:
@@ -161,7 +163,8 @@ def _read(declared: Any, function: Any) -> tuple[Any, bool]:
         return _read_union(declared, function)
     if _mentions_job(declared):
         raise _no_job_of_that_kind(function, declared)
-    return declared, True
+    # The constraints of an `Annotated` are a part of the type; the name of an alias is none.
+    return (given if get_origin(given) is Annotated else declared), True
 
 
 def _read_union(declared: Any, function: Any) -> tuple[Any, bool]:
@@ -214,13 +217,18 @@ def _result_of(function: Any) -> Any:
     try:
         names = {each.__name__: each for each in getattr(plain, "__type_params__", ())}
         holder = types.SimpleNamespace(__annotations__={"return": annotation})
-        declared = typing.get_type_hints(holder, getattr(plain, "__globals__", {}), names)["return"]
+        declared = typing.get_type_hints(holder, getattr(plain, "__globals__", {}), names, include_extras=True)[
+            "return"
+        ]
     except Exception:
         return Any
-    declared = _expanded(declared)
-    if get_origin(declared) in _AWAITABLES:
-        declared = get_args(declared)[-1]
-    return Any if isinstance(declared, typing.TypeVar) or declared is object else declared
+    if get_origin(_expanded(declared)) in _AWAITABLES:
+        declared = get_args(_expanded(declared))[-1]
+    plain_type = _expanded(declared)
+    if isinstance(plain_type, typing.TypeVar) or plain_type in (Any, object):
+        return Any
+    # The constraints of an `Annotated` are a part of the type; the name of an alias is none.
+    return declared if get_origin(declared) is Annotated else plain_type
 
 
 def _shown(declared: Any) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 import msgspec
 import pytest
 
-from stockyard import HandlerError, Job
+from stockyard import HandlerError, Job, PayloadError
 from stockyard.model.handler import Handler
 from stockyard.model.signature import signature_of
 
@@ -219,3 +219,58 @@ async def generic_result(job: Job[T]) -> T: ...  # type: ignore[empty-body]
 )
 def test_the_declared_result_is_read_where_it_can_be(function: Any, result: Any) -> None:
     assert signature_of(function).result == result
+
+
+Several = Annotated[int, msgspec.Meta(gt=3)]
+
+
+async def constrained_job(job: Job[Several]) -> None: ...
+async def constrained_payload(number: Several) -> None: ...
+async def constrained_parts(job: Job[list[Several]]) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("function", "fits", "misfit"),
+    [
+        (constrained_job, b"4", b"3"),
+        (constrained_payload, b"4", b"3"),
+        (constrained_parts, b"[4]", b"[4,3]"),
+    ],
+)
+def test_constraints_of_a_payload_are_checked(function: Any, fits: bytes, misfit: bytes) -> None:
+    handler = Handler.of(function)
+    assert handler.decode(fits) in (4, [4])
+    with pytest.raises(PayloadError, match="Expected `int` >= 4"):
+        handler.decode(misfit)
+
+
+async def constrained_result(job: Job[Any]) -> Several:
+    return 4
+
+
+def test_constraints_of_a_result_are_checked_when_it_is_read() -> None:
+    decode = Handler.of(constrained_result).decode_result
+    assert decode is not None
+    assert decode(b"4") == 4
+    with pytest.raises(PayloadError, match="Expected `int` >= 4"):
+        decode(b"3")
+
+
+class Unresolved(msgspec.Struct):
+    """Its field is imported for type checkers alone."""
+
+    amount: Decimal
+
+
+async def takes_unresolved(job: Job[Unresolved]) -> None: ...
+async def returns_unresolved(job: Job[Any]) -> Unresolved:
+    return Unresolved(None)  # type: ignore[arg-type]
+
+
+def test_a_payload_type_with_a_field_that_cannot_be_resolved_is_refused() -> None:
+    with pytest.raises(PayloadError, match=r"one of its fields cannot be resolved.*'Decimal' is not defined"):
+        Handler.of(takes_unresolved)
+
+
+def test_a_result_type_that_cannot_be_resolved_is_read_plain() -> None:
+    assert Handler.of(returns_unresolved).decode_result is None
