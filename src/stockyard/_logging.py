@@ -146,7 +146,7 @@ def configure_logging(
 
 
 def chosen_logging() -> tuple[LogFormat, int] | None:
-    """Return what ``configure_logging`` was last told, for child processes; None if nothing."""
+    """Return the last settings of ``configure_logging``, for child processes; None if nothing."""
     return _chosen
 
 

@@ -80,7 +80,7 @@ class Settings:
             Defaults to None: caches live on the first, within a budget.
         cache_bytes: that budget. Defaults to None: a quarter of the server's ``maxmemory``, else 256 MB, and none
             on a second server.
-        trust_server: what the server hides of itself is as it should be; somebody has looked. Defaults to False.
+        trust_server: what the server hides of itself is as it should be; you have checked it. Defaults to False.
     """
 
     address: Address

@@ -12,7 +12,7 @@
     │   ├── JobNotFound          its record does not exist (any more)
     │   ├── JobStateError        it is not in the state that the operation needs
     │   ├── JobLocked            a worker is running it
-    │   └── LeaseLost            its lease passed to somebody else or ran out
+    │   └── LeaseLost            its lease passed to another worker or ran out
     ├── QueueStateError          the queue is not in the state that the operation needs
     ├── ScheduleConflict         a schedule cannot be changed now
     ├── ScheduleNotFound         a queue has no such schedule
@@ -24,7 +24,7 @@
     ├── JobTimeout               a handler ran longer than its timeout (also a TimeoutError)
     ├── WorkerProcessDied        the child process of a job ended before the job did
     ├── RemoteHandlerError       a handler raised something in a child process
-    ├── NotificationFailed       an alert could not be told
+    ├── NotificationFailed       an alert could not be sent
     ├── UnrecoverableError       raised by handlers: fail now, without a retry
     ├── RunMoved                 raised by handlers: the run ends, and its job neither succeeded nor failed
     │   ├── MoveToDelayed        it runs again after a while
@@ -254,7 +254,7 @@ class UnrecoverableError(StockyardError):
 class RunMoved(StockyardError):
     """The run ends here without an end of its job, which goes elsewhere and has used up no attempt.
 
-    ``job.move_to_delayed`` and its like raise these; a handler or a middleware may raise them itself. They are
+    ``job.move_to_delayed`` and similar methods raise these; handlers and middleware may raise them too. They are
     exceptions: who catches everything must let them pass.
     """
 
@@ -292,7 +292,7 @@ class RateLimited(RunMoved):
 
 
 class NotificationFailed(StockyardError):
-    """An alert could not be told: the webhook, mail server or service did not take it."""
+    """An alert could not be sent: the webhook, mail server or service did not take it."""
 
 
 class ServerError(StockyardError):

@@ -124,7 +124,7 @@ REFUSALS: dict[str, tuple[dict[str, str | None], str, str]] = {
         "127.0.0.1",
         r"does not accept this client's certificate .*unknown ca",
     ),
-    "another name": ({}, "localhost", r"certificate of somebody else .*'localhost'.*connect by a name that it is"),
+    "another name": ({}, "localhost", r"another server's certificate .*'localhost'.*connect by a name that it is"),
     "a key that belongs to another": (
         {"key": "theirs/client.key"},
         "127.0.0.1",

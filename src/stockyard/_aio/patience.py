@@ -8,7 +8,7 @@ from stockyard._aio.chance import spread
 
 
 class Patience:
-    """A pause that doubles with each failure and starts anew after a success.
+    """A pause that doubles with each failure and starts again from the shortest after a success.
 
     Args:
         first: seconds of the first pause. Defaults to 0.05.

@@ -41,7 +41,7 @@ class Repeats:
         if len(self._seen) > _MOST:
             self._seen.popitem(last=False)
         if times:
-            log.warning("%s: %s (and %d times more since it was last said)", who, reason, times)
+            log.warning("%s: %s (and %d times more since the last message)", who, reason, times)
         else:
             log.warning("%s: %s", who, reason)
 

@@ -1,4 +1,4 @@
-"""Waits for work that several callers share, so that its end and the caller's own are told apart."""
+"""Waits for work that several callers share, and keeps its end apart from the caller's own."""
 
 from __future__ import annotations
 

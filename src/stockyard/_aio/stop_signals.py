@@ -1,4 +1,4 @@
-"""Tells every interested part of a loop that the process was asked to stop."""
+"""Notifies every interested part of a loop that the process was asked to stop."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class Broadcast:
         self._is_ready, self._is_pinged = True, False
 
     def listen(self, channel: bytes) -> None:
-        """Ask for a channel, if connected; ``hear`` tells when it has begun."""
+        """Ask for a channel, if connected; ``hear`` returns when it has begun."""
         self._ask("SUBSCRIBE", channel)
 
     def leave(self, channel: bytes) -> None:

@@ -59,7 +59,7 @@ class Found(NamedTuple):
         value: JSON text; empty for nothing.
         fresh_ms: how long it stays fresh; below 0, for how long it has been stale.
         took_ms: how long its load took.
-        stamp: tells it from what is written later.
+        stamp: distinguishes it from later writes.
         tags: as ``falls_with`` reads them.
     """
 
@@ -103,7 +103,7 @@ class Written(NamedTuple):
 
 
 class Claim(NamedTuple):
-    """The answer to a claim: the lock (``versions``), the entry (``found``), or neither: somebody is at it."""
+    """The answer to a claim: the lock (``versions``), the entry (``found``), or neither: another has the lock."""
 
     versions: list[str] | None = None
     found: Found | None = None
@@ -118,7 +118,7 @@ class CacheTotals(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """The server's memory, its limit (0 for none), None where it does not tell; and the bytes of all caches."""
+    """The server's memory, its limit (0 for none), None where it hides it; and the bytes of all caches."""
 
     used: int | None
     limit: int | None

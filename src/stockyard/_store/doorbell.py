@@ -24,8 +24,8 @@ _LOOKS, _LOOK_PAUSE = 40, 0.025
 class Doorbell:
     """A worker's blocking connection; its name makes the worker visible to BullMQ's tools.
 
-    The call that takes is sent right behind the call that waits, so the server runs it the moment somebody
-    rings: the round trip between the two is saved. It then runs at a time that nobody knows when it is sent;
+    The call that takes is sent right behind the call that waits, so the server runs it the moment the
+    marker is set: the round trip between the two is saved. When it runs is not known when it is sent;
     it reads the server's clock. A clock that is moved by hand is as far from that as it was when the connection
     was opened.
 
@@ -66,7 +66,7 @@ class Doorbell:
         return self._connection.received > self._received_before
 
     async def take_when_rung(self, seconds: float, order: Order) -> Exchange:
-        """Wait until somebody rings, at most so long, and take jobs then.
+        """Wait until the marker is set, at most so long, and take jobs then.
 
         Raises:
             ServerUnavailable: nothing was sent.

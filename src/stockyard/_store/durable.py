@@ -58,8 +58,8 @@ class Taken(NamedTuple):
         claimed: messages that a consumer had who gives no sign of life any more.
         has_more: there is more to claim.
         missed: how many the group has missed since it was made.
-        told: how many of these it was told of.
-        is_anew: the group was made anew, as the channel was deleted or lost.
+        told: how many of these were reported to it.
+        is_anew: the group was created again, as the channel was deleted or lost.
         buried: how many messages became dead letters.
         last: id of the last message that was given to anybody of the group.
     """
@@ -99,7 +99,7 @@ class Survey(NamedTuple):
 async def publish(
     link: ChannelLink, texts: Sequence[bytes], *, keep_ms: int | None, max_len: int | None
 ) -> list[str]:
-    """Append messages and let go of the oldest; return their ids. Errors are those of ``broadcast.publish``."""
+    """Append messages and trim the oldest; return their ids. Errors are those of ``broadcast.publish``."""
     keep, most = ("" if limit is None else limit for limit in (keep_ms, max_len))
     ids = await link.server.run(_PUBLISH, (), link.keys.base, packed(texts), keep, most)
     return [each.decode() for each in ids]
@@ -218,7 +218,7 @@ class DurableLine:
         """Return the next messages behind an id, or none after so many seconds.
 
         Raises:
-            ServerUnavailable, ReplyLost: the server cannot be read now; the next call connects anew.
+            ServerUnavailable, ReplyLost: the server cannot be read now; the next call connects again.
             ServerRefused: the user may not.
         """
         (reply,) = await self._ask([self._ring(after, seconds, PAGE)], seconds)
@@ -246,7 +246,7 @@ class DurableLine:
             fresh, claims: so many of either at most.
             idle_ms: how long a message that is claimed has shown no sign of life.
             attempts: who was delivered so often is a dead letter.
-            told: so many of the missed ones the consumer has told of; below 0 for one that has just begun.
+            told: so many of the missed ones the consumer has reported; below 0 for one that has just begun.
             behind: the last id given to anybody of the group, as far as the consumer knows.
             seconds: to wait.
         """

@@ -36,7 +36,7 @@ _FIRST_STAGE = (1, "0")
 
 
 async def remove(link: QueueLink, job_id: str, *, children: bool = True) -> int:
-    """Remove a job, with all below it unless told otherwise.
+    """Remove a job, with all jobs below it by default.
 
     A family too large for one call goes in parts, children before their parents, the job last. No parent of it
     goes on meanwhile, as each keeps count of the children that are gone; if the parts break off, removing again

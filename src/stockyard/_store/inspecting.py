@@ -14,7 +14,7 @@ _SECTIONS = ("server", "memory", "persistence", "stats", "replication", "cluster
 
 
 class ServerFacts(NamedTuple):
-    """A server at one moment; None where it does not tell.
+    """A server at one moment; None where it hides a fact.
 
     Attributes:
         url: its address, the password masked.
@@ -32,7 +32,7 @@ class ServerFacts(NamedTuple):
         clients, maxclients: connections, and how many it allows.
         skew_ms: how far this machine's clock is ahead of the server's.
         round_trip_ms: time of one call.
-        hidden: what it refused to tell, as its own words.
+        hidden: its refusals, in its own words.
     """
 
     url: str
@@ -56,7 +56,7 @@ class ServerFacts(NamedTuple):
 
 
 async def read_server(server: Server) -> ServerFacts:
-    """Ask the server about itself; what it refuses to tell is left out, with its words in ``hidden``.
+    """Ask the server about itself; what it refuses is left out, with its words in ``hidden``.
 
     Raises:
         ServerUnavailable, ReplyLost: it does not answer.
@@ -78,14 +78,14 @@ async def read_server(server: Server) -> ServerFacts:
 
 
 async def read_event_streams(server: Server, prefix: str, queues: Sequence[str]) -> dict[str, int]:
-    """Return how many bytes the event streams of queues take, by the server's estimate, where it tells."""
+    """Return how many bytes the event streams of queues take, by the server's estimate, if it gives one."""
     keys = [QueueKeys(prefix, queue)["events"] for queue in queues]
     sizes = await server.ask([("MEMORY", "USAGE", key) for key in keys]) if keys else []
     return {queue: size for queue, size in zip(queues, sizes, strict=True) if isinstance(size, int)}
 
 
 def facts_of_info(url: str, reply: Any) -> ServerFacts:
-    """Read the reply to ``INFO``; a refused one tells nothing."""
+    """Read the reply to ``INFO``; a refused one has no facts."""
     if isinstance(reply, ServerRefused):
         return ServerFacts(url, hidden=str(reply))
     return _facts(url, _parsed(reply.decode(errors="replace")))

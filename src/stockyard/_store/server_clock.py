@@ -45,7 +45,7 @@ class ServerClock:
         """Note what the server answered to ``TIME`` between two looks at this machine's clock.
 
         Args:
-            before, after: what this machine's clock said.
+            before, after: times of this machine's clock.
             told: seconds and microseconds; anything else is a refusal, and leaves the clock as it is.
         """
         if self.is_manual:

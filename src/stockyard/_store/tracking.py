@@ -17,7 +17,7 @@ _PULSE = 0.5
 
 
 class Heard:
-    """What the server told: keys of entries and tags that were written, or that everything was lost."""
+    """What the server sent: keys of entries and tags that were written, or that everything was lost."""
 
     __slots__ = ("entries", "everything", "tags")
 
@@ -28,7 +28,7 @@ class Heard:
 
 
 class Tracking:
-    """The server's word on every write to the entries and tags of one cache, whoever writes.
+    """Receives the invalidations of one cache's entries and tags, by any writer.
 
     Args:
         link: the caches' server.
@@ -69,7 +69,7 @@ class Tracking:
         raise ReplyLost(f"the server at {self._link.server.address} did not answer in time")
 
     async def hear(self) -> Heard:
-        """Return what the server told next; nothing for a sign of life.
+        """Return what the server sent next; nothing for a sign of life.
 
         Raises:
             ReplyLost: the connection broke or fell silent; what was heard before does not hold any more.

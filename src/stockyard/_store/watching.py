@@ -32,7 +32,7 @@ class AlertStore:
     Args:
         server: the server.
         prefix: first part of every key.
-        topology: its name: whoever watches these queues watches no others.
+        topology: its name; one process watches these queues and no others.
     """
 
     def __init__(self, server: Server, prefix: str, topology: str) -> None:

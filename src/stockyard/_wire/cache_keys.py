@@ -49,12 +49,12 @@ def lock_job(key: str) -> str:
 
 
 def is_cut(stored: str) -> bool:
-    """Say whether a written key looks like one that was cut, whose whole text it does not tell."""
+    """Say whether a written key looks like one that was cut, whose whole text is not known."""
     return len(stored) == _LONGEST // 4 + 65 and stored[_LONGEST // 4] == "~"
 
 
 def stored_key(key: str) -> str:
-    """Return a key as it is written: a long one is cut, and told from others by its digest."""
+    """Return a key as it is written: a long one is cut and gets a digest."""
     if len(key) <= _LONGEST // 4 or len(key.encode()) <= _LONGEST:
         return key
     return f"{key[: _LONGEST // 4]}~{hashlib.sha256(key.encode()).hexdigest()}"

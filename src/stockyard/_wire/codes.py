@@ -10,7 +10,7 @@ class ReplyCode(IntEnum):
 
     Attributes:
         JOB_MISSING: the job's record does not exist.
-        LOCK_MISSING: nobody holds the job's lock.
+        LOCK_MISSING: the job has no lock.
         WRONG_STATE: the job is not in the state that the call asks for.
         CHILDREN_PENDING: the job has children that have not ended.
         PARENT_MISSING: the parent's record does not exist.
@@ -23,7 +23,7 @@ class ReplyCode(IntEnum):
         NO_RUN: the schedule would never run.
         TOO_MANY: too many jobs for one call.
         JOBS_ACTIVE: jobs of the queue are being run.
-        QUEUE_RESUMED: somebody resumed the queue meanwhile.
+        QUEUE_RESUMED: the queue was resumed meanwhile.
         TAKEN_MEANWHILE: a worker took a job of a large family while others of it were removed.
         NO_ROOM: a cache's budget has no room for the entry.
         PLACE_UNKNOWN: what followed a place in a channel may be gone.

@@ -150,8 +150,8 @@ class App(Fixed):
             name: the queue.
             after: id of the event to go on behind; ``"0-0"`` begins with the oldest there is. Defaults to None:
                 what happens from now on.
-            only: types of ``stockyard.events`` to be told of. Defaults to all. A ``Gap`` is always told.
-            job_ids: jobs to be told of. Defaults to all, and to what concerns no single job.
+            only: types of ``stockyard.events`` to receive. Defaults to all. A ``Gap`` always comes.
+            job_ids: receive the events of these jobs. Defaults to all events, also those of no job.
 
         Raises:
             UnknownQueue: the topology does not declare it.
@@ -261,7 +261,7 @@ class App(Fixed):
         hands back the jobs of dead workers of queues where no other worker does.
 
         Args:
-            settings: thresholds, who is told, how often. Defaults to those of the environment and ``.env``.
+            settings: thresholds, notifiers, interval. Defaults to those of the environment and ``.env``.
             rules: Defaults to the platform's three and the operational ones, with the settings' thresholds.
         """
         return self.lookout.watcher(settings or AlertSettings.load(), rules)
@@ -288,7 +288,7 @@ class App(Fixed):
 
     @property
     def lookout(self) -> AppMonitor:
-        """What this app tells alerts, metrics and probes."""
+        """The monitor of this app: for alerts, metrics and probes."""
         return self._reached().lookout
 
     async def aclose(self) -> None:

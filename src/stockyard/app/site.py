@@ -147,7 +147,7 @@ class Site:
 
     @cached_property
     def lookout(self) -> AppMonitor:
-        """Tells alerts, metrics and probes of all this."""
+        """Reads all this for alerts, metrics and probes."""
         return AppMonitor(
             self._topology,
             server=self.server,

@@ -38,7 +38,7 @@ class Background:
         return await shared(work, "a call of the cache's background")
 
     def close(self, last: Callable[[], Awaitable[None]]) -> None:
-        """End every service, run ``last`` there, and end the thread; a later start begins anew."""
+        """End every service, run ``last`` there, and end the thread; it can be started again."""
         with self._guard:
             running, self._running = self._running, {}
             if self._portal.is_open:

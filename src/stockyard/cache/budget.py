@@ -11,7 +11,7 @@ from stockyard.errors import ServerError
 _log = logging.getLogger(__name__)
 
 DEFAULT = 256 * 2**20
-"""Bytes, where the server has no ``maxmemory`` or does not tell it."""
+"""Bytes, where the server has no ``maxmemory`` or hides it."""
 
 _SHARE = 4
 _FULL, _WATCHFUL = 0.9, 0.7

@@ -229,7 +229,7 @@ class Cache(Fixed, Generic[T]):
 
         Args:
             function: ``async def``, or ``def`` that then runs in a thread; the result is awaited either way.
-            key: names an answer by the function's arguments. Defaults to its own name and all arguments, told
+            key: names an answer by the function's arguments. Defaults to its own name and all arguments, kept
                 apart by value and type; of a method the object is one of them.
             tags: of an answer; a list, or a function of the same arguments.
             ttl, stale, early, negative_ttl: as in ``get_or_set``.

@@ -97,11 +97,11 @@ class Caches(Fixed):
         return {name: each.cache.stats() for name, each in self._declared.items()}
 
     async def names(self) -> list[str]:
-        """Return the caches of this prefix that hold anything, whoever filled them; it looks through all keys."""
+        """Return the caches of this prefix that hold entries of any process; it looks through all keys."""
         return await caching.names(self._link)
 
     async def usage(self) -> list[CacheUsage]:
-        """Return what each cache of this prefix holds on the server, whoever filled it; expired entries are out.
+        """Return what each cache of this prefix holds on the server, from all processes; expired entries are out.
 
         Empty on a server of its own, which keeps no account.
         """

@@ -48,7 +48,7 @@ class DefaultKeys:
 def default_key(function: Callable[..., Any], name: str) -> Callable[..., str]:
     """Return what names answers by a function's name and all of its arguments.
 
-    Arguments are told apart by type as well as by value: 1, True, 1.0, "1" and Decimal(1) are five keys, and equal
+    Arguments differ by type as well as by value: 1, True, 1.0, "1" and Decimal(1) are five keys, and equal
     fields of two classes or equal values of two enums are two. Equal sets and equal dicts are one key; so are
     calls that differ in the order of keywords, or in whether a default is written out.
     """
@@ -68,7 +68,7 @@ def default_key(function: Callable[..., Any], name: str) -> Callable[..., str]:
 
 
 class _Nameless(Exception):
-    """Nothing tells the value from others."""
+    """Nothing distinguishes the value from others."""
 
 
 def canonical(value: Any) -> str:
@@ -144,7 +144,7 @@ def _fields(value: Any) -> list[tuple[str, Any]]:
         for plain in (str, int, float, list, tuple, dict):
             if isinstance(value, plain) and not getattr(value, "__dict__", None):
                 return [("value", plain(value))]
-        raise _Nameless(f"a {kind.__qualname__} has no fields that tell it from others")
+        raise _Nameless(f"a {kind.__qualname__} has no fields that distinguish it from others")
     missing = [name for name in names if not hasattr(value, name)]
     if missing:
         raise _Nameless(f"a {kind.__qualname__} lacks its field {missing[0]!r}")

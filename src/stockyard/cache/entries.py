@@ -13,7 +13,7 @@ from stockyard.cache.stats import Counts
 from stockyard.errors import ServerRefused
 
 _LARGE = 250_000
-"""Bytes: what is larger is written alone, and may take the place of more entries than a script lets go at once."""
+"""Bytes: what is larger is written alone, and may take the place of more entries than a script evicts at once."""
 
 
 class Entries:

@@ -106,7 +106,7 @@ class Loads(Generic[T]):
         """Return the value of the load that runs for a key, or of one that is started now.
 
         With ``is_away`` the server is not asked: the load is this process's alone. Who joins a load that was
-        outdated on its way is told so: its own question came later than the answer. A caller that is cancelled
+        outdated on its way learns it: its own question came later than the answer. A caller that is cancelled
         leaves the load to the others.
 
         Raises:

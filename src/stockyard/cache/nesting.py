@@ -13,7 +13,7 @@ from stockyard.errors import LoadCycle
 
 
 class Place(NamedTuple):
-    """An entry as all caches of a process tell it from others: the server with its prefix, the cache, the key."""
+    """Identifies an entry among all caches of a process: the server with its prefix, the cache, the key."""
 
     server: str
     cache: str

@@ -15,7 +15,7 @@ class CacheStats:
         misses: not there, or not readable as the declared type any more.
         loads: loaders that ran in this process.
         stale: answered with what was past its time, while a refresh ran.
-        waits: callers that waited for a load that somebody else ran, in this process or another.
+        waits: callers that waited for another caller's load, in this process or another.
         evictions: entries of this cache that left to make room, of all processes.
         errors: writes refused, loads that failed in the background, calls that the server did not answer.
         bytes: what the entries count for in the budget.

@@ -1,4 +1,4 @@
-"""`stockyard alerts`: what fires, what was told, and whom not to tell for a while."""
+"""`stockyard alerts`: list what fires and what was notified, silence rules, and test notifiers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def list_alerts(
     """List what is pending or firing now, as the watching process of this App last saw it.
 
     Args:
-        history: list so many of the latest that were told instead.
+        history: list so many of the latest notifications instead.
         silences: list the silences instead.
     """
     if history < 0:
@@ -65,7 +65,7 @@ def silence(
     end: Annotated[bool, Parameter(help="End the silence instead.")] = False,
     connection: Connection = DEFAULT,
 ) -> int:
-    """Tell nobody of a rule or a queue for a time; what still fires afterwards is told then."""
+    """Send no notification of a rule or a queue for a time; what still fires afterwards is sent then."""
     chosen = _or_none(rule), _or_none(queue)
     if end:
         was_there = asyncio.run(_unsilence(connection, *chosen))
@@ -148,10 +148,10 @@ async def _test(about: str) -> int:
     for notifier in AlertSettings.load().notifiers:
         try:
             await notifier.tell(incident)
-            say(f"told by {notifier.name}")
+            say(f"notified by {notifier.name}")
         except NotificationFailed as error:
             failures += 1
-            complain(f"not told by {notifier.name}: {error}")
+            complain(f"not notified by {notifier.name}: {error}")
     return 1 if failures else 0
 
 
@@ -170,7 +170,7 @@ async def _until(app: App, stopped: asyncio.Event) -> None:
     watcher = app.watcher(settings)
     await watcher.start()
     names = ", ".join(each.name for each in settings.notifiers)
-    _log.info("watching %s every %g s; told by %s", app.topology.name, settings.interval, names)
+    _log.info("watching %s every %g s; notifying by %s", app.topology.name, settings.interval, names)
     await stopped.wait()
     await watcher.stop()
 

@@ -17,7 +17,7 @@ def is_agreed(question: str, *, yes: bool) -> bool:
     """Ask on the terminal unless ``yes``; whatever does not begin with a y is a no.
 
     Raises:
-        InvalidOption: there is nobody to ask.
+        InvalidOption: there is no terminal to ask.
     """
     if yes:
         return True

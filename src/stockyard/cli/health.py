@@ -1,4 +1,4 @@
-"""`stockyard health`: how the queues are, and what needs somebody; the exit status is the verdict."""
+"""`stockyard health`: counts and alerts of the queues; the exit status is 1 if an alert fires."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from stockyard.observe.metrics.definitions import METRICS
 from stockyard.observe.metrics.grafana import dashboard
 from stockyard.observe.metrics.reference import metric_reference
 
-metrics = Command(name="metrics", help="List the metrics that Prometheus is told, explain, draw and serve them.")
+metrics = Command(name="metrics", help="List, explain, draw and serve the metrics for Prometheus.")
 
 
 @metrics.command(name="list")
@@ -25,7 +25,7 @@ def list_metrics(*, json: AsJson = False) -> None:
         show_json(METRICS)
     else:
         rows = [(each.name, each.kind, ", ".join(each.labels), each.source, each.help) for each in METRICS]
-        show_table(("metric", "kind", "labels", "told by", "meaning"), rows)
+        show_table(("metric", "kind", "labels", "source", "meaning"), rows)
 
 
 @metrics.command
@@ -36,7 +36,7 @@ def reference() -> None:
 
 @metrics.command
 def serve(*, port: Endpoint = None, log_format: LogFormat | None = None, connection: Connection = DEFAULT) -> None:
-    """Answer /metrics with what the server tells, until stopped. Workers do, too, and tell of themselves.
+    """Serve the server's metrics at /metrics, until stopped. Workers serve them too, with their own.
 
     Args:
         port: [HOST:]PORT to listen on; 9400 by default, on this machine alone.

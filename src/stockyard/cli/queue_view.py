@@ -81,7 +81,7 @@ def events(
     Args:
         name: the queue.
         last: how many of the latest events to begin with; 20 by default.
-        after: follow from behind the event of this id instead; a gap is told if some are gone.
+        after: follow from behind the event of this id instead; a gap is printed if some are gone.
         only: events of this name, as in completed; may be given again.
         job: events of the job of this id; may be given again.
     """

@@ -61,7 +61,7 @@ class Heartbeat:
     def judge(
         self, of: str, *, room: int, waits_until: float, now: float, server_trouble: str = ""
     ) -> list[Vital]:
-        """Return what is to be said of it; nothing when the worker has stopped.
+        """Return the checks of the worker; none when it has stopped.
 
         Args:
             of: begins the names.

@@ -1,4 +1,4 @@
-"""What a program may be told about its worker's jobs."""
+"""Callbacks of a worker about its jobs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Hooks:
         retried: ``(job, error, delay_ms)`` once another attempt is written.
         stalled: ``(job_id)`` when this worker handed back a dead worker's job.
         drained: ``()`` when nothing more waits.
-        schedule_repaired: ``(schedule_id, run_id)`` when this worker made a schedule's missing next run anew.
+        schedule_repaired: ``(schedule_id, run_id)`` when this worker restored a schedule's missing next run.
 
     Raises:
         ConfigError: one of them is no function.

@@ -34,7 +34,7 @@ class WorkerOptions:
         stalled_interval: pause between two looks for dead workers' jobs. Defaults to half the lease.
         grace: time that running jobs have to end when the worker is stopped; the whole stop takes at most two
             seconds longer. Defaults to 25 s, which fits into the 30 s that Kubernetes gives a pod.
-        drain_delay: pause between two looks at an empty queue that nobody rings for, cut to 10 s, so that a dead
+        drain_delay: longest wait for the marker of an empty queue, cut to 10 s, so that a dead
             connection is noticed within 15. Defaults to 5 s.
         metrics: minutes of which the queue keeps how many jobs ended in each; 0 or None counts nothing. Defaults
             to 20,160, two weeks.

@@ -73,7 +73,7 @@ class Folder:
             raise self._unusable(error) from error
 
     def prepare(self) -> None:
-        """Create what is missing and close the folder to everybody else.
+        """Create what is missing and close the folder to all other users.
 
         Raises:
             EmbeddedServerError: the folder holds other things, is another user's, can be changed by others, or
@@ -116,7 +116,7 @@ class Folder:
         """Refuse a folder that others can change; one that does not exist is fine.
 
         Raises:
-            EmbeddedServerError: it belongs to somebody else, or others may write to it.
+            EmbeddedServerError: it belongs to another user, or others may write to it.
         """
         try:
             with self._opened() as folder:
@@ -192,7 +192,7 @@ def _refuse_foreign_links(path: Path, depth: int = 0) -> None:
 def _refuse_planted(found: os.stat_result, path: Path) -> None:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise EmbeddedServerError(
-            f"{path} must be a folder of yours; somebody put a link or a file there: remove it, or give "
+            f"{path} must be a folder of yours; there is a link or a file: remove it, or give "
             "embedded:// another folder"
         )
 
@@ -211,6 +211,6 @@ def _check_short_place(place: Path) -> None:
     found = place.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
         raise EmbeddedServerError(
-            f"{place} must be a folder of yours with mode 0700: somebody else made it; remove it or use a "
+            f"{place} must be a folder of yours with mode 0700: another user made it; remove it or use a "
             f"data folder with a shorter path (up to {_SOCKET_PATH_LIMIT - len('/valkey.sock')} bytes)"
         )

@@ -1,7 +1,7 @@
-"""Keeps one server process running for as long as somebody uses its data folder.
+"""Keeps one server process running for as long as a process uses its data folder.
 
 It runs by its path in an isolated interpreter, so it costs a bare Python, never imports the application, and
-needs nothing but the standard library. Its users tell it nothing: they hold shared kernel locks, which vanish
+needs nothing but the standard library. Its users send it nothing: they hold shared kernel locks, which vanish
 with them however they end.
 """
 

@@ -1,4 +1,4 @@
-"""Tells what an embedded server is doing, without starting it."""
+"""Reads the status of an embedded server, without starting it."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -30,7 +30,7 @@ def pin(data: Path | None = None, *, timeout: float = 10.0) -> ServerStatus:
 def unpin(data: Path | None = None) -> ServerStatus:
     """Let the embedded server stop: now, if nobody uses it, else after its last user.
 
-    The status that is returned says which: `running` is True while somebody still uses it.
+    The status that is returned says which: `running` is True while a process still uses it.
     """
     folder = Folder.at(data)
     folder.check()

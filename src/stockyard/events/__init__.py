@@ -1,4 +1,4 @@
-"""What a queue tells: its events, and who reads them."""
+"""Events of queues, and their readers."""
 
 from stockyard.events.event import (
     Active,

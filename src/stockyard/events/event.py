@@ -1,4 +1,4 @@
-"""What a queue tells of itself and its jobs: one frozen type for each kind of event."""
+"""The events of queues and jobs: one frozen type for each kind of event."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def timestamp(self) -> int:
-        """When the server was told, milliseconds since the epoch."""
+        """When the server recorded it, milliseconds since the epoch."""
         return int(self.id.partition("-")[0])
 
 
@@ -35,7 +35,7 @@ class JobEvent(Event, frozen=True, kw_only=True):
 
 
 class Added(JobEvent, frozen=True, kw_only=True):
-    """A job was added; where it went is told next.
+    """A job was added; the next event says where it went.
 
     Attributes:
         name: the job's name.
@@ -65,7 +65,7 @@ class Active(JobEvent, frozen=True, kw_only=True):
 
 
 class Progress(JobEvent, frozen=True, kw_only=True):
-    """A job told how far it is.
+    """A job reported progress.
 
     Attributes:
         progress: as the handler gave it; text that is no JSON stays text.
@@ -87,7 +87,7 @@ class Completed(JobEvent, frozen=True, kw_only=True):
 
 
 class Failed(JobEvent, frozen=True, kw_only=True):
-    """A job ended badly; a failure that is tried again is told as ``Delayed`` or ``Waiting``.
+    """A job ended badly; a failure that is retried is an event ``Delayed`` or ``Waiting``.
 
     Attributes:
         failed_reason: text of the error.
@@ -194,10 +194,10 @@ class Custom(Event, frozen=True, kw_only=True):
 
 
 class Gap(Event, frozen=True, kw_only=True):
-    """Events are missing: the stream was cut, or made anew, before they could be read.
+    """Events are missing: the stream was cut or deleted before they could be read.
 
-    Whoever follows the state of jobs should look at them again. A server before Redis 7, or a reader that has
-    just begun at an id that is not there any more, may tell of a gap though nothing is missing in it.
+    If you follow the state of jobs, read it again. A server before Redis 7, or a reader that has
+    just begun at an id that is not there any more, may report a gap though nothing is missing in it.
 
     Attributes:
         id: of the event read last.

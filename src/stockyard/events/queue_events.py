@@ -1,4 +1,4 @@
-"""Reads a queue's events one after another, for as long as somebody asks."""
+"""Reads a queue's events one after another."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class QueueEvents(Fixed):
                     case Gap(): ...
 
     A server that goes away is waited for; reading goes on behind the last event, without loss or doubling, and
-    what the server itself lost is told by a ``Gap``.
+    a ``Gap`` stands for what the server itself lost.
 
     Raises:
         ServerUnavailable, ServerRefused: on entering, the server cannot be reached or does not let the events be
@@ -80,7 +80,7 @@ class QueueEvents(Fixed):
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that reads them, or None before anybody began and after the end."""
+        """The loop that reads them, or None before the first read and after the end."""
         return None if self._is_closed else self._loop
 
     async def earlier(self, count: int) -> list[Event]:

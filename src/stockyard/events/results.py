@@ -49,7 +49,7 @@ class Results:
             raise ResultTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on") from None
 
     async def aclose(self) -> None:
-        """End this loop's reader; those who wait are told that it was cancelled."""
+        """End this loop's reader; callers that wait get an error that it was cancelled."""
         reader = self._readers.pop()
         if reader is not None:
             await reader.stop()
@@ -106,7 +106,7 @@ class _Reader:
         await self._stream.close()
 
     async def _look_at_all(self) -> None:
-        """An end may lie in a gap of the stream, or was never told: ask for the states."""
+        """An end may lie in a gap of the stream, or was never announced: ask for the states."""
         for job_id in list(self._waiters):
             await self._look(job_id)
 
@@ -154,7 +154,7 @@ class _Reader:
 
 
 class _Waiter:
-    """Somebody who waits for the end of a job, and is not misled by the end of an earlier run."""
+    """A caller that waits for the end of a job, and is not misled by the end of an earlier run."""
 
     def __init__(self) -> None:
         self.future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -162,7 +162,7 @@ class _Waiter:
         self._early: list[Entry] = []
 
     def heed(self, since: str) -> None:
-        """Heed the events after this one, those included that were told already."""
+        """Consider the events after this one, also those that have come already."""
         self._since = since
         early, self._early = self._early, []
         for event in early:

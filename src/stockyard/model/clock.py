@@ -15,7 +15,7 @@ def system_clock() -> int:
 
 
 class ManualClock:
-    """A clock that moves only when told to, for tests.
+    """A clock that moves only by hand, for tests.
 
     Args:
         now: the first reading, in milliseconds since the epoch. Defaults to the machine's time.

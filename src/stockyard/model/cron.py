@@ -65,7 +65,7 @@ class CronPattern:
     Args:
         text: minute, hour, day of month, month, day of week, with an optional field for seconds in front; ``*``,
             ranges, lists, steps, names (``MON``, ``JAN``), ``L`` for the last day, ``5L`` for the last Friday,
-            ``1#2`` for the second Monday; 7 is Sunday, as 0 is; or ``@daily`` and its like.
+            ``1#2`` for the second Monday; 7 is Sunday, as 0 is; or ``@daily`` and the other names.
 
     Raises:
         InvalidOption: it cannot be read, or never comes.

@@ -1,4 +1,4 @@
-"""Which jobs count as the same, and what becomes of one that comes while its like is there."""
+"""Which jobs count as the same, and what happens to a job whose id is taken."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Deduplication:
         id: what the jobs have in common.
         ttl: the id is taken for that long after the owner was added, even if the owner ends before. Defaults to
             as long as the owner has not ended.
-        extend: every add that is dropped begins the time anew.
+        extend: every add that is dropped restarts the ttl.
         replace: an owner that is still delayed makes place for the new job.
-        reschedule: an owner that is still delayed waits anew, as long as the new job was to wait.
+        reschedule: an owner that is still delayed gets the delay of the new job.
         keep_last: of the jobs added while the owner runs, the last runs after it; the id is then taken as long as
             one of them has not ended.
 
@@ -53,11 +53,9 @@ class Deduplication:
                 f"ttl must be longer than 0; got {ttl!r}: leave it out to wait for the owner's end"
             )
         if extend and ttl_ms is None:
-            raise InvalidOption(
-                "extend begins the ttl anew; give a ttl, as in Deduplication(id, '5s', extend=True)"
-            )
+            raise InvalidOption("extend restarts the ttl; give a ttl, as in Deduplication(id, '5s', extend=True)")
         if replace and reschedule:
-            raise InvalidOption("replace and reschedule exclude each other: the owner either goes or waits anew")
+            raise InvalidOption("replace and reschedule exclude each other: the owner is removed or delayed again")
         for name, value in (
             ("id", id),
             ("ttl_ms", ttl_ms),

@@ -42,7 +42,7 @@ class JobState(StrEnum):
 
 
 class JobPort(FamilyPort, Protocol):
-    """What a job asks of whoever holds it: the store, or the parent of a child process."""
+    """What a job needs from its owner: the store, or the parent of a child process."""
 
     async def update_progress(self, job_id: str, value: Any) -> None: ...
     async def log(self, job_id: str, line: str) -> int: ...
@@ -385,7 +385,7 @@ _CHANGED_BY = {"progress": "update_progress", "priority": "change_priority", "de
 
 
 def set_fields(job: Job[Any], **values: Any) -> None:
-    """Change fields of a job as it is known here, to follow what the server was told."""
+    """Change fields of a job as it is known here, to match what was written to the server."""
     for name, value in values.items():
         set_field(job, name, value)
 

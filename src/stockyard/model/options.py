@@ -59,8 +59,8 @@ class AddOptions(TypedDict, total=False):
         keep_logs: so many of its newest log lines stay.
         stack_trace_limit: so many of its newest stack traces stay.
         size_limit: bytes that its payload may have as JSON.
-        telemetry: context of a trace, passed on to whoever runs it.
-        omit_context: whoever runs it shall not continue that trace.
+        telemetry: context of a trace, passed on to the worker.
+        omit_context: the worker does not continue that trace.
     """
 
     job_id: str | None

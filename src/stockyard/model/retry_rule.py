@@ -33,7 +33,7 @@ class RetryRule:
         *,
         default: RetryRule | None = None,
     ) -> RetryRule | None:
-        """Check what was given; what is None is taken from ``default``. None when nothing is said at all.
+        """Check what was given; what is None is taken from ``default``. None when nothing is given at all.
 
         Raises:
             InvalidOption: something else than exception classes.

@@ -165,7 +165,7 @@ def metrics_server(lookouts: Sequence[AppMonitor], *, host: str, port: int) -> M
     """Make the server of metrics and health of one process.
 
     Args:
-        lookouts: of its Apps; where several tell of one thing, the last one's word counts.
+        lookouts: of its Apps; where several report one thing, the last report counts.
         host, port: where to listen.
 
     Raises:

@@ -68,9 +68,9 @@ class QueueAdmin:
         await managing.configure(self._link, dict(zip(("max", "duration"), limits, strict=True)))
 
     async def rate_limit(self, duration: Duration) -> None:
-        """Let no job start for so long, as when an API said that its limit is reached.
+        """Let no job start for so long, as when an API reports that its limit is reached.
 
-        BullMQ's own workers heed it only when they or the queue have a rate.
+        BullMQ's own workers respect it only when they or the queue have a rate.
 
         Args:
             duration: how long from now; more than 0.
@@ -91,7 +91,7 @@ class QueueAdmin:
         """Remove the jobs that wait, and return how many; those that run, have ended or await children stay.
 
         The next runs of schedules stay too. A parent in this queue that waited for a removed job alone goes with
-        it; in another queue it is let go. If there were any, ``Cleaned`` events say so.
+        it; in another queue it is released. If there were any, ``Cleaned`` events say so.
 
         Args:
             delayed: remove the delayed jobs as well. Defaults to False.
@@ -127,7 +127,7 @@ class QueueAdmin:
             force: even if jobs are running; their workers' results are lost. Defaults to False.
 
         Raises:
-            QueueStateError: jobs are running (nothing was removed then), or somebody resumed the queue meanwhile.
+            QueueStateError: jobs are running (nothing was removed then), or the queue was resumed meanwhile.
         """
         code = await managing.obliterate(self._link, force=force)
         if code == ReplyCode.JOBS_ACTIVE:
@@ -215,7 +215,7 @@ class QueueAdmin:
         return await managing.read_event_limits(self._link)
 
     async def publish_event(self, name: str, fields: Mapping[str, str | int | float] | None = None) -> str:
-        """Put an event of your own into the queue's stream, for whoever reads it; return its stream id.
+        """Put an event of your own into the queue's stream, for its readers; return its stream id.
 
         Args:
             name: none that the queue uses itself, and without a colon.

@@ -99,7 +99,7 @@ class QueueBrowser:
         return await reading.is_paused(self._link)
 
     async def settings(self) -> QueueSettings:
-        """Return what all workers of the queue heed, whoever set it."""
+        """Return the settings that all workers of the queue respect."""
         meta = await reading.read_meta(self._link)
         most, window = reading.whole(meta.get("max")), reading.whole(meta.get("duration"))
         return QueueSettings(

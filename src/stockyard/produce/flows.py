@@ -234,7 +234,7 @@ def _checked(flow: Flow, options: JobOptions, above: _Node | None) -> JobOptions
             raise InvalidOption(f"the parent of {flow.name!r} is the flow around it; only a root may name one")
         options = msgspec.structs.replace(options, parent=ParentRef(above.spec.name, above.sent.id))
     if flow.children and options.deduplication is not None:
-        raise InvalidOption(f"{flow.name!r} has children that would wait for nobody, so it cannot be deduplicated")
+        raise InvalidOption(f"{flow.name!r} has children that would wait in vain, so it cannot be deduplicated")
     if options.job_id is not None and ":" in options.job_id and (flow.children or above is not None):
         raise InvalidOption(
             f"job_id {options.job_id!r} of {flow.name!r} has colons, which have no place in a flow"

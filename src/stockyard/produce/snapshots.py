@@ -9,7 +9,7 @@ from stockyard.topology import Rate
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """What a queue's workers all heed, whoever set it.
+    """Settings that all workers of a queue respect.
 
     Attributes:
         paused: whether no job starts.

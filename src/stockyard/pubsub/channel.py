@@ -11,7 +11,7 @@ from stockyard.model.duration import Duration, milliseconds
 
 T = TypeVar("T")
 OnInvalid = Callable[[bytes, Exception], None]
-"""Is given a message's text and what is wrong with it."""
+"""Called with a message's text and the reason why it does not fit."""
 
 _NAME = re.compile(r"[\w.-]+(:[\w.-]+)*", re.ASCII)
 
@@ -26,7 +26,7 @@ class ChannelOptions(TypedDict, total=False):
         max_len: how many messages it keeps at most. Defaults to 100,000; None for without limit.
         attempts: how often a message is delivered to a group before it is a dead letter. Defaults to 5.
         idle: how long a consumer that gives no sign of life keeps its messages. Defaults to 30 s.
-        on_invalid: is told of messages that do not fit the type. Defaults to None: they are counted and logged.
+        on_invalid: called with messages that do not fit the type. Defaults to None: they are counted and logged.
     """
 
     durable: bool

@@ -45,7 +45,7 @@ class Coder(Generic[T]):
         """Return the value of a text.
 
         Raises:
-            PayloadError: it does not fit; this is counted and told to ``on_invalid`` before.
+            PayloadError: it does not fit; it is counted and given to ``on_invalid`` before.
         """
         try:
             return self._read(text)

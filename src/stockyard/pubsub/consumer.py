@@ -108,7 +108,7 @@ class Consumer(Fixed, Generic[T]):
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that reads it, or None before anybody began and after the end."""
+        """The loop that reads it, or None before the first read and after the end."""
         return None if self._is_closed else self._loop
 
     async def aclose(self) -> None:
@@ -265,7 +265,7 @@ class Consumer(Fixed, Generic[T]):
         self._told = max(self._told, 0)
 
     def _read(self, messages: Sequence[Held]) -> tuple[list[Delivery[T]], list[tuple[str, str]]]:
-        """Take messages in hand; return those that do not fit the type apart, with what is wrong."""
+        """Take messages in hand; return those that do not fit the type apart, with the reason."""
         found, spoilt = [], []
         self._counts.received += len(messages)
         for message_id, text, deliveries in messages:

@@ -18,7 +18,7 @@ class ConsumerGroup:
         pending: messages that its consumers have and did not acknowledge.
         oldest: seconds since the consumer of the oldest of these gave its last sign of life.
         consumers: how many there are; one that died counts until it is forgotten.
-        missed: messages that the channel let go before the group was done with them, since it was made.
+        missed: messages that the channel dropped before the group was done with them, since it was made.
     """
 
     name: str
@@ -38,7 +38,7 @@ class DeadLetter(Generic[T]):
         group: which group gave it up.
         message_id: the message's id in the channel.
         deliveries: how often it was delivered.
-        reason: what was said about it.
+        reason: why it became a dead letter.
         value: what was published, or None when it does not fit the type.
         text: the same as JSON text.
     """

@@ -89,7 +89,7 @@ async def _run(message: Delivery[T], handler: Callable[[Delivery[T]], Any], thre
 
 
 async def _told(message: Delivery[T], tell: Callable[[], Any]) -> None:
-    """Tell the server what became of a message, as soon as it can be told: all this may be done twice."""
+    """Acknowledge or release a message as soon as the server answers: doing it twice is safe."""
     patience = Patience()
     while True:
         try:

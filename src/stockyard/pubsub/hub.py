@@ -23,7 +23,7 @@ class Listener(Protocol):
     """A reader of one channel, as the hub sees it."""
 
     def begin(self) -> None:
-        """The channel is listened to from now on; said again, it was not for a while."""
+        """The channel is listened to from now on; a second time, after it was not for a while."""
 
     def offer(self, messages: Sequence[Message[Any]]) -> Sequence[Message[Any]]:
         """Take as many as there is room for; return the rest."""
@@ -53,7 +53,7 @@ class _Feed:
         self.joining.clear()
 
     def refuse(self, error: ServerError) -> bool:
-        """Tell those who are joining; return whether there was anybody."""
+        """Notify the joining listeners; return whether there were any."""
         waiting = [future for future in self.joining if not future.done()]
         for future in waiting:
             future.set_exception(error)

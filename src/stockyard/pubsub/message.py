@@ -40,12 +40,12 @@ class Message(msgspec.Struct, Generic[T], frozen=True):
 class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """Messages are missing at this place.
 
-    Whoever follows a state by messages should read it anew.
+    If you follow a state by messages, read it again.
 
     Attributes:
         channel: the channel's name.
         reason: see ``GapReason``.
-        missed: how many, or None where nobody knows; it may have been none at all.
+        missed: how many, or None where it is unknown; it may have been none at all.
     """
 
     channel: str

@@ -164,7 +164,7 @@ class OpenChannel(Fixed, Generic[T]):
             group, consumer, after, buffer: as in ``consume``.
             handler: ``async def``, or ``def``, which runs in a thread; is given the message.
             concurrency: messages at a time. Defaults to 1: in order, as long as none fails.
-            on_gap: is told when messages are missing. Defaults to a line in the log.
+            on_gap: called when messages are missing. Defaults to a line in the log.
 
         Raises:
             InvalidOption: an argument is wrong, or the channel is not durable.

@@ -75,7 +75,7 @@ class Replay(Generic[T]):
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that reads it, or None before anybody began and after the end."""
+        """The loop that reads it, or None before the first read and after the end."""
         return None if self._is_closed else self._loop
 
     @property

@@ -37,7 +37,7 @@ _LIVE = "live"
 
 
 def endpoint(channel: OpenChannel[Any], *, buffer: int = 1_000, ping: Duration = "15s") -> Endpoint:
-    """Return an ASGI application that tells a channel's messages, to mount or to run.
+    """Return an ASGI application that streams a channel's messages, to mount or to run.
 
     Args:
         channel: live or durable.
@@ -47,7 +47,7 @@ def endpoint(channel: OpenChannel[Any], *, buffer: int = 1_000, ping: Duration =
 
     Each message is an event whose data is its JSON. Where messages are missing there is an event named ``gap``,
     with ``reason`` and ``missed``. A client that reconnects (``Last-Event-ID``) goes on where it was in a durable
-    channel, and is told of a gap in a live one. ``?after=0-0`` begins with the oldest that a durable channel
+    channel, and gets a gap event in a live one. ``?after=0-0`` begins with the oldest that a durable channel
     keeps. When uvicorn is asked to stop, open streams end at once.
 
     Mounted as a WebSocket's route it sends each message as JSON text, ``{"id": …, "value": …}`` or

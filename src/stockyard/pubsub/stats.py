@@ -14,9 +14,9 @@ class ChannelStats:
         received: messages that came in, once for all subscribers of a connection.
         delivered: messages handed to readers, to each of them.
         dropped: messages that a full buffer had no place for, in each of them.
-        gaps: how often a reader was told that messages are missing.
+        gaps: how often a reader got a gap for missing messages.
         invalid: messages that did not fit the type.
-        reconnects: connections that were lost and replaced, while somebody read.
+        reconnects: connections that were lost and replaced while they had readers.
         acknowledged: messages of durable channels that were acknowledged.
         dead: messages of durable channels that were moved to the dead letters.
     """

@@ -81,7 +81,7 @@ class Subscription(Generic[T]):
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that reads it, or None before anybody began and after the end."""
+        """The loop that reads it, or None before the first read and after the end."""
         return None if self._is_closed else self._loop
 
     async def aclose(self) -> None:
@@ -129,7 +129,7 @@ class Subscription(Generic[T]):
             await self._changed.wait()
 
     def begin(self) -> None:
-        """The channel is listened to from now on; said again, it was not for a while."""
+        """The channel is listened to from now on; a second time, after it was not for a while."""
         if self._has_begun:
             self._buffer.append(Gap(channel=self.channel, reason="reconnected"))
             self._changed.set()

@@ -54,7 +54,7 @@ def _message(kept: Kept, coder: Coder[Any], channel: str) -> Message[Any] | None
 
 
 class Tail:
-    """The latest messages of one channel, on a connection as long as anybody reads.
+    """The latest messages of one channel, on a connection as long as there are readers.
 
     Args:
         link: the channel.

@@ -14,7 +14,7 @@ from stockyard.trading.platform import default_app
 
 
 class Approval(msgspec.Struct, frozen=True):
-    """What the risk service said of one order of an account; ``reason`` says why not."""
+    """The risk service's answer on one order of an account; ``reason`` says why not."""
 
     account: str
     order_hash: str
@@ -29,7 +29,7 @@ Assess = Callable[[str, Order], Awaitable[Approval]]
 class RiskApprovals:
     """The approvals of all accounts, shared by every process that asks.
 
-    An answer is kept by account and order, so an order that is changed is asked about anew. It expires, never
+    An answer is kept by account and order, so an order that is changed is asked about again. It expires, never
     later than ``ttl``; all answers of an account end when they are revoked, also one that is under way just then.
 
     Args:
@@ -68,5 +68,5 @@ class RiskApprovals:
 
 
 def order_hash(order: Order) -> str:
-    """Return what tells an order from every other, whatever process computes it."""
+    """Return what distinguishes an order from every other, in every process."""
     return hashlib.sha256(msgspec.json.encode(order, order="sorted")).hexdigest()[:32]

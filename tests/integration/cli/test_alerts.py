@@ -60,7 +60,7 @@ def test_who_watches_says_so_and_logs_what_begins_and_ends(
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE) as watching:
         assert watching.stderr
         try:
-            assert b"watching shop every 0.1 s; told by log" in watching.stderr.readline()
+            assert b"watching shop every 0.1 s; notifying by log" in watching.stderr.readline()
             run("job", "add", "mail", "welcome", '{"name": "Ada"}')
             fires = msgspec.json.decode(watching.stderr.readline())
             run("queue", "pause", "mail")
@@ -80,6 +80,6 @@ def test_a_test_notification_says_who_could_not_be_told(
     monkeypatch.setenv("STOCKYARD_ALERT_WEBHOOK", "http://127.0.0.1:9/s3cret")
     assert main(["alerts", "test"]) == 1
     out, err = capsys.readouterr()
-    assert "told by log" in out
-    assert "not told by webhook 127.0.0.1" in err
+    assert "notified by log" in out
+    assert "not notified by webhook 127.0.0.1" in err
     assert "s3cret" not in out + err

@@ -73,7 +73,7 @@ def test_the_alerts_of_another_app_are_not_shown_and_the_table_says_whose_it_sho
 
 def test_a_test_notification_names_the_app_and_its_server(run: Run, caplog: pytest.LogCaptureFixture) -> None:
     said = run("alerts", "test")
-    assert (said.status, said.out) == (0, "told by log\n")
+    assert (said.status, said.out) == (0, "notified by log\n")
     assert f"a test of the alerts of shop  {SHOP}" in caplog.text
 
 

@@ -231,7 +231,7 @@ async def test_a_run_whose_rule_is_broken_fails_and_the_schedule_is_repaired(
         assert "opts.repeat cannot be read" in (failed.failed_reason or "")
         following = run_at(begin + HOUR)
         await eventually(lambda: repaired == [("s", following)])
-    assert f"made anew: {following}" in caplog.text
+    assert f"restored: {following}" in caplog.text
     assert await is_pending(schedules, begin + HOUR)
     await move(yard, clock, HOUR)
     await ticks(ran, 1)

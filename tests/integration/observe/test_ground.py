@@ -97,7 +97,7 @@ async def test_a_server_that_hides_its_policy_must_be_trusted(
                 await yard.app.worker("orders", echo, handle_signals=False, **acceptance).run()
             assert "s3cret" not in str(refused.value)
         await yard.work(echo, "mail")
-        assert "does not tell its maxmemory-policy" in warnings(caplog)[0]
+        assert "hides its maxmemory-policy" in warnings(caplog)[0]
         trusting = Settings.load(url, prefix="t", trust_server=True, dotenv=None)
         async with App(yard.topology, settings=trusting) as app:
             worker = app.worker("orders", echo, handle_signals=False)

@@ -91,7 +91,7 @@ async def test_a_webhook_that_refuses_is_told_later_and_its_secret_is_not_logged
     watch = watcher(app, listener)
     await watch.watch()
     assert listener.told() == []
-    assert "could not be told" in caplog.text
+    assert "could not be sent" in caplog.text
     assert "503" in caplog.text
     assert "s3cret" not in caplog.text
     listener.refuses = False
@@ -176,8 +176,8 @@ async def test_a_notifier_that_never_returns_or_raises_is_given_up(
     await app.queue("fills").add_many([("fill", n) for n in range(3)])
     settings = AlertSettings(Thresholds(waiting=2), (Hangs(), Breaks()), interval=0.05)
     await app.watcher(settings).watch()
-    assert "could not be told by hangs: it took longer than 0.1 s" in caplog.text
-    assert "could not be told by breaks: KeyError('oops')" in caplog.text
+    assert "could not be sent by hangs: it took longer than 0.1 s" in caplog.text
+    assert "could not be sent by breaks: KeyError('oops')" in caplog.text
 
 
 async def test_a_full_server_is_watched_and_told_of(

@@ -38,7 +38,7 @@ def test_one_reason_is_one_line_a_minute_for_all_who_try(caplog: pytest.LogCaptu
     assert [record.getMessage() for record in caplog.records] == [
         "worker of queue a: away",
         "worker of queue a: full",
-        "worker of queue b: away (and 5 times more since it was last said)",
+        "worker of queue b: away (and 5 times more since the last message)",
     ]
 
 

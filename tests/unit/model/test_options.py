@@ -28,7 +28,7 @@ def test_a_time_is_kept_in_milliseconds() -> None:
     [
         ({"ttl": 0}, "ttl must be longer than 0; got 0: leave it out"),
         ({"ttl": "soon"}, "ttl must be a duration"),
-        ({"extend": True}, "extend begins the ttl anew; give a ttl"),
+        ({"extend": True}, "extend restarts the ttl; give a ttl"),
         ({"replace": True, "reschedule": True}, "replace and reschedule exclude each other"),
     ],
 )

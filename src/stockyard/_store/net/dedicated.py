@@ -24,7 +24,7 @@ class DedicatedConnection(Connection):
         self.call_timeout = call_timeout
 
     async def reopen(self) -> None:
-        """Connect anew; tried again until the call timeout. The errors are those of ``open``."""
+        """Connect again; tried again until the call timeout. The errors are those of ``open``."""
         await self.open_until(time.monotonic() + self.call_timeout)
 
     async def call(self, *commands: Command, timeout: float | None = None) -> list[Any]:

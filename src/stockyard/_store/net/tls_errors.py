@@ -1,4 +1,4 @@
-"""Says what is wrong, and what to do, when a client and a server do not agree on their certificates."""
+"""Explains the fault, and what to do, when a client and a server do not agree on their certificates."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tls_failure(address: Address, error: BaseException) -> TlsFailed | None:
         said = cause.verify_message
         if cause.verify_code in _WRONG_NAME:
             return TlsFailed(
-                f"{where} shows a certificate of somebody else ({said}): connect by a name that it is made out "
+                f"{where} shows another server's certificate ({said}): connect by a name that it is made out "
                 "to, or have this one added to it"
             )
         return TlsFailed(

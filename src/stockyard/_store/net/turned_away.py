@@ -14,7 +14,7 @@ _SECONDS = 0.5
 async def is_turned_away(address: Address) -> bool:
     """Say whether a server has too many connections.
 
-    It says so as soon as it accepts one, and closes it. What it said is lost where commands were on their way
+    It says so as soon as it accepts one, and closes it. Its message is lost where commands were on their way
     already, because it never reads them.
     """
     if address.scheme not in ("redis", "unix"):

@@ -40,7 +40,7 @@ _DRAIN = 1.0
 """Seconds to read what a dead child had sent, should something it forked keep the pipe open."""
 
 _FORKSERVER_LOST = 255
-"""What multiprocessing says when the fork server died, and nobody is left to tell the exit code."""
+"""What multiprocessing says when the fork server died, and the exit code is lost."""
 
 _FROM_OUTSIDE = ("SIGKILL", "SIGTERM")
 """Signals that no failing program sends itself: memory is short, or an operator sent them."""
@@ -135,7 +135,7 @@ class WarmChild:
 
     @property
     def gone(self) -> bool:
-        """Whether an idle child has ended, even if the loop was not told yet: it says nothing else unasked."""
+        """Whether an idle child has ended, even if the loop does not know it yet: it says nothing else unasked."""
         return self.ended.done() or bool(self._pipe.poll(0))
 
     def kill(self, verdict: str | None = None) -> None:

@@ -1,4 +1,4 @@
-"""Collects ended runs, hands them out in batches, and reads what the server said of each."""
+"""Collects ended runs, hands them out in batches, and reads the server's reply for each."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Finisher:
 
     Attributes:
         restores_locks: the server evicts keys: a lock that is gone when its run ends may still be ours. Elsewhere
-            somebody took it away, and the end is not written.
+            another worker took it, and the end is not written.
     """
 
     def __init__(

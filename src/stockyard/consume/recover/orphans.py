@@ -27,7 +27,7 @@ class Recoverer(Protocol):
 class OrphanRecoverer:
     """Recovers the jobs of queues whose longest run has no lease, as one more worker of theirs would.
 
-    It is told by ``note`` what was seen of the queues, and acts in a task of its own, so that a slow recovery
+    ``note`` gives it what was seen of the queues; it acts in a task of its own, so that a slow recovery
     holds up no reader.
 
     Args:

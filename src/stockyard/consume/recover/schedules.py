@@ -1,4 +1,4 @@
-"""Makes the next run of a schedule anew when it has gone missing, and says so."""
+"""Restores the next run of a schedule when it has gone missing, and logs it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ScheduleRepairer:
     Args:
         link: the queue.
         interval_ms: between two looks.
-        hooks: told of each repair.
+        hooks: called with each repair.
     """
 
     def __init__(self, link: QueueLink, *, interval_ms: int, hooks: Hooks) -> None:
@@ -52,7 +52,7 @@ class ScheduleRepairer:
                 continue
             if run is not None:
                 _log.error(
-                    "schedule %r of queue %s had lost its next run; made anew: %s",
+                    "schedule %r of queue %s had lost its next run; restored: %s",
                     schedule_id,
                     self._link.queue,
                     run,

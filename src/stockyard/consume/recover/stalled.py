@@ -30,7 +30,7 @@ class StalledJobRecoverer:
         link: the queue.
         interval_ms: between two looks.
         max_stalled: how often a job may lose its worker before it is failed.
-        hooks: told of each job.
+        hooks: called with each job.
         meter: counts them.
         dead: what the tokens of processes begin with that are known to be dead: their jobs go back at the first
             look. Defaults to none.

@@ -137,7 +137,7 @@ def reason_of(error: BaseException) -> str:
     """Return the failure reason that is stored: ``KeyError: 'nope'``, the class and the message.
 
     An ``UnrecoverableError``, a ``JobCancelled`` and a plain ``StockyardError`` are their message alone: with the
-    first a handler gives a reason in its own words, with the second whoever cancels does, and the third says what
+    first a handler gives a reason in its own words, with the second the canceller does, and the third says what
     every peer writes in the same words.
     """
     text, name = _bounded(message_of(error)), class_of(error)

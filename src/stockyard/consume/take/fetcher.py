@@ -37,7 +37,7 @@ LANES = 2
 """Calls under way at a time, so that the server and this process work at once."""
 
 _LIMITED_PAUSE = 0.05
-"""Seconds between two looks of a worker that is limited: each added job rings the marker, and none could start."""
+"""Seconds between two looks of a worker that is limited: each added job sets the marker, and none could start."""
 
 
 class Fetcher:
@@ -48,7 +48,7 @@ class Fetcher:
         worker_id: begins every token.
         concurrency: jobs in hand at most.
         terms: what it asks for in every call, but for the number of jobs and their token.
-        drain_delay: seconds between two looks at a queue that nobody rings for.
+        drain_delay: seconds to wait for the marker of an empty queue.
         finisher, runner, next_runs, doorbell: its neighbours.
         book: the runs in hand.
         execution: says how many threads are lost.
@@ -333,7 +333,7 @@ class Fetcher:
         (self._work if self._demand.has_plenty else self._listening).set()
 
     async def _listen(self) -> None:
-        """While the lanes have nothing to take: look at the queue when somebody rings, or nobody does for long."""
+        """While the lanes have nothing to take: look at the queue at its marker, or after the drain delay."""
         patience = Patience()
         while self._is_taking:
             limited = self._demand.limited_seconds(time.monotonic())

@@ -39,11 +39,11 @@ class AlertBook(Fixed):
         self._is_made = True
 
     async def incidents(self) -> list[Incident]:
-        """Return what is pending, firing or resolved and not told yet, the oldest first."""
+        """Return what is pending, firing, or resolved and not notified yet, the oldest first."""
         return incidents_of(await self._store.incidents())
 
     async def history(self, count: int = 100) -> list[Incident]:
-        """Return what was told, the newest first; the latest 1000 are kept."""
+        """Return what was notified, the newest first; the latest 1000 are kept."""
         found = (_read(_incident, text, "an entry of the history") for text in await self._store.history(count))
         return [each for each in found if each is not None and not _why_odd(each)]
 
@@ -56,7 +56,7 @@ class AlertBook(Fixed):
     async def silence(
         self, rule: str | None = None, queue: str | None = None, *, duration: Duration, reason: str = ""
     ) -> Silence:
-        """Tell nobody of a rule, a queue, or both, for a time; what still fires afterwards is told then.
+        """Send no notification of a rule, a queue, or both, for a time; what still fires afterwards is sent then.
 
         Args:
             rule: name of the rule. Defaults to all.
@@ -100,7 +100,7 @@ class AlertBook(Fixed):
         )
 
     async def record(self, token: str, incidents: Mapping[str, Incident], history: Sequence[Incident]) -> bool:
-        """Store what was found and what was told; False when another watches by now."""
+        """Store incidents and notifications; False when another process watches by now."""
         return await self._store.record(token, _encoded(incidents), [_encode(each) for each in history])
 
     async def resign(self, token: str) -> None:

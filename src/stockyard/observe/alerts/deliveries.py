@@ -95,4 +95,4 @@ class Deliveries:
 
     @staticmethod
     def _complain(incident: Incident, notifier: str, why: object) -> None:
-        _log.error("alert %s could not be told by %s: %s", incident.name, notifier, why)
+        _log.error("alert %s could not be sent by %s: %s", incident.name, notifier, why)

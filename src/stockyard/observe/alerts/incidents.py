@@ -10,11 +10,11 @@ import msgspec
 from stockyard.observe.alerts.rules import Alert
 
 LONGEST_TELLING = 3_600_000
-"""Milliseconds for which the end of an incident is tried to be told."""
+"""Milliseconds for which the notification of an incident's end is retried."""
 
 
 class Status(StrEnum):
-    """Where an incident is: not yet for long enough, told or to be told, or over."""
+    """State of an incident: not yet for long enough, firing, or over."""
 
     PENDING = "pending"
     FIRING = "firing"
@@ -131,9 +131,9 @@ def advance(
 def to_tell(
     incidents: Iterable[Incident], silences: Iterable[Silence], notifiers: Iterable[str], *, now: int
 ) -> list[tuple[Incident, str]]:
-    """Return what is to be told now, and by whom.
+    """Return the notifications to send now, with their notifiers.
 
-    A firing incident is told by every notifier that has not, its end by those that told of it; nothing that is
+    A firing incident goes to every notifier that has not sent it, its end to those that sent it; nothing that is
     silenced.
     """
     names, hushed = list(notifiers), list(silences)
@@ -148,7 +148,7 @@ def to_tell(
 
 
 def told(incident: Incident, by: Iterable[str]) -> Incident | None:
-    """Return the incident once these notifiers told its status; None when that was its end."""
+    """Return the incident once these notifiers have sent its status; None when that was its end."""
     names = (*incident.told, *by)
     if incident.status is Status.RESOLVED:
         if set(incident.announced) <= set(names):

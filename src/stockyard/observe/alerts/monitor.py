@@ -1,4 +1,4 @@
-"""Watches queues and server by rules, as the only one among all processes, and tells of what begins and ends."""
+"""Watches queues and server by rules, in one process of all, and notifies when alerts fire and resolve."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _TERMS = 3
 class Watcher:
     """Evaluates rules in every interval if no other process does.
 
-    What is found is stored before it is told and again afterwards, so that another process that takes over tells
-    what was not told, and a notification is repeated only if its process died between the two. Notifications are
+    Incidents are stored before and after they are sent, so that another process that takes over sends
+    what was not sent, and a notification is repeated only if its process died between the two. Notifications are
     sent beside the looks: a receiver that answers slowly, or not at all, delays neither the next look nor the
     leader's term.
 
@@ -33,7 +33,7 @@ class Watcher:
         book: shared by all processes.
         rules: for how long each must hold, besides what it says.
         look: takes snapshots and returns the alerts that hold now.
-        notifiers: told of what begins and ends.
+        notifiers: send what fires and what resolves.
         interval: seconds between two looks.
         clock: gives the time that is written.
         beside: services that start and stop with it. Defaults to none.

@@ -1,4 +1,4 @@
-"""Tells people of incidents: by the log, webhooks, e-mail, and whatever Apprise speaks."""
+"""Sends notifications of incidents: to the log, webhooks, e-mail, and services of Apprise."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Notifier(Protocol):
-    """Whoever tells people; raises NotificationFailed when it could not. Its name is unique, and no secret."""
+    """Sends notifications; raises NotificationFailed when it could not. Its name is unique, and no secret."""
 
     @property
     def name(self) -> str: ...
@@ -301,6 +301,6 @@ class Apprise:
 
         def send(_connection: HeldConnection) -> None:
             if not sender.notify(title=title, body=headline(incident)):
-                raise NotificationFailed("apprise could not tell one of the services given to it")
+                raise NotificationFailed("apprise could not notify one of the services given to it")
 
         await send_within(self.name, send)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from stockyard.observe.alerts.rules import SERVER, AlertRule, Rule
 
 PAGES = "docs/incidents"
-"""Where the incident pages are, unless told otherwise."""
+"""Default address of the incident pages."""
 
 _HEAD = """\
 # Made from the rules in the source by `stockyard alerts rules`, which knows your queues and thresholds, too.

@@ -17,7 +17,7 @@ class RecentIncrease:
         self._last: int | None = None
 
     def add(self, count: int | None, now: float) -> int:
-        """Take the counter as it is now, None when the server does not tell, and return the growth.
+        """Take the counter as it is now, None when the server hides it, and return the growth.
 
         Args:
             count: the counter.

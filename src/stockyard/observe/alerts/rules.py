@@ -24,7 +24,7 @@ class AlertRule:
         action: what to do about it.
         unit: of the measure, for the message.
         applies: which queues it is for. Defaults to all.
-        for_ms: how long it must hold before somebody is told. Defaults to 0.
+        for_ms: how long it must hold before it fires. Defaults to 0.
         detail: says more of one that holds, such as which job it is. Defaults to nothing.
         promql: the measure as Prometheus computes it, by ``queue``. Defaults to nothing: only we watch it.
     """

@@ -43,7 +43,7 @@ class HeldConnection:
                 self._held = socket.socket.dup(connection)
 
     def cut(self) -> None:
-        """End the connection, so that whoever reads or writes on it fails at once; cutting twice is fine."""
+        """End the connection, so that a thread that reads or writes on it fails at once; cutting twice is fine."""
         with self._lock:
             self._is_cut = True
             held, self._held = self._held, None

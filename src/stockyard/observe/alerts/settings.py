@@ -1,4 +1,4 @@
-"""Who is told of alerts, when, and by which thresholds, from the environment and ``.env``."""
+"""Thresholds and notifiers of alerts, from the environment and ``.env``."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Finding:
         cause: what was found.
         danger: what it can lead to; empty when all is well.
         remedy: what to do; empty when all is well.
-        is_hidden: whether the server does not tell; a warning, unless the server is trusted.
+        is_hidden: whether the server hides it; a warning, unless the server is trusted.
     """
 
     check: str
@@ -101,7 +101,7 @@ async def examine_cache(server: Server, *, has_budget: bool, trusts: bool = Fals
         return _warning(
             _CACHE_SERVER,
             f"it cannot be used: {str(error).partition('; ')[0]}",
-            "nothing is remembered: everybody who asks computes",
+            "nothing is cached: every caller computes",
             "start it, correct CACHE_REDIS_URL, or leave that out to keep caches on the queues' server",
         )
     found = diagnose_cache(facts, has_budget=has_budget)
@@ -118,7 +118,7 @@ def diagnose_cache(facts: ServerFacts, *, has_budget: bool) -> Finding:
     if has_budget:
         return _ok(_CACHE_SERVER, "the caches keep the budget of STOCKYARD_CACHE_BYTES")
     if facts.policy is None or facts.maxmemory is None:
-        return _untold(_CACHE_SERVER, "its maxmemory and its policy")
+        return _hidden(_CACHE_SERVER, "its maxmemory and its policy")
     remedy = "or bound the caches themselves by STOCKYARD_CACHE_BYTES"
     if facts.maxmemory == 0:
         return _warning(
@@ -182,11 +182,11 @@ def _danger(check: str, cause: str, danger: str, remedy: str) -> Finding:
     return Finding(check, Severity.DANGER, cause, danger, remedy)
 
 
-def _untold(check: str, what: str, command: str = "INFO") -> Finding:
+def _hidden(check: str, what: str, command: str = "INFO") -> Finding:
     return Finding(
         check,
         Severity.WARNING,
-        f"the server does not tell {what}",
+        f"the server hides {what}",
         "what cannot be seen cannot be judged",
         f"let this user run {command} (ACL: +{command.lower()}), or acknowledge it with STOCKYARD_TRUST_SERVER=1",
         is_hidden=True,
@@ -205,14 +205,14 @@ def _trusted(hidden: Finding) -> Finding:
 
 def _version(facts: ServerFacts) -> Finding:
     if facts.version is None:
-        return _untold(_VERSION, "its version")
+        return _hidden(_VERSION, "its version")
     # An older one than the engine works on is refused as soon as it is connected to.
     return _ok(_VERSION, f"{facts.product} {facts.version}")
 
 
 def _eviction(facts: ServerFacts) -> Finding:
     if facts.policy is None:
-        return _untold(EVICTION, "its maxmemory-policy")
+        return _hidden(EVICTION, "its maxmemory-policy")
     if facts.policy == SAFE_POLICY:
         return _ok(EVICTION, facts.policy)
     if facts.policy.startswith("allkeys"):
@@ -231,7 +231,7 @@ def _eviction(facts: ServerFacts) -> Finding:
 def _memory(facts: ServerFacts) -> Finding:
     check = "memory"
     if facts.maxmemory is None or facts.used_memory is None:
-        return _untold(check, "its memory")
+        return _hidden(check, "its memory")
     if facts.maxmemory == 0:
         return _warning(
             check,
@@ -258,7 +258,7 @@ def _memory(facts: ServerFacts) -> Finding:
 def _evicted(facts: ServerFacts) -> Finding:
     check = "evictions"
     if facts.evicted is None:
-        return _untold(check, "how many keys it evicted")
+        return _hidden(check, "how many keys it evicted")
     if facts.evicted:
         return _danger(
             check,
@@ -279,7 +279,7 @@ def _persistence(facts: ServerFacts) -> Finding:
             "look at the server's log and its disk; free space, then BGREWRITEAOF",
         )
     if facts.appendonly is None:
-        return _untold(check, "whether it writes an append-only file")
+        return _hidden(check, "whether it writes an append-only file")
     if not facts.appendonly:
         return _warning(
             check,
@@ -300,7 +300,7 @@ def _persistence(facts: ServerFacts) -> Finding:
 def _role(facts: ServerFacts) -> Finding:
     check = "role"
     if facts.role is None:
-        return _untold(check, "its role")
+        return _hidden(check, "its role")
     if facts.role == "replica":
         return _danger(
             check, "it is a replica", "it refuses writes, or loses them", "point REDIS_URL at the primary"
@@ -311,7 +311,7 @@ def _role(facts: ServerFacts) -> Finding:
 def _cluster(facts: ServerFacts, prefix: str) -> Finding:
     check = "cluster"
     if facts.is_cluster is None:
-        return _untold(check, "whether it is a node of a cluster")
+        return _hidden(check, "whether it is a node of a cluster")
     if not facts.is_cluster:
         return _ok(check, "not a cluster")
     opened, closed = prefix.find("{"), prefix.find("}")
@@ -328,7 +328,7 @@ def _cluster(facts: ServerFacts, prefix: str) -> Finding:
 def _clock(facts: ServerFacts) -> Finding:
     check = "clock"
     if facts.skew_ms is None:
-        return _untold(check, "its time", "TIME")
+        return _hidden(check, "its time", "TIME")
     away = abs(facts.skew_ms)
     told = f"this machine is {away} ms {'ahead of' if facts.skew_ms >= 0 else 'behind'} the server"
     if away < _SKEW_WARNING_MS:
@@ -346,7 +346,7 @@ def _clock(facts: ServerFacts) -> Finding:
 def _connections(facts: ServerFacts) -> Finding:
     check = "connections"
     if facts.clients is None:
-        return _untold(check, "its connections")
+        return _hidden(check, "its connections")
     told = f"{facts.clients:,} connections" + (f" of {facts.maxclients:,}" if facts.maxclients else "")
     if facts.maxclients and facts.clients > facts.maxclients * _NEARLY_FULL:
         return _warning(

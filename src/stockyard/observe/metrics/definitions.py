@@ -17,7 +17,7 @@ class Metric:
         kind: what it is.
         help: its meaning.
         labels: names of its labels.
-        source: who tells it: every exporter (``server``), or the process itself (``process``).
+        source: who exports it: every exporter (``server``), or the process itself (``process``).
     """
 
     name: str
@@ -100,7 +100,7 @@ CACHE_NEAR_HITS = _process("cache_near_hits_total", "counter", "Entries found in
 CACHE_MISSES = _process("cache_misses_total", "counter", "Entries not found.", "cache")
 CACHE_LOADS = _process("cache_loads_total", "counter", "Values computed.", "cache")
 CACHE_STALE = _process("cache_stale_total", "counter", "Entries served while a fresh value was computed.", "cache")
-CACHE_WAITS = _process("cache_waits_total", "counter", "Callers that waited for somebody else's load.", "cache")
+CACHE_WAITS = _process("cache_waits_total", "counter", "Callers that waited for another caller's load.", "cache")
 CACHE_ERRORS = _process("cache_errors_total", "counter", "Reads and writes that the server did not do.", "cache")
 CACHE_EVICTIONS = _process("cache_evictions_total", "counter", "Entries evicted, as last seen.", "cache")
 CACHE_BYTES = _process("cache_bytes", "gauge", "Bytes of the entries, as last seen.", "cache")
@@ -112,12 +112,12 @@ CHANNEL_DELIVERED = _process(
     "channel_delivered_total", "counter", "Messages handed to subscribers here.", "channel"
 )
 CHANNEL_DROPPED = _process("channel_dropped_total", "counter", "Messages dropped for slow subscribers.", "channel")
-CHANNEL_GAPS = _process("channel_gaps_total", "counter", "Gaps that subscribers were told of.", "channel")
+CHANNEL_GAPS = _process("channel_gaps_total", "counter", "Gaps reported to subscribers.", "channel")
 CHANNEL_INVALID = _process(
     "channel_invalid_total", "counter", "Messages that did not fit the channel's type.", "channel"
 )
 CHANNEL_RECONNECTS = _process(
-    "channel_reconnects_total", "counter", "Connections that were lost while somebody read.", "channel"
+    "channel_reconnects_total", "counter", "Connections that were lost while they had readers.", "channel"
 )
 CHANNEL_ACKNOWLEDGED = _process(
     "channel_acknowledged_total", "counter", "Durable messages acknowledged from here.", "channel"

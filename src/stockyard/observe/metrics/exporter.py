@@ -1,4 +1,4 @@
-"""Exports metrics to Prometheus: what the server tells, once per scrape, and what this process counted."""
+"""Exports metrics to Prometheus: the server's, read once per scrape, and this process's counts."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Exporter:
         return (_family(metric) for metric in definitions.METRICS)
 
     def collect(self) -> Iterator[Family]:
-        """Return every family; a server that does not answer is told by ``stockyard_server_up``."""
+        """Return every family; ``stockyard_server_up`` is 0 when the server does not answer."""
         if self._shared is not None:
             yield from self._of_server(self._shared)
         yield from _of_workers(list(self._workers()))

@@ -14,7 +14,7 @@ _WIDTH, _HEIGHT, _ACROSS = 8, 7, 3
 _QUANTILES = (0.5, 0.95, 0.99)
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _OF_ALL = (definitions.CACHE_BYTES, definitions.CACHE_ENTRIES, definitions.CACHE_EVICTIONS)
-"""Told by a process, of what all processes share."""
+"""Exported by a process, about what all processes share."""
 
 
 class _Panel(NamedTuple):
@@ -120,7 +120,7 @@ def _panel(metric: Metric) -> _Panel:
 
 
 def _summaries(topic: str) -> list[_Panel]:
-    """Return what no single metric tells."""
+    """Return panels that no single metric has."""
     match topic:
         case "Workers":
             share = f"{_now(definitions.RUNNING)} / {_now(definitions.CONCURRENCY)}"

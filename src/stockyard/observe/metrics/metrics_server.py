@@ -26,7 +26,7 @@ class MetricsServer:
     """Answers ``/metrics``, ``/live`` and ``/ready``.
 
     ``/live`` is 200 while the process can work and 503 when it should be started again; ``/ready`` is 503 until it
-    works, and while it cannot. Both tell what they saw as JSON.
+    works, and while it cannot. Both answer with their checks as JSON.
 
     Args:
         exporter: for ``/metrics``.

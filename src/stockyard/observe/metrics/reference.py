@@ -13,9 +13,9 @@ _HEAD = """\
 Made by `stockyard metrics reference` from the table in `observe/metrics/definitions.py`; a test keeps it so.
 
 `stockyard metrics list` prints the same in short, `stockyard metrics dashboard` a Grafana dashboard of them
-(`deploy/grafana/stockyard.json`). Who tells a metric decides how it is added up:
+(`deploy/grafana/stockyard.json`). The source of a metric decides how to aggregate it:
 
-- **server**: every exporter reads it from the server at each scrape, for all queues in one round trip, and tells
+- **server**: every exporter reads it from the server at each scrape, for all queues in one round trip, and exports
   the same. Take the `max`, not the sum, over instances.
 - **process**: each process counts what it did itself, from 0 at its start. Take the `sum` of the `rate`s.
 
@@ -35,7 +35,7 @@ _TAIL = """\
 | `policy`, `version` | of the server: its `maxmemory-policy`, its product and version |
 
 Histograms have the series `_bucket` (label `le`), `_sum` and `_count`, with these bounds in seconds: {bounds}.
-An `info` metric is 1, its name has `_info` behind it, and its labels are what it tells.
+An `info` metric is 1, its name has `_info` behind it, and its labels are the information.
 """
 
 

@@ -126,7 +126,7 @@ class Desk:
         return runs, mismatches
 
     def raise_flag(self, name: str) -> None:
-        """Tell every process something once and for all."""
+        """Publish a fact to every process, once and for all."""
         self._facts.write("INSERT OR IGNORE INTO flags VALUES (?)", name)
 
     def has_flag(self, name: str) -> bool:

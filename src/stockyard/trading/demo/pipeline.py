@@ -135,12 +135,12 @@ class Pipeline:
         return self._desk.apply_fill(self._exchange.fill(job.data.fill_id))
 
     async def answer_query(self, job: Job[PortfolioQuery]) -> dict[str, int]:
-        """Tell a user what the portfolio holds."""
+        """Send a user what the portfolio holds."""
         positions, _ = self._desk.positions()
         return {symbol: held.quantity for symbol, held in positions.items()}
 
     async def reconcile(self, job: Job[Reconcile]) -> Reconciliation:
-        """Compare the exchange's book with the positions, and come again until told to stop."""
+        """Compare the exchange's book with the positions, and run again until stopped."""
         # Positions first: a fill that is applied is in the book already, the other way round it is in flight.
         positions, applied = self._desk.positions()
         found = reconcile(self._exchange.fills(), positions, applied)

@@ -149,7 +149,7 @@ class Replay:
         return Snapshot(seconds, healths, self._desk.candle_count(), self._candles, orders, applied, rate)
 
     async def _disturb(self) -> bool:
-        """Do what users and exchanges do meanwhile: ask, resend, and repeat lost backtests; tell of the last."""
+        """Do what users and exchanges do meanwhile: ask, resend, and repeat lost backtests; report the last."""
         high = self._app.queue(QueueName.PORTFOLIO_HIGH_PRIORITY)
         query: Any = ("answer-query", PortfolioQuery(USER), {"priority": QueuePriority.CRITICAL, **KEPT})
         await high.add_many([query])

@@ -56,7 +56,7 @@ class Report(msgspec.Struct, frozen=True):
         queues: figures by queue.
         checks: the invariants.
         backtests: results of the sweep, best first.
-        notes: what else there is to tell.
+        notes: further remarks.
     """
 
     ok: bool

@@ -67,7 +67,7 @@ class View:
         self._live.stop()
 
     def say(self, text: str) -> None:
-        """Tell of one event."""
+        """Print one event."""
         self._said = [*self._said, text][-_SAID:]
         if not self._console.is_terminal:
             self._console.print(text, markup=False, soft_wrap=True)

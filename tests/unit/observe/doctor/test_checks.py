@@ -100,7 +100,7 @@ def test_what_is_hidden_is_a_warning_and_fine_when_the_server_is_trusted() -> No
     trusted = diagnose(nothing, prefix="bull", trusts=True)
     assert worst(trusted) is Severity.OK
     assert next(each.cause for each in trusted if each.is_hidden) == (
-        "the server does not tell its version; trusted by STOCKYARD_TRUST_SERVER"
+        "the server hides its version; trusted by STOCKYARD_TRUST_SERVER"
     )
 
 
