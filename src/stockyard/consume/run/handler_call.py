@@ -40,7 +40,7 @@ class HandlerCall:
         find: gives the handler of a job's name; raises HandlerError.
         execution: runs handlers in the loop, in threads and in child processes, within the job's timeout.
         middleware: around every job, the first outermost. Defaults to none.
-        hooks: told of starts. Defaults to none.
+        hooks: called at starts. Defaults to none.
         strategies: custom backoff by name. Defaults to none.
         retries: which exceptions are retried, where the handler says nothing. Defaults to all.
         max_started: starts of a job after which it is failed. Defaults to 0, no limit.

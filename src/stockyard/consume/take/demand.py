@@ -6,11 +6,11 @@ LONGEST_BLOCK = 10.0
 """Seconds: a connection that was cut without a word is noticed at the end of a wait, within 15 s as promised."""
 
 LIMITED_BLOCK = 0.5
-"""Seconds after which a limited worker looks without a ring: BullMQ takes a limit back without one."""
+"""Seconds after which a limited worker looks without a marker: BullMQ clears a limit without setting one."""
 
 
 class Demand:
-    """What the last answers of the server said.
+    """What the last answers of the server mean for the next call.
 
     Args:
         drain_delay: seconds between two looks at a queue without a known next job.
@@ -46,7 +46,7 @@ class Demand:
 
     @property
     def is_limited(self) -> bool:
-        """Whether the last answer told of a rate limit."""
+        """Whether the last answer reported a rate limit."""
         return self._limited_until > 0
 
     def limited_seconds(self, now: float) -> float:

@@ -53,7 +53,7 @@ class Fetcher:
         book: the runs in hand.
         execution: says how many threads are lost.
         work: set when there is something to write, or a place is free.
-        heartbeat: told of every answer and every failure.
+        heartbeat: notes every answer and every failure.
         on_drained: called when nothing more waits.
         on_broken: called when it cannot go on.
     """
