@@ -48,6 +48,22 @@ async def test_a_record_that_is_none_is_left_out(link: QueueLink, keys: Keyspace
     assert [row[18] for row in await read_page(link, ["waiting"], 0, 10, newest_first=True)] == [b"1"]
 
 
+@pytest.mark.parametrize("newest_first", [True, False])
+@pytest.mark.parametrize("state", ["waiting", "completed"])
+async def test_a_page_is_full_whatever_is_missing(
+    link: QueueLink, keys: Keyspace, state: str, newest_first: bool
+) -> None:
+    ids = "abcdefghij"
+    place = (
+        {"wait": list(reversed(ids))}
+        if state == "waiting"
+        else {state: Sorted(dict(zip(ids, range(10), strict=True)))}
+    )
+    keys.put({job_id: record() for job_id in "aehj"} | {"b": ["a list"]} | place)
+    rows = await read_page(link, [state], 0, 3, newest_first=newest_first)
+    assert [row[18] for row in rows] == ([b"j", b"h", b"e"] if newest_first else [b"a", b"e", b"h"])
+
+
 @pytest.mark.parametrize(("newest_first", "order"), [(True, "hgfedcba"), (False, "efghdabc")])
 async def test_states_follow_one_another_and_what_version_5_set_aside_waits_longest(
     link: QueueLink, keys: Keyspace, newest_first: bool, order: str

@@ -15,6 +15,8 @@ _RETRY = load("editing.retry")
 _PROMOTE = load("editing.promote")
 
 _UNSETTLED = 1
+_LINES = 1000
+"""Lines of a log that one call reads."""
 
 
 async def write_progress(link: QueueLink, job_id: str, value: bytes) -> int:
@@ -33,8 +35,23 @@ async def append_log(link: QueueLink, job_id: str, line: str) -> int:
 
 
 async def read_logs(link: QueueLink, job_id: str, start: int, end: int) -> list[str]:
-    """Return log lines ``start`` to ``end`` inclusive, oldest first."""
-    lines = await link.server.call("LRANGE", link.keys.of_job(job_id, "logs"), start, end)
+    """Return log lines ``start`` to ``end`` inclusive, oldest first; of a long log in several calls."""
+    key = link.keys.of_job(job_id, "logs")
+    if start < 0 or end < -1:
+        # The log's end may move from one call to the next.
+        length = await link.server.call("LLEN", key)
+        start = max(start + length, 0) if start < 0 else start
+        end = end + length if end < 0 else end
+        if end < 0:
+            return []
+    lines: list[bytes] = []
+    while end == -1 or start <= end:
+        last = start + _LINES - 1
+        part = await link.server.call("LRANGE", key, start, last if end == -1 else min(last, end))
+        lines += part
+        if len(part) < _LINES:
+            break
+        start += _LINES
     return [line.decode(errors="replace") for line in lines]
 
 

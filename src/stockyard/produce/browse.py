@@ -55,7 +55,8 @@ class QueueBrowser:
         Raises:
             InvalidOption: a state is not known, or page or size is out of range.
 
-        An id whose record is gone is passed over, and the page filled with those that follow.
+        An id whose record is gone, or is no record of a job, is passed over: the page is filled with those that
+        follow.
         """
         states = _states([state] if isinstance(state, str) else state)
         if page < 1 or not 1 <= size <= 1000:

@@ -15,6 +15,8 @@ from stockyard import (
     PayloadError,
     UnrecoverableError,
 )
+from stockyard._store import editing
+from stockyard._store.net.server import Server
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -105,6 +107,32 @@ async def test_logs_may_be_cleared(yard: Yard) -> None:
     assert await job.logs() == ["b", "c"]
     await job.clear_logs()
     assert await job.logs() == []
+
+
+async def test_a_long_log_is_read_in_parts(
+    yard: Yard, raw: Any, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editing, "_LINES", 3)
+    job = await yard.queue().add("x")
+    asked: list[tuple[int, int]] = []
+    call = Server.call
+
+    async def counted(server: Server, *command: Any, **more: Any) -> Any:
+        if command[0] == "LRANGE":
+            asked.append(command[2:])
+        return await call(server, *command, **more)
+
+    monkeypatch.setattr(Server, "call", counted)
+    for length in (0, 1, 3, 7):
+        await job.clear_logs()
+        lines = [f"{number}" for number in range(length)]
+        if lines:
+            raw.rpush(f"{prefix}:q:{job.id}:logs", *lines)
+        for start in range(-9, 9):
+            for end in range(-9, 9):
+                expected = raw.lrange(f"{prefix}:q:{job.id}:logs", start, end)
+                assert await job.logs(start, end) == expected
+    assert all(0 <= first <= last < first + 3 for first, last in asked)
 
 
 def tie(raw: Any, prefix: str, parent: str, *children: str) -> None:
