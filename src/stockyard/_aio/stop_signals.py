@@ -6,7 +6,8 @@ import asyncio
 import signal
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _listeners: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, list[Callable[[], None]]] = (
@@ -36,6 +37,27 @@ def on_stop_signal(callback: Callable[[], None]) -> Callable[[], None]:
                     loop.remove_signal_handler(number)
 
     return end
+
+
+@contextmanager
+def stop_signals(callback: Callable[[], None] | None = None) -> Iterator[asyncio.Event]:
+    """Return a block in which SIGTERM and SIGINT set the event that the block is given, and do nothing else.
+
+    Args:
+        callback: called at each signal, too. Defaults to none.
+    """
+    asked = asyncio.Event()
+
+    def ask() -> None:
+        asked.set()
+        if callback is not None:
+            callback()
+
+    end = on_stop_signal(ask)
+    try:
+        yield asked
+    finally:
+        end()
 
 
 def _tell(callbacks: list[Callable[[], None]]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from typing import Annotated
@@ -10,9 +9,8 @@ from typing import Annotated
 from cyclopts import App as Command
 from cyclopts import Parameter
 
-from stockyard._aio.stop_signals import on_stop_signal
+from stockyard._aio.stop_signals import stop_signals
 from stockyard._logging import LogFormat, configure_logging
-from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import complain, say, show_json, show_table, when
 from stockyard.cli.options import AsJson, Span
@@ -30,7 +28,7 @@ _COLUMNS = ("status", "rule", "queue", "since", "value", "threshold", "action")
 
 
 @alerts.command(name="list")
-def list_alerts(
+async def list_alerts(
     *, history: int = 0, silences: bool = False, connection: Connection = DEFAULT, json: AsJson = False
 ) -> None:
     """List what is pending or firing now, as the watching process of this App last saw it.
@@ -41,7 +39,7 @@ def list_alerts(
     """
     if history < 0:
         raise InvalidOption(f"--history must be 0 or more; got {history}")
-    found = asyncio.run(_read(connection, history, silences))
+    found = await _read(connection, history, silences)
     if json:
         show_json(found)
     elif silences:
@@ -55,7 +53,7 @@ def list_alerts(
 
 
 @alerts.command
-def silence(
+async def silence(
     rule: Annotated[str, Parameter(help="Name of the rule, or * for all.")] = "*",
     queue: Annotated[str, Parameter(help="Name of the queue, 'server', or * for all.")] = "*",
     /,
@@ -68,30 +66,39 @@ def silence(
     """Send no notification of a rule or a queue for a time; what still fires afterwards is sent then."""
     chosen = _or_none(rule), _or_none(queue)
     if end:
-        was_there = asyncio.run(_unsilence(connection, *chosen))
+        async with connection.open() as app:
+            was_there = await app.alerts.unsilence(*chosen)
         print("the silence is over" if was_there else "there was no such silence")
         return 0 if was_there else 1
-    made = asyncio.run(_silence(connection, *chosen, duration or "1h", reason))
+    made = await _silence(connection, *chosen, duration or "1h", reason)
     say(f"{made.name} is silenced until {when(made.until)}")
     return 0
 
 
 @alerts.command
-def test(*, connection: Connection = DEFAULT) -> int:  # noqa: PT028
+async def test(*, connection: Connection = DEFAULT) -> int:  # noqa: PT028
     """Send a test notification, which names the App and its server, by every means of the environment; the exit
     status is 1 when one fails. Asks no server of queues."""
-    return asyncio.run(_test(connection.heading(connection.open())))
+    return await _test(connection.heading(connection.open()))
 
 
 @alerts.command
-def watch(*, log_format: LogFormat | None = None, connection: Connection = DEFAULT) -> None:
+async def watch(*, log_format: LogFormat | None = None, connection: Connection = DEFAULT) -> None:
     """Watch until stopped. Workers do so, too; of all, one looks at a time.
 
     Args:
         log_format: text or json; text by default.
     """
     configure_logging(log_format or "text", force=log_format is not None)
-    asyncio.run(_watch(connection))
+    with stop_signals() as stopped:
+        async with connection.open() as app:
+            settings = AlertSettings.load()
+            watcher = app.watcher(settings)
+            await watcher.start()
+            names = ", ".join(each.name for each in settings.notifiers)
+            _log.info("watching %s every %g s; notifying by %s", app.topology.name, settings.interval, names)
+            await stopped.wait()
+            await watcher.stop()
 
 
 @alerts.command
@@ -126,11 +133,6 @@ async def _silence(
         return await app.alerts.silence(rule, queue, duration=duration, reason=reason)
 
 
-async def _unsilence(connection: Connection, rule: str | None, queue: str | None) -> bool:
-    async with connection.open() as app:
-        return await app.alerts.unsilence(rule, queue)
-
-
 async def _test(about: str) -> int:
     now = int(time.time() * 1000)
     incident = Incident(
@@ -153,26 +155,6 @@ async def _test(about: str) -> int:
             failures += 1
             complain(f"not notified by {notifier.name}: {error}")
     return 1 if failures else 0
-
-
-async def _watch(connection: Connection) -> None:
-    stopped = asyncio.Event()
-    end_signals = on_stop_signal(stopped.set)
-    try:
-        async with connection.open() as app:
-            await _until(app, stopped)
-    finally:
-        end_signals()
-
-
-async def _until(app: App, stopped: asyncio.Event) -> None:
-    settings = AlertSettings.load()
-    watcher = app.watcher(settings)
-    await watcher.start()
-    names = ", ".join(each.name for each in settings.notifiers)
-    _log.info("watching %s every %g s; notifying by %s", app.topology.name, settings.interval, names)
-    await stopped.wait()
-    await watcher.stop()
 
 
 def _row(incident: Incident) -> tuple[object, ...]:

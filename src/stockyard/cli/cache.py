@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated
 
 from cyclopts import App as Command
 from cyclopts import Parameter
 
-from stockyard.cache import CacheUsage
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json, show_table
 from stockyard.cli.options import AsJson
@@ -20,9 +18,10 @@ _COLUMNS = ("cache", "entries", "bytes", "evictions")
 
 
 @cache.command
-def stats(*, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+async def stats(*, connection: Connection = DEFAULT, json: AsJson = False) -> None:
     """Show what each cache holds, how many of its entries left to make room, and the budget of all."""
-    usage, budget = asyncio.run(_usage(connection))
+    async with connection.open() as app:
+        usage, budget = await app.caches.usage(), await app.caches.budget()
     if json:
         show_json({"budget": budget, "caches": usage})
         return
@@ -36,7 +35,7 @@ def stats(*, connection: Connection = DEFAULT, json: AsJson = False) -> None:
 
 
 @cache.command
-def drop(
+async def drop(
     *names: str,
     every: Annotated[bool, Parameter(name="--all", help="Drop every cache of the prefix.")] = False,
     connection: Connection = DEFAULT,
@@ -49,20 +48,10 @@ def drop(
     """
     if bool(names) == every:
         raise InvalidOption("name the caches to drop, or say --all; `stockyard cache stats` lists them")
-    dropped = asyncio.run(_drop(names, connection))
+    async with connection.open() as app:
+        caches = [app.cache(name) for name in names or await app.caches.names()]
+        dropped = {each.name: await each.clear() for each in caches}
     if json:
         show_json(dropped)
     else:
         show_table(("cache", "dropped entries"), dropped.items(), right=("dropped entries",))
-
-
-async def _usage(connection: Connection) -> tuple[list[CacheUsage], int | None]:
-    async with connection.open() as app:
-        return await app.caches.usage(), await app.caches.budget()
-
-
-async def _drop(names: tuple[str, ...], connection: Connection) -> dict[str, int]:
-    async with connection.open() as app:
-        found = names or await app.caches.names()
-        caches = [app.cache(name) for name in found]
-        return {each.name: await each.clear() for each in caches}

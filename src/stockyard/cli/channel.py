@@ -46,7 +46,7 @@ def publish(
 
 
 @channel.command
-def tail(
+async def tail(
     name: str,
     /,
     *,
@@ -65,7 +65,17 @@ def tail(
     """
     if count is not None and count < 1:
         raise InvalidOption(f"--count must be 1 or more; got {count}")
-    asyncio.run(_tail(connection, _declared(name, durable or after is not None), after, count, json=json))
+    declared = _declared(name, durable or after is not None)
+    shown = 0
+    async with connection.open() as app:
+        opened = _opened(app, declared)
+        reader = opened.replay(after) if opened.channel.durable else opened.subscribe()
+        async with reader as messages:
+            async for item in messages:
+                _show(item, json=json)
+                shown += 1
+                if shown == count:
+                    return
 
 
 def _declared(name: str, durable: bool) -> Channel[Any]:
@@ -81,21 +91,6 @@ def _opened(app: App, declared: Channel[Any]) -> OpenChannel[Any]:
 async def _publish(connection: Connection, declared: Channel[Any], message: Any) -> Any:
     async with connection.open() as app:
         return await _opened(app, declared).publish(message)
-
-
-async def _tail(
-    connection: Connection, declared: Channel[Any], after: str | None, count: int | None, *, json: bool
-) -> None:
-    async with connection.open() as app:
-        opened = _opened(app, declared)
-        reader = opened.replay(after) if opened.channel.durable else opened.subscribe()
-        shown = 0
-        async with reader as messages:
-            async for item in messages:
-                _show(item, json=json)
-                shown += 1
-                if shown == count:
-                    return
 
 
 def _show(item: Message[Any] | Gap, *, json: bool) -> None:

@@ -16,6 +16,8 @@ Yes = Annotated[bool, Parameter(name=["--yes", "-y"], help="Do not ask.")]
 def is_agreed(question: str, *, yes: bool) -> bool:
     """Ask on the terminal unless ``yes``; whatever does not begin with a y is a no.
 
+    Commands that use it are no ``async def``: in a loop, Ctrl-C would not end the wait for the answer.
+
     Raises:
         InvalidOption: there is no terminal to ask.
     """

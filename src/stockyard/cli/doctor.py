@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json, show_table
 from stockyard.cli.options import AsJson
-from stockyard.observe.doctor.checks import Finding, Severity, worst
+from stockyard.observe.doctor.checks import Severity, worst
 
 
-def doctor(*, connection: Connection = DEFAULT, json: AsJson = False) -> int:
+async def doctor(*, connection: Connection = DEFAULT, json: AsJson = False) -> int:
     """Examine the server; the exit status is 1 when something is dangerous, else 0."""
-    findings = asyncio.run(_examine(connection))
+    async with connection.open() as app:
+        findings = await app.examine()
     if json:
         show_json(findings)
     else:
@@ -21,8 +20,3 @@ def doctor(*, connection: Connection = DEFAULT, json: AsJson = False) -> int:
             [(each.severity.upper(), each.check, each.cause, each.danger, each.remedy) for each in findings],
         )
     return 1 if worst(findings) is Severity.DANGER else 0
-
-
-async def _examine(connection: Connection) -> list[Finding]:
-    async with connection.open() as app:
-        return await app.examine()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 
 from stockyard.cli.connection import DEFAULT, Connection
@@ -17,14 +16,14 @@ from stockyard.observe.health import QueueHealth
 from stockyard.observe.overview import Overview
 
 
-def health(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> int:
+async def health(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> int:
     """Show queues and alerts, by every rule and the thresholds of STOCKYARD_ALERT_*; the exit status is 0 when no
     rule holds and every key can be read, else 1.
 
     Args:
         names: the queues. Defaults to all.
     """
-    seen, alerts, pending = asyncio.run(_read(names, connection))
+    seen, alerts, pending = await _read(names, connection)
     snapshots, damage = seen.queues, damage_of(seen.queues)
     if json:
         show_json({"queues": snapshots, "alerts": alerts, "pending": pending})

@@ -78,15 +78,16 @@ def add(
 
 
 @job.command
-def show(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+async def show(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
     """Show one job: its record and where it is.
 
     Args:
         queue: its queue.
         job_id: its id.
     """
-    found, state = asyncio.run(_read(connection, queue, job_id))
-    record = _record(found, state)
+    async with connection.open() as app:
+        found = await found_job(app, queue, job_id)
+        record = _record(found, await found.state())
     if json:
         show_json(record)
         return
@@ -99,7 +100,7 @@ def show(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: 
 
 
 @job.command(name="list")
-def list_jobs(
+async def list_jobs(
     queue: str,
     state: JobState = JobState.FAILED,
     /,
@@ -119,7 +120,8 @@ def list_jobs(
         size: jobs of a page, up to 1000; 20 by default.
         oldest_first: the oldest first, or the next to run.
     """
-    jobs = asyncio.run(_page(connection, queue, state, page, size, newest_first=not oldest_first))
+    async with connection.open() as app:
+        jobs = await app.queue(queue).get_jobs(state, page=page, size=size, newest_first=not oldest_first)
     if json:
         show_json([_record(each, state) for each in jobs])
         return
@@ -132,14 +134,15 @@ def list_jobs(
 
 
 @job.command
-def logs(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+async def logs(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
     """Print the lines that a job's handler logged.
 
     Args:
         queue: its queue.
         job_id: its id.
     """
-    lines = asyncio.run(_logs(connection, queue, job_id))
+    async with connection.open() as app:
+        lines = await (await found_job(app, queue, job_id)).logs()
     if json:
         show_json(lines)
     else:
@@ -159,25 +162,6 @@ async def _add(
     async with connection.open() as app:
         added = await app.queue(queue).add(name, data, check=check, **options)
         return added, None if wait is None else await added.wait_for_result(wait, result_type=Any)
-
-
-async def _read(connection: Connection, queue: str, job_id: str) -> tuple[Job[Any], JobState]:
-    async with connection.open() as app:
-        found = await found_job(app, queue, job_id)
-        return found, await found.state()
-
-
-async def _page(
-    connection: Connection, queue: str, state: JobState, page: int, size: int, *, newest_first: bool
-) -> list[Job[Any]]:
-    async with connection.open() as app:
-        return await app.queue(queue).get_jobs(state, page=page, size=size, newest_first=newest_first)
-
-
-async def _logs(connection: Connection, queue: str, job_id: str) -> list[str]:
-    async with connection.open() as app:
-        found = await found_job(app, queue, job_id)
-        return await found.logs()
 
 
 def _record(found: Job[Any], state: JobState) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from stockyard.errors import InvalidOption, JobNotFound
 from stockyard.model.job import Job
 
 
-def retry(
+async def retry(
     queue: str,
     /,
     *job_ids: str,
@@ -32,20 +32,20 @@ def retry(
         state: the state that they are in.
         reset_attempts: count their attempts from the beginning.
     """
-    _each(connection, queue, job_ids, lambda job: job.retry(state=state, reset_attempts=reset_attempts))
+    await _each(connection, queue, job_ids, lambda job: job.retry(state=state, reset_attempts=reset_attempts))
 
 
-def promote(queue: str, /, *job_ids: str, connection: Connection = DEFAULT) -> None:
+async def promote(queue: str, /, *job_ids: str, connection: Connection = DEFAULT) -> None:
     """Let delayed jobs run now.
 
     Args:
         queue: their queue.
         job_ids: their ids.
     """
-    _each(connection, queue, job_ids, Job.promote)
+    await _each(connection, queue, job_ids, Job.promote)
 
 
-def cancel(queue: str, /, *job_ids: str, reason: str = "", connection: Connection = DEFAULT) -> None:
+async def cancel(queue: str, /, *job_ids: str, reason: str = "", connection: Connection = DEFAULT) -> None:
     """Fail jobs that have not ended; a worker that runs one of them stops it.
 
     Args:
@@ -53,10 +53,12 @@ def cancel(queue: str, /, *job_ids: str, reason: str = "", connection: Connectio
         job_ids: their ids.
         reason: why, for the jobs' records.
     """
-    _each(connection, queue, job_ids, lambda job: job.cancel(reason))
+    await _each(connection, queue, job_ids, lambda job: job.cancel(reason))
 
 
-def remove(queue: str, /, *job_ids: str, keep_children: bool = False, connection: Connection = DEFAULT) -> None:
+async def remove(
+    queue: str, /, *job_ids: str, keep_children: bool = False, connection: Connection = DEFAULT
+) -> None:
     """Remove jobs that no worker is running, with all below them.
 
     Args:
@@ -64,10 +66,10 @@ def remove(queue: str, /, *job_ids: str, keep_children: bool = False, connection
         job_ids: their ids.
         keep_children: remove them alone.
     """
-    _each(connection, queue, job_ids, lambda job: job.remove(children=not keep_children))
+    await _each(connection, queue, job_ids, lambda job: job.remove(children=not keep_children))
 
 
-def log(queue: str, job_id: str, line: str, /, *, connection: Connection = DEFAULT) -> None:
+async def log(queue: str, job_id: str, line: str, /, *, connection: Connection = DEFAULT) -> None:
     """Append a line to a job's log.
 
     Args:
@@ -75,7 +77,7 @@ def log(queue: str, job_id: str, line: str, /, *, connection: Connection = DEFAU
         job_id: its id.
         line: the line.
     """
-    _each(connection, queue, (job_id,), lambda job: job.log(line))
+    await _each(connection, queue, (job_id,), lambda job: job.log(line))
 
 
 def data(queue: str, job_id: str, data: str, /, *, connection: Connection = DEFAULT) -> None:
@@ -87,10 +89,10 @@ def data(queue: str, job_id: str, data: str, /, *, connection: Connection = DEFA
         data: the payload as JSON text; @FILE reads it from a file, @- from standard input.
     """
     payload = payload_of(data)
-    _each(connection, queue, (job_id,), lambda job: job.update_data(payload))
+    asyncio.run(_each(connection, queue, (job_id,), lambda job: job.update_data(payload)))
 
 
-def delay(
+async def delay(
     queue: str,
     job_id: str,
     wait: Annotated[Span, Parameter(required=True)],
@@ -105,10 +107,10 @@ def delay(
         job_id: its id.
         wait: as in 5m.
     """
-    _each(connection, queue, (job_id,), lambda job: job.change_delay(wait or 0))
+    await _each(connection, queue, (job_id,), lambda job: job.change_delay(wait or 0))
 
 
-def priority(
+async def priority(
     queue: str, job_id: str, number: int, /, *, lifo: bool = False, connection: Connection = DEFAULT
 ) -> None:
     """Give a job another priority.
@@ -119,7 +121,7 @@ def priority(
         number: 1 runs before 2; 0 is none, and runs before 1.
         lifo: put it before those of the same priority.
     """
-    _each(connection, queue, (job_id,), lambda job: job.change_priority(number, lifo=lifo))
+    await _each(connection, queue, (job_id,), lambda job: job.change_priority(number, lifo=lifo))
 
 
 CONTROLS = (retry, promote, cancel, remove, log, data, delay, priority)
@@ -139,15 +141,11 @@ async def found_job(app: App, queue: str, job_id: str) -> Job[Any]:
     return found
 
 
-def _each(
+async def _each(
     connection: Connection, queue: str, job_ids: tuple[str, ...], change: Callable[[Job[Any]], Awaitable[Any]]
 ) -> None:
     if not job_ids:
         raise InvalidOption("give the id of at least one job")
-
-    async def make() -> None:
-        async with connection.open() as app:
-            for job_id in job_ids:
-                await change(await found_job(app, queue, job_id))
-
-    asyncio.run(make())
+    async with connection.open() as app:
+        for job_id in job_ids:
+            await change(await found_job(app, queue, job_id))

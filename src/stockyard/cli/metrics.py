@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from cyclopts import App as Command
 
-from stockyard._aio.stop_signals import on_stop_signal
+from stockyard._aio.stop_signals import stop_signals
 from stockyard._logging import LogFormat, configure_logging
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json, show_table
@@ -35,7 +33,9 @@ def reference() -> None:
 
 
 @metrics.command
-def serve(*, port: Endpoint = None, log_format: LogFormat | None = None, connection: Connection = DEFAULT) -> None:
+async def serve(
+    *, port: Endpoint = None, log_format: LogFormat | None = None, connection: Connection = DEFAULT
+) -> None:
     """Serve the server's metrics at /metrics, until stopped. Workers serve them too, with their own.
 
     Args:
@@ -43,21 +43,14 @@ def serve(*, port: Endpoint = None, log_format: LogFormat | None = None, connect
         log_format: text or json; text by default.
     """
     configure_logging(log_format or "text", force=log_format is not None)
-    asyncio.run(_serve(connection, *host_and_port(port or "127.0.0.1:9400")))
+    host, number = host_and_port(port or "127.0.0.1:9400")
+    with stop_signals() as stopped:
+        async with connection.open() as app:
+            print(f"metrics at {app.serve_metrics(host, number).url}/metrics", flush=True)
+            await stopped.wait()
 
 
 @metrics.command(name="dashboard")
 def print_dashboard() -> None:
     """Print a dashboard of them for Grafana: deploy/grafana/stockyard.json."""
     show_json(dashboard())
-
-
-async def _serve(connection: Connection, host: str, port: int) -> None:
-    stopped = asyncio.Event()
-    end_signals = on_stop_signal(stopped.set)
-    try:
-        async with connection.open() as app:
-            print(f"metrics at {app.serve_metrics(host, port).url}/metrics", flush=True)
-            await stopped.wait()
-    finally:
-        end_signals()

@@ -14,6 +14,8 @@ from stockyard.errors import PayloadError
 def payload_of(given: str) -> Any:
     """Return the value of JSON text; ``@FILE`` reads it from a file, ``@-`` from standard input.
 
+    Commands that use it are no ``async def``: in a loop, Ctrl-C would not end the wait for standard input.
+
     Raises:
         PayloadError: the file cannot be read, or it is no JSON.
     """

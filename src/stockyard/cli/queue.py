@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from cyclopts import App as Command
@@ -13,7 +12,6 @@ from stockyard.cli.each_queue import complain_of, of_each
 from stockyard.cli.options import AsJson
 from stockyard.cli.queue_control import CONTROLS
 from stockyard.cli.queue_view import VIEWS
-from stockyard.errors import ServerRefused
 from stockyard.model.backoff import Backoff
 from stockyard.model.job import JobState
 from stockyard.model.retention import Keep, KeepOption
@@ -67,31 +65,23 @@ def show(name: str, /, *, connection: Connection = DEFAULT, json: AsJson = False
 
 
 @queue.command
-def counts(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> int:
+async def counts(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> int:
     """Count the jobs of queues by state; the exit status is 1 when one cannot be counted.
 
     Args:
         names: the queues. Defaults to all.
     """
-    counted, refused = asyncio.run(_counts(names, connection))
+    async with connection.open() as app:
+        queues = [app.queue(name) for name in names or app.topology.names]
+        found, refused = await of_each(queues, Queue.counts)
+    counted = {each.name: {state.value: number for state, number in numbers.items()} for each, numbers in found}
     if json:
         show_json(counted)
         return complain_of(refused)
     states = [state.value for state in JobState if state is not JobState.UNKNOWN]
-    rows = [(name, *(found[state] for state in states)) for name, found in counted.items()]
+    rows = [(name, *(numbers[state] for state in states)) for name, numbers in counted.items()]
     show_table(("queue", *states), rows, right=states)
     return complain_of(refused)
-
-
-async def _counts(
-    names: tuple[str, ...], connection: Connection
-) -> tuple[dict[str, dict[str, int]], list[ServerRefused]]:
-    async with connection.open() as app:
-        queues = [app.queue(name) for name in names or app.topology.names]
-        found, refused = await of_each(queues, Queue.counts)
-        return {
-            each.name: {state.value: number for state, number in counted.items()} for each, counted in found
-        }, refused
 
 
 def _declaration(spec: QueueSpec) -> dict[str, Any]:

@@ -19,25 +19,25 @@ DECLINED = 1
 """Exit status when the answer was no."""
 
 
-def pause(*names: str, connection: Connection = DEFAULT) -> None:
+async def pause(*names: str, connection: Connection = DEFAULT) -> None:
     """Let no job of these queues start, on any worker; what runs goes on.
 
     Args:
         names: the queues; at least one.
     """
-    _each(connection, names, Queue.pause)
+    await _each(connection, names, Queue.pause)
 
 
-def resume(*names: str, connection: Connection = DEFAULT) -> None:
+async def resume(*names: str, connection: Connection = DEFAULT) -> None:
     """Let jobs of paused queues start again.
 
     Args:
         names: the queues; at least one.
     """
-    _each(connection, names, Queue.resume)
+    await _each(connection, names, Queue.resume)
 
 
-def limit(
+async def limit(
     name: str,
     /,
     *,
@@ -72,7 +72,7 @@ def limit(
         for order in orders:
             await order(queue)
 
-    _do(connection, name, give)
+    await _do(connection, name, give)
 
 
 def drain(
@@ -93,7 +93,7 @@ def drain(
     also = " and all that are delayed" if delayed else ""
     if not is_agreed(f"Remove all waiting jobs{also} of queue {name!r}?", yes=yes):
         return DECLINED
-    removed = _do(connection, name, lambda queue: queue.drain(delayed=delayed))
+    removed = asyncio.run(_do(connection, name, lambda queue: queue.drain(delayed=delayed)))
     _tell(name, "removed", removed, removed, json)
     return 0
 
@@ -120,7 +120,9 @@ def clean(
     since = f" since {older_than} or longer" if older_than else ""
     if not is_agreed(f"Remove the jobs of queue {name!r} that are {state}{since}?", yes=yes):
         return DECLINED
-    ids = _do(connection, name, lambda queue: queue.clean(state, older_than=older_than or 0, limit=limit))
+    ids = asyncio.run(
+        _do(connection, name, lambda queue: queue.clean(state, older_than=older_than or 0, limit=limit))
+    )
     _tell(name, "removed", ids, len(ids), json)
     return 0
 
@@ -134,11 +136,11 @@ def obliterate(name: str, /, *, force: bool = False, yes: Yes = False, connectio
     """
     if not is_agreed(f"Remove queue {name!r} with everything in it?", yes=yes):
         return DECLINED
-    _do(connection, name, lambda queue: queue.obliterate(force=force))
+    asyncio.run(_do(connection, name, lambda queue: queue.obliterate(force=force)))
     return 0
 
 
-def retry(
+async def retry(
     name: str,
     state: JobState = JobState.FAILED,
     /,
@@ -158,17 +160,17 @@ def retry(
     """
     if before is not None and before.tzinfo is None:
         before = before.replace(tzinfo=UTC)
-    again = _do(connection, name, lambda queue: queue.retry_all(state, limit=limit, before=before))
+    again = await _do(connection, name, lambda queue: queue.retry_all(state, limit=limit, before=before))
     _tell(name, "retried", again, again, json)
 
 
-def promote(name: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+async def promote(name: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
     """Let all delayed jobs run now.
 
     Args:
         name: the queue.
     """
-    promoted = _do(connection, name, Queue.promote_all)
+    promoted = await _do(connection, name, Queue.promote_all)
     _tell(name, "promoted", promoted, promoted, json)
 
 
@@ -183,22 +185,15 @@ def _tell(name: str, done: str, what: Any, number: int, as_json: bool) -> None:
         print(f"{number:,} {'job' if number == 1 else 'jobs'} {done}")
 
 
-def _each(connection: Connection, names: tuple[str, ...], order: Callable[[Queue], Awaitable[None]]) -> None:
+async def _each(connection: Connection, names: tuple[str, ...], order: Callable[[Queue], Awaitable[None]]) -> None:
     if not names:
         raise InvalidOption("give the name of at least one queue")
-
-    async def give() -> None:
-        async with connection.open() as app:
-            # All names are looked up before the first order.
-            for queue in [app.queue(name) for name in names]:
-                await order(queue)
-
-    asyncio.run(give())
+    async with connection.open() as app:
+        # All names are looked up before the first order.
+        for queue in [app.queue(name) for name in names]:
+            await order(queue)
 
 
-def _do(connection: Connection, name: str, order: Callable[[Queue], Awaitable[Any]]) -> Any:
-    async def give() -> Any:
-        async with connection.open() as app:
-            return await order(app.queue(name))
-
-    return asyncio.run(give())
+async def _do(connection: Connection, name: str, order: Callable[[Queue], Awaitable[Any]]) -> Any:
+    async with connection.open() as app:
+        return await order(app.queue(name))

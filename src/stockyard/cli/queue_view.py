@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Annotated, Any
 
 import msgspec
@@ -14,18 +13,19 @@ from stockyard.cli.options import AsJson
 from stockyard.events import Event
 from stockyard.events.decoding import kind_of, name_of
 from stockyard.model.printable import printable_lines
-from stockyard.produce.snapshots import QueueMetrics, WorkerInfo
+from stockyard.produce.snapshots import QueueMetrics
 
 _MINUTE = 60_000
 
 
-def workers(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> None:
+async def workers(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> None:
     """List the workers that are connected, Node's and ours.
 
     Args:
         names: the queues. Defaults to all.
     """
-    found = asyncio.run(_workers(names, connection))
+    async with connection.open() as app:
+        found = [each for name in names or app.topology.names for each in await app.queue(name).workers()]
     if json:
         show_json(found)
         return
@@ -33,7 +33,7 @@ def workers(*names: str, connection: Connection = DEFAULT, json: AsJson = False)
     show_table(("queue", "worker", "address", "connected", "idle"), rows, right=("connected", "idle"))
 
 
-def metrics(
+async def metrics(
     name: str,
     /,
     *,
@@ -49,9 +49,15 @@ def metrics(
         minutes: how many; 15 by default.
     """
     if prometheus:
-        print(printable_lines(asyncio.run(_prometheus(name, connection))), end="")
+        async with connection.open() as app:
+            print(printable_lines(await app.queue(name).prometheus()), end="")
         return
-    found = asyncio.run(_metrics(name, minutes, connection))
+    async with connection.open() as app:
+        queue = app.queue(name)
+        found = {
+            "completed": await queue.metrics("completed", 0, minutes - 1),
+            "failed": await queue.metrics("failed", 0, minutes - 1),
+        }
     if json:
         show_json(found)
         return
@@ -62,7 +68,7 @@ def metrics(
     show_table(("minute", "completed", "failed"), rows, right=("completed", "failed"))
 
 
-def events(
+async def events(
     name: str,
     /,
     *,
@@ -86,40 +92,17 @@ def events(
         job: events of the job of this id; may be given again.
     """
     kinds = tuple(kind_of(each) for each in only)
-
-    async def show() -> None:
-        async with connection.open() as app, app.events(name, after, only=kinds, job_ids=job) as found:
-            if after is None and last:
-                for event in await found.earlier(last):
-                    _show(event, as_json=json)
-            if follow or after is not None:
-                async for event in found:
-                    _show(event, as_json=json)
-
-    asyncio.run(show())
+    async with connection.open() as app, app.events(name, after, only=kinds, job_ids=job) as found:
+        if after is None and last:
+            for event in await found.earlier(last):
+                _show(event, as_json=json)
+        if follow or after is not None:
+            async for event in found:
+                _show(event, as_json=json)
 
 
 VIEWS = (workers, metrics, events)
 """In the order of help."""
-
-
-async def _workers(names: tuple[str, ...], connection: Connection) -> list[WorkerInfo]:
-    async with connection.open() as app:
-        return [each for name in names or app.topology.names for each in await app.queue(name).workers()]
-
-
-async def _metrics(name: str, minutes: int, connection: Connection) -> dict[str, QueueMetrics]:
-    async with connection.open() as app:
-        queue = app.queue(name)
-        return {
-            "completed": await queue.metrics("completed", 0, minutes - 1),
-            "failed": await queue.metrics("failed", 0, minutes - 1),
-        }
-
-
-async def _prometheus(name: str, connection: Connection) -> str:
-    async with connection.open() as app:
-        return await app.queue(name).prometheus()
 
 
 def _by_minute(metrics: QueueMetrics) -> dict[int, int]:

@@ -15,8 +15,7 @@ from stockyard.cli.display import say, show_json, show_table, span, when
 from stockyard.cli.each_queue import complain_of, of_each
 from stockyard.cli.options import AsJson, Span
 from stockyard.cli.payload import payload_of
-from stockyard.errors import InvalidOption, ScheduleNotFound, ServerRefused
-from stockyard.model.job import Job
+from stockyard.errors import InvalidOption, ScheduleNotFound
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.schedule import Misfire, Overlap, Schedule
 
@@ -24,13 +23,15 @@ schedule = Command(name="schedule", help="List, make, change or end recurring jo
 
 
 @schedule.command(name="list")
-def list_schedules(*queues: str, connection: Connection = DEFAULT, json: AsJson = False) -> int:
+async def list_schedules(*queues: str, connection: Connection = DEFAULT, json: AsJson = False) -> int:
     """List schedules, the next to run first; the exit status is 1 when those of a queue cannot be read.
 
     Args:
         queues: the queues. Defaults to all.
     """
-    found, refused = asyncio.run(_list(connection, queues))
+    async with connection.open() as app:
+        pages, refused = await of_each(queues or app.topology.names, lambda name: app.schedules(name).list())
+    found = sorted((each for _, page in pages for each in page), key=lambda each: each.next_run)
     if json:
         show_json([_record(each) for each in found])
         return complain_of(refused)
@@ -55,7 +56,7 @@ def list_schedules(*queues: str, connection: Connection = DEFAULT, json: AsJson 
 
 
 @schedule.command(name="next")
-def next_runs(
+async def next_runs(
     queue: str, schedule_id: str, /, *, count: int = 5, connection: Connection = DEFAULT, json: AsJson = False
 ) -> None:
     """Print the times of a schedule's next runs, in UTC.
@@ -67,7 +68,8 @@ def next_runs(
     """
     if count < 1:
         raise InvalidOption(f"--count must be 1 or more; got {count}")
-    moments = asyncio.run(_one(connection, queue, schedule_id)).upcoming(count)
+    async with connection.open() as app:
+        moments = (await _found(app, queue, schedule_id)).upcoming(count)
     if json:
         show_json(moments)
     else:
@@ -76,25 +78,32 @@ def next_runs(
 
 
 @schedule.command
-def run(queue: str, schedule_id: str, /, *, connection: Connection = DEFAULT) -> None:
+async def run(queue: str, schedule_id: str, /, *, connection: Connection = DEFAULT) -> None:
     """Add a schedule's job now, as an ordinary job beside its runs, and print its id.
 
     Args:
         queue: its queue.
         schedule_id: its id.
     """
-    say(asyncio.run(_run(connection, queue, schedule_id)).id)
+    async with connection.open() as app:
+        found = await _found(app, queue, schedule_id)
+        # What the schedule holds runs at its times too: it is not looked into here.
+        added = await app.queue(queue).add(found.job_name, found.data, check=False, **_as_given(found.options))
+    say(added.id)
 
 
 @schedule.command
-def remove(queue: str, /, *schedule_ids: str, connection: Connection = DEFAULT) -> None:
+async def remove(queue: str, /, *schedule_ids: str, connection: Connection = DEFAULT) -> None:
     """End schedules, with their next runs; what waits or runs already is left.
 
     Args:
         queue: their queue.
         schedule_ids: their ids.
     """
-    asyncio.run(_remove(connection, queue, schedule_ids))
+    async with connection.open() as app:
+        for schedule_id in schedule_ids:
+            if not await app.schedules(queue).remove(schedule_id):
+                raise _missing(queue, schedule_id)
 
 
 @schedule.command
@@ -166,31 +175,6 @@ def upsert(
         show_json(_record(made))
     else:
         print(when(made.next_run) if made.has_next else "the schedule has come to its end: no run is to come")
-
-
-async def _list(connection: Connection, queues: tuple[str, ...]) -> tuple[list[Schedule], list[ServerRefused]]:
-    async with connection.open() as app:
-        pages, refused = await of_each(queues or app.topology.names, lambda name: app.schedules(name).list())
-        return sorted((each for _, page in pages for each in page), key=lambda each: each.next_run), refused
-
-
-async def _one(connection: Connection, queue: str, schedule_id: str) -> Schedule:
-    async with connection.open() as app:
-        return await _found(app, queue, schedule_id)
-
-
-async def _run(connection: Connection, queue: str, schedule_id: str) -> Job[Any]:
-    async with connection.open() as app:
-        found = await _found(app, queue, schedule_id)
-        # What the schedule holds runs at its times too: it is not looked into here.
-        return await app.queue(queue).add(found.job_name, found.data, check=False, **_as_given(found.options))
-
-
-async def _remove(connection: Connection, queue: str, schedule_ids: tuple[str, ...]) -> None:
-    async with connection.open() as app:
-        for schedule_id in schedule_ids:
-            if not await app.schedules(queue).remove(schedule_id):
-                raise _missing(queue, schedule_id)
 
 
 async def _upsert(connection: Connection, queue: str, schedule_id: str, rule: dict[str, Any]) -> Schedule:

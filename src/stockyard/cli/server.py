@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +28,7 @@ def start(*, data: _Data = None, json: AsJson = False) -> None:
 
 
 @server.command
-def status(*, data: _Data = None, redis_url: RedisUrl = None, json: AsJson = False) -> int:
+async def status(*, data: _Data = None, redis_url: RedisUrl = None, json: AsJson = False) -> int:
     """Show whether a server runs: that of --redis-url or $REDIS_URL, else the embedded one; the exit status is 0
     when it does, else 1."""
     if data is not None and redis_url is not None:
@@ -40,7 +39,7 @@ def status(*, data: _Data = None, redis_url: RedisUrl = None, json: AsJson = Fal
         url = redis_url or read_environment().get("REDIS_URL")
         address = Settings.load(url).address if url else None
         if address is not None and address.scheme != "embedded":
-            return asyncio.run(_show_other(address, json))
+            return await _show_other(address, json)
         if address is not None and address.path:
             data = Path(address.path)
     found = embedded.status(data)

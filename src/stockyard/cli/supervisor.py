@@ -15,7 +15,7 @@ from contextlib import suppress
 
 import msgspec
 
-from stockyard._aio.stop_signals import on_stop_signal
+from stockyard._aio.stop_signals import stop_signals
 
 _log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -69,13 +69,10 @@ class Supervisor:
 
         The first SIGTERM or SIGINT asks the children to stop, the second to stop at once.
         """
-        end_signals = on_stop_signal(self._ask_to_stop)
-        try:
+        with stop_signals(self._ask_to_stop):
             async with asyncio.TaskGroup() as group:
                 for number, command in enumerate(self._commands, 1):
                     group.create_task(self._keep(number, command), name=f"worker process {number}")
-        finally:
-            end_signals()
         return self._status
 
     async def _keep(self, number: int, command: Sequence[str]) -> None:

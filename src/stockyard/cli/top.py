@@ -14,7 +14,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 from rich.live import Live
 
-from stockyard._aio.stop_signals import on_stop_signal
+from stockyard._aio.stop_signals import stop_signals
 from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import complain, console, show_json
@@ -26,7 +26,7 @@ from stockyard.model.duration import milliseconds
 _QUIT = (b"q", b"Q", b"\x03", b"\x04")
 
 
-def top(
+async def top(
     *names: str,
     interval: Span = "2s",
     once: Annotated[bool, Parameter(help="Show one frame and end.")] = False,
@@ -47,7 +47,7 @@ def top(
     pause = milliseconds(interval or "2s", option="--interval") / 1000
     if pause <= 0:
         raise InvalidOption("--interval must be more than 0")
-    asyncio.run(_Top(names, rows, as_json=json).run(connection, None if once else pause))
+    await _Top(names, rows, as_json=json).run(connection, None if once else pause)
 
 
 class _Top:
@@ -65,9 +65,8 @@ class _Top:
             if pause is None:
                 self._show(None)
                 return
-            stopped = asyncio.Event()
             with ExitStack() as ending:
-                ending.callback(on_stop_signal(stopped.set))
+                stopped = ending.enter_context(stop_signals())
                 live = None
                 if sys.stdout.isatty() and not self._as_json:
                     live = ending.enter_context(Live(console=console(), screen=True, auto_refresh=False))

@@ -20,6 +20,7 @@ import uvloop
 from cyclopts import App as Command
 from cyclopts import Parameter
 
+from stockyard._aio.parent_watch import watch_parent
 from stockyard._logging import LogFormat, configure_logging
 from stockyard.cli.metrics_port import MetricsPort
 from stockyard.cli.options import Endpoint, Prefix, RedisUrl, Span, host_and_port
@@ -141,7 +142,7 @@ async def _work(
     async with AsyncExitStack() as ending:
         ending.push_async_callback(roster.aclose)
         if watches_input:
-            asyncio.get_running_loop().add_reader(0, _input_ended, roster.workers)
+            watch_parent(on_gone=partial(_request_stop, roster.workers))
         if metrics is not None:
             host, port = host_and_port(metrics)
             lookouts = [app.lookout for app in roster.apps]
@@ -189,11 +190,9 @@ async def _report_ready(worker: Worker) -> None:
     _log.info("working on %s, %d at a time", worker.queue, worker.concurrency)
 
 
-def _input_ended(workers: list[Worker]) -> None:
-    if not os.read(0, 4096):
-        asyncio.get_running_loop().remove_reader(0)
-        for each in workers:
-            each.request_stop()
+def _request_stop(workers: list[Worker]) -> None:
+    for worker in workers:
+        worker.request_stop()
 
 
 def _log_to_stderr(chosen: LogFormat | None) -> None:

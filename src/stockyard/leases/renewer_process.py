@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from stockyard._aio.parent_watch import watch_parent
 from stockyard._store.leasing import renew
 from stockyard._store.link import QueueLink
 from stockyard._store.net.server import Server
@@ -98,14 +99,8 @@ async def _run(assignment: Assignment) -> None:
     loop = asyncio.get_running_loop()
     hint = asyncio.Event()
 
-    def parent_spoke() -> None:
-        # A byte: something shorter is held now. The end of input: the parent is gone, and its leases with it.
-        if os.read(0, 4096):
-            hint.set()
-        else:
-            os._exit(0)
-
-    loop.add_reader(0, parent_spoke)
+    # A message: something shorter is held now. The parent is gone: so are its leases.
+    watch_parent(on_message=hint.set, on_gone=lambda: os._exit(0))
     sys.stdout.buffer.write(READY + b"\n")
     sys.stdout.buffer.flush()
     # What is in the table of a first child was just taken: its renewal is not due yet.

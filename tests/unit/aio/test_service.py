@@ -9,7 +9,7 @@ import pytest
 
 from stockyard._aio.patience import Patience
 from stockyard._aio.service import Periodic
-from stockyard._aio.stop_signals import on_stop_signal
+from stockyard._aio.stop_signals import on_stop_signal, stop_signals
 from tests.support.waiting import eventually, stays
 
 
@@ -75,6 +75,18 @@ async def test_every_listener_hears_a_signal_until_it_ends() -> None:
     os.kill(os.getpid(), signal.SIGINT)
     await eventually(lambda: heard == ["first", "second", "second"])
     end_second()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+async def test_a_block_is_told_of_a_signal_by_an_event() -> None:
+    heard: list[str] = []
+    before = signal.getsignal(signal.SIGTERM)
+    with stop_signals(lambda: heard.append("asked")) as stopped, stop_signals() as other:
+        assert not stopped.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.wait_for(stopped.wait(), 10)
+        assert heard == ["asked"]
+        assert other.is_set()
     assert signal.getsignal(signal.SIGTERM) == before
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 
 import msgspec
 import uvloop
 
+from stockyard._aio.parent_watch import watch_parent
 from stockyard.app import App
 from stockyard.config import Settings
 from stockyard.trading.demo.desk import Desk
@@ -65,14 +65,11 @@ async def work(assignment: Assignment) -> None:
             for queue, router in pipeline.routers().items()
         ]
 
-        def parent_spoke() -> None:
-            if not os.read(sys.stdin.fileno(), 1):
-                loop.remove_reader(sys.stdin)
-                for worker in workers:
-                    worker.request_stop()
+        def stop() -> None:
+            for worker in workers:
+                worker.request_stop()
 
-        loop = asyncio.get_running_loop()
-        loop.add_reader(sys.stdin, parent_spoke)
+        watch_parent(on_gone=stop)
         await asyncio.gather(*(worker.run(handle_signals=True) for worker in workers))
     desk.close()
     exchange.close()
