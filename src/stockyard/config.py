@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from dotenv import dotenv_values
-
 from stockyard.errors import ConfigError, suggestion
 from stockyard.model.text import is_text, shown
 
@@ -161,6 +159,8 @@ def read_environment(
 def _file_values(dotenv: Path | str | None) -> dict[str, str]:
     if dotenv is None or not Path(dotenv).is_file():
         return {}
+    from dotenv import dotenv_values
+
     return {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
 
 

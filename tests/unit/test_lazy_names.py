@@ -39,6 +39,18 @@ def test_the_process_that_renews_leases_loads_what_it_uses() -> None:
     }
 
 
+def test_an_app_that_only_adds_loads_neither_workers_nor_alerts() -> None:
+    loaded = modules_after("from stockyard import App, Topology\ntopology = Topology('t')\nApp(topology)")
+    unused = ("cache.caches", "consume", "embedded", "observe", "produce.flows", "pubsub", "schedule")
+    assert not {each for each in loaded if each.startswith(tuple(f"stockyard.{part}" for part in unused))}
+    assert not loaded & {"dotenv", "http.client", "multiprocessing", "prometheus_client", "redis", "smtplib"}
+
+
+def test_a_worker_loads_neither_child_processes_nor_metrics() -> None:
+    loaded = modules_after("import stockyard.consume.worker, stockyard.observe.app_monitor")
+    assert not loaded & {"http.client", "multiprocessing", "prometheus_client", "smtplib", "wsgiref"}
+
+
 def test_all_names_come_with_a_star() -> None:
     loaded = modules_after(
         "from stockyard import *\nassert (App.__name__, JobError.__name__) == ('App', 'JobError')"

@@ -7,44 +7,44 @@ import logging
 import weakref
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard.app.site import Site
-from stockyard.cache.cache import Cache
-from stockyard.cache.caches import Caches
-from stockyard.cache.options import CacheOptions
 from stockyard.config import Settings
-from stockyard.consume.lifespan import Lifespan
-from stockyard.consume.options import WorkerOptions
-from stockyard.consume.worker import Worker
 from stockyard.errors import InvalidOption, ServerRefused, suggestion
 from stockyard.events import Event, QueueEvents
 from stockyard.model.clock import Clock, system_clock
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job
-from stockyard.model.schedule import Schedule
-from stockyard.observe.alerts.book import AlertBook
-from stockyard.observe.alerts.monitor import Watcher
-from stockyard.observe.alerts.rules import Rule
-from stockyard.observe.alerts.settings import AlertSettings
-from stockyard.observe.app_monitor import AppMonitor, metrics_server
-from stockyard.observe.doctor.checks import Finding
-from stockyard.observe.health import QueueHealth, read_health
-from stockyard.observe.metrics.metrics_server import MetricsServer
-from stockyard.produce.flows import Flows
 from stockyard.produce.queue import Queue
-from stockyard.pubsub.channel import Channel
-from stockyard.pubsub.channels import Channels
-from stockyard.pubsub.open_channel import OpenChannel
-from stockyard.schedule.schedules import Schedules
 from stockyard.topology import QueueSpec, Router, Topology
+
+if TYPE_CHECKING:
+    from stockyard.cache.cache import Cache
+    from stockyard.cache.caches import Caches
+    from stockyard.cache.options import CacheOptions
+    from stockyard.consume.lifespan import Lifespan
+    from stockyard.consume.worker import Worker
+    from stockyard.model.schedule import Schedule
+    from stockyard.observe.alerts.book import AlertBook
+    from stockyard.observe.alerts.monitor import Watcher
+    from stockyard.observe.alerts.rules import Rule
+    from stockyard.observe.alerts.settings import AlertSettings
+    from stockyard.observe.app_monitor import AppMonitor
+    from stockyard.observe.doctor.checks import Finding
+    from stockyard.observe.health import QueueHealth
+    from stockyard.observe.metrics.metrics_server import MetricsServer
+    from stockyard.produce.flows import Flows
+    from stockyard.pubsub.channel import Channel
+    from stockyard.pubsub.channels import Channels
+    from stockyard.pubsub.open_channel import OpenChannel
+    from stockyard.schedule.schedules import Schedules
 
 _log = logging.getLogger(__name__)
 T = TypeVar("T")
 _owners: weakref.WeakKeyDictionary[Worker, App] = weakref.WeakKeyDictionary()
-_WORKER_OPTIONS = tuple(WorkerOptions.__dataclass_fields__)
 
 
 class App(Fixed):
@@ -87,7 +87,7 @@ class App(Fixed):
         self._site: Site | None = None
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         self._metrics_servers: list[MetricsServer] = []
-        self._lifespans = PerLoop(lambda: Lifespan(topology.lifespans))
+        self._lifespans = PerLoop(self._lifespan)
         self._is_made = True
 
     @property
@@ -115,6 +115,8 @@ class App(Fixed):
         Raises:
             UnknownQueue: the topology does not declare it.
         """
+        from stockyard.schedule.schedules import Schedules
+
         spec = self.topology.spec(name)
         return Schedules(spec, link=self._reached().link(spec), portal=self._portal)
 
@@ -133,6 +135,8 @@ class App(Fixed):
     @property
     def flows(self) -> Flows:
         """Trees of jobs across the queues: added in one step, read back."""
+        from stockyard.produce.flows import Flows
+
         site = self._reached()
         return Flows(self.topology, link=site.link, port=site.port, portal=self._portal)
 
@@ -179,9 +183,13 @@ class App(Fixed):
             HandlerError: the processor cannot serve, or there is none.
             InvalidOption: an option is not known or out of its range.
         """
-        unknown = [each for each in options if each not in _WORKER_OPTIONS]
+        from stockyard.consume.options import WorkerOptions
+        from stockyard.consume.worker import Worker
+
+        known = tuple(WorkerOptions.__dataclass_fields__)
+        unknown = [each for each in options if each not in known]
         if unknown:
-            raise InvalidOption(f"unknown worker option {unknown[0]!r}{suggestion(unknown[0], _WORKER_OPTIONS)}")
+            raise InvalidOption(f"unknown worker option {unknown[0]!r}{suggestion(unknown[0], known)}")
         spec, chosen, site = self.topology.spec(name), WorkerOptions(**options), self._reached()
         worker = Worker(
             spec,
@@ -240,6 +248,8 @@ class App(Fixed):
 
     async def health(self, *names: str) -> list[QueueHealth]:
         """Return snapshots of the named queues, or of all, in one round trip."""
+        from stockyard.observe.health import read_health
+
         specs = [self.topology.spec(name) for name in names] or list(self.topology)
         links = [self._reached().link(spec) for spec in specs]
         for link in links[:1]:
@@ -264,6 +274,8 @@ class App(Fixed):
             settings: thresholds, notifiers, interval. Defaults to those of the environment and ``.env``.
             rules: Defaults to the platform's three and the operational ones, with the settings' thresholds.
         """
+        from stockyard.observe.alerts.settings import AlertSettings
+
         return self.lookout.watcher(settings or AlertSettings.load(), rules)
 
     @property
@@ -281,6 +293,8 @@ class App(Fixed):
         Raises:
             ConfigError: the address cannot be listened on.
         """
+        from stockyard.observe.app_monitor import metrics_server
+
         server = metrics_server([self.lookout], host=host, port=port)
         server.start()
         self._metrics_servers.append(server)
@@ -336,6 +350,11 @@ class App(Fixed):
             # A login that may run jobs need not be one that may change schedules.
             _log.warning("schedules of queue %s are not made: %s", spec.name, error, extra={"queue": spec.name})
         return answer
+
+    def _lifespan(self) -> Lifespan:
+        from stockyard.consume.lifespan import Lifespan
+
+        return Lifespan(self.topology.lifespans)
 
     def _reached(self) -> Site:
         if self._site is None:

@@ -7,26 +7,29 @@ import weakref
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from stockyard import embedded
 from stockyard._aio.portal import Portal
 from stockyard._store.link import QueueLink
 from stockyard._store.net.server import Server
-from stockyard.cache.caches import Caches
 from stockyard.config import Address, Settings
-from stockyard.consume.cancel_listener import CancelListener
-from stockyard.consume.worker import Worker
 from stockyard.events import QueueEvents
 from stockyard.events.results import Results
-from stockyard.leases.keeper import LeaseKeeper
 from stockyard.model.clock import Clock
-from stockyard.observe.app_monitor import AppMonitor
-from stockyard.observe.doctor.checks import Finding, examine, examine_cache, in_order
-from stockyard.observe.doctor.preflight import Preflight
 from stockyard.produce.job_port import StoredJobs
 from stockyard.produce.queue import Queue
-from stockyard.pubsub.channels import Channels
 from stockyard.topology import QueueSpec, Topology
+
+if TYPE_CHECKING:
+    from stockyard.cache.caches import Caches
+    from stockyard.consume.cancel_listener import CancelListener
+    from stockyard.consume.worker import Worker
+    from stockyard.embedded import EmbeddedServer
+    from stockyard.leases.keeper import LeaseKeeper
+    from stockyard.observe.app_monitor import AppMonitor
+    from stockyard.observe.doctor.checks import Finding
+    from stockyard.observe.doctor.preflight import Preflight
+    from stockyard.pubsub.channels import Channels
 
 
 class Site:
@@ -53,9 +56,11 @@ class Site:
         self._settings = settings
         self._workers = workers
         self._portal = portal
-        self._held: embedded.EmbeddedServer | None = None
+        self._held: EmbeddedServer | None = None
         address = settings.address
         if address.scheme == "embedded":
+            from stockyard import embedded
+
             self._held = embedded.acquire(Path(address.path) if address.path else None)
             address = Settings.load(self._held.url, dotenv=None).address
         self.server = Server(address, call_timeout=settings.call_timeout, clock=clock)
@@ -98,20 +103,28 @@ class Site:
     @cached_property
     def keeper(self) -> LeaseKeeper:
         """Renews the leases of all workers of the App."""
+        from stockyard.leases.keeper import LeaseKeeper
+
         return LeaseKeeper(self.server.address, prefix=self._settings.prefix)
 
     @cached_property
     def cancels(self) -> CancelListener:
         """Passes cancellations on to the workers of the App."""
+        from stockyard.consume.cancel_listener import CancelListener
+
         return CancelListener(self.server)
 
     @cached_property
     def preflight(self) -> Preflight:
         """Judges whether workers may start here."""
+        from stockyard.observe.doctor.preflight import Preflight
+
         return Preflight(self.server, prefix=self._settings.prefix, trusts=self._settings.trust_server)
 
     async def examine(self) -> list[Finding]:
         """Look at the server, and at one of the caches alone; return every finding, the dangers first."""
+        from stockyard.observe.doctor.checks import examine, examine_cache, in_order
+
         settings, trusts = self._settings, self._settings.trust_server
         found = await examine(self.server, prefix=settings.prefix, trusts=trusts, queues=self._topology.names)
         if self._cache_address.is_server_of(self.server.address):
@@ -126,6 +139,8 @@ class Site:
     @cached_property
     def channels(self) -> Channels:
         """The channels that were asked for."""
+        from stockyard.pubsub.channels import Channels
+
         return Channels(self.server, self._settings.prefix, portal=self._portal)
 
     @property
@@ -135,6 +150,8 @@ class Site:
     @cached_property
     def caches(self) -> Caches:
         """The caches, on this server or on one of their own."""
+        from stockyard.cache.caches import Caches
+
         settings, address = self._settings, self._cache_address
         return Caches(
             address,
@@ -148,6 +165,8 @@ class Site:
     @cached_property
     def lookout(self) -> AppMonitor:
         """Reads all this for alerts, metrics and probes."""
+        from stockyard.observe.app_monitor import AppMonitor
+
         return AppMonitor(
             self._topology,
             server=self.server,

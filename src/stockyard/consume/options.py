@@ -7,13 +7,16 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from stockyard.consume.hooks import Hooks
-from stockyard.consume.run.handler_call import Middleware
 from stockyard.errors import ConfigError
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.duration import Duration
 from stockyard.model.handler import Executor
+
+if TYPE_CHECKING:
+    from stockyard.consume.run.handler_call import Middleware
 
 
 def _process_name() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from stockyard._aio.portal import Portal
 from stockyard._store.link import QueueLink
@@ -14,24 +15,23 @@ from stockyard._store.watching import AlertStore
 from stockyard.cache.stats import CacheStats
 from stockyard.consume.heartbeat import Vital
 from stockyard.consume.hooks import Hooks
-from stockyard.consume.recover.orphans import OrphanRecoverer
 from stockyard.consume.recover.stalled import StalledJobRecoverer
 from stockyard.consume.worker import Worker
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import ServerError
 from stockyard.model.clock import Clock
 from stockyard.observe.alerts.book import AlertBook, incidents_of, note_unreadable
-from stockyard.observe.alerts.default_rules import every_rule
-from stockyard.observe.alerts.monitor import Watcher
-from stockyard.observe.alerts.recent import RecentIncrease
-from stockyard.observe.alerts.rules import Alert, Rule, evaluate
-from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.observe.health import health_of
-from stockyard.observe.metrics.exporter import Exporter, WorkerFigures
-from stockyard.observe.metrics.metrics_server import MetricsServer
 from stockyard.observe.overview import Overview, merged
 from stockyard.pubsub.stats import ChannelStats
 from stockyard.topology import QueueSpec, Topology
+
+if TYPE_CHECKING:
+    from stockyard.observe.alerts.monitor import Watcher
+    from stockyard.observe.alerts.rules import Alert, Rule
+    from stockyard.observe.alerts.settings import AlertSettings
+    from stockyard.observe.metrics.exporter import WorkerFigures
+    from stockyard.observe.metrics.metrics_server import MetricsServer
 
 
 class AppMonitor:
@@ -88,6 +88,12 @@ class AppMonitor:
 
     def watcher(self, settings: AlertSettings, rules: Sequence[Rule] | None) -> Watcher:
         """Make a watcher, which hands back the jobs of dead workers, too, where no other worker does."""
+        from stockyard.consume.recover.orphans import OrphanRecoverer
+        from stockyard.observe.alerts.default_rules import every_rule
+        from stockyard.observe.alerts.monitor import Watcher
+        from stockyard.observe.alerts.recent import RecentIncrease
+        from stockyard.observe.alerts.rules import evaluate
+
         chosen = every_rule(self._topology, settings.thresholds) if rules is None else rules
         delayed_fsync = RecentIncrease()
         orphans = OrphanRecoverer({spec.name: self._recoverer(spec) for spec in self._topology})
@@ -120,6 +126,8 @@ class AppMonitor:
 
     def figures(self) -> list[WorkerFigures]:
         """Return what the workers of this process did and do."""
+        from stockyard.observe.metrics.exporter import WorkerFigures
+
         # Held until all is read, so that none goes in between and is counted twice.
         workers = list(self._workers())
         return [
@@ -171,6 +179,9 @@ def metrics_server(lookouts: Sequence[AppMonitor], *, host: str, port: int) -> M
     Raises:
         ConfigError: the address cannot be listened on.
     """
+
+    from stockyard.observe.metrics.exporter import Exporter
+    from stockyard.observe.metrics.metrics_server import MetricsServer
 
     def vitals() -> list[Vital]:
         return [vital for each in lookouts for vital in each.vitals()]

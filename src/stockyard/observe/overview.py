@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from stockyard._store.inspecting import ServerFacts
 from stockyard.observe.alerts.incidents import Incident, Status
 from stockyard.observe.health import QueueHealth
-from stockyard.observe.metrics.exporter import ServerSnapshot
+
+if TYPE_CHECKING:
+    from stockyard.observe.metrics.exporter import ServerSnapshot
 
 
 class Overview(NamedTuple):
@@ -26,6 +28,8 @@ class Overview(NamedTuple):
 
     def snapshot(self) -> ServerSnapshot:
         """Return what is exported as metrics: of the incidents those that fire."""
+        from stockyard.observe.metrics.exporter import ServerSnapshot
+
         firing = [each for each in self.incidents if each.status is Status.FIRING]
         return ServerSnapshot(self.queues, self.server, [(each.rule, each.subject) for each in firing])
 

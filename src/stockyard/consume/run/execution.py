@@ -6,16 +6,18 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stockyard._logging import about, about_job
-from stockyard.consume.executors.process import ChildTask, ProcessPool
 from stockyard.consume.executors.results import ChildResult, awaited, is_awaitable
 from stockyard.consume.executors.threads import AbandonedThread, ThreadPool
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import JobTimeout
 from stockyard.model.handler import Handler, reference
 from stockyard.model.job import Job, JobPort, set_fields
+
+if TYPE_CHECKING:
+    from stockyard.consume.executors.process import ProcessPool
 
 _log = logging.getLogger(__name__)
 
@@ -64,6 +66,8 @@ class Execution:
     async def warm(self, handlers: list[Handler]) -> None:
         """Start child processes if one of the handlers needs them."""
         if self._processes is None and any(handler.executor == "process" for handler in handlers):
+            from stockyard.consume.executors.process import ProcessPool
+
             pool = ProcessPool(size=self._size, recycle_after=self._recycle_after, memory_limit=self._memory_limit)
             await pool.start()
             self._processes = pool
@@ -97,6 +101,8 @@ class Execution:
 
         ``on_data`` is called with plain values when the handler has replaced the stored payload.
         """
+        from stockyard.consume.executors.frames import ChildTask
+
         assert self._processes is not None
         limit = job.options.timeout_ms
         task = ChildTask.of(job, handler=reference(handler.function), data=data)
