@@ -14,8 +14,23 @@ from stockyard._wire.keys import SUFFIXES
 from tests.architecture.repository import SOURCE
 
 LUA = SOURCE / "_store" / "lua"
-OWN_LINES, COMPOSED_LINES, COMPOSED_FUNCTIONS = 150, 600, 52
+OWN_LINES, COMPOSED_LINES, COMPOSED_FUNCTIONS = 150, 560, 50
 """Lines of code and functions: of a script alone what a reader can take, with its parts what the server can."""
+
+_MOVES = (
+    "LINSERT LMOVE LMPOP LPOP LPUSH LPUSHX LREM LSET LTRIM RENAME RENAMENX RPOP RPOPLPUSH RPUSH RPUSHX ZADD "
+    "ZINCRBY ZMPOP ZPOPMAX ZPOPMIN ZRANGESTORE ZREM ZREMRANGEBYRANK ZREMRANGEBYSCORE ZUNIONSTORE"
+).replace(" ", "|")
+_NO_STATES = (
+    r"keys\.marker",
+    "repeat_set",
+    "job .. LOGS",
+    r"(job|parent) .. UNSUCCESSFUL",
+    # How many jobs ended in each minute; the history of alerts; the budget of caches.
+    "points",
+    "history",
+    r"base .. ':(lru|expiry)'",
+)
 
 _LUA = {
     "and",
@@ -58,7 +73,7 @@ def test_a_script_has_a_whole_header(name: str) -> None:
 def test_a_script_uses_what_its_header_names(name: str) -> None:
     script = scripts.load(name)
     code = _without_comments(script.body)
-    handed_on = _without_comments(script.text) if re.search(r"\bkeys\b", code) else ""
+    handed_on = _without_comments(script.source) if re.search(r"\bkeys\b", code) else ""
     named = script.keys + script.args
     assert [each for each in named if not _uses(code, each) and f"keys.{each}" not in handed_on] == []
 
@@ -87,12 +102,41 @@ def test_a_misnamed_need_is_noticed() -> None:
 
 @pytest.mark.parametrize("name", scripts.names())
 def test_every_function_that_is_called_is_defined_above(name: str) -> None:
+    assert undefined_calls(scripts.load(name).source) == []
     assert undefined_calls(scripts.load(name).text) == []
 
 
 def test_a_call_of_what_is_not_there_is_noticed() -> None:
     text = "local function early() late() end\nlocal function late() early() end\nlate() missing('gone()')"
     assert undefined_calls(text) == ["late", "missing"]
+
+
+@pytest.mark.parametrize("path", sorted(LUA.rglob("*.lua")), ids=lambda path: f"{path.parent.name}.{path.stem}")
+def test_only_transitions_move_jobs_between_states(path: Path) -> None:
+    if path.stem != "transitions":
+        assert moves(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "redis.call('LPUSH', keys.wait, id)",
+        "redis.call(to_front and 'RPUSH' or 'LPUSH', wait, id)",
+        "if redis.call('ZREM', base .. 'delayed', id) == 1 then",
+        "redis.pcall('LREM', list, 0, '')",
+        "redis.call('ZADD', set, moment, id)",
+        "redis.call('RENAME', paused, wait)",
+    ],
+)
+def test_a_move_beside_transitions_is_noticed(line: str) -> None:
+    assert len(moves(line)) == 1
+
+
+def test_no_two_parts_give_a_name_to_different_things() -> None:
+    seen: dict[str, str] = {}
+    for part in composing.parts().values():
+        for name in set().union(*map(composing.defined_by, composing.chunks_of(part.text))):
+            assert seen.setdefault(name, part.name) == part.name, f"{name}: {seen[name]}, {part.name}"
 
 
 @pytest.mark.parametrize("name", scripts.names())
@@ -147,7 +191,7 @@ def test_a_part_says_what_it_is_for_and_is_used(path: Path) -> None:
     text = path.read_text()
     assert text.startswith("-- ")
     assert KEYSPACE.findall(_without_comments(text)) == []
-    used = "".join(scripts.load(name).text for name in scripts.names() if path.stem in scripts.load(name).parts)
+    used = "".join(scripts.load(name).source for name in scripts.names() if path.stem in scripts.load(name).parts)
     definitions = composing.chunks_of(composing.parts()[path.stem].text)
     assert [each for each in definitions if each not in used] == []
 
@@ -170,6 +214,12 @@ def misnamed_needs(text: str, needs: tuple[str, ...], parts: Mapping[str, Part])
     return wrong + [f"{each} is not named" for each in sorted(reached - set(needs)) if is_used(parts[each])]
 
 
+def moves(text: str) -> list[str]:
+    """Return the calls that may change a list or a sorted set of a queue: all but those of keys that are none."""
+    calls = re.finditer(rf"redis\.p?call\(([^,]*'(?:{_MOVES})'[^,]*), ([^,)]*)", _without_comments(text))
+    return [call[0] for call in calls if not any(re.fullmatch(key, call[2]) for key in _NO_STATES)]
+
+
 def undefined_calls(text: str) -> list[str]:
     """Return the functions that a text calls before they are defined, or that are defined nowhere."""
     code = re.sub(r"'[^']*'", "''", _without_comments(text))
@@ -185,7 +235,18 @@ def undefined_calls(text: str) -> list[str]:
 
 def luacheck(folder: Path) -> str:
     """Return what luacheck says of the Lua in a folder: nothing when all is well."""
-    command = ["luacheck", "--no-color", "--quiet", "--codes", "--std", "lua51", "--no-max-line-length"]
+    command = [
+        "luacheck",
+        "--no-color",
+        "--quiet",
+        "--codes",
+        "--std",
+        "lua51",
+        "--no-max-line-length",
+        "--ignore",
+        "581",
+    ]
+    # 581: a comparison that a small function answers is negated as it stands.
     names = ["--read-globals", "redis", "cjson", "cmsgpack", "struct", "KEYS", "ARGV"]
     checked = subprocess.run([*command, *names, "--", str(folder)], capture_output=True, text=True, check=False)
     return "" if checked.returncode == 0 else checked.stdout + checked.stderr

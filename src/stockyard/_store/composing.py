@@ -9,6 +9,7 @@ from importlib.resources import files
 from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
+from stockyard._store.inlining import inlined, with_constants
 from stockyard._wire.codes import ReplyCode
 from stockyard._wire.keys import JOB_SUFFIXES, PREFIXES, SUFFIXES
 
@@ -90,8 +91,8 @@ def _visit(name: str, by: str, above: tuple[str, ...], order: dict[str, Part]) -
     order[name] = part
 
 
-def compose(needs: tuple[str, ...], keys: tuple[str, ...], args: tuple[str, ...], body: str, of: str) -> str:
-    """Return a script's whole text.
+def assemble(needs: tuple[str, ...], keys: tuple[str, ...], args: tuple[str, ...], body: str, of: str) -> str:
+    """Return a script with its parts, as it is written.
 
     Args:
         needs: parts that the body uses.
@@ -100,10 +101,10 @@ def compose(needs: tuple[str, ...], keys: tuple[str, ...], args: tuple[str, ...]
         of: what the script is called in an error.
     """
     kept: list[str] = []
-    used = _words(body)
+    used = set(_words(body))
     for part in reversed(sorted_parts(needs, of)):
         chunks: list[str] = []
-        for chunk in reversed(list(chunks_of(part.text))):
+        for chunk in reversed(chunks_of(part.text)):
             if defined_by(chunk) & used:
                 chunks.insert(0, chunk)
                 used |= _words(chunk)
@@ -111,25 +112,33 @@ def compose(needs: tuple[str, ...], keys: tuple[str, ...], args: tuple[str, ...]
             # The first line says what the part is for.
             kept.insert(0, part.text.partition("\n")[0] + "\n\n" + "\n".join(chunks))
     generated = _locals(keys, "KEYS") + _locals(args, "ARGV")
-    text = "\n".join([*kept, generated + _keys_table(keys, args, body, kept), body])
-    return _constants(used) + text
+    return "\n".join([*kept, generated + _keys_table(keys, args, body, kept), body])
 
 
-def chunks_of(text: str) -> Iterator[str]:
-    """Yield the definitions of a part, each with the comment above it."""
+def written_out(text: str) -> str:
+    """Return an assembled script as the server runs it, without constants and small functions."""
+    return inlined(with_constants(text, {name: _literal(value) for name, value in CONSTANTS.items()}))
+
+
+@cache
+def chunks_of(text: str) -> tuple[str, ...]:
+    """Return the definitions of a part, each with the comment above it."""
+    chunks: list[str] = []
     chunk: list[str] = []
     is_code = False
     for line in text.splitlines()[1:]:
         begins = line.startswith(("local ", "--"))
         if begins and is_code:
-            yield "\n".join(chunk).strip("\n") + "\n"
+            chunks.append("\n".join(chunk).strip("\n") + "\n")
             chunk, is_code = [], False
         chunk.append(line)
         is_code = is_code or line.startswith("local ")
     if is_code:
-        yield "\n".join(chunk).strip("\n") + "\n"
+        chunks.append("\n".join(chunk).strip("\n") + "\n")
+    return tuple(chunks)
 
 
+@cache
 def defined_by(chunk: str) -> set[str]:
     """Return the names that a definition of a part gives to what follows."""
     for line in chunk.splitlines():
@@ -138,13 +147,9 @@ def defined_by(chunk: str) -> set[str]:
     return set()
 
 
+@cache
 def _words(text: str) -> set[str]:
     return set(re.findall(r"\b[A-Za-z_]\w*", _COMMENT.sub("", text)))
-
-
-def _constants(used: set[str]) -> str:
-    lines = [f"local {name} = {_literal(value)}\n" for name, value in CONSTANTS.items() if name in used]
-    return "".join(lines)
 
 
 def _literal(value: str | int) -> str:
@@ -166,7 +171,8 @@ def _keys_table(keys: tuple[str, ...], args: tuple[str, ...], body: str, kept: l
     text = _COMMENT.sub("", "\n".join([*kept, body]))
     names = (*(("base",) if "base" in args else ()), *keys)
     if "keys[" not in text:
-        names = tuple(name for name in names if re.search(rf"\bkeys\.{name}\b", text))
+        read = set(re.findall(r"\bkeys\.(\w+)", text))
+        names = tuple(name for name in names if name in read)
     return f"local keys = {{{', '.join(f'{name} = {name}' for name in names)}}}\n"
 
 
@@ -174,17 +180,20 @@ def _queue_keys() -> str:
     pairs = ", ".join(f"{name} = '{suffix}'" for name, suffix in SUFFIXES.items())
     return f"""-- The keys of a queue that is known by its base alone; each is made when it is first read.
 
-local suffixes
-
-local function key_of(keys, name)
-  suffixes = suffixes or {{{pairs}}}
-  local key = keys.base .. suffixes[name]
-  keys[name] = key
-  return key
-end
+local by_base, lazily
 
 local function queue_keys(base)
-  return setmetatable({{base = base}}, {{__index = key_of}})
+  if not by_base then
+    local suffixes = {{{pairs}}}
+    by_base, lazily = {{}}, {{}}
+    lazily.__index = function(keys, name)
+      local key = keys.base .. suffixes[name]
+      keys[name] = key
+      return key
+    end
+  end
+  by_base[base] = by_base[base] or setmetatable({{base = base}}, lazily)
+  return by_base[base]
 end
 """
 

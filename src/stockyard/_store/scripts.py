@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
-from stockyard._store.composing import ScriptError, compose, lua_root, sorted_parts
+from stockyard._store.composing import ScriptError, assemble, lua_root, sorted_parts, written_out
 from stockyard._wire.keys import SUFFIXES
 
 _FIELD = re.compile(r"^-- (needs|keys|args|returns):\s*(.*)$")
@@ -37,6 +37,7 @@ class Script:
         args: names of its arguments in order.
         returns: what it answers.
         body: its own lines.
+        source: these with its parts, as they are written.
         text: what the server runs.
         sha: SHA-1 of the text, for EVALSHA.
         reads_only: whether it calls no command that writes, so that a user who may only read can run it.
@@ -50,6 +51,7 @@ class Script:
     args: tuple[str, ...]
     returns: str
     body: str
+    source: str
     text: str
     sha: str
     reads_only: bool
@@ -102,9 +104,10 @@ def _compose(name: str, source: str) -> Script:
     if unknown:
         raise ScriptError(f"script {name}: unknown key {', '.join(unknown)}; known: {', '.join(SUFFIXES)}")
     body = "\n".join(rest[at:]) + "\n"
-    text = compose(needs, keys, args, body, f"script {name}")
+    source = assemble(needs, keys, args, body, f"script {name}")
+    text = written_out(source)
     parts = tuple(part.name for part in sorted_parts(needs, f"script {name}"))
     sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
     reads_only = set(_WORD.findall(text)) <= _READS | _ARGUMENTS
     purpose = first.removeprefix("--- ")
-    return Script(name, purpose, needs, parts, keys, args, header["returns"], body, text, sha, reads_only)
+    return Script(name, purpose, needs, parts, keys, args, header["returns"], body, source, text, sha, reads_only)

@@ -85,7 +85,7 @@ class TreeAdder:
     def __init__(self, links: Sequence[QueueLink], jobs: Sequence[TiedJob]) -> None:
         self._links = links
         self._jobs = jobs
-        self._queues = _pack([{"base": link.base, **link.keys.by_name} for link in links])
+        self._queues = _pack([link.base for link in links])
         self._keys = [f"{links[job.queue - 1].base}{job.id}" for job in jobs]
         self._answers: list[Answer] = [""] * len(jobs)
         self._early: set[str] = set()

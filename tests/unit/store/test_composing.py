@@ -3,7 +3,7 @@
 import pytest
 
 from stockyard._store import composing
-from stockyard._store.composing import Part, ScriptError, compose, parts, sorted_parts
+from stockyard._store.composing import Part, ScriptError, assemble, parts, sorted_parts, written_out
 from stockyard._wire.codes import ReplyCode
 from stockyard._wire.keys import SUFFIXES
 
@@ -40,24 +40,27 @@ def test_a_wrong_need_is_refused(needs: tuple[str, ...], message: str) -> None:
 
 
 def test_what_nothing_uses_is_left_out() -> None:
-    text = compose(("top",), (), (), "return top({})\n", "script")
+    text = assemble(("top",), (), (), "return top({})\n", "script")
     assert "idle" not in text
     assert text.index("local LIMIT") < text.index("function low") < text.index("function middle")
     assert "-- Used.\nlocal function low" in text
-    assert "function" not in compose(("top",), (), (), "return 1\n", "script")
+    assert "function" not in assemble(("top",), (), (), "return 1\n", "script")
 
 
 def test_a_script_has_the_names_that_it_uses() -> None:
-    text = compose((), ("wait", "active"), ("job",), "if job then return JOB_MISSING end\n", "script")
-    assert text.splitlines()[0] == f"local JOB_MISSING = {ReplyCode.JOB_MISSING.value}"
-    assert "local wait, active = KEYS[1], KEYS[2]\nlocal job = ARGV[1]\n" in text
-    assert "LOCK" not in text
+    body = "if redis.call('EXISTS', job .. LOCK) == 0 then return JOB_MISSING end\n"
+    text = assemble((), ("wait", "active"), ("job",), body, "script")
+    assert text == f"local wait, active = KEYS[1], KEYS[2]\nlocal job = ARGV[1]\n\n{body}"
+    code = ReplyCode.JOB_MISSING.value
+    assert written_out(text).endswith(f"if redis.call('EXISTS', job .. ':lock') == 0 then return {code} end\n")
 
 
 def test_the_keys_that_parts_read_go_into_a_table() -> None:
     needs = ("top",)
-    assert "local keys = {wait = wait}\n" in compose(needs, ("wait", "active"), ("base",), "top(keys)\n", "script")
-    every = compose(needs, ("wait", "active"), ("base",), "top(keys, keys[base])\n", "script")
+    assert "local keys = {wait = wait}\n" in assemble(
+        needs, ("wait", "active"), ("base",), "top(keys)\n", "script"
+    )
+    every = assemble(needs, ("wait", "active"), ("base",), "top(keys, keys[base])\n", "script")
     assert "local keys = {base = base, wait = wait, active = active}\n" in every
 
 

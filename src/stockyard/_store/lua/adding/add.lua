@@ -1,5 +1,5 @@
 --- Adds jobs in the order given, or finds those whose custom id exists.
--- needs: events markers placing found
+-- needs: events markers transitions found
 -- keys: counter wait prioritized delayed active meta events marker priority_counter
 -- args: base jobs
 -- returns: for each, in the order given, the id of the new job, or what is there instead (a row, or the id alone when
@@ -15,29 +15,9 @@ local any_ready, any_delayed, any_custom = false, false, false
 -- Plain jobs of one call go on the list together.
 local function push_line()
   if #line > 0 then
-    redis.call('LPUSH', wait, unpack(line))
+    all_to_ready(keys, line)
     line = {}
   end
-end
-
-local function place_delayed(id, timestamp, delay)
-  local score, due = delay_score(delayed, timestamp, delay)
-  redis.call('ZADD', delayed, score, id)
-  redis.call('XADD', events, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
-  any_delayed = true
-end
-
-local function place_ready(id, priority, lifo)
-  if priority > 0 then
-    redis.call('ZADD', prioritized, priority_score(priority_counter, priority), id)
-  elseif lifo then
-    push_line()
-    redis.call('RPUSH', wait, id)
-  else
-    line[#line + 1] = id
-  end
-  redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
-  any_ready = true
 end
 
 -- Numbers are formatted once for many jobs: the server's own way, for each argument of each call, is slow.
@@ -68,14 +48,25 @@ for index = 1, number do
       text_of[priority] or text(priority))
     redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
     if delay > 0 then
-      place_delayed(id, timestamp, delay)
+      local due = to_delayed(keys, id, timestamp, delay)
+      redis.call('XADD', events, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
+      any_delayed = true
     else
-      place_ready(id, priority, packed[at + 8])
+      if priority > 0 then
+        to_ready(keys, id, priority)
+      elseif packed[at + 8] then
+        push_line()
+        to_ready(keys, id, 0, true)
+      else
+        line[#line + 1] = id
+      end
+      redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
+      any_ready = true
     end
   end
 end
 push_line()
 trim(events, cap)
-if any_ready and not is_blocked(meta, active) then ring(marker) end
-if any_delayed then ring_when_due(marker, delayed) end
+if any_ready then wake(keys) end
+if any_delayed then ring_when_due(keys) end
 return any_custom and ids or first + 1

@@ -1,12 +1,13 @@
 --- Adds trees of jobs across queues, or a part of them: parents first, then what they wait for, then the rest.
--- needs: events parents entering inserting
+-- needs: events queue_keys parents enqueue insert_job
 -- keys:
 -- args: queues checks steps releases
 -- returns: what became of each job of the steps, as adding.attach answers, and the keys of the parents to release
 --   early; or PARENT_MISSING or OTHER_PARENT and the number of the check whose parent that is
-local all_keys, to_check = cmsgpack.unpack(queues), cmsgpack.unpack(checks)
+local all_keys, woken = {}, {}
+for index, base in ipairs(cmsgpack.unpack(queues)) do all_keys[index], woken[index] = queue_keys(base), {} end
 
-for number, each in ipairs(to_check) do
+for number, each in ipairs(cmsgpack.unpack(checks)) do
   if each.is_root then
     if redis.call('EXISTS', each.parent) == 0 then return {PARENT_MISSING, number} end
   end
@@ -43,19 +44,19 @@ for _, each in ipairs(todo) do
   if each.children then
     expect(each)
   else
-    local answer = insert(keys, each, early)
+    local answer = insert(keys, each, woken[each.queue], early)
     answers[#answers + 1] = answer
     if type(answer) == 'string' then inserted[keys.base .. answer] = true end
   end
 end
 for _, parent in ipairs(to_release) do
   local of = parent_of(parent.key, parent.tie)
-  if parent.is_early or early[parent.key] then release_parent(of.queueKey .. ':', of.id, parent.timestamp)
+  if parent.is_early or early[parent.key] then release_parent(queue_keys(of.queueKey .. ':'), of.id, parent.timestamp)
   else let_parent_go(parent, parent.timestamp) end
 end
 for index, keys in ipairs(all_keys) do
   if caps[index] then trim(keys.events, caps[index]) end
-  wake(keys, keys.any_ready, keys.any_delayed)
+  wake_workers(keys, woken[index].ready, woken[index].delayed)
 end
 local early_keys = {}
 for parent in pairs(early) do early_keys[#early_keys + 1] = parent end

@@ -1,12 +1,12 @@
 --- Takes the lock for loading an entry, unless somebody holds it or has loaded the entry meanwhile.
--- needs: room entries versions
+-- needs: cache_budget entries versions
 -- keys:
 -- args: base name key token lease stale seen tags lifetime version
 -- returns: 1 and the versions of the tags: the lock is the caller's; 0 and ms: it is somebody else's for so long;
 --   2 and the entry as caching.read gives it, fresh or stale no longer than asked, and not the one seen
 local now = now_us()
 local found = look_up(base, name, key, now)
-settle(base)
+write_totals(base)
 if found and found[4] ~= seen and found[2] > -tonumber(stale) then return {2, found} end
 local lock = lock_of(base, name, key)
 if not redis.call('SET', lock, token, 'NX', 'PX', lease) then return {0, redis.call('PTTL', lock)} end

@@ -1,5 +1,5 @@
 --- Deletes entries of a cache, and what is being loaded for them counts as outdated.
--- needs: room entries
+-- needs: cache_budget entries
 -- keys:
 -- args: base name unwanted
 -- returns: how many of them there were
@@ -8,5 +8,5 @@ for _, key in ipairs(cmsgpack.unpack(unwanted)) do
   redis.call('DEL', lock_of(base, name, key))
   deleted = deleted + remove_entry(base, path_of(name, key))
 end
-settle(base)
+write_totals(base)
 return deleted

@@ -1,5 +1,5 @@
 --- Reads entries of a cache that are there and whose tags hold; each becomes the most recently used.
--- needs: room entries
+-- needs: cache_budget entries
 -- keys:
 -- args: base name wanted
 -- returns: for each key false, or value, ms it stays fresh, ms its load took, its stamp, its packed tags; fewer than
@@ -10,5 +10,5 @@ for at, key in ipairs(cmsgpack.unpack(wanted)) do
   length = length + (found[at] and #found[at][1] or 0)
   if length > 250000 then break end
 end
-settle(base)
+write_totals(base)
 return found

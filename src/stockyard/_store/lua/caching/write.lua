@@ -1,5 +1,5 @@
 --- Writes entries of a cache; expired ones leave the budget, then the least recently used, until there is room.
--- needs: room entries evicting versions
+-- needs: cache_budget entries evicting versions
 -- keys:
 -- args: base name budget entries version
 -- returns: for each entry 1, 0 when it is outdated already, NO_ROOM when there is none; then the cache's bytes,
@@ -40,13 +40,13 @@ local function store(at, key, value, ttl, stale, took, token, tags, seen)
   remove_entry(base, path)
   if is_bounded and (size > limit or not evict(base, limit - size)) then return NO_ROOM end
   redis.call('SET', base .. path, pack_entry(now_ms + ttl, took, size, packed, value), 'PX', ttl + stale)
-  if is_bounded then enter(base, path, size, now + at, now_ms + ttl + stale) end
+  if is_bounded then count_in(base, path, size, now + at, now_ms + ttl + stale) end
   return 1
 end
 
 local answers = {}
 for at, each in ipairs(cmsgpack.unpack(entries)) do answers[at] = store(at, unpack(each)) end
-settle(base)
+write_totals(base)
 for _, what in ipairs({'bytes', 'entries', 'evictions'}) do
   answers[#answers + 1] = tonumber(redis.call('HGET', totals, name .. ':' .. what)) or 0
 end

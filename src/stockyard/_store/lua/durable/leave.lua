@@ -1,5 +1,5 @@
 --- Hands back all that a consumer has, at once, and forgets the consumer.
--- needs: consumers holding
+-- needs: consumers consumer_pending
 -- keys:
 -- args: base group consumer untouched idle told
 -- returns: how many messages it had
@@ -11,7 +11,7 @@ local count = 0
 while true do
   local page = redis.call('XPENDING', base .. 'messages', group, '-', '+', 1000, consumer)
   for _, held in ipairs(page) do
-    hand_back(base, group, held[1], held[4] - (is_untouched[held[1]] and 1 or 0), idle)
+    return_to_group(base, group, held[1], held[4] - (is_untouched[held[1]] and 1 or 0), idle)
   end
   count = count + #page
   if #page < 1000 then break end

@@ -1,13 +1,13 @@
 --- Hands a message back to its group, or moves it to the dead letters.
--- needs: dead_letters consumers holding
+-- needs: dead_letters consumers consumer_pending
 -- keys:
 -- args: base group consumer id attempts reason idle
 -- returns: 1 when it will be delivered again, 2 when it is a dead letter, 0 when it is not the consumer's any more
 local deliveries = info_of(base, group) and deliveries_of(base, group, consumer, id)
 if not deliveries then return 0 end
 if deliveries >= tonumber(attempts) and is_kept(base, id) then
-  bury(base, group, id, deliveries, reason)
+  dead_letter(base, group, id, deliveries, reason)
   return 2
 end
-hand_back(base, group, id, deliveries, idle)
+return_to_group(base, group, id, deliveries, idle)
 return 1

@@ -1,5 +1,5 @@
 --- Keeps what a consumer has in hand from being claimed, and lets others have what it does not know that it has.
--- needs: consumers holding
+-- needs: consumers consumer_pending
 -- keys:
 -- args: base group consumer ids idle strays
 -- returns: the ids that are not the consumer's any more
@@ -16,7 +16,7 @@ for _, id in ipairs(known) do
 end
 if strays == '1' then
   for _, held in ipairs(redis.call('XPENDING', base .. 'messages', group, '-', '+', 10000, consumer)) do
-    if not in_hand[held[1]] then hand_back(base, group, held[1], held[4] - 1, idle) end
+    if not in_hand[held[1]] then return_to_group(base, group, held[1], held[4] - 1, idle) end
   end
 end
 return lost

@@ -56,7 +56,7 @@ if tonumber(claims) > 0 then
     if not is_kept(base, id) then
       count_missed(base, group, id)
     elseif deliveries >= tonumber(attempts) then
-      bury(base, group, id, deliveries, 'not acknowledged by those it was delivered to')
+      dead_letter(base, group, id, deliveries, 'not acknowledged by those it was delivered to')
       buried = buried + 1
     elseif #claimed == 3 * claims then
       has_more = 1

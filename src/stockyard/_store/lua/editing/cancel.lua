@@ -1,5 +1,5 @@
 --- Fails a job that has not ended: at its next start without running it, or at once where a worker runs it.
--- needs: markers placing
+-- needs: markers transitions
 -- keys: wait prioritized delayed active completed failed waiting_children meta events marker priority_counter
 -- args: job id reason channel message
 -- returns: 0, JOB_MISSING when the job does not exist, WRONG_STATE when it has ended
@@ -9,12 +9,10 @@ if redis.call('ZSCORE', completed, id) or redis.call('ZSCORE', failed, id) then 
 redis.call('HDEL', job, '')
 -- Every peer fails a job that has this field when it takes it, also one that recovers the job of a dead worker.
 redis.call('HSET', job, 'defa', reason)
-local from = redis.call('ZREM', delayed, id) == 1 and 'delayed'
-  or redis.call('ZREM', waiting_children, id) == 1 and 'waiting-children'
+local from = out_of_delayed(keys, id) and 'delayed' or out_of_parents(keys, id) and 'waiting-children'
 if from then
-  local priority = tonumber(redis.call('HGET', job, 'priority')) or 0
-  make_ready(wait, prioritized, priority_counter, id, priority, false)
-  if not is_blocked(meta, active) then ring(marker) end
+  to_ready(keys, id, tonumber(redis.call('HGET', job, 'priority')) or 0, false)
+  wake(keys)
   redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', from)
   redis.call('HSET', job, 'delay', 0)
 else

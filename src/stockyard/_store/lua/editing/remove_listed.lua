@@ -1,10 +1,11 @@
 --- Removes jobs of a family out of a part of a list of their queue, or wherever they are when none is named.
--- needs: parents families
+-- needs: parents queue_keys transitions families
 -- keys:
 -- args: base list skip size ids top
 -- returns: the ids that are no longer there, one that a worker holds or ''
 -- A full server refuses nothing more to a script that has written: what makes room must work.
-redis.call('SREM', base .. 'stalled', '')
+local keys = queue_keys(base)
+redis.call('SREM', keys.stalled, '')
 local wanted, gone, held = {}, {}, ''
 for _, id in ipairs(cmsgpack.unpack(ids)) do wanted[id] = true end
 
@@ -23,22 +24,21 @@ end
 
 if list == '' then
   for id in pairs(wanted) do
-    if is_free(id) then remove(id, leave_place(base, id)) end
+    if is_free(id) then remove(id, out_of_all(keys, id)) end
   end
 else
-  local key, any = base .. list, false
+  local key, any = keys[list], false
   -- Counted from the oldest, at the end of the list.
   local last = redis.call('LLEN', key) - 1 - skip
   local first = math.max(0, last - size + 1)
   for index, id in ipairs(last < 0 and {} or redis.call('LRANGE', key, first, last)) do
     if wanted[id] and is_free(id) then
       wanted[id] = nil
-      -- Marked, and taken out together: one by one, each would cost a walk along the list.
-      redis.call('LSET', key, first + index - 1, '')
+      mark_out(key, first + index - 1)
       any = true
       remove(id, list)
     end
   end
-  if any then redis.call('LREM', key, 0, '') end
+  if any then take_out_marked(key) end
 end
 return {gone, held}

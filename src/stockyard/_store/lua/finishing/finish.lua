@@ -1,5 +1,5 @@
 --- Writes how runs ended, then starts as many jobs as the worker has room for.
--- needs: events markers retention metrics leaving ending taking
+-- needs: events markers retention metrics requeue finish_job taking
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
 --   waiting_children metrics_completed metrics_failed unread
 -- args: base now settled order
@@ -19,7 +19,7 @@ local batch = {
 }
 local ways = {
   completed = end_run, failed = end_run, retried = run_again, postponed = postpone,
-  ['handed back'] = hand_back, ['awaiting children'] = await_children,
+  ['handed back'] = requeue, ['awaiting children'] = await_children,
 }
 
 -- A full server refuses nothing more to a script that has written: a job whose end it refused would run again.
@@ -74,16 +74,16 @@ if any_ended then
     end
   end
 end
-if batch.any_ready and not is_blocked(meta, active) then ring(marker) end
-if batch.any_delayed then ring_when_due(marker, delayed) end
+if batch.any_ready then wake(keys) end
+if batch.any_delayed then ring_when_due(keys) end
 
 local rows, limited, due, blocked, is_much, has_more = {}, 0, 0, false, false, false
 if wanted.take > 0 then
   rows, limited, due, blocked, is_much, has_more = take(keys, base, now, moment, wanted)
 elseif #batch.freed > 0 and redis.call('HEXISTS', meta, 'concurrency') == 1
-  and redis.call('EXISTS', wait, prioritized) > 0 and not is_blocked(meta, active) then
+  and redis.call('EXISTS', wait, prioritized) > 0 then
   -- The room that these runs leave under the queue's own concurrency is for other workers.
-  ring(marker)
+  wake(keys)
 end
 if any_ended and #rows == 0 and limited == 0 and due == 0 and not blocked
   and redis.call('EXISTS', wait, active, prioritized) == 0 then

@@ -15,7 +15,7 @@ for at = #page, 1, -1 do
   if token and string.sub(token, 1, #holder) == holder then
     redis.call('DEL', lock)
     redis.call('SREM', stalled, id)
-    if return_stalled(base, id, max_stalled, active, wait, events, repeat_set, unread) then
+    if return_stalled(keys, base, id, max_stalled) then
       returned[#returned + 1] = id
     end
   else
@@ -24,6 +24,6 @@ for at = #page, 1, -1 do
 end
 if #returned > 0 then
   trim(events, stream_cap(meta))
-  if not is_blocked(meta, active) then ring(marker) end
+  wake(keys)
 end
 return {returned, passed, #page == PAGE and 1 or 0}

@@ -39,7 +39,7 @@ if stage == 'recover' then
     local id = page[at]
     seen = at
     if is_marked[at] == 1 and redis.call('EXISTS', base .. id .. LOCK) == 0 then
-      local is_back, is_stall = return_stalled(base, id, max_stalled, active, wait, events, repeat_set, unread)
+      local is_back, is_stall = return_stalled(keys, base, id, max_stalled)
       any_ready = any_ready or is_back
       if is_stall then recovered[#recovered + 1] = id end
       room = room - 1 - ROOM * passed / COMPARED
@@ -52,7 +52,7 @@ if stage == 'recover' then
     end
   end
   if seen <= #page then redis.call('SREM', stalled, unpack(page, seen, #page)) end
-  if any_ready and not is_blocked(meta, active) then ring(marker) end
+  if any_ready then wake(keys) end
   if not is_last then return {recovered, stage, passed, look} end
   -- What is still marked is not active any more.
   redis.call('DEL', stalled)

@@ -1,5 +1,5 @@
 --- Removes jobs of one state, oldest first, but not those that are too young, locked or a schedule's next run.
--- needs: next_runs erasing
+-- needs: transitions next_runs bulk_remove
 -- keys: wait prioritized delayed active completed failed paused waiting_children events repeat_set stalled
 -- args: base state latest room skip told parents
 -- returns: the removed ids; how many were passed over so far, or AT_END when the last was looked at; parents that are to
@@ -51,11 +51,10 @@ for at, id in ipairs(ids) do
   seen = seen + 1
   if may_go(id) then
     if list then
-      -- Marked, and taken out together: one by one, each would cost a walk past all that were passed over.
-      redis.call('LSET', list, first - at, '')
+      mark_out(list, first - at)
       marked = true
     else
-      redis.call('ZREM', set, id)
+      out_of(set, id)
     end
     erase(base, id, above)
     removed[#removed + 1] = id
@@ -63,7 +62,7 @@ for at, id in ipairs(ids) do
     skip = skip + 1
   end
 end
-if marked then redis.call('LREM', list, 0, '') end
+if marked then take_out_marked(list) end
 erase_parents(base, above, 200)
 if told == '1' or (told == '2' and #removed > 0) then
   redis.call('XADD', events, '*', 'event', 'cleaned', 'count', #removed)

@@ -13,5 +13,5 @@ for name, value in pairs(cmsgpack.unpack(limits)) do
     redis.call('PEXPIRE', limiter, value)
   end
 end
-if redis.call('EXISTS', wait, prioritized) > 0 and not is_blocked(meta, active) then ring(marker) end
+if redis.call('EXISTS', wait, prioritized) > 0 then wake(keys) end
 return 0

@@ -4,5 +4,5 @@
 -- args:
 -- returns: 0
 redis.call('DEL', limiter)
-if redis.call('EXISTS', wait, prioritized) > 0 and not is_blocked(meta, active) then ring(marker) end
+if redis.call('EXISTS', wait, prioritized) > 0 then wake(keys) end
 return 0

@@ -1,5 +1,5 @@
 --- Removes a queue piece by piece: its jobs in every state, its schedules, at the end its own keys.
--- needs: erasing
+-- needs: transitions bulk_remove
 -- keys: counter wait prioritized delayed active completed failed paused waiting_children meta events marker
 --   priority_counter stalled stalled_check limiter repeat_set schedule_check metrics_completed metrics_failed
 --   unread
@@ -22,7 +22,7 @@ local function empty_list(list)
     redis.call('DEL', base .. id .. LOCK)
     erase(base, id, {})
   end
-  redis.call('LTRIM', list, 0, -(#ids + 1))
+  oldest_out_of(list, #ids)
   left = left - #ids
 end
 
@@ -30,7 +30,7 @@ local function empty_set(set, forget)
   local members = redis.call('ZRANGE', set, 0, left - 1)
   -- Parents in this queue go like the rest of it.
   for _, member in ipairs(members) do forget(base, member, {}) end
-  if #members > 0 then redis.call('ZREM', set, unpack(members)) end
+  if #members > 0 then out_of(set, unpack(members)) end
   left = left - #members
 end
 

@@ -1,5 +1,5 @@
 --- Puts finished jobs of one state back to where they wait, the oldest first.
--- needs: events markers retrying
+-- needs: events markers transitions retrying
 -- keys: wait prioritized active completed failed waiting_children meta events marker priority_counter
 -- args: base state latest room settled now
 -- returns: how many left the state, how many of them wait again, the job whose children are to be settled first
@@ -16,12 +16,12 @@ for _, id in ipairs(ids) do
     unsettled = id
     break
   end
-  redis.call('ZREM', set, id)
+  out_of(set, id)
   left = left + 1
   if is_record then
     wait_again(keys, job, id, state, cap, now)
     again = again + 1
   end
 end
-if again > 0 and not is_blocked(meta, active) then ring(marker) end
+if again > 0 then wake(keys) end
 return {left, again, unsettled}

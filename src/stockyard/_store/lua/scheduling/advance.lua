@@ -1,5 +1,5 @@
 --- Makes the next runs of the schedules whose runs have just started, and tells what each schedule asks for.
--- needs: events markers scheduling
+-- needs: events enqueue scheduling
 -- keys: counter wait prioritized delayed active meta events marker priority_counter repeat_set
 --   stalled
 -- args: base now started
@@ -27,7 +27,7 @@ end
 local function follow(id, prefix, schedule, record, given)
   local score = redis.call('ZSCORE', repeat_set, schedule)
   -- A run that is tried again, or was made by somebody else, is not the newest: its next one is there.
-  if not score or id ~= prefix .. text_of(score) then return '' end
+  if not score or id ~= prefix .. number_text(score) then return '' end
   local every, runs_all = tonumber(record[3]) or given.every, record[5] == 'run_all'
   local due = runs_all and given.after_last or given.after_now
   if every then
@@ -35,7 +35,7 @@ local function follow(id, prefix, schedule, record, given)
   end
   if not due then return '' end
   cap = cap or stream_cap(meta)
-  local next_id = prefix .. text_of(due)
+  local next_id = prefix .. number_text(due)
   if redis.call('EXISTS', base .. next_id) == 1 then
     redis.call('XADD', events, '*', 'event', 'duplicated', 'jobId', next_id)
     return ''
@@ -51,7 +51,7 @@ local function follow(id, prefix, schedule, record, given)
     local of = redis.call('HMGET', base .. id, 'name', 'data')
     run.name, run.data = of[1], of[2] or '{}'
   end
-  redis.call('ZADD', repeat_set, text_of(due), schedule)
+  redis.call('ZADD', repeat_set, number_text(due), schedule)
   if create_run(keys, base, next_id, schedule, run, now, due) then any_delayed = true else any_ready = true end
   return next_id
 end
@@ -71,6 +71,5 @@ for at, given in ipairs(cmsgpack.unpack(started)) do
   end
 end
 if cap then trim(events, cap) end
-if any_ready and not is_blocked(meta, active) then ring(marker) end
-if any_delayed then ring_when_due(marker, delayed) end
+wake_workers(keys, any_ready, any_delayed)
 return answers

@@ -1,5 +1,5 @@
 --- Makes the missing next run of a schedule, and announces that it was missing.
--- needs: decoding events markers scheduling
+-- needs: decoding events enqueue scheduling
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter repeat_set
 --   stalled
 -- args: base id now schedule
@@ -11,9 +11,9 @@ now = tonumber(now)
 local record, prefix = base .. RUN .. id, RUN .. id .. ':'
 local score = tonumber(redis.call('ZSCORE', repeat_set, id))
 local stored = redis.call('HMGET', record, 'name', 'data', 'ic', 'missing')
-if not score or score ~= given.score or stored[4] ~= text_of(score) then return '' end
+if not score or score ~= given.score or stored[4] ~= number_text(score) then return '' end
 given.name, given.data = stored[1] or id, stored[2] or '{}'
-local last = prefix .. text_of(score)
+local last = prefix .. number_text(score)
 local exists = redis.call('EXISTS', base .. last) == 1
 if exists and not (redis.call('ZSCORE', completed, last) or redis.call('ZSCORE', failed, last)) then return '' end
 
@@ -29,15 +29,15 @@ if not is_same then
   local run = decode_object(redis.call('HGET', base .. last, 'opts'))['repeat']
   count = (type(run) == 'table' and tonumber(run.count) or count) + 1
 end
-if not due or redis.call('EXISTS', base .. prefix .. text_of(due)) == 1 then return '' end
+if not due or redis.call('EXISTS', base .. prefix .. number_text(due)) == 1 then return '' end
 given.options = numbered(given, count)
 local cap = stream_cap(meta)
 redis.call('HDEL', record, 'missing')
 if not is_same then redis.call('HINCRBY', record, 'ic', 1) end
-redis.call('ZADD', repeat_set, text_of(due), id)
-local run = prefix .. text_of(due)
+redis.call('ZADD', repeat_set, number_text(due), id)
+local run = prefix .. number_text(due)
 local is_delayed = create_run(keys, base, run, id, given, now, due)
 redis.call('XADD', events, '*', 'event', 'schedule-repaired', 'jobId', run, 'scheduleId', id)
 trim(events, cap)
-if is_delayed then ring_when_due(marker, delayed) elseif not is_blocked(meta, active) then ring(marker) end
+wake_workers(keys, not is_delayed, is_delayed)
 return run

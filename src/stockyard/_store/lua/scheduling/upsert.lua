@@ -1,5 +1,5 @@
 --- Creates or changes a schedule: what is as it was stays, its next run too; else the record and the run are written.
--- needs: ended_schedules events markers removing schedule_rows scheduling
+-- needs: ended_schedules events enqueue transitions removing schedule_rows scheduling
 -- keys: counter wait prioritized delayed active completed failed paused meta events marker priority_counter repeat_set
 -- args: base id now schedule
 -- returns: the schedule as scheduling.list returns one; or RUN_EXISTS when runs of all cron times given exist,
@@ -28,14 +28,11 @@ local function is_same(...)
 end
 
 local function run_at(due)
-  return RUN .. id .. ':' .. text_of(due)
+  return RUN .. id .. ':' .. number_text(due)
 end
 
 local function take_out(run)
-  redis.call('ZREM', delayed, run)
-  redis.call('ZREM', prioritized, run)
-  redis.call('LREM', wait, 1, run)
-  redis.call('LREM', paused, 1, run)
+  out_of_waiting(keys, run)
   release_deduplication_of_removed(base, base .. run, run)
   drop(base, run)
 end
@@ -58,7 +55,7 @@ local is_offset_same = given.offset == nil or tonumber(stored.offset) == given.o
 local is_timing_same = is_same('every', 'pattern', 'tz', 'limit', 'startDate', 'endDate') and is_offset_same
 if is_timing_same and is_same('name', 'data', 'opts', 'misfire', 'overlap')
   and (exists and not has_ended or is_over(record, base .. last, now)) then
-  return schedule_row(keys, base, id, text_of(score), now)
+  return schedule_row(keys, base, id, number_text(score), now)
 end
 
 -- The limit counts all runs, whatever was changed meanwhile.
@@ -108,17 +105,17 @@ if is_over_now then
 end
 
 local cap = stream_cap(meta)
-redis.call('ZADD', repeat_set, text_of(due), id)
+redis.call('ZADD', repeat_set, number_text(due), id)
 if is_pending then take_out(last) end
 redis.call('DEL', record)
 redis.call('HSET', record, 'name', given.name, 'ic', count, unpack(given.fields))
-if offset then redis.call('HSET', record, 'offset', text_of(offset)) end
-if is_over_now then return schedule_row(keys, base, id, text_of(due), now) end
+if offset then redis.call('HSET', record, 'offset', number_text(offset)) end
+if is_over_now then return schedule_row(keys, base, id, number_text(due), now) end
 local run = {
   every = every, name = given.name, data = given.data, options = numbered(given, count), priority = given.priority,
   lifo = given.lifo,
 }
 local is_delayed = create_run(keys, base, run_at(due), id, run, now, due)
 trim(events, cap)
-if is_delayed then ring_when_due(marker, delayed) elseif not is_blocked(meta, active) then ring(marker) end
-return schedule_row(keys, base, id, text_of(due), now)
+wake_workers(keys, not is_delayed, is_delayed)
+return schedule_row(keys, base, id, number_text(due), now)

@@ -1,5 +1,5 @@
 -- Starts jobs: out of where they wait, locked, announced, and handed to the worker.
--- needs: markers promoting rows
+-- needs: markers transitions promoting rows
 
 -- What a manual limit leaves as the number of started jobs.
 local BY_HAND = 9007199254740991
@@ -37,28 +37,6 @@ end
 -- From here on a worker confirms that it has the records before it runs the jobs.
 local MUCH = 65536
 
--- The next ids: what waits plainly first, then by priority; also how many are plain, and the others with their scores.
-local function pop_ready(keys, room)
-  local ids = redis.call('RPOP', keys.wait, room) or {}
-  local plain, by_priority = #ids, nil
-  if plain < room then
-    by_priority = redis.call('ZPOPMIN', keys.prioritized, room - plain)
-    for i = 1, #by_priority, 2 do ids[#ids + 1] = by_priority[i] end
-  end
-  return ids, plain, by_priority
-end
-
--- What was popped and is not started goes back to its place.
-local function put_back(keys, ids, from, plain, by_priority)
-  for at = #ids, from, -1 do
-    if at <= plain then
-      redis.call('RPUSH', keys.wait, ids[at])
-    else
-      redis.call('ZADD', keys.prioritized, by_priority[2 * (at - plain)], ids[at])
-    end
-  end
-end
-
 -- Notes starts whose records make a large reply, until the worker confirms that it has them: a start that it never
 -- heard of is no stall. The number before the colon is the start, the one behind it how often that happened.
 local function mark_unread(unread, started, rows)
@@ -92,10 +70,7 @@ end
 -- starting, whether the records are to be confirmed, and whether more wait that would make the reply too large.
 -- `moment` is `now` as text: formatted once, not by the server for each job.
 local function take(keys, base, now, moment, order)
-  if promote_due(keys.delayed, keys.wait, keys.prioritized, keys.priority_counter, keys.events, base, now)
-    and not is_blocked(keys.meta, keys.active) then
-    ring(keys.marker)
-  end
+  if promote_due(keys, base, now) then wake(keys) end
   local room, limited, max, window = allowance(keys, order)
   local rows, started, counted, size, most, has_more = {}, {}, 0, 0, order.most_bytes, false
   while #started < room and not has_more do
@@ -119,9 +94,9 @@ local function take(keys, base, now, moment, order)
     if #ids == 0 then break end
   end
   if #started > 0 then
-    redis.call('LPUSH', keys.active, unpack(started))
+    to_active(keys, started)
     count_started(keys, counted, max, window)
-    ring(keys.marker)
+    ring(keys)
     if size > MUCH then mark_unread(keys.unread, started, rows) end
     return rows, 0, 0, false, size > MUCH, has_more
   end

@@ -1,5 +1,5 @@
 -- A job with its descendants, in whatever queues they are.
--- needs: events removing parents
+-- needs: events queue_keys removing transitions parents
 
 -- Jobs that one call removes together; of a larger family the caller removes part by part.
 local FAMILY_AT_ONCE = 200
@@ -29,7 +29,7 @@ end
 -- Whether a child has neither ended nor is being run.
 local function is_idle(child)
   local base, id = place_of(child)
-  return base and redis.call('EXISTS', child .. LOCK) == 0 and not redis.call('ZSCORE', base .. 'failed', id)
+  return base and redis.call('EXISTS', child .. LOCK) == 0 and not redis.call('ZSCORE', queue_keys(base).failed, id)
 end
 
 local function idle_children(job)
@@ -58,34 +58,20 @@ local function family_of(job, children_of, number_of)
   return family
 end
 
-local function leave_set(base, id)
-  for _, set in ipairs({'completed', 'waiting-children', 'delayed', 'failed', 'prioritized'}) do
-    if redis.call('ZREM', base .. set, id) == 1 then return set end
-  end
-end
-
-local function leave_place(base, id)
-  local set = leave_set(base, id)
-  if set then return set end
-  for _, list in ipairs({'wait', 'paused', 'active'}) do
-    if redis.call('LREM', base .. list, 1, id) == 1 then return list end
-  end
-  return 'unknown'
-end
-
 -- What is left of a job that has left its place; returns whether there was such a job.
 local function remove_record(base, id, left)
   release_deduplication_of_removed(base, base .. id, id)
   if drop(base, id) == 0 then return left ~= 'unknown' end
-  redis.call('XADD', base .. 'events', 'MAXLEN', '~', stream_cap(base .. 'meta'), '*', 'event', 'removed',
-    'jobId', id, 'prev', left)
+  local keys = queue_keys(base)
+  redis.call('XADD', keys.events, 'MAXLEN', '~', stream_cap(keys.meta), '*', 'event', 'removed', 'jobId', id,
+    'prev', left)
   return true
 end
 
 -- Removes one job, for which its parent does not wait any more.
 local function remove_one(job, base, id)
   forget_child(job, job)
-  return remove_record(base, id, leave_place(base, id))
+  return remove_record(base, id, out_of_all(queue_keys(base), id))
 end
 
 -- Removes a family, children before parents, save the first `kept` of it; returns how many there were.

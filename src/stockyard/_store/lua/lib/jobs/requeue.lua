@@ -1,19 +1,18 @@
 -- Ways out of active for a job that has not ended: tried again, postponed, handed back, waiting for its children.
--- needs: placing promoting
+-- needs: transitions promoting
 -- `batch` is what one call writes: keys, the time, and what is gathered for the end of the call.
 
 -- The lock goes together with those of the other runs. Returns whether the job was active.
 local function leave_active(batch, job, id)
   batch.locks[#batch.locks + 1] = job .. LOCK
   batch.freed[#batch.freed + 1] = id
-  return redis.call('LREM', batch.keys.active, -1, id) > 0
+  return out_of_active(batch.keys, id)
 end
 
 local function wait_until_due(batch, job, id, delay)
   local keys = batch.keys
-  local score, due = delay_score(keys.delayed, batch.now, delay)
   redis.call('HSET', job, 'delay', delay)
-  redis.call('ZADD', keys.delayed, score, id)
+  local due = to_delayed(keys, id, batch.now, delay)
   redis.call('XADD', keys.events, 'MAXLEN', '~', batch.cap, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
   batch.any_delayed = true
 end
@@ -28,11 +27,7 @@ end
 local function promote_before(batch)
   if batch.is_promoted then return end
   batch.is_promoted = true
-  local keys = batch.keys
-  if promote_due(keys.delayed, keys.wait, keys.prioritized, keys.priority_counter, keys.events, batch.base, batch.now)
-  then
-    batch.any_ready = true
-  end
+  if promote_due(batch.keys, batch.base, batch.now) then batch.any_ready = true end
 end
 
 local function run_again(batch, job, id, fields, outcome)
@@ -43,9 +38,8 @@ local function run_again(batch, job, id, fields, outcome)
   if delay > 0 then
     wait_until_due(batch, job, id, delay)
   else
-    local keys = batch.keys
     promote_before(batch)
-    make_ready(keys.wait, keys.prioritized, keys.priority_counter, id, tonumber(fields[6]) or 0, outcome[5])
+    to_ready(batch.keys, id, tonumber(fields[6]) or 0, outcome[5])
     tell_ready(batch, id)
   end
   return 0
@@ -58,24 +52,20 @@ local function postpone(batch, job, id, _, outcome)
 end
 
 -- As if it had not been taken: next in line, no attempt used up.
-local function hand_back(batch, job, id, fields, outcome)
-  local keys, priority, limit = batch.keys, tonumber(fields[6]) or 0, outcome[2] or 0
+local function requeue(batch, job, id, fields, outcome)
+  local keys, limit = batch.keys, outcome[2] or 0
   if limit > 0 then redis.call('SET', keys.limiter, '9007199254740991', 'PX', limit) end
   if not leave_active(batch, job, id) then return WRONG_STATE end
-  if priority > 0 then
-    redis.call('ZADD', keys.prioritized, priority * 4294967296, id)
-  else
-    redis.call('RPUSH', keys.wait, id)
-  end
+  to_front(keys, id, tonumber(fields[6]) or 0)
   tell_ready(batch, id)
   return 0
 end
 
 -- A child that ended in between has found no parent to release: the job goes on at once.
 local function await_children(batch, job, id, fields, outcome)
-  if redis.call('EXISTS', job .. DEPENDENCIES) == 0 then return hand_back(batch, job, id, fields, outcome) end
+  if redis.call('EXISTS', job .. DEPENDENCIES) == 0 then return requeue(batch, job, id, fields, outcome) end
   if not leave_active(batch, job, id) then return WRONG_STATE end
-  redis.call('ZADD', batch.keys.waiting_children, batch.moment, id)
+  to_parent(batch.keys, id, batch.moment)
   redis.call('XADD', batch.keys.events, '*', 'event', 'waiting-children', 'jobId', id, 'prev', 'active')
   return 0
 end

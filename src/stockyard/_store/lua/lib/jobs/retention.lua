@@ -1,5 +1,5 @@
 -- Which finished jobs stay.
--- needs: removing parents
+-- needs: removing transitions parents
 
 local NO_LIMIT = -1
 
@@ -17,7 +17,7 @@ local function remove_finished(finished, base, ids)
     forget_child(base .. id, base .. id)
     drop(base, id)
   end
-  redis.call('ZREM', finished, unpack(ids))
+  out_of(finished, unpack(ids))
 end
 
 -- Returns how many may still go: a backlog, as of a lowered count, must not hold up the server; the next ends go on.

@@ -1,7 +1,7 @@
 -- The runs of schedules: when the next one is due, and how it is made.
--- needs: placing
+-- needs: enqueue
 
-local function text_of(number)
+local function number_text(number)
   return string.format('%.0f', number)
 end
 
@@ -22,26 +22,18 @@ end
 
 -- The options of a run, with the schedule's rule and the number of the run in front.
 local function numbered(given, count)
-  return '{"repeat":{"count":' .. text_of(count) .. ',' .. given.rule:sub(2) .. ',' .. given.options:sub(2)
+  return '{"repeat":{"count":' .. number_text(count) .. ',' .. given.rule:sub(2) .. ',' .. given.options:sub(2)
 end
 
 -- Returns whether the run is delayed. Of its options, those that are known only now are put before the rest.
 local function create_run(keys, base, id, schedule, run, now, due)
   local job = base .. id
   local delay = math.max(0, due - now)
-  local options = '{"jobId":' .. cjson.encode(id) .. ',"delay":' .. text_of(delay)
-    .. (run.every and '' or ',"prevMillis":' .. text_of(due)) .. ',' .. run.options:sub(2)
+  local options = '{"jobId":' .. cjson.encode(id) .. ',"delay":' .. number_text(delay)
+    .. (run.every and '' or ',"prevMillis":' .. number_text(due)) .. ',' .. run.options:sub(2)
   redis.call('INCR', keys.counter)
-  redis.call('HSET', job, 'name', run.name, 'data', run.data, 'opts', options, 'timestamp', text_of(now),
-    'delay', text_of(delay), 'priority', text_of(run.priority), 'rjk', schedule)
+  redis.call('HSET', job, 'name', run.name, 'data', run.data, 'opts', options, 'timestamp', number_text(now),
+    'delay', number_text(delay), 'priority', number_text(run.priority), 'rjk', schedule)
   redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', run.name)
-  if delay > 0 then
-    local score, moment = delay_score(keys.delayed, now, delay)
-    redis.call('ZADD', keys.delayed, score, id)
-    redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', text_of(moment))
-    return true
-  end
-  make_ready(keys.wait, keys.prioritized, keys.priority_counter, id, run.priority, run.lifo)
-  redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id)
-  return false
+  return enqueue(keys, id, now, delay, run.priority, run.lifo)
 end

@@ -1,5 +1,5 @@
 -- Puts a finished job back to where it waits: for its turn, or first for its children.
--- needs: decoding placing parents
+-- needs: decoding queue_keys transitions parents
 
 -- Children that one call looks at.
 local SETTLED_AT_ONCE = 100
@@ -9,11 +9,12 @@ local function has_settled(job, child)
   local tie = redis.pcall('HMGET', child, 'parentKey', 'parent', 'returnvalue', 'failedReason')
   if tie.err or tie[1] ~= job then return true end
   local base, id = child:match('^(.*:)(.*)$')
-  if redis.call('ZSCORE', base .. 'completed', id) then
+  local keys = queue_keys(base)
+  if redis.call('ZSCORE', keys.completed, id) then
     redis.call('HSET', job .. PROCESSED, child, tie[3] or 'null')
     return true
   end
-  if not redis.call('ZSCORE', base .. 'failed', id) then return false end
+  if not redis.call('ZSCORE', keys.failed, id) then return false end
   local of = decode_object(tie[2])
   if of.cpof or of.idof then redis.call('HSET', job .. IGNORED, child, tie[4] or '') end
   return of.cpof or of.idof or of.rdof
@@ -60,11 +61,10 @@ local function wait_again(keys, job, id, state, cap, now)
   local fields = redis.call('HMGET', job, 'priority', 'opts', 'parentKey', 'parent')
   redis.call('HDEL', job, 'finishedOn', 'processedOn', 'defa', state == 'failed' and 'failedReason' or 'returnvalue')
   if redis.call('SCARD', job .. DEPENDENCIES) > 0 then
-    redis.call('ZADD', keys.waiting_children, now, id)
+    to_parent(keys, id, now)
     redis.call('XADD', keys.events, 'MAXLEN', '~', cap, '*', 'event', 'waiting-children', 'jobId', id, 'prev', state)
   else
-    make_ready(keys.wait, keys.prioritized, keys.priority_counter, id, tonumber(fields[1]) or 0,
-      decode_object(fields[2]).lifo)
+    to_ready(keys, id, tonumber(fields[1]) or 0, decode_object(fields[2]).lifo)
     redis.call('XADD', keys.events, 'MAXLEN', '~', cap, '*', 'event', 'waiting', 'jobId', id, 'prev', state)
   end
   if fields[3] and redis.call('EXISTS', fields[3]) == 1 then give_back(fields[3], fields[4], job, state, now) end

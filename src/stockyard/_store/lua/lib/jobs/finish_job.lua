@@ -1,5 +1,5 @@
 -- The end of a job, and what it means to its deduplication id, its parent, the retention and the readers.
--- needs: events removing parents retention deduplication leaving
+-- needs: events removing transitions parents retention end_deduplication requeue
 
 local function end_run(batch, job, id, fields, outcome)
   local is_success = outcome[1] == 'completed'
@@ -18,8 +18,7 @@ local function end_run(batch, job, id, fields, outcome)
   end
   batch.ended[outcome[1]] = batch.ended[outcome[1]] + 1
   if fields[4] then
-    release_deduplication(batch.base, fields[4], id)
-    requeue_kept_last(keys, batch.base, fields[4], now)
+    end_deduplication(keys, batch.base, fields[4], id, now)
   end
   if fields[2] then
     if is_success then tell_parent_completed(fields[2], fields[3], job, value, now)
@@ -29,7 +28,7 @@ local function end_run(batch, job, id, fields, outcome)
     forget_child(job, job)
     drop(batch.base, id)
   else
-    redis.call('ZADD', set, moment, id)
+    to_done(set, id, moment)
     if not is_success then redis.call('HDEL', job, 'defa') end
     if age or count > 0 then
       batch.kept[set .. ' ' .. tostring(age) .. ' ' .. count] = {set, age, count, limit}

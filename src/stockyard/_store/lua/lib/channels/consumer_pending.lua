@@ -8,7 +8,7 @@ local function deliveries_of(base, group, consumer, id)
 end
 
 -- Lets any consumer of the group have a message as soon as it has been idle for so long.
-local function hand_back(base, group, id, deliveries, idle)
+local function return_to_group(base, group, id, deliveries, idle)
   if not is_kept(base, id) then return count_missed(base, group, id) end
   redis.call(
     'XCLAIM', base .. 'messages', group, '-', 0, id, 'IDLE', idle, 'RETRYCOUNT', deliveries, 'JUSTID'

@@ -1,5 +1,5 @@
 -- Lets the least recently used entries of a cache go.
--- needs: room entries
+-- needs: cache_budget entries
 
 -- Returns whether all entries together are within the limit; a bounded number leaves in one call.
 local function evict(base, limit)
@@ -19,7 +19,7 @@ local function evict(base, limit)
       local size, path = string.match(member, '^(%d+):(.*)$')
       -- Behind an expired one of another size there may be a newer entry, which has a place of its own.
       if size_of(base .. path) == tonumber(size) then redis.call('DEL', base .. path) end
-      leave(base, member, path, tonumber(size), 1)
+      count_out(base, member, path, tonumber(size), 1)
       left = left - 1
     end
   end

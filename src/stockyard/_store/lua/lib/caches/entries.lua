@@ -1,5 +1,5 @@
 -- A cache's entries: where they are, what they are made of, and whether they still hold.
--- needs: room
+-- needs: cache_budget
 
 local function now_us()
   local time = redis.call('TIME')
@@ -37,7 +37,7 @@ local function remove_entry(base, path)
   local size = size_of(base .. path)
   if not size then return 0 end
   redis.call('DEL', base .. path)
-  leave(base, member_of(path, size), path, size, 0)
+  count_out(base, member_of(path, size), path, size, 0)
   return 1
 end
 

@@ -1,5 +1,5 @@
 -- Puts one new job with all its ties into its queue.
--- needs: parents entering claiming found
+-- needs: transitions parents enqueue deduplicate found
 
 -- Whether a job that exists has another parent; a parent that is gone leaves it free.
 local function belongs_elsewhere(job, parent)
@@ -36,8 +36,9 @@ local function is_wanted(given, job)
 end
 
 -- Returns the id of the new job; or the one that is there instead, as `found` tells; or OTHER_PARENT when that
--- has another. `early` gathers the parents that a failed child lets go before the others have ended.
-local function insert(keys, given, early)
+-- has another. `woken` notes what workers are to be woken for, `early` gathers the parents that a failed child lets go
+-- before the others have ended.
+local function insert(keys, given, woken, early)
   local counted = redis.call('INCR', keys.counter)
   local id, parent = given.id, given.parent
   if id == '' then id = string.format('%.0f', counted) end
@@ -55,7 +56,7 @@ local function insert(keys, given, early)
   end
   local fields = {}
   if given.deduplication then
-    local owner = deduplicated(keys, given, id)
+    local owner = deduplicated(keys, given, id, woken)
     if owner then return found(keys.base, owner) end
     fields = {'deid', given.deduplication.id}
   end
@@ -63,12 +64,12 @@ local function insert(keys, given, early)
     given.timestamp, 'delay', given.delay, 'priority', given.priority, unpack(fields))
   redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', id, 'name', given.name)
   if given.is_parent then
-    redis.call('ZADD', keys.waiting_children, given.timestamp, id)
+    to_parent(keys, id, given.timestamp)
     redis.call('XADD', keys.events, '*', 'event', 'waiting-children', 'jobId', id)
-  elseif enter(keys, id, given.timestamp, given.delay, given.priority, given.lifo) then
-    keys.any_delayed = true
+  elseif enqueue(keys, id, given.timestamp, given.delay, given.priority, given.lifo) then
+    woken.delayed = true
   else
-    keys.any_ready = true
+    woken.ready = true
   end
   if parent then
     redis.call('HSET', job, 'parentKey', parent.key, 'parent', parent.tie)

@@ -1,48 +1,41 @@
 -- What a child's end means to its parent, on the parent's own queue.
--- needs: decoding markers placing
+-- needs: decoding queue_keys transitions markers
 
-local function leave_waiting_children(parent_base, parent_id)
-  return redis.call('EXISTS', parent_base .. parent_id) == 1
-    and redis.call('ZREM', parent_base .. 'waiting-children', parent_id) == 1
+local function leave_waiting_children(keys, id)
+  return redis.call('EXISTS', keys.base .. id) == 1 and out_of_parents(keys, id)
 end
 
-local function parent_waits(parent_base, parent_id, priority)
-  make_ready(parent_base .. 'wait', parent_base .. 'prioritized', parent_base .. 'pc', parent_id, priority, true)
-  if not is_blocked(parent_base .. 'meta', parent_base .. 'active') then ring(parent_base .. 'marker') end
-  redis.call('XADD', parent_base .. 'events', '*', 'event', 'waiting', 'jobId', parent_id,
-    'prev', 'waiting-children')
+local function parent_waits(keys, id, priority)
+  to_ready(keys, id, priority, true)
+  wake(keys)
+  redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'waiting-children')
 end
 
 -- The parent leaves waiting-children and goes where its own delay and priority say.
-local function release_parent(parent_base, parent_id, now)
-  if not leave_waiting_children(parent_base, parent_id) then return end
-  local fields = redis.call('HMGET', parent_base .. parent_id, 'delay', 'priority')
+local function release_parent(keys, id, now)
+  if not leave_waiting_children(keys, id) then return end
+  local fields = redis.call('HMGET', keys.base .. id, 'delay', 'priority')
   local delay, priority = tonumber(fields[1]) or 0, tonumber(fields[2]) or 0
-  if delay == 0 then return parent_waits(parent_base, parent_id, priority) end
-  local delayed = parent_base .. 'delayed'
-  local score, due = delay_score(delayed, now, delay)
-  redis.call('ZADD', delayed, score, parent_id)
-  redis.call('XADD', parent_base .. 'events', '*', 'event', 'delayed', 'jobId', parent_id, 'delay', due)
-  ring_when_due(parent_base .. 'marker', delayed)
+  if delay == 0 then return parent_waits(keys, id, priority) end
+  local due = to_delayed(keys, id, now, delay)
+  redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
+  ring_when_due(keys)
 end
 
-local function release_if_none_pending(parent, parent_base, parent_id, now)
-  if redis.call('SCARD', parent .. DEPENDENCIES) == 0 then
-    release_parent(parent_base, parent_id, now)
-  end
+local function release_if_none_pending(parent, base, id, now)
+  if redis.call('SCARD', parent .. DEPENDENCIES) == 0 then release_parent(queue_keys(base), id, now) end
 end
 
 -- A child that failed with fail-parent: the parent is to fail at its next start, wherever it waits.
-local function fail_parent(parent, parent_base, parent_id, child, now)
+local function fail_parent(parent, keys, id, child, now)
   redis.call('ZADD', parent .. UNSUCCESSFUL, now, child)
-  if redis.call('EXISTS', parent) == 0 or redis.call('ZSCORE', parent_base .. 'failed', parent_id) then return end
+  if redis.call('EXISTS', parent) == 0 or redis.call('ZSCORE', keys.failed, id) then return end
   redis.call('HSET', parent, 'defa', 'child ' .. child .. ' failed')
-  local delayed = parent_base .. 'delayed'
-  if redis.call('ZREM', delayed, parent_id) == 1 then
+  if out_of_delayed(keys, id) then
     redis.call('HSET', parent, 'delay', 0)
-    redis.call('ZADD', parent_base .. 'waiting-children', now, parent_id)
+    to_parent(keys, id, now)
   end
-  release_parent(parent_base, parent_id, now)
+  release_parent(keys, id, now)
 end
 
 -- The parent's id, its queue and what was asked for it; its key says the first two if the text is broken.
@@ -67,15 +60,15 @@ local function count_failed_child(parent, link, child, reason, now, early)
   local of = parent_of(parent, link)
   if not (of.fpof or of.cpof or of.idof or of.rdof) then return end
   if redis.call('SREM', parent .. DEPENDENCIES, child) == 0 then return end
-  local parent_base = of.queueKey .. ':'
+  local base = of.queueKey .. ':'
   if of.fpof then
-    fail_parent(parent, parent_base, of.id, child, now)
+    fail_parent(parent, queue_keys(base), of.id, child, now)
   elseif of.cpof then
     redis.call('HSET', parent .. IGNORED, child, reason)
-    if early then early[parent] = true else release_parent(parent_base, of.id, now) end
+    if early then early[parent] = true else release_parent(queue_keys(base), of.id, now) end
   else
     if of.idof then redis.call('HSET', parent .. IGNORED, child, reason) end
-    release_if_none_pending(parent, parent_base, of.id, now)
+    release_if_none_pending(parent, base, of.id, now)
   end
 end
 
@@ -89,17 +82,15 @@ end
 -- A job that waits to run waits for its children instead, now that there are some. Returns whether it does, or did
 -- before; one that runs, is to fail or has ended does not.
 local function hold_back(base, id, now)
-  if redis.call('ZSCORE', base .. 'waiting-children', id) then return true end
+  local keys = queue_keys(base)
+  if redis.call('ZSCORE', keys.waiting_children, id) then return true end
   if redis.call('EXISTS', base .. id .. LOCK) == 1 or redis.call('HEXISTS', base .. id, 'defa') == 1
-    or redis.call('ZSCORE', base .. 'completed', id) or redis.call('ZSCORE', base .. 'failed', id) then
+    or redis.call('ZSCORE', keys.completed, id) or redis.call('ZSCORE', keys.failed, id) then
     return false
   end
-  if redis.call('ZREM', base .. 'delayed', id) + redis.call('ZREM', base .. 'prioritized', id) == 0
-    and redis.call('LREM', base .. 'wait', -1, id) == 0 and redis.call('LREM', base .. 'paused', -1, id) == 0 then
-    return false
-  end
-  redis.call('ZADD', base .. 'waiting-children', now, id)
-  redis.call('XADD', base .. 'events', '*', 'event', 'waiting-children', 'jobId', id)
+  if not out_of_waiting(keys, id) then return false end
+  to_parent(keys, id, now)
+  redis.call('XADD', keys.events, '*', 'event', 'waiting-children', 'jobId', id)
   return true
 end
 
@@ -109,8 +100,8 @@ local function give_up_child(parent, link, child)
   if redis.call('SREM', parent .. DEPENDENCIES, child) == 0 then return false end
   if redis.call('SCARD', parent .. DEPENDENCIES) == 0 then
     local of = parent_of(parent, link)
-    local parent_base = of.queueKey .. ':'
-    if leave_waiting_children(parent_base, of.id) then parent_waits(parent_base, of.id, 0) end
+    local keys = queue_keys(of.queueKey .. ':')
+    if leave_waiting_children(keys, of.id) then parent_waits(keys, of.id, 0) end
   end
   return true
 end

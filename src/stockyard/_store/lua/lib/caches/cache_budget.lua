@@ -3,7 +3,7 @@
 -- What the call changes, by cache: bytes, entries, evictions; written once, at its end.
 local moved, moved_bytes = {}, 0
 
-local function note(path, bytes, entries, evictions)
+local function count_change(path, bytes, entries, evictions)
   local cache = string.match(path, '^(.-)::')
   local sums = moved[cache] or {bytes = 0, entries = 0, evictions = 0}
   sums.bytes, sums.entries, sums.evictions =
@@ -16,15 +16,15 @@ local function member_of(path, size)
   return string.format('%d:%s', size, path)
 end
 
-local function enter(base, path, size, used, expires)
+local function count_in(base, path, size, used, expires)
   local member = member_of(path, size)
-  if redis.call('ZADD', base .. ':lru', string.format('%.0f', used), member) == 1 then note(path, size, 1, 0) end
+  if redis.call('ZADD', base .. ':lru', string.format('%.0f', used), member) == 1 then count_change(path, size, 1, 0) end
   redis.call('ZADD', base .. ':expiry', string.format('%.0f', expires), member)
 end
 
-local function leave(base, member, path, size, evictions)
+local function count_out(base, member, path, size, evictions)
   redis.call('ZREM', base .. ':expiry', member)
-  if redis.call('ZREM', base .. ':lru', member) == 1 then note(path, -size, -1, evictions) end
+  if redis.call('ZREM', base .. ':lru', member) == 1 then count_change(path, -size, -1, evictions) end
 end
 
 -- Counts out what the server has let expire; returns how many entries that were.
@@ -32,12 +32,12 @@ local function sweep(base, now_ms, most)
   local expired = redis.call('ZRANGEBYSCORE', base .. ':expiry', '-inf', string.format('%.0f', now_ms), 'LIMIT', 0, most)
   for _, member in ipairs(expired) do
     local size, path = string.match(member, '^(%d+):(.*)$')
-    leave(base, member, path, tonumber(size), 0)
+    count_out(base, member, path, tonumber(size), 0)
   end
   return #expired
 end
 
-local function settle(base)
+local function write_totals(base)
   local totals = base .. ':totals'
   for cache, sums in pairs(moved) do
     for what, by in pairs(sums) do

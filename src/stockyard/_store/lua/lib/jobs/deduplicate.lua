@@ -1,5 +1,5 @@
 -- Which of the jobs that share a deduplication id is added.
--- needs: placing removing parents
+-- needs: removing transitions parents
 
 -- While the last one is kept, the id is taken until its owner ends.
 local function claim(owner_key, id, ways)
@@ -17,7 +17,7 @@ end
 
 -- Returns whether the owner was still delayed, and is gone for the new job.
 local function replaced(keys, owner_key, owner, id, ways)
-  if redis.call('ZREM', keys.delayed, owner) == 0 then return false end
+  if not out_of_delayed(keys, owner) then return false end
   local job = keys.base .. owner
   -- A parent that counted on it must not wait for ever.
   forget_child(job, job)
@@ -42,17 +42,17 @@ local function kept_for_later(keys, owner_key, next_key, owner, id, given)
   return true
 end
 
-local function reschedule(keys, owner, given)
+local function reschedule(keys, owner, given, woken)
   if not redis.call('ZSCORE', keys.delayed, owner) then return end
   redis.call('HSET', keys.base .. owner, 'delay', given.delay)
-  local score, due = delay_score(keys.delayed, given.timestamp, given.delay)
-  redis.call('ZADD', keys.delayed, score, owner)
+  local due = to_delayed(keys, owner, given.timestamp, given.delay)
   redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', owner, 'delay', due)
-  keys.any_delayed = true
+  woken.delayed = true
 end
 
--- Returns the id of the job that stays in place of the given one, or nil when that is to be added.
-local function deduplicated(keys, given, id)
+-- Returns the id of the job that stays in place of the given one, or nil when that is to be added. In `woken` it is
+-- noted what workers are to be woken for.
+local function deduplicated(keys, given, id, woken)
   local ways = given.deduplication
   local owner_key, next_key = keys.base .. OWNER .. ways.id, keys.base .. NEXT_OF .. ways.id
   local owner = redis.call('GET', owner_key)
@@ -75,7 +75,7 @@ local function deduplicated(keys, given, id)
   if is_kept or not ways.replace then
     if ways.extend and not is_kept then claim(owner_key, owner, ways) end
     tell_deduplicated(keys, owner, ways, id)
-    if ways.reschedule then reschedule(keys, owner, given) end
+    if ways.reschedule then reschedule(keys, owner, given, woken) end
   end
   return owner
 end

@@ -1,4 +1,5 @@
 -- Jobs whose worker is gone.
+-- needs: transitions
 
 -- A run of a live schedule is never given up: its schedule would end with it.
 local function is_of_live_schedule(base, job, repeat_set)
@@ -24,21 +25,21 @@ end
 
 -- Puts a job from active back into wait, or fails it there if that happened too often. Says whether it exists, and
 -- whether it stalled: a start that no worker heard of is none.
-local function return_stalled(base, id, max_stalled, active, wait, events, repeat_set, unread)
+local function return_stalled(keys, base, id, max_stalled)
   local job = base .. id
-  redis.call('LREM', active, -1, id)
+  out_of_active(keys, id)
   if redis.call('EXISTS', job) == 0 then return false, false end
-  if was_never_read(job, id, unread) then
-    redis.call('RPUSH', wait, id)
-    redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
+  if was_never_read(job, id, keys.unread) then
+    to_front(keys, id, 0)
+    redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
     return true, false
   end
   local times = redis.call('HINCRBY', job, 'stc', 1)
-  if times > tonumber(max_stalled) and not is_of_live_schedule(base, job, repeat_set) then
+  if times > tonumber(max_stalled) and not is_of_live_schedule(base, job, keys.repeat_set) then
     redis.call('HSET', job, 'defa', 'job stalled more than allowable limit')
   end
-  redis.call('RPUSH', wait, id)
-  redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
-  redis.call('XADD', events, '*', 'event', 'stalled', 'jobId', id)
+  to_front(keys, id, 0)
+  redis.call('XADD', keys.events, '*', 'event', 'waiting', 'jobId', id, 'prev', 'active')
+  redis.call('XADD', keys.events, '*', 'event', 'stalled', 'jobId', id)
   return true, true
 end
