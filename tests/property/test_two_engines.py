@@ -181,7 +181,7 @@ class TwoEngines(RuleBasedStateMachine):
     @rule()
     def take(self) -> None:
         there = self.run(self.taker.getNextJob(TOKEN, {"block": False}))
-        here = self.run(finish_and_take(self.link, [], Order(1, TOKEN, HOUR))).rows
+        here = self.run(finish_and_take(self.link, [], Order(1, TOKEN, HOUR))).records
         assert (there or {}).get("id") == (here[0].raw_id.decode() if here else None)
         if there:
             self.active.append(there["id"])

@@ -1,11 +1,11 @@
-"""Loads the Lua scripts by name: reads the header and has the text composed."""
+"""Loads the Lua scripts by name: reads their headers, and has their texts composed."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from stockyard._store.composing import ScriptError, assemble, lua_root, sorted_parts, written_out
 from stockyard._wire.keys import SUFFIXES
@@ -24,37 +24,52 @@ _ARGUMENTS = frozenset("BYSCORE CONSUMERS COUNT GROUPS LIMIT RANK REV STREAM WIT
 _WORD = re.compile(r"'([A-Z][A-Z_]+)'")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Script:
-    """One composed script.
+    """One script; its text is composed when it is first asked for.
 
     Attributes:
         name: ``module.script``, as in ``finishing.finish``.
         purpose: its first line.
         needs: shared parts from ``lua/lib`` that its own lines use.
-        parts: all that it is composed of, in order.
         keys: names of its keys in order; see ``_wire.keys.SUFFIXES``.
         args: names of its arguments in order.
         returns: what it answers.
         body: its own lines.
-        source: these with its parts, as they are written.
-        text: what the server runs.
-        sha: SHA-1 of the text, for EVALSHA.
-        reads_only: whether it calls no command that writes, so that a user who may only read can run it.
     """
 
     name: str
     purpose: str
     needs: tuple[str, ...]
-    parts: tuple[str, ...]
     keys: tuple[str, ...]
     args: tuple[str, ...]
     returns: str
     body: str
-    source: str
-    text: str
-    sha: str
-    reads_only: bool
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """All shared parts that it may be composed of, in order."""
+        return tuple(part.name for part in sorted_parts(self.needs, f"script {self.name}"))
+
+    @cached_property
+    def source(self) -> str:
+        """Its own lines with its parts, as they are written."""
+        return assemble(self.needs, self.keys, self.args, self.body, f"script {self.name}")
+
+    @cached_property
+    def text(self) -> str:
+        """What the server runs."""
+        return written_out(self.source)
+
+    @cached_property
+    def sha(self) -> str:
+        """SHA-1 of the text, for EVALSHA."""
+        return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+
+    @cached_property
+    def reads_only(self) -> bool:
+        """Whether it calls no command that writes, so that a user who may only read can run it."""
+        return set(_WORD.findall(self.text)) <= _READS | _ARGUMENTS
 
 
 @cache
@@ -68,7 +83,7 @@ def load(name: str) -> Script:
     source = lua_root() / folder / f"{leaf}.lua"
     if not leaf or not source.is_file():
         raise ScriptError(f"no script {name!r}; known: {', '.join(names())}")
-    return _compose(name, source.read_text())
+    return _parsed(name, source.read_text())
 
 
 @cache
@@ -85,7 +100,7 @@ def names() -> tuple[str, ...]:
     )
 
 
-def _compose(name: str, source: str) -> Script:
+def _parsed(name: str, source: str) -> Script:
     first, *rest = source.splitlines()
     if not first.startswith("--- "):
         raise ScriptError(f"script {name}: its first line must be '--- <what it does>'")
@@ -104,10 +119,4 @@ def _compose(name: str, source: str) -> Script:
     if unknown:
         raise ScriptError(f"script {name}: unknown key {', '.join(unknown)}; known: {', '.join(SUFFIXES)}")
     body = "\n".join(rest[at:]) + "\n"
-    source = assemble(needs, keys, args, body, f"script {name}")
-    text = written_out(source)
-    parts = tuple(part.name for part in sorted_parts(needs, f"script {name}"))
-    sha = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-    reads_only = set(_WORD.findall(text)) <= _READS | _ARGUMENTS
-    purpose = first.removeprefix("--- ")
-    return Script(name, purpose, needs, parts, keys, args, header["returns"], body, source, text, sha, reads_only)
+    return Script(name, first.removeprefix("--- "), needs, keys, args, header["returns"], body)
