@@ -54,7 +54,7 @@ async def test_every_state_has_its_jobs(board: Board, yard: Yard) -> None:
 async def test_a_completed_job_is_shown_whole(board: Board, yard: Yard) -> None:
     added = await yard.queue(SIGNALS).add("good", {"symbol": "BTCUSDT"}, attempts=4, priority=7)
     await yard.work(work, SIGNALS, name="our-1")
-    await added.wait_for_result(10)
+    await added.wait_for_result(25)
     await board.open(SIGNALS, job=added.id)
     await expect(board.page.locator("section")).to_contain_text("by our-1")
     data = await board.tab("Data")

@@ -25,7 +25,7 @@ async def test_retry_runs_a_failed_job_again(board: Board, yard: Yard) -> None:
     await board.shows_jobs()
     assert await added.state() == JobState.WAITING
     await yard.work(work, SIGNALS)
-    assert await added.wait_for_result(10) == {"position": "ETHUSDT"}
+    assert await added.wait_for_result(25) == {"position": "ETHUSDT"}
 
 
 async def test_all_failed_jobs_are_retried_at_once(board: Board, yard: Yard) -> None:
@@ -43,7 +43,7 @@ async def test_promote_starts_a_delayed_job(board: Board, yard: Yard) -> None:
     await yard.work(work, SIGNALS)
     await board.open(SIGNALS, "delayed")
     await board.press("promote")
-    assert await added.wait_for_result(10) == {"position": "BTCUSDT"}
+    assert await added.wait_for_result(25) == {"position": "BTCUSDT"}
 
 
 async def test_all_delayed_jobs_are_promoted_at_once(board: Board, yard: Yard) -> None:
@@ -87,7 +87,7 @@ async def test_our_workers_pause_and_resume(board: Board, yard: Yard) -> None:
     await board.shows_jobs("good")
     assert await added.state() == JobState.WAITING
     await board.choose("Resume", confirm=True)
-    assert await added.wait_for_result(10) == {"position": "BTCUSDT"}
+    assert await added.wait_for_result(25) == {"position": "BTCUSDT"}
 
 
 async def test_our_pause_is_shown(board: Board, yard: Yard) -> None:

@@ -101,13 +101,13 @@ async def test_a_frozen_worker_is_named_with_its_job_and_the_job_is_handed_back(
     assert abs((datetime.fromisoformat(named[3]) - started).total_seconds()) < LEASE_SECONDS
     assert told["action"] == "look for a dead worker"
 
-    await eventually(lambda: _is(job, JobState.WAITING), within=20)
+    await eventually(lambda: _is(job, JobState.WAITING), within=25)
     await eventually(lambda: ("resolved", "longest active", "settlement") in listener.told())
     assert len(listener.told()) == 2
     assert (await job.refresh()).stalled_count == 1
 
     start("settlement")
-    assert await job.wait_for_result(20) == "settled"
+    assert await job.wait_for_result(25) == "settled"
     victim.send_signal(signal.SIGCONT)
     assert (await job.refresh()).attempts_started == 2
     assert len(listener.told()) == 2

@@ -12,6 +12,7 @@ import pytest
 
 from stockyard import App, Channel, ReplyLost, ServerRefused, ServerUnavailable, Topology
 from stockyard.pubsub import Gap, Subscription
+from tests.support.program import Program
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, stays, ticks
@@ -39,7 +40,7 @@ async def publisher(server: OwnServer, prefix: str) -> AsyncIterator[App]:
 
 
 async def take(messages: Subscription[int], count: int) -> list[Any]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         found = [await anext(messages) for _ in range(count)]
     return [each if isinstance(each, Gap) else each.value for each in found]
 
@@ -181,7 +182,7 @@ async def test_a_server_that_cut_off_a_slow_reader_is_a_gap(server: OwnServer, p
             number = 0
             while await told.publish(f"{number}:" + "x" * 100_000):
                 number += 1
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 expected, has_gap = 0, False
                 while not has_gap:
                     item = await anext(messages)
@@ -192,7 +193,7 @@ async def test_a_server_that_cut_off_a_slow_reader_is_a_gap(server: OwnServer, p
                         expected += 1
             assert expected <= number
             await told.publish("the end")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 item = await anext(messages)
             assert not isinstance(item, Gap)
             assert item.value == "the end"
@@ -237,7 +238,7 @@ async def test_a_flood_from_another_process_comes_whole_and_in_order(
 ) -> None:
     expected = 0
     async with publisher.channel(NUMBERS).subscribe() as messages:
-        with subprocess.Popen([sys.executable, "-c", FLOOD, server.url, prefix], env=os.environ) as flood:
+        with Program([sys.executable, "-c", FLOOD, server.url, prefix], env=os.environ) as flood:
             async with asyncio.timeout(60):
                 while expected < 200_000:
                     item = await anext(messages)
@@ -275,7 +276,7 @@ async def main():
                 expected, is_after_gap = item.value + 1, False
 asyncio.run(main())
 """
-    with subprocess.Popen(
+    with Program(
         [sys.executable, "-W", "error", "-c", program, server.url, prefix], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None

@@ -30,7 +30,7 @@ async def test_a_killed_worker_s_jobs_run_again_within_twice_the_lock(
     first.send(signal.SIGKILL)
     died = time.monotonic()
     for job in jobs:
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
 
     assert time.monotonic() - died < 2 * LOCK_SECONDS + 1
     done = [await job.refresh() for job in jobs]
@@ -56,11 +56,11 @@ async def test_a_frozen_worker_s_job_passes_to_a_live_one(queue: Queue, worker: 
     first.send(signal.SIGSTOP)
     worker("brief")
 
-    assert await job.wait_for_result(10) == job.id
+    assert await job.wait_for_result(25) == job.id
     first.send(signal.SIGCONT)
     # It has lost the job, and says nothing of it; but it works on.
     other = await queue.add("x", 0)
-    await other.wait_for_result(10)
+    await other.wait_for_result(25)
     assert (await job.refresh()).return_value == job.id
     assert journal.of("ended").count(job.id) == 0
 
@@ -71,7 +71,7 @@ async def test_a_job_that_computes_for_ten_leases_runs_once(
 ) -> None:
     worker(handler), worker(handler)
     job = await queue.add("x", 10 * LOCK_SECONDS)
-    await job.wait_for_result(40)
+    await job.wait_for_result(60)
     done = await job.refresh()
     assert journal.of("started") == journal.of("ended") == [job.id]
     assert (done.attempts_started, done.stalled_count) == (1, 0)
@@ -84,11 +84,11 @@ async def test_a_job_that_kills_its_workers_is_failed_in_the_end(
     job = await queue.add("x", 60)
     for run in range(1, 5):
         with worker("patient") as victim:
-            await eventually(lambda run=run: len(journal.of("started")) == run, within=20)  # type: ignore[misc]
+            await eventually(lambda run=run: len(journal.of("started")) == run, within=25)  # type: ignore[misc]
             victim.send(signal.SIGKILL)
             victim.wait()
     worker("patient")
-    await eventually(lambda: _is(queue, job.id, JobState.FAILED), within=20)
+    await eventually(lambda: _is(queue, job.id, JobState.FAILED), within=25)
     done = await job.refresh()
     assert done.failed_reason == "job stalled more than allowable limit"
     assert len(journal.of("started")) == 4
@@ -105,7 +105,7 @@ async def test_a_killed_lease_child_is_replaced(queue: Queue, worker: Start, jou
         await eventually(lambda: not alive(helper))  # noqa: B023
         await eventually(lambda: list(children_of(first.pid)))
     worker("brief", lock="3s")
-    await job.wait_for_result(15)
+    await job.wait_for_result(25)
     assert journal.of("ended") == [job.id]
 
 
@@ -118,18 +118,18 @@ async def test_a_job_taken_for_a_frozen_worker_runs_once(
     queue: Queue, worker: Start, journal: Journal, raw: "redis.Redis"
 ) -> None:
     first = worker("patient")
-    await (await queue.add("x", 0)).wait_for_result(20)
+    await (await queue.add("x", 0)).wait_for_result(25)
     await eventually(lambda: _are_waiting(raw, 1))
     first.send(signal.SIGSTOP)
     job = await queue.add("x", 0)
     # Its take waited behind the marker: the server started the job for it although it cannot run it.
     await eventually(lambda: _is_active(queue, job.id))
     worker("patient")
-    await job.wait_for_result(20)
+    await job.wait_for_result(25)
 
     first.send(signal.SIGCONT)
     for more in [await queue.add("x", 0) for _ in range(20)]:
-        await more.wait_for_result(20)
+        await more.wait_for_result(25)
     assert journal.of("started").count(job.id) == 1
 
 

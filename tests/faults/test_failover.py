@@ -25,7 +25,7 @@ class Pair:
     async def replicate(self) -> None:
         with self.new.client() as new, self.old.client() as old:
             new.replicaof("127.0.0.1", str(self.old.port))
-            await eventually(lambda: new.info("replication")["master_link_status"] == "up", within=30)
+            await eventually(lambda: new.info("replication")["master_link_status"] == "up", within=60)
             offset = old.info("replication")["master_repl_offset"]
             await eventually(lambda: new.info("replication")["slave_repl_offset"] >= offset)
 
@@ -124,11 +124,11 @@ async def test_a_worker_goes_on_and_is_not_ready_in_between(
         pair.move_name()
         moved = time.monotonic()
         added = await queue.add("x")
-        await added.wait_for_result(10)
+        await added.wait_for_result(25)
         await eventually(lambda: all(vital.well for vital in worker.vitals()))
         assert time.monotonic() - moved < 5
     goes_on.set()
-    await long.wait_for_result(10)
+    await long.wait_for_result(25)
     assert (await long.refresh()).stalled_count == 0
     warnings = [record.getMessage() for record in caplog.records if "it is a replica" in record.getMessage()]
     assert len(warnings) == 1, warnings
@@ -140,7 +140,7 @@ async def test_a_worker_that_waits_in_vain_is_woken(yard: Yard, pair: Pair) -> N
     worker = await yard.work(lambda job: None, executor="thread")
     await eventually(lambda: any("waits for jobs" in vital.said for vital in worker.vitals()))
     pair.fail_over()
-    assert await (await queue.add("x")).wait_for_result(10) is None
+    assert await (await queue.add("x")).wait_for_result(25) is None
 
 
 async def test_events_results_and_channels_go_on(yard: Yard, pair: Pair) -> None:
@@ -156,14 +156,14 @@ async def test_events_results_and_channels_go_on(yard: Yard, pair: Pair) -> None
         listening = asyncio.create_task(listen())
         await yard.work(lambda job: job.data, executor="thread")
         first = await queue.add("x", 1)
-        assert await first.wait_for_result(10) == 1
+        assert await first.wait_for_result(25) == 1
         await channel.publish("before")
         await eventually(lambda: heard == ["before"])
         pair.fail_over()
         second = await queue.add("x", 2)
-        assert await second.wait_for_result(10) == 2
+        assert await second.wait_for_result(25) == 2
         for job in (first, second):
-            event = await asyncio.wait_for(anext(events), 10)
+            event = await asyncio.wait_for(anext(events), 60)
             assert isinstance(event, Completed)
             assert event.job_id == job.id
 

@@ -35,7 +35,7 @@ async def test_a_blocking_connection_that_falls_silent_is_fatal_within_15_s_and_
 ) -> None:
     probes = yard.app.serve_metrics()
     await yard.work(echo, drain_delay=drain_delay)
-    await (await yard.queue().add("x", 1)).wait_for_result(10)
+    await (await yard.queue().add("x", 1)).wait_for_result(25)
     await eventually(lambda: _waits(proxy))
     assert await _live(probes) == 200
 

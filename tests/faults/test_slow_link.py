@@ -44,7 +44,7 @@ async def test_large_jobs_run_once_each(near: Yard, far: Yard) -> None:
         ran.append(job.id)
 
     await far.work(note, concurrency=COUNT)
-    await asyncio.gather(*(job.wait_for_result(30) for job in added))
+    await asyncio.gather(*(job.wait_for_result(60) for job in added))
     assert sorted(ran) == sorted(job.id for job in added)
     for job in added:
         job = await job.refresh()
@@ -61,7 +61,7 @@ async def test_large_results_are_written(near: Yard, far: Yard) -> None:
         return LARGE
 
     await far.work(answer, concurrency=COUNT)
-    assert await asyncio.gather(*(job.wait_for_result(30) for job in added)) == [LARGE] * COUNT
+    assert await asyncio.gather(*(job.wait_for_result(60) for job in added)) == [LARGE] * COUNT
 
 
 async def test_many_large_jobs_are_added(near: Yard, far: Yard) -> None:
@@ -83,11 +83,11 @@ async def test_one_job_that_is_larger_than_a_call_carries_in_its_timeout(near: Y
     # Another worker looks for stalled jobs meanwhile, and would take them.
     await near.work(size, concurrency=1)
     (job,) = await near.queue().add_many([("x", larger)])
-    assert await job.wait_for_result(30) == len(larger)
+    assert await job.wait_for_result(60) == len(larger)
     for job_id in ("1", "2"):
         found = await near.queue().get_job(job_id)
         assert found is not None
-        assert await found.wait_for_result(30) == len(larger)
+        assert await found.wait_for_result(60) == len(larger)
         assert (found.attempts_started, found.stalled_count) == (1, 0)
 
 
@@ -101,7 +101,7 @@ async def test_events_with_large_results_are_read(near: Yard, far: Yard) -> None
         await near.work(answer, concurrency=COUNT)
         await near.queue().add_many([("x", 1)] * COUNT)
         for _ in range(COUNT):
-            event = await asyncio.wait_for(anext(events), 30)
+            event = await asyncio.wait_for(anext(events), 60)
             assert isinstance(event, Completed)
             assert event.return_value == LARGE
 
@@ -129,10 +129,10 @@ async def test_a_start_whose_record_never_arrived_counts_neither_as_a_stall_nor_
         far.queue(lock="200ms", max_stalled=0)
         lost = proxy.lose_reply(lambda request: FINISH in request, "silence")
         await far.work(size, grace=0)
-        await asyncio.wait_for(lost.wait(), 10)
+        await asyncio.wait_for(lost.wait(), 60)
         # As if its process were killed.
         await proxy.refuse()
         await near.work(size)
-        assert await job.wait_for_result(20) == len(LARGE)
+        assert await job.wait_for_result(25) == len(LARGE)
     job = await job.refresh()
     assert (job.attempts_started, job.stalled_count) == (1, 0)

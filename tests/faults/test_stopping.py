@@ -40,7 +40,7 @@ async def test_what_does_not_end_within_the_grace_is_handed_back(
 ) -> None:
     first = worker(handler, concurrency=2, grace="200ms")
     jobs = [await queue.add("x", 60) for _ in range(3)]
-    await eventually(lambda: len(journal.of("started")) == 2, within=20)
+    await eventually(lambda: len(journal.of("started")) == 2, within=25)
 
     first.send(signal.SIGTERM)
 

@@ -52,7 +52,7 @@ async def test_the_server_is_gone_while_the_worker_waits_for_it(server: OwnServe
         await stop(idle)
         early = yard.app.worker("q", lambda job: None, handle_signals=False, grace=GRACE)
         running = asyncio.create_task(early.run())
-        await eventually(lambda: any("no server" in vital.said for vital in early.vitals()), within=20)
+        await eventually(lambda: any("no server" in vital.said for vital in early.vitals()), within=25)
         await stop(early)
         await asyncio.wait_for(running, AT_MOST)
         server.start()
@@ -113,7 +113,7 @@ async def test_a_child_process_ignores_signals_and_works_on(server: OwnServer) -
     async with Yard(server.url, "t") as yard:
         job = await yard.queue().add("x")
         worker = await yard.work(deaf_child, executor="process", concurrency=2)
-        await eventually(lambda: _progress(job), within=30)
+        await eventually(lambda: _progress(job), within=60)
         await stop(worker)
         assert (await job.refresh()).attempts_made == 0
 

@@ -11,7 +11,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def test_queue_usage_uses_every_queue() -> None:
     environment = {name: value for name, value in os.environ.items() if name != "REDIS_URL"}
     done = subprocess.run(
-        [sys.executable, EXAMPLES / "queue_usage.py"], env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, EXAMPLES / "queue_usage.py"], env=environment, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 0, done.stderr
     assert [line.partition(", attempt ")[2] for line in done.stderr.splitlines()] == [
@@ -64,7 +64,7 @@ def run_example(name: str, data: Path, logs: str = "") -> list[str]:
         env={**environment, "XDG_DATA_HOME": str(data)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     assert len(done.stderr.splitlines()) == bool(logs)

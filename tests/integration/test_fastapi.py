@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.documents import ROOT
+from tests.support.program import Program
 from tests.support.waiting import eventually
 
 pytest.importorskip("fastapi", reason="the example needs FastAPI: `pip install fastapi websockets`")
@@ -33,7 +34,7 @@ class Service:
         self.port = port
 
     def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         text = None if body is None else json.dumps(body)
         connection.request(method, path, text, {"Content-Type": "application/json"})
         response = connection.getresponse()
@@ -43,7 +44,7 @@ class Service:
 
     @contextmanager
     def stream(self) -> Iterator[http.client.HTTPResponse]:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=15)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request("GET", "/fills")
             with connection.getresponse() as response:
                 yield response
@@ -51,16 +52,14 @@ class Service:
     def stop(self) -> str:
         """Send SIGTERM; return the log."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.communicate(timeout=20)[1]
+        return self.process.communicate(timeout=60)[1]
 
 
 @contextmanager
 def serving(redis_url: str, prefix: str) -> Iterator[Service]:
     command = [sys.executable, "-m", "uvicorn", "--port=0", "examples.fastapi_service:api"]
     settings = {"REDIS_URL": redis_url, "STOCKYARD_PREFIX": prefix, "STOCKYARD_CALL_TIMEOUT": "1"}
-    with subprocess.Popen(
-        command, env={**os.environ, **settings}, cwd=ROOT, stderr=subprocess.PIPE, text=True
-    ) as process:
+    with Program(command, env={**os.environ, **settings}, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         log = ""
         while "running on" not in log:
@@ -109,12 +108,12 @@ async def test_it_stops_on_a_signal_while_streams_are_open(redis_url: str, prefi
             with service.stream() as stream, connect(f"ws://127.0.0.1:{service.port}/fills/socket") as socket:
                 assert stream.readline().startswith(b"id:")
                 service.ask("POST", "/orders", {"symbol": "BTCUSDT", "quantity": 2})
-                assert json.loads(socket.recv(timeout=15))["value"]["symbol"] == "BTCUSDT"
+                assert json.loads(socket.recv(timeout=60))["value"]["symbol"] == "BTCUSDT"
                 began = time.monotonic()
                 log = service.stop()
                 took.append(time.monotonic() - began)
                 with pytest.raises(ConnectionClosed) as closed:
-                    socket.recv(timeout=15)
+                    socket.recv(timeout=60)
                 # Whole: http.client raises IncompleteRead for a stream that was cut off.
                 assert b'"symbol":"BTCUSDT"' in stream.read()
             assert closed.value.rcvd is not None

@@ -119,7 +119,7 @@ async def populate(app: App, raw: "redis.Redis", prefix: str) -> None:
         worker = app.worker(name, handle, handle_signals=False, metrics=60)
         running = asyncio.create_task(worker.run())
         done, failed = await queue.add("good", {"n": 1}), await queue.add("bad", attempts=1)
-        await done.wait_for_result("10s")
+        await done.wait_for_result("25s")
         await eventually(partial(_is, failed, "failed"))
         await worker.stop()
         await running
@@ -206,6 +206,7 @@ async def _events(app: App) -> None:
         await events.earlier(100)
 
 
+@pytest.mark.timeout(900)
 async def test_no_value_of_another_program_blinds_a_reader(redis_url: str, prefix: str) -> None:
     faults: list[str] = []
     async with App(desk, redis_url, prefix=prefix) as app:

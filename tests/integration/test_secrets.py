@@ -144,7 +144,7 @@ async def test_a_server_that_goes_away_is_told_of_without_it(
         running = asyncio.create_task(worker.run())
         await app.cache("c", near="1h").set("a", 1)
         async with app.events("q") as events:
-            await (await app.queue("q").add("x")).wait_for_result(10)
+            await (await app.queue("q").add("x")).wait_for_result(25)
             await anext(events)
             await proxy.refuse()
             with pytest.raises(StockyardError) as told:

@@ -70,7 +70,7 @@ async def test_everything_works_over_it(place: Place) -> None:
         async with yard.app.events("q") as events:
             await yard.work(slow)
             job = await queue.add("x", 1)
-            assert await job.wait_for_result(10) == 1
+            assert await job.wait_for_result(25) == 1
             # Its lease is kept by the child, which has to get in, too.
             assert (await job.refresh()).attempts_started == 1
             assert (await anext(events)).job_id == job.id  # type: ignore[attr-defined]

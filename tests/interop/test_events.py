@@ -63,7 +63,7 @@ def as_node_tells(event: Event) -> list[Any]:
 async def read_all(app: App, node_events: NodeObject, last: str) -> list[Event]:
     """Check that both readers saw the same, up to a custom event of that name; return it."""
     seen: list[Event] = []
-    async with asyncio.timeout(10), app.events("q", after="0-0") as events:
+    async with asyncio.timeout(60), app.events("q", after="0-0") as events:
         async for event in events:
             seen.append(event)
             if name_of(event) == last:
@@ -160,7 +160,7 @@ async def _is_empty(queue: Queue) -> bool:
 @pytest.mark.parametrize("value", [None, "text", "", 0, 1.5, True, [], {"a": [None]}])
 async def test_no_result_of_nodes_breaks_our_reader(node: NodePeer, app: App, ours: Queue, value: Any) -> None:
     await node.worker("q")
-    async with asyncio.timeout(10), app.events("q", only=[Completed]) as events:
+    async with asyncio.timeout(60), app.events("q", only=[Completed]) as events:
         added = await ours.add("echo", {} if value is None else value)
         nothing = await ours.add("nothing")
         seen = {event.job_id: event.return_value for event in [await anext(events) for _ in range(2)]}  # type: ignore[attr-defined]
@@ -170,7 +170,7 @@ async def test_no_result_of_nodes_breaks_our_reader(node: NodePeer, app: App, ou
 async def test_what_stops_nodes_listener_does_not_stop_ours(
     app: App, ours: Queue, events: NodeObject, raw: "redis.Redis", prefix: str
 ) -> None:
-    async with asyncio.timeout(10), app.events("q") as reader:
+    async with asyncio.timeout(60), app.events("q") as reader:
         stream: Any = raw
         stream.xadd(f"{prefix}:q:events", {"event": "completed", "jobId": "1", "returnvalue": "not json"})
         await ours.add("nothing")
@@ -188,11 +188,11 @@ async def test_node_trims_the_stream_and_we_are_told_of_the_gap(
 ) -> None:
     for _ in range(3):
         await queue.add("nothing", {})
-    async with asyncio.timeout(10), app.events("q", after="0-0") as events:
+    async with asyncio.timeout(60), app.events("q", after="0-0") as events:
         first = await anext(events)
     await queue.trimEvents(0)
     await queue.add("nothing", {})
-    async with asyncio.timeout(10), app.events("q", after=first.id) as events:
+    async with asyncio.timeout(60), app.events("q", after=first.id) as events:
         gap = await anext(events)
         assert isinstance(gap, Gap)
         assert (gap.id, name_of(await anext(events))) == (first.id, "added")
@@ -213,7 +213,7 @@ async def test_a_result_of_nodes_is_awaited_whatever_befalls_the_stream(
 ) -> None:
     await node.worker("q")
     job = await ours.add("slow", {"ms": 300})
-    waiting = asyncio.create_task(job.wait_for_result(8))
+    waiting = asyncio.create_task(job.wait_for_result(25))
     await eventually(lambda: _is_active(ours))
     raw.delete(f"{prefix}:q:events")
     assert await waiting is None

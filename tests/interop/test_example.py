@@ -33,7 +33,7 @@ def running(folder: Path, program: str, script: str, environment: dict[str, str]
     try:
         yield
         worker.terminate()
-        _, complaints = worker.communicate(timeout=30)
+        _, complaints = worker.communicate(timeout=60)
         assert (worker.returncode, complaints) == (0, "")
     finally:
         worker.kill()

@@ -57,11 +57,11 @@ async def fill_by_node(node: NodePeer, queue: NodeObject) -> None:
 async def finish_some(ours: Queue, queue: NodeObject, raw: Any, prefix: str) -> None:
     """Let a worker end six, four well and two badly, of which the later ones count for a new minute."""
     jobs = await ours.add_many([("echo", n) for n in range(3)] + [("fail", {"reason": "no"})])
-    await asyncio.gather(*(job.wait_for_result(10) for job in jobs), return_exceptions=True)
+    await asyncio.gather(*(job.wait_for_result(25) for job in jobs), return_exceptions=True)
     for kind in ("completed", "failed"):
         raw.hincrby(f"{prefix}:q:metrics:{kind}", "prevTS", -180_000)
     jobs = await ours.add_many([("echo", 4), ("fail", {"reason": "no"})])
-    await asyncio.gather(*(job.wait_for_result(10) for job in jobs), return_exceptions=True)
+    await asyncio.gather(*(job.wait_for_result(25) for job in jobs), return_exceptions=True)
     await eventually(lambda: has_counts(queue, completed=4, failed=2))
 
 

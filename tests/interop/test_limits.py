@@ -90,8 +90,8 @@ async def test_a_limit_from_node_s_handler_holds_our_workers(
     await worker.close()
     second = await ours.add("echo", 2)
     async with work():
-        await second.wait_for_result(10)
-        await first.wait_for_result(10)
+        await second.wait_for_result(25)
+        await first.wait_for_result(25)
     started = [(await each.refresh()).processed_on or 0 for each in (first, second)]
     assert started[0] <= started[1]
     assert started[0] - first.timestamp >= 690
@@ -105,7 +105,7 @@ async def test_a_limit_that_node_takes_back_ends_for_our_workers(
     async with work():
         await eventually(lambda: ours.count("waiting"))
         await queue.removeRateLimitKey()
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
 
 
 async def count(side: str, node: NodePeer, queue: NodeObject, ours: Queue, work: Work, ended: int) -> None:

@@ -128,12 +128,12 @@ async def test_one_takes_up_what_the_other_moved(
         await eventually(has_moved)
         await worker.close()
         async with work():
-            assert await job.wait_for_result(10) == 2
+            assert await job.wait_for_result(25) == 2
     else:
         async with work():
             await eventually(has_moved)
         await node.worker("q")
-        assert await job.wait_for_result(10) == 2
+        assert await job.wait_for_result(25) == 2
     done = await job.refresh()
     assert (done.attempts_made, done.attempts_started) == (1, 2)
 
@@ -153,12 +153,12 @@ async def test_a_parent_waits_for_children_that_the_other_runs(
         await node.worker("q")
         await eventually(waits)
         async with work(app=app, queue="r"):
-            assert await parent.wait_for_result(10) == [1, 2]
+            assert await parent.wait_for_result(25) == [1, 2]
     else:
         async with work(app=app):
             await eventually(waits)
             await node.worker("r")
-            assert await parent.wait_for_result(10) == [1, 2]
+            assert await parent.wait_for_result(25) == [1, 2]
 
 
 async def test_node_hears_of_every_move(
@@ -166,7 +166,7 @@ async def test_node_hears_of_every_move(
 ) -> None:
     async with work():
         for name, data in (("delay_once", {"ms": 20}), ("wait_once", {}), ("limit_once", {"ms": 20})):
-            await (await ours.add(name, data)).wait_for_result(10)
+            await (await ours.add(name, data)).wait_for_result(25)
     await eventually(lambda: _has_told(events, completed=3))
     told = [name for name in await names_of(events) if name not in ("drained", "added")]
     aside = ["waiting", "active", "waiting", "active", "completed"]
@@ -223,7 +223,7 @@ async def test_a_limit_from_our_handler_holds_node_s_workers(
     assert raw.lrange(f"{prefix}:q:wait", -1, -1) == [job.id]
     assert raw.hget(f"{prefix}:q:{job.id}", "atm") is None
     await node.worker("q", limiter={"max": 1000, "duration": 1000})
-    await job.wait_for_result(10)
+    await job.wait_for_result(25)
     await eventually(lambda: has_counts(queue, completed=2))
     started = [int(raw.hget(f"{prefix}:q:{each}", "processedOn") or 0) for each in ("1", "2")]
     assert min(started) >= ends_at - 5

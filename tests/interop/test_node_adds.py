@@ -312,5 +312,5 @@ async def test_nodes_listener_is_told_large_results_of_removed_jobs_in_full(
         async def all_are_told() -> bool:
             return len(await told()) >= len(sizes)
 
-        await eventually(all_are_told, within=30)
+        await eventually(all_are_told, within=60)
     assert await told() == sizes

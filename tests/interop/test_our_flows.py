@@ -50,7 +50,7 @@ async def test_three_generations_run_in_mixed_fleets(
     async with AsyncExitStack() as workers:
         for queue in ours:
             await workers.enter_async_context(work(app=app, queue=queue))
-        result = await added.job.wait_for_result(10)
+        result = await added.job.wait_for_result(25)
     assert leaves(result) == ["a", "b", "c"]
     assert await is_in(parents, "completed", "root")
 

@@ -33,7 +33,7 @@ async def test_two_thousand_jobs_are_each_processed_once(
         for start in range(0, 1000, 100):
             await queue.addBulk([{"name": "echo", "data": start + at} for at in range(100)])
             await ours.add_many([("echo", 1000 + start + at) for at in range(100)])
-        await eventually(lambda: has_counts(queue, completed=2000), within=30)
+        await eventually(lambda: has_counts(queue, completed=2000), within=60)
 
     there = [job["id"] for job in await worker.read("started")]
     assert here

@@ -5,6 +5,7 @@ import secrets
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 import redis
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -174,6 +175,7 @@ class FlowMachine(RuleBasedStateMachine):
             assert bool(self.raw.exists(self.key(name))) == (self.place(name) != "")
 
 
+@pytest.mark.timeout(900)
 def test_a_flow_goes_on_whatever_happens_to_its_jobs(redis_url: str) -> None:
     FlowMachine.url = redis_url
     run_state_machine_as_test(

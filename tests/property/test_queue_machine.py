@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import hypothesis.strategies as st
+import pytest
 import redis
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -334,6 +335,7 @@ def _outcome(end: str) -> Any:
             return Retried("no", ("trace",), 50 if end == "later" else 0, end == "front")
 
 
+@pytest.mark.timeout(900)
 def test_a_queue_does_what_its_model_does(redis_url: str) -> None:
     QueueMachine.url = redis_url
     run_state_machine_as_test(

@@ -13,7 +13,7 @@ async def test_a_job_that_waits_or_runs_is_marked_and_its_workers_are_notified(
 ) -> None:
     with raw.pubsub() as heard:  # type: ignore[no-untyped-call]
         heard.subscribe(link.keys.cancel_channel)
-        assert heard.get_message(timeout=5)["type"] == "subscribe"
+        assert heard.get_message(timeout=60)["type"] == "subscribe"
         keys.put({"1": record(), "2": record(), "wait": ["1"], "active": ["2"]})
         assert await cancelling.cancel(link, "1", "cancelled") == 0
         assert await cancelling.cancel(link, "2", "cancelled: late") == 0
@@ -23,7 +23,7 @@ async def test_a_job_that_waits_or_runs_is_marked_and_its_workers_are_notified(
             "wait": ["1"],
             "active": ["2"],
         }
-        assert [heard.get_message(timeout=5)["type"] for _ in "12"] == ["message"] * 2
+        assert [heard.get_message(timeout=60)["type"] for _ in "12"] == ["message"] * 2
 
 
 async def test_a_delayed_job_goes_to_wait_by_its_priority(link: QueueLink, keys: Keyspace) -> None:

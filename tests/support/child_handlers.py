@@ -258,7 +258,7 @@ def meet(job: Job[list[str]]) -> bool:
     """Return once the other has come too, which needs both to run at once."""
     mine, other = map(Path, job.data)
     announce(mine, os.getpid())
-    wait_until(other.exists, within=20)
+    wait_until(other.exists, within=25)
     return True
 
 
@@ -271,7 +271,7 @@ def announce(place: Path, pid: int) -> None:
 
 async def announced(place: Path) -> int:
     """Wait for a pid that a handler writes."""
-    await eventually(place.exists, within=20)
+    await eventually(place.exists, within=25)
     return int(place.read_text())
 
 

@@ -44,7 +44,7 @@ def run_commands(block: str, folder: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
 
@@ -64,7 +64,7 @@ def run_program(arguments: list[str], text: str = "", **environment: str) -> str
         check=False,
         cwd=ROOT,
         env={**os.environ, **environment},
-        timeout=60,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -11,7 +11,7 @@ from stockyard.events import Custom
 
 async def take(events: QueueEvents, count: int) -> list[Any]:
     """The next so many events."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         return [await anext(events) for _ in range(count)]
 
 

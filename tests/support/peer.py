@@ -74,7 +74,7 @@ class Peer:
         self._process.stdin.write(json.dumps({"number": number, "operation": operation, **request}) + "\n")
         self._process.stdin.flush()
         try:
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(90):
                 return await asyncio.wrap_future(answer)
         finally:
             self._waiting.pop(number, None)

@@ -64,7 +64,7 @@ async def add_flows(stage: Stage) -> None:
 
 async def follow(stage: Stage) -> None:
     job = await stage.queue.add("x")
-    waiting = asyncio.create_task(job.wait_for_result(30))
+    waiting = asyncio.create_task(job.wait_for_result(60))
     # Where entries may be missing, the stream is looked at as a whole.
     await stage.at_the_server("DEL", f"bull:{stage.name}:events")
     async with stage.admin_works():
@@ -178,7 +178,7 @@ async def watch(stage: Stage) -> None:
     alerts = f"{stage.app.settings.prefix}::alerts:{stage.topology.name}:"
     await stage.at_the_server("DEL", f"{alerts}leader", f"{alerts}incidents")
     await watcher.start()
-    await eventually(stage.admin.alerts.incidents, within=30)
+    await eventually(stage.admin.alerts.incidents, within=60)
     await watcher.stop()
 
 
@@ -249,7 +249,7 @@ async def read_events(stage: Stage) -> None:
     job = await stage.prepared.add("x")
     found = await stage.queue.get_job(job.id)
     assert found is not None
-    waiting = asyncio.create_task(found.wait_for_result(30))
+    waiting = asyncio.create_task(found.wait_for_result(60))
     async with stage.admin_works():
         await waiting
 
@@ -322,9 +322,9 @@ async def keep_near(stage: Stage) -> None:
         await cache.get("a")
         return bool(cache.peek("a") == 1)
 
-    await eventually(is_near, within=30)
+    await eventually(is_near, within=60)
     await stage.admin.cache(stage.name).set("a", 2)
-    await eventually(lambda: cache.peek("a") != 1, within=30)
+    await eventually(lambda: cache.peek("a") != 1, within=60)
 
 
 CACHE = (remember, load, account, keep_near)

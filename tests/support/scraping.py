@@ -17,7 +17,7 @@ async def fetch(url: str) -> tuple[int, str]:
 def fetch_now(url: str) -> tuple[int, str]:
     """The same for a thread of its own."""
     try:
-        with urllib.request.urlopen(url, timeout=20) as answer:
+        with urllib.request.urlopen(url, timeout=60) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:

@@ -57,7 +57,7 @@ class Stage:
         async def is_there() -> bool:
             return await stored.state() == state
 
-        await eventually(is_there, within=30)
+        await eventually(is_there, within=60)
 
     async def at_the_server(self, *command: str) -> None:
         """Run a command as the admin."""

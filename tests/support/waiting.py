@@ -9,7 +9,7 @@ from typing import Any, Self
 
 
 async def eventually(
-    predicate: Callable[[], object | Awaitable[object]], *, within: float = 30.0, every: float = 0.01
+    predicate: Callable[[], object | Awaitable[object]], *, within: float = 25.0, every: float = 0.01
 ) -> None:
     """Return once `predicate`, sync or async, is true; fail the test after `within` seconds."""
     deadline = time.monotonic() + within
@@ -24,7 +24,7 @@ async def eventually(
         await asyncio.sleep(every)
 
 
-def wait_until(predicate: Callable[[], object], *, within: float = 30.0, every: float = 0.01) -> None:
+def wait_until(predicate: Callable[[], object], *, within: float = 25.0, every: float = 0.01) -> None:
     """Return once `predicate` is true, in a test without an event loop; fail after `within` seconds."""
     deadline = time.monotonic() + within
     while not (found := predicate()):

@@ -111,7 +111,7 @@ class CacheProcess:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
-    def answer(self, within: float = 30) -> list[str]:
+    def answer(self, within: float = 60) -> list[str]:
         """Wait until it has ended; return the words that it printed."""
         told, _ = self._process.communicate(timeout=within)
         assert self._process.returncode == 0

@@ -9,6 +9,7 @@ import redis
 
 from stockyard import App, Channel, Topology
 from tests.integration.cli.conftest import ROOT, Run
+from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 
@@ -36,13 +37,13 @@ def test_nothing_is_trimmed_by_who_does_not_know_how_much_is_kept(run: Run, redi
 
 def test_a_live_channel_is_listened_to(run: Run, raw: "redis.Redis", redis_url: str, prefix: str) -> None:
     command = [sys.executable, "-m", "stockyard.cli", "channel", "tail", "prices", "--count=2"]
-    with subprocess.Popen(
+    with Program(
         [*command, f"--redis-url={redis_url}", f"--prefix={prefix}"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as listening:
         wait_until(lambda: raw.pubsub_numsub(f"{prefix}::channel:prices")[0][1])
         assert run("channel", "publish", "prices", '{"symbol": "BTCUSDT"}').out == "1\n"
         assert run("channel", "publish", "prices", "2", "--json").json() == {"channel": "prices", "sent_to": 1}
-        told, _ = listening.communicate(timeout=20)
+        told, _ = listening.communicate(timeout=60)
     assert told == '{"symbol":"BTCUSDT"}\n2\n'
     assert listening.returncode == 0
 

@@ -77,7 +77,7 @@ def test_a_worker_of_critical_queues_ends_with_one_message(
 ) -> None:
     server = make_server(options={"maxmemory-policy": "allkeys-lru"})
     worker = start(DESK, f"--processes={processes}", redis_url=server.url)
-    assert worker.process.wait(20) == 2
+    assert worker.process.wait(60) == 2
     assert "stockyard: queue 'orders' is critical" in worker.log
     assert "maxmemory-policy is allkeys-lru" in worker.log
     assert "CONFIG SET maxmemory-policy noeviction" in worker.log

@@ -76,7 +76,7 @@ def test_a_failed_job_is_put_back(run: Run, start: Start) -> None:
     worker.wait_ready()
     assert run("job", "add", "mail", "bounce", "--wait", "10s").status == 1
     worker.process.terminate()
-    assert worker.process.wait(10) == 0
+    assert worker.process.wait(60) == 0
 
     assert run("job", "retry", "mail", "1").status == 0
     counted = run("queue", "counts", "mail", "--json").json()

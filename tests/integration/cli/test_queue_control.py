@@ -111,7 +111,7 @@ def test_failed_and_delayed_jobs_run_again(run: Run, start: Start) -> None:
     for _ in range(2):
         assert run("job", "add", "mail", "bounce", "--wait", "10s").status == 1
     worker.process.terminate()
-    assert worker.process.wait(10) == 0
+    assert worker.process.wait(60) == 0
     run("job", "add", "mail", "welcome", "--delay", "1h")
 
     assert run("queue", "retry", "mail", "--before", "2020-01-01").out == "0 jobs retried\n"

@@ -95,7 +95,7 @@ def test_a_pipe_gets_frame_after_frame_until_it_is_stopped(run: Run, top: Top) -
     for _ in range(3):
         _read_until(process.stdout, " mail ")
     process.send_signal(signal.SIGINT)
-    assert process.wait(10) == 0
+    assert process.wait(60) == 0
 
 
 def test_json_is_a_frame_a_line_as_soon_as_it_is_there(top: Top) -> None:

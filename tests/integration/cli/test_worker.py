@@ -17,6 +17,7 @@ import redis
 from tests.integration.cli.conftest import ROOT, Run, Start
 from tests.support.child_handlers import alive
 from tests.support.ports import free_ports
+from tests.support.program import Program
 from tests.support.scraping import fetch, probe, scrape
 from tests.support.waiting import wait_until
 
@@ -30,7 +31,7 @@ def test_a_stop_lets_running_jobs_end(run: Run, start: Start) -> None:
     run("job", "add", "mail", "welcome", '{"seconds": 0.5}')
     wait_until(lambda: _count(run, "active") == 1)
     worker.process.send_signal(signal.SIGTERM)
-    assert worker.process.wait(10) == 0
+    assert worker.process.wait(60) == 0
     assert _count(run, "completed") == 1
 
 
@@ -39,7 +40,7 @@ def test_it_says_that_it_works_only_once_the_server_has_answered(start: Start) -
     worker = start(SHOP, "--queue=mail", "--no-alerts", redis_url="redis://127.0.0.1:1")
     wait_until(lambda: "worker of queue mail waits: no server at redis://127.0.0.1:1" in worker.log, within=60)
     worker.process.send_signal(signal.SIGTERM)
-    assert worker.process.wait(20) == 0
+    assert worker.process.wait(60) == 0
     assert "working on" not in worker.log
     assert "worker of queue mail stops before it has begun to work" in worker.log
     assert "worker of queue mail has stopped" in worker.log
@@ -52,7 +53,7 @@ def test_a_second_signal_hands_back_at_once(run: Run, start: Start) -> None:
     wait_until(lambda: _count(run, "active") == 1)
     worker.process.send_signal(signal.SIGINT)
     worker.process.send_signal(signal.SIGTERM)
-    assert worker.process.wait(10) == 0
+    assert worker.process.wait(60) == 0
     assert _count(run, "waiting") == 1
 
 
@@ -74,7 +75,7 @@ def test_a_dead_process_is_replaced_and_the_stop_reaches_all(run: Run, start: St
     workers.process.terminate()
     wait_until(lambda: len(workers.children()) == 1)
     workers.process.terminate()
-    assert workers.process.wait(10) == 0
+    assert workers.process.wait(60) == 0
     assert not any(map(alive, pids))
     assert _count(run, "waiting") == 1
 
@@ -87,7 +88,7 @@ def test_the_jobs_of_a_killed_process_go_back_before_their_leases_end(run: Run, 
         run("job", "add", "mail", "welcome", '{"seconds": 600}', f"--id=long-{number}")
     wait_until(lambda: _count(run, "active") == 2)
     os.kill(workers.children()[0], signal.SIGKILL)
-    wait_until(lambda: "of queue mail lost its worker; handed back" in workers.log, within=20)
+    wait_until(lambda: "of queue mail lost its worker; handed back" in workers.log, within=25)
     wait_until(lambda: _count(run, "active") == 2)
     assert workers.log.count("lost its worker") == 1
 
@@ -158,7 +159,7 @@ def test_metrics_are_served_without_a_worker(redis_url: str, prefix: str, run: R
     run("job", "add", "mail", "welcome")
     where = [f"--app={SHOP}", f"--redis-url={redis_url}", f"--prefix={prefix}"]
     command = [sys.executable, "-m", "stockyard.cli", "metrics", "serve", "--port=0", *where]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as serving:
+    with Program(command, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
         url = serving.stdout.readline().removeprefix("metrics at ").removesuffix("/metrics\n")
         assert asyncio.run(scrape(url, "queue", "state"))["stockyard_jobs mail waiting"] == 1
@@ -185,7 +186,7 @@ def test_workers_watch_and_let_others_watch_when_they_stop(start: Start, raw: "r
     leader = f"{prefix}::alerts:shop:leader"
     wait_until(lambda: raw.exists(leader))
     workers.process.terminate()
-    assert workers.process.wait(10) == 0
+    assert workers.process.wait(60) == 0
     assert not raw.exists(leader)
 
 
@@ -218,7 +219,7 @@ def test_a_mistake_ends_it_with_one_message(
     start: Start, arguments: list[str], complaint: str, processes: str
 ) -> None:
     worker = start(*arguments, f"--processes={processes}")
-    assert worker.process.wait(20) == 2
+    assert worker.process.wait(60) == 2
     assert complaint in worker.log
     assert "Traceback" not in worker.log
 
@@ -274,5 +275,5 @@ def test_a_change_of_the_source_starts_it_again(run: Run, redis_url: str, prefix
             assert run("job", "add", "mail", "welcome", "--wait", "20s").json() == 2
         finally:
             worker.terminate()
-        assert worker.wait(20) == 0
+        assert worker.wait(60) == 0
     assert f"{source} has changed; starting again" in log.read_text()

@@ -53,7 +53,7 @@ async def test_the_order_of_running_is_plain_then_by_priority(yard: Yard) -> Non
         ran.append(job.name)
 
     await yard.work(note, concurrency=1)
-    await (await queue.add("end", priority=2_097_151)).wait_for_result(10)
+    await (await queue.add("end", priority=2_097_151)).wait_for_result(25)
 
     assert ran == ["front", "first", "second", "p1", "p5", "p5 again", "last of all", "end"]
 
@@ -67,7 +67,7 @@ async def test_a_delayed_job_runs_when_due_and_not_before(yard: Yard) -> None:
     async def nothing(job: Any) -> None: ...
 
     await yard.work(nothing)
-    await job.wait_for_result(10)
+    await job.wait_for_result(25)
 
     done = await job.refresh()
     assert done.processed_on is not None

@@ -56,7 +56,7 @@ async def test_a_paused_queue_starts_nothing_until_it_is_resumed(yard: Yard) -> 
     await queue.pause()
     waiting = await queue.add("x")
     gate.opened.set()
-    await running.wait_for_result(10)
+    await running.wait_for_result(25)
     assert await waiting.state() is JobState.WAITING
     await queue.resume()
     await waiting.wait_for_result(5)
@@ -104,14 +104,14 @@ async def test_a_limit_by_hand_holds_a_queue_without_a_rate(yard: Yard) -> None:
     await queue.rate_limit("300ms")
     added = await queue.add("x")
     await yard.work(nothing)
-    await added.wait_for_result(10)
+    await added.wait_for_result(25)
     assert ((await added.refresh()).processed_on or 0) >= added.timestamp + 250
 
 
 async def fill(yard: Yard, queue: Queue) -> None:
     """One job in each state but waiting-children; two have ended."""
     worker = await yard.work(nothing)
-    await (await queue.add("x")).wait_for_result(10)
+    await (await queue.add("x")).wait_for_result(25)
     await worker.stop()
     worker = await yard.work(fail)
     await queue.add("x")
@@ -208,7 +208,7 @@ async def test_running_jobs_are_obliterated_by_force_alone(yard: Yard, raw: Any,
     assert raw.keys(f"{prefix}:q:[0-9]*") == []
     gate.opened.set()
     other = await queue.add("x")
-    await other.wait_for_result(10)
+    await other.wait_for_result(25)
 
 
 async def test_a_job_is_removed_by_its_id(yard: Yard) -> None:

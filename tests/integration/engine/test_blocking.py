@@ -24,6 +24,7 @@ def shop() -> Topology:
 
 
 def test_a_program_without_a_loop_adds_reads_and_waits(redis_url: str, prefix: str) -> None:
+    before = threading.enumerate()
     app = App(shop(), redis_url, prefix=prefix)
     queue = app.queue("q")
     job = queue.sync.add("x", {"n": 1}, priority=3)
@@ -42,7 +43,8 @@ def test_a_program_without_a_loop_adds_reads_and_waits(redis_url: str, prefix: s
     # Closed is not broken: a later call opens again.
     assert queue.sync.add("y").id == "4"
     app.close()
-    assert not [thread for thread in threading.enumerate() if thread.name == "stockyard-portal"]
+    left = [thread for thread in threading.enumerate() if thread not in before]
+    assert not [thread for thread in left if thread.name == "stockyard-portal"]
 
 
 def test_the_blocking_view_closes_the_app_like_any_other_call(redis_url: str, prefix: str) -> None:
@@ -61,7 +63,7 @@ async def test_threads_beside_a_running_loop_use_the_same_queue(yard: Yard) -> N
     await yard.work(double)
 
     def in_thread(number: int) -> Any:
-        return queue.sync.add("x", number).sync.wait_for_result(10)
+        return queue.sync.add("x", number).sync.wait_for_result(25)
 
     with ThreadPoolExecutor(8) as pool:
         loop = asyncio.get_running_loop()
@@ -76,7 +78,7 @@ async def test_a_blocking_call_inside_a_running_loop_is_refused_and_works_in_a_t
     assert await queue.count("waiting") == 0
     job = await asyncio.to_thread(queue.sync.add, "x", 4)
     await yard.work(double)
-    assert await job.wait_for_result(10) == 8
+    assert await job.wait_for_result(25) == 8
     failing = await queue.add("x")
     with pytest.raises(JobFailed, match="nothing to double"):
         await asyncio.to_thread(failing.sync.wait_for_result, 10)

@@ -164,7 +164,7 @@ async def test_a_backlog_of_finished_jobs_is_trimmed_in_parts(
     await yard.work(end, queue="c", concurrency=10)
     while await queue.count("completed") > 5:
         before = await queue.count("completed")
-        await (await queue.add("x", remove_on_complete=5)).wait_for_result("10s")
+        await (await queue.add("x", remove_on_complete=5)).wait_for_result("25s")
         assert await queue.count("completed") < before
     assert 0 < watch.most <= MOST_COMMANDS
 
@@ -179,6 +179,7 @@ async def test_a_long_event_stream_is_trimmed_to_its_end(yard: Yard, own_server:
     assert await queue.trim_events(0) == 25_000
 
 
+@pytest.mark.timeout(900)
 async def test_no_call_is_long_with_100_000_children(yard: Yard, own_server: OwnServer) -> None:
     raw: Any = redis.Redis.from_url(own_server.url)
     raw.config_set("slowlog-log-slower-than", LONGEST)

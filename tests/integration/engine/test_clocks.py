@@ -64,7 +64,7 @@ async def test_a_delay_is_as_long_as_asked_whoever_s_clock_is_off(off: Yard, red
         for producer, worker in ((off, right), (right, off)):
             running = await worker.work(nothing)
             job = await producer.queue().add("x", delay="300ms")
-            await job.wait_for_result(20)
+            await job.wait_for_result(25)
             ended = await job.refresh()
             assert ended.processed_on is not None
             assert 300 - 50 <= ended.processed_on - ended.timestamp < 300 + 10_000
@@ -85,7 +85,7 @@ async def test_a_backoff_is_as_long_as_asked_when_workers_disagree(off: Yard, re
         off.queue(attempts=4, backoff="200ms")
         for yard in (right, off):
             await yard.work(flaky)
-        await (await queue.add("x")).wait_for_result(20)
+        await (await queue.add("x")).wait_for_result(25)
     assert all(after - before >= 190 for before, after in pairwise(starts))
 
 
@@ -103,7 +103,7 @@ async def test_schedules_lose_and_double_nothing_when_workers_disagree(
         await right.app.schedules("q").upsert("s", every="250ms", misfire="run_once")
         for yard in (right, off, right, off):
             await yard.work(tick)
-        await eventually(lambda: len(ran) >= 16, within=30)
+        await eventually(lambda: len(ran) >= 16, within=60)
     dues = [due for due, _ in ran]
     assert len(set(dues)) == len(dues)
     for (due, at), (following, _) in pairwise(ran):
@@ -117,11 +117,11 @@ async def test_retention_by_age_follows_the_server(off: Yard, redis_url: str, pr
         off.queue(remove_on_complete=Keep.within("30s"))
         worker = await right.work(nothing)
         first = await kept.add("x")
-        await first.wait_for_result(20)
+        await first.wait_for_result(25)
         await worker.stop()
         await off.work(nothing)
         second = await kept.add("x")
-        await second.wait_for_result(20)
+        await second.wait_for_result(25)
         assert await first.state() is await second.state() is JobState.COMPLETED
         # An operator's clock counts as little.
         assert await off.queue().clean("completed", older_than="30s") == []
@@ -168,7 +168,7 @@ async def test_a_clock_that_is_moved_by_hand_means_what_it_says(redis_url: str, 
         assert job.timestamp == 1_000_000_000_000
         await yard.work(nothing, drain_delay=0.05)
         clock.advance(3_600_000)
-        await (await queue.add("x")).wait_for_result(10)
-        await job.wait_for_result(10)
+        await (await queue.add("x")).wait_for_result(25)
+        await job.wait_for_result(25)
         assert (await job.refresh()).finished_on == 1_000_003_600_000
         await asyncio.sleep(0)

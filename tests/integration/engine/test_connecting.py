@@ -44,7 +44,7 @@ async def test_a_server_with_a_password_is_used_by_producers_workers_and_leases(
 
         await yard.work(slow)
         job = await queue.add("x")
-        assert await job.wait_for_result(10) == "done"
+        assert await job.wait_for_result(25) == "done"
         assert (await job.refresh()).attempts_started == 1
         assert SECRET not in yard.app.url
         assert "***" in yard.app.url
@@ -60,7 +60,7 @@ async def test_wrong_credentials_are_said_at_once_and_without_the_secret(
             await wrong.queue("q").add("x")
         assert "wrong" not in str(refused.value)
         with pytest.raises(AuthenticationFailed):
-            await asyncio.wait_for(wrong.worker("q", double).run(), 5)
+            await asyncio.wait_for(wrong.worker("q", double).run(), 60)
 
 
 async def test_a_database_of_its_own_keeps_its_keys(make_server: Callable[..., OwnServer]) -> None:
@@ -68,7 +68,7 @@ async def test_a_database_of_its_own_keeps_its_keys(make_server: Callable[..., O
     async with Yard(f"redis://127.0.0.1:{server.port}/3", "t") as yard:
         queue = yard.queue()
         await yard.work(double)
-        assert await (await queue.add("x", 4)).wait_for_result(10) == 8
+        assert await (await queue.add("x", 4)).wait_for_result(25) == 8
     with server.client() as client:
         assert client.dbsize() == 0
         client.select(3)
@@ -116,7 +116,7 @@ async def test_a_server_that_is_too_old_is_named_with_what_is_needed(version: st
         with pytest.raises(ServerTooOld, match=rf"is Redis {version}; Stockyard needs Redis 6.2 or later"):
             await old.queue("q").add("x")
         with pytest.raises(ServerTooOld):
-            await asyncio.wait_for(old.worker("q", double).run(), 5)
+            await asyncio.wait_for(old.worker("q", double).run(), 60)
 
 
 async def test_a_server_that_speaks_another_protocol_is_no_server() -> None:
@@ -164,11 +164,11 @@ async def test_a_login_that_is_cancelled_leaves_no_connection(answer: bytes) -> 
     async with SilentServer(answer) as server:
         connection = Connection(Settings.load(server.url, dotenv=None).address)
         opening = asyncio.create_task(connection.open(60))
-        await asyncio.wait_for(server.asked.wait(), 10)
+        await asyncio.wait_for(server.asked.wait(), 60)
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
-        await asyncio.wait_for(server.ended.wait(), 10)
+        await asyncio.wait_for(server.ended.wait(), 60)
         assert not connection.is_open
 
 
@@ -177,7 +177,7 @@ async def test_a_login_that_is_not_answered_leaves_no_connection() -> None:
         connection = Connection(Settings.load(server.url, dotenv=None).address)
         with pytest.raises(ServerUnavailable, match=r"\(no answer\); start one"):
             await connection.open(0.5)
-        await asyncio.wait_for(server.ended.wait(), 10)
+        await asyncio.wait_for(server.ended.wait(), 60)
         with pytest.raises(ServerUnavailable, match="not connected"):
             connection.write([("PING",)])
 

@@ -34,7 +34,7 @@ async def test_the_next_attempt_is_given_the_new_payload(yard: Yard) -> None:
 
     await yard.work(take)
     job = await queue.add("x", {"step": 1}, attempts=2)
-    await job.wait_for_result(10)
+    await job.wait_for_result(25)
     assert seen == [{"step": 1}, {"step": 2}]
 
 

@@ -55,7 +55,7 @@ async def test_three_levels_in_two_queues(yard: Yard) -> None:
     assert await added.job.state() is JobState.WAITING_CHILDREN
     await yard.work(gather, queue="p", concurrency=2)
     await yard.work(gather, queue="q", concurrency=2)
-    assert await added.job.wait_for_result(10) == 31
+    assert await added.job.wait_for_result(25) == 31
 
 
 async def test_a_job_of_a_flow_is_like_any_other(yard: Yard) -> None:
@@ -184,7 +184,7 @@ async def test_a_failure_goes_up_as_far_as_it_was_asked_to(yard: Yard) -> None:
     added = await yard.app.flows.add(tree(middle, Flow("leaf", "q", 3)))
     for queue in ("p", "q"):
         await yard.work(gather, queue=queue)
-    assert await added.job.wait_for_result(10) == 3
+    assert await added.job.wait_for_result(25) == 3
     (reason,) = (await added.job.ignored_failures()).values()
     assert reason.endswith(f":{added.children[0].children[0].job.id} failed")
 
@@ -216,14 +216,14 @@ async def test_a_handler_waits_for_the_children_it_adds(yard: Yard) -> None:
 
     await yard.work(gather, queue="q")
     await yard.work(spread, queue="p")
-    assert await (await yard.queue("p").add("spread")).wait_for_result(10) == 3
+    assert await (await yard.queue("p").add("spread")).wait_for_result(25) == 3
 
 
 async def test_a_handler_in_a_child_process_asks_for_its_children(yard: Yard) -> None:
     added = await yard.app.flows.add(tree(Flow("leaf", "q", 1), Flow("leaf", "q", 2)))
     await yard.work(gather, queue="q")
     await yard.work(gather, queue="p", executor="process")
-    assert await added.job.wait_for_result(20) == 3
+    assert await added.job.wait_for_result(25) == 3
 
 
 async def test_a_child_is_detached(yard: Yard) -> None:

@@ -67,7 +67,7 @@ async def test_a_child_that_completed_and_is_gone_is_not_added_again(yard: Yard,
     assert [job.was_added for job in again] == [False, False]
     assert await yard.queue("c").get_job("kid") is None
     await yard.queue("p").resume()
-    assert await first.job.wait_for_result("10s") == 1
+    assert await first.job.wait_for_result("25s") == 1
     assert desk.ran == ["kid", "parent"]
 
 
@@ -84,9 +84,9 @@ async def test_a_child_that_failed_before_does_not_hold_its_parent(
     await eventually(lambda: _is(first.job, JobState.COMPLETED if ended else JobState.WAITING))
     await yard.app.flows.add(flow)
     await yard.queue("p").resume()
-    assert await first.job.wait_for_result("10s") == 1
+    assert await first.job.wait_for_result("25s") == 1
     await first.job.retry(state="completed")
-    assert await first.job.wait_for_result("10s") == 1
+    assert await first.job.wait_for_result("25s") == 1
     assert desk.ran == ["kid", "parent", "parent"]
 
 
@@ -112,7 +112,7 @@ async def test_a_job_that_failed_before_counts_for_a_new_parent_as_its_policy_sa
 
 async def test_nothing_is_added_below_a_parent_that_has_ended(yard: Yard, desk: Desk) -> None:
     first = await yard.app.flows.add(family())
-    assert await first.job.wait_for_result("10s") == 1
+    assert await first.job.wait_for_result("25s") == 1
     more = Flow("parent", "p", job_id="par", children=[Flow("kid", "c", job_id="kid"), Flow("new", "c")])
     again = await yard.app.flows.add(more)
     assert [job.was_added for job in again] == [False, False, False]
@@ -128,7 +128,7 @@ async def test_a_plain_job_that_waits_waits_for_the_children_of_a_flow(yard: Yar
     desk = Desk()
     await yard.work(desk.run, queue="p")
     await yard.work(desk.run, queue="c")
-    assert await plain.wait_for_result("10s") == 1
+    assert await plain.wait_for_result("25s") == 1
     assert desk.ran == ["kid", "parent"]
 
 
@@ -150,7 +150,7 @@ async def test_a_failed_flow_is_retried_in_any_order(yard: Yard, desk: Desk, ord
     else:
         for name in order:
             await retry(name)
-    assert await tree.job.wait_for_result("10s") == 1
+    assert await tree.job.wait_for_result("25s") == 1
     assert desk.ran == ["kid", "parent"]
 
 
@@ -161,7 +161,7 @@ async def test_a_retried_parent_waits_until_its_failed_child_is_retried(yard: Ya
     await tree.job.retry()
     assert await tree.job.state() is JobState.WAITING_CHILDREN
     await tree.children[0].job.remove()
-    assert await tree.job.wait_for_result("10s") == 1
+    assert await tree.job.wait_for_result("25s") == 1
 
 
 async def test_a_handler_finds_what_its_children_left_when_it_adds_them_again(yard: Yard) -> None:
@@ -177,4 +177,4 @@ async def test_a_handler_finds_what_its_children_left_when_it_adds_them_again(ya
     await yard.work(parent, queue="p")
     await yard.work(kid, queue="c")
     job = await yard.queue("p").add("parent")
-    assert await job.wait_for_result("10s") == 3
+    assert await job.wait_for_result("25s") == 3

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from stockyard import App, ConfigError, Job, Topology
+from tests.support.program import Program
 
 PROGRAM = """
 from stockyard import App, Job, Topology
@@ -55,7 +56,7 @@ async def test_it_stops_by_signals_if_that_is_asked_for(app: App, where: str) ->
         running = asyncio.create_task(worker.run(handle_signals=True) if where == "run" else worker.run())
         await worker.ready.wait()
         os.kill(os.getpid(), signal.SIGTERM)
-        await asyncio.wait_for(running, 15)
+        await asyncio.wait_for(running, 60)
         assert not worker.is_running
 
 
@@ -66,7 +67,7 @@ async def test_run_forever_works_until_a_signal_and_closes_the_app(
     environment = {**os.environ, "REDIS_URL": redis_url, "STOCKYARD_PREFIX": prefix}
     async with app:
         await app.queue("q").add("x", 7)
-        with subprocess.Popen(
+        with Program(
             [sys.executable, "-X", "dev", "-c", PROGRAM], env=environment, stdout=subprocess.PIPE, text=True
         ) as program:
             assert program.stdout is not None

@@ -121,7 +121,7 @@ async def test_a_job_ends_whatever_text_its_handler_gives(yard: Yard, handler: A
     job = await yard.queue().add("x", attempts=1)
     await yard.work(handler)
     with pytest.raises(JobFailed):
-        await job.wait_for_result("10s")
+        await job.wait_for_result("25s")
     assert (await job.refresh()).failed_reason
 
 
@@ -181,7 +181,7 @@ async def test_an_id_of_three_parts_is_as_good_as_any(yard: Yard) -> None:
 
     job = await queue.add("x", job_id="a:b:c")
     await yard.work(echo)
-    assert await job.wait_for_result("10s") == "a:b:c"
+    assert await job.wait_for_result("25s") == "a:b:c"
     await job.remove()
     assert await queue.get_job("a:b:c") is None
     for given in ("a:b", "a:b:c:d", "repeat:a:1", "de:a:b", "a:1:lock", "0:a:b", ":a:b"):

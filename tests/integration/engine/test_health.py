@@ -36,7 +36,7 @@ async def test_a_snapshot_counts_ages_and_workers(redis_url: str, prefix: str) -
         await queue.add("late", delay="1h")
         await yard.app.schedules("q").upsert("nightly", cron="0 3 * * *", name="report")
         worker = await yard.work(handle, concurrency=1, name="desk-3")
-        await (await queue.add("good")).wait_for_result(10)
+        await (await queue.add("good")).wait_for_result(25)
         bad = await queue.add("bad")
         await eventually(lambda: _failed(bad))
         long = await queue.add("long")

@@ -55,9 +55,9 @@ async def test_a_hung_thread_is_replaced_and_logged_with_its_stack(
     good = [await queue.add("x", number, timeout="30s") for number in range(5)]
     for job in hung:
         with pytest.raises(JobFailed, match="JobTimeout: timed out after 100 ms"):
-            await job.wait_for_result(20)
+            await job.wait_for_result(25)
     for number, job in enumerate(good):
-        assert await job.wait_for_result(20) == number
+        assert await job.wait_for_result(25) == number
         assert (await job.refresh()).attempts_made == 1
     assert gate.entered.count("hangs") == concurrency
     line, *others = logged("still runs in its thread though its run has ended")
@@ -82,7 +82,7 @@ async def test_no_more_jobs_are_taken_than_there_are_threads(
     for number in range(3):
         job = await queue.add("x", "hangs", timeout="50ms", attempts=1)
         with pytest.raises(JobFailed, match="JobTimeout"):
-            await job.wait_for_result(20)
+            await job.wait_for_result(25)
         assert worker.meter.hung == number + 1
     assert [line.getMessage().count("another takes its place") for line in logged("still runs in its thread")] == [
         1,
@@ -97,13 +97,13 @@ async def test_no_more_jobs_are_taken_than_there_are_threads(
     other = yard.queue("other")
     await yard.work(gate, queue="other")
     for _ in range(20):
-        await (await other.add("x")).wait_for_result(20)
+        await (await other.add("x")).wait_for_result(25)
     for job in waiting:
         job = await job.refresh()
         assert (await job.state(), job.attempts_started) == ("waiting", 0)
     gate.opened.set()
     for number, job in enumerate(waiting):
-        assert await job.wait_for_result(20) == number
+        assert await job.wait_for_result(25) == number
         assert (await job.refresh()).attempts_started == 1
     assert "q: threads" not in [vital.name for vital in worker.vitals()]
 
@@ -123,7 +123,7 @@ async def test_a_thread_that_outlives_the_grace_is_logged_and_its_job_runs_again
     await yard.work(gate, concurrency=1)
     await eventually(lambda: len(gate.entered) == 2)
     gate.opened.set()
-    assert await job.wait_for_result(20) == "hangs"
+    assert await job.wait_for_result(25) == "hangs"
     job = await job.refresh()
     assert (job.attempts_made, job.attempts_started) == (1, 2)
 
@@ -137,7 +137,7 @@ async def test_a_lost_lease_gives_its_thread_up(
     await eventually(lambda: gate.entered)
     raw.set(f"{prefix}:q:{job.id}:lock", "of another worker")
     await eventually(lambda: logged("its lease passed to another worker"))
-    assert await (await queue.add("x", "next")).wait_for_result(20) == "next"
+    assert await (await queue.add("x", "next")).wait_for_result(25) == "next"
 
 
 async def test_handlers_of_other_executors_go_on_beside_hung_threads(yard: Yard, gate: Gate) -> None:
@@ -152,6 +152,6 @@ async def test_handlers_of_other_executors_go_on_beside_hung_threads(yard: Yard,
     hung = [await queue.add("hang", "hangs", timeout="50ms") for _ in range(2)]
     for job in hung:
         with pytest.raises(JobFailed, match="JobTimeout"):
-            await job.wait_for_result(20)
+            await job.wait_for_result(25)
     jobs = await asyncio.gather(*(queue.add("quick") for _ in range(10)))
-    assert await asyncio.gather(*(job.wait_for_result(20) for job in jobs)) == ["quick"] * 10
+    assert await asyncio.gather(*(job.wait_for_result(25) for job in jobs)) == ["quick"] * 10

@@ -17,7 +17,7 @@ from tests.support.yard import Yard
 
 async def reason_of(job: Job[Any]) -> str:
     with pytest.raises(JobFailed) as caught:
-        await job.wait_for_result("10s")
+        await job.wait_for_result("25s")
     return caught.value.reason
 
 
@@ -110,7 +110,7 @@ async def test_a_job_that_nobody_runs_fails_without_being_run(yard: Yard) -> Non
         assert await reason_of(job) == "cancelled: not wanted"
     assert ran == []
     await waiting.retry()
-    await waiting.wait_for_result("10s")
+    await waiting.wait_for_result("25s")
     assert ran == [waiting.id]
 
 
@@ -127,7 +127,7 @@ async def test_an_ended_job_cannot_be_cancelled(yard: Yard) -> None:
     queue = yard.queue()
     await yard.work(lambda job: "done")
     job = await queue.add("x")
-    assert await job.wait_for_result("10s") == "done"
+    assert await job.wait_for_result("25s") == "done"
     with pytest.raises(JobStateError, match="has ended"):
         await job.cancel()
     assert await job.state() is JobState.COMPLETED

@@ -40,7 +40,7 @@ async def test_progress_and_log_are_stored_and_read_back(yard: Yard) -> None:
 
     await yard.work(report)
     job = await queue.add("x")
-    assert await job.wait_for_result(10) == [1, 2]
+    assert await job.wait_for_result(25) == [1, 2]
     done = await job.refresh()
     assert done.progress == {"done": [1, None]}
     assert await done.logs() == ["one", "zwei — ü"]
@@ -85,7 +85,7 @@ async def test_state_and_counts_follow_a_job_through_its_life(yard: Yard) -> Non
         "prioritized": 1,
     }
     gate.opened.set()
-    await prioritized.wait_for_result(10)
+    await prioritized.wait_for_result(25)
     assert await waiting.state() == "completed"
 
 
@@ -128,7 +128,7 @@ async def test_a_finished_job_can_be_retried(yard: Yard) -> None:
     await eventually(lambda: _is(job, JobState.FAILED))
     works = True
     await job.retry()
-    assert await job.wait_for_result(10) == "done"
+    assert await job.wait_for_result(25) == "done"
     with pytest.raises(JobStateError, match=r"is completed, and not failed; retry\(state='completed'\)"):
         await job.retry()
     await job.retry(state="completed")
@@ -176,7 +176,7 @@ async def test_a_running_job_cannot_be_removed(yard: Yard) -> None:
     with pytest.raises(JobLocked, match="job 1 of queue 'q' is being run"):
         await job.remove()
     gate.opened.set()
-    await job.wait_for_result(10)
+    await job.wait_for_result(25)
 
 
 async def test_a_record_that_vanishes_under_a_running_job_does_not_disturb_the_worker(
@@ -190,7 +190,7 @@ async def test_a_record_that_vanishes_under_a_running_job_does_not_disturb_the_w
     raw.delete(f"{prefix}:q:{job.id}", f"{prefix}:q:{job.id}:lock")
     gate.opened.set()
     other = await queue.add("y")
-    assert await other.wait_for_result(10) is None
+    assert await other.wait_for_result(25) is None
     assert raw.exists(f"{prefix}:q:{job.id}") == 0
 
 

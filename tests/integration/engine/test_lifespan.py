@@ -64,10 +64,10 @@ async def test_it_is_entered_once_around_all_workers(yard: Yard, seen: Seen) -> 
     hooks = Hooks(startup=seen.noting("startup"), shutdown=seen.noting("shutdown"))
     first = await yard.work(handle, "a", hooks=hooks)
     second = await yard.work(handle, "b")
-    await (await yard.queue("a").add("x")).wait_for_result(10)
+    await (await yard.queue("a").add("x")).wait_for_result(25)
     await first.stop()
     assert seen == ["pool opens", "client opens", "startup", "runs 1", "shutdown"]
-    await (await yard.queue("b").add("x")).wait_for_result(10)
+    await (await yard.queue("b").add("x")).wait_for_result(25)
     await second.stop()
     assert seen[-3:] == ["runs 1", "client closes", "pool closes"]
     await (await yard.work(handle, "a")).stop()

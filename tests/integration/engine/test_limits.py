@@ -87,7 +87,7 @@ async def test_a_job_that_limits_its_queue_is_the_first_one_after_that(
     await yard.work(limited_once)
     await yard.work(limited_once)
     for job in jobs:
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     began = order[0][1]
     after = [(job_id, at) for job_id, at in order if at - began > 0.25]
     assert jobs[0].id in {job_id for job_id, _ in after[:2]}
@@ -105,12 +105,12 @@ async def test_a_limit_set_from_outside_holds_everybody_and_can_be_taken_back(ya
     job = await queue.add("x")
     await yard.work(starts.handle)
     await yard.work(starts.handle)
-    await job.wait_for_result(10)
+    await job.wait_for_result(25)
     assert starts.at[0] - before >= 390
 
     await queue.rate_limit("1h")
     await queue.clear_rate_limit()
-    await (await queue.add("x")).wait_for_result(10)
+    await (await queue.add("x")).wait_for_result(25)
 
 
 async def hold_by_hand(queue: Queue) -> None:
@@ -119,7 +119,7 @@ async def hold_by_hand(queue: Queue) -> None:
 
 async def hold_by_rate(queue: Queue) -> None:
     await queue.set_rate("1/10m")
-    await (await queue.add("x")).wait_for_result(10)
+    await (await queue.add("x")).wait_for_result(25)
 
 
 async def raise_rate(queue: Queue) -> None:
@@ -169,7 +169,7 @@ async def test_a_limit_of_minutes_that_is_taken_back_ends_at_once(
     else:
         await take_back(queue)
         job = await queue.add("x")
-    await job.wait_for_result(10)
+    await job.wait_for_result(25)
 
 
 def _is_limited(yard: Yard) -> bool:
@@ -190,7 +190,7 @@ async def test_a_limited_worker_is_paused_and_bounded_like_any_other(yard: Yard)
     assert starts.at == []
     await queue.resume()
     for job in jobs:
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     assert starts.most == 2
 
 
@@ -199,7 +199,7 @@ async def test_delayed_jobs_are_promoted_while_their_queue_is_limited(yard: Yard
     await queue.rate_limit("1500ms")
     await yard.work(Starts().handle)
     job = await queue.add("x", delay="1s")
-    await job.wait_for_result(10)
+    await job.wait_for_result(25)
     assert await job.state() is JobState.COMPLETED
 
 
@@ -211,7 +211,7 @@ async def test_a_queue_s_own_concurrency_holds_over_all_workers(yard: Yard) -> N
         await yard.work(starts.handle, concurrency=4)
     jobs = await queue.add_many([("x", 0.02)] * 12)
     for job in jobs:
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     assert starts.most == 2
 
 
@@ -237,5 +237,5 @@ async def test_a_worker_that_stops_leaves_its_room_to_others_at_once(yard: Yard)
     await asyncio.sleep(0)
     release.set()
     await stopping
-    assert await running.wait_for_result(10) == "first"
+    assert await running.wait_for_result(25) == "first"
     assert await waiting.wait_for_result(5) == "other"

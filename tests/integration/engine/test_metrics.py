@@ -20,9 +20,9 @@ async def end(yard: Yard, *failing: bool) -> None:
     for job in await yard.queue().add_many([("x", each) for each in failing]):
         if job.data:
             with pytest.raises(JobFailed):
-                await job.wait_for_result(10)
+                await job.wait_for_result(25)
         else:
-            await job.wait_for_result(10)
+            await job.wait_for_result(25)
 
 
 def counts(raw: Any, prefix: str, target: str) -> tuple[dict[str, str], list[str]]:

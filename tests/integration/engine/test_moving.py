@@ -91,7 +91,7 @@ async def test_a_handler_goes_on_from_what_it_kept(
     )
     await yard.work(handler, executor="process" if child else executor, hooks=hooks)
     job = await queue.add("x", {"step": 0, "how": how, "with": arguments}, priority=5 if child else 0)
-    result = await job.wait_for_result(20)
+    result = await job.wait_for_result(25)
     starts = 1 if through is None else 2
     assert result == f"step 1, start {starts}"
     done = await job.refresh()
@@ -111,11 +111,11 @@ async def test_a_parent_waits_for_children_that_came_after_it(
     parent = await queue.add("parent")
     children = await kids.add_many([("kid", n, {"parent": parent}) for n in (1, 2)])
     await yard.work(handler, executor=executor)
-    await eventually(lambda: raw.zscore(f"{prefix}:q:waiting-children", parent.id), within=20)
+    await eventually(lambda: raw.zscore(f"{prefix}:q:waiting-children", parent.id), within=25)
     assert await parent.state() is JobState.WAITING_CHILDREN
     await yard.work(echo, "kids")
-    assert sorted(await parent.wait_for_result(20)) == [1, 2]
-    assert [await each.wait_for_result(10) for each in children] == [1, 2]
+    assert sorted(await parent.wait_for_result(25)) == [1, 2]
+    assert [await each.wait_for_result(25) for each in children] == [1, 2]
     done = await parent.refresh()
     assert (done.attempts_made, done.attempts_started) == (1, 2)
 
@@ -126,7 +126,7 @@ async def test_a_parent_whose_children_end_in_the_last_moment_is_not_left_waitin
 
     async def race(job: Job[Any]) -> int:
         if job.attempts_started == 1:
-            await child.wait_for_result(10)
+            await child.wait_for_result(25)
             raise WaitForChildren
         return job.attempts_started
 
@@ -134,7 +134,7 @@ async def test_a_parent_whose_children_end_in_the_last_moment_is_not_left_waitin
     child = await kids.add("kid", 1, parent=parent)
     await yard.work(race)
     await yard.work(echo, "kids")
-    assert await parent.wait_for_result(10) == 2
+    assert await parent.wait_for_result(25) == 2
 
 
 @pytest.mark.parametrize("handler", [gather, echo])
@@ -152,13 +152,13 @@ async def test_a_child_that_fails_its_parent_lets_it_neither_wait_nor_complete(y
     child = await kids.add("kid", parent=parent, on_failure="fail_parent")
     await yard.work(fail, "kids")
     with pytest.raises(JobFailed, match="no"):
-        await child.wait_for_result(10)
+        await child.wait_for_result(25)
     has_failed.set()
     step = "moveToWaitingChildren" if handler is gather else "moveToFinished"
     with pytest.raises(
         JobFailed, match=f"Cannot complete job .* because it has at least one failed child. {step}"
     ):
-        await parent.wait_for_result(10)
+        await parent.wait_for_result(25)
     done = await parent.refresh()
     assert (done.attempts_made, len(done.stacktrace)) == (1, 1)
 
@@ -176,7 +176,7 @@ async def test_a_parent_that_returns_before_its_children_is_tried_again(yard: Ya
     await yard.work(echo, hooks=hooks)
     said = f"Job {parent.id} has pending dependencies. moveToFinished"
     with pytest.raises(JobFailed, match=said):
-        await parent.wait_for_result(10)
+        await parent.wait_for_result(25)
     await eventually(lambda: failed == [(1, said), (2, said)])
     assert (await parent.refresh()).attempts_made == 2
 
@@ -203,7 +203,7 @@ async def test_a_middleware_moves_jobs_and_sees_them_moved(yard: Yard, signal: R
         return await call_next(job)
 
     await yard.work(echo, middleware=[watch, gate])
-    assert await (await queue.add("x", 7)).wait_for_result(10) == 7
+    assert await (await queue.add("x", 7)).wait_for_result(25) == 7
     assert seen == [type(signal).__name__]
 
 
@@ -213,7 +213,7 @@ async def test_a_wrong_duration_fails_the_run(yard: Yard, move: str) -> None:
     await yard.work(move_once)
     job = await queue.add("x", {"step": 0, "how": move, "with": ["soon"]})
     with pytest.raises(JobFailed, match=r"(delay|duration) must be a duration.*'soon'"):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     with pytest.raises(InvalidOption):
         await getattr(job, move)("soon")
 
@@ -229,7 +229,7 @@ async def test_a_job_that_started_too_often_is_failed(yard: Yard) -> None:
     await yard.work(step_aside, max_started_attempts=3)
     job = await queue.add("x")
     with pytest.raises(JobFailed, match="job started more than allowable limit"):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     assert runs == [1, 2, 3]
     done = await job.refresh()
     assert (done.attempts_made, done.attempts_started) == (1, 4)
@@ -240,7 +240,7 @@ async def test_a_job_is_not_tried_again_after_its_last_start(yard: Yard) -> None
     await yard.work(fail, max_started_attempts=2)
     job = await queue.add("x")
     with pytest.raises(JobFailed, match="no"):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     assert (await job.refresh()).attempts_made == 2
 
 
@@ -249,5 +249,5 @@ async def test_only_the_newest_traces_are_kept(yard: Yard) -> None:
     await yard.work(fail)
     job = await queue.add("x", attempts=3, stack_trace_limit=1)
     with pytest.raises(JobFailed, match="no"):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     assert len((await job.refresh()).stacktrace) == 1

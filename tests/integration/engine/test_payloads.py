@@ -76,7 +76,7 @@ async def test_models_in_containers_come_to_the_handler_as_they_were(yard: Yard)
     queue = yard.queue()
     await yard.work(take_basket)
     job = await queue.add("x", [Basket(CUSTOMER, Decimal("1.10"))])
-    assert await job.wait_for_result(10) == {"userId": 7, "notes": '["a"]'}
+    assert await job.wait_for_result(25) == {"userId": 7, "notes": '["a"]'}
     done = await job.refresh()
     assert done.data == [{"buyer": {"userId": 7, "notes": '["a"]'}, "price": "1.10"}]
     assert done.progress == done.data[0]
@@ -115,7 +115,7 @@ async def test_a_bare_value_comes_back_where_the_declared_type_is_known(yard: Ya
     queue.spec.router.add("x", take_prices)
     await yard.work()
     job = await queue.add("x", {1: Decimal("1.10"), 2: Decimal("1.1")})
-    assert set(await job.wait_for_result(10)) in ({"1.10"}, {"1.1"}, {Decimal("1.1")})
+    assert set(await job.wait_for_result(25)) in ({"1.10"}, {"1.1"}, {Decimal("1.1")})
     with pytest.raises(PayloadError, match="key 1 of type int"):
         await queue.add("another", {1: Decimal("1.10")})
 
@@ -150,7 +150,7 @@ TYPED = [take_struct, take_dataclass, take_dict, take_model, take_in_thread]
 async def test_any_producer_s_payload_fits_any_declaration(yard: Yard, handler: Any, payload: Any) -> None:
     queue = yard.queue()
     await yard.work(handler)
-    kind, symbol, size = await (await queue.add("fill", payload)).wait_for_result(10)
+    kind, symbol, size = await (await queue.add("fill", payload)).wait_for_result(25)
     expected = {take_struct: "FillStruct", take_dataclass: "FillDataclass", take_model: "FillModel"}
     expected |= {take_in_thread: "FillStruct"}
     assert (kind, symbol, size) == (expected.get(handler, "dict"), "BTC", 1.0)
@@ -170,9 +170,9 @@ async def test_a_handler_annotated_with_the_payload_s_type_is_given_the_payload(
     queue = yard.queue()
     await yard.work(handler, executor="process" if kind == "FillModel" else None)
     job = await queue.add("fill", {"symbol": "BTC"})
-    assert await job.wait_for_result(30) == [kind, "BTC", 1.0]
+    assert await job.wait_for_result(60) == [kind, "BTC", 1.0]
     with pytest.raises(JobFailed, match="payload does not fit Fill"):
-        await (await queue.add("fill", {"symbol": 7})).wait_for_result(30)
+        await (await queue.add("fill", {"symbol": 7})).wait_for_result(60)
 
 
 @pytest.mark.parametrize("handler", TYPED)
@@ -184,7 +184,7 @@ async def test_a_payload_that_does_not_fit_fails_at_once_and_names_the_field(
     await yard.work(handler)
     job = await queue.add("fill", payload)
     with pytest.raises(JobFailed, match="payload does not fit Fill") as failed:
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     if isinstance(payload, dict):
         assert ("size" if payload.get("size") == "much" else "symbol") in str(failed.value)
     done = await job.refresh()
@@ -203,10 +203,10 @@ async def test_a_corrupt_payload_fails_its_job_and_the_worker_goes_on(
     good = await queue.add("good", {"symbol": "BTC"})
     await yard.work(take_plain)
 
-    assert await good.wait_for_result(10) == ["dict", "BTC", 1.0]
+    assert await good.wait_for_result(25) == ["dict", "BTC", 1.0]
     for job, said in zip(bad, ["corrupt JSON", "'opts'", "corrupt job record", "corrupt JSON"], strict=True):
         with pytest.raises(JobFailed, match=said):
-            await job.wait_for_result(10)
+            await job.wait_for_result(25)
         done = await job.refresh()
         assert done.attempts_made == 1
 
@@ -228,7 +228,7 @@ async def test_a_record_that_is_gone_is_passed_over(yard: Yard, raw: "redis.Redi
     gone, good = await queue.add("gone"), await queue.add("good", {"symbol": "BTC"})
     raw.delete(f"{prefix}:q:{gone.id}")
     await yard.work(take_plain)
-    assert await good.wait_for_result(10) == ["dict", "BTC", 1.0]
+    assert await good.wait_for_result(25) == ["dict", "BTC", 1.0]
     assert raw.llen(f"{prefix}:q:active") == 0
 
 
@@ -252,7 +252,7 @@ async def test_a_result_that_is_no_json_fails_the_job_without_a_retry(yard: Yard
     await yard.work(give)
     job = await queue.add("x")
     with pytest.raises(JobFailed, match=said):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     done = await job.refresh()
     assert (done.attempts_made, done.return_value) == (1, None)
 
@@ -269,5 +269,5 @@ async def test_a_result_comes_back_as_json(yard: Yard, value: Any) -> None:
     await yard.work(give)
     job = await queue.add("x")
     expected = msgspec.json.decode(msgspec.json.encode(value, enc_hook=FillModel.model_dump))
-    assert await job.wait_for_result(10) == expected
+    assert await job.wait_for_result(25) == expected
     assert (await job.refresh()).return_value == expected

@@ -38,24 +38,24 @@ async def test_concurrency_is_changed_up_and_down_while_jobs_run(
     queue = yard.queue()
     worker = await yard.work(handler, executor=executor, concurrency=1)
     await queue.add_many([("x", str(tmp_path / f"{number}")) for number in range(8)])
-    await eventually(lambda: entered() == 1, within=30)
+    await eventually(lambda: entered() == 1, within=60)
     assert worker.running == 1
 
     worker.concurrency = 4
     assert worker.concurrency == 4
-    await eventually(lambda: entered() == 4, within=30)
+    await eventually(lambda: entered() == 4, within=60)
     assert worker.running == 4
 
     worker.concurrency = 2
     assert worker.running == 4
     for number in range(4):
         (tmp_path / f"{number}.go").touch()
-    await eventually(lambda: entered() == 6, within=30)
+    await eventually(lambda: entered() == 6, within=60)
 
     async def is_settled() -> bool:
         return await queue.count("completed") == 4
 
-    await eventually(is_settled, within=30)
+    await eventually(is_settled, within=60)
     assert (worker.running, await queue.count("active")) == (2, 2)
     for number in range(4, 8):
         (tmp_path / f"{number}.go").touch()
@@ -63,7 +63,7 @@ async def test_concurrency_is_changed_up_and_down_while_jobs_run(
     async def all_ended() -> bool:
         return await queue.count("completed") == 8
 
-    await eventually(all_ended, within=30)
+    await eventually(all_ended, within=60)
 
 
 async def test_an_idle_worker_that_is_given_less_to_do_takes_no_more_than_that(
@@ -81,17 +81,17 @@ async def test_an_idle_worker_that_is_given_less_to_do_takes_no_more_than_that(
 
     queue = yard.queue()
     worker = await yard.work(count, concurrency=8)
-    await (await queue.add("x")).wait_for_result(20)
+    await (await queue.add("x")).wait_for_result(25)
     await eventually(lambda: worker._fetcher._reserved == 8)
     worker.concurrency = 1
     await eventually(lambda: worker._fetcher._reserved == 1)
     for job in await queue.add_many([("x", None)] * 6):
-        await job.wait_for_result(20)
+        await job.wait_for_result(25)
     assert most == 1
     assert "did not answer" not in caplog.text
     worker.concurrency = 6
     for job in await queue.add_many([("x", None)] * 12):
-        await job.wait_for_result(20)
+        await job.wait_for_result(25)
     assert most > 1
 
 

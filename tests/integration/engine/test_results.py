@@ -23,7 +23,7 @@ async def fail(job: Job[Any]) -> None:
 async def test_a_result_is_awaited_before_and_after_the_end(yard: Yard) -> None:
     queue = yard.queue()
     job = await queue.add("x", 21)
-    waiting = [asyncio.create_task(job.wait_for_result(10)) for _ in range(3)]
+    waiting = [asyncio.create_task(job.wait_for_result(25)) for _ in range(3)]
     await yard.work(double)
     assert await asyncio.gather(*waiting) == [42] * 3
     assert await job.wait_for_result() == 42
@@ -51,7 +51,7 @@ async def test_the_end_of_an_earlier_run_is_not_taken_for_this_one_s(
     await worker.stop()
     await job.update_data(50)
     await job.retry(state="completed")
-    waiting = asyncio.create_task(job.wait_for_result(10))
+    waiting = asyncio.create_task(job.wait_for_result(25))
     await results_awaited(waiting)
     reader_is_behind.set()
     await stays(lambda: not waiting.done())
@@ -67,7 +67,7 @@ async def _is_completed(job: Job[Any]) -> bool:
 async def test_many_wait_at_once(yard: Yard) -> None:
     queue = yard.queue()
     jobs = await queue.add_many([("x", n) for n in range(500)])
-    waiting = [asyncio.create_task(job.wait_for_result(20)) for job in jobs]
+    waiting = [asyncio.create_task(job.wait_for_result(25)) for job in jobs]
     await yard.work(double, concurrency=50)
     assert await asyncio.gather(*waiting) == [2 * n for n in range(500)]
 
@@ -86,7 +86,7 @@ async def test_a_failure_is_raised_with_its_reason(yard: Yard) -> None:
     job = await queue.add("x")
     for _ in range(2):
         with pytest.raises(JobFailed, match="job 1 failed: ValueError: too dear") as failed:
-            await job.wait_for_result(10)
+            await job.wait_for_result(25)
         assert (failed.value.job_id, failed.value.reason) == ("1", "ValueError: too dear")
 
 
@@ -98,35 +98,35 @@ async def test_no_end_in_time_is_an_error_and_the_job_goes_on(yard: Yard) -> Non
     with pytest.raises(TimeoutError):
         await job.wait_for_result(0)
     await yard.work(double)
-    assert await job.wait_for_result(10) == 2
+    assert await job.wait_for_result(25) == 2
 
 
 async def test_a_job_removed_while_awaited_is_an_error(yard: Yard) -> None:
     queue = yard.queue()
     job = await queue.add("x")
-    waiting = asyncio.create_task(job.wait_for_result(10))
+    waiting = asyncio.create_task(job.wait_for_result(25))
     await results_awaited(waiting)
     await job.remove()
     with pytest.raises(JobNotFound, match="job 1 does not exist"):
         await waiting
     with pytest.raises(JobNotFound):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
 
 
 async def test_a_result_is_had_though_its_record_is_removed_at_once(yard: Yard) -> None:
     queue = yard.queue(remove_on_complete=True)
     job = await queue.add("x", 4)
-    waiting = asyncio.create_task(job.wait_for_result(10))
+    waiting = asyncio.create_task(job.wait_for_result(25))
     await results_awaited(waiting)
     await yard.work(double)
     assert await waiting == 8
-    assert await job.wait_for_result(10) == 8
+    assert await job.wait_for_result(25) == 8
 
 
 async def test_a_cancelled_wait_leaves_the_others(yard: Yard) -> None:
     queue = yard.queue()
     job = await queue.add("x", 4)
-    lost, kept = (asyncio.create_task(job.wait_for_result(10)) for _ in range(2))
+    lost, kept = (asyncio.create_task(job.wait_for_result(25)) for _ in range(2))
     await results_awaited(lost, kept)
     lost.cancel()
     await yard.work(double)
@@ -136,7 +136,7 @@ async def test_a_cancelled_wait_leaves_the_others(yard: Yard) -> None:
 async def test_an_end_that_the_trimmed_stream_lost_is_found(yard: Yard, raw: Any, prefix: str) -> None:
     queue = yard.queue()
     job = await queue.add("x", 4)
-    waiting = asyncio.create_task(job.wait_for_result(12))
+    waiting = asyncio.create_task(job.wait_for_result(25))
     await results_awaited(waiting)
     # The end is in the records but not in the stream.
     raw.lrem(f"{prefix}:q:wait", 1, job.id)
@@ -157,7 +157,7 @@ async def test_the_result_of_a_job_that_is_removed_at_its_end_is_in_the_stream(y
     jobs = await queue.add_many([("x", n) for n in range(300)])
     await yard.work(run, concurrency=50)
     await eventually(lambda: _are_gone(queue))
-    found = await asyncio.gather(*(job.wait_for_result(10) for job in jobs), return_exceptions=True)
+    found = await asyncio.gather(*(job.wait_for_result(25) for job in jobs), return_exceptions=True)
     for number, result in enumerate(found):
         if number % 10:
             assert result == number
@@ -166,7 +166,7 @@ async def test_the_result_of_a_job_that_is_removed_at_its_end_is_in_the_stream(y
             assert f"no {number}" in result.reason
     await queue.trim_events(1)
     with pytest.raises(JobNotFound, match="event stream does not hold its end"):
-        await jobs[1].wait_for_result(10)
+        await jobs[1].wait_for_result(25)
 
 
 async def _are_gone(queue: Queue) -> bool:
@@ -181,7 +181,7 @@ async def test_who_waits_learns_of_a_removal_that_names_no_job(
     monkeypatch.setattr("stockyard.events.results._LOOK_AGAIN", 3600.0)
     queue = yard.queue()
     jobs = await queue.add_many([("x", 1), ("x", 2)])
-    waiting = [asyncio.create_task(job.wait_for_result(30)) for job in jobs]
+    waiting = [asyncio.create_task(job.wait_for_result(60)) for job in jobs]
     results = yard.app.queue("q")._jobs._results._readers  # type: ignore[attr-defined]
     await eventually(lambda: len(results.get()._waiters) == 2 and results.get()._task is not None)
     removals = {
@@ -190,7 +190,7 @@ async def test_who_waits_learns_of_a_removal_that_names_no_job(
         "obliterate": queue.obliterate,
     }
     await removals[removal]()  # type: ignore[operator]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         found = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(each) for each in found] == [JobNotFound] * 2
 
@@ -216,7 +216,7 @@ async def test_large_results_do_not_stay_in_the_stream(yard: Yard, raw: "redis.R
     await yard.work(run)
     for number in range(10, 40):
         job = await queue.add("x", number)
-        assert await job.wait_for_result(20) == str(number) * 200_000
+        assert await job.wait_for_result(25) == str(number) * 200_000
     assert (raw.memory_usage(f"{prefix}:q:events", samples=0) or 0) < 4_000_000
 
 
@@ -228,5 +228,5 @@ async def test_a_very_long_reason_is_cut(yard: Yard) -> None:
     await yard.work(run)
     job = await queue.add("x")
     with pytest.raises(JobFailed, match=r"xx… \([\d,]+ more characters\)$") as failed:
-        await job.wait_for_result(20)
+        await job.wait_for_result(25)
     assert 20_000 <= len(failed.value.reason) < 20_100

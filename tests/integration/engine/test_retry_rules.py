@@ -19,7 +19,7 @@ def fail(job: Job[str]) -> None:
 async def attempts(yard: Yard, what: str) -> int:
     job = await yard.queue().add("fail", what)
     with pytest.raises(JobFailed, match=what):
-        await job.wait_for_result(30)
+        await job.wait_for_result(60)
     return (await job.refresh()).attempts_made
 
 
@@ -39,7 +39,7 @@ async def test_a_router_s_handler_follows_its_own_rule_or_the_queue_s(yard: Yard
     assert [await attempts(yard, each) for each in ("connection", "value")] == [3, 1]
     job = await yard.queue().add("other", "connection")
     with pytest.raises(JobFailed):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     assert (await job.refresh()).attempts_made == 1
 
 
@@ -49,5 +49,5 @@ async def test_the_maximum_of_a_backoff_is_stored_and_kept(yard: Yard) -> None:
     job = await queue.add("fail", "value")
     assert (await job.refresh()).options.backoff == Backoff("exponential", 1, 0.0, 2)
     with pytest.raises(JobFailed):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     assert (await job.refresh()).attempts_made == 4

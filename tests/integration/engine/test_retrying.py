@@ -42,7 +42,7 @@ async def test_a_failing_job_is_tried_again_after_its_backoff(
     job = await queue.add("x", attempts=4, backoff=backoff)
 
     with pytest.raises(JobFailed, match="attempt 4"):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
 
     done = await job.refresh()
     assert (done.attempts_made, done.attempts_started) == (4, 4)
@@ -65,7 +65,7 @@ async def test_jitter_draws_each_wait_from_its_range(yard: Yard) -> None:
     jobs = await queue.add_many([("x", None, {"attempts": 2, "backoff": backoff})] * 30)
     for job in jobs:
         with pytest.raises(JobFailed):
-            await job.wait_for_result(10)
+            await job.wait_for_result(25)
     await eventually(lambda: len(waits.delays) == 30)
     assert all(20 <= delay <= 40 for delay in waits.delays)
     assert len(set(waits.delays)) > 3
@@ -76,7 +76,7 @@ async def test_a_strategy_may_give_up(yard: Yard) -> None:
     await yard.work(fail, backoff_strategies={"mine": lambda made, error: None if made == 2 else 0})
     job = await queue.add("x", attempts=10, backoff=Backoff.custom("mine"))
     with pytest.raises(JobFailed, match="attempt 2"):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
 
 
 async def test_a_strategy_that_nobody_knows_fails_the_job_and_says_so(yard: Yard) -> None:
@@ -84,7 +84,7 @@ async def test_a_strategy_that_nobody_knows_fails_the_job_and_says_so(yard: Yard
     await yard.work(fail)
     job = await queue.add("x", attempts=10, backoff=Backoff.custom("theirs"))
     with pytest.raises(JobFailed, match=r"attempt 1 \(no retry: this worker has no backoff strategy 'theirs'"):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
 
 
 @pytest.mark.parametrize("answer", ["nonsense", RuntimeError("broken strategy")])
@@ -99,7 +99,7 @@ async def test_a_broken_strategy_fails_the_job_and_the_worker_goes_on(yard: Yard
     for _ in range(2):
         job = await queue.add("x", attempts=10, backoff=Backoff.custom("mine"))
         with pytest.raises(JobFailed, match="attempt 1"):
-            await job.wait_for_result(10)
+            await job.wait_for_result(25)
 
 
 async def test_an_unrecoverable_error_ends_the_job_at_its_first_attempt(yard: Yard) -> None:
@@ -110,7 +110,7 @@ async def test_an_unrecoverable_error_ends_the_job_at_its_first_attempt(yard: Ya
     await yard.work(refuse)
     job = await queue.add("x")
     with pytest.raises(JobFailed, match="account closed"):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     assert (await job.refresh()).attempts_made == 1
 
 
@@ -188,9 +188,9 @@ async def test_finished_jobs_are_kept_by_age(redis_url: str, prefix: str, raw: "
         queue = yard.queue(remove_on_complete=Keep.within("1m"))
         await yard.work(nothing)
         old = await queue.add("old")
-        await old.wait_for_result(10)
+        await old.wait_for_result(25)
         clock.advance(61_000)
         new = await queue.add("new")
-        await new.wait_for_result(10)
+        await new.wait_for_result(25)
         assert await queue.get_job(old.id) is None
         assert await queue.get_job(new.id) is not None

@@ -49,7 +49,7 @@ async def test_a_limit_counts_over_restarts(
         for _ in range(6):
             clock.advance(HOUR)
             nudge = await yard.queue().add("nudge", remove_on_complete=False)
-            await nudge.wait_for_result(10)
+            await nudge.wait_for_result(25)
     ended = await schedules.get("s")
     assert ended is not None
     assert (ended.has_next, ended.runs_made, ended.upcoming(3)) == (False, 4, ())
@@ -63,7 +63,7 @@ async def test_a_run_that_was_promoted_does_not_come_again(yard: Yard, schedules
     run = await yard.queue().get_job(first.next_job_id)
     assert run is not None
     await run.promote()
-    await run.wait_for_result(10)
+    await run.wait_for_result(25)
     following = await schedules.get("close")
     assert following is not None
     assert following.next_run == first.next_run + 24 * HOUR

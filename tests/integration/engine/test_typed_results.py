@@ -80,7 +80,7 @@ async def yard(redis_url: str, prefix: str) -> AsyncIterator[Yard]:
 @pytest.mark.parametrize("name", RESULTS)
 async def test_a_result_has_the_handler_s_return_type(yard: Yard, name: str) -> None:
     await yard.work()
-    result = await (await yard.queue().add(name)).wait_for_result(10)
+    result = await (await yard.queue().add(name)).wait_for_result(25)
     assert (result, type(result)) == (RESULTS[name], type(RESULTS[name]))
 
 
@@ -96,6 +96,6 @@ async def test_a_result_of_another_type_is_said_to_be_one(yard: Yard) -> None:
     await yard.work()
     job = await yard.queue().add("wrong")
     with pytest.raises(PayloadError, match=r"the result of job 1 \('wrong'\) is not what its handler declares"):
-        await job.wait_for_result(10)
+        await job.wait_for_result(25)
     assert await job.wait_for_result(10, result_type=PLAIN) == {"price": "much"}
     assert await job.state() == "completed"

@@ -59,7 +59,7 @@ async def test_retried_and_failed_jobs_are_logged(yard: Yard, log: Log) -> None:
     await yard.work(fail)
     job = await queue.add("submit", {"password": SECRET})
     with pytest.raises(JobFailed, match=r"^job 1 failed: KeyError: 'nope'$"):
-        await job.wait_for_result(20)
+        await job.wait_for_result(25)
     await eventually(lambda: log.has("attempt 2 of 2 failed"))
     retried = log.one(
         "job 1 ('submit') of queue q, attempt 1 of 2 failed and is retried in 0.01 s: KeyError: 'nope'"
@@ -81,7 +81,7 @@ async def test_retried_and_failed_jobs_are_logged(yard: Yard, log: Log) -> None:
 async def test_completed_jobs_are_not(yard: Yard, log: Log) -> None:
     queue = yard.queue()
     await yard.work(fine)
-    await (await queue.add("x")).wait_for_result(20)
+    await (await queue.add("x")).wait_for_result(25)
     assert not log.lines
 
 
@@ -127,7 +127,7 @@ async def test_a_failed_hook_is_logged_and_changes_nothing(yard: Yard, log: Log,
     await yard.work(fine, hooks=Hooks(started=break_off, completed=break_off))
     for number in (1, 2):
         job = await queue.add("submit", {"password": SECRET})
-        assert await job.wait_for_result(20) is None
+        assert await job.wait_for_result(25) is None
         expected = 2 * number
         await eventually(lambda: len(log.lines) == expected)  # noqa: B023
     assert {level for level, _ in log.lines} == {"ERROR"}
@@ -161,7 +161,7 @@ async def test_the_server_s_return_is_logged(own_server: OwnServer, log: Log) ->
         queue = yard.queue()
         await yard.work(fine, drain_delay="200ms")
         own_server.kill()
-        await eventually(lambda: log.has("worker of queue q: "), within=30)
+        await eventually(lambda: log.has("worker of queue q: "), within=60)
         own_server.start()
-        await eventually(lambda: log.has("worker of queue q: the server answers again"), within=30)
-        await (await queue.add("x")).wait_for_result(20)
+        await eventually(lambda: log.has("worker of queue q: the server answers again"), within=60)
+        await (await queue.add("x")).wait_for_result(25)

@@ -199,7 +199,7 @@ async def test_a_blocked_loop_is_seen_from_its_own_process(
     job = await yard.queue().add("x")
     await looking
     assert any('"name":"q: loop","ok":false' in each for each in seen)
-    await job.wait_for_result(10)
+    await job.wait_for_result(25)
     await eventually(lambda: _is_live(server))
 
 

@@ -24,7 +24,7 @@ IDLE_SECONDS = 0.4
 
 async def take(reader: Any, count: int) -> list[Any]:
     """The next so many items."""
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         return [await anext(reader) for _ in range(count)]
 
 
@@ -47,7 +47,7 @@ def value_of(item: Any) -> Any:
 async def until_gap(reader: Any) -> tuple[list[Any], Gap]:
     """The values up to the next gap, and the gap."""
     found: list[Any] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while True:
             item = await anext(reader)
             if isinstance(item, Gap):

@@ -174,7 +174,7 @@ async def test_waiting_under_a_timeout_loses_nothing_and_delivers_nothing_twice(
                 await channel.publish(number)
 
         publishing = asyncio.create_task(publish())
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(seen) < 100:
                 try:
                     message = await asyncio.wait_for(anext(messages), 0.002)

@@ -151,7 +151,7 @@ async def test_an_app_that_closes_ends_the_handling(app: App) -> None:
     await eventually(lambda: channel.groups())
     await eventually(lambda: handling.get_coro().cr_await is not None)  # type: ignore[union-attr]
     await app.aclose()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         await handling
 
 

@@ -23,6 +23,7 @@ from tests.integration.pubsub.channels import FILLS, PRICES, Price
 from tests.integration.pubsub.conftest import MakeApp
 from tests.integration.pubsub.test_trimming import SHORT
 from tests.support.documents import ROOT
+from tests.support.program import Program
 from tests.support.waiting import eventually
 
 
@@ -69,7 +70,7 @@ class Browser:
 
     def __init__(self, port: int, path: str, last_id: str | None = None) -> None:
         self.last_id = last_id
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         headers = {"Last-Event-ID": last_id} if last_id is not None else {}
         self._connection.request("GET", path, headers=headers)
         self.response = self._connection.getresponse()
@@ -204,7 +205,7 @@ async def test_many_browsers_are_served(app: App, port: int) -> None:
 @pytest.mark.parametrize(("method", "status"), [("POST", 405), ("HEAD", 405)])
 async def test_only_get_is_served(port: int, method: str, status: int) -> None:
     def ask() -> tuple[int, str | None]:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=15)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request(method, "/prices")
         response = connection.getresponse()
         connection.close()
@@ -216,7 +217,7 @@ async def test_only_get_is_served(port: int, method: str, status: int) -> None:
 def test_a_server_that_is_told_to_stop_does_not_wait_for_browsers(redis_url: str, prefix: str) -> None:
     command = [sys.executable, "-W", "error", "-m", "uvicorn", "--port=0", "tests.integration.pubsub.site:site"]
     environment = {**os.environ, "REDIS_URL": redis_url, "STOCKYARD_PREFIX": prefix}
-    with subprocess.Popen(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True) as serving:
+    with Program(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True) as serving:
         assert serving.stderr is not None
         log = ""
         while "running on" not in log:
@@ -225,7 +226,7 @@ def test_a_server_that_is_told_to_stop_does_not_wait_for_browsers(redis_url: str
         assert found
         browsers = [Browser(int(found[1]), path) for path in ("/prices", "/fills")]
         serving.send_signal(signal.SIGTERM)
-        _, rest = serving.communicate(timeout=20)
+        _, rest = serving.communicate(timeout=60)
         for each in browsers:
             each.close()
     assert serving.returncode in (0, -signal.SIGTERM)

@@ -49,7 +49,7 @@ async def test_the_documented_use_works_as_written() -> None:
     processor: JobProcessor[RecalculatePosition] = recalculate
     worker = create_worker(QueueName.PORTFOLIO_HIGH_PRIORITY, processor)
     running = asyncio.create_task(worker.run())
-    await added.wait_for_result("10s")
+    await added.wait_for_result("25s")
     await worker.stop()
     await running
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.program import Program
 from tests.support.waiting import wait_until
 
 SCRIPT = """
@@ -100,7 +101,7 @@ if __name__ == '__main__':
     asyncio.run(forget())
 """
     (tmp_path / "app.py").write_text(SCRIPT + forgotten)
-    done = subprocess.run([sys.executable, "app.py"], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "app.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "doubling\n42\n")
 
 
@@ -108,9 +109,9 @@ def test_children_of_a_killed_parent_end_even_while_they_compute(tmp_path: Path)
     place = tmp_path / "pid"
     (tmp_path / "app.py").write_text(SCRIPT + GUARDED + f"asyncio.run(main(spin, '\"{place}\"', size=2))\n")
     environment = os.environ | {"STOCKYARD_TEST": str(tmp_path)}
-    with subprocess.Popen([sys.executable, "app.py"], cwd=tmp_path, env=environment) as parent:
+    with Program[bytes]([sys.executable, "app.py"], cwd=tmp_path, env=environment) as parent:
         try:
-            wait_until(place.exists, within=20)
+            wait_until(place.exists, within=25)
             # The parent, its fork server, one child that computes and one that is idle.
             assert len(carrying(str(tmp_path))) >= 4
         finally:
@@ -152,13 +153,13 @@ def test_an_interrupt_of_the_whole_group_leaves_children_to_the_parent(tmp_path:
     end = f"signal.signal(signal.SIGINT, signal.SIG_IGN); asyncio.run(main(obey, '\"{place}\"'))\n"
     (tmp_path / "app.py").write_text(SCRIPT + GUARDED + end)
     command = [sys.executable, "app.py"]
-    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stdout=subprocess.PIPE) as parent:
+    with Program[bytes](command, cwd=tmp_path, start_new_session=True, stdout=subprocess.PIPE) as parent:
         try:
-            wait_until(place.exists, within=20)
+            wait_until(place.exists, within=25)
             os.killpg(parent.pid, signal.SIGINT)
             os.kill(int(place.read_text()), signal.SIGINT)
             place.with_suffix(".go").touch()
-            said, _ = parent.communicate(timeout=30)
+            said, _ = parent.communicate(timeout=60)
         finally:
             parent.kill()
     assert said == b'__main__:obey "obeyed"\n'

@@ -14,7 +14,7 @@ from tests.support.waiting import eventually
 
 async def test_as_many_run_at_once_as_there_are_places() -> None:
     pool = ThreadPool(size=6, name="t")
-    barrier = threading.Barrier(6, timeout=5)
+    barrier = threading.Barrier(6, timeout=60)
     for warm in (2, 4, 0):
         await asyncio.gather(*(pool.run(lambda _: None, None) for _ in range(warm)))
         await asyncio.gather(*(pool.run(lambda _: barrier.wait(), None) for _ in range(6)))
@@ -131,7 +131,7 @@ async def test_abandoned_threads_are_replaced_so_many_times_and_come_back() -> N
     gate.set()
     await eventually(lambda: len(returned) == 3)
     assert (pool.hung, pool.lost) == (0, 0)
-    barrier = threading.Barrier(2, timeout=5)
+    barrier = threading.Barrier(2, timeout=60)
     await asyncio.gather(*(pool.run(lambda _: barrier.wait(), None) for _ in range(2)))
     pool.close()
     await eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("t-")])
@@ -155,7 +155,7 @@ async def test_what_stands_in_line_goes_back_when_the_last_thread_hangs() -> Non
 
 async def test_a_pool_changes_its_size_while_it_works() -> None:
     pool = ThreadPool(size=1, name="resized")
-    barrier = threading.Barrier(4, timeout=10)
+    barrier = threading.Barrier(4, timeout=60)
     waiting = [asyncio.create_task(pool.run(lambda _: barrier.wait(), None)) for _ in range(4)]
     await asyncio.sleep(0)
     pool.resize(4)
@@ -182,7 +182,7 @@ async def test_a_call_that_no_thread_can_run_is_never_run(monkeypatch: pytest.Mo
         refuse_threads(short)
         with pytest.raises(NotStarted, match="can't start new thread"):
             await pool.run(ran.append, 1)
-    both = threading.Barrier(2, timeout=5)
+    both = threading.Barrier(2, timeout=60)
     await asyncio.gather(*(pool.run(lambda _: both.wait(), None) for _ in range(2)))
     await pool.run(ran.append, 2)
     assert ran == [2]
