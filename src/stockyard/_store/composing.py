@@ -11,17 +11,22 @@ from typing import NamedTuple
 
 from stockyard._store.inlining import inlined, with_constants
 from stockyard._wire.codes import ReplyCode
+from stockyard._wire.fields import PLACES, STARTED, STORED
 from stockyard._wire.keys import JOB_SUFFIXES, PREFIXES, SUFFIXES
 
 CONSTANTS: dict[str, str | int] = {
     **{code.name: code.value for code in ReplyCode},
     **{name.upper(): suffix for name, suffix in JOB_SUFFIXES.items()},
     **{name.upper(): prefix for name, prefix in PREFIXES.items()},
+    **PLACES,
 }
 """Names that Lua takes from Python, and their values; a script has those that it uses."""
 
 QUEUE_KEYS = "queue_keys"
-"""The part that is generated: the keys of a queue that a script finds on its way."""
+"""A part that is generated: the keys of a queue that a script finds on its way."""
+
+ROWS = "rows"
+"""The other: reads the fields of a job in the order of ``_wire.fields``."""
 
 _COMMENT = re.compile(r"--.*")
 _NAMES = re.compile(r"local (?:function (\w+)|([\w, ]+))")
@@ -53,7 +58,7 @@ def lua_root() -> Traversable:
 @cache
 def parts() -> dict[str, Part]:
     """Return all parts by name."""
-    found = {QUEUE_KEYS: Part(QUEUE_KEYS, (), _queue_keys())}
+    found = {QUEUE_KEYS: Part(QUEUE_KEYS, (), _queue_keys()), ROWS: Part(ROWS, (), _rows())}
     for source in sorted(_lua_files(lua_root() / "lib"), key=lambda each: each.name):
         name = source.name.removesuffix(".lua")
         first, second, rest = source.read_text().split("\n", 2)
@@ -194,6 +199,21 @@ local function queue_keys(base)
   end
   by_base[base] = by_base[base] or setmetatable({{base = base}}, lazily)
   return by_base[base]
+end
+"""
+
+
+def _rows() -> str:
+    started, stored = (", ".join(f"'{field}'" for field in fields) for fields in (STARTED, STORED))
+    return f"""-- A job's fields in the order that callers read them.
+
+-- What is no record answers with an error, in `err`: one odd key must not stop the call.
+local function read_started(job)
+  return redis.pcall('HMGET', job, {started})
+end
+
+local function read_stored(job)
+  return redis.pcall('HMGET', job, {stored})
 end
 """
 

@@ -13,6 +13,7 @@ from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.records import StoredRecord
 from stockyard._store.scripts import load
+from stockyard._wire.fields import STORED
 from stockyard.errors import ServerRefused
 
 _STATE = load("reading.state")
@@ -22,12 +23,6 @@ _HEALTH = load("reading.health")
 _CLASS = 2**32
 _pack = msgspec.msgpack.Encoder().encode
 CLIENT_LIST = ("CLIENT", "LIST")
-
-_JOB_FIELDS = (
-    "name data opts timestamp priority delay atm ats stc progress failedReason stacktrace parentKey defa "
-    "returnvalue processedOn finishedOn pb"
-).split()
-
 
 _STATE_KEYS = ("wait prioritized active delayed waiting-children completed failed paused meta").split()
 _BLANK = (*[0] * 11, "", "", *[0] * 3, "", *[0] * 3)
@@ -92,7 +87,7 @@ class QueueFacts(NamedTuple):
 
 async def read_job(link: QueueLink, job_id: str) -> StoredRecord | None:
     """Return a job's record, or None when it does not exist."""
-    fields = await link.server.call("HMGET", link.keys.job(job_id), *_JOB_FIELDS)
+    fields = await link.server.call("HMGET", link.keys.job(job_id), *STORED)
     return None if all(each is None for each in fields) else StoredRecord._make([*fields, job_id.encode()])
 
 

@@ -29,10 +29,10 @@ end
 
 local seen = {}
 for index, job in ipairs(cmsgpack.unpack(jobs)) do
-  local row = read_row(job, 'returnvalue', 'processedOn', 'finishedOn', 'pb')
+  local row = read_stored(job)
   seen[index] = false
-  if not row.err and (row[1] or redis.call('EXISTS', job) == 1) then
-    row[19] = job:match('[^:]*$')
+  if not row.err and (row[NAME_AT] or redis.call('EXISTS', job) == 1) then
+    row[STORED_ID_AT] = job:match('[^:]*$')
     seen[index] = {row, children_of(job)}
   end
 end

@@ -10,10 +10,10 @@ for _, id in ipairs(redis.call('LRANGE', active, 0, -1)) do
   if redis.call('GET', job .. LOCK) == token then
     if tonumber(duration) > 0 then redis.call('PEXPIRE', job .. LOCK, duration) end
     if not is_known[id] and size < tonumber(most_bytes) then
-      local row = read_row(job)
-      row[15] = id
+      local row = read_started(job)
+      row[STARTED_ID_AT] = id
       rows[#rows + 1] = row
-      size = size + #(row[2] or '') + #(row[10] or '') + #(row[12] or '')
+      size = size + #(row[DATA_AT] or '') + #(row[PROGRESS_AT] or '') + #(row[STACKTRACE_AT] or '')
     end
   end
 end

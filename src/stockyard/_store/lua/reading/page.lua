@@ -33,9 +33,9 @@ local function collect(key)
     if #ids == 0 then break end
     at = at + #ids
     for _, id in ipairs(ids) do
-      local row = read_row(base .. id, 'returnvalue', 'processedOn', 'finishedOn', 'pb')
-      if not row.err and (row[1] or redis.call('EXISTS', base .. id) == 1) then
-        row[19] = id
+      local row = read_stored(base .. id)
+      if not row.err and (row[NAME_AT] or redis.call('EXISTS', base .. id) == 1) then
+        row[STORED_ID_AT] = id
         rows[#rows + 1] = row
       else
         missing = missing + 1

@@ -9,11 +9,11 @@ local bytes_left = READ_AT_ONCE
 local function found(base, id)
   local job = base .. id
   if redis.call('EXISTS', job) == 0 then return {id, 0} end
-  local row = read_row(job, 'returnvalue', 'processedOn', 'finishedOn', 'pb')
+  local row = read_stored(job)
   if row.err then return {id} end
-  local size = #(row[2] or '') + #(row[15] or '')
+  local size = #(row[DATA_AT] or '') + #(row[RESULT_AT] or '')
   if size > bytes_left then return {id} end
   bytes_left = bytes_left - size
-  row[19] = id
+  row[STORED_ID_AT] = id
   return row
 end

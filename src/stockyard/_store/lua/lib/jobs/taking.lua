@@ -42,7 +42,7 @@ local MUCH = 65536
 local function mark_unread(unread, started, rows)
   for at, id in ipairs(started) do
     local before = redis.call('HGET', unread, id)
-    redis.call('HSET', unread, id, rows[at][8] .. ':' .. (before and before:match('%d+$') or '0'))
+    redis.call('HSET', unread, id, rows[at][STARTS_AT] .. ':' .. (before and before:match('%d+$') or '0'))
   end
   redis.call('PEXPIRE', unread, 86400000)
 end
@@ -51,12 +51,12 @@ end
 local function start(keys, base, id, moment, order)
   local job = base .. id
   -- What is no record at all must not cost the ids that left the line together with it their places.
-  local row = read_row(job)
-  if row.err or not row[1] and redis.call('EXISTS', job) == 0 then return nil end
+  local row = read_started(job)
+  if row.err or not row[NAME_AT] and redis.call('EXISTS', job) == 0 then return nil end
   redis.call('SET', job .. LOCK, order.token, 'PX', order.lock_ms)
-  local starts = (tonumber(row[8]) or 0) + 1
-  row[8] = starts
-  row[15] = id
+  local starts = (tonumber(row[STARTS_AT]) or 0) + 1
+  row[STARTS_AT] = starts
+  row[STARTED_ID_AT] = id
   if order.worker ~= '' then
     redis.call('HSET', job, 'processedOn', moment, 'pb', order.worker, 'ats', starts)
   else
@@ -86,8 +86,8 @@ local function take(keys, base, now, moment, order)
       if row then
         rows[#rows + 1] = row
         started[#started + 1] = id
-        if not row[14] then counted = counted + 1 end
-        size = size + #(row[2] or '') + #(row[10] or '') + #(row[12] or '')
+        if not row[DEFERRED_AT] then counted = counted + 1 end
+        size = size + #(row[DATA_AT] or '') + #(row[PROGRESS_AT] or '') + #(row[STACKTRACE_AT] or '')
       end
     end
     if #ids < wanted and not has_more then redis.call('DEL', keys.priority_counter) end

@@ -1,0 +1,24 @@
+"""The fields of a job's record, in the order in which scripts return them; the id follows."""
+
+from __future__ import annotations
+
+STARTED = (
+    "name data opts timestamp priority delay atm ats stc progress failedReason stacktrace parentKey defa"
+).split()
+"""Of a job that is started."""
+
+STORED = [*STARTED, "returnvalue", "processedOn", "finishedOn", "pb"]
+"""Of a job in any state."""
+
+PLACES = {
+    "NAME_AT": STORED.index("name") + 1,
+    "DATA_AT": STORED.index("data") + 1,
+    "STARTS_AT": STORED.index("ats") + 1,
+    "PROGRESS_AT": STORED.index("progress") + 1,
+    "STACKTRACE_AT": STORED.index("stacktrace") + 1,
+    "DEFERRED_AT": STORED.index("defa") + 1,
+    "RESULT_AT": STORED.index("returnvalue") + 1,
+    "STARTED_ID_AT": len(STARTED) + 1,
+    "STORED_ID_AT": len(STORED) + 1,
+}
+"""Name in scripts -> place in a row, as Lua counts."""
