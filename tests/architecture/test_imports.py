@@ -32,6 +32,16 @@ def test_every_contract_is_kept() -> None:
         ("consume/hooks.py", "from stockyard.produce.queue import Queue", "siblings are strangers"),
         ("config.py", "if TYPE_CHECKING:\n    from stockyard.topology import Rate", "siblings are strangers"),
         ("telegram.py", "", "Imports point down"),
+        (
+            "consume/run/runner.py",
+            "from stockyard.consume.finish.finisher import Finisher",
+            "A worker takes, finishes, runs",
+        ),
+        (
+            "observe/metrics/exporter.py",
+            "from stockyard.observe.alerts.incidents import Incident",
+            "metrics know no alerts",
+        ),
         ("app.py", "import hiredis", "Only the store's connections speak to Redis"),
         ("_store/reading.py", "import hiredis", "Only the store's connections speak to Redis"),
         ("_store/net/endpoint.py", "import redis", "redis-py is for tests alone"),
