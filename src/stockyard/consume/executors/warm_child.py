@@ -42,6 +42,10 @@ _DRAIN = 1.0
 _FORKSERVER_LOST = 255
 """What multiprocessing says when the fork server died, and the exit code is lost."""
 
+_IMPORTED_BY_HANDLERS = "stockyard.app"
+"""What modules of handlers import with the App that they declare: loaded once by the fork server, not by each
+child, which would take ten children ten times as long and as much memory."""
+
 _FROM_OUTSIDE = ("SIGKILL", "SIGTERM")
 """Signals that no failing program sends itself: memory is short, or an operator sent them."""
 
@@ -215,7 +219,7 @@ def refuse_in_child() -> None:
 
 def _forked(pipe: socket.socket, known: tuple[str, ...]) -> tuple[BaseProcess, int]:
     context: ForkServerContext = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([child.__name__])
+    context.set_forkserver_preload([child.__name__, _IMPORTED_BY_HANDLERS])
     process = context.Process(target=child.main, args=(pipe, known, chosen_logging()), name="stockyard-child")
     process.start()
     assert process.pid is not None

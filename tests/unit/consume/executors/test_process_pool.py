@@ -27,6 +27,7 @@ from stockyard.errors import (
 from stockyard.model.job import Job
 from stockyard.model.options import JobOptions
 from tests.support import child_handlers as handlers
+from tests.support import loaded_before
 from tests.support.child_handlers import RecordingPort, task
 
 
@@ -291,3 +292,7 @@ async def test_a_pool_runs_nothing_before_start_and_after_close(port: RecordingP
     await pool.aclose()
     with pytest.raises(StockyardError, match="the process pool is not open"):
         await pool.run(task(handlers.own_pid), port=port)
+
+
+async def test_children_share_what_their_handlers_import(pool: ProcessPool, port: RecordingPort) -> None:
+    assert await pool.run(task(loaded_before.tell), port=port) == b"true"
