@@ -8,7 +8,8 @@ PEER := tests/interop/python/.venv
 PEER_STAMP := $(PEER)/.installed
 
 # Many tests wait most of the time, so more of them run at once than there are processors; each pytest worker has
-# servers, ports, folders and peers of its own. `make test WORKERS=0` runs all of them in one process.
+# servers, ports, folders and peers of its own. `make test WORKERS=0` runs all of them in one process;
+# `make test ARGS='--durations=10'` gives pytest more options.
 WORKERS ?= $(shell echo $$(($(shell getconf _NPROCESSORS_ONLN) * 2)))
 PARALLEL := -n $(WORKERS) --dist worksteal
 
@@ -54,13 +55,13 @@ demo: install ## run the platform's main job on the embedded server
 	$(BIN)/stockyard demo
 
 test: install node python-peer browser promtool ## run every test, on the embedded server, against the real bullmq, and in a browser
-	$(BIN)/pytest -q $(PARALLEL) --reruns 1 -rR
+	$(BIN)/pytest -q $(PARALLEL) --reruns 1 -rR $(ARGS)
 
 test-quick: install ## run the architecture, unit and script tests
-	$(BIN)/pytest -q $(PARALLEL) tests/architecture tests/unit tests/scripts
+	$(BIN)/pytest -q $(PARALLEL) tests/architecture tests/unit tests/scripts $(ARGS)
 
 test-pythons: ## run unit, scripts and integration tests on every other Python from 3.11 on that the machine has
-	@tests/pythons.sh
+	@WORKERS=$(WORKERS) tests/pythons.sh $(ARGS)
 
 check: install luacheck ## ruff, mypy strict, import-linter, the rules of the tree, luacheck
 	$(BIN)/ruff check .
