@@ -17,7 +17,7 @@ PARALLEL := -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install node python-peer browser promtool luacheck demo test test-quick test-pythons check bench bench-versus faults clean
+.PHONY: help install node python-peer browser promtool luacheck demo test test-quick test-pythons coverage check bench bench-versus faults clean
 
 help: ## list every task
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ test: install node python-peer browser promtool ## run every test, on the embedd
 
 test-quick: install ## run the architecture, unit and script tests
 	$(BIN)/pytest -q $(PARALLEL) tests/architecture tests/unit tests/scripts $(ARGS)
+
+coverage: install ## measure what the unit and script tests run of the package; fails below the floor of pyproject.toml
+	$(BIN)/pytest -q $(PARALLEL) --cov --cov-report=term:skip-covered tests/unit tests/scripts $(ARGS)
 
 test-pythons: ## run unit, scripts and integration tests on every other Python from 3.11 on that the machine has
 	@WORKERS=$(WORKERS) tests/pythons.sh $(ARGS)
