@@ -51,7 +51,8 @@ async def test_a_killed_worker_leaves_no_process_behind(queue: Queue, worker: St
 
 async def test_a_frozen_worker_s_job_passes_to_a_live_one(queue: Queue, worker: Start, journal: Journal) -> None:
     first = worker("patient")
-    job = await queue.add("x", 3)
+    # Longer than the other worker takes to start: else the handler ends before it learns that it lost the job.
+    job = await queue.add("x", 60)
     await eventually(lambda: journal.of("started"))
     first.send(signal.SIGSTOP)
     worker("brief")
