@@ -6,7 +6,7 @@ from datetime import date
 import msgspec
 
 from stockyard import App, Channel, Job
-from stockyard.events import Completed, Failed
+from stockyard.events import CompletedEvent, FailedEvent
 from stockyard.pubsub import Delivery
 from stockyard.trading import Order, QueueName, declare_platform
 
@@ -33,13 +33,13 @@ async def submit(job: Job[Order]) -> str:
 async def forward(app: App, ready: asyncio.Event) -> None:
     """Tell the queue's events on the channel."""
     channel = app.channel(ends)
-    async with app.events(QueueName.EXECUTION_ORDER_SUBMISSION, only=(Completed, Failed)) as events:
+    async with app.events(QueueName.EXECUTION_ORDER_SUBMISSION, only=(CompletedEvent, FailedEvent)) as events:
         ready.set()
         async for event in events:
             match event:
-                case Completed(job_id=job_id, return_value=said):
+                case CompletedEvent(job_id=job_id, return_value=said):
                     await channel.publish(Ended(job_id, True, said))
-                case Failed(job_id=job_id, failed_reason=reason):
+                case FailedEvent(job_id=job_id, failed_reason=reason):
                     await channel.publish(Ended(job_id, False, reason))
 
 

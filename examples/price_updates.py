@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from stockyard import App, Channel
-from stockyard.pubsub import Gap, Message
+from stockyard.pubsub import Message, MessageGap
 from stockyard.trading import PLATFORM
 
 
@@ -29,7 +29,7 @@ async def show(app: App, ready: asyncio.Event) -> None:
                     return
                 case Message(value=price):
                     print(f"{price.symbol} {price.price:,.1f}")
-                case Gap(reason=reason):
+                case MessageGap(reason=reason):
                     print(f"prices are missing ({reason}): read them anew")
 
 
@@ -50,7 +50,7 @@ async def main() -> None:
             await asyncio.sleep(0.2)  # it draws
             while shown + missed < 1_000:
                 match await anext(messages):
-                    case Gap(missed=int(number)):
+                    case MessageGap(missed=int(number)):
                         missed += number
                     case Message():
                         shown += 1

@@ -14,7 +14,17 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from typing import Any
 
-from stockyard import App, Backoff, Job, JobFailed, JobProcessor, Router, UnrecoverableError, embedded, evaluate
+from stockyard import (
+    App,
+    Backoff,
+    Job,
+    JobFailed,
+    JobProcessor,
+    Router,
+    UnrecoverableError,
+    embedded,
+    evaluate_alerts,
+)
 from stockyard.trading import (
     ALERT_RULES,
     PLATFORM,
@@ -162,7 +172,7 @@ async def health_and_alerts() -> None:
     healths = await get_all_queues_health()
     for health in healths:
         print(f"  {health.name:27} waiting {health.waiting}  completed {health.completed}  failed {health.failed}")
-    alerts = evaluate(ALERT_RULES, healths)
+    alerts = evaluate_alerts(ALERT_RULES, healths)
     print("  alerts:", [alert.message for alert in alerts] or "none")
 
 

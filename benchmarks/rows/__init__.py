@@ -2,4 +2,6 @@
 
 from benchmarks.rows.catalogue import ROWS
 
-__all__ = ["ROWS"]
+__all__ = [
+    "ROWS",
+]

@@ -4,7 +4,7 @@ from typing import Any
 
 from benchmarks.sides.ground import QUEUE, answer, main
 from stockyard import App
-from stockyard.events import Drained, Gap
+from stockyard.events import DrainedEvent, EventGap
 
 
 async def follow(app: App) -> dict[str, Any]:
@@ -13,8 +13,8 @@ async def follow(app: App) -> dict[str, Any]:
         answer({"ready": True})
         async for event in events:
             seen += 1
-            gaps += isinstance(event, Gap)
-            if isinstance(event, Drained):
+            gaps += isinstance(event, EventGap)
+            if isinstance(event, DrainedEvent):
                 break
     return {"events": seen, "gaps": gaps}
 

@@ -9,7 +9,7 @@ import uvloop
 
 from benchmarks.sides.ground import ARGUMENTS, TOPOLOGY, answer
 from stockyard import App, Channel, Settings
-from stockyard.pubsub import Delivery, Gap
+from stockyard.pubsub import Delivery, MessageGap
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -41,7 +41,7 @@ async def subscribe(app: App) -> dict[str, Any]:
     async with app.channel(LIVE).subscribe() as messages:
         answer({"ready": True})
         async for message in messages:
-            if isinstance(message, Gap):
+            if isinstance(message, MessageGap):
                 missed += message.missed or 0
                 continue
             if not count:

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from stockyard.app import App
     from stockyard.cache import Cache, CacheOptions, CacheStats, CacheUsage, Memo
     from stockyard.config import Settings
-    from stockyard.consume.heartbeat import Vital
+    from stockyard.consume.heartbeat import HealthCheck
     from stockyard.consume.hooks import Hooks
     from stockyard.consume.options import WorkerOptions
     from stockyard.consume.run.handler_call import Middleware
@@ -65,7 +65,7 @@ if TYPE_CHECKING:
     from stockyard.model.parent import OnFailure, ParentRef
     from stockyard.model.retention import Keep
     from stockyard.model.schedule import Misfire, Overlap, Schedule, Timing
-    from stockyard.observe.alerts.rules import Alert, AlertRule, evaluate
+    from stockyard.observe.alerts.rules import Alert, AlertRule, evaluate_alerts
     from stockyard.observe.doctor.checks import Finding, Severity
     from stockyard.observe.health import QueueHealth
     from stockyard.observe.metrics.metrics_server import MetricsServer
@@ -85,7 +85,7 @@ else:
             "stockyard.app": "App",
             "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
             "stockyard.config": "Settings",
-            "stockyard.consume.heartbeat": "Vital",
+            "stockyard.consume.heartbeat": "HealthCheck",
             "stockyard.consume.hooks": "Hooks",
             "stockyard.consume.options": "WorkerOptions",
             "stockyard.consume.run.handler_call": "Middleware",
@@ -111,7 +111,7 @@ else:
             "stockyard.model.parent": "OnFailure ParentRef",
             "stockyard.model.retention": "Keep",
             "stockyard.model.schedule": "Misfire Overlap Schedule Timing",
-            "stockyard.observe.alerts.rules": "Alert AlertRule evaluate",
+            "stockyard.observe.alerts.rules": "Alert AlertRule evaluate_alerts",
             "stockyard.observe.doctor.checks": "Finding Severity",
             "stockyard.observe.health": "QueueHealth",
             "stockyard.observe.metrics.metrics_server": "MetricsServer",
@@ -150,6 +150,7 @@ __all__ = [
     "FlowTree",
     "Flows",
     "HandlerError",
+    "HealthCheck",
     "Hooks",
     "InvalidOption",
     "Job",
@@ -213,12 +214,11 @@ __all__ = [
     "UnknownQueue",
     "UnrecoverableError",
     "UnsafeServer",
-    "Vital",
     "WaitForChildren",
     "Worker",
     "WorkerInfo",
     "WorkerOptions",
     "WorkerProcessDied",
     "configure_logging",
-    "evaluate",
+    "evaluate_alerts",
 ]

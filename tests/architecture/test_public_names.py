@@ -21,26 +21,27 @@ PUBLIC = {
     "stockyard": """
         AddOptions Alert AlertRule App AuthenticationFailed Backoff BackoffStrategy BlockingCallRefused Cache
         CacheOptions CacheStats CacheUsage Channel ChildrenPage Clock ConfigError Deduplication Duration
-        EmbeddedServerError Finding Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobCancelled JobError
-        JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout
-        JsonFormatter Keep LeaseLost LoadCycle ManualClock Memo MetricsServer Middleware Misfire MoveToDelayed
-        MoveToWait NotificationFailed OnFailure OpenChannel Overlap ParentRef PayloadError Queue
-        QueueEvents QueueHealth QueueMetrics QueueOptions QueueSettings QueueSpec QueueStateError Rate RateLimited
-        RemoteHandlerError ReplyLost ResultTimeout Router RunMoved Schedule ScheduleConflict
-        ScheduleNotFound Schedules ServerError ServerRefused ServerTooOld ServerUnavailable Settings
-        Severity SharedWorkCancelled StockyardError Timing TlsFailed Topology UnknownQueue UnrecoverableError
-        UnsafeServer Vital WaitForChildren Worker WorkerInfo WorkerOptions WorkerProcessDied configure_logging
-        evaluate
+        EmbeddedServerError Finding Flow FlowTree Flows HandlerError HealthCheck Hooks InvalidOption Job
+        JobCancelled JobError JobFailed JobLocked JobNotFound JobOptions JobProcessor JobState JobStateError
+        JobTimeout JsonFormatter Keep LeaseLost LoadCycle ManualClock Memo MetricsServer Middleware Misfire
+        MoveToDelayed MoveToWait NotificationFailed OnFailure OpenChannel Overlap ParentRef PayloadError Queue
+        QueueEvents QueueHealth QueueMetrics QueueOptions QueueSettings QueueSpec QueueStateError Rate
+        RateLimited RemoteHandlerError ReplyLost ResultTimeout Router RunMoved Schedule ScheduleConflict
+        ScheduleNotFound Schedules ServerError ServerRefused ServerTooOld ServerUnavailable Settings Severity
+        SharedWorkCancelled StockyardError Timing TlsFailed Topology UnknownQueue UnrecoverableError
+        UnsafeServer WaitForChildren Worker WorkerInfo WorkerOptions WorkerProcessDied configure_logging
+        evaluate_alerts
     """,
     "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",
     "stockyard.events": """
-        Active Added Cleaned Completed Custom Deduplicated Delayed Drained Duplicated Event Failed Gap JobEvent
-        Paused Progress QueueEvents Removed Resumed RetriesExhausted Stalled Waiting WaitingChildren
+        ActiveEvent AddedEvent CleanedEvent CompletedEvent CustomEvent DeduplicatedEvent DelayedEvent
+        DrainedEvent DuplicatedEvent Event EventGap FailedEvent JobEvent PausedEvent ProgressEvent QueueEvents
+        RemovedEvent ResumedEvent RetriesExhaustedEvent StalledEvent WaitingChildrenEvent WaitingEvent
     """,
     "stockyard.pubsub": """
-        Channel ChannelOptions ChannelStats Consumer ConsumerGroup DeadLetter Delivery Gap GapReason Message
-        OnInvalid OpenChannel Policy Replay Subscription
+        Channel ChannelOptions ChannelStats Consumer ConsumerGroup DeadLetter Delivery GapReason Message
+        MessageGap OnInvalid OpenChannel Policy Replay Subscription
     """,
     "stockyard.trading": """
         ALERT_RULES Approval EvaluateSignals IngestCandles Order PLATFORM PortfolioQuery PriceUpdate QueueName

@@ -60,16 +60,16 @@ async def test_each_alert_reaches_the_webhook_once_when_it_begins_and_once_when_
     fills, orders = app.queue("fills"), app.queue("orders")
     start("orders")
     await fills.add_many([("fill", n) for n in range(101)])
-    await eventually(lambda: ("firing", "waiting", "fills") in listener.told())
+    await eventually(lambda: ("firing", "waiting", "fills") in listener.notified())
     await orders.add_many([("submit", n) for n in range(51)])
-    await eventually(lambda: ("firing", "failed", "orders") in listener.told())
+    await eventually(lambda: ("firing", "failed", "orders") in listener.notified())
 
     start("fills")
-    await eventually(lambda: ("resolved", "waiting", "fills") in listener.told())
+    await eventually(lambda: ("resolved", "waiting", "fills") in listener.notified())
     await orders.clean(JobState.FAILED)
-    await eventually(lambda: ("resolved", "failed", "orders") in listener.told())
+    await eventually(lambda: ("resolved", "failed", "orders") in listener.notified())
 
-    assert listener.told() == [
+    assert listener.notified() == [
         ("firing", "waiting", "fills"),
         ("firing", "failed", "orders"),
         ("resolved", "waiting", "fills"),
@@ -92,25 +92,25 @@ async def test_a_frozen_worker_is_named_with_its_job_and_the_job_is_handed_back(
     # It alone serves the queue: whoever hands the job back is no worker of it.
     start("orders")
 
-    await eventually(lambda: ("firing", "longest active", "settlement") in listener.told())
-    (told,) = listener.got
-    named = re.search(r"\(job (\S+) on worker (\S+) since ([^;)]+)", told["text"])
-    assert named is not None, told["text"]
+    await eventually(lambda: ("firing", "longest active", "settlement") in listener.notified())
+    (notified,) = listener.got
+    named = re.search(r"\(job (\S+) on worker (\S+) since ([^;)]+)", notified["text"])
+    assert named is not None, notified["text"]
     assert named[1] == job.id
     assert named[2].endswith(f"-{victim.pid}")
     assert abs((datetime.fromisoformat(named[3]) - started).total_seconds()) < LEASE_SECONDS
-    assert told["action"] == "look for a dead worker"
+    assert notified["action"] == "look for a dead worker"
 
     await eventually(lambda: _is(job, JobState.WAITING), within=25)
-    await eventually(lambda: ("resolved", "longest active", "settlement") in listener.told())
-    assert len(listener.told()) == 2
+    await eventually(lambda: ("resolved", "longest active", "settlement") in listener.notified())
+    assert len(listener.notified()) == 2
     assert (await job.refresh()).stalled_count == 1
 
     start("settlement")
     assert await job.wait_for_result(25) == "settled"
     victim.send_signal(signal.SIGCONT)
     assert (await job.refresh()).attempts_started == 2
-    assert len(listener.told()) == 2
+    assert len(listener.notified()) == 2
 
 
 async def _is(job: Job[None], state: JobState) -> bool:

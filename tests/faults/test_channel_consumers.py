@@ -10,7 +10,7 @@ import pytest
 import redis
 
 from stockyard import App, ReplyLost, Topology
-from stockyard.pubsub import Consumer, Delivery, Gap
+from stockyard.pubsub import Consumer, Delivery, MessageGap
 from tests.faults.channel_programs import DEADLY, FILLS, ConsumerProcess, Notes
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
@@ -191,7 +191,7 @@ async def test_readers_and_consumers_ride_through_a_server_that_is_killed(
         async def replay() -> None:
             async with channel.replay("0-0") as messages:
                 async for message in messages:
-                    assert not isinstance(message, Gap)
+                    assert not isinstance(message, MessageGap)
                     read.append(message.value)
 
         tasks = [asyncio.create_task(consume()), asyncio.create_task(replay())]

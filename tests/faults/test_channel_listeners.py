@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 
 from stockyard import App, Channel, ReplyLost, ServerRefused, ServerUnavailable, Topology
-from stockyard.pubsub import Gap, Subscription
+from stockyard.pubsub import MessageGap, Subscription
 from tests.support.program import Program
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, stays, ticks
 
 NUMBERS = Channel("numbers", int)
-RECONNECTED = Gap(channel="numbers", reason="reconnected")
+RECONNECTED = MessageGap(channel="numbers", reason="reconnected")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def publisher(server: OwnServer, prefix: str) -> AsyncIterator[App]:
 async def take(messages: Subscription[int], count: int) -> list[Any]:
     async with asyncio.timeout(60):
         found = [await anext(messages) for _ in range(count)]
-    return [each if isinstance(each, Gap) else each.value for each in found]
+    return [each if isinstance(each, MessageGap) else each.value for each in found]
 
 
 async def test_every_reader_is_told_of_a_connection_that_broke(app: App, publisher: App, proxy: Proxy) -> None:
@@ -86,7 +86,7 @@ async def test_nothing_is_missing_without_a_gap_however_often_it_breaks(
         async with channel.subscribe() as messages:
             ready.set()
             async for item in messages:
-                if isinstance(item, Gap):
+                if isinstance(item, MessageGap):
                     gaps, is_after_gap = gaps + 1, True
                     continue
                 assert item.value == expected or (is_after_gap and item.value > expected), (item, expected)
@@ -186,7 +186,7 @@ async def test_a_server_that_cut_off_a_slow_reader_is_a_gap(server: OwnServer, p
                 expected, has_gap = 0, False
                 while not has_gap:
                     item = await anext(messages)
-                    if isinstance(item, Gap):
+                    if isinstance(item, MessageGap):
                         has_gap = True
                     else:
                         assert item.value.startswith(f"{expected}:")
@@ -195,7 +195,7 @@ async def test_a_server_that_cut_off_a_slow_reader_is_a_gap(server: OwnServer, p
             await told.publish("the end")
             async with asyncio.timeout(60):
                 item = await anext(messages)
-            assert not isinstance(item, Gap)
+            assert not isinstance(item, MessageGap)
             assert item.value == "the end"
 
 
@@ -242,7 +242,7 @@ async def test_a_flood_from_another_process_comes_whole_and_in_order(
             async with asyncio.timeout(60):
                 while expected < 200_000:
                     item = await anext(messages)
-                    assert not isinstance(item, Gap)
+                    assert not isinstance(item, MessageGap)
                     assert item.value == expected
                     expected += 1
             assert flood.wait() == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stockyard import ServerUnavailable
-from stockyard.events import Gap
+from stockyard.events import EventGap
 from tests.support.event_stream import Stream, take, told
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
@@ -80,7 +80,7 @@ async def test_a_server_that_lost_everything_tells_of_a_gap(
             client.flushall()
             server.kill()
         server.start()
-        assert await take(events, 1) == [Gap(id=last, queue="q", first_id=None)]
+        assert await take(events, 1) == [EventGap(id=last, queue="q", first_id=None)]
         with server.client() as client:
             Stream(client, prefix).add("b")
         assert told(await take(events, 1)) == ["b"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stockyard import Channel, Job, ReplyLost, ServerUnavailable
-from stockyard.events import Completed
+from stockyard.events import CompletedEvent
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
@@ -147,7 +147,7 @@ async def test_events_results_and_channels_go_on(yard: Yard, pair: Pair) -> None
     queue = yard.queue()
     channel = yard.app.channel(Channel("c"))
     heard: list[Any] = []
-    async with yard.app.events("q", only=(Completed,)) as events, channel.subscribe() as messages:
+    async with yard.app.events("q", only=(CompletedEvent,)) as events, channel.subscribe() as messages:
 
         async def listen() -> None:
             async for message in messages:
@@ -164,7 +164,7 @@ async def test_events_results_and_channels_go_on(yard: Yard, pair: Pair) -> None
         assert await second.wait_for_result(25) == 2
         for job in (first, second):
             event = await asyncio.wait_for(anext(events), 60)
-            assert isinstance(event, Completed)
+            assert isinstance(event, CompletedEvent)
             assert event.job_id == job.id
 
         # Of a fire-and-forget channel, what a connection publishes within a second of its last look may be lost.

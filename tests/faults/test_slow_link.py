@@ -8,7 +8,7 @@ import pytest
 
 from stockyard import Job
 from stockyard._store.scripts import load
-from stockyard.events import Completed
+from stockyard.events import CompletedEvent
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.yard import Yard
@@ -97,12 +97,12 @@ async def test_events_with_large_results_are_read(near: Yard, far: Yard) -> None
 
     near.queue()
     far.queue()
-    async with far.app.events("q", only=(Completed,)) as events:
+    async with far.app.events("q", only=(CompletedEvent,)) as events:
         await near.work(answer, concurrency=COUNT)
         await near.queue().add_many([("x", 1)] * COUNT)
         for _ in range(COUNT):
             event = await asyncio.wait_for(anext(events), 60)
-            assert isinstance(event, Completed)
+            assert isinstance(event, CompletedEvent)
             assert event.return_value == LARGE
 
 

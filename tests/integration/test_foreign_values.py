@@ -20,7 +20,7 @@ from stockyard.errors import StockyardError
 from stockyard.observe.alerts.default_rules import Thresholds
 from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.observe.metrics.exporter import Exporter
-from stockyard.pubsub import Gap
+from stockyard.pubsub import MessageGap
 from tests.support.waiting import eventually
 
 desk = Topology("desk")
@@ -139,7 +139,7 @@ async def populate(app: App, raw: "redis.Redis", prefix: str) -> None:
     async with channel.consume("ledger") as messages:
         await channel.publish({"n": 1})
         async for delivery in messages:
-            assert not isinstance(delivery, Gap)
+            assert not isinstance(delivery, MessageGap)
             await delivery.ack()
             break
     watcher = app.watcher(SETTINGS)
@@ -162,7 +162,7 @@ async def fleet(app: App, waiting: int) -> None:
     await watcher.watch()
     assert watcher.is_leader
     await watcher.stop()
-    overview = await app.lookout.overview()
+    overview = await app.monitor.overview()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Exporter(shared=overview.snapshot, workers=list))
     assert b'stockyard_jobs{queue="parcels",state="failed"} 1.0' in generate_latest(registry)

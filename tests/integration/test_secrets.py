@@ -180,7 +180,7 @@ async def test_nothing_that_can_be_printed_shows_it(login: OwnServer) -> None:
             app.flows,
             app.alerts,
             app.watcher(),
-            await app.examine(),
+            await app.check_server(),
             await app.health(),
         ):
             assert shows(repr(each) + str(each)) == []

@@ -81,7 +81,7 @@ async def test_everything_works_over_it(place: Place) -> None:
             return bool(await cache.get("a") == cache.peek("a") == 1)
 
         await eventually(is_near)
-        assert {each.severity for each in await yard.app.examine() if each.check == "version"} == {"ok"}
+        assert {each.severity for each in await yard.app.check_server() if each.check == "version"} == {"ok"}
 
 
 def test_the_command_line_works_over_it(place: Place, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ async def test_the_page_s_commands_make_certificates_that_serve(
     server = make_server(port=True)
     with TlsFront(server.url, mine["ca"], tmp_path / "server.crt", tmp_path / "server.key") as front:
         async with App(Topology("test"), front.url("127.0.0.1", **mine)) as app:
-            assert await app.examine()
+            assert await app.check_server()
 
 
 def test_files_that_are_not_there_are_named_before_anything_is_tried(place: Place) -> None:
@@ -189,7 +189,7 @@ async def test_a_key_with_a_passphrase_is_refused_instead_of_asking_the_terminal
     subprocess.run(command, check=True, capture_output=True)
     async with App(Topology("test"), place.url(key=locked)) as app:
         with pytest.raises(TlsFailed, match="has no passphrase"):
-            await asyncio.wait_for(app.examine(), 5)
+            await asyncio.wait_for(app.check_server(), 5)
 
 
 async def test_a_server_that_does_not_speak_tls_is_no_server(

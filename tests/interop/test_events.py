@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from stockyard import App, Flow, Queue
-from stockyard.events import Completed, Custom, Delayed, Event, Failed, Gap, Progress
+from stockyard.events import CompletedEvent, CustomEvent, DelayedEvent, Event, EventGap, FailedEvent, ProgressEvent
 from stockyard.events.decoding import name_of
 from tests.interop.conftest import Work
 from tests.support.node import NodeObject, NodePeer, names_of
@@ -48,7 +48,7 @@ FIELDS = {
 
 def as_node_tells(event: Event) -> list[Any]:
     """An event of ours as Node's QueueEvents tells it."""
-    if isinstance(event, Custom):
+    if isinstance(event, CustomEvent):
         return [event.name, event.fields]
     facts = msgspec.structs.asdict(event)
     del facts["id"], facts["queue"]
@@ -144,12 +144,14 @@ async def test_we_are_told_of_every_kind_that_node_makes(
 
     seen = await read_all(app, events, "price")
     assert {name_of(each) for each in seen} == EVERY_KIND
-    progress = [each.progress for each in seen if isinstance(each, Progress)]
+    progress = [each.progress for each in seen if isinstance(each, ProgressEvent)]
     assert progress == [50, {"p": [1]}, "half", True]
-    assert {"deep": [None, 1.5, "Ω/\\"]} in [each.return_value for each in seen if isinstance(each, Completed)]
-    (failed,) = [each for each in seen if isinstance(each, Failed)]
+    assert {"deep": [None, 1.5, "Ω/\\"]} in [
+        each.return_value for each in seen if isinstance(each, CompletedEvent)
+    ]
+    (failed,) = [each for each in seen if isinstance(each, FailedEvent)]
     assert failed.failed_reason == 'no "margin"'
-    delayed = [each.due - each.timestamp for each in seen if isinstance(each, Delayed)]
+    delayed = [each.due - each.timestamp for each in seen if isinstance(each, DelayedEvent)]
     assert delayed == [pytest.approx(3_600_000, abs=2000), pytest.approx(20, abs=2000)]
 
 
@@ -160,7 +162,7 @@ async def _is_empty(queue: Queue) -> bool:
 @pytest.mark.parametrize("value", [None, "text", "", 0, 1.5, True, [], {"a": [None]}])
 async def test_no_result_of_nodes_breaks_our_reader(node: NodePeer, app: App, ours: Queue, value: Any) -> None:
     await node.worker("q")
-    async with asyncio.timeout(60), app.events("q", only=[Completed]) as events:
+    async with asyncio.timeout(60), app.events("q", only=[CompletedEvent]) as events:
         added = await ours.add("echo", {} if value is None else value)
         nothing = await ours.add("nothing")
         seen = {event.job_id: event.return_value for event in [await anext(events) for _ in range(2)]}  # type: ignore[attr-defined]
@@ -194,7 +196,7 @@ async def test_node_trims_the_stream_and_we_are_told_of_the_gap(
     await queue.add("nothing", {})
     async with asyncio.timeout(60), app.events("q", after=first.id) as events:
         gap = await anext(events)
-        assert isinstance(gap, Gap)
+        assert isinstance(gap, EventGap)
         assert (gap.id, name_of(await anext(events))) == (first.id, "added")
 
 

@@ -85,7 +85,7 @@ async def test_pitfall_18_a_clock_that_is_wrong_is_named(
     assert await added.state() is JobState.DELAYED
     wrong = SimpleNamespace(time=lambda: time.time() - 3600, perf_counter=time.perf_counter)
     monkeypatch.setattr(inspecting, "time", wrong)
-    (finding,) = [each for each in await late.examine() if each.check == "clock"]
+    (finding,) = [each for each in await late.check_server() if each.check == "clock"]
     assert finding.severity == "danger"
 
 
@@ -161,7 +161,7 @@ async def test_pitfall_24_an_evicting_server_is_called_a_danger(
     topology = Topology("evicted")
     topology.queue("q")
     async with App(topology, redis=server.url) as app:
-        (finding,) = [each for each in await app.examine() if each.severity == "danger"]
+        (finding,) = [each for each in await app.check_server() if each.severity == "danger"]
     assert "allkeys-lru" in finding.cause
 
 

@@ -12,10 +12,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from stockyard import JobOptions, ManualClock, ParentRef
 from stockyard._store import editing, families
-from stockyard._store.finishing import EndedRun, Order, finish_and_take
-from stockyard._store.link import QueueLink
+from stockyard._store.finishing import EndedRun, TakeRequest, finish_and_take
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
-from stockyard._store.tied_job import TiedJob, tied_job
+from stockyard._store.related_job import RelatedJob, related_job
 from stockyard._store.trees import add_trees
 from stockyard.config import Settings
 from stockyard.model.outcome import Completed, Failed
@@ -36,7 +36,7 @@ class FlowMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.server = Server(Settings.load(self.url, environ={}, dotenv=None).address)
         prefix, clock = f"t:{secrets.token_hex(4)}", ManualClock(1_800_000_000_000)
-        self.links = {name: QueueLink(self.server, prefix, name, clock=clock) for name in ("p", "c")}
+        self.keyspaces = {name: QueueKeyspace(self.server, prefix, name, clock=clock) for name in ("p", "c")}
         self.raw: Any = redis.Redis.from_url(self.url, decode_responses=True)
         self.policies: dict[str, Any] = {}
         self.keeps: dict[str, bool] = {}
@@ -46,14 +46,14 @@ class FlowMachine(RuleBasedStateMachine):
     def run(self, coroutine: Any) -> Any:
         return self.loop.run_until_complete(coroutine)
 
-    def link(self, job_id: str) -> QueueLink:
-        return self.links["p" if job_id in PARENTS else "c"]
+    def keyspace(self, job_id: str) -> QueueKeyspace:
+        return self.keyspaces["p" if job_id in PARENTS else "c"]
 
     def key(self, job_id: str) -> str:
-        return self.link(job_id).keys.job(job_id)
+        return self.keyspace(job_id).keys.job(job_id)
 
     def place(self, job_id: str) -> str:
-        keys = self.link(job_id).keys
+        keys = self.keyspace(job_id).keys
         sets = ("completed", "failed", "waiting_children", "delayed")
         with self.raw.pipeline(transaction=False) as pipe:
             for name in ("wait", "active"):
@@ -68,7 +68,7 @@ class FlowMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.server.aclose())
         self.loop.close()
-        prefix = self.links["p"].keys.prefix
+        prefix = self.keyspaces["p"].keys.prefix
         if keys := list(self.raw.scan_iter(match=f"{prefix}:*", count=1000)):
             self.raw.unlink(*keys)
         self.raw.close()
@@ -82,20 +82,20 @@ class FlowMachine(RuleBasedStateMachine):
             names = [name for name in ABOVE if name != "root"]
             self.policies = dict(zip(names, policies, strict=True))
             self.keeps = dict(zip(names, keeps, strict=True))
-        links = list(self.links.values())
-        jobs: list[TiedJob] = []
+        keyspaces = list(self.keyspaces.values())
+        jobs: list[RelatedJob] = []
         for name, above in ABOVE.items():
             options = JobOptions().merged(job_id=name, on_failure=self.policies.get(name))
-            link = self.link(name)
+            keyspace = self.keyspace(name)
             if above:
-                options = options.merged(parent=ParentRef(self.link(above).queue, above))
-            job = tied_job(link, name, "{}", options, link.clock())
-            job.queue, job.is_parent = links.index(link) + 1, name in PARENTS
+                options = options.merged(parent=ParentRef(self.keyspace(above).queue, above))
+            job = related_job(keyspace, name, "{}", options, keyspace.clock())
+            job.queue, job.is_parent = keyspaces.index(keyspace) + 1, name in PARENTS
             if job.parent:
                 job.parent.is_new = True
             jobs.append(job)
         before = {name: self.place(name) for name in ABOVE}
-        self.run(add_trees(links, jobs))
+        self.run(add_trees(keyspaces, jobs))
         for name, place in before.items():
             if place in ("active", "completed", "failed"):
                 assert self.place(name) == place
@@ -103,7 +103,7 @@ class FlowMachine(RuleBasedStateMachine):
     @rule(queue=st.sampled_from(["p", "c"]))
     def start(self, queue: str) -> None:
         self.calls += 1
-        done = self.run(finish_and_take(self.links[queue], [], Order(1, f"w:{self.calls}", 3_600_000)))
+        done = self.run(finish_and_take(self.keyspaces[queue], [], TakeRequest(1, f"w:{self.calls}", 3_600_000)))
         for row in done.records:
             job_id, failure = row.raw_id.decode(), row.deferred_failure
             self.running[job_id] = f"w:{self.calls}"
@@ -128,13 +128,15 @@ class FlowMachine(RuleBasedStateMachine):
     def _end(self, job_id: str, outcome: Any) -> None:
         token = self.running.pop(job_id)
         run = EndedRun(job_id, token, outcome)
-        (code,) = self.run(finish_and_take(self.link(job_id), [run], Order(0, "", 3_600_000))).codes
+        (code,) = self.run(finish_and_take(self.keyspace(job_id), [run], TakeRequest(0, "", 3_600_000))).codes
         if code != 0:
             # Its children, of which one failed or was given back while it ran, do not let it complete.
             assert code in (-4, -9)
             assert code == -9 or self._went_early(job_id) or job_id in self.given_back
             again = EndedRun(job_id, token, Failed("held", (), 1, None))
-            assert self.run(finish_and_take(self.link(job_id), [again], Order(0, "", 3_600_000))).codes == [0]
+            assert self.run(
+                finish_and_take(self.keyspace(job_id), [again], TakeRequest(0, "", 3_600_000))
+            ).codes == [0]
         self.given_back.discard(job_id)
 
     @property
@@ -148,11 +150,11 @@ class FlowMachine(RuleBasedStateMachine):
         above = ABOVE[name]
         if self.place(name) == state and above in self.running:
             self.given_back.add(above)
-        self.run(editing.retry(self.link(name), name, state=state))
+        self.run(editing.retry(self.keyspace(name), name, state=state))
 
     @rule(name=st.sampled_from(sorted(ABOVE)), children=st.booleans())
     def remove(self, name: str, children: bool) -> None:
-        self.run(families.remove(self.link(name), name, children=children))
+        self.run(families.remove(self.keyspace(name), name, children=children))
 
     @invariant()
     def whoever_waits_for_children_has_some_to_wait_for(self) -> None:

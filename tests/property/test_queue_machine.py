@@ -16,13 +16,13 @@ from stockyard import ManualClock
 from stockyard._store import editing, leasing, reading
 from stockyard._store import families as removal
 from stockyard._store.adding import new_job
-from stockyard._store.finishing import EndedRun, Order, finish_and_take
-from stockyard._store.link import QueueLink
+from stockyard._store.finishing import EndedRun, TakeRequest, finish_and_take
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.records import ReplyCode
 from stockyard.config import Settings
 from stockyard.model.options import JobOptions
-from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedBack, Postponed, Retried
+from stockyard.model.outcome import Completed, Delayed, Failed, Requeued, Retried, WaitingChildren
 from tests.support.adding import add_jobs
 
 LOCK_MS = 3_600_000
@@ -110,8 +110,8 @@ class QueueMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.clock = ManualClock(START)
         self.server = Server(Settings.load(self.url, environ={}, dotenv=None).address)
-        self.link = QueueLink(self.server, f"t:{secrets.token_hex(4)}", "q", clock=self.clock)
-        self.kids = QueueLink(self.server, self.link.keys.prefix, "kids", clock=self.clock)
+        self.keyspace = QueueKeyspace(self.server, f"t:{secrets.token_hex(4)}", "q", clock=self.clock)
+        self.kids = QueueKeyspace(self.server, self.keyspace.keys.prefix, "kids", clock=self.clock)
         self.raw: Any = redis.Redis.from_url(self.url, decode_responses=True)
         self.model = Model()
         self.calls = 0
@@ -123,7 +123,7 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.server.aclose())
         self.loop.close()
-        if keys := list(self.raw.scan_iter(match=f"{self.link.keys.prefix}:*", count=1000)):
+        if keys := list(self.raw.scan_iter(match=f"{self.keyspace.keys.prefix}:*", count=1000)):
             self.raw.unlink(*keys)
         self.raw.close()
 
@@ -144,7 +144,7 @@ class QueueMachine(RuleBasedStateMachine):
             new_job("x", "{}", JobOptions(job_id, delay, priority, lifo=lifo), self.clock())
             for priority, delay, lifo, job_id in jobs
         ]
-        ids = self.run(add_jobs(self.link, new))
+        ids = self.run(add_jobs(self.keyspace, new))
         for job_id, (priority, delay, lifo, own) in zip(ids, jobs, strict=True):
             self.added += 1
             assert job_id == (own or str(self.added))
@@ -175,10 +175,10 @@ class QueueMachine(RuleBasedStateMachine):
         ]
         for run, end in zip(settled, ends, strict=False):
             if end == "parked":
-                self.raw.sadd(f"{self.link.base}{run.job_id}:dependencies", f"{self.kids.base}{run.job_id}")
+                self.raw.sadd(f"{self.keyspace.base}{run.job_id}:dependencies", f"{self.kids.base}{run.job_id}")
         self.calls += 1
         token = f"w:{self.calls}"
-        done = self.run(finish_and_take(self.link, settled, Order(room, token, LOCK_MS)))
+        done = self.run(finish_and_take(self.keyspace, settled, TakeRequest(room, token, LOCK_MS)))
         assert done.codes == [0] * len(settled)
         for run, end in zip(settled, ends, strict=False):
             self._end(run.job_id, end)
@@ -190,7 +190,7 @@ class QueueMachine(RuleBasedStateMachine):
             self.model.jobs[job_id].starts += 1
             self.model.jobs[job_id].token = token
         if settled and is_sent_twice:
-            again = self.run(finish_and_take(self.link, settled, Order(0, "", LOCK_MS)))
+            again = self.run(finish_and_take(self.keyspace, settled, TakeRequest(0, "", LOCK_MS)))
             assert set(again.codes) <= GONE
 
     def _end(self, job_id: str, end: str) -> None:
@@ -220,20 +220,20 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.model.is_limited)
     @rule()
     def the_limit_ends(self) -> None:
-        self.raw.delete(self.link.keys["limiter"])
+        self.raw.delete(self.keyspace.keys["limiter"])
         self.model.is_limited = False
 
     @precondition(lambda self: self.model.parked)
     @rule(data=st.data())
     def the_child_ends(self, data: st.DataObject) -> None:
         parent = data.draw(st.sampled_from(sorted(self.model.parked)))
-        link = json.dumps({"id": parent, "queueKey": self.link.base[:-1]})
-        tie = {"parentKey": self.link.base + parent, "parent": link}
+        keyspace = json.dumps({"id": parent, "queueKey": self.keyspace.base[:-1]})
+        tie = {"parentKey": self.keyspace.base + parent, "parent": keyspace}
         self.raw.hset(self.kids.base + parent, mapping={"name": "kid", "data": "1", "opts": "{}", **tie})
         self.raw.lpush(self.kids.keys["active"], parent)
         self.raw.set(self.kids.keys.of_job(parent, "lock"), "kid")
         run = EndedRun(parent, "kid", Completed("1", True))
-        assert self.run(finish_and_take(self.kids, [run], Order(0, "", LOCK_MS))).codes == [0]
+        assert self.run(finish_and_take(self.kids, [run], TakeRequest(0, "", LOCK_MS))).codes == [0]
         self.model.parked.discard(parent)
         self.model.ready(parent, front=True)
 
@@ -242,7 +242,7 @@ class QueueMachine(RuleBasedStateMachine):
     def an_end_under_another_token_is_refused(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(sorted(self.model.active)))
         run = EndedRun(job_id, "somebody else", _outcome("completed"))
-        assert self.run(finish_and_take(self.link, [run], Order(0, "", LOCK_MS))).codes == [-6]
+        assert self.run(finish_and_take(self.keyspace, [run], TakeRequest(0, "", LOCK_MS))).codes == [-6]
 
     @precondition(lambda self: self.model.jobs)
     @rule(data=st.data())
@@ -250,7 +250,7 @@ class QueueMachine(RuleBasedStateMachine):
         job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
         state = "completed" if job_id in self.model.completed else "failed"
         is_finished = job_id in self.model.completed | self.model.failed
-        code = self.run(editing.retry(self.link, job_id, state=state))
+        code = self.run(editing.retry(self.keyspace, job_id, state=state))
         assert code == 0 if is_finished else isinstance(code, str)
         if is_finished:
             self.model.completed.discard(job_id)
@@ -262,7 +262,7 @@ class QueueMachine(RuleBasedStateMachine):
     def promote(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
         entry = next((each for each in self.model.delayed if each[2] == job_id), None)
-        assert self.run(editing.promote(self.link, job_id)) == (ReplyCode.WRONG_STATE if entry is None else 0)
+        assert self.run(editing.promote(self.keyspace, job_id)) == (ReplyCode.WRONG_STATE if entry is None else 0)
         if entry is not None:
             self.model.delayed.remove(entry)
             self.model.ready(job_id)
@@ -272,22 +272,22 @@ class QueueMachine(RuleBasedStateMachine):
     def remove(self, data: st.DataObject) -> None:
         job_id = data.draw(st.sampled_from(sorted(self.model.jobs)))
         is_active = job_id in self.model.active
-        assert self.run(removal.remove(self.link, job_id)) == (0 if is_active else 1)
+        assert self.run(removal.remove(self.keyspace, job_id)) == (0 if is_active else 1)
         if not is_active:
             self.model.forget(job_id)
-            assert self.raw.keys(f"{self.link.base}{job_id}") == []
+            assert self.raw.keys(f"{self.keyspace.base}{job_id}") == []
 
     @precondition(lambda self: self.model.active)
     @rule()
     def a_lost_take_is_found(self) -> None:
         token = self.model.jobs[min(self.model.active)].token
-        rows = self.run(leasing.reclaim(self.link, token))
+        rows = self.run(leasing.reclaim(self.keyspace, token))
         held = {each for each in self.model.active if self.model.jobs[each].token == token}
         assert {row.raw_id.decode() for row in rows} == held
 
     @invariant()
     def both_hold_the_same(self) -> None:
-        keys, model = self.link.keys, self.model
+        keys, model = self.keyspace.keys, self.model
         assert self.raw.lrange(keys["wait"], 0, -1)[::-1] == model.wait
         assert self.raw.zrange(keys["prioritized"], 0, -1) == [each[2] for each in sorted(model.prioritized)]
         assert self.raw.zrange(keys["delayed"], 0, -1) == [each[2] for each in sorted(model.delayed)]
@@ -299,20 +299,20 @@ class QueueMachine(RuleBasedStateMachine):
 
     @invariant()
     def leases_and_counts_are_right(self) -> None:
-        base = self.link.base
+        base = self.keyspace.base
         for job_id, known in self.model.jobs.items():
             record = self.raw.hgetall(base + job_id)
             assert (int(record.get("atm", 0)), int(record.get("ats", 0))) == (known.made, known.starts)
             lock = self.raw.get(f"{base}{job_id}:lock")
             assert lock == (known.token if job_id in self.model.active else None)
-        facts = self.run(reading.read_facts([self.link]))[0]
+        facts = self.run(reading.read_facts([self.keyspace]))[0]
         assert facts.wait + facts.prioritized == len(self.model.wait) + len(self.model.prioritized)
         assert (facts.active, facts.delayed) == (len(self.model.active), len(self.model.delayed))
 
     @invariant()
     def somebody_is_rung_for_when_work_waits(self) -> None:
         if self.model.wait or self.model.prioritized or self.model.delayed:
-            assert self.raw.zcard(self.link.keys["marker"]) > 0
+            assert self.raw.zcard(self.keyspace.keys["marker"]) > 0
 
 
 def _outcome(end: str) -> Any:
@@ -324,13 +324,13 @@ def _outcome(end: str) -> Any:
         case "failed":
             return Failed("no", ("trace",), 1, None)
         case "back":
-            return HandedBack()
+            return Requeued()
         case "limited":
-            return HandedBack(LOCK_MS)
+            return Requeued(LOCK_MS)
         case "postponed":
-            return Postponed(50)
+            return Delayed(50)
         case "parked" | "alone":
-            return AwaitingChildren()
+            return WaitingChildren()
         case _:
             return Retried("no", ("trace",), 50 if end == "later" else 0, end == "front")
 

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from stockyard import App, Deduplication, Flow, StockyardError, Topology
-from stockyard._store.finishing import EndedRun, Order, finish_and_take
-from stockyard._store.link import QueueLink
+from stockyard._store.finishing import EndedRun, TakeRequest, finish_and_take
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.config import Settings
-from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Retried
+from stockyard.model.outcome import Completed, Failed, Outcome, Requeued, Retried
 from tests.interop.keyspace import dump
 from tests.support.node import NodePeer
 from tests.support.peer import PeerError
@@ -68,7 +68,7 @@ class TwoEngines(RuleBasedStateMachine):
         self.app = App(topology, redis=self.url, prefix=f"{self.base}:ours")
         self.ours = self.app.queue("q")
         self.server = Server(Settings.load(self.url, environ={}, dotenv=None).address)
-        self.link = QueueLink(self.server, f"{self.base}:ours", "q")
+        self.keyspace = QueueKeyspace(self.server, f"{self.base}:ours", "q")
         # Node's Queue writes it soon after it is made, ours with the first job.
         wait_until(lambda: self.raw.hexists(f"{self.base}:node:q:meta", "opts.maxLenEvents"))
         self.raw.hset(f"{self.base}:ours:q:meta", "opts.maxLenEvents", 10_000)
@@ -181,7 +181,7 @@ class TwoEngines(RuleBasedStateMachine):
     @rule()
     def take(self) -> None:
         there = self.run(self.taker.getNextJob(TOKEN, {"block": False}))
-        here = self.run(finish_and_take(self.link, [], Order(1, TOKEN, HOUR))).records
+        here = self.run(finish_and_take(self.keyspace, [], TakeRequest(1, TOKEN, HOUR))).records
         assert (there or {}).get("id") == (here[0].raw_id.decode() if here else None)
         if there:
             self.active.append(there["id"])
@@ -195,10 +195,10 @@ class TwoEngines(RuleBasedStateMachine):
             "completed": Completed('"done"', None),
             "failed": Failed("no", trace, attempts, None),
             "retried": Retried("no", trace, 0, lifo),
-            "back": HandedBack(),
+            "back": Requeued(),
         }
-        order = Order(0, TOKEN, HOUR)
-        (code,) = self.run(finish_and_take(self.link, [EndedRun(job_id, TOKEN, outcomes[end])], order)).codes
+        order = TakeRequest(0, TOKEN, HOUR)
+        (code,) = self.run(finish_and_take(self.keyspace, [EndedRun(job_id, TOKEN, outcomes[end])], order)).codes
         assert self.run(self.theirs.run(NODE_ENDS[end], job_id, TOKEN)) == (code == 0)
         # A parent that was let go early, or one of whose children failed, cannot complete: it goes on.
         if code == 0:

@@ -1,13 +1,13 @@
 """What the tests of the caching scripts share: writes within a budget, and the order of use."""
 
 from stockyard._store import caching
-from stockyard._store.caching import CacheLink, NewEntry, Written
+from stockyard._store.caching import CacheKeyspace, NewEntry, Written
 from tests.scripts.conftest import Keyspace, Sorted
 
 BUDGET = 1_000_000
 
 
-async def put(cache: CacheLink, *entries: NewEntry, name: str = "c", budget: int = BUDGET) -> Written:
+async def put(cache: CacheKeyspace, *entries: NewEntry, name: str = "c", budget: int = BUDGET) -> Written:
     """Write entries of a cache."""
     return await caching.write(cache, name, entries, budget)
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard._store.broadcast import ChannelLink
-from stockyard._store.caching import CacheLink
-from stockyard._store.link import QueueLink
+from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.caching import CacheKeyspace
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import names
 from stockyard.config import Settings
@@ -99,49 +99,49 @@ def memory(request: pytest.FixtureRequest, redis_url: str, monkeypatch: pytest.M
 
 
 @pytest.fixture
-async def link_at(redis_url: str, prefix: str) -> AsyncIterator[Callable[[int], QueueLink]]:
+async def keyspace_at(redis_url: str, prefix: str) -> AsyncIterator[Callable[[int], QueueKeyspace]]:
     """Makes the link of the queue ``q`` whose clock stands at the given time."""
     server = Server(Settings.load(redis_url, dotenv=None).address)
-    yield lambda now: QueueLink(server, prefix, "q", clock=lambda: now)
+    yield lambda now: QueueKeyspace(server, prefix, "q", clock=lambda: now)
     await server.aclose()
 
 
 @pytest.fixture
-async def link(link_at: Callable[[int], QueueLink]) -> QueueLink:
+async def keyspace(keyspace_at: Callable[[int], QueueKeyspace]) -> QueueKeyspace:
     """The queue ``q`` at NOW."""
-    return link_at(NOW)
+    return keyspace_at(NOW)
 
 
 @pytest.fixture
-def keys(raw: "redis.Redis", link: QueueLink) -> Keyspace:
+def keys(raw: "redis.Redis", keyspace: QueueKeyspace) -> Keyspace:
     """Its keys."""
-    return Keyspace(raw, link.base)
+    return Keyspace(raw, keyspace.base)
 
 
 @pytest.fixture
-async def cache(redis_url: str, prefix: str) -> AsyncIterator[CacheLink]:
+async def cache(redis_url: str, prefix: str) -> AsyncIterator[CacheKeyspace]:
     """All caches of this test's prefix."""
     server = Server(Settings.load(redis_url, dotenv=None).address)
-    yield CacheLink(server, prefix)
+    yield CacheKeyspace(server, prefix)
     await server.aclose()
 
 
 @pytest.fixture
-def cache_keys(raw: "redis.Redis", cache: CacheLink) -> Keyspace:
+def cache_keys(raw: "redis.Redis", cache: CacheKeyspace) -> Keyspace:
     """Their keys, named by what follows the base."""
     return Keyspace(raw, cache.keys.base)
 
 
 @pytest.fixture
-async def channel(redis_url: str, prefix: str) -> AsyncIterator[ChannelLink]:
+async def channel(redis_url: str, prefix: str) -> AsyncIterator[ChannelKeyspace]:
     """The channel ``c`` of this test's prefix."""
     server = Server(Settings.load(redis_url, dotenv=None).address)
-    yield ChannelLink(server, prefix, "c")
+    yield ChannelKeyspace(server, prefix, "c")
     await server.aclose()
 
 
 @pytest.fixture
-def channel_keys(raw: "redis.Redis", channel: ChannelLink) -> Keyspace:
+def channel_keys(raw: "redis.Redis", channel: ChannelKeyspace) -> Keyspace:
     """Its keys, named by what follows the base."""
     return Keyspace(raw, channel.keys.base)
 

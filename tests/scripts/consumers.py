@@ -5,16 +5,16 @@ from typing import Any
 import redis
 
 from stockyard._store import durable
-from stockyard._store.broadcast import ChannelLink
-from stockyard._store.durable import DurableLine, Taken
+from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.durable import DurableLine, TakeReply
 
 
-async def publish(channel: ChannelLink, *texts: bytes) -> list[str]:
+async def publish(channel: ChannelKeyspace, *texts: bytes) -> list[str]:
     """Publish texts, all of which are kept."""
     return await durable.publish(channel, texts, keep_ms=None, max_len=None)
 
 
-async def take(channel: ChannelLink, consumer: str = "me", **options: Any) -> Taken:
+async def take(channel: ChannelKeyspace, consumer: str = "me", **options: Any) -> TakeReply:
     """Take for the group ``g``, from the beginning, ten at most of what is fresh."""
     line = DurableLine(channel)
     plain: dict[str, Any] = {
@@ -33,12 +33,12 @@ async def take(channel: ChannelLink, consumer: str = "me", **options: Any) -> Ta
         await line.close()
 
 
-def held(raw: "redis.Redis", channel: ChannelLink) -> dict[str, tuple[str, int]]:
+def held(raw: "redis.Redis", channel: ChannelKeyspace) -> dict[str, tuple[str, int]]:
     """Who has each message of the group ``g``, and how often it was delivered."""
     found: Any = raw.xpending_range(channel.keys.messages, "g", "-", "+", 100)
     return {each["message_id"]: (each["consumer"], each["times_delivered"]) for each in found}
 
 
-def texts(messages: list[durable.Held]) -> list[tuple[bytes, int]]:
+def texts(messages: list[durable.PendingMessage]) -> list[tuple[bytes, int]]:
     """Their texts, and how often each was delivered."""
     return [(each.text, each.deliveries) for each in messages]

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from stockyard._store.finishing import EndedRun, Exchange, Order, finish_and_take
-from stockyard._store.link import QueueLink
+from stockyard._store.finishing import EndedRun, FinishReply, TakeRequest, finish_and_take
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard.model.outcome import Completed, Outcome
 from tests.scripts.conftest import NOW, record
 
@@ -16,7 +16,7 @@ def running(job_id: str = "1", **fields: Any) -> dict[str, Any]:
     return {job_id: record(**STARTED, **fields), f"{job_id}:lock": "w:1", "active": [job_id], "stalled": {job_id}}
 
 
-async def finish(link: QueueLink, *ended: tuple[str, Outcome], take: int = 0) -> Exchange:
+async def finish(keyspace: QueueKeyspace, *ended: tuple[str, Outcome], take: int = 0) -> FinishReply:
     """Write these ends, and take so many jobs under the token ``w:2``."""
-    order = Order(take, "w:2", 30_000)
-    return await finish_and_take(link, [EndedRun(job_id, "w:1", outcome) for job_id, outcome in ended], order)
+    order = TakeRequest(take, "w:2", 30_000)
+    return await finish_and_take(keyspace, [EndedRun(job_id, "w:1", outcome) for job_id, outcome in ended], order)

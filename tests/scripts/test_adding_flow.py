@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from stockyard import JobNotFound, JobOptions, JobStateError, ParentRef
-from stockyard._store.link import QueueLink
-from stockyard._store.tied_job import TiedJob, tied_job
+from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.related_job import RelatedJob, related_job
 from stockyard._store.trees import add_trees
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
@@ -14,45 +14,47 @@ from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 class Sent:
     """The jobs of one call."""
 
-    def __init__(self, *links: QueueLink) -> None:
-        self.links = links
-        self.jobs: list[TiedJob] = []
+    def __init__(self, *keyspaces: QueueKeyspace) -> None:
+        self.keyspaces = keyspaces
+        self.jobs: list[RelatedJob] = []
 
-    def put(self, link: QueueLink, job_id: str, above: TiedJob | None = None, **options: Any) -> TiedJob:
+    def put(
+        self, keyspace: QueueKeyspace, job_id: str, above: RelatedJob | None = None, **options: Any
+    ) -> RelatedJob:
         """Line up a job below another one of the call."""
         if above is not None:
             above.is_parent = True
-            options["parent"] = ParentRef(self.links[above.queue - 1].queue, above.id)
-        job = tied_job(link, "work", "{}", JobOptions().merged(job_id=job_id, **options), NOW)
-        job.queue = self.links.index(link) + 1
+            options["parent"] = ParentRef(self.keyspaces[above.queue - 1].queue, above.id)
+        job = related_job(keyspace, "work", "{}", JobOptions().merged(job_id=job_id, **options), NOW)
+        job.queue = self.keyspaces.index(keyspace) + 1
         if job.parent and above:
             job.parent.is_new = True
         self.jobs.append(job)
         return job
 
     async def add(self) -> list[str]:
-        answers = await add_trees(self.links, self.jobs)
+        answers = await add_trees(self.keyspaces, self.jobs)
         return [each if isinstance(each, str) else each.job_id for each in answers]
 
 
 @pytest.fixture
-def other(link: QueueLink) -> QueueLink:
+def other(keyspace: QueueKeyspace) -> QueueKeyspace:
     """A second queue, ``r``."""
-    return QueueLink(link.server, link.keys.prefix, "r", clock=lambda: NOW)
+    return QueueKeyspace(keyspace.server, keyspace.keys.prefix, "r", clock=lambda: NOW)
 
 
 @pytest.fixture
-def other_keys(raw: Any, other: QueueLink) -> Keyspace:
+def other_keys(raw: Any, other: QueueKeyspace) -> Keyspace:
     return Keyspace(raw, other.base)
 
 
 async def test_a_tree_of_three_levels_in_two_queues(
-    link: QueueLink, other: QueueLink, keys: Keyspace, other_keys: Keyspace
+    keyspace: QueueKeyspace, other: QueueKeyspace, keys: Keyspace, other_keys: Keyspace
 ) -> None:
-    sent = Sent(link, other)
-    root = sent.put(link, "root", priority=3)
+    sent = Sent(keyspace, other)
+    root = sent.put(keyspace, "root", priority=3)
     middle = sent.put(other, "middle", root)
-    sent.put(link, "a", root, delay="5s")
+    sent.put(keyspace, "a", root, delay="5s")
     sent.put(other, "b", middle, on_failure="ignore_dependency")
     assert await sent.add() == ["root", "middle", "a", "b"]
 
@@ -67,7 +69,7 @@ async def test_a_tree_of_three_levels_in_two_queues(
         "id",
         "marker",
     }
-    assert found["root:dependencies"] == {f"{other.base}middle", f"{link.base}a"}
+    assert found["root:dependencies"] == {f"{other.base}middle", f"{keyspace.base}a"}
     assert (found["waiting-children"], found["id"]) == (Sorted({"root": NOW}), "2")
     assert found["marker"] == Sorted({"1": NOW + 5000})
     assert found["events"] == [
@@ -78,20 +80,20 @@ async def test_a_tree_of_three_levels_in_two_queues(
     ]
     assert others["middle:dependencies"] == {f"{other.base}b"}
     assert others["b"]["parent"] == f'{{"id":"middle","queueKey":"{other.base[:-1]}","idof":true}}'
-    assert others["middle"]["parentKey"] == f"{link.base}root"
+    assert others["middle"]["parentKey"] == f"{keyspace.base}root"
     assert (others["wait"], others["marker"]) == (["b"], Sorted({"0": 0}))
 
 
-async def test_a_parent_whose_children_have_all_completed_goes_on(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_parent_whose_children_have_all_completed_goes_on(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     for each in ("a", "b"):
         keys.put({each: record(returnvalue=f'"{each}"')})
     keys.put({"completed": Sorted({"a": NOW, "b": NOW})})
-    sent = Sent(link)
-    root = sent.put(link, "root")
-    sent.put(link, "a", root)
-    sent.put(link, "b", root)
+    sent = Sent(keyspace)
+    root = sent.put(keyspace, "root")
+    sent.put(keyspace, "a", root)
+    sent.put(keyspace, "b", root)
     assert await sent.add() == ["root", "a", "b"]
-    assert keys.get("root:processed") == {f"{link.base}a": '"a"', f"{link.base}b": '"b"'}
+    assert keys.get("root:processed") == {f"{keyspace.base}a": '"a"', f"{keyspace.base}b": '"b"'}
     assert (keys.get("waiting-children"), keys.get("wait"), keys.get("marker")) == (
         None,
         ["root"],
@@ -104,30 +106,32 @@ async def test_a_parent_whose_children_have_all_completed_goes_on(link: QueueLin
     ]
 
 
-async def test_a_parent_waits_for_those_that_follow_a_completed_one(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_parent_waits_for_those_that_follow_a_completed_one(
+    keyspace: QueueKeyspace, keys: Keyspace
+) -> None:
     keys.put({"a": record(returnvalue="1"), "completed": Sorted({"a": NOW})})
-    sent = Sent(link)
-    root = sent.put(link, "root")
-    sent.put(link, "a", root)
-    sent.put(link, "b", root)
+    sent = Sent(keyspace)
+    root = sent.put(keyspace, "root")
+    sent.put(keyspace, "a", root)
+    sent.put(keyspace, "b", root)
     await sent.add()
     assert (keys.get("waiting-children"), keys.get("wait")) == (Sorted({"root": NOW}), ["b"])
 
 
-async def test_a_tree_below_a_job_that_exists(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_tree_below_a_job_that_exists(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"above": record(), "active": ["above"]})
-    sent = Sent(link)
-    root = sent.put(link, "root", parent=ParentRef("q", "above"))
-    sent.put(link, "a", root)
+    sent = Sent(keyspace)
+    root = sent.put(keyspace, "root", parent=ParentRef("q", "above"))
+    sent.put(keyspace, "a", root)
     await sent.add()
-    assert keys.get("above:dependencies") == {f"{link.base}root"}
+    assert keys.get("above:dependencies") == {f"{keyspace.base}root"}
 
 
-async def test_a_tree_whose_root_lacks_its_parent_is_not_added(link: QueueLink, keys: Keyspace) -> None:
-    sent = Sent(link)
-    sent.put(link, "first")
-    root = sent.put(link, "root", parent=ParentRef("q", "above"))
-    sent.put(link, "a", root)
+async def test_a_tree_whose_root_lacks_its_parent_is_not_added(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    sent = Sent(keyspace)
+    sent.put(keyspace, "first")
+    root = sent.put(keyspace, "root", parent=ParentRef("q", "above"))
+    sent.put(keyspace, "a", root)
     with pytest.raises(JobNotFound, match="above, to be the parent of 'work', does not exist") as caught:
         await sent.add()
     assert caught.value.job_id == "above"
@@ -135,14 +139,14 @@ async def test_a_tree_whose_root_lacks_its_parent_is_not_added(link: QueueLink, 
 
 
 async def test_a_tree_with_a_child_of_another_parent_is_not_added(
-    link: QueueLink, other: QueueLink, keys: Keyspace, other_keys: Keyspace
+    keyspace: QueueKeyspace, other: QueueKeyspace, keys: Keyspace, other_keys: Keyspace
 ) -> None:
     keys.put({"old": record()})
-    other_keys.put({"b": record(parentKey=f"{link.base}old", parent="{}")})
+    other_keys.put({"b": record(parentKey=f"{keyspace.base}old", parent="{}")})
     before = keys.all(), other_keys.all()
-    sent = Sent(link, other)
-    root = sent.put(link, "root")
-    sent.put(link, "a", root)
+    sent = Sent(keyspace, other)
+    root = sent.put(keyspace, "root")
+    sent.put(keyspace, "a", root)
     sent.put(other, "b", root)
     with pytest.raises(JobStateError, match="job b exists and belongs to another parent") as caught:
         await sent.add()
@@ -150,19 +154,19 @@ async def test_a_tree_with_a_child_of_another_parent_is_not_added(
     assert (keys.all(), other_keys.all()) == before
 
 
-async def test_a_child_whose_old_parent_is_gone_is_adopted(link: QueueLink, keys: Keyspace) -> None:
-    keys.put({"a": record(parentKey=f"{link.base}gone", parent="{}"), "wait": ["a"]})
-    sent = Sent(link)
-    sent.put(link, "a", sent.put(link, "root"))
+async def test_a_child_whose_old_parent_is_gone_is_adopted(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    keys.put({"a": record(parentKey=f"{keyspace.base}gone", parent="{}"), "wait": ["a"]})
+    sent = Sent(keyspace)
+    sent.put(keyspace, "a", sent.put(keyspace, "root"))
     await sent.add()
-    assert (keys.get("a")["parentKey"], keys.get("wait")) == (f"{link.base}root", ["a"])
+    assert (keys.get("a")["parentKey"], keys.get("wait")) == (f"{keyspace.base}root", ["a"])
 
 
-async def test_the_event_streams_stay_as_long_as_their_queues_say(link: QueueLink, keys: Keyspace) -> None:
+async def test_the_event_streams_stay_as_long_as_their_queues_say(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"meta": {"opts.maxLenEvents": "10"}})
-    sent = Sent(link)
-    root = sent.put(link, "root")
+    sent = Sent(keyspace)
+    root = sent.put(keyspace, "root")
     for number in range(300):
-        sent.put(link, f"c{number}", root)
+        sent.put(keyspace, f"c{number}", root)
     await sent.add()
     assert len(keys.get("events")) < 300

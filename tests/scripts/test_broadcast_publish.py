@@ -5,12 +5,12 @@ from typing import Any
 import redis
 
 from stockyard._store import broadcast
-from stockyard._store.broadcast import ChannelLink
+from stockyard._store.broadcast import ChannelKeyspace
 from tests.scripts.conftest import Keyspace
 
 
 async def test_all_are_sent_in_order_and_nothing_is_kept(
-    channel: ChannelLink, channel_keys: Keyspace, raw: "redis.Redis"
+    channel: ChannelKeyspace, channel_keys: Keyspace, raw: "redis.Redis"
 ) -> None:
     texts = [str(number).encode() for number in range(200)]
     assert await broadcast.publish(channel, texts) == [0] * 200

@@ -1,12 +1,12 @@
 """caching.delete: entries go with their places and their locks."""
 
 from stockyard._store import caching
-from stockyard._store.caching import CacheLink, NewEntry
+from stockyard._store.caching import CacheKeyspace, NewEntry
 from tests.scripts.caches import counted, lru, put
 from tests.scripts.conftest import Keyspace
 
 
-async def test_entries_go_with_their_places_and_locks(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_entries_go_with_their_places_and_locks(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await put(cache, *(NewEntry(key, b"1", 60_000) for key in "abc"))
     cache_keys.put({"c::l:a:lock": "w:1", "c::l:zz:lock": "w:2"})
     assert await caching.delete(cache, "c", ["a", "zz", "c"]) == 2
@@ -19,7 +19,7 @@ async def test_entries_go_with_their_places_and_locks(cache: CacheLink, cache_ke
     }
 
 
-async def test_a_whole_cache_goes_and_no_other(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_a_whole_cache_goes_and_no_other(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await put(cache, *(NewEntry(str(each), b"1", 60_000, tags=["x"]) for each in range(250)))
     await put(cache, NewEntry("kept", b"1", 60_000, tags=["x"]), name="c2")
     assert await caching.drop(cache, "c") == 250

@@ -1,12 +1,12 @@
 """caching.read: what is there and holds, and what that does to the order of use."""
 
 from stockyard._store import caching
-from stockyard._store.caching import CacheLink, NewEntry, falls_with
+from stockyard._store.caching import CacheKeyspace, NewEntry, invalidated_by
 from tests.scripts.caches import BUDGET, lru, put
 from tests.scripts.conftest import Keyspace
 
 
-async def test_what_is_there_is_read_in_the_order_asked(cache: CacheLink) -> None:
+async def test_what_is_there_is_read_in_the_order_asked(cache: CacheKeyspace) -> None:
     await put(cache, NewEntry("a", b'{"x":1}', 60_000, took_ms=7), NewEntry("b", b"", 60_000))
     first, none, nothing = await caching.read(cache, "c", ["a", "zz", "b"])
     assert first is not None
@@ -17,7 +17,9 @@ async def test_what_is_there_is_read_in_the_order_asked(cache: CacheLink) -> Non
     assert nothing.value == b""
 
 
-async def test_past_its_time_an_entry_is_stale_by_a_negative_rest(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_past_its_time_an_entry_is_stale_by_a_negative_rest(
+    cache: CacheKeyspace, cache_keys: Keyspace
+) -> None:
     await put(cache, NewEntry("a", b"1", 1, stale_ms=60_000))
     while True:
         (found,) = await caching.read(cache, "c", ["a"])
@@ -27,11 +29,11 @@ async def test_past_its_time_an_entry_is_stale_by_a_negative_rest(cache: CacheLi
     assert 50_000 < cache_keys.ttl("c::e:a") <= 60_001
 
 
-async def test_an_entry_holds_as_long_as_its_tags_do(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_an_entry_holds_as_long_as_its_tags_do(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await put(cache, NewEntry("a", b"1", 60_000, tags=["x", "y"]), NewEntry("b", b"2", 60_000, tags=["y"]))
     (found, _) = await caching.read(cache, "c", ["a", "b"])
     assert found is not None
-    assert falls_with("k", found) == ["x", "y"]
+    assert invalidated_by("k", found) == ["x", "y"]
     cache_keys.delete("c::t:x")
     gone, kept = await caching.read(cache, "c", ["a", "b"])
     assert gone is None
@@ -41,13 +43,13 @@ async def test_an_entry_holds_as_long_as_its_tags_do(cache: CacheLink, cache_key
     assert cache_keys.get(":totals")["c:entries"] == "1"
 
 
-async def test_what_is_read_is_the_last_to_leave(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_what_is_read_is_the_last_to_leave(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await put(cache, *(NewEntry(key, b"1", 60_000) for key in "abc"))
     await caching.read(cache, "c", ["b", "a"])
     assert lru(cache_keys) == ["c::e:c", "c::e:b", "c::e:a"]
 
 
-async def test_a_long_key_is_stored_by_its_digest_and_found(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_a_long_key_is_stored_by_its_digest_and_found(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     long = ["k" * 5000, "k" * 5001]
     await put(cache, *(NewEntry(key, key[-1:].encode(), 60_000) for key in long))
     assert all(await caching.read(cache, "c", long))
@@ -55,7 +57,7 @@ async def test_a_long_key_is_stored_by_its_digest_and_found(cache: CacheLink, ca
     assert BUDGET > 0
 
 
-async def test_large_values_come_in_several_answers(cache: CacheLink) -> None:
+async def test_large_values_come_in_several_answers(cache: CacheKeyspace) -> None:
     for key in "abcde":
         await put(cache, NewEntry(key, key.encode() * 150_000, 60_000), budget=10**7)
     found = await caching.read(cache, "c", ["a", "b", "zz", "c", "d", "e"])

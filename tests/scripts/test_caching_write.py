@@ -3,13 +3,13 @@
 import pytest
 
 from stockyard._store import caching
-from stockyard._store.caching import NO_ROOM, OUTDATED, STORED, UNBOUNDED, CacheLink, NewEntry
+from stockyard._store.caching import NO_ROOM, OUTDATED, STORED, UNBOUNDED, CacheKeyspace, NewEntry
 from tests.scripts.caches import counted, lru, put
 from tests.scripts.conftest import Keyspace
 from tests.support.waiting import eventually
 
 
-async def claimed(cache: CacheLink, key: str, token: str, *tags: str) -> list[str]:
+async def claimed(cache: CacheKeyspace, key: str, token: str, *tags: str) -> list[str]:
     """Take the lock of a load; return the versions of its tags."""
     claim = await caching.claim(
         cache, "c", key, token, lease_ms=60_000, stale_ms=0, seen=b"", tags=tags, lifetime_ms=60_000
@@ -18,7 +18,7 @@ async def claimed(cache: CacheLink, key: str, token: str, *tags: str) -> list[st
     return claim.versions
 
 
-async def test_an_entry_has_a_time_to_live_a_place_and_a_size(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_an_entry_has_a_time_to_live_a_place_and_a_size(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     written = await put(cache, NewEntry("a", b"12345", 30_000, stale_ms=10_000), NewEntry("b", b"1", 60_000))
     assert written.answers == [STORED, STORED]
     assert 39_000 < cache_keys.ttl("c::e:a") <= 40_000
@@ -28,7 +28,7 @@ async def test_an_entry_has_a_time_to_live_a_place_and_a_size(cache: CacheLink, 
     assert written.bytes > 600
 
 
-async def test_written_again_it_counts_once(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_written_again_it_counts_once(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await put(cache, NewEntry("a", b"1" * 500, 60_000))
     written = await put(cache, NewEntry("a", b"1", 60_000))
     assert written.entries == 1
@@ -36,7 +36,7 @@ async def test_written_again_it_counts_once(cache: CacheLink, cache_keys: Keyspa
     assert list(cache_keys.get(":expiry")) == list(cache_keys.get(":lru"))
 
 
-async def test_the_least_recently_used_leave_for_a_new_one(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_the_least_recently_used_leave_for_a_new_one(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await put(cache, *(NewEntry(key, b"1" * 100, 60_000) for key in "abcd"))
     await caching.read(cache, "c", ["a"])
     full = counted(cache_keys)
@@ -50,7 +50,7 @@ async def test_the_least_recently_used_leave_for_a_new_one(cache: CacheLink, cac
 
 
 async def test_what_is_larger_than_the_budget_is_refused_and_leaves_no_older_value(
-    cache: CacheLink, cache_keys: Keyspace
+    cache: CacheKeyspace, cache_keys: Keyspace
 ) -> None:
     await put(cache, NewEntry("a", b"1", 60_000), NewEntry("b", b"1", 60_000))
     written = await put(cache, NewEntry("a", b"1" * 5000, 60_000), budget=2000)
@@ -59,7 +59,7 @@ async def test_what_is_larger_than_the_budget_is_refused_and_leaves_no_older_val
     assert written.bytes == counted(cache_keys)
 
 
-async def test_the_account_survives_expiry(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_the_account_survives_expiry(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await put(cache, *(NewEntry(f"short{each}", b"1" * 50, 20) for each in range(5)))
     # Again under the same keys, some of the same size, before and after the first have expired.
     await put(cache, NewEntry("short0", b"1" * 50, 40), NewEntry("short1", b"1" * 70, 40))
@@ -74,7 +74,7 @@ async def test_the_account_survives_expiry(cache: CacheLink, cache_keys: Keyspac
 
 
 async def test_a_newer_entry_does_not_leave_in_the_place_of_an_expired_one(
-    cache: CacheLink, cache_keys: Keyspace
+    cache: CacheKeyspace, cache_keys: Keyspace
 ) -> None:
     await put(cache, NewEntry("a", b"1" * 500, 60_000))
     (old,) = cache_keys.get(":lru")
@@ -87,14 +87,14 @@ async def test_a_newer_entry_does_not_leave_in_the_place_of_an_expired_one(
     assert "c::e:a" in cache_keys.names()
 
 
-async def test_a_wrong_account_is_dropped(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_a_wrong_account_is_dropped(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     cache_keys.put({":totals": {"bytes": 10**9, "c:bytes": 10**9}})
     written = await put(cache, NewEntry("a", b"1", 60_000))
     assert written.answers == [STORED]
     assert written.bytes == counted(cache_keys)
 
 
-async def test_what_was_loaded_is_written_under_its_lock_alone(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_what_was_loaded_is_written_under_its_lock_alone(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await claimed(cache, "a", "w:1")
     late = await put(cache, NewEntry("a", b"0", 60_000, token="w:0"))
     assert late.answers == [OUTDATED]
@@ -103,7 +103,7 @@ async def test_what_was_loaded_is_written_under_its_lock_alone(cache: CacheLink,
     assert cache_keys.get("c::l:a:lock") is None
 
 
-async def test_a_plain_write_outdates_the_load_that_runs(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_a_plain_write_outdates_the_load_that_runs(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await claimed(cache, "a", "w:1")
     await put(cache, NewEntry("a", b"2", 60_000))
     assert (await put(cache, NewEntry("a", b"1", 60_000, token="w:1"))).answers == [OUTDATED]
@@ -114,7 +114,7 @@ async def test_a_plain_write_outdates_the_load_that_runs(cache: CacheLink, cache
 
 
 async def test_a_tag_that_is_invalidated_during_the_load_outdates_it(
-    cache: CacheLink, cache_keys: Keyspace
+    cache: CacheKeyspace, cache_keys: Keyspace
 ) -> None:
     versions = await claimed(cache, "a", "w:1", "x", "y")
     await caching.invalidate(cache, "c", ["y"])
@@ -124,7 +124,7 @@ async def test_a_tag_that_is_invalidated_during_the_load_outdates_it(
     assert "c::e:a" not in cache_keys.names()
 
 
-async def test_a_tag_outlives_what_is_written_under_it(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_a_tag_outlives_what_is_written_under_it(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await put(cache, NewEntry("a", b"1", 10_000, tags=["x"]))
     first = cache_keys.get("c::t:x")
     assert 19_000 < cache_keys.ttl("c::t:x") <= 20_000
@@ -135,7 +135,7 @@ async def test_a_tag_outlives_what_is_written_under_it(cache: CacheLink, cache_k
     assert cache_keys.get("c::t:x") == first
 
 
-async def test_a_tag_used_again_after_its_end_revives_nothing(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_a_tag_used_again_after_its_end_revives_nothing(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await put(cache, NewEntry("a", b"1", 60_000, tags=["x"]))
     await caching.invalidate(cache, "c", ["x"])
     await put(cache, NewEntry("b", b"1", 60_000, tags=["x"]))
@@ -144,14 +144,14 @@ async def test_a_tag_used_again_after_its_end_revives_nothing(cache: CacheLink, 
     assert new is not None
 
 
-async def test_on_a_server_that_evicts_nothing_is_counted(cache: CacheLink, cache_keys: Keyspace) -> None:
+async def test_on_a_server_that_evicts_nothing_is_counted(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     written = await put(cache, NewEntry("a", b"1", 60_000), budget=UNBOUNDED)
     assert written == ([STORED], 0, 0, 0)
     assert cache_keys.names() == ["c::e:a"]
 
 
 @pytest.mark.parametrize("value", [b'"\xc3\xa9\\n"', b'"' + b"x" * 100_000 + b'"', b""])
-async def test_text_comes_back_as_it_was(cache: CacheLink, value: bytes) -> None:
+async def test_text_comes_back_as_it_was(cache: CacheKeyspace, value: bytes) -> None:
     await put(cache, NewEntry("ключ\n::e:", value, 60_000, tags=["тег"]))
     (found,) = await caching.read(cache, "c", ["ключ\n::e:"])
     assert found is not None

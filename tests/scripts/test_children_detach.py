@@ -3,21 +3,23 @@
 import pytest
 
 from stockyard._store.children import detach
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 
 @pytest.fixture
-def tie(link: QueueLink) -> dict[str, str]:
+def tie(keyspace: QueueKeyspace) -> dict[str, str]:
     """The fields of a child of ``par`` that say so."""
-    return {"parentKey": f"{link.base}par", "parent": f'{{"id":"par","queueKey":"{link.base[:-1]}"}}'}
+    return {"parentKey": f"{keyspace.base}par", "parent": f'{{"id":"par","queueKey":"{keyspace.base[:-1]}"}}'}
 
 
-async def test_the_last_child_lets_the_parent_go(link: QueueLink, keys: Keyspace, tie: dict[str, str]) -> None:
+async def test_the_last_child_lets_the_parent_go(
+    keyspace: QueueKeyspace, keys: Keyspace, tie: dict[str, str]
+) -> None:
     keys.put({"par": record(), "waiting-children": Sorted({"par": NOW}), "a": record(**tie), "wait": ["a"]})
-    keys.put({"par:dependencies": {f"{link.base}a"}})
-    assert await detach(link, "a") == 1
+    keys.put({"par:dependencies": {f"{keyspace.base}a"}})
+    assert await detach(keyspace, "a") == 1
     assert keys.all() == {
         "a": record(),
         "par": record(),
@@ -27,23 +29,25 @@ async def test_the_last_child_lets_the_parent_go(link: QueueLink, keys: Keyspace
     }
 
 
-async def test_a_parent_waits_for_the_others(link: QueueLink, keys: Keyspace, tie: dict[str, str]) -> None:
+async def test_a_parent_waits_for_the_others(keyspace: QueueKeyspace, keys: Keyspace, tie: dict[str, str]) -> None:
     keys.put({"par": record(), "waiting-children": Sorted({"par": NOW}), "a": record(**tie)})
-    keys.put({"par:dependencies": {f"{link.base}a", f"{link.base}b"}})
-    assert await detach(link, "a") == 1
-    assert (keys.get("par:dependencies"), keys.get("wait")) == ({f"{link.base}b"}, None)
+    keys.put({"par:dependencies": {f"{keyspace.base}a", f"{keyspace.base}b"}})
+    assert await detach(keyspace, "a") == 1
+    assert (keys.get("par:dependencies"), keys.get("wait")) == ({f"{keyspace.base}b"}, None)
 
 
-async def test_a_child_that_has_ended_keeps_its_tie(link: QueueLink, keys: Keyspace, tie: dict[str, str]) -> None:
-    keys.put({"par": record(), "a": record(**tie), "par:processed": {f"{link.base}a": "1"}})
+async def test_a_child_that_has_ended_keeps_its_tie(
+    keyspace: QueueKeyspace, keys: Keyspace, tie: dict[str, str]
+) -> None:
+    keys.put({"par": record(), "a": record(**tie), "par:processed": {f"{keyspace.base}a": "1"}})
     before = keys.all()
-    assert await detach(link, "a") == 0
+    assert await detach(keyspace, "a") == 0
     assert keys.all() == before
 
 
-async def test_a_job_without_a_parent(link: QueueLink, keys: Keyspace, tie: dict[str, str]) -> None:
+async def test_a_job_without_a_parent(keyspace: QueueKeyspace, keys: Keyspace, tie: dict[str, str]) -> None:
     keys.put({"a": record(), "b": record(**tie)})
-    assert [await detach(link, each) for each in ("a", "b", "c")] == [
+    assert [await detach(keyspace, each) for each in ("a", "b", "c")] == [
         0,
         ReplyCode.PARENT_MISSING,
         ReplyCode.JOB_MISSING,

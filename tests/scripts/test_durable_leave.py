@@ -5,13 +5,13 @@ from typing import Any
 import redis
 
 from stockyard._store import durable
-from stockyard._store.broadcast import ChannelLink
+from stockyard._store.broadcast import ChannelKeyspace
 from tests.scripts.conftest import Keyspace
 from tests.scripts.consumers import held, publish, take, texts
 
 
 async def test_all_is_handed_back_and_the_consumer_forgotten(
-    channel: ChannelLink, channel_keys: Keyspace, raw: "redis.Redis"
+    channel: ChannelKeyspace, channel_keys: Keyspace, raw: "redis.Redis"
 ) -> None:
     first, second, gone = await publish(channel, b"a", b"b", b"c")
     await take(channel)
@@ -25,7 +25,7 @@ async def test_all_is_handed_back_and_the_consumer_forgotten(
     assert texts(taken.claimed) == [(b"a", 2), (b"b", 1)]
 
 
-async def test_many_are_handed_back(channel: ChannelLink, raw: "redis.Redis") -> None:
+async def test_many_are_handed_back(channel: ChannelKeyspace, raw: "redis.Redis") -> None:
     await publish(channel, *[b"x"] * 2500)
     await take(channel, fresh=2500)
     await durable.leave(channel, "g", "me", [], idle_ms=60_000, told=0)
@@ -33,6 +33,6 @@ async def test_many_are_handed_back(channel: ChannelLink, raw: "redis.Redis") ->
     assert found["consumers"] == [{"name": "-", "pending": 2500}]
 
 
-async def test_without_its_group_there_is_nothing_to_do(channel: ChannelLink, channel_keys: Keyspace) -> None:
+async def test_without_its_group_there_is_nothing_to_do(channel: ChannelKeyspace, channel_keys: Keyspace) -> None:
     await durable.leave(channel, "g", "me", [], idle_ms=60_000, told=0)
     assert channel_keys.all() == {}

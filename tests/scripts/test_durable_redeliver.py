@@ -1,12 +1,12 @@
 """durable.redeliver: dead letters come again, to their group alone."""
 
 from stockyard._store import durable
-from stockyard._store.broadcast import ChannelLink
+from stockyard._store.broadcast import ChannelKeyspace
 from tests.scripts.conftest import Keyspace
 from tests.scripts.consumers import publish, take
 
 
-async def test_they_are_new_messages_of_their_group(channel: ChannelLink, channel_keys: Keyspace) -> None:
+async def test_they_are_new_messages_of_their_group(channel: ChannelKeyspace, channel_keys: Keyspace) -> None:
     ids = await publish(channel, b"a", b"b")
     await take(channel)
     for message_id in ids:

@@ -3,20 +3,20 @@
 import redis
 
 from stockyard._store import durable
-from stockyard._store.broadcast import ChannelLink
+from stockyard._store.broadcast import ChannelKeyspace
 from stockyard._store.durable import BURIED, RETRIED
 from tests.scripts.conftest import Keyspace
 from tests.scripts.consumers import held, publish, take, texts
 
 
-async def release(channel: ChannelLink, message_id: str, *, attempts: int = 3, idle_ms: int = 60_000) -> int:
+async def release(channel: ChannelKeyspace, message_id: str, *, attempts: int = 3, idle_ms: int = 60_000) -> int:
     """Release for the consumer ``me``."""
     return await durable.release(
         channel, "g", "me", message_id, attempts=attempts, reason="because", idle_ms=idle_ms
     )
 
 
-async def test_it_is_anybody_s_when_it_has_been_idle(channel: ChannelLink, raw: "redis.Redis") -> None:
+async def test_it_is_anybody_s_when_it_has_been_idle(channel: ChannelKeyspace, raw: "redis.Redis") -> None:
     first, second = await publish(channel, b"a", b"b")
     await take(channel)
     assert await release(channel, first) == RETRIED
@@ -26,7 +26,7 @@ async def test_it_is_anybody_s_when_it_has_been_idle(channel: ChannelLink, raw: 
 
 
 async def test_after_the_last_attempt_it_is_a_dead_letter(
-    channel: ChannelLink, channel_keys: Keyspace, raw: "redis.Redis"
+    channel: ChannelKeyspace, channel_keys: Keyspace, raw: "redis.Redis"
 ) -> None:
     (message_id,) = await publish(channel, b"a")
     await take(channel)
@@ -35,7 +35,7 @@ async def test_after_the_last_attempt_it_is_a_dead_letter(
     assert held(raw, channel) == {}
 
 
-async def test_what_is_not_in_hand_is_left_alone(channel: ChannelLink, channel_keys: Keyspace) -> None:
+async def test_what_is_not_in_hand_is_left_alone(channel: ChannelKeyspace, channel_keys: Keyspace) -> None:
     (message_id,) = await publish(channel, b"a")
     assert await release(channel, message_id) == 0
     await take(channel, "other")
@@ -43,7 +43,9 @@ async def test_what_is_not_in_hand_is_left_alone(channel: ChannelLink, channel_k
     assert channel_keys.get("dead") is None
 
 
-async def test_what_is_gone_is_missing(channel: ChannelLink, channel_keys: Keyspace, raw: "redis.Redis") -> None:
+async def test_what_is_gone_is_missing(
+    channel: ChannelKeyspace, channel_keys: Keyspace, raw: "redis.Redis"
+) -> None:
     (message_id,) = await publish(channel, b"a")
     await take(channel)
     await channel.server.call("XDEL", channel.keys.messages, message_id)

@@ -3,12 +3,12 @@
 import redis
 
 from stockyard._store import durable
-from stockyard._store.broadcast import ChannelLink
+from stockyard._store.broadcast import ChannelKeyspace
 from tests.scripts.conftest import Keyspace
 from tests.scripts.consumers import held, publish, take, texts
 
 
-async def test_it_is_as_fresh_as_when_it_was_taken(channel: ChannelLink, raw: "redis.Redis") -> None:
+async def test_it_is_as_fresh_as_when_it_was_taken(channel: ChannelKeyspace, raw: "redis.Redis") -> None:
     (message_id,) = await publish(channel, b"a")
     await take(channel)
     raw.xclaim(channel.keys.messages, "g", "me", 0, [message_id], idle=50_000, justid=True)
@@ -17,7 +17,7 @@ async def test_it_is_as_fresh_as_when_it_was_taken(channel: ChannelLink, raw: "r
     assert held(raw, channel) == {message_id: ("me", 1)}
 
 
-async def test_what_passed_to_others_or_was_acknowledged_is_told(channel: ChannelLink) -> None:
+async def test_what_passed_to_others_or_was_acknowledged_is_told(channel: ChannelKeyspace) -> None:
     first, second, third = await publish(channel, b"a", b"b", b"c")
     await take(channel)
     await take(channel, "other", fresh=0, claims=1, idle_ms=0)
@@ -30,7 +30,7 @@ async def test_what_passed_to_others_or_was_acknowledged_is_told(channel: Channe
     assert await durable.renew(channel, "g", "me", [third], idle_ms=1, strays=False) == {third}
 
 
-async def test_what_is_gone_is_kept_in_mind(channel: ChannelLink, raw: "redis.Redis") -> None:
+async def test_what_is_gone_is_kept_in_mind(channel: ChannelKeyspace, raw: "redis.Redis") -> None:
     first, second = await publish(channel, b"a", b"b")
     await take(channel)
     await channel.server.call("XTRIM", channel.keys.messages, "MAXLEN", 1)
@@ -39,7 +39,7 @@ async def test_what_is_gone_is_kept_in_mind(channel: ChannelLink, raw: "redis.Re
 
 
 async def test_strays_are_handed_back_as_not_delivered(
-    channel: ChannelLink, channel_keys: Keyspace, raw: "redis.Redis"
+    channel: ChannelKeyspace, channel_keys: Keyspace, raw: "redis.Redis"
 ) -> None:
     known, unknown, gone = await publish(channel, b"a", b"b", b"c")
     await take(channel)

@@ -1,21 +1,21 @@
 """durable.survey: the groups, what waits for them and what they have."""
 
 from stockyard._store import durable
-from stockyard._store.broadcast import ChannelLink
-from stockyard._store.durable import Survey
+from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.durable import GroupInfo
 from tests.scripts.consumers import publish, take
 
 
-async def test_no_channel_has_no_groups(channel: ChannelLink) -> None:
+async def test_no_channel_has_no_groups(channel: ChannelKeyspace) -> None:
     assert await durable.survey(channel) == []
 
 
-async def test_each_group_is_told(channel: ChannelLink) -> None:
+async def test_each_group_is_told(channel: ChannelKeyspace) -> None:
     await publish(channel, b"a", b"b", b"c")
     await take(channel, fresh=2)
     await take(channel, "other", fresh=0)
     (group,) = await durable.survey(channel)
-    assert group._replace(oldest_ms=0) == Survey("g", 1, 2, 0, group.consumers, 0)
+    assert group._replace(oldest_ms=0) == GroupInfo("g", 1, 2, 0, group.consumers, 0)
     assert 0 <= group.oldest_ms < 10_000
     await channel.server.call("XTRIM", channel.keys.messages, "MAXLEN", 0)
     await take(channel)

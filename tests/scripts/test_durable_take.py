@@ -5,14 +5,14 @@ from typing import Any
 import redis
 
 from stockyard._store import durable
-from stockyard._store.broadcast import ChannelLink
+from stockyard._store.broadcast import ChannelKeyspace
 from tests.scripts.conftest import Keyspace
 from tests.scripts.consumers import held, publish, take, texts
 from tests.support.waiting import eventually
 
 
 async def test_fresh_messages_are_given_once(
-    channel: ChannelLink, channel_keys: Keyspace, raw: "redis.Redis"
+    channel: ChannelKeyspace, channel_keys: Keyspace, raw: "redis.Redis"
 ) -> None:
     ids = await publish(channel, b"a", b"b", b"c")
     taken = await take(channel, fresh=2)
@@ -24,7 +24,7 @@ async def test_fresh_messages_are_given_once(
     assert channel_keys.get("state") == {"last": "3", "read:g": "3"}
 
 
-async def test_a_group_begins_where_it_is_told_to(channel: ChannelLink) -> None:
+async def test_a_group_begins_where_it_is_told_to(channel: ChannelKeyspace) -> None:
     first, second = await publish(channel, b"a", b"b")
     taken = await take(channel, after=None)
     assert (taken.fresh, taken.missed, taken.last) == ([], 0, second)
@@ -33,13 +33,13 @@ async def test_a_group_begins_where_it_is_told_to(channel: ChannelLink) -> None:
     assert texts(taken.fresh) == [(b"b", 1)]
 
 
-async def test_a_group_of_an_empty_channel_begins_at_once(channel: ChannelLink) -> None:
+async def test_a_group_of_an_empty_channel_begins_at_once(channel: ChannelKeyspace) -> None:
     assert (await take(channel, after=None)).last == "0-0"
     await publish(channel, b"a")
     assert texts((await take(channel, after=None)).fresh) == [(b"a", 1)]
 
 
-async def test_what_is_missing_is_counted_exactly(channel: ChannelLink, channel_keys: Keyspace) -> None:
+async def test_what_is_missing_is_counted_exactly(channel: ChannelKeyspace, channel_keys: Keyspace) -> None:
     await publish(channel, b"a")
     await take(channel)
     ids = await publish(channel, *[b"x"] * 9)
@@ -57,7 +57,7 @@ async def test_what_is_missing_is_counted_exactly(channel: ChannelLink, channel_
     assert channel_keys.get("state") == {"last": "11", "read:g": "11", "missed:g": "6", "told:g": "5"}
 
 
-async def test_what_is_idle_is_claimed(channel: ChannelLink, raw: "redis.Redis") -> None:
+async def test_what_is_idle_is_claimed(channel: ChannelKeyspace, raw: "redis.Redis") -> None:
     ids = await publish(channel, b"a", b"b", b"c")
     await take(channel, "dead")
     taken = await take(channel, fresh=0, claims=2)
@@ -69,7 +69,7 @@ async def test_what_is_idle_is_claimed(channel: ChannelLink, raw: "redis.Redis")
 
 
 async def test_what_was_delivered_often_enough_is_a_dead_letter(
-    channel: ChannelLink, channel_keys: Keyspace, raw: "redis.Redis"
+    channel: ChannelKeyspace, channel_keys: Keyspace, raw: "redis.Redis"
 ) -> None:
     message_id, _ = await publish(channel, b"a", b"b")
     await take(channel, fresh=1)
@@ -83,7 +83,7 @@ async def test_what_was_delivered_often_enough_is_a_dead_letter(
     assert message_id not in held(raw, channel)
 
 
-async def test_what_is_idle_and_gone_is_missing(channel: ChannelLink, raw: "redis.Redis") -> None:
+async def test_what_is_idle_and_gone_is_missing(channel: ChannelKeyspace, raw: "redis.Redis") -> None:
     await publish(channel, b"a", b"b")
     await take(channel)
     await channel.server.call("XTRIM", channel.keys.messages, "MAXLEN", 1)
@@ -92,7 +92,9 @@ async def test_what_is_idle_and_gone_is_missing(channel: ChannelLink, raw: "redi
     assert len(held(raw, channel)) == 1
 
 
-async def test_what_is_meant_for_another_group_is_passed_over(channel: ChannelLink, raw: "redis.Redis") -> None:
+async def test_what_is_meant_for_another_group_is_passed_over(
+    channel: ChannelKeyspace, raw: "redis.Redis"
+) -> None:
     await publish(channel, b"a")
     for number, group in ((2, "g"), (3, "other")):
         await channel.server.call("XADD", channel.keys.messages, "*", "n", number, "d", group, "g", group)
@@ -103,7 +105,9 @@ async def test_what_is_meant_for_another_group_is_passed_over(channel: ChannelLi
     assert len(held(raw, channel)) == 2
 
 
-async def test_a_group_that_was_known_and_is_gone_is_made_anew(channel: ChannelLink, raw: "redis.Redis") -> None:
+async def test_a_group_that_was_known_and_is_gone_is_made_anew(
+    channel: ChannelKeyspace, raw: "redis.Redis"
+) -> None:
     await publish(channel, b"a")
     assert not (await take(channel)).is_anew
     raw.delete(channel.keys.messages, f"{channel.keys.base}state")
@@ -112,7 +116,7 @@ async def test_a_group_that_was_known_and_is_gone_is_made_anew(channel: ChannelL
 
 
 async def test_consumers_that_died_long_ago_and_owe_nothing_are_forgotten(
-    channel: ChannelLink, raw: "redis.Redis"
+    channel: ChannelKeyspace, raw: "redis.Redis"
 ) -> None:
     first, _ = await publish(channel, b"a", b"b")
     await take(channel, "gone", fresh=1)
@@ -135,6 +139,6 @@ async def test_consumers_that_died_long_ago_and_owe_nothing_are_forgotten(
     assert "owes" in await names()
 
 
-async def test_a_text_that_somebody_else_left_out_is_empty(channel: ChannelLink) -> None:
+async def test_a_text_that_somebody_else_left_out_is_empty(channel: ChannelKeyspace) -> None:
     await channel.server.call("XADD", channel.keys.messages, "*", "what", "is this")
     assert texts((await take(channel)).fresh) == [(b"", 1)]

@@ -1,14 +1,14 @@
 """editing.delay: a delayed job gets another due time."""
 
 from stockyard._store import editing
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 
-async def test_the_new_delay_counts_from_now(link: QueueLink, keys: Keyspace) -> None:
+async def test_the_new_delay_counts_from_now(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"1": record(delay=5), "2": record(), "delayed": Sorted({"1": 7, "2": (NOW + 60_000) * 4096.0})})
-    assert await editing.change_delay(link, "1", 60_000) == 0
+    assert await editing.change_delay(keyspace, "1", 60_000) == 0
     assert keys.all() == {
         "1": record(delay=60_000),
         "2": record(),
@@ -18,23 +18,23 @@ async def test_the_new_delay_counts_from_now(link: QueueLink, keys: Keyspace) ->
     }
 
 
-async def test_a_marker_for_later_moves_forward(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_marker_for_later_moves_forward(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"1": record(), "delayed": Sorted({"1": (NOW + 60_000) * 4096.0})})
     keys.put({"marker": Sorted({"1": NOW + 60_000.0})})
-    assert await editing.change_delay(link, "1", 0) == 0
+    assert await editing.change_delay(keyspace, "1", 0) == 0
     assert keys.get("marker") == Sorted({"1": NOW})
 
 
-async def test_its_own_place_is_no_neighbour(link: QueueLink, keys: Keyspace) -> None:
+async def test_its_own_place_is_no_neighbour(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     due = (NOW + 1000) * 4096.0
     keys.put({"1": record(), "delayed": Sorted({"1": due})})
-    assert await editing.change_delay(link, "1", 1000) == 0
+    assert await editing.change_delay(keyspace, "1", 1000) == 0
     assert keys.get("delayed") == Sorted({"1": due})
 
 
-async def test_a_job_that_is_not_delayed_stays(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_job_that_is_not_delayed_stays(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     before = {"1": record(), "wait": ["1"]}
     keys.put(before)
-    assert await editing.change_delay(link, "1", 1) == ReplyCode.WRONG_STATE
-    assert await editing.change_delay(link, "2", 1) == ReplyCode.JOB_MISSING
+    assert await editing.change_delay(keyspace, "1", 1) == ReplyCode.WRONG_STATE
+    assert await editing.change_delay(keyspace, "2", 1) == ReplyCode.JOB_MISSING
     assert keys.all() == before

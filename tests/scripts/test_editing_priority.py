@@ -3,7 +3,7 @@
 import pytest
 
 from stockyard._store import editing
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import Keyspace, Sorted, record
 
@@ -22,7 +22,7 @@ CLASS = 2**32
     ],
 )
 async def test_it_moves(
-    link: QueueLink,
+    keyspace: QueueKeyspace,
     keys: Keyspace,
     old: int,
     priority: int,
@@ -34,16 +34,16 @@ async def test_it_moves(
     keys.put({"wait": ["8"] if old else ["1", "8"], "prioritized": Sorted({"9": 3 * CLASS + 1})})
     if old:
         keys.put({"prioritized": Sorted({"1": old * CLASS})})
-    assert await editing.change_priority(link, "1", priority, lifo=lifo) == 0
+    assert await editing.change_priority(keyspace, "1", priority, lifo=lifo) == 0
     assert keys.get("1") == record(priority=priority)
     assert (keys.get("wait"), keys.get("prioritized")) == (wait, Sorted(prioritized))
     assert keys.get("marker") == Sorted({"0": 0})
     assert keys.get("events") is None
 
 
-async def test_a_job_that_does_not_wait_keeps_its_place(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_job_that_does_not_wait_keeps_its_place(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"1": record(), "delayed": Sorted({"1": 5}), "2": record(), "active": ["2"]})
-    assert [await editing.change_priority(link, job_id, 4, lifo=True) for job_id in ("1", "2")] == [0, 0]
+    assert [await editing.change_priority(keyspace, job_id, 4, lifo=True) for job_id in ("1", "2")] == [0, 0]
     assert keys.all() == {
         "1": record(priority=4),
         "delayed": Sorted({"1": 5}),
@@ -52,12 +52,12 @@ async def test_a_job_that_does_not_wait_keeps_its_place(link: QueueLink, keys: K
     }
 
 
-async def test_nobody_is_woken_on_a_paused_queue(link: QueueLink, keys: Keyspace) -> None:
+async def test_nobody_is_woken_on_a_paused_queue(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"1": record(), "wait": ["1"], "meta": {"paused": "1"}})
-    assert await editing.change_priority(link, "1", 4, lifo=False) == 0
+    assert await editing.change_priority(keyspace, "1", 4, lifo=False) == 0
     assert keys.get("marker") is None
 
 
-async def test_what_does_not_exist_is_not_made(link: QueueLink, keys: Keyspace) -> None:
-    assert await editing.change_priority(link, "1", 4, lifo=False) == ReplyCode.JOB_MISSING
+async def test_what_does_not_exist_is_not_made(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    assert await editing.change_priority(keyspace, "1", 4, lifo=False) == ReplyCode.JOB_MISSING
     assert keys.all() == {}

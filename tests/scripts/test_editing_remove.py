@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stockyard._store import families as removal
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
@@ -24,48 +24,48 @@ from tests.scripts.conftest import NOW, Keyspace, Sorted, record
     ],
 )
 async def test_a_job_goes_from_wherever_it_is(
-    link: QueueLink, keys: Keyspace, place: dict[str, Any], told: str
+    keyspace: QueueKeyspace, keys: Keyspace, place: dict[str, Any], told: str
 ) -> None:
     keys.put({"1": record(), "1:logs": ["a"], "1:processed": {"a": "1"}, **place})
-    assert await removal.remove(link, "1") == 1
+    assert await removal.remove(keyspace, "1") == 1
     assert keys.all() == {"events": [["removed", "1", told]]}
 
 
-async def test_a_running_job_stays(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_running_job_stays(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     before = {"1": record(), "1:lock": "somebody:1", "active": ["1"]}
     keys.put(before)
-    assert await removal.remove(link, "1") == 0
+    assert await removal.remove(keyspace, "1") == 0
     assert keys.all() == before
 
 
-async def test_what_does_not_exist_is_named(link: QueueLink, keys: Keyspace) -> None:
-    assert await removal.remove(link, "1") == ReplyCode.JOB_MISSING
+async def test_what_does_not_exist_is_named(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    assert await removal.remove(keyspace, "1") == ReplyCode.JOB_MISSING
     assert keys.all() == {}
 
 
-async def test_a_ghost_id_is_cleared(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_ghost_id_is_cleared(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"wait": ["1", "2"]})
-    assert await removal.remove(link, "1") == 1
+    assert await removal.remove(keyspace, "1") == 1
     assert keys.get("wait") == ["2"]
 
 
-async def test_the_next_run_of_a_schedule_stays(link: QueueLink, keys: Keyspace) -> None:
+async def test_the_next_run_of_a_schedule_stays(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     run = f"repeat:hourly:{NOW}"
     before = {run: record(rjk="hourly"), "repeat": Sorted({"hourly": NOW}), "delayed": Sorted({run: NOW * 4096.0})}
     keys.put(before)
-    assert await removal.remove(link, run) == ReplyCode.OF_SCHEDULE
+    assert await removal.remove(keyspace, run) == ReplyCode.OF_SCHEDULE
     assert keys.all() == before
 
 
-async def test_its_deduplication_id_is_freed(link: QueueLink, keys: Keyspace) -> None:
+async def test_its_deduplication_id_is_freed(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"1": record(deid="D"), "2": record(deid="E"), "de:D": "1", "dn:D": {"name": "x"}, "de:E": "9"})
-    assert [await removal.remove(link, job_id) for job_id in ("1", "2")] == [1, 1]
+    assert [await removal.remove(keyspace, job_id) for job_id in ("1", "2")] == [1, 1]
     assert (keys.get("de:D"), keys.get("dn:D"), keys.get("de:E")) == (None, None, "9")
 
 
-async def test_its_parent_does_not_wait_for_it(link: QueueLink, keys: Keyspace) -> None:
-    parent, child = link.base + "p", link.base + "1"
-    tie = f'{{"id":"p","queueKey":"{link.base[:-1]}"}}'
+async def test_its_parent_does_not_wait_for_it(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    parent, child = keyspace.base + "p", keyspace.base + "1"
+    tie = f'{{"id":"p","queueKey":"{keyspace.base[:-1]}"}}'
     keys.put(
         {
             "p": record(),
@@ -75,7 +75,7 @@ async def test_its_parent_does_not_wait_for_it(link: QueueLink, keys: Keyspace) 
             "wait": ["1"],
         }
     )
-    assert await removal.remove(link, "1") == 1
+    assert await removal.remove(keyspace, "1") == 1
     assert keys.all() == {
         "p": record(),
         "wait": ["p"],

@@ -4,7 +4,7 @@ import pytest
 import redis
 
 from stockyard._store import families as removal
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Sorted
 from tests.scripts.families import Families
 
@@ -30,40 +30,40 @@ def add_tree(families: Families) -> None:
             families.put(key, value)
 
 
-async def test_every_descendant_goes(link: QueueLink, families: Families) -> None:
+async def test_every_descendant_goes(keyspace: QueueKeyspace, families: Families) -> None:
     add_tree(families)
-    assert await removal.remove(link, "p") == 6
+    assert await removal.remove(keyspace, "p") == 6
     assert families.left() == {"marker": Sorted({"0": 0}), "k/marker": Sorted({"0": 0})}
     told = {entry[1] for queue in ("events", "k/events") for entry in families.get(queue) if entry[0] == "removed"}
     assert told == {"p", "waits", "below", "done", "ignored", "broken"}
 
 
 @pytest.mark.parametrize("held", ["p", "k/waits", "below", "k/done", "k/ignored", "broken"])
-async def test_nothing_goes_while_one_is_run(link: QueueLink, families: Families, held: str) -> None:
+async def test_nothing_goes_while_one_is_run(keyspace: QueueKeyspace, families: Families, held: str) -> None:
     add_tree(families)
     families.put(f"{held}:lock", "w:1")
     before = families.left()
-    assert await removal.remove(link, "p") == 0
+    assert await removal.remove(keyspace, "p") == 0
     assert families.left() == before
     assert families.get("events") is None
 
 
-async def test_children_may_be_kept(link: QueueLink, families: Families) -> None:
+async def test_children_may_be_kept(keyspace: QueueKeyspace, families: Families) -> None:
     families.add("p", place={"waiting-children": Sorted({"p": NOW})})
     families.add("c", "p", place={"active": ["c"], "c:lock": "w:1"})
-    assert await removal.remove(link, "p", children=False) == 1
+    assert await removal.remove(keyspace, "p", children=False) == 1
     assert set(families.left()) == {"c", "c:lock", "active"}
 
 
-async def test_a_circle_has_an_end(link: QueueLink, families: Families) -> None:
+async def test_a_circle_has_an_end(keyspace: QueueKeyspace, families: Families) -> None:
     families.add("p", place={"waiting-children": Sorted({"p": NOW})})
     families.add("c", "p", place={"waiting-children": Sorted({"c": NOW})})
     families.put("c:dependencies", {families.key("p")})
-    assert await removal.remove(link, "p") == 2
+    assert await removal.remove(keyspace, "p") == 2
     assert set(families.left()) <= {"marker"}
 
 
-async def test_an_id_with_colons_is_its_own(link: QueueLink, families: Families) -> None:
+async def test_an_id_with_colons_is_its_own(keyspace: QueueKeyspace, families: Families) -> None:
     families.add("repeat:s:17", place={"completed": Sorted({"repeat:s:17": NOW})}, rjk="s")
-    assert await removal.remove(link, "repeat:s:17") == 1
+    assert await removal.remove(keyspace, "repeat:s:17") == 1
     assert families.left() == {}

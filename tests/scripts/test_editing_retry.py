@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stockyard._store import editing
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
@@ -14,11 +14,11 @@ COUNTED = {"atm": 2, "ats": 2, "stacktrace": "[]"}
 
 @pytest.mark.parametrize(("state", "result"), [("failed", "failedReason"), ("completed", "returnvalue")])
 async def test_its_end_is_forgotten_and_its_attempts_are_not(
-    link: QueueLink, keys: Keyspace, state: str, result: str
+    keyspace: QueueKeyspace, keys: Keyspace, state: str, result: str
 ) -> None:
     ended = {result: "1", "finishedOn": NOW, "processedOn": NOW}
     keys.put({"1": record(**COUNTED, **ended), state: Sorted({"1": NOW}), "wait": ["8"]})
-    assert await editing.retry(link, "1", state=state) == 0
+    assert await editing.retry(keyspace, "1", state=state) == 0
     assert keys.all() == {
         "1": record(**COUNTED),
         "wait": ["1", "8"],
@@ -27,27 +27,29 @@ async def test_its_end_is_forgotten_and_its_attempts_are_not(
     }
 
 
-async def test_lifo_and_priority_are_honoured(link: QueueLink, keys: Keyspace) -> None:
+async def test_lifo_and_priority_are_honoured(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"1": record(opts='{"lifo":true}'), "2": record(priority=4), "failed": Sorted({"1": 1, "2": 1})})
     keys.put({"wait": ["8"]})
-    assert [await editing.retry(link, job_id) for job_id in ("1", "2")] == [0, 0]
+    assert [await editing.retry(keyspace, job_id) for job_id in ("1", "2")] == [0, 0]
     assert keys.get("wait") == ["8", "1"]
     assert keys.get("prioritized") == Sorted({"2": 4 * 2**32 + 1})
 
 
-async def test_broken_options_do_not_stand_in_the_way(link: QueueLink, keys: Keyspace) -> None:
+async def test_broken_options_do_not_stand_in_the_way(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"1": record(opts="5"), "failed": Sorted({"1": 1})})
-    assert await editing.retry(link, "1") == 0
+    assert await editing.retry(keyspace, "1") == 0
     assert keys.get("wait") == ["1"]
 
 
 @pytest.mark.parametrize("kept", ["unsuccessful", "failed", "processed"])
-async def test_its_parent_counts_on_it_again(link: QueueLink, keys: Keyspace, kept: str) -> None:
-    child = link.base + "1"
+async def test_its_parent_counts_on_it_again(keyspace: QueueKeyspace, keys: Keyspace, kept: str) -> None:
+    child = keyspace.base + "1"
     known = Sorted({child: 1}) if kept == "unsuccessful" else {child: "1"}
     state = "completed" if kept == "processed" else "failed"
-    keys.put({"p": record(), f"p:{kept}": known, "1": record(parentKey=link.base + "p"), state: Sorted({"1": 1})})
-    assert await editing.retry(link, "1", state=state) == 0
+    keys.put(
+        {"p": record(), f"p:{kept}": known, "1": record(parentKey=keyspace.base + "p"), state: Sorted({"1": 1})}
+    )
+    assert await editing.retry(keyspace, "1", state=state) == 0
     assert keys.get("p:dependencies") == {child}
     assert keys.get(f"p:{kept}") is None
 
@@ -65,41 +67,41 @@ async def test_its_parent_counts_on_it_again(link: QueueLink, keys: Keyspace, ke
     ],
 )
 async def test_what_has_not_failed_stays(
-    link: QueueLink, keys: Keyspace, place: dict[str, Any], state: str
+    keyspace: QueueKeyspace, keys: Keyspace, place: dict[str, Any], state: str
 ) -> None:
     before = {"1": record(), **place}
     keys.put(before)
-    assert await editing.retry(link, "1") == state
-    assert await editing.retry(link, "2") == ReplyCode.JOB_MISSING
+    assert await editing.retry(keyspace, "1") == state
+    assert await editing.retry(keyspace, "2") == ReplyCode.JOB_MISSING
     assert keys.all() == before
 
 
-async def test_its_attempts_may_begin_again(link: QueueLink, keys: Keyspace) -> None:
+async def test_its_attempts_may_begin_again(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"1": record(**COUNTED, stc=2, failedReason="no"), "failed": Sorted({"1": NOW})})
-    assert await editing.retry(link, "1", reset_attempts=True) == 0
+    assert await editing.retry(keyspace, "1", reset_attempts=True) == 0
     assert keys.get("1") == record(stacktrace="[]")
 
 
-async def test_a_job_with_pending_children_waits_for_them(link: QueueLink, keys: Keyspace) -> None:
-    mine = {"parentKey": link.base + "1", "parent": "{}"}
-    keys.put({"1": record(), "failed": Sorted({"1": 1}), "1:dependencies": {link.base + "a"}})
+async def test_a_job_with_pending_children_waits_for_them(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    mine = {"parentKey": keyspace.base + "1", "parent": "{}"}
+    keys.put({"1": record(), "failed": Sorted({"1": 1}), "1:dependencies": {keyspace.base + "a"}})
     keys.put({"a": record(**mine), "wait": ["a"]})
-    assert await editing.retry(link, "1") == 0
+    assert await editing.retry(keyspace, "1") == 0
     assert (keys.get("waiting-children"), keys.get("wait")) == (Sorted({"1": NOW}), ["a"])
     assert keys.get("events") == [["waiting-children", "1", "failed"]]
 
 
-async def test_a_job_waits_for_the_children_that_failed_it(link: QueueLink, keys: Keyspace) -> None:
-    child = link.base + "a"
+async def test_a_job_waits_for_the_children_that_failed_it(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    child = keyspace.base + "a"
     keys.put({"1": record(), "failed": Sorted({"1": 1, "a": 1}), "1:unsuccessful": Sorted({child: 1})})
-    keys.put({"a": record(parentKey=link.base + "1", parent='{"fpof":true}')})
-    assert await editing.retry(link, "1") == 0
+    keys.put({"a": record(parentKey=keyspace.base + "1", parent='{"fpof":true}')})
+    assert await editing.retry(keyspace, "1") == 0
     assert (keys.get("waiting-children"), keys.get("1:dependencies"), keys.get("1:unsuccessful")) == (
         Sorted({"1": NOW}),
         {child},
         None,
     )
-    assert await editing.retry(link, "a") == 0
+    assert await editing.retry(keyspace, "a") == 0
     assert (keys.get("1:dependencies"), keys.get("wait")) == ({child}, ["a"])
 
 
@@ -114,23 +116,23 @@ async def test_a_job_waits_for_the_children_that_failed_it(link: QueueLink, keys
     ],
 )
 async def test_a_job_does_not_wait_for_what_cannot_end_any_more(
-    link: QueueLink, keys: Keyspace, kept: bool, state: str, policy: str, known: tuple[str, str] | None
+    keyspace: QueueKeyspace, keys: Keyspace, kept: bool, state: str, policy: str, known: tuple[str, str] | None
 ) -> None:
-    child = link.base + "a"
+    child = keyspace.base + "a"
     keys.put({"1": record(), "failed": Sorted({"1": 1}), "1:dependencies": {child}})
     if kept:
-        keys.put({"a": record(parentKey=link.base + "1", parent=f'{{"{policy}":true}}')})
+        keys.put({"a": record(parentKey=keyspace.base + "1", parent=f'{{"{policy}":true}}')})
         keys.put({"a": {"returnvalue": "5", "failedReason": "no"}, state: Sorted({"a": 1})})
-    assert await editing.retry(link, "1") == 0
+    assert await editing.retry(keyspace, "1") == 0
     assert (keys.get("wait"), keys.get("1:dependencies"), keys.get("waiting-children")) == (["1"], None, None)
     if known:
         assert keys.get(f"1:{known[0]}") == {child: known[1]}
 
 
-async def test_many_children_are_settled_part_by_part(link: QueueLink, keys: Keyspace) -> None:
-    children = {f"{link.base}c{number}" for number in range(1000)}
+async def test_many_children_are_settled_part_by_part(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    children = {f"{keyspace.base}c{number}" for number in range(1000)}
     keys.put({"1": record(), "failed": Sorted({"1": 1}), "1:dependencies": children})
-    assert await editing.retry(link, "1") == 0
+    assert await editing.retry(keyspace, "1") == 0
     assert (keys.get("wait"), keys.get("1:dependencies")) == (["1"], None)
 
 
@@ -138,12 +140,12 @@ async def test_many_children_are_settled_part_by_part(link: QueueLink, keys: Key
     "place", [{"wait": ["p"]}, {"delayed": Sorted({"p": 1})}, {"prioritized": Sorted({"p": 1})}]
 )
 async def test_its_parent_waits_for_it_if_it_has_not_begun(
-    link: QueueLink, keys: Keyspace, place: dict[str, Any]
+    keyspace: QueueKeyspace, keys: Keyspace, place: dict[str, Any]
 ) -> None:
-    child = link.base + "1"
-    tie = f'{{"id":"p","queueKey":"{link.base[:-1]}"}}'
+    child = keyspace.base + "1"
+    tie = f'{{"id":"p","queueKey":"{keyspace.base[:-1]}"}}'
     keys.put({"p": record(), "p:processed": {child: "1"}, **place})
-    keys.put({"1": record(parentKey=link.base + "p", parent=tie), "completed": Sorted({"1": 1})})
-    assert await editing.retry(link, "1", state="completed") == 0
+    keys.put({"1": record(parentKey=keyspace.base + "p", parent=tie), "completed": Sorted({"1": 1})})
+    assert await editing.retry(keyspace, "1", state="completed") == 0
     assert (keys.get("waiting-children"), keys.get("p:dependencies")) == (Sorted({"p": NOW}), {child})
     assert keys.get("wait") == ["1"]

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from stockyard import ManualClock
-from stockyard._store.finishing import EndedRun, Order, finish_and_take
-from stockyard._store.link import QueueLink
+from stockyard._store.finishing import EndedRun, TakeRequest, finish_and_take
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.config import Settings
 from stockyard.model.outcome import Completed, Failed, Retried
@@ -21,29 +21,29 @@ NO = Failed("no", (), 1, None)
 MINUTE = 60_000
 
 
-async def end(link: QueueLink, keys: Keyspace, *outcomes: Any, metrics: int = 10) -> None:
+async def end(keyspace: QueueKeyspace, keys: Keyspace, *outcomes: Any, metrics: int = 10) -> None:
     """Let jobs end so in one call."""
     for job_id, _ in enumerate(outcomes, 1):
         keys.put(running(f"j{job_id}"))
     ended = [EndedRun(f"j{job_id}", "w:1", outcome) for job_id, outcome in enumerate(outcomes, 1)]
-    done = await finish_and_take(link, ended, Order(0, "", 30_000, metrics=metrics))
+    done = await finish_and_take(keyspace, ended, TakeRequest(0, "", 30_000, metrics=metrics))
     assert done.codes == [0] * len(ended)
 
 
-async def test_the_first_count_begins_a_minute(link: QueueLink, keys: Keyspace) -> None:
-    await end(link, keys, DONE, NO, DONE, Completed("1", True))
+async def test_the_first_count_begins_a_minute(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    await end(keyspace, keys, DONE, NO, DONE, Completed("1", True))
     assert keys.get("metrics:completed") == {"count": "3", "prevTS": str(NOW), "prevCount": "0"}
     assert keys.get("metrics:failed") == {"count": "1", "prevTS": str(NOW), "prevCount": "0"}
     assert keys.get("metrics:completed:data") is None
 
 
-async def test_what_is_tried_again_has_not_ended(link: QueueLink, keys: Keyspace) -> None:
-    await end(link, keys, Retried("no", (), 0, False))
+async def test_what_is_tried_again_has_not_ended(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    await end(keyspace, keys, Retried("no", (), 0, False))
     assert keys.get("metrics:failed") is None
 
 
-async def test_nothing_is_counted_unasked(link: QueueLink, keys: Keyspace) -> None:
-    await end(link, keys, DONE, metrics=0)
+async def test_nothing_is_counted_unasked(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    await end(keyspace, keys, DONE, metrics=0)
     assert keys.get("metrics:completed") is None
 
 
@@ -58,7 +58,7 @@ async def test_nothing_is_counted_unasked(link: QueueLink, keys: Keyspace) -> No
     ],
 )
 async def test_a_new_minute_closes_the_last(
-    link_at: Callable[[int], QueueLink],
+    keyspace_at: Callable[[int], QueueKeyspace],
     keys: Keyspace,
     minutes: int,
     points: list[str] | None,
@@ -66,7 +66,7 @@ async def test_a_new_minute_closes_the_last(
 ) -> None:
     keys.put({"metrics:completed": {"count": 3, "prevTS": NOW, "prevCount": 2}, "metrics:completed:data": ["7"]})
     later = NOW + minutes * MINUTE
-    await end(link_at(later), keys, DONE, DONE, metrics=5)
+    await end(keyspace_at(later), keys, DONE, DONE, metrics=5)
     count, since, before = counted
     since = str(later) if since == "later" else since
     assert keys.get("metrics:completed") == {"count": count, "prevTS": since, "prevCount": before}
@@ -74,16 +74,16 @@ async def test_a_new_minute_closes_the_last(
 
 
 async def test_a_long_silence_is_as_long_as_what_is_kept(
-    link_at: Callable[[int], QueueLink], keys: Keyspace
+    keyspace_at: Callable[[int], QueueKeyspace], keys: Keyspace
 ) -> None:
     keys.put({"metrics:completed": {"count": 3, "prevTS": NOW, "prevCount": 0}})
-    await end(link_at(NOW + 30_000 * MINUTE), keys, DONE, metrics=20_160)
+    await end(keyspace_at(NOW + 30_000 * MINUTE), keys, DONE, metrics=20_160)
     assert keys.get("metrics:completed:data") == ["0"] * 20_159 + ["3"]
 
 
-async def test_a_broken_count_costs_no_end(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_broken_count_costs_no_end(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"metrics:completed": "no hash"})
-    await end(link, keys, DONE)
+    await end(keyspace, keys, DONE)
     assert keys.get("completed") == {"j1": NOW}
 
 
@@ -112,12 +112,12 @@ def test_ends_of_one_call_count_like_ends_one_by_one(
     async def run() -> None:
         server = Server(Settings.load(redis_url, dotenv=None).address)
         clock, ends = ManualClock(NOW), list[int]()
-        link = QueueLink(server, prefix, "q", clock=clock)
+        keyspace = QueueKeyspace(server, prefix, "q", clock=clock)
         for pause, number in calls:
             clock.advance(pause)
             ends += [clock()] * number
-            await end(link, Keyspace(raw, link.base), *[DONE] * number, metrics=3)
-        keys = Keyspace(raw, link.base)
+            await end(keyspace, Keyspace(raw, keyspace.base), *[DONE] * number, metrics=3)
+        keys = Keyspace(raw, keyspace.base)
         found = {name: int(text) for name, text in keys.get("metrics:completed").items()}
         points = [int(each) for each in keys.get("metrics:completed:data") or []]
         assert (found["count"], found["prevTS"], found["prevCount"], points) == one_by_one(ends, 3)

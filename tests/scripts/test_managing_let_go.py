@@ -5,26 +5,26 @@ from typing import Any
 import pytest
 
 from stockyard._store import managing
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import Keyspace, Sorted
 
 
 @pytest.mark.parametrize("waiting", [{"wait": ["1"]}, {"prioritized": Sorted({"1": 1})}])
 async def test_the_limit_goes_and_a_worker_is_woken(
-    link: QueueLink, keys: Keyspace, waiting: dict[str, Any]
+    keyspace: QueueKeyspace, keys: Keyspace, waiting: dict[str, Any]
 ) -> None:
     keys.put({"limiter": "9", **waiting})
-    await managing.let_go(link)
+    await managing.clear_rate_limit(keyspace)
     assert keys.all() == {**waiting, "marker": Sorted({"0": 0})}
 
 
-async def test_nobody_is_woken_for_nothing(link: QueueLink, keys: Keyspace) -> None:
+async def test_nobody_is_woken_for_nothing(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"limiter": "9"})
-    await managing.let_go(link)
+    await managing.clear_rate_limit(keyspace)
     assert keys.all() == {}
 
 
-async def test_a_paused_queue_sleeps_on(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_paused_queue_sleeps_on(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"limiter": "9", "wait": ["1"], "meta": {"paused": "1"}})
-    await managing.let_go(link)
+    await managing.clear_rate_limit(keyspace)
     assert keys.all() == {"wait": ["1"]}

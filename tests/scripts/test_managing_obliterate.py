@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from stockyard._store import managing
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load
 from stockyard._wire.keys import SUFFIXES
@@ -60,10 +60,10 @@ def fill(keys: Keyspace) -> None:
     )
 
 
-async def test_every_key_goes(link: QueueLink, keys: Keyspace) -> None:
+async def test_every_key_goes(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     fill(keys)
-    await managing.publish_event(link, "opened", {})
-    assert await managing.obliterate(link, force=False) == 0
+    await managing.publish_event(keyspace, "opened", {})
+    assert await managing.obliterate(keyspace, force=False) == 0
     assert keys.all() == {}
     assert keys.get("meta") is None
 
@@ -72,37 +72,41 @@ def test_the_script_knows_every_key_of_a_queue() -> None:
     assert set(load("managing.obliterate").keys) == set(SUFFIXES)
 
 
-async def test_running_jobs_stand_in_the_way(link: QueueLink, keys: Keyspace) -> None:
+async def test_running_jobs_stand_in_the_way(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     before = {"1": record(), "1:lock": "w:1", "active": ["1"], "2": record(), "wait": ["2"]}
     keys.put(before)
-    assert await managing.obliterate(link, force=False) == ReplyCode.JOBS_ACTIVE
+    assert await managing.obliterate(keyspace, force=False) == ReplyCode.JOBS_ACTIVE
     assert keys.all() == before
     assert keys.get("meta") is None
 
 
-async def test_force_takes_them_along(link: QueueLink, keys: Keyspace) -> None:
+async def test_force_takes_them_along(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"1": record(), "1:lock": "w:1", "active": ["1"]})
-    assert await managing.obliterate(link, force=True) == 0
+    assert await managing.obliterate(keyspace, force=True) == 0
     assert keys.all() == {}
 
 
 @pytest.mark.parametrize("stage", ["next", "last"])
-async def test_a_queue_resumed_meanwhile_is_left_alone(link: QueueLink, keys: Keyspace, stage: str) -> None:
+async def test_a_queue_resumed_meanwhile_is_left_alone(
+    keyspace: QueueKeyspace, keys: Keyspace, stage: str
+) -> None:
     keys.put({"1": record(), "wait": ["1"]})
-    assert await managing._obliterate(link, stage, False) == ReplyCode.QUEUE_RESUMED
+    assert await managing._obliterate(keyspace, stage, False) == ReplyCode.QUEUE_RESUMED
     assert keys.all() == {"1": record(), "wait": ["1"]}
 
 
-async def test_many_go_part_by_part(link: QueueLink, keys: Keyspace, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_go_part_by_part(
+    keyspace: QueueKeyspace, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(managing, "CHUNK", 3)
     fill(keys)
-    assert await managing._obliterate(link, "first", False) == 1
+    assert await managing._obliterate(keyspace, "first", False) == 1
     assert len([each for each in keys.all() if each.endswith("-1")]) == 5
-    assert await managing.obliterate(link, force=False) == 0
+    assert await managing.obliterate(keyspace, force=False) == 0
     assert keys.all() == {}
 
 
-async def test_a_queue_whose_name_goes_on_keeps_all(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_queue_whose_name_goes_on_keeps_all(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     inner: dict[str, Any] = {
         "inner:failed": Sorted({"1": 1}),
         "inner:wait": ["2"],
@@ -114,12 +118,12 @@ async def test_a_queue_whose_name_goes_on_keeps_all(link: QueueLink, keys: Keysp
         "inner:de:D": "2",
     }
     keys.put({**inner, "1": record(), "wait": ["1"]})
-    assert await managing.obliterate(link, force=False) == 0
+    assert await managing.obliterate(keyspace, force=False) == 0
     assert keys.all() == inner
 
 
-async def test_a_name_is_no_pattern(raw: "redis.Redis", link: QueueLink, prefix: str) -> None:
-    odd = QueueLink(link.server, prefix, r"a[b]*?\^", clock=link.clock)
+async def test_a_name_is_no_pattern(raw: "redis.Redis", keyspace: QueueKeyspace, prefix: str) -> None:
+    odd = QueueKeyspace(keyspace.server, prefix, r"a[b]*?\^", clock=keyspace.clock)
     alike = Keyspace(raw, f"{prefix}:abxy:")
     alike.put({"1": record()})
     Keyspace(raw, odd.base).put({"1": record(), "de:D": "1"})
@@ -128,10 +132,10 @@ async def test_a_name_is_no_pattern(raw: "redis.Redis", link: QueueLink, prefix:
 
 
 async def test_parents_elsewhere_do_not_wait_for_what_went(
-    link: QueueLink, raw: "redis.Redis", prefix: str
+    keyspace: QueueKeyspace, raw: "redis.Redis", prefix: str
 ) -> None:
     families = Families(raw, prefix)
     families.add("k/p", place={"waiting-children": Sorted({"p": NOW})})
     families.add("1", "k/p", place={"completed": Sorted({"1": NOW})})
-    assert await managing.obliterate(link, force=False) == 0
+    assert await managing.obliterate(keyspace, force=False) == 0
     assert families.left() == {"k/p": record(), "k/wait": ["p"], "k/marker": Sorted({"0": 0})}

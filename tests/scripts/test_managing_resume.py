@@ -3,7 +3,7 @@
 import pytest
 
 from stockyard._store import managing
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted
 
 PAUSED = {"meta": {"paused": "1"}}
@@ -19,32 +19,32 @@ PAUSED = {"meta": {"paused": "1"}}
     ],
 )
 async def test_whoever_waits_is_woken(
-    link: QueueLink, keys: Keyspace, waiting: dict[str, object], marker: dict[str, float]
+    keyspace: QueueKeyspace, keys: Keyspace, waiting: dict[str, object], marker: dict[str, float]
 ) -> None:
     keys.put({**PAUSED, **waiting})
-    await managing.resume(link)
+    await managing.resume(keyspace)
     assert keys.all() == {**waiting, "marker": Sorted(marker), "events": [["resumed"]]}
     assert keys.get("meta") is None
 
 
-async def test_with_nothing_to_do_nobody_is_woken(link: QueueLink, keys: Keyspace) -> None:
+async def test_with_nothing_to_do_nobody_is_woken(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put(PAUSED)
-    await managing.resume(link)
+    await managing.resume(keyspace)
     assert keys.all() == {"events": [["resumed"]]}
 
 
-async def test_what_was_set_aside_becomes_what_waits(link: QueueLink, keys: Keyspace) -> None:
+async def test_what_was_set_aside_becomes_what_waits(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({**PAUSED, "paused": ["3", "2", "1"]})
-    await managing.resume(link)
+    await managing.resume(keyspace)
     assert keys.all() == {"wait": ["3", "2", "1"], "marker": Sorted({"0": 0}), "events": [["resumed"]]}
 
 
 async def test_what_was_set_aside_runs_before_what_waits(
-    link: QueueLink, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
+    keyspace: QueueKeyspace, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(managing, "CHUNK", 2)
     keys.put({**PAUSED, "paused": ["5", "4", "3", "2", "1"], "wait": ["7", "6"]})
-    await managing.resume(link)
+    await managing.resume(keyspace)
     assert keys.all() == {
         "wait": ["7", "6", "5", "4", "3", "2", "1"],
         "marker": Sorted({"0": 0}),
@@ -52,8 +52,8 @@ async def test_what_was_set_aside_runs_before_what_waits(
     }
 
 
-async def test_the_queue_stays_paused_while_some_are_aside(link: QueueLink, keys: Keyspace) -> None:
+async def test_the_queue_stays_paused_while_some_are_aside(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({**PAUSED, "paused": ["3", "2", "1"], "wait": ["4"]})
-    assert await link.run(managing._RESUME, 2) == 1
+    assert await keyspace.run(managing._RESUME, 2) == 1
     assert keys.get("meta") == {"paused": "1"}
     assert keys.all() == {"paused": ["1"], "wait": ["4", "3", "2"]}

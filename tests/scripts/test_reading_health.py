@@ -2,7 +2,7 @@
 
 import pytest
 
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.reading import QueueFacts, read_facts
 from stockyard.errors import ServerRefused
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
@@ -10,12 +10,12 @@ from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 EMPTY = QueueFacts._make([*[0] * 11, "", "", *[0] * 3, "", *[0] * 3, ()])
 
 
-async def test_an_empty_queue(link: QueueLink, keys: Keyspace) -> None:
-    assert await read_facts([link]) == [EMPTY]
+async def test_an_empty_queue(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    assert await read_facts([keyspace]) == [EMPTY]
     assert keys.all() == {}
 
 
-async def test_every_state_is_counted(link: QueueLink, keys: Keyspace) -> None:
+async def test_every_state_is_counted(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put(
         {
             "wait": ["b", "a"],
@@ -39,7 +39,7 @@ async def test_every_state_is_counted(link: QueueLink, keys: Keyspace) -> None:
             "r2": record(processedOn=NOW - 1),
         }
     )
-    assert await read_facts([link]) == [
+    assert await read_facts([keyspace]) == [
         QueueFacts(
             wait=2,
             prioritized=3,
@@ -65,13 +65,17 @@ async def test_every_state_is_counted(link: QueueLink, keys: Keyspace) -> None:
     ]
 
 
-async def test_a_run_without_a_lease_and_without_a_name_is_seen_as_such(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_run_without_a_lease_and_without_a_name_is_seen_as_such(
+    keyspace: QueueKeyspace, keys: Keyspace
+) -> None:
     keys.put({"active": ["r2", "r1"], "r1": record(processedOn=NOW - 5), "r2": record(), "r2:lock": "token"})
-    (facts,) = await read_facts([link])
+    (facts,) = await read_facts([keyspace])
     assert (facts.running_id, facts.running_worker, facts.is_held) == ("r1", "", 0)
 
 
-async def test_the_most_overdue_schedule_is_told_unless_it_has_ended(link: QueueLink, keys: Keyspace) -> None:
+async def test_the_most_overdue_schedule_is_told_unless_it_has_ended(
+    keyspace: QueueKeyspace, keys: Keyspace
+) -> None:
     keys.put(
         {
             "repeat": Sorted({"old": 1, "over": NOW - 9000, "done": NOW - 8000, "a": NOW - 3000, "b": NOW - 1}),
@@ -83,26 +87,28 @@ async def test_the_most_overdue_schedule_is_told_unless_it_has_ended(link: Queue
             "repeat:b": {"ic": 1},
         }
     )
-    (facts,) = await read_facts([link])
+    (facts,) = await read_facts([keyspace])
     assert (facts.schedules, facts.late_schedule, facts.late_due) == (5, "a", NOW - 3000)
 
 
-async def test_a_schedule_that_is_due_later_is_not_late(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_schedule_that_is_due_later_is_not_late(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"repeat": Sorted({"a": NOW + 1}), "repeat:a": {"ic": 1}})
-    (facts,) = await read_facts([link])
+    (facts,) = await read_facts([keyspace])
     assert (facts.late_schedule, facts.late_due) == ("", 0)
 
 
-async def test_a_broken_count_costs_nothing_else(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_broken_count_costs_nothing_else(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"metrics:completed": "no hash", "metrics:failed": {"count": "many"}, "wait": ["a"]})
-    (facts,) = await read_facts([link])
+    (facts,) = await read_facts([keyspace])
     assert (facts.wait, facts.counted_completed, facts.counted_failed) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("value", ["-1e18", "nan", "inf", "-inf", "1e300", "soon", "", "253402300800000"])
-async def test_a_time_that_is_none_costs_no_more_than_itself(link: QueueLink, keys: Keyspace, value: str) -> None:
+async def test_a_time_that_is_none_costs_no_more_than_itself(
+    keyspace: QueueKeyspace, keys: Keyspace, value: str
+) -> None:
     keys.put({"active": ["r1"], "r1": record(processedOn=value), "wait": ["a"], "a": record(timestamp=value)})
-    (facts,) = await read_facts([link])
+    (facts,) = await read_facts([keyspace])
     assert facts.damage == (
         f"job a timestamp: no time: {value}",
         f"job r1 processedOn: no time: {value}",
@@ -111,9 +117,11 @@ async def test_a_time_that_is_none_costs_no_more_than_itself(link: QueueLink, ke
 
 
 @pytest.mark.parametrize("state", ["wait", "active", "prioritized", "delayed", "completed", "repeat", "meta"])
-async def test_a_key_of_another_type_costs_its_own_number(link: QueueLink, keys: Keyspace, state: str) -> None:
+async def test_a_key_of_another_type_costs_its_own_number(
+    keyspace: QueueKeyspace, keys: Keyspace, state: str
+) -> None:
     keys.put({"failed": Sorted({"f": 1}), state: "written over"})
-    (facts,) = await read_facts([link])
+    (facts,) = await read_facts([keyspace])
     (damage,) = facts.damage
     assert damage.startswith(f"{state}: WRONGTYPE")
     assert facts._replace(damage=()) == EMPTY._replace(failed=1)
@@ -122,7 +130,7 @@ async def test_a_key_of_another_type_costs_its_own_number(link: QueueLink, keys:
             facts.sound("mail")
 
 
-async def test_records_and_counts_that_are_none_are_named(link: QueueLink, keys: Keyspace) -> None:
+async def test_records_and_counts_that_are_none_are_named(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put(
         {
             "wait": ["a"], "a": ["no", "record"], "active": ["r"], "r": "no record",
@@ -130,7 +138,7 @@ async def test_records_and_counts_that_are_none_are_named(link: QueueLink, keys:
             f"repeat:t:{NOW - 4}": "no record", "metrics:completed": {"count": "many"}, "metrics:failed": ["x"],
         }
     )  # fmt: skip
-    (facts,) = await read_facts([link])
+    (facts,) = await read_facts([keyspace])
     assert [each.partition(": ")[0] for each in facts.damage] == [
         "job a", "job r", "schedule s", "metrics:completed", "metrics:failed",
     ]  # fmt: skip

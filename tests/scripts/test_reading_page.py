@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.reading import read_page
 from tests.scripts.conftest import Keyspace, Sorted, record
 
@@ -22,11 +22,13 @@ IN_ORDER = Sorted({job_id: at for at, job_id in enumerate("abcde")})
         ),
     ],
 )
-async def test_pages_from_either_end(link: QueueLink, keys: Keyspace, state: str, place: dict[str, Any]) -> None:
+async def test_pages_from_either_end(
+    keyspace: QueueKeyspace, keys: Keyspace, state: str, place: dict[str, Any]
+) -> None:
     keys.put({job_id: record(name=job_id) for job_id in "abcde"} | place)
 
     async def page(first: int, size: int, *, newest_first: bool) -> str:
-        rows = await read_page(link, [state], first, size, newest_first=newest_first)
+        rows = await read_page(keyspace, [state], first, size, newest_first=newest_first)
         assert [row[0] for row in rows] == [row[18] for row in rows]
         return b"".join(row[18] for row in rows).decode()
 
@@ -38,20 +40,20 @@ async def test_pages_from_either_end(link: QueueLink, keys: Keyspace, state: str
     assert await page(4, 6, newest_first=False) == "e"
 
 
-async def test_ids_without_a_record_are_left_out(link: QueueLink, keys: Keyspace) -> None:
+async def test_ids_without_a_record_are_left_out(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"wait": ["2", "1"], "2": record()})
-    assert [row[18] for row in await read_page(link, ["waiting"], 0, 10, newest_first=True)] == [b"2"]
+    assert [row[18] for row in await read_page(keyspace, ["waiting"], 0, 10, newest_first=True)] == [b"2"]
 
 
-async def test_a_record_that_is_none_is_left_out(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_record_that_is_none_is_left_out(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"wait": ["2", "1"], "1": record(), "2": ["a list"]})
-    assert [row[18] for row in await read_page(link, ["waiting"], 0, 10, newest_first=True)] == [b"1"]
+    assert [row[18] for row in await read_page(keyspace, ["waiting"], 0, 10, newest_first=True)] == [b"1"]
 
 
 @pytest.mark.parametrize("newest_first", [True, False])
 @pytest.mark.parametrize("state", ["waiting", "completed"])
 async def test_a_page_is_full_whatever_is_missing(
-    link: QueueLink, keys: Keyspace, state: str, newest_first: bool
+    keyspace: QueueKeyspace, keys: Keyspace, state: str, newest_first: bool
 ) -> None:
     ids = "abcdefghij"
     place = (
@@ -60,13 +62,13 @@ async def test_a_page_is_full_whatever_is_missing(
         else {state: Sorted(dict(zip(ids, range(10), strict=True)))}
     )
     keys.put({job_id: record() for job_id in "aehj"} | {"b": ["a list"]} | place)
-    rows = await read_page(link, [state], 0, 3, newest_first=newest_first)
+    rows = await read_page(keyspace, [state], 0, 3, newest_first=newest_first)
     assert [row[18] for row in rows] == ([b"j", b"h", b"e"] if newest_first else [b"a", b"e", b"h"])
 
 
 @pytest.mark.parametrize(("newest_first", "order"), [(True, "hgfedcba"), (False, "efghdabc")])
 async def test_states_follow_one_another_and_what_version_5_set_aside_waits_longest(
-    link: QueueLink, keys: Keyspace, newest_first: bool, order: str
+    keyspace: QueueKeyspace, keys: Keyspace, newest_first: bool, order: str
 ) -> None:
     """Whatever the size of a page, each job is on one."""
     keys.put({each: record() for each in "abcdefgh"})
@@ -76,5 +78,5 @@ async def test_states_follow_one_another_and_what_version_5_set_aside_waits_long
     for size in range(1, 10):
         rows = []
         for first in range(0, 9, size):
-            rows += await read_page(link, states, first, size, newest_first=newest_first)
+            rows += await read_page(keyspace, states, first, size, newest_first=newest_first)
         assert b"".join(row[18] for row in rows).decode() == order

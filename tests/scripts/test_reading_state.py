@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.reading import Ending, read_state
 from tests.scripts.conftest import Keyspace, Sorted, record
 
@@ -21,28 +21,30 @@ from tests.scripts.conftest import Keyspace, Sorted, record
         ({}, "unknown"),
     ],
 )
-async def test_every_place_is_known(link: QueueLink, keys: Keyspace, place: dict[str, Any], state: str) -> None:
+async def test_every_place_is_known(
+    keyspace: QueueKeyspace, keys: Keyspace, place: dict[str, Any], state: str
+) -> None:
     keys.put({"1": record(), **place})
-    assert await read_state(link, "1") == Ending(state, True, None, None)
+    assert await read_state(keyspace, "1") == Ending(state, True, None, None)
 
 
-async def test_the_end_is_told(link: QueueLink, keys: Keyspace) -> None:
+async def test_the_end_is_told(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"1": record(returnvalue='{"a":1}'), "2": record(failedReason="no Ω")})
-    assert (await read_state(link, "1")).value == b'{"a":1}'
-    assert (await read_state(link, "2")).reason == "no Ω"
+    assert (await read_state(keyspace, "1")).value == b'{"a":1}'
+    assert (await read_state(keyspace, "2")).reason == "no Ω"
 
 
-async def test_a_job_that_does_not_exist(link: QueueLink, keys: Keyspace) -> None:
-    assert await read_state(link, "1") == Ending("unknown", False, None, None)
+async def test_a_job_that_does_not_exist(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    assert await read_state(keyspace, "1") == Ending("unknown", False, None, None)
     assert keys.all() == {}
 
 
-async def test_the_last_event_by_then_is_told(link: QueueLink, keys: Keyspace, raw: "redis.Redis") -> None:
+async def test_the_last_event_by_then_is_told(keyspace: QueueKeyspace, keys: Keyspace, raw: "redis.Redis") -> None:
     keys.put({"1": record()})
     stream: Any = raw
-    stream.xadd(link.keys["events"], {"event": "a"}, id="7-1")
-    stream.xadd(link.keys["events"], {"event": "b"}, id="7-2")
-    assert (await read_state(link, "1")).told == "7-2"
-    raw.delete(link.keys["events"])
+    stream.xadd(keyspace.keys["events"], {"event": "a"}, id="7-1")
+    stream.xadd(keyspace.keys["events"], {"event": "b"}, id="7-2")
+    assert (await read_state(keyspace, "1")).told == "7-2"
+    raw.delete(keyspace.keys["events"])
     keys.put({"events": "no stream"})
-    assert (await read_state(link, "1")).told == "0-0"
+    assert (await read_state(keyspace, "1")).told == "0-0"

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from stockyard._store import scheduling
-from stockyard._store.finishing import Order, finish_and_take
-from stockyard._store.link import QueueLink
+from stockyard._store.finishing import TakeRequest, finish_and_take
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StartedRecord
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.test_scheduling_upsert import HOUR, RUN, upsert
@@ -15,17 +15,19 @@ from tests.scripts.test_scheduling_upsert import HOUR, RUN, upsert
 RULE = {"every": HOUR, "count": 1}
 
 
-async def take(link: QueueLink, room: int = 10, token: str = "w:1") -> list[StartedRecord]:
-    return (await finish_and_take(link, [], Order(room, token, 30_000))).records
+async def take(keyspace: QueueKeyspace, room: int = 10, token: str = "w:1") -> list[StartedRecord]:
+    return (await finish_and_take(keyspace, [], TakeRequest(room, token, 30_000))).records
 
 
-async def advance(link: QueueLink, room: int = 10) -> list[Any]:
-    return await scheduling.advance(link, await take(link, room))
+async def advance(keyspace: QueueKeyspace, room: int = 10) -> list[Any]:
+    return await scheduling.advance(keyspace, await take(keyspace, room))
 
 
-async def test_the_next_run_follows_the_started_one(link: QueueLink, keys: Keyspace, link_at: Any) -> None:
-    await upsert(link, every_ms=HOUR, data='{"a":1}', name="tick")
-    later = link_at(NOW + 250)
+async def test_the_next_run_follows_the_started_one(
+    keyspace: QueueKeyspace, keys: Keyspace, keyspace_at: Any
+) -> None:
+    await upsert(keyspace, every_ms=HOUR, data='{"a":1}', name="tick")
+    later = keyspace_at(NOW + 250)
     (started,) = await advance(later)
     following = f"repeat:s:{NOW + HOUR}"
     assert (started.next_job_id, started.due, started.trouble) == (following, NOW, "")
@@ -44,12 +46,12 @@ async def test_the_next_run_follows_the_started_one(link: QueueLink, keys: Keysp
     assert keys.get("events")[3:] == [["added", following, "tick"], ["delayed", following, str(NOW + HOUR)]]
 
 
-async def test_it_is_made_once_however_often_it_is_asked_for(link: QueueLink, keys: Keyspace) -> None:
-    await upsert(link, every_ms=HOUR)
-    rows = await take(link)
-    await scheduling.advance(link, rows)
+async def test_it_is_made_once_however_often_it_is_asked_for(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    await upsert(keyspace, every_ms=HOUR)
+    rows = await take(keyspace)
+    await scheduling.advance(keyspace, rows)
     before = keys.all()
-    (again,) = await scheduling.advance(link, rows)
+    (again,) = await scheduling.advance(keyspace, rows)
     assert again is not None
     assert again.next_job_id == ""
     assert keys.all() == before
@@ -67,10 +69,10 @@ async def test_it_is_made_once_however_often_it_is_asked_for(link: QueueLink, ke
     ],
 )
 async def test_missed_slots_are_passed_over_and_the_phase_is_kept(
-    link: QueueLink, link_at: Any, late: int, misfire: str, due: int
+    keyspace: QueueKeyspace, keyspace_at: Any, late: int, misfire: str, due: int
 ) -> None:
-    await upsert(link, every_ms=HOUR, misfire=misfire)
-    (started,) = await advance(link_at(NOW + late))
+    await upsert(keyspace, every_ms=HOUR, misfire=misfire)
+    (started,) = await advance(keyspace_at(NOW + late))
     assert started.next_job_id == f"repeat:s:{NOW + due}"
     assert started.misfire == ("" if misfire == "run_once" else misfire)
 
@@ -80,11 +82,11 @@ async def test_missed_slots_are_passed_over_and_the_phase_is_kept(
     [(10, "run_once", 60_000), (150_000, "run_once", 180_000), (150_000, "run_all", 60_000)],
 )
 async def test_a_pattern_s_next_time(
-    link: QueueLink, link_at: Any, keys: Keyspace, late: int, misfire: str, due: int
+    keyspace: QueueKeyspace, keyspace_at: Any, keys: Keyspace, late: int, misfire: str, due: int
 ) -> None:
     minute = NOW // 60_000 * 60_000
-    await upsert(link_at(minute), due=minute, cron="* * * * *", tz="UTC", misfire=misfire)
-    (started,) = await advance(link_at(minute + late))
+    await upsert(keyspace_at(minute), due=minute, cron="* * * * *", tz="UTC", misfire=misfire)
+    (started,) = await advance(keyspace_at(minute + late))
     assert started.next_job_id == f"repeat:s:{minute + due}"
     options = json.loads(keys.get(started.next_job_id)["opts"])
     assert (options["prevMillis"], options["repeat"]["count"]) == (minute + due, 2)
@@ -101,21 +103,21 @@ async def test_a_pattern_s_next_time(
     ],
 )
 async def test_after_the_last_run_nothing_follows(
-    link: QueueLink, keys: Keyspace, link_at: Any, given: Any
+    keyspace: QueueKeyspace, keys: Keyspace, keyspace_at: Any, given: Any
 ) -> None:
-    await upsert(link, due=NOW, **given)
-    (started,) = await advance(link_at(NOW + 1))
+    await upsert(keyspace, due=NOW, **given)
+    (started,) = await advance(keyspace_at(NOW + 1))
     assert (started.next_job_id, started.trouble) == ("", "")
     # As BullMQ leaves it: the record, and a time that is past.
     assert keys.get("repeat") == Sorted({"s": NOW})
     assert keys.get("repeat:s")["ic"] == "1"
 
 
-async def test_many_are_advanced_in_one_call(link: QueueLink, keys: Keyspace) -> None:
+async def test_many_are_advanced_in_one_call(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     for name in ("a", "b:c", "d"):
-        await upsert(link, id=name, every_ms=HOUR)
+        await upsert(keyspace, id=name, every_ms=HOUR)
     keys.put({"7": record(), "wait": ["7"]})
-    started = await advance(link)
+    started = await advance(keyspace)
     assert [each and each.next_job_id for each in started] == [
         None,
         f"repeat:a:{NOW + HOUR}",
@@ -126,20 +128,20 @@ async def test_many_are_advanced_in_one_call(link: QueueLink, keys: Keyspace) ->
     assert keys.get("marker")["1"] == NOW + HOUR
 
 
-async def test_a_removed_schedule_ends_with_the_run_that_goes_on(link: QueueLink, keys: Keyspace) -> None:
-    await upsert(link, every_ms=HOUR)
-    rows = await take(link)
-    assert await scheduling.remove(link, "s")
-    (started,) = await scheduling.advance(link, rows)
+async def test_a_removed_schedule_ends_with_the_run_that_goes_on(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    await upsert(keyspace, every_ms=HOUR)
+    rows = await take(keyspace)
+    assert await scheduling.remove(keyspace, "s")
+    (started,) = await scheduling.advance(keyspace, rows)
     assert started is not None
     assert started.next_job_id == ""
     assert (keys.get("repeat"), keys.get("delayed")) == (None, None)
 
 
-async def test_a_time_that_exists_is_announced_and_not_made_again(link: QueueLink, keys: Keyspace) -> None:
-    await upsert(link, every_ms=HOUR)
+async def test_a_time_that_exists_is_announced_and_not_made_again(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    await upsert(keyspace, every_ms=HOUR)
     keys.put({f"repeat:s:{NOW + HOUR}": record()})
-    (started,) = await advance(link)
+    (started,) = await advance(keyspace)
     assert started.next_job_id == ""
     assert keys.get("events")[-1] == ["duplicated", f"repeat:s:{NOW + HOUR}"]
     assert keys.get("repeat") == Sorted({"s": NOW})
@@ -159,23 +161,25 @@ async def test_a_time_that_exists_is_announced_and_not_made_again(link: QueueLin
     ],
 )
 async def test_a_run_whose_rule_cannot_be_read_is_named(
-    link: QueueLink, keys: Keyspace, options: str, said: str
+    keyspace: QueueKeyspace, keys: Keyspace, options: str, said: str
 ) -> None:
     keys.put({RUN: record(rjk="s", opts=options), "wait": [RUN]})
     keys.put({"repeat": Sorted({"s": NOW}), "repeat:s": {"name": "work", "every": HOUR, "ic": "1"}})
-    (started,) = await advance(link)
+    (started,) = await advance(keyspace)
     assert "no next run can be made, because its opts.repeat cannot be read" in started.trouble
     assert said in started.trouble
     assert keys.get("repeat:s") == {"name": "work", "every": str(HOUR), "ic": "1"}
     assert keys.get("repeat") == Sorted({"s": NOW})
 
 
-async def test_a_job_that_is_only_named_like_a_run_is_none(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_job_that_is_only_named_like_a_run_is_none(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"repeat:x:1": record(), "repeat:odd": record(), "wait": ["repeat:odd", "repeat:x:1"]})
-    assert await advance(link) == [None, None]
+    assert await advance(keyspace) == [None, None]
 
 
-async def test_a_repeatable_job_of_bullmq_5_goes_on_with_its_own_payload(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_repeatable_job_of_bullmq_5_goes_on_with_its_own_payload(
+    keyspace: QueueKeyspace, keys: Keyspace
+) -> None:
     key = "daily:::UTC:0 3 * * *"
     run = f"repeat:0cc175b9c0f1b6a831c399e269772661:{NOW}"
     options = json.dumps(
@@ -188,7 +192,7 @@ async def test_a_repeatable_job_of_bullmq_5_goes_on_with_its_own_payload(link: Q
             "repeat": Sorted({key: NOW}),
         }
     )
-    (started,) = await advance(link)
+    (started,) = await advance(keyspace)
     minute = NOW // 60_000 * 60_000 + 60_000
     assert started.next_job_id == f"repeat:0cc175b9c0f1b6a831c399e269772661:{minute}"
     following = keys.get(started.next_job_id)
@@ -197,28 +201,28 @@ async def test_a_repeatable_job_of_bullmq_5_goes_on_with_its_own_payload(link: Q
     assert keys.get("repeat") == Sorted({key: minute})
 
 
-async def test_what_a_peer_wrote_into_the_options_is_kept(link: QueueLink, keys: Keyspace) -> None:
+async def test_what_a_peer_wrote_into_the_options_is_kept(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     options = {"repeat": {"every": HOUR, "count": 1, "x": [1]}, "kl": 5, "tm": "m", "priority": 4, "backoff": []}
     keys.put({RUN: record(rjk="s", opts=json.dumps(options), priority=4), "prioritized": Sorted({RUN: 1})})
     keys.put({"repeat": Sorted({"s": NOW}), "repeat:s": {"name": "work", "every": HOUR, "ic": "1"}})
-    (started,) = await advance(link)
+    (started,) = await advance(keyspace)
     following = json.loads(keys.get(started.next_job_id)["opts"])
     assert following["repeat"] == {"every": HOUR, "count": 2, "x": [1]}
     assert (following["kl"], following["tm"], following["priority"], following["backoff"]) == (5, "m", 4, [])
 
 
 async def test_of_two_runs_at_once_the_later_one_is_told_of_the_earlier(
-    link: QueueLink, keys: Keyspace, link_at: Any
+    keyspace: QueueKeyspace, keys: Keyspace, keyspace_at: Any
 ) -> None:
-    await upsert(link, every_ms=HOUR, overlap="skip")
-    (first,) = await advance(link)
-    later = link_at(NOW + HOUR)
+    await upsert(keyspace, every_ms=HOUR, overlap="skip")
+    (first,) = await advance(keyspace)
+    later = keyspace_at(NOW + HOUR)
     (second,) = await advance(later)
     assert (first.beside, second.beside) == ("", RUN)
     # Its lease is gone: nobody runs it.
-    await link.server.call("DEL", link.base + RUN + ":lock")
-    rows = await take(link_at(NOW + 2 * HOUR), token="w:3")
-    await link.server.call("DEL", link.base + first.next_job_id + ":lock")
-    (third,) = await scheduling.advance(link_at(NOW + 2 * HOUR), rows)
+    await keyspace.server.call("DEL", keyspace.base + RUN + ":lock")
+    rows = await take(keyspace_at(NOW + 2 * HOUR), token="w:3")
+    await keyspace.server.call("DEL", keyspace.base + first.next_job_id + ":lock")
+    (third,) = await scheduling.advance(keyspace_at(NOW + 2 * HOUR), rows)
     assert third is not None
     assert third.beside == ""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stockyard._store import scheduling
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.test_scheduling_look import COUNTED
 from tests.scripts.test_scheduling_upsert import HOUR
@@ -25,11 +25,11 @@ def lost(due: int, **fields: Any) -> dict[str, Any]:
     return {"repeat": Sorted({"s": due}), "repeat:s": {name: str(value) for name, value in stored.items()}}
 
 
-async def test_a_run_that_was_to_come_is_made_as_it_was(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_run_that_was_to_come_is_made_as_it_was(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     due = NOW + 5000
     keys.put(lost(due, opts='{"kl":3,"priority":2}'))
     run = f"repeat:s:{due}"
-    assert await scheduling.restore(link, "s") == run
+    assert await scheduling.restore(keyspace, "s") == run
     stored = keys.get(run)
     assert json.loads(stored.pop("opts")) == {
         "jobId": run,
@@ -54,23 +54,23 @@ async def test_a_run_that_was_to_come_is_made_as_it_was(link: QueueLink, keys: K
 
 @pytest.mark.parametrize("is_finished", [True, False])
 async def test_after_a_time_that_is_past_the_next_one_is_made(
-    link: QueueLink, keys: Keyspace, is_finished: bool
+    keyspace: QueueKeyspace, keys: Keyspace, is_finished: bool
 ) -> None:
     past = NOW - 2 * HOUR - 10
     keys.put(lost(past))
     if is_finished:
         keys.put({f"repeat:s:{past}": record(opts=COUNTED), "failed": Sorted({f"repeat:s:{past}": NOW})})
     following = past + 3 * HOUR
-    assert await scheduling.restore(link, "s") == f"repeat:s:{following}"
+    assert await scheduling.restore(keyspace, "s") == f"repeat:s:{following}"
     assert (keys.get("repeat"), keys.get("repeat:s")["ic"]) == (Sorted({"s": following}), "5")
     options = json.loads(keys.get(f"repeat:s:{following}")["opts"])
     assert options["repeat"]["count"] == (3 if is_finished else 5)
 
 
-async def test_a_pattern_goes_on_with_its_next_time(link: QueueLink, keys: Keyspace) -> None:
+async def test_a_pattern_goes_on_with_its_next_time(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put(lost(NOW - 70_000, every="", pattern="* * * * *", tz="UTC"))
     minute = NOW // 60_000 * 60_000 + 60_000
-    assert await scheduling.restore(link, "s") == f"repeat:s:{minute}"
+    assert await scheduling.restore(keyspace, "s") == f"repeat:s:{minute}"
     assert json.loads(keys.get(f"repeat:s:{minute}")["opts"])["prevMillis"] == minute
 
 
@@ -82,22 +82,24 @@ async def test_a_pattern_goes_on_with_its_next_time(link: QueueLink, keys: Keysp
         {"repeat:s": {"missing": "1"}},
     ],
 )
-async def test_what_is_not_missing_any_more_is_left_alone(link: QueueLink, keys: Keyspace, found: Any) -> None:
+async def test_what_is_not_missing_any_more_is_left_alone(
+    keyspace: QueueKeyspace, keys: Keyspace, found: Any
+) -> None:
     keys.put(lost(NOW))
     keys.put(found)
     before = keys.all()
-    assert await scheduling.restore(link, "s") is None
+    assert await scheduling.restore(keyspace, "s") is None
     assert keys.all() == before
 
 
-async def test_a_schedule_that_was_removed_is_not_made_again(link: QueueLink, keys: Keyspace) -> None:
-    assert await scheduling.restore(link, "s") is None
+async def test_a_schedule_that_was_removed_is_not_made_again(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    assert await scheduling.restore(keyspace, "s") is None
     assert keys.all() == {}
 
 
-async def test_it_is_made_once(link: QueueLink, keys: Keyspace) -> None:
+async def test_it_is_made_once(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put(lost(NOW - 1))
-    assert await scheduling.restore(link, "s")
+    assert await scheduling.restore(keyspace, "s")
     before = keys.all()
-    assert await scheduling.restore(link, "s") is None
+    assert await scheduling.restore(keyspace, "s") is None
     assert keys.all() == before

@@ -2,12 +2,12 @@
 
 import redis
 
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.watching import AlertStore
 
 
-async def test_only_the_one_who_watches_may_write(link: QueueLink, prefix: str) -> None:
-    store = AlertStore(link.server, prefix, "desk")
+async def test_only_the_one_who_watches_may_write(keyspace: QueueKeyspace, prefix: str) -> None:
+    store = AlertStore(keyspace.server, prefix, "desk")
     assert not await store.record("a", {"x": b"1"}, [b"told"])
     await store.lead("a", 60_000)
     assert await store.record("a", {"x": b"1", "y": b"2"}, [b"first"])
@@ -17,17 +17,19 @@ async def test_only_the_one_who_watches_may_write(link: QueueLink, prefix: str) 
     assert await store.history(10) == [b"second", b"first"]
 
 
-async def test_no_incident_leaves_no_key(link: QueueLink, prefix: str) -> None:
-    store = AlertStore(link.server, prefix, "desk")
+async def test_no_incident_leaves_no_key(keyspace: QueueKeyspace, prefix: str) -> None:
+    store = AlertStore(keyspace.server, prefix, "desk")
     await store.lead("a", 60_000)
     await store.record("a", {"x": b"1"}, [])
     await store.record("a", {}, [])
     assert await store.incidents() == {}
 
 
-async def test_a_history_that_is_no_list_is_begun_again(link: QueueLink, raw: "redis.Redis", prefix: str) -> None:
+async def test_a_history_that_is_no_list_is_begun_again(
+    keyspace: QueueKeyspace, raw: "redis.Redis", prefix: str
+) -> None:
     raw.hset(f"{prefix}::alerts:desk:history", "x", "y")
-    store = AlertStore(link.server, prefix, "desk")
+    store = AlertStore(keyspace.server, prefix, "desk")
     await store.lead("a", 60_000)
     assert await store.record("a", {"x": b"1"}, [b"first"])
     assert await store.history(10) == [b"first"]

@@ -4,22 +4,22 @@ from weakref import WeakKeyDictionary
 
 from stockyard._store.add_stream import AddStream
 from stockyard._store.adding import Answers, Batch, ExistingJob
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard.errors import JobError
 
-_streams: WeakKeyDictionary[QueueLink, AddStream] = WeakKeyDictionary()
+_streams: WeakKeyDictionary[QueueKeyspace, AddStream] = WeakKeyDictionary()
 
 
-async def add_jobs(link: QueueLink, jobs: Batch) -> list[str | JobError]:
+async def add_jobs(keyspace: QueueKeyspace, jobs: Batch) -> list[str | JobError]:
     """Add jobs in one call; return the ids of those that are there now, or why they were refused."""
-    return [each.job_id if isinstance(each, ExistingJob) else each for each in await send_jobs(link, jobs)]
+    return [each.job_id if isinstance(each, ExistingJob) else each for each in await send_jobs(keyspace, jobs)]
 
 
-async def send_jobs(link: QueueLink, jobs: Batch) -> Answers:
+async def send_jobs(keyspace: QueueKeyspace, jobs: Batch) -> Answers:
     """Add jobs in one call; return what became of each."""
-    stream = _streams.get(link)
+    stream = _streams.get(keyspace)
     if stream is None:
-        stream = _streams[link] = AddStream(link)
+        stream = _streams[keyspace] = AddStream(keyspace)
         await stream.open()
     stream.write(jobs)
     return await stream.read()

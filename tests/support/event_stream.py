@@ -6,7 +6,7 @@ from typing import Any
 import redis
 
 from stockyard import QueueEvents
-from stockyard.events import Custom
+from stockyard.events import CustomEvent
 
 
 async def take(events: QueueEvents, count: int) -> list[Any]:
@@ -17,7 +17,7 @@ async def take(events: QueueEvents, count: int) -> list[Any]:
 
 def told(events: list[Any]) -> list[Any]:
     """Names of custom events, and gaps."""
-    return [event.name if isinstance(event, Custom) else event for event in events]
+    return [event.name if isinstance(event, CustomEvent) else event for event in events]
 
 
 class Stream:

@@ -7,8 +7,8 @@ from typing import Any, cast, get_args
 
 from stockyard import App, Deduplication, Flow
 from stockyard._store import leasing
-from stockyard._store.finishing import Order, finish_and_take
-from stockyard._store.link import QueueLink
+from stockyard._store.finishing import TakeRequest, finish_and_take
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.model.family import ChildKind
 from stockyard.observe.alerts.settings import AlertSettings
@@ -155,21 +155,21 @@ async def _is_limited(queue: Any) -> bool:
 
 
 async def recover(stage: Stage) -> None:
-    link = QueueLink(Server(stage.app.settings.address), stage.app.settings.prefix, stage.name)
+    keyspace = QueueKeyspace(Server(stage.app.settings.address), stage.app.settings.prefix, stage.name)
     await stage.prepared.add("x")
-    order = Order(take=1, token="mine", lock_ms=100)
+    order = TakeRequest(take=1, token="mine", lock_ms=100)
     try:
-        taken = await finish_and_take(link, [], order)
-        await leasing.reclaim(link, "mine")
+        taken = await finish_and_take(keyspace, [], order)
+        await leasing.reclaim(keyspace, "mine")
         (job,) = [row.raw_id.decode() for row in taken.records]
-        await stage.at_the_server("DEL", link.keys.of_job(job, "lock"))
-        await leasing.renew(link, [(job, "mine", 1)], 20)
-        await leasing.recover_stalled(link, interval_ms=1, max_stalled=1)
-        await stage.at_the_server("DEL", link.keys.of_job(job, "lock"), link.keys["stalled_check"])
-        await stage.at_the_server("HDEL", link.keys["meta"], "swept")
-        await leasing.recover_stalled(link, interval_ms=1, max_stalled=0)
+        await stage.at_the_server("DEL", keyspace.keys.of_job(job, "lock"))
+        await leasing.renew(keyspace, [(job, "mine", 1)], 20)
+        await leasing.recover_stalled(keyspace, interval_ms=1, max_stalled=1)
+        await stage.at_the_server("DEL", keyspace.keys.of_job(job, "lock"), keyspace.keys["stalled_check"])
+        await stage.at_the_server("HDEL", keyspace.keys["meta"], "swept")
+        await leasing.recover_stalled(keyspace, interval_ms=1, max_stalled=0)
     finally:
-        await link.server.aclose()
+        await keyspace.server.aclose()
 
 
 async def watch(stage: Stage) -> None:
@@ -202,8 +202,8 @@ async def look(stage: Stage) -> None:
     await stage.at_the_server("SCRIPT", "FLUSH")
     jobs = await stage.prepared.add_many([("x", None), ("y", None, {"priority": 3}), ("z", None, {"delay": "1h"})])
     await stage.app.health()
-    await stage.app.examine()
-    await stage.app.lookout.overview()
+    await stage.app.check_server()
+    await stage.app.monitor.overview()
     await stage.queue.counts()
     await stage.queue.counts_per_priority([0, 3])
     await stage.queue.get_jobs(["waiting", "prioritized", "delayed"])

@@ -32,7 +32,7 @@ class Listener:
         self.url = f"http://127.0.0.1:{self._server.server_port}/hook?secret=s3cret"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
-    def told(self) -> list[tuple[str, str, str]]:
+    def notified(self) -> list[tuple[str, str, str]]:
         return [(each["status"], each["rule"], each["queue"]) for each in self.got]
 
     def close(self) -> None:

@@ -59,7 +59,7 @@ def test_all_names_come_with_a_star() -> None:
 
 
 def test_modules_of_a_topic_are_found_from_the_package() -> None:
-    assert "stockyard.events" in modules_after("import stockyard\nstockyard.events.Completed")
+    assert "stockyard.events" in modules_after("import stockyard\nstockyard.events.CompletedEvent")
 
 
 @pytest.mark.parametrize("package", [stockyard, stockyard.cache, stockyard.pubsub])

@@ -13,6 +13,6 @@ def chance() -> float:
     return _source.random()
 
 
-def spread(seconds: float) -> float:
+def jitter(seconds: float) -> float:
     """Return a pause of half to one and a half of a given one, so that those who wait do not return together."""
     return seconds * (0.5 + _source.random())

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
-from stockyard._aio.chance import spread
+from stockyard._aio.chance import jitter
 
 
-class Patience:
+class RetryDelay:
     """A pause that doubles with each failure and starts again from the shortest after a success.
 
     Args:
@@ -23,7 +23,7 @@ class Patience:
 
     async def wait(self) -> None:
         """Sleep for half to one and a half of the present pause, and double it."""
-        await asyncio.sleep(spread(self._pause))
+        await asyncio.sleep(jitter(self._pause))
         self._pause = min(self._pause * 2, self._longest)
 
     def reset(self) -> None:

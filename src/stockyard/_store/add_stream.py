@@ -7,9 +7,9 @@ import time
 from collections import deque
 from typing import Any
 
-from stockyard._aio.chance import spread
+from stockyard._aio.chance import jitter
 from stockyard._store.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import accepted
 from stockyard._store.net.script_call import is_unknown_script, load_command
 from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
@@ -21,12 +21,12 @@ class AddStream:
     """The adds of one producer on their way: while the server works on one batch, the next is prepared.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
     """
 
-    def __init__(self, link: QueueLink) -> None:
-        self._link = link
-        self._connection = link.server.dedicated(closes_with_server=True)
+    def __init__(self, keyspace: QueueKeyspace) -> None:
+        self._keyspace = keyspace
+        self._connection = keyspace.server.dedicated(closes_with_server=True)
         self._is_ready = False
         self._sent: deque[Batch] = deque()
         self._answered: deque[tuple[Batch, Any]] = deque()
@@ -44,7 +44,7 @@ class AddStream:
         """
         self._sent.clear()
         self._answered.clear()
-        await self._connect(time.monotonic() + self._link.server.call_timeout)
+        await self._connect(time.monotonic() + self._keyspace.server.call_timeout)
 
     async def _connect(self, deadline: float) -> None:
         self._is_ready = False
@@ -54,7 +54,7 @@ class AddStream:
             loaded = await self._connection.ask(_LOAD, max(deadline - time.monotonic(), 0.001))
         except ReplyLost as error:
             raise ServerUnavailable(
-                f"the server at {self._link.server.address} went away while connecting"
+                f"the server at {self._keyspace.server.address} went away while connecting"
             ) from error
         if self._connection.is_misled:
             # Other refusals are for the calls: who may not load scripts can still run those that are there.
@@ -67,7 +67,7 @@ class AddStream:
         Raises:
             ServerUnavailable: not connected; nothing was sent.
         """
-        self._connection.write([add_command(self._link, jobs)])
+        self._connection.write([add_command(self._keyspace, jobs)])
         self._sent.append(jobs)
 
     async def read(self) -> Answers:
@@ -81,13 +81,13 @@ class AddStream:
             await self._receive()
             if _did_not_run(self._answered[0][1]):
                 await self._send_again()
-        self._link.server.clock.check_for_step()
+        self._keyspace.server.clock.check_for_step()
         jobs, reply = self._answered.popleft()
         return answers_of(accepted(reply), jobs)
 
     async def _receive(self) -> None:
         jobs = self._sent.popleft()
-        (reply,) = await self._connection.read(1, self._link.server.call_timeout)
+        (reply,) = await self._connection.read(1, self._keyspace.server.call_timeout)
         self._answered.append((jobs, reply))
 
     async def _send_again(self) -> None:
@@ -96,14 +96,14 @@ class AddStream:
         They did not run because the scripts of the server were flushed, or because it is not the one to ask any
         more, as after a failover.
         """
-        deadline = time.monotonic() + self._link.server.call_timeout
+        deadline = time.monotonic() + self._keyspace.server.call_timeout
         pause = 0.02
         while self._sent:
             await self._receive()
         while any(_did_not_run(reply) for _, reply in self._answered):
             if not self._connection.is_open:
-                self._link.server.drop_idle()
-                await asyncio.sleep(spread(pause))
+                self._keyspace.server.drop_idle()
+                await asyncio.sleep(jitter(pause))
                 pause = min(pause * 2, 0.5)
                 if time.monotonic() >= deadline:
                     return
@@ -115,12 +115,12 @@ class AddStream:
                     )
                     return
             kept = [jobs for jobs, reply in self._answered if _did_not_run(reply)]
-            again = [*_LOAD, *(add_command(self._link, jobs) for jobs in kept)]
+            again = [*_LOAD, *(add_command(self._keyspace, jobs) for jobs in kept)]
             self._is_ready = False
-            answers = await self._connection.ask(again, self._link.server.call_timeout)
+            answers = await self._connection.ask(again, self._keyspace.server.call_timeout)
             self._is_ready = True
             # Connections opened meanwhile may lead to the old server, which answers reads with old data.
-            self._link.server.drop_idle()
+            self._keyspace.server.drop_idle()
             replies = iter(answers[len(_LOAD) :])
             self._answered = deque(
                 (jobs, next(replies) if _did_not_run(reply) else reply) for jobs, reply in self._answered

@@ -10,12 +10,12 @@ import msgspec
 from msgspec.structs import astuple
 
 from stockyard._store.ids import shown_id
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command
 from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.records import StoredRecord
+from stockyard._store.related_job import RelatedJob, refusal
 from stockyard._store.scripts import load
-from stockyard._store.tied_job import TiedJob, refusal
 from stockyard._wire.options import encode_options
 from stockyard.errors import JobError
 from stockyard.model.options import JobOptions
@@ -55,7 +55,7 @@ class NewJob(msgspec.Struct, gc=False):
     lifo: bool
 
 
-Batch = Sequence[NewJob] | Sequence[TiedJob]
+Batch = Sequence[NewJob] | Sequence[RelatedJob]
 """Jobs of one call: either all of them plain, or all of them tied."""
 
 
@@ -100,13 +100,13 @@ def _encoded_once(options: JobOptions) -> str:
     return text
 
 
-def add_command(link: QueueLink, jobs: Batch) -> Command:
+def add_command(keyspace: QueueKeyspace, jobs: Batch) -> Command:
     """Return the call that adds one batch."""
-    is_tied = isinstance(jobs[0], TiedJob)
+    is_tied = isinstance(jobs[0], RelatedJob)
     script = ATTACH if is_tied else ADD
     # Their values one behind the other: a table for each job would cost the server a twentieth more.
     sent = jobs if is_tied else list(chain.from_iterable(map(astuple, jobs)))
-    return ScriptCall(script, link.script_keys(script), (link.base, _pack(sent))).command()
+    return ScriptCall(script, keyspace.script_keys(script), (keyspace.base, _pack(sent))).command()
 
 
 def answers_of(reply: int | Sequence[bytes | int | list[Any]], jobs: Batch) -> Answers:
@@ -121,7 +121,7 @@ def answer_of(answer: bytes | int | list[Any], job: msgspec.Struct) -> Answer:
     if isinstance(answer, bytes):
         return answer.decode()
     if isinstance(answer, int):
-        assert isinstance(job, TiedJob)
+        assert isinstance(job, RelatedJob)
         return refusal(answer, job)
     if len(answer) > _SHORT:
         record = StoredRecord._make(answer)

@@ -19,7 +19,7 @@ _PULSE = 1.0
 _GRACE = 0.05
 
 
-class ChannelLink:
+class ChannelKeyspace:
     """One channel on one server.
 
     Args:
@@ -34,7 +34,7 @@ class ChannelLink:
         self.keys = ChannelKeys(prefix, channel)
 
 
-async def publish(link: ChannelLink, texts: Sequence[bytes]) -> list[int]:
+async def publish(keyspace: ChannelKeyspace, texts: Sequence[bytes]) -> list[int]:
     """Send messages in their order; return for each how many connections it was sent to.
 
     Raises:
@@ -43,10 +43,10 @@ async def publish(link: ChannelLink, texts: Sequence[bytes]) -> list[int]:
         ServerRefused: the user may not publish there.
     """
     if len(texts) == 1:
-        (reply,) = await link.server.ask([("PUBLISH", link.keys.live, texts[0])], needs_primary=True)
+        (reply,) = await keyspace.server.ask([("PUBLISH", keyspace.keys.live, texts[0])], needs_primary=True)
         return [accepted(reply)]
-    (reply,) = await link.server.run_many(
-        [ScriptCall(_PUBLISH, (), (link.keys.live, packed(texts)))], needs_primary=True
+    (reply,) = await keyspace.server.run_many(
+        [ScriptCall(_PUBLISH, (), (keyspace.keys.live, packed(texts)))], needs_primary=True
     )
     reached: list[int] = accepted(reply)
     return reached
@@ -60,7 +60,7 @@ def packed(texts: Sequence[bytes]) -> bytes:
     return b"".join(parts)
 
 
-class Heard:
+class ReceivedMessages:
     """What came in: texts by channel in their order, channels that are listened to from now on, and refusals."""
 
     __slots__ = ("begun", "refused", "texts")
@@ -106,7 +106,7 @@ class Broadcast:
         """Ask for a channel no more."""
         self._ask("UNSUBSCRIBE", channel)
 
-    async def hear(self) -> Heard:
+    async def hear(self) -> ReceivedMessages:
         """Return what came in; nothing for a sign of life.
 
         Raises:
@@ -124,7 +124,7 @@ class Broadcast:
             raise ReplyLost(f"the server at {self._server.address} fell silent")
         self._is_pinged = True
         self._ask("PING", b"")
-        return Heard()
+        return ReceivedMessages()
 
     def drop(self) -> None:
         """Disconnect at once."""
@@ -142,8 +142,8 @@ class Broadcast:
             self._asked.append((verb, channel))
             self._connection.write([(verb, channel) if channel else (verb,)])
 
-    def _parsed(self, sent: bytes) -> Heard:
-        heard = Heard()
+    def _parsed(self, sent: bytes) -> ReceivedMessages:
+        heard = ReceivedMessages()
         texts = heard.texts
         take = self._reader.gets
         try:
@@ -162,7 +162,7 @@ class Broadcast:
             raise ReplyLost(f"the server at {self._server.address} sent what is no reply: {error}") from error
         return heard
 
-    def _settle(self, reply: object, heard: Heard) -> None:
+    def _settle(self, reply: object, heard: ReceivedMessages) -> None:
         verb, channel = self._asked.popleft()
         if isinstance(reply, ReplyError):
             heard.refused.append((channel, ServerRefused(str(reply))))

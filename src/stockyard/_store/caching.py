@@ -38,7 +38,7 @@ STORED, OUTDATED, NO_ROOM = 1, 0, ReplyCode.NO_ROOM
 _PAGE = 1000
 
 
-class CacheLink:
+class CacheKeyspace:
     """The caches of one prefix on one server.
 
     Args:
@@ -60,7 +60,7 @@ class Found(NamedTuple):
         fresh_ms: how long it stays fresh; below 0, for how long it has been stale.
         took_ms: how long its load took.
         stamp: distinguishes it from later writes.
-        tags: as ``falls_with`` reads them.
+        tags: as ``invalidated_by`` reads them.
     """
 
     value: bytes
@@ -125,17 +125,17 @@ class Memory(NamedTuple):
     cached: int
 
 
-async def read(link: CacheLink, cache: str, keys: Sequence[str]) -> list[Found | None]:
+async def read(keyspace: CacheKeyspace, cache: str, keys: Sequence[str]) -> list[Found | None]:
     """Return the entries of these keys, None where there is none."""
     wanted = [stored_key(key) for key in keys]
     found: list[Found | None] = []
     while len(found) < len(wanted):
-        replies = await link.server.run(_READ, (), link.keys.base, cache, _pack(wanted[len(found) :]))
+        replies = await keyspace.server.run(_READ, (), keyspace.keys.base, cache, _pack(wanted[len(found) :]))
         found += [None if reply is None else Found._make(reply) for reply in replies]
     return found
 
 
-async def write(link: CacheLink, cache: str, entries: Sequence[NewEntry], budget: int) -> Written:
+async def write(keyspace: CacheKeyspace, cache: str, entries: Sequence[NewEntry], budget: int) -> Written:
     """Write entries; the budget is bytes for all caches together, or ``UNBOUNDED``.
 
     Raises:
@@ -154,14 +154,14 @@ async def write(link: CacheLink, cache: str, entries: Sequence[NewEntry], budget
         )
         for each in entries
     ]
-    *answers, size, count, evictions = await link.server.run(
-        _WRITE, (), link.keys.base, cache, budget, _pack(rows), _new_version()
+    *answers, size, count, evictions = await keyspace.server.run(
+        _WRITE, (), keyspace.keys.base, cache, budget, _pack(rows), _new_version()
     )
     return Written(answers, size, count, evictions)
 
 
 async def claim(
-    link: CacheLink,
+    keyspace: CacheKeyspace,
     cache: str,
     key: str,
     token: str,
@@ -182,10 +182,10 @@ async def claim(
         seen: stamp of an entry that will not do; empty for none.
         tags, lifetime_ms: of the entry that will be loaded.
     """
-    kind, told = await link.server.run(
+    kind, told = await keyspace.server.run(
         _CLAIM,
         (),
-        link.keys.base,
+        keyspace.keys.base,
         cache,
         stored_key(key),
         token,
@@ -201,32 +201,32 @@ async def claim(
     return Claim(found=Found._make(told)) if kind == 2 else Claim()
 
 
-async def release(link: CacheLink, cache: str, key: str, token: str) -> None:
+async def release(keyspace: CacheKeyspace, cache: str, key: str, token: str) -> None:
     """Give up a lock; one that is not held any more is left alone."""
     queue, job = lock_of(cache, key)
-    await link.server.run(_RELEASE, (), f"{link.prefix}:{queue}:{job}:lock", token)
+    await keyspace.server.run(_RELEASE, (), f"{keyspace.prefix}:{queue}:{job}:lock", token)
 
 
-async def delete(link: CacheLink, cache: str, keys: Sequence[str]) -> int:
+async def delete(keyspace: CacheKeyspace, cache: str, keys: Sequence[str]) -> int:
     """Delete entries; return how many there were. Loads of these keys that run anywhere count as outdated."""
     deleted = 0
     for at in range(0, len(keys), BATCH):
         unwanted = _pack([stored_key(key) for key in keys[at : at + BATCH]])
-        deleted += int(await link.server.run(_DELETE, (), link.keys.base, cache, unwanted))
+        deleted += int(await keyspace.server.run(_DELETE, (), keyspace.keys.base, cache, unwanted))
     return deleted
 
 
-async def invalidate(link: CacheLink, cache: str, tags: Sequence[str]) -> int:
+async def invalidate(keyspace: CacheKeyspace, cache: str, tags: Sequence[str]) -> int:
     """Let every entry under these tags hold no more, however many there are; return how many tags were known."""
     # An entry whose tag has no version is none; the next write gives it a new one.
-    start = link.keys.tags(cache)
-    return int(await link.server.call("DEL", *(start + tag for tag in tags)))
+    start = keyspace.keys.tags(cache)
+    return int(await keyspace.server.call("DEL", *(start + tag for tag in tags)))
 
 
-async def shed(link: CacheLink, budget: int) -> dict[str, CacheTotals]:
+async def evict_to(keyspace: CacheKeyspace, budget: int) -> dict[str, CacheTotals]:
     """Let entries go until all caches are within so many bytes; return what each of them holds then."""
     for _ in range(1000):
-        is_reached, told = await link.server.run(_SHED, (), link.keys.base, budget)
+        is_reached, told = await keyspace.server.run(_SHED, (), keyspace.keys.base, budget)
         if is_reached:
             break
     counted = zip(told[::2], told[1::2], strict=True)
@@ -238,33 +238,33 @@ async def shed(link: CacheLink, budget: int) -> dict[str, CacheTotals]:
     }
 
 
-async def drop(link: CacheLink, cache: str) -> int:
+async def drop(keyspace: CacheKeyspace, cache: str) -> int:
     """Delete every entry, tag and lock of a cache; return how many entries there were.
 
     What is being loaded anywhere counts as outdated.
     """
     dropped = 0
-    start = link.keys.entries(cache)
-    async for page in _scan(link.server, start):
-        dropped += await delete(link, cache, [key.removeprefix(start) for key in page])
-    for start in (link.keys.tags(cache), link.keys.locks(cache)):
-        async for page in _scan(link.server, start):
-            await link.server.call("UNLINK", *page)
+    start = keyspace.keys.entries(cache)
+    async for page in _scan(keyspace.server, start):
+        dropped += await delete(keyspace, cache, [key.removeprefix(start) for key in page])
+    for start in (keyspace.keys.tags(cache), keyspace.keys.locks(cache)):
+        async for page in _scan(keyspace.server, start):
+            await keyspace.server.call("UNLINK", *page)
     return dropped
 
 
-async def names(link: CacheLink) -> list[str]:
+async def names(keyspace: CacheKeyspace) -> list[str]:
     """Return the caches that have entries, tags or locks, by looking through all keys of the server."""
     found: set[str] = set()
-    async for page in _scan(link.server, link.keys.base):
-        found.update(key.removeprefix(link.keys.base).partition("::")[0] for key in page)
+    async for page in _scan(keyspace.server, keyspace.keys.base):
+        found.update(key.removeprefix(keyspace.keys.base).partition("::")[0] for key in page)
     # What belongs to all caches begins with a colon.
     return sorted(name for name in found if not name.startswith(":"))
 
 
-async def read_memory(link: CacheLink) -> Memory:
+async def read_memory(keyspace: CacheKeyspace) -> Memory:
     """Ask the server how much of its memory is used, and by the caches."""
-    info, cached = await link.server.ask([("INFO", "memory"), ("HGET", link.keys.totals, "bytes")])
+    info, cached = await keyspace.server.ask([("INFO", "memory"), ("HGET", keyspace.keys.totals, "bytes")])
     said = info.decode(errors="replace") if isinstance(info, bytes) else ""
     used, limit = (re.search(rf"^{name}:(\d+)", said, re.M) for name in ("used_memory", "maxmemory"))
     return Memory(
@@ -279,7 +279,7 @@ def is_full(error: ServerRefused) -> bool:
     return str(error).startswith(FULL)
 
 
-def falls_with(key: str, found: Found) -> list[str]:
+def invalidated_by(key: str, found: Found) -> list[str]:
     """Return what ends a copy beside the word of its key: the entry's tags, and the name of a key that is cut."""
     tags = _unpack_tags(found.tags)[::2] if found.tags else []
     stored = stored_key(key)

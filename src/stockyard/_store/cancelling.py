@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from stockyard._store.broadcast import Broadcast
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
 from stockyard.errors import ServerRefused
@@ -30,18 +30,18 @@ class Cancellation(msgspec.Struct, frozen=True, array_like=True):
 _decode = msgspec.json.Decoder(Cancellation).decode
 
 
-async def cancel(link: QueueLink, job_id: str, reason: str) -> int:
+async def cancel(keyspace: QueueKeyspace, job_id: str, reason: str) -> int:
     """Let a job fail with this reason; return 0, ``JOB_MISSING``, or ``WRONG_STATE`` when it has ended."""
     message = msgspec.json.encode(Cancellation(job_id, reason))
-    channel = link.keys.cancel_channel
-    return int(await link.run(_CANCEL, link.keys.job(job_id), job_id, reason, channel, message))
+    channel = keyspace.keys.cancel_channel
+    return int(await keyspace.run(_CANCEL, keyspace.keys.job(job_id), job_id, reason, channel, message))
 
 
-async def read_cancelled(link: QueueLink, job_ids: Iterable[str]) -> list[Cancellation]:
+async def read_cancelled(keyspace: QueueKeyspace, job_ids: Iterable[str]) -> list[Cancellation]:
     """Return which of these jobs were cancelled before their workers listened."""
     cancelled = []
     for job_id in job_ids:
-        reason = await link.server.call("HGET", link.keys.job(job_id), "defa")
+        reason = await keyspace.server.call("HGET", keyspace.keys.job(job_id), "defa")
         if reason is not None:
             cancelled.append(Cancellation(job_id, reason.decode(errors="replace")))
     return cancelled
@@ -75,7 +75,7 @@ class CancelChannel:
         self._broadcast = Broadcast(server)
         self._queues: dict[bytes, str] = {}
 
-    async def open(self, links: Sequence[QueueLink]) -> None:
+    async def open(self, keyspaces: Sequence[QueueKeyspace]) -> None:
         """Connect and ask for the cancellations of these queues.
 
         Raises:
@@ -83,13 +83,13 @@ class CancelChannel:
         """
         await self._broadcast.open()
         self._queues.clear()
-        for link in links:
-            self.listen(link)
+        for keyspace in keyspaces:
+            self.listen(keyspace)
 
-    def listen(self, link: QueueLink) -> None:
+    def listen(self, keyspace: QueueKeyspace) -> None:
         """Ask for the cancellations of one more queue."""
-        channel = link.keys.cancel_channel.encode()
-        self._queues[channel] = link.queue
+        channel = keyspace.keys.cancel_channel.encode()
+        self._queues[channel] = keyspace.queue
         self._broadcast.listen(channel)
 
     async def hear(self) -> HeardCancellations:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from stockyard._store.broadcast import ChannelLink, packed
+from stockyard._store.broadcast import ChannelKeyspace, packed
 from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script, run_unknown
 from stockyard._store.reading import whole
@@ -33,7 +33,7 @@ RETRIED, BURIED = 1, 2
 """What became of a message that was handed back; 0 when it was not the consumer's any more."""
 
 
-class Kept(NamedTuple):
+class StoredMessage(NamedTuple):
     """A message as it is kept: its id, its number from 1, its text, and the group it is meant for, if for one."""
 
     id: str
@@ -42,7 +42,7 @@ class Kept(NamedTuple):
     group: str | None
 
 
-class Held(NamedTuple):
+class PendingMessage(NamedTuple):
     """A message in a consumer's hands: its id, its text, and how often it was delivered."""
 
     id: str
@@ -50,7 +50,7 @@ class Held(NamedTuple):
     deliveries: int
 
 
-class Taken(NamedTuple):
+class TakeReply(NamedTuple):
     """What a consumer was given.
 
     Attributes:
@@ -64,8 +64,8 @@ class Taken(NamedTuple):
         last: id of the last message that was given to anybody of the group.
     """
 
-    fresh: list[Held]
-    claimed: list[Held]
+    fresh: list[PendingMessage]
+    claimed: list[PendingMessage]
     has_more: bool
     missed: int
     told: int
@@ -74,7 +74,7 @@ class Taken(NamedTuple):
     last: str
 
 
-class Letter(NamedTuple):
+class DeadLetterRow(NamedTuple):
     """A dead letter as it is kept."""
 
     id: str
@@ -85,7 +85,7 @@ class Letter(NamedTuple):
     text: bytes
 
 
-class Survey(NamedTuple):
+class GroupInfo(NamedTuple):
     """A group as the server sees it; see ``durable.survey``."""
 
     name: str
@@ -97,37 +97,37 @@ class Survey(NamedTuple):
 
 
 async def publish(
-    link: ChannelLink, texts: Sequence[bytes], *, keep_ms: int | None, max_len: int | None
+    keyspace: ChannelKeyspace, texts: Sequence[bytes], *, keep_ms: int | None, max_len: int | None
 ) -> list[str]:
     """Append messages and trim the oldest; return their ids. Errors are those of ``broadcast.publish``."""
     keep, most = ("" if limit is None else limit for limit in (keep_ms, max_len))
-    ids = await link.server.run(_PUBLISH, (), link.keys.base, packed(texts), keep, most)
+    ids = await keyspace.server.run(_PUBLISH, (), keyspace.keys.base, packed(texts), keep, most)
     return [each.decode() for each in ids]
 
 
-async def look(link: ChannelLink, after: str | None) -> tuple[str, int | None]:
+async def look(keyspace: ChannelKeyspace, after: str | None) -> tuple[str, int | None]:
     """Return the place to go on behind, and the number of its message, or None when some behind may be gone.
 
     Args:
-        link: the channel.
+        keyspace: the channel.
         after: an id; None for the end.
     """
-    place, number = await link.server.run(_LOOK, (), link.keys.base, after or "")
+    place, number = await keyspace.server.run(_LOOK, (), keyspace.keys.base, after or "")
     return place.decode(), None if number < 0 else number
 
 
-async def read(link: ChannelLink, after: str, count: int = PAGE) -> list[Kept]:
+async def read(keyspace: ChannelKeyspace, after: str, count: int = PAGE) -> list[StoredMessage]:
     """Return messages behind an id, the oldest first."""
-    return _kept(await link.server.call("XRANGE", link.keys.messages, f"({after}", "+", "COUNT", count))
+    return _kept(await keyspace.server.call("XRANGE", keyspace.keys.messages, f"({after}", "+", "COUNT", count))
 
 
-async def acknowledge(link: ChannelLink, group: str, ids: Sequence[str]) -> None:
+async def acknowledge(keyspace: ChannelKeyspace, group: str, ids: Sequence[str]) -> None:
     """Let a group be done with messages."""
-    await link.server.call("XACK", link.keys.messages, group, *ids)
+    await keyspace.server.call("XACK", keyspace.keys.messages, group, *ids)
 
 
 async def renew(
-    link: ChannelLink, group: str, consumer: str, ids: Sequence[str], *, idle_ms: int, strays: bool
+    keyspace: ChannelKeyspace, group: str, consumer: str, ids: Sequence[str], *, idle_ms: int, strays: bool
 ) -> set[str]:
     """Keep messages from being claimed; return those that are not the consumer's any more.
 
@@ -137,32 +137,41 @@ async def renew(
         idle_ms: after so long, others claim.
         strays: let others have what it was given and does not know of.
     """
-    lost = await link.server.run(_RENEW, (), link.keys.base, group, consumer, _packed(ids), idle_ms, int(strays))
+    lost = await keyspace.server.run(
+        _RENEW, (), keyspace.keys.base, group, consumer, _packed(ids), idle_ms, int(strays)
+    )
     return {each.decode() for each in lost}
 
 
 async def release(
-    link: ChannelLink, group: str, consumer: str, message_id: str, *, attempts: int, reason: str, idle_ms: int
+    keyspace: ChannelKeyspace,
+    group: str,
+    consumer: str,
+    message_id: str,
+    *,
+    attempts: int,
+    reason: str,
+    idle_ms: int,
 ) -> int:
     """Hand a message back as if it had been idle for so long; return what became of it."""
-    found: int = await link.server.run(
-        _RELEASE, (), link.keys.base, group, consumer, message_id, attempts, reason, idle_ms
+    found: int = await keyspace.server.run(
+        _RELEASE, (), keyspace.keys.base, group, consumer, message_id, attempts, reason, idle_ms
     )
     return found
 
 
 async def leave(
-    link: ChannelLink, group: str, consumer: str, untouched: Sequence[str], *, idle_ms: int, told: int
+    keyspace: ChannelKeyspace, group: str, consumer: str, untouched: Sequence[str], *, idle_ms: int, told: int
 ) -> None:
     """Hand back all that a consumer has; what is untouched counts as not delivered."""
-    await link.server.run(_LEAVE, (), link.keys.base, group, consumer, _packed(untouched), idle_ms, told)
+    await keyspace.server.run(_LEAVE, (), keyspace.keys.base, group, consumer, _packed(untouched), idle_ms, told)
 
 
-async def letters(link: ChannelLink, after: str, count: int) -> list[Letter]:
+async def letters(keyspace: ChannelKeyspace, after: str, count: int) -> list[DeadLetterRow]:
     """Return dead letters behind an id, the oldest first."""
-    found = await link.server.call("XRANGE", link.keys.dead, f"({after}", "+", "COUNT", count)
+    found = await keyspace.server.call("XRANGE", keyspace.keys.dead, f"({after}", "+", "COUNT", count)
     return [
-        Letter(
+        DeadLetterRow(
             entry_id.decode(),
             fields[b"group"].decode(errors="replace"),
             fields[b"id"].decode(errors="replace"),
@@ -176,28 +185,28 @@ async def letters(link: ChannelLink, after: str, count: int) -> list[Letter]:
     ]
 
 
-async def redeliver(link: ChannelLink, ids: Sequence[str]) -> int:
+async def redeliver(keyspace: ChannelKeyspace, ids: Sequence[str]) -> int:
     """Give dead letters to their groups again; return how many there were."""
-    return int(await link.server.run(_REDELIVER, (), link.keys.base, _packed(ids)))
+    return int(await keyspace.server.run(_REDELIVER, (), keyspace.keys.base, _packed(ids)))
 
 
-async def discard(link: ChannelLink, ids: Sequence[str]) -> int:
+async def discard(keyspace: ChannelKeyspace, ids: Sequence[str]) -> int:
     """Delete dead letters; return how many there were."""
-    return int(await link.server.call("XDEL", link.keys.dead, *ids)) if ids else 0
+    return int(await keyspace.server.call("XDEL", keyspace.keys.dead, *ids)) if ids else 0
 
 
-async def survey(link: ChannelLink) -> list[Survey]:
+async def survey(keyspace: ChannelKeyspace) -> list[GroupInfo]:
     """Return what the server says of the groups, by name."""
-    found = await link.server.run(_SURVEY, (), link.keys.base)
-    return sorted(Survey(name.decode(errors="replace"), *numbers) for name, *numbers in found)
+    found = await keyspace.server.run(_SURVEY, (), keyspace.keys.base)
+    return sorted(GroupInfo(name.decode(errors="replace"), *numbers) for name, *numbers in found)
 
 
-async def delete_group(link: ChannelLink, group: str) -> bool:
+async def delete_group(keyspace: ChannelKeyspace, group: str) -> bool:
     """Forget a group and what it has not read; return whether there was one."""
-    *_, found = await link.server.ask(
+    *_, found = await keyspace.server.ask(
         [
-            ("HDEL", f"{link.keys.base}state", *(f"{each}:{group}" for each in ("read", "missed", "told"))),
-            ("XGROUP", "DESTROY", link.keys.messages, group),
+            ("HDEL", f"{keyspace.keys.base}state", *(f"{each}:{group}" for each in ("read", "missed", "told"))),
+            ("XGROUP", "DESTROY", keyspace.keys.messages, group),
         ]
     )
     return bool(found == 1)
@@ -207,14 +216,14 @@ class DurableLine:
     """A connection that waits for messages of one channel.
 
     Args:
-        link: the channel.
+        keyspace: the channel.
     """
 
-    def __init__(self, link: ChannelLink) -> None:
-        self._link = link
-        self._connection = link.server.dedicated()
+    def __init__(self, keyspace: ChannelKeyspace) -> None:
+        self._keyspace = keyspace
+        self._connection = keyspace.server.dedicated()
 
-    async def follow(self, after: str, seconds: float) -> list[Kept]:
+    async def follow(self, after: str, seconds: float) -> list[StoredMessage]:
         """Return the next messages behind an id, or none after so many seconds.
 
         Raises:
@@ -237,7 +246,7 @@ class DurableLine:
         told: int,
         behind: str | None,
         seconds: float,
-    ) -> Taken:
+    ) -> TakeReply:
         """Give a consumer messages; waits for one behind an id, if one is given, for so many seconds at most.
 
         Args:
@@ -250,7 +259,7 @@ class DurableLine:
             behind: the last id given to anybody of the group, as far as the consumer knows.
             seconds: to wait.
         """
-        keys = self._link.keys
+        keys = self._keyspace.keys
         arguments = (keys.base, group, consumer, after or "", fresh, claims, idle_ms, attempts, max(told, 0))
         call = ScriptCall(_TAKE, (), (*arguments, int(told >= 0)))
         commands = [call.command()]
@@ -262,7 +271,7 @@ class DurableLine:
         for each in rung:
             accepted(each)
         fresh_ones, claimed, has_more, missed, told, is_anew, buried, last = accepted(replies[0])
-        return Taken(
+        return TakeReply(
             _held(fresh_ones),
             _held(claimed),
             bool(has_more),
@@ -283,7 +292,7 @@ class DurableLine:
 
     def _ring(self, after: str, seconds: float, count: int) -> tuple[str | int, ...]:
         wait = max(int(seconds * 1000), 1)
-        return ("XREAD", "COUNT", count, "BLOCK", wait, "STREAMS", self._link.keys.messages, after)
+        return ("XREAD", "COUNT", count, "BLOCK", wait, "STREAMS", self._keyspace.keys.messages, after)
 
     async def _ask(self, commands: Sequence[Command], seconds: float) -> list[Any]:
         patience = max(self._connection.call_timeout, _SILENCE)
@@ -298,9 +307,9 @@ def _entries(found: Sequence[tuple[bytes, list[bytes]]]) -> list[tuple[bytes, di
     return [(entry_id, dict(zip(flat[::2], flat[1::2], strict=True))) for entry_id, flat in found]
 
 
-def _kept(found: Sequence[tuple[bytes, list[bytes]]]) -> list[Kept]:
+def _kept(found: Sequence[tuple[bytes, list[bytes]]]) -> list[StoredMessage]:
     return [
-        Kept(
+        StoredMessage(
             entry_id.decode(),
             whole(fields.get(b"n")) or 0,
             fields.get(b"d", b"null"),
@@ -310,5 +319,7 @@ def _kept(found: Sequence[tuple[bytes, list[bytes]]]) -> list[Kept]:
     ]
 
 
-def _held(flat: Sequence[Any]) -> list[Held]:
-    return [Held(*each) for each in zip((i.decode() for i in flat[::3]), flat[1::3], flat[2::3], strict=True)]
+def _held(flat: Sequence[Any]) -> list[PendingMessage]:
+    return [
+        PendingMessage(*each) for each in zip((i.decode() for i in flat[::3]), flat[1::3], flat[2::3], strict=True)
+    ]

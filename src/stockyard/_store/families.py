@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from stockyard._store.ids import id_of, packable_id
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load
 
@@ -35,7 +35,7 @@ _LISTS = ("wait", "paused", "active")
 _FIRST_STAGE = (1, "0")
 
 
-async def remove(link: QueueLink, job_id: str, *, children: bool = True) -> int:
+async def remove(keyspace: QueueKeyspace, job_id: str, *, children: bool = True) -> int:
     """Remove a job, with all jobs below it by default.
 
     A family too large for one call goes in parts, children before their parents, the job last. No parent of it
@@ -45,27 +45,27 @@ async def remove(link: QueueLink, job_id: str, *, children: bool = True) -> int:
     Returns how many were removed, 0 when a worker holds one of them (nothing was removed), ``TAKEN_MEANWHILE``,
     or another ``ReplyCode``.
     """
-    code = int(await link.run(_REMOVE, link.base, job_id, int(children)))
-    return await _Parts(link, link.keys.job(job_id)).remove(job_id) if code == ReplyCode.TOO_MANY else code
+    code = int(await keyspace.run(_REMOVE, keyspace.base, job_id, int(children)))
+    return await _Parts(keyspace, keyspace.keys.job(job_id)).remove(job_id) if code == ReplyCode.TOO_MANY else code
 
 
-async def remove_unprocessed_children(link: QueueLink, job_id: str) -> int:
+async def remove_unprocessed_children(keyspace: QueueKeyspace, job_id: str) -> int:
     """Remove the children that a job waits for, save those that run or failed.
 
     Returns how many, or ``JOB_MISSING``.
 
     Many go in parts, as ``remove`` does it; the job goes on when its last child is gone.
     """
-    job = link.keys.job(job_id)
-    code = int(await link.run(_REMOVE_CHILDREN, job))
-    return await _Parts(link, job, idle_only=True).remove_below() if code == ReplyCode.TOO_MANY else code
+    job = keyspace.keys.job(job_id)
+    code = int(await keyspace.run(_REMOVE_CHILDREN, job))
+    return await _Parts(keyspace, job, idle_only=True).remove_below() if code == ReplyCode.TOO_MANY else code
 
 
 class _Parts:
     """A large family, removed part by part."""
 
-    def __init__(self, link: QueueLink, top: str, *, idle_only: bool = False) -> None:
-        self._link = link
+    def __init__(self, keyspace: QueueKeyspace, top: str, *, idle_only: bool = False) -> None:
+        self._keyspace = keyspace
         self._top = top
         self._idle_only = idle_only
         # Of a job that is removed itself, none of its children may let it go on.
@@ -80,7 +80,7 @@ class _Parts:
         await self._remove_all(below)
         if self._is_held:
             return ReplyCode.TAKEN_MEANWHILE
-        code = int(await self._link.run(_REMOVE, self._link.base, job_id, 0))
+        code = int(await self._keyspace.run(_REMOVE, self._keyspace.base, job_id, 0))
         return self._removed + code if code > 0 else ReplyCode.TAKEN_MEANWHILE if code == 0 else code
 
     async def remove_below(self) -> int:
@@ -94,7 +94,7 @@ class _Parts:
         while frontier:
             some = [frontier.popleft() for _ in range(min(_PART, len(frontier)))]
             asked = _pack([(packable_id(key), *place) for key, *place in some])
-            held, children, rest = await self._link.run(_LIST_BELOW, asked, int(self._idle_only))
+            held, children, rest = await self._keyspace.run(_LIST_BELOW, asked, int(self._idle_only))
             if held:
                 return None
             for child in children:
@@ -108,7 +108,7 @@ class _Parts:
     async def _remove_all(self, below: list[str]) -> None:
         listed: dict[str, list[str]] = defaultdict(list)
         for part in _cut(reversed(below), _PART):
-            removed, held, left = await self._link.run(
+            removed, held, left = await self._keyspace.run(
                 _REMOVE_BELOW, _packed(part), self._stays, int(self._idle_only)
             )
             self._removed += removed
@@ -131,7 +131,7 @@ class _Parts:
         """Go through a list from its oldest, and take out what is among ``left``."""
         skip = 0
         while left:
-            window = await self._link.server.call("LRANGE", base + name, -(skip + _WINDOW), -(skip + 1))
+            window = await self._keyspace.server.call("LRANGE", base + name, -(skip + _WINDOW), -(skip + 1))
             if not window:
                 return
             chosen = [id_of(each) for each in window]
@@ -147,7 +147,7 @@ class _Parts:
     async def _run_listed(
         self, base: str, name: str, skip: int, ids: list[str], left: dict[str, None] | None
     ) -> None:
-        gone, held = await self._link.run(
+        gone, held = await self._keyspace.run(
             _REMOVE_LISTED, base, name, max(skip - _MARGIN, 0), _WINDOW + 2 * _MARGIN, _packed(ids), self._stays
         )
         self._removed += len(gone)

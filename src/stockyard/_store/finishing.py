@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 import msgspec
 
 from stockyard._store.ids import packable_id
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import MOST_BYTES
 from stockyard._store.records import ReplyCode, StartedRecord
 from stockyard._store.scripts import load
@@ -56,7 +56,7 @@ class EndedRun(NamedTuple):
     starts: int = 0
 
 
-class Order(msgspec.Struct):
+class TakeRequest(msgspec.Struct):
     """What a worker asks for.
 
     Attributes:
@@ -80,12 +80,12 @@ class Order(msgspec.Struct):
     clock_offset: int = 0
     most_bytes: int = MOST_BYTES
 
-    def of(self, take: int, token: str, most_bytes: int = MOST_BYTES) -> Order:
+    def of(self, take: int, token: str, most_bytes: int = MOST_BYTES) -> TakeRequest:
         """Return it for another call."""
         return msgspec.structs.replace(self, take=take, token=token, most_bytes=most_bytes)
 
 
-class Exchange(NamedTuple):
+class FinishReply(NamedTuple):
     """What one call did.
 
     Attributes:
@@ -107,7 +107,7 @@ class Exchange(NamedTuple):
     has_more: int = 0
 
 
-async def finish_and_take(link: QueueLink, ended: Sequence[RunEnd], order: Order) -> Exchange:
+async def finish_and_take(keyspace: QueueKeyspace, ended: Sequence[RunEnd], order: TakeRequest) -> FinishReply:
     """Write the ended runs, each guarded by its own lease, then start up to ``order.take`` jobs.
 
     Raises:
@@ -116,35 +116,36 @@ async def finish_and_take(link: QueueLink, ended: Sequence[RunEnd], order: Order
             by ``leasing.reclaim``.
     """
     return exchange_of(
-        await link.run(
-            FINISH, *finish_arguments(link, ended, order, now="" if link.follows_server else link.clock())
+        await keyspace.run(
+            FINISH,
+            *finish_arguments(keyspace, ended, order, now="" if keyspace.follows_server else keyspace.clock()),
         )
     )
 
 
-async def is_held_by_children(link: QueueLink, job_id: str) -> bool:
+async def is_held_by_children(keyspace: QueueKeyspace, job_id: str) -> bool:
     """Say whether the job could not complete now: a child has not ended, or has failed it."""
-    keys = [link.keys.of_job(job_id, what) for what in ("dependencies", "unsuccessful")]
-    return bool(await link.server.call("EXISTS", *keys))
+    keys = [keyspace.keys.of_job(job_id, what) for what in ("dependencies", "unsuccessful")]
+    return bool(await keyspace.server.call("EXISTS", *keys))
 
 
 def finish_arguments(
-    link: QueueLink, ended: Sequence[RunEnd], order: Order, *, now: int | str
+    keyspace: QueueKeyspace, ended: Sequence[RunEnd], order: TakeRequest, *, now: int | str
 ) -> tuple[str | bytes | int, ...]:
     """Return the script's arguments; an empty ``now`` reads the server's clock and the order's offset."""
     settled = [
         (run.job_id if run.job_id.isascii() else packable_id(run.job_id), run.token, _packable(run.outcome))
         for run in ended
     ]
-    return link.base, now, _pack(settled), _pack(order)
+    return keyspace.base, now, _pack(settled), _pack(order)
 
 
-def exchange_of(reply: Any) -> Exchange:
+def exchange_of(reply: Any) -> FinishReply:
     """Read the script's reply."""
     codes, rows, limited, due, moment, is_much, has_more = reply
     read = [each if isinstance(each, int) else each.decode() for each in codes]
     records = list(map(StartedRecord._make, rows))
-    return Exchange(read, records, limited, due, int(moment), is_much, has_more)
+    return FinishReply(read, records, limited, due, int(moment), is_much, has_more)
 
 
 def _packable(outcome: Outcome) -> Any:

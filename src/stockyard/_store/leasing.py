@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from stockyard._store.ids import id_of, packable_id, shown_id
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import MOST_BYTES
 from stockyard._store.records import StartedRecord
 from stockyard._store.scripts import load
@@ -19,18 +19,18 @@ _ABANDON = load("leasing.abandon")
 _pack = msgspec.msgpack.Encoder().encode
 
 
-async def renew(link: QueueLink, leases: Sequence[tuple[str, str, int]], lock_ms: int) -> list[str]:
+async def renew(keyspace: QueueKeyspace, leases: Sequence[tuple[str, str, int]], lock_ms: int) -> list[str]:
     """Renew leases given as (job id, token, start number of the job).
 
     One that the server lost while nobody else took the job is restored; the ids of all that are not the
     caller's any more are returned.
     """
     held = [(packable_id(job_id), token, starts) for job_id, token, starts in leases]
-    lost = await link.run(_RENEW, link.base, lock_ms, _pack(held))
+    lost = await keyspace.run(_RENEW, keyspace.base, lock_ms, _pack(held))
     return [id_of(each) for each in lost]
 
 
-async def recover_stalled(link: QueueLink, *, interval_ms: int, max_stalled: int) -> list[str]:
+async def recover_stalled(keyspace: QueueKeyspace, *, interval_ms: int, max_stalled: int) -> list[str]:
     """Hand back jobs whose lease ran out; at most once per interval over all workers. Return their ids.
 
     One look is as many short calls as it needs; a look that breaks off is taken up by the next one.
@@ -38,10 +38,10 @@ async def recover_stalled(link: QueueLink, *, interval_ms: int, max_stalled: int
     recovered: list[str] = []
     stage, passed, look = b"first", 0, b""
     while stage:
-        ids, stage, passed, look = await link.run(
+        ids, stage, passed, look = await keyspace.run(
             _RECOVER,
-            link.base,
-            link.clock(),
+            keyspace.base,
+            keyspace.clock(),
             interval_ms,
             max_stalled,
             stage,
@@ -53,18 +53,18 @@ async def recover_stalled(link: QueueLink, *, interval_ms: int, max_stalled: int
     return recovered
 
 
-async def abandon(link: QueueLink, holder: str, *, max_stalled: int) -> list[str]:
+async def abandon(keyspace: QueueKeyspace, holder: str, *, max_stalled: int) -> list[str]:
     """Hand back the jobs that a dead process holds, those whose token begins with ``holder``. Return their ids."""
     returned: list[str] = []
     passed, has_more = 0, 1
     while has_more:
-        ids, passed, has_more = await link.run(_ABANDON, link.base, holder, passed, max_stalled)
+        ids, passed, has_more = await keyspace.run(_ABANDON, keyspace.base, holder, passed, max_stalled)
         returned += [shown_id(each) for each in ids]
     return returned
 
 
 async def reclaim(
-    link: QueueLink,
+    keyspace: QueueKeyspace,
     token: str,
     *,
     known: Sequence[str] = (),
@@ -74,25 +74,25 @@ async def reclaim(
     """Return records of the jobs that run under a token: those of a ``finish`` whose reply was lost.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         token: of the call.
         known: ids of those that are known already.
         lock_ms: renews the leases of all jobs of the token, the known ones too. Defaults to 0, which does not.
         most_bytes: records are returned until they are so large together.
     """
-    rows = await link.run(_RECLAIM, link.base, token, _pack(known), lock_ms, most_bytes)
+    rows = await keyspace.run(_RECLAIM, keyspace.base, token, _pack(known), lock_ms, most_bytes)
     return list(map(StartedRecord._make, rows))
 
 
-async def hold(link: QueueLink, token: str, lock_ms: int) -> None:
+async def hold(keyspace: QueueKeyspace, token: str, lock_ms: int) -> None:
     """Renew the leases of all jobs of a token, whose records are still on their way."""
-    await reclaim(link, token, lock_ms=lock_ms, most_bytes=0)
+    await reclaim(keyspace, token, lock_ms=lock_ms, most_bytes=0)
 
 
 async def still_held(
-    link: QueueLink, records: Sequence[StartedRecord], token: str, lock_ms: int
+    keyspace: QueueKeyspace, records: Sequence[StartedRecord], token: str, lock_ms: int
 ) -> list[StartedRecord]:
     """Renew started jobs that are taken up late; return those that have not passed to others meanwhile."""
     leases = [(record.id, token, record.start_number) for record in records]
-    lost = set(await renew(link, leases, lock_ms))
+    lost = set(await renew(keyspace, leases, lock_ms))
     return [record for record in records if record.id not in lost]

@@ -10,7 +10,7 @@ import msgspec
 
 from stockyard._store import children
 from stockyard._store.ids import shown_id
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.scripts import load
 from stockyard._wire.keys import JOB_SUFFIXES, PREFIXES, SUFFIXES
 
@@ -43,20 +43,20 @@ _pack = msgspec.msgpack.Encoder().encode
 _NO_PARENTS = _pack([])
 
 
-async def pause(link: QueueLink) -> None:
+async def pause(keyspace: QueueKeyspace) -> None:
     """Let no job start until ``resume``."""
-    await link.run(_PAUSE)
+    await keyspace.run(_PAUSE)
 
 
-async def resume(link: QueueLink) -> None:
+async def resume(keyspace: QueueKeyspace) -> None:
     """Let jobs start again; what a BullMQ 5 had set aside waits first, part by part."""
-    while await link.run(_RESUME, CHUNK):
+    while await keyspace.run(_RESUME, CHUNK):
         pass
 
 
-async def configure(link: QueueLink, limits: Mapping[str, int | None]) -> None:
+async def configure(keyspace: QueueKeyspace, limits: Mapping[str, int | None]) -> None:
     """Set fields of the queue's ``meta``, or take them off with None; workers that may go on are woken."""
-    await link.run(_CONFIGURE, _pack({name: value or False for name, value in limits.items()}))
+    await keyspace.run(_CONFIGURE, _pack({name: value or False for name, value in limits.items()}))
 
 
 class EventLimits(NamedTuple):
@@ -71,35 +71,35 @@ class EventLimits(NamedTuple):
     size: int
 
 
-async def set_event_limits(link: QueueLink, entries: int | None, size: int | None) -> None:
+async def set_event_limits(keyspace: QueueKeyspace, entries: int | None, size: int | None) -> None:
     """Set what is not None, and cut the stream to its entries."""
     given = {"opts.maxLenEvents": entries, _MAX_BYTES: size}
-    await configure(link, {name: limit for name, limit in given.items() if limit is not None})
+    await configure(keyspace, {name: limit for name, limit in given.items() if limit is not None})
     if entries is not None:
-        await trim_events(link, entries)
+        await trim_events(keyspace, entries)
 
 
-async def read_event_limits(link: QueueLink) -> EventLimits:
+async def read_event_limits(keyspace: QueueKeyspace) -> EventLimits:
     """Return the limits of the event stream, the defaults where none were set."""
-    entries, size = await link.server.call("HMGET", link.keys["meta"], "opts.maxLenEvents", _MAX_BYTES)
+    entries, size = await keyspace.server.call("HMGET", keyspace.keys["meta"], "opts.maxLenEvents", _MAX_BYTES)
     return EventLimits(int(entries or 10_000), int(size or 16 * 2**20))
 
 
-async def hold(link: QueueLink, duration_ms: int) -> None:
+async def pause_for(keyspace: QueueKeyspace, duration_ms: int) -> None:
     """Let limited workers start nothing for so long."""
-    await link.run(_HOLD, _LIMITED, duration_ms)
+    await keyspace.run(_HOLD, _LIMITED, duration_ms)
 
 
-async def let_go(link: QueueLink) -> None:
+async def clear_rate_limit(keyspace: QueueKeyspace) -> None:
     """Begin a new window of the rate limit; a worker that waits for the old one to end is woken."""
-    await link.run(_LET_GO)
+    await keyspace.run(_LET_GO)
 
 
-async def drain(link: QueueLink, *, delayed: bool) -> int:
+async def drain(keyspace: QueueKeyspace, *, delayed: bool) -> int:
     """Remove what waits; return how many jobs. If there were any, events say so to those who wait for results."""
     removed = 0
     for state in ("wait", "paused", "prioritized", *(("delayed",) if delayed else ())):
-        removed += len(await _clean(link, state, "", 0, tells=_IF_ANY))
+        removed += len(await _clean(keyspace, state, "", 0, tells=_IF_ANY))
     return removed
 
 
@@ -107,32 +107,34 @@ _ALWAYS, _IF_ANY = 1, 2
 """When a call that removes jobs puts an event into the stream."""
 
 
-async def clean(link: QueueLink, state: str, latest: int, limit: int) -> list[str]:
+async def clean(keyspace: QueueKeyspace, state: str, latest: int, limit: int) -> list[str]:
     """Remove jobs of one state that are there since ``latest`` (ms) or longer; return their ids.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         state: as a ``JobState`` names it.
         latest: the youngest that go.
         limit: how many at most; 0 is no limit.
     """
     if state != "waiting":
-        return await _clean(link, state, latest, limit, tells=_ALWAYS)
-    removed = await _clean(link, "wait", latest, limit, tells=_ALWAYS)
+        return await _clean(keyspace, state, latest, limit, tells=_ALWAYS)
+    removed = await _clean(keyspace, "wait", latest, limit, tells=_ALWAYS)
     # Where a BullMQ 5 keeps what waits while its queue is paused.
-    if (not limit or len(removed) < limit) and await link.server.call("EXISTS", link.keys["paused"]):
-        removed += await _clean(link, "paused", latest, limit and limit - len(removed), tells=_ALWAYS)
+    if (not limit or len(removed) < limit) and await keyspace.server.call("EXISTS", keyspace.keys["paused"]):
+        removed += await _clean(keyspace, "paused", latest, limit and limit - len(removed), tells=_ALWAYS)
     return removed
 
 
-async def _clean(link: QueueLink, state: str, latest: int | str, limit: int, *, tells: int) -> list[str]:
+async def _clean(keyspace: QueueKeyspace, state: str, latest: int | str, limit: int, *, tells: int) -> list[str]:
     removed: list[str] = []
     passed, parents = 0, _NO_PARENTS
     while passed >= 0 or parents != _NO_PARENTS:
         room = min(CHUNK, limit - len(removed)) if limit else CHUNK
         if passed < 0:
             room = 0
-        ids, at, parents = await link.run(_CLEAN, link.base, state, latest, room, max(passed, 0), tells, parents)
+        ids, at, parents = await keyspace.run(
+            _CLEAN, keyspace.base, state, latest, room, max(passed, 0), tells, parents
+        )
         removed += [shown_id(each) for each in ids]
         passed = at if room else -1
         if limit and len(removed) >= limit:
@@ -140,25 +142,25 @@ async def _clean(link: QueueLink, state: str, latest: int | str, limit: int, *, 
     return removed
 
 
-async def obliterate(link: QueueLink, *, force: bool) -> int:
+async def obliterate(keyspace: QueueKeyspace, *, force: bool) -> int:
     """Pause the queue and remove everything of it.
 
     Returns 0, ``JOBS_ACTIVE`` (nothing was changed) or ``QUEUE_RESUMED``.
     """
-    code = await _obliterate(link, "first", force)
+    code = await _obliterate(keyspace, "first", force)
     while code == 1:
-        code = await _obliterate(link, "next", force)
+        code = await _obliterate(keyspace, "next", force)
     if code == 0:
         # While the queue is still paused: what is added meanwhile goes with the last calls.
-        await _sweep(link)
+        await _sweep(keyspace)
         code = 1
     while code == 1:
-        code = await _obliterate(link, "last", force)
+        code = await _obliterate(keyspace, "last", force)
     return code
 
 
-async def _obliterate(link: QueueLink, stage: str, force: bool) -> int:
-    return int(await link.run(_OBLITERATE, link.base, CHUNK, stage, int(force)))
+async def _obliterate(keyspace: QueueKeyspace, stage: str, force: bool) -> int:
+    return int(await keyspace.run(_OBLITERATE, keyspace.base, CHUNK, stage, int(force)))
 
 
 _SWEPT = re.compile(
@@ -170,18 +172,18 @@ _SWEPT = re.compile(
 _LISTED = {suffix.encode() for suffix in SUFFIXES.values()}
 
 
-async def _sweep(link: QueueLink) -> None:
-    base = link.base.encode()
+async def _sweep(keyspace: QueueKeyspace) -> None:
+    base = keyspace.base.encode()
     pattern = re.sub(rb"([\\*?\[\]^-])", rb"\\\1", base) + b"*"
     cursor = b"0"
     while True:
-        cursor, keys = await link.server.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
+        cursor, keys = await keyspace.server.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
         names = [key[len(base) :] for key in keys]
         found = [base + name for name in names if name not in _LISTED and _SWEPT.fullmatch(name)]
-        types = await link.server.ask([("TYPE", key) for key in found]) if found else []
+        types = await keyspace.server.ask([("TYPE", key) for key in found]) if found else []
         own = [key for key, kind in zip(found, types, strict=True) if not _is_alien(key, kind)]
         if own:
-            await link.server.call("UNLINK", *own)
+            await keyspace.server.call("UNLINK", *own)
         if int(cursor) == 0:
             return
 
@@ -191,54 +193,58 @@ def _is_alien(key: bytes, kind: bytes) -> bool:
     return key.endswith(JOB_SUFFIXES["ignored"].encode()) and kind == b"zset"
 
 
-async def retry_all(link: QueueLink, state: str, latest: int, limit: int | None) -> int:
+async def retry_all(keyspace: QueueKeyspace, state: str, latest: int, limit: int | None) -> int:
     """Put jobs that ended by ``latest`` (ms) back to wait, the oldest first; return how many."""
     left, again, settled = limit, 0, b""
     while left is None or left > 0:
         room = CHUNK if left is None else min(CHUNK, left)
-        found, waiting, unsettled = await link.run(_RETRY, link.base, state, latest, room, settled, link.clock())
+        found, waiting, unsettled = await keyspace.run(
+            _RETRY, keyspace.base, state, latest, room, settled, keyspace.clock()
+        )
         again += waiting
         if left is not None:
             left -= waiting
         if unsettled:
-            await children.settle(link, link.base.encode() + unsettled)
+            await children.settle(keyspace, keyspace.base.encode() + unsettled)
         elif found < room:
             break
         settled = unsettled
     return again
 
 
-async def promote_all(link: QueueLink) -> int:
+async def promote_all(keyspace: QueueKeyspace) -> int:
     """Let the delayed jobs run now; return how many."""
     # What is delayed anew in the meantime stays.
-    left = int(await link.server.call("ZCARD", link.keys["delayed"]))
+    left = int(await keyspace.server.call("ZCARD", keyspace.keys["delayed"]))
     promoted = 0
     while left > 0:
-        found, ready = await link.run(_PROMOTE, link.base, min(CHUNK, left))
+        found, ready = await keyspace.run(_PROMOTE, keyspace.base, min(CHUNK, left))
         promoted += ready
         left = left - found if found else 0
     return promoted
 
 
-async def release_deduplication(link: QueueLink, deduplication_id: str) -> bool:
+async def release_deduplication(keyspace: QueueKeyspace, deduplication_id: str) -> bool:
     """Free a deduplication id; say whether it was taken."""
-    return bool(await link.server.call("DEL", link.keys.owner(deduplication_id)))
+    return bool(await keyspace.server.call("DEL", keyspace.keys.owner(deduplication_id)))
 
 
-async def trim_events(link: QueueLink, length: int) -> int:
+async def trim_events(keyspace: QueueKeyspace, length: int) -> int:
     """Cut the event stream to about its last ``length`` entries; return how many went."""
     trimmed = 0
     # Without a limit of its own, one call takes out about 10,000 entries.
-    for _ in range(1 + int(await link.server.call("XLEN", link.keys["events"])) // _TRIMMED):
-        gone = int(await link.server.call("XTRIM", link.keys["events"], "MAXLEN", "~", length, "LIMIT", _TRIMMED))
+    for _ in range(1 + int(await keyspace.server.call("XLEN", keyspace.keys["events"])) // _TRIMMED):
+        gone = int(
+            await keyspace.server.call("XTRIM", keyspace.keys["events"], "MAXLEN", "~", length, "LIMIT", _TRIMMED)
+        )
         trimmed += gone
         if not gone:
             break
     return trimmed
 
 
-async def publish_event(link: QueueLink, name: str, fields: Mapping[str, str]) -> str:
+async def publish_event(keyspace: QueueKeyspace, name: str, fields: Mapping[str, str]) -> str:
     """Put an event into the queue's stream, which keeps its usual length; return its stream id."""
     pairs = [text for pair in fields.items() for text in pair]
-    entry = await link.run(_PUBLISH, _pack(["event", name, *pairs]))
+    entry = await keyspace.run(_PUBLISH, _pack(["event", name, *pairs]))
     return str(entry.decode())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from stockyard._store.inspecting import ServerFacts, facts_of_info
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.reading import CLIENT_LIST, QueueFacts, fact_calls, facts_of
 from stockyard._store.watching import AlertStore, texts_by_name
@@ -22,18 +22,18 @@ class Overview(NamedTuple):
     refused: str = ""
 
 
-async def read_overview(server: Server, links: Sequence[QueueLink], alerts: AlertStore) -> Overview:
+async def read_overview(server: Server, keyspaces: Sequence[QueueKeyspace], alerts: AlertStore) -> Overview:
     """Return an overview of these queues; what the user may not ask of the server or of incidents is left out.
 
     Raises:
         ServerUnavailable, ReplyLost: the server does not answer.
         ServerRefused: the user may read none of the queues.
     """
-    replies = await server.run_many(fact_calls(links), CLIENT_LIST, ("INFO",), alerts.incidents_call)
+    replies = await server.run_many(fact_calls(keyspaces), CLIENT_LIST, ("INFO",), alerts.incidents_call)
     *counted, info, incidents = replies
     is_refused = isinstance(incidents, ServerRefused)
     return Overview(
-        facts_of(links, counted),
+        facts_of(keyspaces, counted),
         facts_of_info(str(server.address), info),
         {} if is_refused else texts_by_name(incidents),
         str(incidents) if is_refused else "",

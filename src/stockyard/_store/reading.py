@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stockyard._store.clients import client_names, count_workers
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.records import StoredRecord
@@ -85,28 +85,28 @@ class QueueFacts(NamedTuple):
         return self
 
 
-async def read_job(link: QueueLink, job_id: str) -> StoredRecord | None:
+async def read_job(keyspace: QueueKeyspace, job_id: str) -> StoredRecord | None:
     """Return a job's record, or None when it does not exist."""
-    fields = await link.server.call("HMGET", link.keys.job(job_id), *STORED)
+    fields = await keyspace.server.call("HMGET", keyspace.keys.job(job_id), *STORED)
     return None if all(each is None for each in fields) else StoredRecord._make([*fields, job_id.encode()])
 
 
 async def read_page(
-    link: QueueLink, states: Sequence[str], first: int, size: int, *, newest_first: bool
+    keyspace: QueueKeyspace, states: Sequence[str], first: int, size: int, *, newest_first: bool
 ) -> list[StoredRecord]:
     """Return records of ``size`` jobs from the position ``first``, where one state follows the other."""
-    rows = await link.run(_PAGE, link.base, " ".join(states), first, size, int(newest_first))
+    rows = await keyspace.run(_PAGE, keyspace.base, " ".join(states), first, size, int(newest_first))
     return [StoredRecord._make(row) for row in rows]
 
 
-async def read_state(link: QueueLink, job_id: str) -> Ending:
+async def read_state(keyspace: QueueKeyspace, job_id: str) -> Ending:
     """Return where a job is, and how it ended if it did."""
-    state, exists, value, reason, told = await link.run(_STATE, link.keys.job(job_id), job_id)
+    state, exists, value, reason, told = await keyspace.run(_STATE, keyspace.keys.job(job_id), job_id)
     words = reason.decode(errors="replace") if reason else None
     return Ending(state.decode(), bool(exists), value, words, told.decode())
 
 
-async def find_endings(link: QueueLink, job_ids: Collection[str]) -> dict[str, tuple[str, bytes]]:
+async def find_endings(keyspace: QueueKeyspace, job_ids: Collection[str]) -> dict[str, tuple[str, bytes]]:
     """Return the last event of jobs in the stream, as its name and its text: a result as JSON, a reason, or empty.
 
     Jobs whose events are gone are left out. The stream is looked through from its end, in several calls.
@@ -115,40 +115,46 @@ async def find_endings(link: QueueLink, job_ids: Collection[str]) -> dict[str, t
     at = b"+"
     while at:
         left = _pack([each for each in job_ids if each not in found])
-        told, at = await link.run(_ENDINGS, left, at)
+        told, at = await keyspace.run(_ENDINGS, left, at)
         found.update((job_id.decode(errors="replace"), (name.decode(), text)) for job_id, name, text in told)
     return found
 
 
-async def read_facts(links: Sequence[QueueLink]) -> list[QueueFacts]:
+async def read_facts(keyspaces: Sequence[QueueKeyspace]) -> list[QueueFacts]:
     """Return the numbers of several queues of one server in one round trip.
 
     Raises:
         ServerRefused: the user may read none of the queues.
     """
-    replies = await links[0].server.run_many(fact_calls(links), CLIENT_LIST)
-    return facts_of(links, replies)
+    replies = await keyspaces[0].server.run_many(fact_calls(keyspaces), CLIENT_LIST)
+    return facts_of(keyspaces, replies)
 
 
-def fact_calls(links: Sequence[QueueLink]) -> list[ScriptCall]:
+def fact_calls(keyspaces: Sequence[QueueKeyspace]) -> list[ScriptCall]:
     """Return the calls whose replies, with that of ``CLIENT_LIST`` behind them, ``facts_of`` reads."""
-    return [ScriptCall(_HEALTH, link.script_keys(_HEALTH), (link.base, link.clock())) for link in links]
+    return [
+        ScriptCall(_HEALTH, keyspace.script_keys(_HEALTH), (keyspace.base, keyspace.clock()))
+        for keyspace in keyspaces
+    ]
 
 
-def facts_of(links: Sequence[QueueLink], replies: Sequence[Any]) -> list[QueueFacts]:
+def facts_of(keyspaces: Sequence[QueueKeyspace], replies: Sequence[Any]) -> list[QueueFacts]:
     """Read the replies; a queue whose reply is an error has no numbers but that damage.
 
     Raises:
         ServerRefused: all of them are errors.
     """
-    answers = replies[: len(links)]
+    answers = replies[: len(keyspaces)]
     if answers and all(isinstance(each, ServerRefused) for each in answers):
         raise answers[0]
-    names = client_names(replies[len(links)])
-    return [_facts(link, reply, count_workers(link, names)) for link, reply in zip(links, answers, strict=True)]
+    names = client_names(replies[len(keyspaces)])
+    return [
+        _facts(keyspace, reply, count_workers(keyspace, names))
+        for keyspace, reply in zip(keyspaces, answers, strict=True)
+    ]
 
 
-def _facts(link: QueueLink, reply: Any, workers: int) -> QueueFacts:
+def _facts(keyspace: QueueKeyspace, reply: Any, workers: int) -> QueueFacts:
     if isinstance(reply, ServerRefused):
         return QueueFacts._make([*_BLANK[:-1], workers, (str(reply),)])
     *fields, damage = reply
@@ -156,56 +162,58 @@ def _facts(link: QueueLink, reply: Any, workers: int) -> QueueFacts:
     return QueueFacts._make([*texts, workers, tuple(each.decode(errors="replace") for each in damage)])
 
 
-async def read_meta(link: QueueLink) -> dict[str, str]:
+async def read_meta(keyspace: QueueKeyspace) -> dict[str, str]:
     """Return the queue's own settings, as text by BullMQ's names."""
-    pairs = await link.server.call("HGETALL", link.keys["meta"])
+    pairs = await keyspace.server.call("HGETALL", keyspace.keys["meta"])
     text = [each.decode(errors="replace") for each in pairs]
     return dict(zip(text[::2], text[1::2], strict=True))
 
 
-async def is_paused(link: QueueLink) -> bool:
+async def is_paused(keyspace: QueueKeyspace) -> bool:
     """Say whether the queue is paused."""
-    return bool(await link.server.call("HEXISTS", link.keys["meta"], "paused"))
+    return bool(await keyspace.server.call("HEXISTS", keyspace.keys["meta"], "paused"))
 
 
-async def count_by_priority(link: QueueLink, priorities: Sequence[int]) -> list[int]:
+async def count_by_priority(keyspace: QueueKeyspace, priorities: Sequence[int]) -> list[int]:
     """Return how many jobs wait with each priority; 0 is those without one."""
-    keys = link.keys
+    keys = keyspace.keys
     lists: list[Command] = [("LLEN", keys["wait"]), ("LLEN", keys["paused"])]
     classes = [("ZCOUNT", keys["prioritized"], each * _CLASS, (each + 1) * _CLASS - 1) for each in priorities]
-    wait, paused, *counts = map(accepted, await link.server.ask([*lists, *classes]))
+    wait, paused, *counts = map(accepted, await keyspace.server.ask([*lists, *classes]))
     return [count if each else wait + paused for each, count in zip(priorities, counts, strict=True)]
 
 
-async def read_limit(link: QueueLink) -> tuple[int | None, int, int]:
+async def read_limit(keyspace: QueueKeyspace) -> tuple[int | None, int, int]:
     """Return the queue's own bound on starts, how many the window counted, and the ms that are left of it."""
-    keys = link.keys
+    keys = keyspace.keys
     commands = [("HGET", keys["meta"], "max"), ("GET", keys["limiter"]), ("PTTL", keys["limiter"])]
-    most, counted, left = map(accepted, await link.server.ask(commands))
+    most, counted, left = map(accepted, await keyspace.server.ask(commands))
     return whole(most), whole(counted) or 0, left
 
 
-async def read_owner(link: QueueLink, deduplication_id: str) -> str | None:
+async def read_owner(keyspace: QueueKeyspace, deduplication_id: str) -> str | None:
     """Return the id of the job that holds a deduplication id, or None."""
-    owner = await link.server.call("GET", link.keys.owner(deduplication_id))
+    owner = await keyspace.server.call("GET", keyspace.keys.owner(deduplication_id))
     return None if owner is None else str(owner.decode(errors="replace"))
 
 
-async def read_metrics(link: QueueLink, kind: str, first: int, last: int) -> tuple[list[int], list[int], int]:
+async def read_metrics(
+    keyspace: QueueKeyspace, kind: str, first: int, last: int
+) -> tuple[list[int], list[int], int]:
     """Return what workers counted of jobs that ended ``completed`` or ``failed``.
 
     Returns:
         count in all, time and count at which the last minute was closed; jobs of the minutes asked for, newest
         first; how many minutes there are.
     """
-    key = link.keys[f"metrics_{kind}"]
+    key = keyspace.keys[f"metrics_{kind}"]
     data = f"{key}:data"
     commands: list[Command] = [
         ("HMGET", key, "count", "prevTS", "prevCount"),
         ("LRANGE", data, first, last),
         ("LLEN", data),
     ]
-    totals, points, length = map(accepted, await link.server.ask(commands))
+    totals, points, length = map(accepted, await keyspace.server.ask(commands))
     return [whole(each) or 0 for each in totals], [whole(each) or 0 for each in points], length
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stockyard._store.ids import shown_id
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode, StartedRecord
 from stockyard._store.rows import CorruptRecord, json_or_text, options_of
 from stockyard._store.scripts import load
@@ -28,7 +28,7 @@ _json = msgspec.json.Encoder().encode
 _read = msgspec.json.Decoder().decode
 
 
-class Taken(NamedTuple):
+class SlotTaken(NamedTuple):
     """Why a schedule was not changed.
 
     Attributes:
@@ -73,10 +73,10 @@ class Started(NamedTuple):
     beside: str
 
 
-async def upsert(link: QueueLink, new: NewSchedule) -> Schedule | Taken | int:
+async def upsert(keyspace: QueueKeyspace, new: NewSchedule) -> Schedule | SlotTaken | int:
     """Create or change a schedule; return it as it is then, why it could not be changed, or ``NO_RUN``."""
-    await link.learn_time()
-    now, timing = link.clock(), new.timing
+    await keyspace.learn_time()
+    now, timing = keyspace.clock(), new.timing
     template = _template(new.options)
     record = {
         "every": timing.every_ms,
@@ -106,22 +106,22 @@ async def upsert(link: QueueLink, new: NewSchedule) -> Schedule | Taken | int:
         "priority": new.options.priority,
         "lifo": new.options.lifo,
     }
-    answer = await link.run(_UPSERT, link.base, new.id, now, _pack(given))
+    answer = await keyspace.run(_UPSERT, keyspace.base, new.id, now, _pack(given))
     if answer == ReplyCode.RUN_EXISTS:
-        return Taken(ReplyCode.RUN_EXISTS, f"repeat:{new.id}:{new.dues[0]}")
+        return SlotTaken(ReplyCode.RUN_EXISTS, f"repeat:{new.id}:{new.dues[0]}")
     if isinstance(answer, int):
         return answer
     if answer[0] == ReplyCode.SLOTS_TAKEN:
-        return Taken(ReplyCode.SLOTS_TAKEN, shown_id(answer[1]))
-    return _schedule(link, *answer)
+        return SlotTaken(ReplyCode.SLOTS_TAKEN, shown_id(answer[1]))
+    return _schedule(keyspace, *answer)
 
 
-async def advance(link: QueueLink, records: Sequence[StartedRecord]) -> list[Started | None]:
+async def advance(keyspace: QueueKeyspace, records: Sequence[StartedRecord]) -> list[Started | None]:
     """Make the next runs of the schedules whose runs these records are, all in one call; None is no such run."""
-    await link.learn_time()
-    now = link.clock()
+    await keyspace.learn_time()
+    now = keyspace.clock()
     plans = [_plan(record, now) for record in records]
-    answers = await link.run(_ADVANCE, link.base, now, _pack([plan.given for plan in plans]))
+    answers = await keyspace.run(_ADVANCE, keyspace.base, now, _pack([plan.given for plan in plans]))
     return [
         Started(
             plan.timing, plan.due, plan.trouble, *(shown_id(each) for each in (answer[0], answer[1], answer[3]))
@@ -132,45 +132,48 @@ async def advance(link: QueueLink, records: Sequence[StartedRecord]) -> list[Sta
     ]
 
 
-async def remove(link: QueueLink, schedule_id: str) -> bool:
+async def remove(keyspace: QueueKeyspace, schedule_id: str) -> bool:
     """End a schedule; return whether there was one."""
-    return bool(await link.run(_REMOVE, link.base, schedule_id))
+    return bool(await keyspace.run(_REMOVE, keyspace.base, schedule_id))
 
 
-async def count(link: QueueLink) -> int:
+async def count(keyspace: QueueKeyspace) -> int:
     """Return how many schedules there are."""
-    return int(await link.server.call("ZCARD", link.keys["repeat_set"]))
+    return int(await keyspace.server.call("ZCARD", keyspace.keys["repeat_set"]))
 
 
-async def read_page(link: QueueLink, first: int, last: int) -> list[Schedule]:
+async def read_page(keyspace: QueueKeyspace, first: int, last: int) -> list[Schedule]:
     """Return the schedules at positions ``first`` to ``last`` inclusive, in the order in which they come next."""
-    return [_schedule(link, *row) for row in await link.run(_LIST, link.base, first, last, "", link.clock())]
+    return [
+        _schedule(keyspace, *row)
+        for row in await keyspace.run(_LIST, keyspace.base, first, last, "", keyspace.clock())
+    ]
 
 
-async def read_one(link: QueueLink, schedule_id: str) -> Schedule | None:
+async def read_one(keyspace: QueueKeyspace, schedule_id: str) -> Schedule | None:
     """Return a schedule, or None when there is none of that id."""
-    rows = await link.run(_LIST, link.base, 0, 0, schedule_id, link.clock())
-    return _schedule(link, *rows[0]) if rows else None
+    rows = await keyspace.run(_LIST, keyspace.base, 0, 0, schedule_id, keyspace.clock())
+    return _schedule(keyspace, *rows[0]) if rows else None
 
 
-async def find_missing(link: QueueLink, *, interval_ms: int) -> list[str]:
+async def find_missing(keyspace: QueueKeyspace, *, interval_ms: int) -> list[str]:
     """Return the schedules whose next run was missing at two looks; one worker of all looks in each interval."""
-    await link.learn_time()
+    await keyspace.learn_time()
     found: list[str] = []
     first = 0
     while first >= 0:
-        first, missing = await link.run(_LOOK, link.base, link.clock(), interval_ms, first)
+        first, missing = await keyspace.run(_LOOK, keyspace.base, keyspace.clock(), interval_ms, first)
         found += [shown_id(each) for each in missing]
     return found
 
 
-async def restore(link: QueueLink, schedule_id: str) -> str | None:
+async def restore(keyspace: QueueKeyspace, schedule_id: str) -> str | None:
     """Make the missing next run of a schedule and announce it; return its id, or None when none is to come."""
-    await link.learn_time()
-    rows = await link.run(_LIST, link.base, 0, 0, schedule_id, link.clock())
+    await keyspace.learn_time()
+    rows = await keyspace.run(_LIST, keyspace.base, 0, 0, schedule_id, keyspace.clock())
     if not rows or not rows[0][3]:
         return None
-    due, fields, now = int(rows[0][1]), rows[0][3], link.clock()
+    due, fields, now = int(rows[0][1]), rows[0][3], keyspace.clock()
     timing, template = timing_of_record(fields[1:8]), _object(fields[10])
     given = {
         "score": due,
@@ -182,7 +185,7 @@ async def restore(link: QueueLink, schedule_id: str) -> str | None:
         "priority": int(template.get("priority") or 0),
         "lifo": bool(template.get("lifo")),
     }
-    run = await link.run(_RESTORE, link.base, schedule_id, now, _pack(given))
+    run = await keyspace.run(_RESTORE, keyspace.base, schedule_id, now, _pack(given))
     return run.decode() or None
 
 
@@ -246,7 +249,7 @@ def _run_options(template: dict[str, Any], schedule_id: str, now: int) -> dict[s
 
 
 def _schedule(
-    link: QueueLink, id_: bytes, due: bytes, run: bytes | None, fields: list[bytes | None], is_to_come: int
+    keyspace: QueueKeyspace, id_: bytes, due: bytes, run: bytes | None, fields: list[bytes | None], is_to_come: int
 ) -> Schedule:
     name, every, pattern, tz, offset, limit, start, end, made, data, options, misfire, overlap = (
         fields or [None] * 13
@@ -266,7 +269,7 @@ def _schedule(
         template = JobOptions()
     return Schedule(
         id=schedule_id,
-        queue=link.queue,
+        queue=keyspace.queue,
         job_name=(name or id_).decode(errors="replace"),
         data=json_or_text(data or b"{}"),
         options=template,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command, accepted
 from stockyard._wire.client_name import reader_client_name
 from stockyard.errors import ServerError
@@ -27,7 +27,7 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     fields: dict[str, str]
 
 
-class Hole(NamedTuple):
+class StreamGap(NamedTuple):
     """Entries that are gone: those behind ``after``, up to ``first``, the first there is, or None without one."""
 
     after: str
@@ -61,7 +61,7 @@ class Position(NamedTuple):
     number: int | None = None
 
 
-def advance(position: Position, view: View) -> tuple[Position, Hole | None]:
+def advance(position: Position, view: View) -> tuple[Position, StreamGap | None]:
     """Return the position behind a view's entries, and the hole before them if there is one.
 
     The stream counts what was ever added, so that the number of its first entry is known: it shows a hole
@@ -72,15 +72,15 @@ def advance(position: Position, view: View) -> tuple[Position, Hole | None]:
     if not view.exists:
         # A new stream may begin with any id, if the server's clock was set back.
         is_new = last == BEGINNING and not number
-        return Position(BEGINNING, 0), None if is_new else Hole(last, None)
+        return Position(BEGINNING, 0), None if is_new else StreamGap(last, None)
     if _order(view.last) < _order(last):
-        return Position(BEGINNING, _gone(view)), Hole(last, view.first)
+        return Position(BEGINNING, _gone(view)), StreamGap(last, view.first)
     if view.first is not None and _order(view.first) <= _order(last):
         return _behind(position, view), None
     gone = _gone(view)
     is_exact = number is not None and gone is not None
     is_whole = gone == number if is_exact else last in (BEGINNING, view.last)
-    return _behind(Position(last, gone), view), None if is_whole else Hole(last, view.first)
+    return _behind(Position(last, gone), view), None if is_whole else StreamGap(last, view.first)
 
 
 def _behind(position: Position, view: View) -> Position:
@@ -113,16 +113,16 @@ class EventStream:
     """Reads events in order from a position, on a connection of its own that blocks.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         after: id of the last entry that was read; None begins with what comes after ``start``.
     """
 
-    def __init__(self, link: QueueLink, after: str | None = None) -> None:
-        self._link = link
+    def __init__(self, keyspace: QueueKeyspace, after: str | None = None) -> None:
+        self._keyspace = keyspace
         self._after = after
-        name = reader_client_name(link.keys.prefix, link.queue)
+        name = reader_client_name(keyspace.keys.prefix, keyspace.queue)
         # Texts are made in C while replies are parsed: half of what an event costs otherwise.
-        self._connection = link.server.dedicated(client_name=name, reads_text=True)
+        self._connection = keyspace.server.dedicated(client_name=name, reads_text=True)
         self._position = Position(after or BEGINNING)
 
     async def start(self) -> None:
@@ -141,7 +141,7 @@ class EventStream:
         last = self._after or view.last
         self._position = Position(last, view.added if _order(last) == _order(view.last) else None)
 
-    async def read(self, seconds: float) -> tuple[Sequence[Entry], Hole | None]:
+    async def read(self, seconds: float) -> tuple[Sequence[Entry], StreamGap | None]:
         """Return the next events, or none after so many seconds, and what is missing before them, if anything.
 
         A lost connection is rebuilt by the next call, which goes on at the same position.
@@ -167,12 +167,14 @@ class EventStream:
     async def read_back(self, count: int, before: str | None = None) -> list[Entry]:
         """Return the last entries before an id, or up to the position, oldest first."""
         end = self._position.last if before is None else f"({before}"
-        (found,) = await self._connection.call(("XREVRANGE", self._link.keys["events"], end, "-", "COUNT", count))
+        (found,) = await self._connection.call(
+            ("XREVRANGE", self._keyspace.keys["events"], end, "-", "COUNT", count)
+        )
         return [_entry(each) for each in reversed(accepted(found))]
 
     async def _wait(self, last: str, seconds: float) -> list[Entry]:
         """Wait for an entry behind the last one, and return them all, the last one in front if it is there."""
-        key = self._link.keys["events"]
+        key = self._keyspace.keys["events"]
         ring = ("XREAD", "COUNT", 1, "BLOCK", int(seconds * 1000), "STREAMS", key, last)
         # Not a script: for the server, taking entries through Lua costs five times as much as sending them.
         there = ("XRANGE", key, last, "+", "COUNT", _BATCH + 1)
@@ -181,12 +183,12 @@ class EventStream:
 
     async def _look(self, last: str) -> View:
         """Return the stream as it is at one moment."""
-        entries = ("XRANGE", self._link.keys["events"], f"({last}", "+", "COUNT", _BATCH)
+        entries = ("XRANGE", self._keyspace.keys["events"], f"({last}", "+", "COUNT", _BATCH)
         *_, found = map(accepted, await self._connection.call(("MULTI",), entries, self._facts(), ("EXEC",)))
         return _view(*found)
 
     def _facts(self) -> Command:
-        return ("XINFO", "STREAM", self._link.keys["events"])
+        return ("XINFO", "STREAM", self._keyspace.keys["events"])
 
     def drop(self) -> None:
         """Break off a read at once."""

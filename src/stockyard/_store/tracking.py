@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from stockyard._store.caching import CacheLink
+from stockyard._store.caching import CacheKeyspace
 from stockyard._store.net.connection import accepted
 from stockyard._store.net.parser import PushNotification, ReplyParser
 from stockyard._wire.cache_keys import is_cut
@@ -16,7 +16,7 @@ _PULSE = 0.5
 """Seconds of silence after which the server is asked whether it is there; twice that, and it is not."""
 
 
-class Heard:
+class Invalidations:
     """What the server sent: keys of entries and tags that were written, or that everything was lost."""
 
     __slots__ = ("entries", "everything", "tags")
@@ -31,15 +31,15 @@ class Tracking:
     """Receives the invalidations of one cache's entries and tags, by any writer.
 
     Args:
-        link: the caches' server.
+        keyspace: the caches' server.
         cache: the cache.
     """
 
-    def __init__(self, link: CacheLink, cache: str) -> None:
-        self._link = link
-        self._entries = link.keys.entries(cache)
-        self._tags = link.keys.tags(cache)
-        self._connection = link.server.dedicated()
+    def __init__(self, keyspace: CacheKeyspace, cache: str) -> None:
+        self._keyspace = keyspace
+        self._entries = keyspace.keys.entries(cache)
+        self._tags = keyspace.keys.tags(cache)
+        self._connection = keyspace.server.dedicated()
         self._reader = ReplyParser()
         self._is_asked = False
 
@@ -50,7 +50,7 @@ class Tracking:
             ServerUnavailable, ReplyLost: nobody answers.
             ServerRefused: the server does not track, or not for this user.
         """
-        timeout = self._link.server.call_timeout
+        timeout = self._keyspace.server.call_timeout
         await self._connection.reopen()
         (greeting,) = await self._connection.ask([("HELLO", 3)], timeout)
         accepted(greeting)
@@ -66,15 +66,15 @@ class Tracking:
                         raise ServerRefused(f"the server does not track keys: {message}")
                     self._is_asked = False
                     return
-        raise ReplyLost(f"the server at {self._link.server.address} did not answer in time")
+        raise ReplyLost(f"the server at {self._keyspace.server.address} did not answer in time")
 
-    async def hear(self) -> Heard:
+    async def hear(self) -> Invalidations:
         """Return what the server sent next; nothing for a sign of life.
 
         Raises:
             ReplyLost: the connection broke or fell silent; what was heard before does not hold any more.
         """
-        heard = Heard()
+        heard = Invalidations()
         # The first word may have come in one piece with the answer to ``open``.
         messages = list(self._parsed(b""))
         if not messages:
@@ -82,7 +82,7 @@ class Tracking:
             if not sent:
                 if self._is_asked:
                     self._connection.drop()
-                    raise ReplyLost(f"the server at {self._link.server.address} fell silent")
+                    raise ReplyLost(f"the server at {self._keyspace.server.address} fell silent")
                 self._is_asked = True
                 self._connection.write([("PING",)])
                 return heard
@@ -102,7 +102,7 @@ class Tracking:
         while (message := self._reader.gets()) is not False:
             yield message
 
-    def _note(self, heard: Heard, keys: list[bytes] | None) -> None:
+    def _note(self, heard: Invalidations, keys: list[bytes] | None) -> None:
         if keys is None:
             heard.everything = True
             return

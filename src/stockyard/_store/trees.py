@@ -8,9 +8,9 @@ from typing import NamedTuple
 import msgspec
 
 from stockyard._store.adding import Answer, ExistingJob, answer_of
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.related_job import RelatedJob, refusal
 from stockyard._store.scripts import load
-from stockyard._store.tied_job import TiedJob, refusal
 from stockyard.errors import JobError
 
 _FLOW = load("adding.flow")
@@ -78,15 +78,15 @@ class TreeAdder:
     calls have come. When they break off, the parents wait; adding the same ids again does what is left.
 
     Args:
-        links: the queues of the trees; a job names its own by number, from 1.
+        keyspaces: the queues of the trees; a job names its own by number, from 1.
         jobs: of one server, each parent before its children.
     """
 
-    def __init__(self, links: Sequence[QueueLink], jobs: Sequence[TiedJob]) -> None:
-        self._links = links
+    def __init__(self, keyspaces: Sequence[QueueKeyspace], jobs: Sequence[RelatedJob]) -> None:
+        self._keyspaces = keyspaces
         self._jobs = jobs
-        self._queues = _pack([link.base for link in links])
-        self._keys = [f"{links[job.queue - 1].base}{job.id}" for job in jobs]
+        self._queues = _pack([keyspace.base for keyspace in keyspaces])
+        self._keys = [f"{keyspaces[job.queue - 1].base}{job.id}" for job in jobs]
         self._answers: list[Answer] = [""] * len(jobs)
         self._early: set[str] = set()
         self._fresh: set[str] = set()
@@ -125,7 +125,7 @@ class TreeAdder:
     ) -> None:
         numbers = [step.what for step in steps if isinstance(step.what, int)]
         sent = [self._sent(step.what) for step in steps]
-        reply = await self._links[0].run(_FLOW, self._queues, _pack(checks), _pack(sent), _pack(releases))
+        reply = await self._keyspaces[0].run(_FLOW, self._queues, _pack(checks), _pack(sent), _pack(releases))
         if isinstance(reply[0], int):
             code, number = reply
             raise refusal(code, self._jobs[checks[number - 1].job])
@@ -136,7 +136,7 @@ class TreeAdder:
             if isinstance(answer, bytes) and self._jobs[number].is_parent:
                 self._fresh.add(self._keys[number])
 
-    def _sent(self, what: _Children | int) -> TiedJob | _Children:
+    def _sent(self, what: _Children | int) -> RelatedJob | _Children:
         if isinstance(what, int):
             return self._jobs[what]
         what.is_fresh = what.parent in self._fresh
@@ -164,7 +164,7 @@ class TreeAdder:
         return _Step(number, 1, len(job.data) + len(job.options))
 
     @staticmethod
-    def _children(job: TiedJob, parent: str, keys: list[str]) -> Iterator[_Step]:
+    def _children(job: RelatedJob, parent: str, keys: list[str]) -> Iterator[_Step]:
         for at in range(0, len(keys), _CHILDREN):
             some = keys[at : at + _CHILDREN]
             yield _Step(
@@ -180,11 +180,11 @@ def _fits(steps: Sequence[_Step]) -> bool:
     return sum(step.work for step in steps) <= WHOLE_WORK and sum(step.size for step in steps) <= PART_BYTES
 
 
-def _is_of_parent(step: _Step, jobs: Sequence[TiedJob]) -> bool:
+def _is_of_parent(step: _Step, jobs: Sequence[RelatedJob]) -> bool:
     return not isinstance(step.what, int) or jobs[step.what].is_parent
 
 
-def _parents_first(steps: Sequence[_Step], jobs: Sequence[TiedJob]) -> list[_Step]:
+def _parents_first(steps: Sequence[_Step], jobs: Sequence[RelatedJob]) -> list[_Step]:
     return sorted(steps, key=lambda step: not _is_of_parent(step, jobs))
 
 
@@ -201,6 +201,6 @@ def _parts(steps: Iterable[_Step]) -> Iterator[list[_Step]]:
     yield part
 
 
-async def add_trees(links: Sequence[QueueLink], jobs: Sequence[TiedJob]) -> list[str | ExistingJob]:
+async def add_trees(keyspaces: Sequence[QueueKeyspace], jobs: Sequence[RelatedJob]) -> list[str | ExistingJob]:
     """Add all jobs of trees, each parent before its children; see ``TreeAdder``."""
-    return await TreeAdder(links, jobs).add()
+    return await TreeAdder(keyspaces, jobs).add()

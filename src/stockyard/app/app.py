@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
-from stockyard.app.site import Site
+from stockyard.app.runtime import Runtime
 from stockyard.config import Settings
 from stockyard.errors import InvalidOption, ServerRefused, suggestion
 from stockyard.events import Event, QueueEvents
@@ -84,7 +84,7 @@ class App(Fixed):
         self.settings = settings or Settings.load(redis, prefix=prefix, call_timeout=call_timeout)
         self._clock = clock
         self._portal = Portal()
-        self._site: Site | None = None
+        self._opened: Runtime | None = None
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         self._metrics_servers: list[MetricsServer] = []
         self._lifespans = PerLoop(self._lifespan)
@@ -93,7 +93,7 @@ class App(Fixed):
     @property
     def url(self) -> str:
         """The server's URL, its password masked."""
-        return str(self._reached().server.address)
+        return str(self._runtime().server.address)
 
     @property
     def sync(self) -> Any:
@@ -107,7 +107,7 @@ class App(Fixed):
             UnknownQueue: the topology does not declare it; the message lists those that it does.
         """
         spec = self.topology.spec(name)
-        return self._reached().queue(spec)
+        return self._runtime().queue(spec)
 
     def schedules(self, name: str) -> Schedules:
         """Return the schedules of a queue.
@@ -118,7 +118,7 @@ class App(Fixed):
         from stockyard.schedule.schedules import Schedules
 
         spec = self.topology.spec(name)
-        return Schedules(spec, link=self._reached().link(spec), portal=self._portal)
+        return Schedules(spec, keyspace=self._runtime().keyspace(spec), portal=self._portal)
 
     async def upsert_schedules(self, *names: str) -> tuple[Schedule, ...]:
         """Make or change the schedules that the named queues declare, or all queues; workers do so at their start.
@@ -137,8 +137,8 @@ class App(Fixed):
         """Trees of jobs across the queues: added in one step, read back."""
         from stockyard.produce.flows import Flows
 
-        site = self._reached()
-        return Flows(self.topology, link=site.link, port=site.port, portal=self._portal)
+        runtime = self._runtime()
+        return Flows(self.topology, keyspace=runtime.keyspace, port=runtime.port, portal=self._portal)
 
     def events(
         self,
@@ -154,17 +154,17 @@ class App(Fixed):
             name: the queue.
             after: id of the event to go on behind; ``"0-0"`` begins with the oldest there is. Defaults to None:
                 what happens from now on.
-            only: types of ``stockyard.events`` to receive. Defaults to all. A ``Gap`` always comes.
+            only: types of ``stockyard.events`` to receive. Defaults to all. A ``MessageGap`` always comes.
             job_ids: receive the events of these jobs. Defaults to all events, also those of no job.
 
         Raises:
             UnknownQueue: the topology does not declare it.
             InvalidOption: an argument is not what it should be.
         """
-        spec, site = self.topology.spec(name), self._reached()
-        link = site.link(spec)
-        events = QueueEvents(link, after=after, only=only, job_ids=job_ids, portal=self._portal)
-        site.add_reader(events)
+        spec, runtime = self.topology.spec(name), self._runtime()
+        keyspace = runtime.keyspace(spec)
+        events = QueueEvents(keyspace, after=after, only=only, job_ids=job_ids, portal=self._portal)
+        runtime.add_reader(events)
         return events
 
     def worker(
@@ -190,22 +190,22 @@ class App(Fixed):
         unknown = [each for each in options if each not in known]
         if unknown:
             raise InvalidOption(f"unknown worker option {unknown[0]!r}{suggestion(unknown[0], known)}")
-        spec, chosen, site = self.topology.spec(name), WorkerOptions(**options), self._reached()
+        spec, chosen, runtime = self.topology.spec(name), WorkerOptions(**options), self._runtime()
         worker = Worker(
             spec,
             processor,
             chosen,
-            link=site.link(spec),
-            jobs=site.port(spec),
-            keeper=site.keeper,
-            cancels=site.cancels,
+            keyspace=runtime.keyspace(spec),
+            jobs=runtime.port(spec),
+            keeper=runtime.keeper,
+            cancels=runtime.cancels,
             close_app=self.aclose,
             prepare=partial(self._prepare, spec, allow_eviction=chosen.allow_eviction),
             lifespan=lambda: self._lifespans.get().around(chosen.hooks),
         )
         self._workers.add(worker)
         _owners[worker] = self
-        weakref.finalize(worker, site.lookout.retire, spec.name, worker.meter).atexit = False
+        weakref.finalize(worker, runtime.monitor.retire, spec.name, worker.meter).atexit = False
         return worker
 
     @overload
@@ -230,7 +230,7 @@ class App(Fixed):
     @property
     def caches(self) -> Caches:
         """All caches of this app: what they hold on the server, and how much they may."""
-        return self._reached().caches
+        return self._runtime().caches
 
     def channel(self, channel: Channel[T]) -> OpenChannel[T]:
         """Return a declared channel on this app's server, to publish and to read; asked again, the same.
@@ -244,25 +244,25 @@ class App(Fixed):
     @property
     def channels(self) -> Channels:
         """All channels of this app that were asked for."""
-        return self._reached().channels
+        return self._runtime().channels
 
     async def health(self, *names: str) -> list[QueueHealth]:
         """Return snapshots of the named queues, or of all, in one round trip."""
         from stockyard.observe.health import read_health
 
         specs = [self.topology.spec(name) for name in names] or list(self.topology)
-        links = [self._reached().link(spec) for spec in specs]
-        for link in links[:1]:
-            await link.learn_time()
-        return await read_health(links, now=self._reached().server.clock())
+        keyspaces = [self._runtime().keyspace(spec) for spec in specs]
+        for keyspace in keyspaces[:1]:
+            await keyspace.learn_time()
+        return await read_health(keyspaces, now=self._runtime().server.clock())
 
-    async def examine(self) -> list[Finding]:
+    async def check_server(self) -> list[Finding]:
         """Look at the server, and at one that caches have to themselves, as ``stockyard doctor`` does.
 
         Returns:
             Every finding, the dangers first.
         """
-        return await self._reached().examine()
+        return await self._runtime().check_server()
 
     def watcher(self, settings: AlertSettings | None = None, *, rules: Sequence[Rule] | None = None) -> Watcher:
         """Make a watcher of this app's queues and server; ``await watcher.start()`` begins.
@@ -276,12 +276,12 @@ class App(Fixed):
         """
         from stockyard.observe.alerts.settings import AlertSettings
 
-        return self.lookout.watcher(settings or AlertSettings.load(), rules)
+        return self.monitor.watcher(settings or AlertSettings.load(), rules)
 
     @property
     def alerts(self) -> AlertBook:
         """Incidents, silences and history, shared by all processes of this topology, server and prefix."""
-        return self.lookout.alerts
+        return self.monitor.alerts
 
     def serve_metrics(self, host: str = "127.0.0.1", port: int = 0) -> MetricsServer:
         """Answer ``/metrics``, ``/live`` and ``/ready`` from a thread, until this app is closed.
@@ -295,15 +295,15 @@ class App(Fixed):
         """
         from stockyard.observe.app_monitor import metrics_server
 
-        server = metrics_server([self.lookout], host=host, port=port)
+        server = metrics_server([self.monitor], host=host, port=port)
         server.start()
         self._metrics_servers.append(server)
         return server
 
     @property
-    def lookout(self) -> AppMonitor:
+    def monitor(self) -> AppMonitor:
         """The monitor of this app: for alerts, metrics and probes."""
-        return self._reached().lookout
+        return self._runtime().monitor
 
     async def aclose(self) -> None:
         """Close what this loop opened, and the embedded server if this app was its last user.
@@ -312,16 +312,16 @@ class App(Fixed):
         wait for results, loads of caches, connections, the server. Closing twice is fine.
         """
         await asyncio.gather(*(worker.stop(grace=0) for worker in self._workers if worker.is_running))
-        if self._site is not None:
-            await self._site.aclose()
+        if self._opened is not None:
+            await self._opened.aclose()
         # The thread of blocking callers cannot wait for its own end: after ``app.sync.aclose()`` it stays idle.
         await asyncio.to_thread(self._release if self._portal.is_current else self.close)
 
     def close(self) -> None:
         """End the threads of metrics and of blocking callers, and release the embedded server; needs no loop."""
         if self._portal.is_open:
-            if self._site is not None:
-                self._portal.run(self._site.aclose())
+            if self._opened is not None:
+                self._portal.run(self._opened.aclose())
             self._portal.close()
         self._release()
 
@@ -329,13 +329,13 @@ class App(Fixed):
         """End the threads of metrics, and release the embedded server."""
         while self._metrics_servers:
             self._metrics_servers.pop().stop()
-        site = self._site
-        if site is not None and site.close():
+        runtime = self._opened
+        if runtime is not None and runtime.close():
             # The next server may be another one: whatever was bound to this one goes with it.
-            self._site = None
+            self._opened = None
 
     async def __aenter__(self) -> Self:
-        await asyncio.to_thread(self._reached)
+        await asyncio.to_thread(self._runtime)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -343,7 +343,7 @@ class App(Fixed):
 
     async def _prepare(self, spec: QueueSpec, *, allow_eviction: bool) -> bool:
         """Look at the server before a worker of the queue starts, and make the queue's schedules."""
-        answer = await self._reached().preflight.check(spec, allow_eviction=allow_eviction)
+        answer = await self._runtime().preflight.check(spec, allow_eviction=allow_eviction)
         try:
             await self.schedules(spec.name).upsert_declared()
         except ServerRefused as error:
@@ -356,16 +356,16 @@ class App(Fixed):
 
         return Lifespan(self.topology.lifespans)
 
-    def _reached(self) -> Site:
-        if self._site is None:
-            self._site = Site(
+    def _runtime(self) -> Runtime:
+        if self._opened is None:
+            self._opened = Runtime(
                 self.topology,
                 self.settings,
                 workers=lambda: list(self._workers),
                 clock=self._clock,
                 portal=self._portal,
             )
-        return self._site
+        return self._opened
 
 
 def owner_of(worker: Worker) -> App:

@@ -20,4 +20,10 @@ else:
         },
     )
 
-__all__ = ["Cache", "CacheOptions", "CacheStats", "CacheUsage", "Memo"]
+__all__ = [
+    "Cache",
+    "CacheOptions",
+    "CacheStats",
+    "CacheUsage",
+    "Memo",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from stockyard._store.caching import UNBOUNDED, CacheLink, Memory, read_memory, shed
+from stockyard._store.caching import UNBOUNDED, CacheKeyspace, Memory, evict_to, read_memory
 from stockyard.errors import ServerError
 
 _log = logging.getLogger(__name__)
@@ -39,13 +39,13 @@ class Budget:
     """The budget of one server's caches.
 
     Args:
-        link: the server.
+        keyspace: the server.
         chosen: bytes; None for a quarter of the server's memory.
         is_bounded: False for a server that evicts by itself.
     """
 
-    def __init__(self, link: CacheLink, chosen: int | None, *, is_bounded: bool) -> None:
-        self._link = link
+    def __init__(self, keyspace: CacheKeyspace, chosen: int | None, *, is_bounded: bool) -> None:
+        self._keyspace = keyspace
         self._chosen = chosen
         self.is_bounded = is_bounded
         self._bytes: int | None = None if is_bounded else UNBOUNDED
@@ -64,13 +64,13 @@ class Budget:
         await self._look()
         cached = self._memory.cached
         self._bytes = max(0, min(await self.bytes(), cached - max(_STEP, cached // 10)))
-        await shed(self._link, self._bytes)
+        await evict_to(self._keyspace, self._bytes)
 
     async def make_place(self, size: int) -> None:
         """Let entries go for a value of so many bytes, if it can be written at all."""
         allowed_now, needed = await self.bytes(), size * 9 // 8 + 4096
         if needed <= allowed_now:
-            await shed(self._link, allowed_now - needed)
+            await evict_to(self._keyspace, allowed_now - needed)
 
     async def watch(self) -> None:
         """Look at the server's memory now and then, and let entries go when it is short, until cancelled."""
@@ -78,7 +78,7 @@ class Budget:
             try:
                 await self._look()
                 if self._bytes is not None and self._memory.cached > self._bytes:
-                    await shed(self._link, self._bytes)
+                    await evict_to(self._keyspace, self._bytes)
             except ServerError as error:
                 _log.debug("the cache cannot see the server's memory: %s", error)
             await asyncio.sleep(_SHORT_PAUSE if self._is_watchful else _PAUSE)
@@ -89,5 +89,5 @@ class Budget:
         return bool(used and limit and used > limit * _WATCHFUL)
 
     async def _look(self) -> None:
-        self._memory = await read_memory(self._link)
+        self._memory = await read_memory(self._keyspace)
         self._bytes = allowed(self._chosen, self._memory)

@@ -10,14 +10,14 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 from stockyard._aio.chance import chance
 from stockyard._aio.portal import Portal
 from stockyard._store import caching
-from stockyard._store.caching import STORED, CacheLink, Found, NewEntry, falls_with
+from stockyard._store.caching import STORED, CacheKeyspace, Found, NewEntry, invalidated_by
 from stockyard.cache.codec import Codec
 from stockyard.cache.default_key import DefaultKeys
 from stockyard.cache.entries import Entries
 from stockyard.cache.freshness import is_due_early, jittered
 from stockyard.cache.loads import Loader, Loads, Plan
 from stockyard.cache.memo import Memo
-from stockyard.cache.near import Kept, NearCache
+from stockyard.cache.near import NearCache, NearEntry
 from stockyard.cache.options import CacheSpec, checked_key, checked_tags, positive_ms
 from stockyard.cache.stats import CacheStats, Counts
 from stockyard.errors import PayloadError, ServerError, ServerRefused
@@ -41,7 +41,7 @@ class Cache(Fixed, Generic[T]):
         name: str,
         *,
         spec: CacheSpec,
-        link: CacheLink,
+        keyspace: CacheKeyspace,
         codec: Codec[T],
         entries: Entries,
         loads: Loads[T],
@@ -52,7 +52,7 @@ class Cache(Fixed, Generic[T]):
     ) -> None:
         self.name = name
         self._spec = spec
-        self._link = link
+        self._keyspace = keyspace
         self._codec = codec
         self._entries = entries
         self._loads = loads
@@ -269,7 +269,7 @@ class Cache(Fixed, Generic[T]):
             ServerError: the server did not answer.
         """
         try:
-            return await caching.delete(self._link, self.name, [checked_key(key) for key in keys])
+            return await caching.delete(self._keyspace, self.name, [checked_key(key) for key in keys])
         finally:
             self._forget(keys)
 
@@ -283,7 +283,7 @@ class Cache(Fixed, Generic[T]):
         if not found:
             return 0
         try:
-            return await caching.invalidate(self._link, self.name, found)
+            return await caching.invalidate(self._keyspace, self.name, found)
         finally:
             for tag in found if self._near else ():
                 self._near.forget_tag(tag)  # type: ignore[union-attr]
@@ -294,7 +294,7 @@ class Cache(Fixed, Generic[T]):
         What is being loaded anywhere is not stored.
         """
         try:
-            return await caching.drop(self._link, self.name)
+            return await caching.drop(self._keyspace, self.name)
         finally:
             self._forget(list(self._kept))
 
@@ -309,7 +309,7 @@ class Cache(Fixed, Generic[T]):
     def __repr__(self) -> str:
         return f"<Cache {self.name!r}>"
 
-    def _copy(self, kept: Kept) -> T:
+    def _copy(self, kept: NearEntry) -> T:
         counts = self._counts
         counts.near_hits += 1
         if not counts.near_hits & _BREATH:
@@ -329,7 +329,7 @@ class Cache(Fixed, Generic[T]):
             found = await self._entries.read(key)
             value = _MISSING if found is None else self._decoded(found)
             if found is not None and value is not _MISSING and found.fresh_ms > 0:
-                near.keep(key, ticket, value, tuple(falls_with(key, found)), found.fresh_ms / 1000)
+                near.keep(key, ticket, value, tuple(invalidated_by(key, found)), found.fresh_ms / 1000)
         finally:
             near.end(key, ticket)
         return found, value
@@ -338,7 +338,7 @@ class Cache(Fixed, Generic[T]):
         """The same; nothing where the server does not answer. Whether it is back, one caller finds out for all."""
         if monotonic() >= self._away_until:
             if self._away_until:
-                self._away_until = monotonic() + self._link.server.call_timeout
+                self._away_until = monotonic() + self._keyspace.server.call_timeout
             try:
                 answer = await self._read(key)
                 self._away_until = 0.0
@@ -346,7 +346,7 @@ class Cache(Fixed, Generic[T]):
             except ServerRefused:
                 self._away_until = 0.0
             except ServerError:
-                self._away_until = monotonic() + self._link.server.call_timeout
+                self._away_until = monotonic() + self._keyspace.server.call_timeout
         self._counts.errors += 1
         return None, _MISSING
 

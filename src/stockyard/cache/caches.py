@@ -9,7 +9,7 @@ from stockyard._aio.elastic_threads import ElasticThreads
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store import caching
-from stockyard._store.caching import CacheLink
+from stockyard._store.caching import CacheKeyspace
 from stockyard._store.net.server import Server
 from stockyard.cache.background import Background
 from stockyard.cache.budget import Budget
@@ -60,8 +60,8 @@ class Caches(Fixed):
         portal: Portal,
     ) -> None:
         self._server = Server(address, call_timeout=call_timeout)
-        self._link = CacheLink(self._server, prefix)
-        self._budget = Budget(self._link, budget, is_bounded=is_bounded)
+        self._keyspace = CacheKeyspace(self._server, prefix)
+        self._budget = Budget(self._keyspace, budget, is_bounded=is_bounded)
         self._background = Background()
         self._locks = Locks(lambda: LeaseKeeper(address, prefix=prefix), self._background)
         # Of each loop: a forked child has loops of its own, but no thread of its parent.
@@ -98,7 +98,7 @@ class Caches(Fixed):
 
     async def names(self) -> list[str]:
         """Return the caches of this prefix that hold entries of any process; it looks through all keys."""
-        return await caching.names(self._link)
+        return await caching.names(self._keyspace)
 
     async def usage(self) -> list[CacheUsage]:
         """Return what each cache of this prefix holds on the server, from all processes; expired entries are out.
@@ -107,7 +107,7 @@ class Caches(Fixed):
         """
         if not self._budget.is_bounded:
             return []
-        totals = await caching.shed(self._link, _WITHOUT_END)
+        totals = await caching.evict_to(self._keyspace, _WITHOUT_END)
         return [
             CacheUsage(name, entries=each.entries, bytes=each.bytes, evictions=each.evictions)
             for name, each in totals.items()
@@ -136,9 +136,9 @@ class Caches(Fixed):
         checked_name(name)
         counts = Counts()
         codec: Codec[Any] = Codec(name, declared)
-        entries = Entries(self._link, name, budget=self._budget, counts=counts)
+        entries = Entries(self._keyspace, name, budget=self._budget, counts=counts)
         loads = Loads(
-            self._link,
+            self._keyspace,
             name,
             spec=spec,
             entries=entries,
@@ -152,7 +152,7 @@ class Caches(Fixed):
         return Cache(
             name,
             spec=spec,
-            link=self._link,
+            keyspace=self._keyspace,
             codec=codec,
             entries=entries,
             loads=loads,
@@ -168,4 +168,4 @@ class Caches(Fixed):
             self._background.start("memory", self._budget.watch)
         near = cache.near
         if near is not None:
-            self._background.start(f"copies of {cache.name}", lambda: track(self._link, cache.name, near))
+            self._background.start(f"copies of {cache.name}", lambda: track(self._keyspace, cache.name, near))

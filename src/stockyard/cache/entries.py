@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store import caching
-from stockyard._store.caching import BATCH, NO_ROOM, CacheLink, Found, NewEntry
+from stockyard._store.caching import BATCH, NO_ROOM, CacheKeyspace, Found, NewEntry
 from stockyard.cache.budget import Budget
-from stockyard.cache.gatherer import Gatherer
+from stockyard.cache.gatherer import Batcher
 from stockyard.cache.stats import Counts
 from stockyard.errors import ServerRefused
 
@@ -20,19 +20,19 @@ class Entries:
     """The entries of one cache.
 
     Args:
-        link: the server.
+        keyspace: the server.
         cache: the cache's name.
         budget: what the writes keep to.
         counts: where refusals are counted.
     """
 
-    def __init__(self, link: CacheLink, cache: str, *, budget: Budget, counts: Counts) -> None:
-        self._link = link
+    def __init__(self, keyspace: CacheKeyspace, cache: str, *, budget: Budget, counts: Counts) -> None:
+        self._keyspace = keyspace
         self._cache = cache
         self._budget = budget
         self._counts = counts
-        self._reads = PerLoop(lambda: Gatherer(self._read, most=BATCH))
-        self._writes = PerLoop(lambda: Gatherer(self._write, most=BATCH, weigh=_weight, heaviest=_LARGE))
+        self._reads = PerLoop(lambda: Batcher(self._read, most=BATCH))
+        self._writes = PerLoop(lambda: Batcher(self._write, most=BATCH, weigh=_weight, heaviest=_LARGE))
 
     async def read(self, key: str) -> Found | None:
         """Return an entry, or None.
@@ -52,7 +52,7 @@ class Entries:
 
     async def _read(self, keys: Sequence[str]) -> list[Found | None]:
         wanted = list(dict.fromkeys(keys))
-        found = dict(zip(wanted, await caching.read(self._link, self._cache, wanted), strict=True))
+        found = dict(zip(wanted, await caching.read(self._keyspace, self._cache, wanted), strict=True))
         return [found[key] for key in keys]
 
     async def _write(self, entries: Sequence[NewEntry]) -> list[int]:
@@ -69,7 +69,7 @@ class Entries:
             budget = await self._budget.bytes()
             if (size := sum(map(_weight, entries))) > _LARGE:
                 await self._budget.make_place(size)
-            written = await caching.write(self._link, self._cache, entries, budget)
+            written = await caching.write(self._keyspace, self._cache, entries, budget)
         except ServerRefused as error:
             if caching.is_full(error):
                 return None

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from stockyard import telemetry
-from stockyard._aio.chance import chance, spread
+from stockyard._aio.chance import chance, jitter
 from stockyard._aio.elastic_threads import ElasticThreads
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.shared import shared
 from stockyard._store import caching
-from stockyard._store.caching import OUTDATED, STORED, CacheLink, Claim, NewEntry
+from stockyard._store.caching import OUTDATED, STORED, CacheKeyspace, Claim, NewEntry
 from stockyard.cache.budget import Budget
 from stockyard.cache.codec import Codec
 from stockyard.cache.entries import Entries
@@ -55,7 +55,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Landed(Generic[T]):
+class LoadResult(Generic[T]):
     """A value, and whether nothing has outdated it since its load began."""
 
     value: T
@@ -78,7 +78,7 @@ class Loads(Generic[T]):
 
     def __init__(
         self,
-        link: CacheLink,
+        keyspace: CacheKeyspace,
         cache: str,
         *,
         spec: CacheSpec,
@@ -89,7 +89,7 @@ class Loads(Generic[T]):
         counts: Counts,
         threads: PerLoop[ElasticThreads],
     ) -> None:
-        self._link = link
+        self._keyspace = keyspace
         self._cache = cache
         self._spec = spec
         self._entries = entries
@@ -98,11 +98,11 @@ class Loads(Generic[T]):
         self._budget = budget
         self._counts = counts
         self._threads = threads
-        self._server = f"{link.server.address} {link.keys.base}"
+        self._server = f"{keyspace.server.address} {keyspace.keys.base}"
         self._said: set[str] = set()
-        self._flights: PerLoop[dict[str, asyncio.Task[Landed[T]]]] = PerLoop(dict)
+        self._flights: PerLoop[dict[str, asyncio.Task[LoadResult[T]]]] = PerLoop(dict)
 
-    async def wait(self, key: str, loader: Loader, plan: Plan, seen: bytes, *, is_away: bool) -> Landed[T]:
+    async def wait(self, key: str, loader: Loader, plan: Plan, seen: bytes, *, is_away: bool) -> LoadResult[T]:
         """Return the value of the load that runs for a key, or of one that is started now.
 
         With ``is_away`` the server is not asked: the load is this process's alone. Who joins a load that was
@@ -119,14 +119,14 @@ class Loads(Generic[T]):
         with waiting(outer, Place(self._server, self._cache, key)):
             return await self._joined(key, loader, plan, seen, is_away=is_away)
 
-    async def _joined(self, key: str, loader: Loader, plan: Plan, seen: bytes, *, is_away: bool) -> Landed[T]:
+    async def _joined(self, key: str, loader: Loader, plan: Plan, seen: bytes, *, is_away: bool) -> LoadResult[T]:
         what = f"the load of {key!r} in cache {self._cache!r}"
         flight = self._flights.get().get(key)
         if flight is not None:
             self._counts.waits += 1
             return await shared(flight, what)
         landed = await shared(self._start(key, loader, plan, seen, is_away=is_away), what)
-        return Landed(landed.value, True)
+        return LoadResult(landed.value, True)
 
     def refresh(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> None:
         """Load in the background, unless that is being done; an error is counted and logged."""
@@ -142,7 +142,7 @@ class Loads(Generic[T]):
 
     def _start(
         self, key: str, loader: Loader, plan: Plan, seen: bytes, *, is_away: bool
-    ) -> asyncio.Task[Landed[T]]:
+    ) -> asyncio.Task[LoadResult[T]]:
         flights = self._flights.get()
         load = self._run(key, loader, plan, "", None) if is_away else self._load(key, loader, plan, seen)
         flight = asyncio.create_task(load, name=f"load of {self._cache}: {key}")
@@ -157,21 +157,21 @@ class Loads(Generic[T]):
         flight.add_done_callback(landed)
         return flight
 
-    async def _load(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> Landed[T]:
+    async def _load(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> LoadResult[T]:
         await self._locks.ready(self._spec.lock_ms)
         token = self._locks.token()
         claim = await self._claim(key, token, plan, seen)
-        if isinstance(claim, Landed):
+        if isinstance(claim, LoadResult):
             return claim
         with self._locks.held(self._cache, key, token, self._spec.lock_ms):
             try:
                 return await self._run(key, loader, plan, token, claim.versions)
             except BaseException:
                 with suppress(ServerError):
-                    await caching.release(self._link, self._cache, key, token)
+                    await caching.release(self._keyspace, self._cache, key, token)
                 raise
 
-    async def _claim(self, key: str, token: str, plan: Plan, seen: bytes) -> Landed[T] | Claim:
+    async def _claim(self, key: str, token: str, plan: Plan, seen: bytes) -> LoadResult[T] | Claim:
         """Wait for the lock or for what another process loads; without a server, load for this process alone.
 
         The wait is bounded: loads of two processes that wait for each other would else never end.
@@ -183,7 +183,7 @@ class Loads(Generic[T]):
         while True:
             try:
                 claim = await caching.claim(
-                    self._link,
+                    self._keyspace,
                     self._cache,
                     key,
                     token,
@@ -206,7 +206,7 @@ class Loads(Generic[T]):
                 return claim
             if claim.found is not None:
                 try:
-                    return Landed(self._codec.decode(claim.found.value), True)
+                    return LoadResult(self._codec.decode(claim.found.value), True)
                 except PayloadError:
                     seen = claim.found.stamp
                     continue
@@ -220,7 +220,7 @@ class Loads(Generic[T]):
                 return Claim()
             if pause == _FIRST_PAUSE:
                 self._counts.waits += 1
-            await asyncio.sleep(spread(pause))
+            await asyncio.sleep(jitter(pause))
             pause = min(pause * 1.5, _LONGEST_PAUSE)
 
     def _unlocked(self, error: ServerError) -> Claim:
@@ -236,7 +236,7 @@ class Loads(Generic[T]):
 
     async def _run(
         self, key: str, loader: Loader, plan: Plan, token: str, versions: list[str] | None
-    ) -> Landed[T]:
+    ) -> LoadResult[T]:
         self._counts.loads += 1
         started = time.perf_counter()
         is_nested = enclosing() is not None
@@ -250,11 +250,11 @@ class Loads(Generic[T]):
             ttl_ms, stale_ms = plan.negative_ms, 0
         value = self._codec.decode(text)
         if versions is None:
-            return Landed(value, True)
+            return LoadResult(value, True)
         if not ttl_ms:
             with suppress(ServerError):
-                await caching.release(self._link, self._cache, key, token)
-            return Landed(value, True)
+                await caching.release(self._keyspace, self._cache, key, token)
+            return LoadResult(value, True)
         ttl_ms = jittered(ttl_ms, self._spec.jitter, chance())
         entry = NewEntry(key, text, ttl_ms, stale_ms, took_ms, token, plan.tags, versions)
         try:
@@ -262,12 +262,12 @@ class Loads(Generic[T]):
         except ServerError as error:
             self._counts.errors += 1
             self._say("could not store what it loaded", error)
-            return Landed(value, True)
+            return LoadResult(value, True)
         if answer == STORED:
             self._said.clear()
-        return Landed(value, answer != OUTDATED)
+        return LoadResult(value, answer != OUTDATED)
 
-    def _note_failure(self, flight: asyncio.Task[Landed[T]]) -> None:
+    def _note_failure(self, flight: asyncio.Task[LoadResult[T]]) -> None:
         if not flight.cancelled() and (error := flight.exception()) is not None:
             self._counts.errors += 1
             _log.warning("cache %s could not refresh an entry: %r", self._cache, error)

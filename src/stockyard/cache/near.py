@@ -9,7 +9,7 @@ import weakref
 from typing import Any, NamedTuple
 
 
-class Kept(NamedTuple):
+class NearEntry(NamedTuple):
     """A copy: until when it may be used (monotonic seconds), the value, the tags of the entry."""
 
     until: float
@@ -30,7 +30,7 @@ class NearCache:
     """
 
     def __init__(self, seconds: float, most: int) -> None:
-        self.kept: dict[str, Kept] = {}
+        self.kept: dict[str, NearEntry] = {}
         self._seconds = seconds
         self._most = most
         self._guard = threading.Lock()
@@ -77,7 +77,7 @@ class NearCache:
             self._drop(key)
             if len(self.kept) >= self._most:
                 self._drop(next(iter(self.kept)))
-            self.kept[key] = Kept(until, value, tags)
+            self.kept[key] = NearEntry(until, value, tags)
             for tag in tags:
                 self._by_tag.setdefault(tag, set()).add(key)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 
-from stockyard._aio.patience import Patience
-from stockyard._store.caching import CacheLink
+from stockyard._aio.patience import RetryDelay
+from stockyard._store.caching import CacheKeyspace
 from stockyard._store.tracking import Tracking
 from stockyard.cache.near import NearCache
 from stockyard.errors import ServerError, ServerRefused
@@ -13,10 +13,10 @@ from stockyard.errors import ServerError, ServerRefused
 _log = logging.getLogger(__name__)
 
 
-async def track(link: CacheLink, cache: str, near: NearCache) -> None:
+async def track(keyspace: CacheKeyspace, cache: str, near: NearCache) -> None:
     """Serve the copies of one cache until cancelled; they are off while the server is not heard."""
-    tracking = Tracking(link, cache)
-    patience = Patience()
+    tracking = Tracking(keyspace, cache)
+    patience = RetryDelay()
     said = ""
     try:
         while True:

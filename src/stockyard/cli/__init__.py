@@ -2,4 +2,6 @@
 
 from stockyard.cli.program import main
 
-__all__ = ["main"]
+__all__ = [
+    "main",
+]

@@ -149,7 +149,7 @@ async def _test(about: str) -> int:
     failures = 0
     for notifier in AlertSettings.load().notifiers:
         try:
-            await notifier.tell(incident)
+            await notifier.notify(incident)
             say(f"notified by {notifier.name}")
         except NotificationFailed as error:
             failures += 1

@@ -15,7 +15,7 @@ from stockyard.cli.display import say, show_json, when
 from stockyard.cli.options import AsJson
 from stockyard.cli.payload import payload_of
 from stockyard.errors import InvalidOption
-from stockyard.pubsub import Channel, Gap, Message, OpenChannel
+from stockyard.pubsub import Channel, Message, MessageGap, OpenChannel
 
 channel = Command(name="channel", help="Publish messages on a channel, and see what is published.")
 
@@ -93,15 +93,15 @@ async def _publish(connection: Connection, declared: Channel[Any], message: Any)
         return await _opened(app, declared).publish(message)
 
 
-def _show(item: Message[Any] | Gap, *, json: bool) -> None:
+def _show(item: Message[Any] | MessageGap, *, json: bool) -> None:
     if json:
         show_json(item, on_one_line=True)
     else:
         say(_line(item))
 
 
-def _line(item: Message[Any] | Gap) -> str:
-    if isinstance(item, Gap):
+def _line(item: Message[Any] | MessageGap) -> str:
+    if isinstance(item, MessageGap):
         missed = "some" if item.missed is None else f"{item.missed:,}"
         return f"-- {missed} missing: {item.reason}"
     place = f"{item.id}  {when(item.timestamp)}  " if item.id else ""

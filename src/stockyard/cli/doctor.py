@@ -11,7 +11,7 @@ from stockyard.observe.doctor.checks import Severity, worst
 async def doctor(*, connection: Connection = DEFAULT, json: AsJson = False) -> int:
     """Examine the server; the exit status is 1 when something is dangerous, else 0."""
     async with connection.open() as app:
-        findings = await app.examine()
+        findings = await app.check_server()
     if json:
         show_json(findings)
     else:

@@ -10,7 +10,7 @@ from stockyard.cli.options import AsJson
 from stockyard.cli.top_frame import damage_of
 from stockyard.observe.alerts.default_rules import every_rule
 from stockyard.observe.alerts.incidents import Status
-from stockyard.observe.alerts.rules import Alert, Rule, evaluate
+from stockyard.observe.alerts.rules import Alert, Rule, evaluate_alerts
 from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.observe.health import QueueHealth
 from stockyard.observe.overview import Overview
@@ -44,10 +44,10 @@ async def _read(names: tuple[str, ...], connection: Connection) -> tuple[Overvie
     thresholds = AlertSettings.load().thresholds
     async with connection.open() as app:
         chosen = [app.topology.spec(name).name for name in names] or list(app.topology.names)
-        seen = await app.lookout.overview()
+        seen = await app.monitor.overview()
         seen = seen._replace(queues=[each for each in seen.queues if each.name in chosen])
         rules = every_rule(app.topology, thresholds)
-        alerts = evaluate(rules, seen.queues, seen.server)
+        alerts = evaluate_alerts(rules, seen.queues, seen.server)
         early = {id(each) for each in alerts if not _has_held(each, rules, seen)}
         return (
             seen,

@@ -43,8 +43,8 @@ async def limit(
     *,
     concurrency: int | Literal["none"] | None = None,
     rate: str | None = None,
-    hold: Span = None,
-    go_on: bool = False,
+    pause_for: Span = None,
+    clear_rate_limit: bool = False,
     connection: Connection = DEFAULT,
 ) -> None:
     """Limit all workers of a queue together.
@@ -53,20 +53,20 @@ async def limit(
         name: the queue.
         concurrency: jobs that run at a time; none takes the limit off.
         rate: jobs that start in a time, as in 100/s; none takes the limit off.
-        hold: start nothing for so long, as in 30s.
-        go_on: end what --hold began, and begin a new window of the rate.
+        pause_for: start nothing for so long, as in 30s.
+        clear_rate_limit: end what --pause-for began, and begin a new window of the rate.
     """
     orders: list[Callable[[Queue], Awaitable[None]]] = []
     if concurrency is not None:
         orders.append(lambda queue: queue.set_concurrency(None if concurrency == "none" else concurrency))
     if rate is not None:
         orders.append(lambda queue: queue.set_rate(None if rate == "none" else rate))
-    if hold is not None:
-        orders.append(lambda queue: queue.rate_limit(hold))
-    if go_on:
+    if pause_for is not None:
+        orders.append(lambda queue: queue.rate_limit(pause_for))
+    if clear_rate_limit:
         orders.append(Queue.clear_rate_limit)
     if not orders:
-        raise InvalidOption("give at least one of --concurrency, --rate, --hold and --go-on")
+        raise InvalidOption("give at least one of --concurrency, --rate, --pause-for and --clear-rate-limit")
 
     async def give(queue: Queue) -> None:
         for order in orders:

@@ -19,7 +19,7 @@ from stockyard.app import App
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import complain, console, show_json
 from stockyard.cli.options import AsJson, Span
-from stockyard.cli.top_frame import Sight, draw, look, rates
+from stockyard.cli.top_frame import Dashboard, draw, look, rates
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.model.duration import milliseconds
 
@@ -55,8 +55,8 @@ class _Top:
         self._names = names
         self._rows = rows
         self._as_json = as_json
-        self._before: Sight | None = None
-        self._last: Sight | None = None
+        self._before: Dashboard | None = None
+        self._last: Dashboard | None = None
 
     async def run(self, connection: Connection, pause: float | None) -> None:
         async with connection.open() as app:
@@ -100,7 +100,7 @@ class _Top:
             live.update(frame, refresh=True)
 
 
-def record_of(sight: Sight, before: Sight | None) -> dict[str, Any]:
+def record_of(sight: Dashboard, before: Dashboard | None) -> dict[str, Any]:
     per_second = {each.name: rates(each, sight, before) for each in sight.queues}
     return {
         "at": sight.at,

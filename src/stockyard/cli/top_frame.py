@@ -46,7 +46,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Dashboard:
     """The queues, workers, longest runs and alerts at one moment.
 
     Attributes:
@@ -64,7 +64,7 @@ class Sight:
     alerts: list[Incident]
 
 
-async def look(app: App, names: Sequence[str], rows: int, *, is_first: bool) -> Sight:
+async def look(app: App, names: Sequence[str], rows: int, *, is_first: bool) -> Dashboard:
     """Look at queues, all of the topology without names; the ``rows`` longest runs are among what is seen.
 
     What cannot be read of one queue is left out; its health names the damage.
@@ -80,7 +80,7 @@ async def look(app: App, names: Sequence[str], rows: int, *, is_first: bool) -> 
     minutes = await asyncio.gather(*(_last_minutes(queue, now) for queue in queues)) if is_first else []
     active = await asyncio.gather(*(_longest(queue, rows) for queue in busy))
     running = [_running(job, now) for jobs in active for job in jobs if job.processed_on is not None]
-    return Sight(
+    return Dashboard(
         now,
         f"{app.topology.name}  {app.url}",
         health,
@@ -91,7 +91,9 @@ async def look(app: App, names: Sequence[str], rows: int, *, is_first: bool) -> 
     )
 
 
-def draw(sight: Sight, before: Sight | None, rows: int, *, width: int, trouble: str = "") -> RenderableType:
+def draw(
+    sight: Dashboard, before: Dashboard | None, rows: int, *, width: int, trouble: str = ""
+) -> RenderableType:
     """Return the frame; rates are since ``before``, or of the last full minute without it."""
     parts: list[RenderableType] = [Text(f"{sight.server}   {when(sight.at)}", style="bold")]
     parts += [Text(printable(trouble), style="red")] if trouble else []
@@ -110,7 +112,7 @@ def damage_of(queues: Iterable[QueueHealth]) -> list[str]:
     return [f"{each.name}: {what}" for each in queues for what in each.damage]
 
 
-def rates(health: QueueHealth, sight: Sight, before: Sight | None) -> tuple[float, float]:
+def rates(health: QueueHealth, sight: Dashboard, before: Dashboard | None) -> tuple[float, float]:
     """Return how many jobs of a queue completed and failed per second."""
     if before is None or before.at >= sight.at:
         completed, failed = sight.minutes.get(health.name, (0, 0))
@@ -131,7 +133,7 @@ def last_minute(metrics: QueueMetrics, now: int) -> int:
     return metrics.count - metrics.prev_count if behind == 1 else 0
 
 
-def _queues_table(sight: Sight, before: Sight | None, width: int) -> Table:
+def _queues_table(sight: Dashboard, before: Dashboard | None, width: int) -> Table:
     lines = [_cells(each, rates(each, sight, before)) for each in sight.queues]
     heads = [each for each in _HEADS if width >= _WIDE or each not in _FOR_WIDE]
     return _table(heads, [[line[each] for each in heads] for line in lines], right=heads[1:])

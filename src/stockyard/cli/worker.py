@@ -25,9 +25,9 @@ from stockyard._logging import LogFormat, configure_logging
 from stockyard.cli.metrics_port import MetricsPort
 from stockyard.cli.options import Endpoint, Prefix, RedisUrl, Span, host_and_port
 from stockyard.cli.queue_view import workers
-from stockyard.cli.roster import Roster, Wishes
 from stockyard.cli.source_watch import SourceWatch
 from stockyard.cli.supervisor import RELOAD, Greeting, Supervisor
+from stockyard.cli.worker_set import WorkerSelection, WorkerSet
 from stockyard.consume.identity import assume_identity
 from stockyard.consume.worker import Worker
 from stockyard.errors import InvalidOption
@@ -107,10 +107,10 @@ def run(
         greeting = msgspec.json.decode(sys.stdin.buffer.readline(), type=Greeting)
         redis_url, prefix = greeting.settings
         assume_identity(greeting.identity, greeting.dead)
-    wishes = Wishes(queues=queue, options=options, redis_url=redis_url, prefix=prefix)
+    selection = WorkerSelection(queues=queue, options=options, redis_url=redis_url, prefix=prefix)
     # The environment passes the server on to every App that the target makes.
     with _environment(REDIS_URL=redis_url, STOCKYARD_PREFIX=prefix):
-        return _run(_work([target, *more], wishes, supervised, log_format, metrics, alerts, reload))
+        return _run(_work([target, *more], selection, supervised, log_format, metrics, alerts, reload))
 
 
 @contextmanager
@@ -130,48 +130,48 @@ def _environment(**values: str | None) -> Iterator[None]:
 
 async def _work(
     targets: list[str],
-    wishes: Wishes,
+    selection: WorkerSelection,
     watches_input: bool,
     log_format: LogFormat | None,
     metrics: str | None,
     watches: bool,
     reloads: bool,
 ) -> int:
-    roster = Roster(targets, wishes)
+    worker_set = WorkerSet(targets, selection)
     _log_to_stderr(log_format)
     async with AsyncExitStack() as ending:
-        ending.push_async_callback(roster.aclose)
+        ending.push_async_callback(worker_set.aclose)
         if watches_input:
-            watch_parent(on_gone=partial(_request_stop, roster.workers))
+            watch_parent(on_gone=partial(_request_stop, worker_set.workers))
         if metrics is not None:
             host, port = host_and_port(metrics)
-            lookouts = [app.lookout for app in roster.apps]
-            served = MetricsPort(partial(metrics_server, lookouts, host=host, port=port))
+            monitors = [app.monitor for app in worker_set.apps]
+            served = MetricsPort(partial(metrics_server, monitors, host=host, port=port))
             served.open()
             ending.push_async_callback(served.close)
         if watches:
             settings = AlertSettings.load()
-            for app in roster.apps:
+            for app in worker_set.apps:
                 watcher = app.watcher(settings)
                 await watcher.start()
                 ending.push_async_callback(watcher.stop)
-        for each in roster.workers:
+        for each in worker_set.workers:
             ready = asyncio.create_task(_report_ready(each))
             ending.callback(ready.cancel)
         running = [
             asyncio.create_task(each.run(handle_signals=True), name=f"worker of {each.queue}")
-            for each in roster.workers
+            for each in worker_set.workers
         ]
         edited = asyncio.create_task(SourceWatch(Path.cwd()).changed()) if reloads else None
         await asyncio.wait([*running, edited] if edited else running, return_when=asyncio.FIRST_COMPLETED)
         if edited is not None and edited.done():
             _log.info("%s has changed; starting again", edited.result())
-            await asyncio.gather(*(each.stop(grace=_RELOAD_GRACE) for each in roster.workers))
+            await asyncio.gather(*(each.stop(grace=_RELOAD_GRACE) for each in worker_set.workers))
         elif edited is not None:
             edited.cancel()
-        await asyncio.gather(*(each.stop() for each in roster.workers))
+        await asyncio.gather(*(each.stop() for each in worker_set.workers))
         await asyncio.gather(*running)
-    deadline = max(each.stops_by for each in roster.workers)
+    deadline = max(each.stops_by for each in worker_set.workers)
     if math.isfinite(deadline):
         _exit_by(deadline)
     return RELOAD if edited is not None and not edited.cancelled() and edited.done() else 0

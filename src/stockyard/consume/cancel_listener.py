@@ -7,9 +7,9 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._store.cancelling import CancelChannel, read_cancelled
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.errors import ServerError
 
@@ -21,12 +21,12 @@ class CancelTarget:
     """A worker, as the listener sees it.
 
     Attributes:
-        link: its queue.
+        keyspace: its queue.
         running: gives the ids of the jobs that it runs.
         cancel: cancels the run of a job, by its id and the reason; does nothing for a job that it does not run.
     """
 
-    link: QueueLink
+    keyspace: QueueKeyspace
     running: Callable[[], Iterable[str]]
     cancel: Callable[[str, str], None]
 
@@ -50,7 +50,7 @@ class CancelListener:
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="cancellations")
         elif self._channel is not None:
-            self._channel.listen(target.link)
+            self._channel.listen(target.keyspace)
 
     async def stop(self, worker: str) -> None:
         """End serving a worker; the last one ends the connection. Stopping twice is fine."""
@@ -64,11 +64,11 @@ class CancelListener:
     async def _run(self) -> None:
         # Its own, so that a worker that starts while this one ends gets another.
         channel = self._channel = CancelChannel(self._server)
-        patience = Patience()
+        patience = RetryDelay()
         try:
             while True:
                 try:
-                    await channel.open([target.link for target in self._targets.values()])
+                    await channel.open([target.keyspace for target in self._targets.values()])
                     while True:
                         await self._hear(channel)
                         patience.reset()
@@ -96,8 +96,8 @@ class CancelListener:
                 target.cancel(cancelled.job_id, cancelled.reason)
         for queue in heard.begun:
             for target in self._of(queue):
-                for missed in await read_cancelled(target.link, list(target.running())):
+                for missed in await read_cancelled(target.keyspace, list(target.running())):
                     target.cancel(missed.job_id, missed.reason)
 
     def _of(self, queue: str) -> list[CancelTarget]:
-        return [target for target in self._targets.values() if target.link.queue == queue]
+        return [target for target in self._targets.values() if target.keyspace.queue == queue]

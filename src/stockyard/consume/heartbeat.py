@@ -16,7 +16,7 @@ QUIET_SECONDS = 15.0
 """A worker that could take jobs and has not asked for any for so long is stuck."""
 
 
-class Vital(NamedTuple):
+class HealthCheck(NamedTuple):
     """One sign of life.
 
     Attributes:
@@ -60,7 +60,7 @@ class Heartbeat:
 
     def judge(
         self, of: str, *, room: int, waits_until: float, now: float, server_trouble: str = ""
-    ) -> list[Vital]:
+    ) -> list[HealthCheck]:
         """Return the checks of the worker; none when it has stopped.
 
         Args:
@@ -74,14 +74,14 @@ class Heartbeat:
             return []
         trouble = self.trouble or server_trouble
         vitals = [
-            Vital(f"{of}: worker", self.phase == "working", self.phase, is_fatal=False),
-            Vital(f"{of}: server", not trouble, trouble or "answers", is_fatal=False),
+            HealthCheck(f"{of}: worker", self.phase == "working", self.phase, is_fatal=False),
+            HealthCheck(f"{of}: server", not trouble, trouble or "answers", is_fatal=False),
         ]
         if self.phase != "made":
             age = now - self.beat
-            vitals.append(Vital(f"{of}: loop", age < BLOCKED_SECONDS, f"ran {age:.1f} s ago"))
+            vitals.append(HealthCheck(f"{of}: loop", age < BLOCKED_SECONDS, f"ran {age:.1f} s ago"))
         if self.phase == "working":
-            vitals.append(Vital(f"{of}: taking", *self._taking(room, waits_until, now)))
+            vitals.append(HealthCheck(f"{of}: taking", *self._taking(room, waits_until, now)))
         return vitals
 
     def _taking(self, room: int, waits_until: float, now: float) -> tuple[bool, str]:

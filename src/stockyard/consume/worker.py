@@ -12,18 +12,18 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from typing import Any
 
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._aio.repeats import repeats
 from stockyard._aio.service import Periodic
 from stockyard._aio.stop_signals import on_stop_signal
-from stockyard._store.doorbell import Doorbell
-from stockyard._store.finishing import Order
-from stockyard._store.link import QueueLink
+from stockyard._store.blocking_taker import BlockingTaker
+from stockyard._store.finishing import TakeRequest
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard.consume.cancel_listener import CancelListener, CancelTarget
 from stockyard.consume.finish.finisher import Finisher
 from stockyard.consume.finish.next_run_maker import NextRunMaker
 from stockyard.consume.foreground import run_in_foreground
-from stockyard.consume.heartbeat import Heartbeat, Vital
+from stockyard.consume.heartbeat import HealthCheck, Heartbeat
 from stockyard.consume.hooks import tell
 from stockyard.consume.identity import dead_holders, new_worker_id
 from stockyard.consume.lifespan import close
@@ -66,7 +66,7 @@ class Worker(Fixed):
         processor: Callable[[Job[Any]], Any] | Router | None,
         options: WorkerOptions,
         *,
-        link: QueueLink,
+        keyspace: QueueKeyspace,
         jobs: JobPort,
         keeper: LeaseKeeper,
         cancels: CancelListener,
@@ -89,8 +89,8 @@ class Worker(Fixed):
         self._grace = milliseconds(options.grace, option="grace") / 1000
         self._keeper = keeper
         self._cancels = cancels
-        self._link = link
-        self._server = link.server
+        self._keyspace = keyspace
+        self._server = keyspace.server
         self._close_app = close_app
         self._prepare = prepare
         self._lifespan = lifespan
@@ -137,25 +137,25 @@ class Worker(Fixed):
             keeper=keeper,
             meter=self.meter,
             lock_ms=self._lock_ms,
-            clock=link.clock,
+            clock=keyspace.clock,
             on_ended=self._finisher.put,
             on_lost=work.set,
         )
         self._stalled_jobs = StalledJobRecoverer(
-            link,
+            keyspace,
             interval_ms=max(interval_ms, 10),
             max_stalled=spec.max_stalled,
             hooks=options.hooks,
             meter=self.meter,
             dead=dead_holders(),
         )
-        self._schedules = ScheduleRepairer(link, interval_ms=max(interval_ms, 10), hooks=options.hooks)
-        self._doorbell = Doorbell(link, worker=options.name)
+        self._schedules = ScheduleRepairer(keyspace, interval_ms=max(interval_ms, 10), hooks=options.hooks)
+        self._blocking_taker = BlockingTaker(keyspace, worker=options.name)
         self._fetcher = Fetcher(
-            link,
+            keyspace,
             worker_id=self.id,
             concurrency=self.concurrency,
-            terms=Order(
+            take_defaults=TakeRequest(
                 take=0,
                 token="",
                 lock_ms=self._lock_ms,
@@ -171,13 +171,13 @@ class Worker(Fixed):
             execution=self._execution,
             work=work,
             next_runs=NextRunMaker(
-                link,
+                keyspace,
                 lock_ms=self._lock_ms,
                 keep=keep,
                 start=runner.start,
                 finisher=self._finisher,
             ),
-            doorbell=self._doorbell,
+            blocking_taker=self._blocking_taker,
             heartbeat=self._heartbeat,
             on_drained=self._drained,
             on_broken=self._broke,
@@ -212,18 +212,18 @@ class Worker(Fixed):
         """How many jobs it runs at this moment."""
         return len(self._book)
 
-    def vitals(self) -> list[Vital]:
+    def vitals(self) -> list[HealthCheck]:
         """Return signs of life: its phase, the server, its loop, its taking; may be called in any thread."""
         vitals = self._heartbeat.judge(
             self.queue,
             room=self._fetcher.room,
-            waits_until=self._doorbell.waits_until,
+            waits_until=self._blocking_taker.waits_until,
             now=time.monotonic(),
             server_trouble=self._server.trouble,
         )
         if vitals and (lost := self._execution.lost):
             said = f"{lost} of {self.concurrency} places are lost to threads that hang"
-            vitals.append(Vital(f"{self.queue}: threads", False, said, is_fatal=lost >= self.concurrency))
+            vitals.append(HealthCheck(f"{self.queue}: threads", False, said, is_fatal=lost >= self.concurrency))
         return vitals
 
     def run_forever(self) -> None:
@@ -303,7 +303,7 @@ class Worker(Fixed):
         await self._execution.warm(self._handlers)
         await self._open()
         await self._keeper.start(self.id, self._lock_ms, self._book.lose)
-        await self._cancels.start(self.id, CancelTarget(self._link, self._book.job_ids, self._book.cancel))
+        await self._cancels.start(self.id, CancelTarget(self._keyspace, self._book.job_ids, self._book.cancel))
         await self._stalled_jobs.start()
         await self._schedules.start()
         await self._fetcher.start()
@@ -313,10 +313,10 @@ class Worker(Fixed):
 
     async def _open(self) -> None:
         """Reach the server and look at it; one that is not there yet is waited for."""
-        patience = Patience()
+        patience = RetryDelay()
         while True:
             try:
-                await self._doorbell.open()
+                await self._blocking_taker.open()
                 self._finisher.restores_locks = await self._prepare()
                 return
             except (ServerUnavailable, ReplyLost) as error:

@@ -5,4 +5,13 @@ from stockyard.embedded.inspection import ServerStatus, status
 from stockyard.embedded.pinning import pin, unpin
 from stockyard.embedded.server import EmbeddedServer, acquire, ephemeral
 
-__all__ = ["EmbeddedServer", "ServerStatus", "acquire", "ephemeral", "find_server", "pin", "status", "unpin"]
+__all__ = [
+    "EmbeddedServer",
+    "ServerStatus",
+    "acquire",
+    "ephemeral",
+    "find_server",
+    "pin",
+    "status",
+    "unpin",
+]

@@ -9,52 +9,61 @@ from stockyard._store.rows import json_or_text
 from stockyard._store.streams import Entry
 from stockyard.errors import InvalidOption, suggestion
 from stockyard.events import event as kinds
-from stockyard.events.event import Custom, Event
+from stockyard.events.event import CustomEvent, Event
 
 _Make = Callable[[str, str, Mapping[str, str]], Event]
 """Makes an event of its id, its queue and its fields; a KeyError or ValueError when it lacks what its kind has."""
 
 # Written out: a call with its names costs a third of one with a dict of them, and events come by the 100,000.
 _KINDS: dict[str, tuple[type[Event], _Make]] = {
-    "added": (kinds.Added, lambda at, q, f: kinds.Added(id=at, queue=q, job_id=f["jobId"], name=f["name"])),
-    "waiting": (
-        kinds.Waiting,
-        lambda at, q, f: kinds.Waiting(id=at, queue=q, job_id=f["jobId"], prev=f.get("prev")),
+    "added": (
+        kinds.AddedEvent,
+        lambda at, q, f: kinds.AddedEvent(id=at, queue=q, job_id=f["jobId"], name=f["name"]),
     ),
-    "active": (kinds.Active, lambda at, q, f: kinds.Active(id=at, queue=q, job_id=f["jobId"], prev=f.get("prev"))),
+    "waiting": (
+        kinds.WaitingEvent,
+        lambda at, q, f: kinds.WaitingEvent(id=at, queue=q, job_id=f["jobId"], prev=f.get("prev")),
+    ),
+    "active": (
+        kinds.ActiveEvent,
+        lambda at, q, f: kinds.ActiveEvent(id=at, queue=q, job_id=f["jobId"], prev=f.get("prev")),
+    ),
     "progress": (
-        kinds.Progress,
-        lambda at, q, f: kinds.Progress(id=at, queue=q, job_id=f["jobId"], progress=_value(f, "data")),
+        kinds.ProgressEvent,
+        lambda at, q, f: kinds.ProgressEvent(id=at, queue=q, job_id=f["jobId"], progress=_value(f, "data")),
     ),
     "completed": (
-        kinds.Completed,
-        lambda at, q, f: kinds.Completed(
+        kinds.CompletedEvent,
+        lambda at, q, f: kinds.CompletedEvent(
             id=at, queue=q, job_id=f["jobId"], return_value=_value(f, "returnvalue"), prev=f.get("prev")
         ),
     ),
     "failed": (
-        kinds.Failed,
-        lambda at, q, f: kinds.Failed(
+        kinds.FailedEvent,
+        lambda at, q, f: kinds.FailedEvent(
             id=at, queue=q, job_id=f["jobId"], failed_reason=f.get("failedReason", ""), prev=f.get("prev")
         ),
     ),
     "delayed": (
-        kinds.Delayed,
-        lambda at, q, f: kinds.Delayed(id=at, queue=q, job_id=f["jobId"], due=int(f["delay"])),
+        kinds.DelayedEvent,
+        lambda at, q, f: kinds.DelayedEvent(id=at, queue=q, job_id=f["jobId"], due=int(f["delay"])),
     ),
     "waiting-children": (
-        kinds.WaitingChildren,
-        lambda at, q, f: kinds.WaitingChildren(id=at, queue=q, job_id=f["jobId"], prev=f.get("prev")),
+        kinds.WaitingChildrenEvent,
+        lambda at, q, f: kinds.WaitingChildrenEvent(id=at, queue=q, job_id=f["jobId"], prev=f.get("prev")),
     ),
-    "stalled": (kinds.Stalled, lambda at, q, f: kinds.Stalled(id=at, queue=q, job_id=f["jobId"])),
+    "stalled": (kinds.StalledEvent, lambda at, q, f: kinds.StalledEvent(id=at, queue=q, job_id=f["jobId"])),
     "removed": (
-        kinds.Removed,
-        lambda at, q, f: kinds.Removed(id=at, queue=q, job_id=f["jobId"], prev=f.get("prev")),
+        kinds.RemovedEvent,
+        lambda at, q, f: kinds.RemovedEvent(id=at, queue=q, job_id=f["jobId"], prev=f.get("prev")),
     ),
-    "duplicated": (kinds.Duplicated, lambda at, q, f: kinds.Duplicated(id=at, queue=q, job_id=f["jobId"])),
+    "duplicated": (
+        kinds.DuplicatedEvent,
+        lambda at, q, f: kinds.DuplicatedEvent(id=at, queue=q, job_id=f["jobId"]),
+    ),
     "deduplicated": (
-        kinds.Deduplicated,
-        lambda at, q, f: kinds.Deduplicated(
+        kinds.DeduplicatedEvent,
+        lambda at, q, f: kinds.DeduplicatedEvent(
             id=at,
             queue=q,
             job_id=f["jobId"],
@@ -63,27 +72,27 @@ _KINDS: dict[str, tuple[type[Event], _Make]] = {
         ),
     ),
     "retries-exhausted": (
-        kinds.RetriesExhausted,
-        lambda at, q, f: kinds.RetriesExhausted(
+        kinds.RetriesExhaustedEvent,
+        lambda at, q, f: kinds.RetriesExhaustedEvent(
             id=at, queue=q, job_id=f["jobId"], attempts_made=int(f["attemptsMade"])
         ),
     ),
-    "drained": (kinds.Drained, lambda at, q, _: kinds.Drained(id=at, queue=q)),
-    "paused": (kinds.Paused, lambda at, q, _: kinds.Paused(id=at, queue=q)),
-    "resumed": (kinds.Resumed, lambda at, q, _: kinds.Resumed(id=at, queue=q)),
-    "cleaned": (kinds.Cleaned, lambda at, q, f: kinds.Cleaned(id=at, queue=q, count=int(f["count"]))),
+    "drained": (kinds.DrainedEvent, lambda at, q, _: kinds.DrainedEvent(id=at, queue=q)),
+    "paused": (kinds.PausedEvent, lambda at, q, _: kinds.PausedEvent(id=at, queue=q)),
+    "resumed": (kinds.ResumedEvent, lambda at, q, _: kinds.ResumedEvent(id=at, queue=q)),
+    "cleaned": (kinds.CleanedEvent, lambda at, q, f: kinds.CleanedEvent(id=at, queue=q, count=int(f["count"]))),
 }
 
 
 def event_of(entry: Entry, queue: str) -> Event:
-    """Return an entry as an event of its kind; one without what its kind has is a ``Custom`` one."""
+    """Return an entry as an event of its kind; one without what its kind has is a ``CustomEvent`` one."""
     known = _KINDS.get(entry.name)
     if known is not None:
         try:
             return known[1](entry.id, queue, entry.fields)
         except (KeyError, ValueError):
             pass
-    return Custom(id=entry.id, queue=queue, name=entry.name, fields=entry.fields)
+    return CustomEvent(id=entry.id, queue=queue, name=entry.name, fields=entry.fields)
 
 
 def _value(fields: Mapping[str, str], name: str) -> Any:
@@ -92,7 +101,7 @@ def _value(fields: Mapping[str, str], name: str) -> Any:
 
 def name_of(event: Event) -> str:
     """Return an event's name as the stream spells it."""
-    return event.name if isinstance(event, Custom) else _NAMES[type(event)]
+    return event.name if isinstance(event, CustomEvent) else _NAMES[type(event)]
 
 
 def kind_of(name: str) -> type[Event]:
@@ -106,4 +115,4 @@ def kind_of(name: str) -> type[Event]:
     return _KINDS[name][0]
 
 
-_NAMES = {kind: name for name, (kind, _) in _KINDS.items()} | {kinds.Gap: "gap"}
+_NAMES = {kind: name for name, (kind, _) in _KINDS.items()} | {kinds.EventGap: "gap"}

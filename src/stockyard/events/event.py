@@ -34,7 +34,7 @@ class JobEvent(Event, frozen=True, kw_only=True):
     job_id: str
 
 
-class Added(JobEvent, frozen=True, kw_only=True):
+class AddedEvent(JobEvent, frozen=True, kw_only=True):
     """A job was added; the next event says where it went.
 
     Attributes:
@@ -44,7 +44,7 @@ class Added(JobEvent, frozen=True, kw_only=True):
     name: str
 
 
-class Waiting(JobEvent, frozen=True, kw_only=True):
+class WaitingEvent(JobEvent, frozen=True, kw_only=True):
     """A job is ready to run.
 
     Attributes:
@@ -54,7 +54,7 @@ class Waiting(JobEvent, frozen=True, kw_only=True):
     prev: str | None = None
 
 
-class Active(JobEvent, frozen=True, kw_only=True):
+class ActiveEvent(JobEvent, frozen=True, kw_only=True):
     """A worker started a job.
 
     Attributes:
@@ -64,7 +64,7 @@ class Active(JobEvent, frozen=True, kw_only=True):
     prev: str | None = None
 
 
-class Progress(JobEvent, frozen=True, kw_only=True):
+class ProgressEvent(JobEvent, frozen=True, kw_only=True):
     """A job reported progress.
 
     Attributes:
@@ -74,7 +74,7 @@ class Progress(JobEvent, frozen=True, kw_only=True):
     progress: Any = None
 
 
-class Completed(JobEvent, frozen=True, kw_only=True):
+class CompletedEvent(JobEvent, frozen=True, kw_only=True):
     """A job ended well.
 
     Attributes:
@@ -86,8 +86,8 @@ class Completed(JobEvent, frozen=True, kw_only=True):
     prev: str | None = None
 
 
-class Failed(JobEvent, frozen=True, kw_only=True):
-    """A job ended badly; a failure that is retried is an event ``Delayed`` or ``Waiting``.
+class FailedEvent(JobEvent, frozen=True, kw_only=True):
+    """A job ended badly; a failure that is retried is an event ``DelayedEvent`` or ``WaitingEvent``.
 
     Attributes:
         failed_reason: text of the error.
@@ -98,7 +98,7 @@ class Failed(JobEvent, frozen=True, kw_only=True):
     prev: str | None = None
 
 
-class Delayed(JobEvent, frozen=True, kw_only=True):
+class DelayedEvent(JobEvent, frozen=True, kw_only=True):
     """A job waits for its time.
 
     Attributes:
@@ -108,7 +108,7 @@ class Delayed(JobEvent, frozen=True, kw_only=True):
     due: int
 
 
-class WaitingChildren(JobEvent, frozen=True, kw_only=True):
+class WaitingChildrenEvent(JobEvent, frozen=True, kw_only=True):
     """A job waits for its children.
 
     Attributes:
@@ -118,11 +118,11 @@ class WaitingChildren(JobEvent, frozen=True, kw_only=True):
     prev: str | None = None
 
 
-class Stalled(JobEvent, frozen=True, kw_only=True):
+class StalledEvent(JobEvent, frozen=True, kw_only=True):
     """A job was taken from a worker that died or froze; it waits again."""
 
 
-class Removed(JobEvent, frozen=True, kw_only=True):
+class RemovedEvent(JobEvent, frozen=True, kw_only=True):
     """A job was removed.
 
     Attributes:
@@ -132,11 +132,11 @@ class Removed(JobEvent, frozen=True, kw_only=True):
     prev: str | None = None
 
 
-class Duplicated(JobEvent, frozen=True, kw_only=True):
+class DuplicatedEvent(JobEvent, frozen=True, kw_only=True):
     """A job was not added, as there is one of its id."""
 
 
-class Deduplicated(JobEvent, frozen=True, kw_only=True):
+class DeduplicatedEvent(JobEvent, frozen=True, kw_only=True):
     """Of two jobs under one deduplication id one was dropped.
 
     Attributes:
@@ -149,7 +149,7 @@ class Deduplicated(JobEvent, frozen=True, kw_only=True):
     deduplicated_job_id: str
 
 
-class RetriesExhausted(JobEvent, frozen=True, kw_only=True):
+class RetriesExhaustedEvent(JobEvent, frozen=True, kw_only=True):
     """A job failed in the last of its attempts.
 
     Attributes:
@@ -159,19 +159,19 @@ class RetriesExhausted(JobEvent, frozen=True, kw_only=True):
     attempts_made: int
 
 
-class Drained(Event, frozen=True, kw_only=True):
+class DrainedEvent(Event, frozen=True, kw_only=True):
     """A job ended and nothing was left to run."""
 
 
-class Paused(Event, frozen=True, kw_only=True):
+class PausedEvent(Event, frozen=True, kw_only=True):
     """The queue was paused."""
 
 
-class Resumed(Event, frozen=True, kw_only=True):
+class ResumedEvent(Event, frozen=True, kw_only=True):
     """The queue runs again."""
 
 
-class Cleaned(Event, frozen=True, kw_only=True):
+class CleanedEvent(Event, frozen=True, kw_only=True):
     """Old jobs were removed at once.
 
     Attributes:
@@ -181,7 +181,7 @@ class Cleaned(Event, frozen=True, kw_only=True):
     count: int
 
 
-class Custom(Event, frozen=True, kw_only=True):
+class CustomEvent(Event, frozen=True, kw_only=True):
     """An event that a program published, or one that is not known here.
 
     Attributes:
@@ -193,7 +193,7 @@ class Custom(Event, frozen=True, kw_only=True):
     fields: dict[str, str]
 
 
-class Gap(Event, frozen=True, kw_only=True):
+class EventGap(Event, frozen=True, kw_only=True):
     """Events are missing: the stream was cut or deleted before they could be read.
 
     If you follow the state of jobs, read it again. A server before Redis 7, or a reader that has

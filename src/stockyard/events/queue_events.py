@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from typing import Any, Self
 
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._aio.portal import Portal
 from stockyard._aio.repeats import repeats
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.streams import Entry, EventStream
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.events.decoding import event_of
-from stockyard.events.event import Event, Gap, JobEvent
+from stockyard.events.event import Event, EventGap, JobEvent
 from stockyard.model.fixed import Fixed
 
 _log = logging.getLogger(__name__)
@@ -33,11 +33,11 @@ class QueueEvents(Fixed):
             await app.queue("mail").add("welcome")
             async for event in events:
                 match event:
-                    case Completed(job_id=job_id, return_value=value): ...
-                    case Gap(): ...
+                    case CompletedEvent(job_id=job_id, return_value=value): ...
+                    case EventGap(): ...
 
     A server that goes away is waited for; reading goes on behind the last event, without loss or doubling, and
-    a ``Gap`` stands for what the server itself lost.
+    a ``EventGap`` stands for what the server itself lost.
 
     Raises:
         ServerUnavailable, ServerRefused: on entering, the server cannot be reached or does not let the events be
@@ -46,7 +46,7 @@ class QueueEvents(Fixed):
 
     def __init__(
         self,
-        link: QueueLink,
+        keyspace: QueueKeyspace,
         *,
         after: str | None,
         only: Collection[type[Event]],
@@ -60,15 +60,15 @@ class QueueEvents(Fixed):
             raise InvalidOption(f"only must be types of stockyard.events, as in (Completed, Failed); got {only!r}")
         if isinstance(job_ids, str):
             raise InvalidOption(f"job_ids must be a collection of ids; got {job_ids!r}")
-        self.queue = link.queue
-        self._stream = EventStream(link, after)
+        self.queue = keyspace.queue
+        self._stream = EventStream(keyspace, after)
         self._kinds: tuple[type[Event], ...] = kinds or (Event,)
         self._job_ids = frozenset(job_ids)
         self._is_choosy = bool(kinds or job_ids)
         self._portal = portal
         self._ready: deque[Event] = deque()
         self._turn = asyncio.Lock()
-        self._patience = Patience()
+        self._patience = RetryDelay()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_away = self._is_closed = False
         self._is_made = True
@@ -141,7 +141,7 @@ class QueueEvents(Fixed):
         self._is_away = False
         self._patience.reset()
         if hole is not None:
-            self._ready.append(Gap(id=hole.after, queue=self.queue, first_id=hole.first))
+            self._ready.append(EventGap(id=hole.after, queue=self.queue, first_id=hole.first))
         self._ready.extend(self._wanted(entries))
 
     def _wanted(self, entries: Iterable[Entry]) -> list[Event]:

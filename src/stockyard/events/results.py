@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.shared import cancelled
 from stockyard._store import reading
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.rows import json_or_text
 from stockyard._store.streams import BEGINNING, Entry, EventStream, is_later
 from stockyard.errors import JobFailed, JobNotFound, ResultTimeout, ServerError
@@ -23,11 +23,11 @@ class Results:
     """The awaited ends of one queue's jobs; each loop that waits has a reader of its own.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
     """
 
-    def __init__(self, link: QueueLink) -> None:
-        self._readers = PerLoop(lambda: _Reader(link))
+    def __init__(self, keyspace: QueueKeyspace) -> None:
+        self._readers = PerLoop(lambda: _Reader(keyspace))
 
     async def wait(self, job_id: str, timeout: float | None) -> Any:
         """Return the job's result when it has ended.
@@ -56,9 +56,9 @@ class Results:
 
 
 class _Reader:
-    def __init__(self, link: QueueLink) -> None:
-        self._link = link
-        self._stream = EventStream(link)
+    def __init__(self, keyspace: QueueKeyspace) -> None:
+        self._keyspace = keyspace
+        self._stream = EventStream(keyspace)
         self._waiters: dict[str, set[_Waiter]] = {}
         self._task: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
@@ -73,7 +73,7 @@ class _Reader:
                 if self._task is None or self._task.done():
                     # The position is fixed before the state is read, so that no end falls between the two.
                     await self._stream.start()
-                    self._task = asyncio.create_task(self._read(), name=f"results of {self._link.queue}")
+                    self._task = asyncio.create_task(self._read(), name=f"results of {self._keyspace.queue}")
             await self._look(job_id)
             return await waiter.future
         finally:
@@ -92,7 +92,7 @@ class _Reader:
         await self._stream.close()
 
     async def _read(self) -> None:
-        patience = Patience()
+        patience = RetryDelay()
         while self._waiters:
             try:
                 events, hole = await self._stream.read(_LOOK_AGAIN)
@@ -111,7 +111,7 @@ class _Reader:
             await self._look(job_id)
 
     async def _look(self, job_id: str) -> None:
-        ending = await reading.read_state(self._link, job_id)
+        ending = await reading.read_state(self._keyspace, job_id)
         is_gone = ending.state not in ("completed", "failed") and not ending.exists
         for waiter in list(self._waiters.get(job_id, ())):
             if ending.state == "completed":
@@ -134,7 +134,7 @@ class _Reader:
                 return
             sought, self._sought = self._sought, set()
             try:
-                found = await reading.find_endings(self._link, sought)
+                found = await reading.find_endings(self._keyspace, sought)
             except BaseException:
                 self._sought |= sought
                 raise

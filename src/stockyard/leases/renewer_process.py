@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from stockyard._aio.parent_watch import watch_parent
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.leasing import renew
-from stockyard._store.link import QueueLink
 from stockyard._store.net.server import Server
 from stockyard.config import Address
 from stockyard.errors import ServerError
@@ -46,7 +46,7 @@ class _Renewer:
     def __init__(self, assignment: Assignment) -> None:
         self._server = Server(assignment.address, call_timeout=2.0)
         self._prefix = assignment.prefix
-        self._links: dict[str, QueueLink] = {}
+        self._keyspaces: dict[str, QueueKeyspace] = {}
         self._parent = os.getppid()
         self._told: set[tuple[str, str]] = set()
 
@@ -72,11 +72,11 @@ class _Renewer:
         return min(table.shortest_ms / 4000, _LONGEST_PAUSE) or _LONGEST_PAUSE
 
     async def _renew(self, queue: str, lock_ms: int, held: list[Lease]) -> None:
-        link = self._links.get(queue)
-        if link is None:
-            link = self._links[queue] = QueueLink(self._server, self._prefix, queue)
+        keyspace = self._keyspaces.get(queue)
+        if keyspace is None:
+            keyspace = self._keyspaces[queue] = QueueKeyspace(self._server, self._prefix, queue)
         wanted = {lease.job_id: lease for lease in held}
-        for job_id in await renew(link, [(each.job_id, each.token, each.starts) for each in held], lock_ms):
+        for job_id in await renew(keyspace, [(each.job_id, each.token, each.starts) for each in held], lock_ms):
             lease = wanted[job_id]
             # Once: a parent that does not read must not fill the pipe and hold up the other leases.
             if (job_id, lease.token) not in self._told:

@@ -51,7 +51,7 @@ class Retried(msgspec.Struct, array_like=True, tag="retried"):
     lifo: bool
 
 
-class HandedBack(msgspec.Struct, array_like=True, tag="handed back"):
+class Requeued(msgspec.Struct, array_like=True, tag="handed back"):
     """Next in line again, without having used up an attempt: the worker stopped, or the handler asked for it.
 
     Attributes:
@@ -61,7 +61,7 @@ class HandedBack(msgspec.Struct, array_like=True, tag="handed back"):
     limit_ms: int = 0
 
 
-class Postponed(msgspec.Struct, array_like=True, tag="postponed"):
+class Delayed(msgspec.Struct, array_like=True, tag="postponed"):
     """It runs again later, without having used up an attempt.
 
     Attributes:
@@ -71,8 +71,8 @@ class Postponed(msgspec.Struct, array_like=True, tag="postponed"):
     delay_ms: int
 
 
-class AwaitingChildren(msgspec.Struct, array_like=True, tag="awaiting children"):
+class WaitingChildren(msgspec.Struct, array_like=True, tag="awaiting children"):
     """It runs again when its children have ended, without having used up an attempt."""
 
 
-Outcome = Completed | Failed | Retried | HandedBack | Postponed | AwaitingChildren
+Outcome = Completed | Failed | Retried | Requeued | Delayed | WaitingChildren

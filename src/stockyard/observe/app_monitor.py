@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from stockyard._aio.portal import Portal
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.overview import read_overview
 from stockyard._store.watching import AlertStore
 from stockyard.cache.stats import CacheStats
-from stockyard.consume.heartbeat import Vital
+from stockyard.consume.heartbeat import HealthCheck
 from stockyard.consume.hooks import Hooks
 from stockyard.consume.recover.stalled import StalledJobRecoverer
 from stockyard.consume.worker import Worker
@@ -41,7 +41,7 @@ class AppMonitor:
         topology: its queues.
         server: where they are.
         prefix: first part of every key.
-        link: gives a queue's keys.
+        keyspace: gives a queue's keys.
         workers: gives those that it made and that are still of use.
         caches, channels: give what these did in this process, by name.
         portal: runs what other threads ask of the server.
@@ -54,7 +54,7 @@ class AppMonitor:
         *,
         server: Server,
         prefix: str,
-        link: Callable[[QueueSpec], QueueLink],
+        keyspace: Callable[[QueueSpec], QueueKeyspace],
         workers: Callable[[], Iterable[Worker]],
         caches: Callable[[], Mapping[str, CacheStats]],
         channels: Callable[[], Mapping[str, ChannelStats]],
@@ -63,7 +63,7 @@ class AppMonitor:
     ) -> None:
         self._topology = topology
         self._server = server
-        self._link = link
+        self._keyspace = keyspace
         self._workers = workers
         self._caches = caches
         self._channels = channels
@@ -79,7 +79,7 @@ class AppMonitor:
         specs = list(self._topology)
         if not self._server.clock.is_known:
             await self._server.learn_time()
-        seen = await read_overview(self._server, [self._link(spec) for spec in specs], self._store)
+        seen = await read_overview(self._server, [self._keyspace(spec) for spec in specs], self._store)
         now = self._clock()
         queues = [health_of(spec.name, facts, now) for spec, facts in zip(specs, seen.queues, strict=True)]
         if seen.refused:
@@ -92,7 +92,7 @@ class AppMonitor:
         from stockyard.observe.alerts.default_rules import every_rule
         from stockyard.observe.alerts.monitor import Watcher
         from stockyard.observe.alerts.recent import RecentIncrease
-        from stockyard.observe.alerts.rules import evaluate
+        from stockyard.observe.alerts.rules import evaluate_alerts
 
         chosen = every_rule(self._topology, settings.thresholds) if rules is None else rules
         delayed_fsync = RecentIncrease()
@@ -108,7 +108,7 @@ class AppMonitor:
                 {queue.name: not queue.longest_active_held for queue in seen.queues}, now=time.monotonic()
             )
             recent = delayed_fsync.add(seen.server.delayed_fsync, time.monotonic())
-            return evaluate(chosen, seen.queues, seen.server._replace(recent_delayed_fsync=recent))
+            return evaluate_alerts(chosen, seen.queues, seen.server._replace(recent_delayed_fsync=recent))
 
         return Watcher(
             self.alerts,
@@ -143,12 +143,12 @@ class AppMonitor:
         """Keep what a worker counted that is gone: a process counts from its own start."""
         self._others[queue].add(meter)
 
-    def vitals(self) -> list[Vital]:
+    def vitals(self) -> list[HealthCheck]:
         """Return the signs of life of all workers that have not stopped."""
         workers = list(self._workers())
         vitals = [vital for worker in workers for vital in worker.vitals()]
         if workers and not vitals:
-            return [Vital("workers", False, "all have stopped", is_fatal=False)]
+            return [HealthCheck("workers", False, "all have stopped", is_fatal=False)]
         return vitals
 
     def caches(self) -> Mapping[str, CacheStats]:
@@ -161,7 +161,7 @@ class AppMonitor:
 
     def _recoverer(self, spec: QueueSpec) -> StalledJobRecoverer:
         return StalledJobRecoverer(
-            self._link(spec),
+            self._keyspace(spec),
             interval_ms=max(spec.lock_ms // 2, 10),
             max_stalled=spec.max_stalled,
             hooks=Hooks(),
@@ -169,11 +169,11 @@ class AppMonitor:
         )
 
 
-def metrics_server(lookouts: Sequence[AppMonitor], *, host: str, port: int) -> MetricsServer:
+def metrics_server(monitors: Sequence[AppMonitor], *, host: str, port: int) -> MetricsServer:
     """Make the server of metrics and health of one process.
 
     Args:
-        lookouts: of its Apps; where several report one thing, the last report counts.
+        monitors: of its Apps; where several report one thing, the last report counts.
         host, port: where to listen.
 
     Raises:
@@ -183,15 +183,15 @@ def metrics_server(lookouts: Sequence[AppMonitor], *, host: str, port: int) -> M
     from stockyard.observe.metrics.exporter import Exporter
     from stockyard.observe.metrics.metrics_server import MetricsServer
 
-    def vitals() -> list[Vital]:
-        return [vital for each in lookouts for vital in each.vitals()]
+    def vitals() -> list[HealthCheck]:
+        return [vital for each in monitors for vital in each.vitals()]
 
     return MetricsServer(
         Exporter(
-            shared=lambda: merged([each.read() for each in lookouts]).snapshot(),
-            workers=lambda: [figures for each in lookouts for figures in each.figures()],
-            caches=lambda: {name: stats for each in lookouts for name, stats in each.caches().items()},
-            channels=lambda: {name: stats for each in lookouts for name, stats in each.channels().items()},
+            shared=lambda: merged([each.read() for each in monitors]).snapshot(),
+            workers=lambda: [figures for each in monitors for figures in each.figures()],
+            caches=lambda: {name: stats for each in monitors for name, stats in each.caches().items()},
+            channels=lambda: {name: stats for each in monitors for name, stats in each.channels().items()},
         ),
         live=lambda: [each for each in vitals() if each.is_fatal],
         ready=vitals,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.reading import QueueFacts, read_facts
 from stockyard.model.printable import printable
 
@@ -63,10 +63,10 @@ class QueueHealth:
     damage: tuple[str, ...] = ()
 
 
-async def read_health(links: Sequence[QueueLink], *, now: int) -> list[QueueHealth]:
+async def read_health(keyspaces: Sequence[QueueKeyspace], *, now: int) -> list[QueueHealth]:
     """Return snapshots of queues of one server, in one round trip; ``now`` in ms since the epoch."""
-    facts = await read_facts(links) if links else []
-    return [health_of(link.queue, each, now) for link, each in zip(links, facts, strict=True)]
+    facts = await read_facts(keyspaces) if keyspaces else []
+    return [health_of(keyspace.queue, each, now) for keyspace, each in zip(keyspaces, facts, strict=True)]
 
 
 def health_of(name: str, facts: QueueFacts, now: int) -> QueueHealth:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from stockyard._store import managing
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.managing import EventLimits
 from stockyard._store.records import ReplyCode
 from stockyard.errors import InvalidOption, QueueStateError
@@ -29,16 +29,16 @@ class QueueAdmin:
     """The administration of a queue."""
 
     name: str
-    _link: QueueLink
+    _keyspace: QueueKeyspace
     _jobs: JobPort
 
     async def pause(self) -> None:
         """Let no job start, on any worker, until ``resume``; jobs that run go on, adding too."""
-        await managing.pause(self._link)
+        await managing.pause(self._keyspace)
 
     async def resume(self) -> None:
         """Let jobs start again; what a BullMQ 5 set aside when it paused the queue waits again first."""
-        await managing.resume(self._link)
+        await managing.resume(self._keyspace)
 
     async def set_concurrency(self, limit: int | None) -> None:
         """Bound how many jobs run at a time over all workers of all processes.
@@ -51,7 +51,7 @@ class QueueAdmin:
         """
         if limit is not None:
             _check_whole("limit", limit, 1, " or None; pause() stops all")
-        await managing.configure(self._link, {"concurrency": limit})
+        await managing.configure(self._keyspace, {"concurrency": limit})
 
     async def set_rate(self, rate: Rate | str | None) -> None:
         """Bound how many jobs start in a time over all workers of all processes.
@@ -65,7 +65,7 @@ class QueueAdmin:
         """
         given = None if rate is None else Rate.of(rate)
         limits = (None, None) if given is None else (given.max, given.duration_ms)
-        await managing.configure(self._link, dict(zip(("max", "duration"), limits, strict=True)))
+        await managing.configure(self._keyspace, dict(zip(("max", "duration"), limits, strict=True)))
 
     async def rate_limit(self, duration: Duration) -> None:
         """Let no job start for so long, as when an API reports that its limit is reached.
@@ -81,11 +81,11 @@ class QueueAdmin:
         length = milliseconds(duration, option="duration")
         if length == 0:
             raise InvalidOption(f"duration must be longer than 0; got {duration!r}")
-        await managing.hold(self._link, length)
+        await managing.pause_for(self._keyspace, length)
 
     async def clear_rate_limit(self) -> None:
         """Begin a new window of the rate limit now; also ends what ``rate_limit`` began."""
-        await managing.let_go(self._link)
+        await managing.clear_rate_limit(self._keyspace)
 
     async def drain(self, *, delayed: bool = False) -> int:
         """Remove the jobs that wait, and return how many; those that run, have ended or await children stay.
@@ -96,7 +96,7 @@ class QueueAdmin:
         Args:
             delayed: remove the delayed jobs as well. Defaults to False.
         """
-        return await managing.drain(self._link, delayed=delayed)
+        return await managing.drain(self._keyspace, delayed=delayed)
 
     async def clean(self, state: JobState | str, *, older_than: Duration = 0, limit: int = 0) -> list[str]:
         """Remove jobs of one state, the oldest first; return their ids.
@@ -113,9 +113,9 @@ class QueueAdmin:
         if state not in _CLEANED:
             raise InvalidOption(f"state must be one of {', '.join(_CLEANED)}; got {state!r}")
         _check_whole("limit", limit, 0, "")
-        await self._link.learn_time()
-        latest = self._link.clock() - milliseconds(older_than, option="older_than")
-        return await managing.clean(self._link, str(state), latest, limit)
+        await self._keyspace.learn_time()
+        latest = self._keyspace.clock() - milliseconds(older_than, option="older_than")
+        return await managing.clean(self._keyspace, str(state), latest, limit)
 
     async def obliterate(self, *, force: bool = False) -> None:
         """Remove the queue with everything of it: jobs in every state, schedules, events, settings.
@@ -129,7 +129,7 @@ class QueueAdmin:
         Raises:
             QueueStateError: jobs are running (nothing was removed then), or the queue was resumed meanwhile.
         """
-        code = await managing.obliterate(self._link, force=force)
+        code = await managing.obliterate(self._keyspace, force=force)
         if code == ReplyCode.JOBS_ACTIVE:
             raise QueueStateError(
                 self.name, f"queue {self.name!r} has running jobs: let them end, or obliterate it with force=True"
@@ -157,13 +157,13 @@ class QueueAdmin:
             raise InvalidOption(f"state must be 'failed' or 'completed'; got {state!r}")
         if limit is not None:
             _check_whole("limit", limit, 0, " or None")
-        await self._link.learn_time()
-        latest = self._link.clock() if before is None else _moment(before)
-        return await managing.retry_all(self._link, str(state), latest, limit)
+        await self._keyspace.learn_time()
+        latest = self._keyspace.clock() if before is None else _moment(before)
+        return await managing.retry_all(self._keyspace, str(state), latest, limit)
 
     async def promote_all(self) -> int:
         """Let the jobs that are delayed run now, by their own priority; return how many."""
-        return await managing.promote_all(self._link)
+        return await managing.promote_all(self._keyspace)
 
     async def remove(self, job_id: str, *, children: bool = True) -> None:
         """Remove one job, its logs and its place in the queue.
@@ -181,7 +181,7 @@ class QueueAdmin:
 
     async def release_deduplication(self, dedup_id: str) -> bool:
         """Free a deduplication id, so that the next job under it is added; say whether it was taken."""
-        return await managing.release_deduplication(self._link, checked_text("dedup_id", dedup_id))
+        return await managing.release_deduplication(self._keyspace, checked_text("dedup_id", dedup_id))
 
     async def trim_events(self, length: int) -> int:
         """Cut the queue's event stream to about its last ``length`` entries; return how many went.
@@ -190,7 +190,7 @@ class QueueAdmin:
             InvalidOption: the length is no whole number of 0 or more.
         """
         _check_whole("length", length, 0, "")
-        return await managing.trim_events(self._link, length)
+        return await managing.trim_events(self._keyspace, length)
 
     async def set_event_limits(self, *, entries: int | None = None, size: int | None = None) -> None:
         """Bound the queue's event stream, for all workers and from now on; what is left out stays as it is.
@@ -208,11 +208,11 @@ class QueueAdmin:
         for option, limit in (("entries", entries), ("size", size)):
             if limit is not None:
                 _check_whole(option, limit, 1, " or None")
-        await managing.set_event_limits(self._link, entries, size)
+        await managing.set_event_limits(self._keyspace, entries, size)
 
     async def event_limits(self) -> EventLimits:
         """Return how much the queue's event stream keeps."""
-        return await managing.read_event_limits(self._link)
+        return await managing.read_event_limits(self._keyspace)
 
     async def publish_event(self, name: str, fields: Mapping[str, str | int | float] | None = None) -> str:
         """Put an event of your own into the queue's stream, for its readers; return its stream id.
@@ -233,7 +233,7 @@ class QueueAdmin:
             if not is_text(field) or field == "event":
                 raise InvalidOption(f"a field's name must be text other than 'event'; got {shown(field)}")
             texts[field] = _text(field, value)
-        return await managing.publish_event(self._link, name, texts)
+        return await managing.publish_event(self._keyspace, name, texts)
 
 
 def _check_whole(option: str, value: object, least: int, hint: str) -> None:

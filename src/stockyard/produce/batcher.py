@@ -10,9 +10,9 @@ from typing import Any
 from stockyard._aio.shared import cancelled
 from stockyard._store.add_stream import AddStream
 from stockyard._store.adding import BATCH, ExistingJob, NewJob
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
-from stockyard._store.tied_job import TiedJob
+from stockyard._store.related_job import RelatedJob
 from stockyard.errors import JobError, ReplyLost, ServerRefused
 
 _ON_THE_WIRE = 3
@@ -30,11 +30,11 @@ class Batcher:
     with ties are added by a script of their own: a batch ends where the kind changes.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
     """
 
-    def __init__(self, link: QueueLink) -> None:
-        self._stream = AddStream(link)
+    def __init__(self, keyspace: QueueKeyspace) -> None:
+        self._stream = AddStream(keyspace)
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Any] = []
         self._tied = 0
@@ -45,9 +45,9 @@ class Batcher:
         self._on_the_wire = 0
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, job: NewJob | TiedJob) -> asyncio.Future[str | ExistingJob]:
+    def add(self, job: NewJob | RelatedJob) -> asyncio.Future[str | ExistingJob]:
         """Line a job up; the future gives its id or what is there instead, or the error of its call."""
-        if type(job) is TiedJob:
+        if type(job) is RelatedJob:
             self._tied += 1
         future: asyncio.Future[str | ExistingJob] = self._loop.create_future()
         self._jobs.append(job)
@@ -121,7 +121,7 @@ class Batcher:
         size = self._run_length() if self._tied else BATCH
         if self._bytes > self._size.bytes:
             size = _within(self._size.bytes, self._jobs[:size])
-        if self._tied and type(self._jobs[0]) is TiedJob:
+        if self._tied and type(self._jobs[0]) is RelatedJob:
             self._tied -= size
         jobs, self._jobs = self._jobs[:size], self._jobs[size:]
         futures, self._futures = self._futures[:size], self._futures[size:]

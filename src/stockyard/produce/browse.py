@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from stockyard._store import clients, reading
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.rows import stored_job
 from stockyard.errors import InvalidOption
 from stockyard.model.job import Job, JobPort, JobState
@@ -24,7 +24,7 @@ class QueueBrowser:
 
     name: str
     spec: QueueSpec
-    _link: QueueLink
+    _keyspace: QueueKeyspace
     _jobs: JobPort
 
     async def get_job(self, job_id: str) -> Job[Any] | None:
@@ -61,7 +61,9 @@ class QueueBrowser:
         states = _states([state] if isinstance(state, str) else state)
         if page < 1 or not 1 <= size <= 1000:
             raise InvalidOption(f"page must be 1 or more and size 1 to 1000; got page {page!r}, size {size!r}")
-        records = await reading.read_page(self._link, states, (page - 1) * size, size, newest_first=newest_first)
+        records = await reading.read_page(
+            self._keyspace, states, (page - 1) * size, size, newest_first=newest_first
+        )
         return [stored_job(record, self.name, self._jobs) for record in records]
 
     async def counts(self) -> dict[JobState, int]:
@@ -70,7 +72,7 @@ class QueueBrowser:
         Raises:
             ServerRefused: another program has written over a key of the queue, or the user may not read it.
         """
-        (facts,) = await reading.read_facts([self._link])
+        (facts,) = await reading.read_facts([self._keyspace])
         return _counts(facts.sound(self.name))
 
     async def count(self, *states: JobState | str) -> int:
@@ -93,15 +95,15 @@ class QueueBrowser:
         for each in asked:
             if isinstance(each, bool) or not isinstance(each, int) or not 0 <= each <= MAX_PRIORITY:
                 raise InvalidOption(f"priority must be a whole number from 0 to {MAX_PRIORITY:,}; got {each!r}")
-        return dict(zip(asked, await reading.count_by_priority(self._link, asked), strict=True))
+        return dict(zip(asked, await reading.count_by_priority(self._keyspace, asked), strict=True))
 
     async def is_paused(self) -> bool:
         """Say whether the queue is paused."""
-        return await reading.is_paused(self._link)
+        return await reading.is_paused(self._keyspace)
 
     async def settings(self) -> QueueSettings:
         """Return the settings that all workers of the queue respect."""
-        meta = await reading.read_meta(self._link)
+        meta = await reading.read_meta(self._keyspace)
         most, window = reading.whole(meta.get("max")), reading.whole(meta.get("duration"))
         return QueueSettings(
             paused="paused" in meta,
@@ -118,13 +120,13 @@ class QueueBrowser:
             limit: jobs of a window, if not the queue's own, as for a worker with another rate. Defaults to the
                 rate that was set for all workers, else to the declared one.
         """
-        own, counted, left = await reading.read_limit(self._link)
+        own, counted, left = await reading.read_limit(self._keyspace)
         declared = self.spec.rate.max if self.spec.rate else 0
         return max(left, 0) if counted >= (limit or own or declared) else 0
 
     async def deduplication_owner(self, dedup_id: str) -> str | None:
         """Return the id of the job under which others of a deduplication id are dropped, or None."""
-        return await reading.read_owner(self._link, checked_text("dedup_id", dedup_id))
+        return await reading.read_owner(self._keyspace, checked_text("dedup_id", dedup_id))
 
     async def workers(self) -> list[WorkerInfo]:
         """Return the workers that are connected, Node's and ours alike.
@@ -141,7 +143,7 @@ class QueueBrowser:
                 age=reading.whole(client.facts.get("age")) or 0,
                 idle=reading.whole(client.facts.get("idle")) or 0,
             )
-            for client in await clients.read_workers(self._link)
+            for client in await clients.read_workers(self._keyspace)
         ]
 
     async def metrics(
@@ -158,7 +160,7 @@ class QueueBrowser:
         """
         if kind not in ("completed", "failed"):
             raise InvalidOption(f"kind must be 'completed' or 'failed'; got {kind!r}")
-        totals, data, points = await reading.read_metrics(self._link, kind, start, end)
+        totals, data, points = await reading.read_metrics(self._keyspace, kind, start, end)
         count, prev_ts, prev_count = totals
         return QueueMetrics(count, prev_ts, prev_count, tuple(data), points)
 
@@ -171,7 +173,7 @@ class QueueBrowser:
         Raises:
             InvalidOption: a label's name is none, or taken.
         """
-        (read,) = await reading.read_facts([self._link])
+        (read,) = await reading.read_facts([self._keyspace])
         facts = read.sound(self.name)
         counts = {state.value: count for state, count in _counts(facts).items()}
         return exposition(self.name, counts, facts.counted_completed, facts.counted_failed, labels or {})

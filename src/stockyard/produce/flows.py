@@ -13,10 +13,10 @@ import msgspec
 from stockyard._aio.portal import Portal
 from stockyard._store import children as stored
 from stockyard._store.adding import ExistingJob
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StoredRecord
+from stockyard._store.related_job import RelatedJob, related_job
 from stockyard._store.rows import stored_job
-from stockyard._store.tied_job import TiedJob, tied_job
 from stockyard._store.trees import add_trees
 from stockyard.errors import InvalidOption
 from stockyard.model.fixed import Fixed
@@ -45,12 +45,12 @@ class Flows(Fixed):
         self,
         topology: Topology,
         *,
-        link: Callable[[QueueSpec], QueueLink],
+        keyspace: Callable[[QueueSpec], QueueKeyspace],
         port: Callable[[QueueSpec], JobPort],
         portal: Portal,
     ) -> None:
         self._topology = topology
-        self._link = link
+        self._keyspace = keyspace
         self._port = port
         self._portal = portal
         self._is_made = True
@@ -96,12 +96,12 @@ class Flows(Fixed):
     async def add_many(self, flows: Iterable[Flow], *, check: bool | None = None) -> list[FlowTree]:
         """Add several trees as if they were one, in the order given; raises the errors of ``add``."""
         for spec in islice(self._topology, 1):
-            await self._link(spec).learn_time()
-        plan = _Plan(self._topology, self._link, check)
+            await self._keyspace(spec).learn_time()
+        plan = _Plan(self._topology, self._keyspace, check)
         roots = plan.include(flows)
         if not roots:
             return []
-        answers = await add_trees(plan.links, [node.sent for node in plan.nodes])
+        answers = await add_trees(plan.keyspaces, [node.sent for node in plan.nodes])
         trees: dict[int, FlowTree] = {}
         for at in reversed(range(len(plan.nodes))):
             node, answer = plan.nodes[at], answers[at]
@@ -127,18 +127,18 @@ class Flows(Fixed):
         """
         if depth < 1 or not 1 <= children <= 1000:
             raise InvalidOption(f"depth must be 1 or more and children 1 to 1000; got {depth!r} and {children!r}")
-        link = self._link(self._topology.spec(queue))
-        root = link.keys.job(checked_text("job_id", job_id))
+        keyspace = self._keyspace(self._topology.spec(queue))
+        root = keyspace.keys.job(checked_text("job_id", job_id))
         seen: dict[str, tuple[StoredRecord, list[str]]] = {}
         level = [root]
         for _ in range(depth):
-            found = await stored.look(link, level, children)
+            found = await stored.look(keyspace, level, children)
             seen |= {key: each for key, each in zip(level, found, strict=True) if each}
             below = [child for each in found if each for child in each[1]]
             level = [key for key in dict.fromkeys(below) if key not in seen]
             if not level:
                 break
-        return self._tree(root, queue, seen, f"{link.keys.prefix}:") if root in seen else None
+        return self._tree(root, queue, seen, f"{keyspace.keys.prefix}:") if root in seen else None
 
     def _tree(
         self, root: str, root_queue: str, seen: dict[str, tuple[StoredRecord, list[str]]], prefix: str
@@ -172,19 +172,21 @@ class _Node(msgspec.Struct):
     spec: QueueSpec
     flow: Flow
     options: JobOptions
-    sent: TiedJob
+    sent: RelatedJob
     children: list[int]
 
 
 class _Plan:
     """The jobs of trees, checked, level by level: the order in which peers add them too."""
 
-    def __init__(self, topology: Topology, link: Callable[[QueueSpec], QueueLink], check: bool | None) -> None:
+    def __init__(
+        self, topology: Topology, keyspace: Callable[[QueueSpec], QueueKeyspace], check: bool | None
+    ) -> None:
         self._check = check
         self.nodes: list[_Node] = []
-        self.links: list[QueueLink] = []
+        self.keyspaces: list[QueueKeyspace] = []
         self._topology = topology
-        self._link = link
+        self._keyspace = keyspace
         self._numbers: dict[str, int] = {}
         self._own_ids: set[tuple[str, str]] = set()
 
@@ -205,8 +207,8 @@ class _Plan:
 
     def _node(self, flow: Flow, above: _Node | None) -> _Node:
         spec = self._topology.spec(flow.queue)
-        link = self._link(spec)
-        options = _checked(flow, spec.defaults.merged(**flow.options).placed(link.clock()), above)
+        keyspace = self._keyspace(spec)
+        options = _checked(flow, spec.defaults.merged(**flow.options).placed(keyspace.clock()), above)
         if options.job_id is not None:
             if (spec.name, options.job_id) in self._own_ids:
                 raise InvalidOption(f"job_id {options.job_id!r} is given twice in queue {spec.name!r}")
@@ -214,17 +216,17 @@ class _Plan:
         text = payload_text(flow.name, flow.data)
         check_job(spec, flow.name, flow.data, text, check=self._check)
         check_size(flow.name, text, options)
-        sent = tied_job(link, flow.name, text, options, link.clock(), job_id=str(uuid.uuid4()))
+        sent = related_job(keyspace, flow.name, text, options, keyspace.clock(), job_id=str(uuid.uuid4()))
         sent.is_parent = bool(flow.children)
-        sent.queue = self._number(spec, link)
+        sent.queue = self._number(spec, keyspace)
         if sent.parent is not None:
             sent.parent.is_new = above is not None
         return _Node(spec, flow, options, sent, [])
 
-    def _number(self, spec: QueueSpec, link: QueueLink) -> int:
+    def _number(self, spec: QueueSpec, keyspace: QueueKeyspace) -> int:
         if spec.name not in self._numbers:
-            self.links.append(link)
-            self._numbers[spec.name] = len(self.links)
+            self.keyspaces.append(keyspace)
+            self._numbers[spec.name] = len(self.keyspaces)
         return self._numbers[spec.name]
 
 

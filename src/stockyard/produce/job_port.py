@@ -7,7 +7,7 @@ from typing import Any
 
 from stockyard._aio.portal import Blocking, Portal
 from stockyard._store import cancelling, children, editing, families, finishing, reading
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard._store.rows import stored_job
 from stockyard.errors import InvalidOption, JobLocked, JobNotFound, JobStateError
@@ -24,86 +24,87 @@ class StoredJobs:
     """The jobs of one queue, one at a time.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         results: awaits ends of its jobs.
         find: gives the declared handler of a job's name, or None.
         portal: for callers without a loop.
     """
 
     def __init__(
-        self, link: QueueLink, *, results: Results, find: Callable[[str], Handler | None], portal: Portal
+        self, keyspace: QueueKeyspace, *, results: Results, find: Callable[[str], Handler | None], portal: Portal
     ) -> None:
-        self._link = link
+        self._keyspace = keyspace
         self._results = results
         self._find = find
         self._portal = portal
 
     async def update_progress(self, job_id: str, value: Any) -> None:
         text = encode_payload(value, what=f"progress of job {job_id}")
-        self._check(job_id, await editing.write_progress(self._link, job_id, text))
+        self._check(job_id, await editing.write_progress(self._keyspace, job_id, text))
 
     async def log(self, job_id: str, line: str) -> int:
-        count = await editing.append_log(self._link, job_id, line)
+        count = await editing.append_log(self._keyspace, job_id, line)
         self._check(job_id, count)
         return count
 
     async def logs(self, job_id: str, start: int, end: int) -> list[str]:
-        return await editing.read_logs(self._link, job_id, start, end)
+        return await editing.read_logs(self._keyspace, job_id, start, end)
 
     async def state(self, job_id: str) -> JobState:
-        return JobState((await reading.read_state(self._link, job_id)).state)
+        return JobState((await reading.read_state(self._keyspace, job_id)).state)
 
     async def update_data(self, job_id: str, data: Any) -> None:
         text = encode_payload(data, what=f"the payload of job {job_id}")
-        self._check(job_id, await editing.write_data(self._link, job_id, text))
+        self._check(job_id, await editing.write_data(self._keyspace, job_id, text))
 
     async def clear_logs(self, job_id: str, keep: int) -> None:
-        await editing.clear_logs(self._link, job_id, keep)
+        await editing.clear_logs(self._keyspace, job_id, keep)
 
     async def change_delay(self, job_id: str, delay: Duration) -> int:
         length = milliseconds(delay, option="delay")
-        self._check(job_id, await editing.change_delay(self._link, job_id, length), needs="delayed")
+        self._check(job_id, await editing.change_delay(self._keyspace, job_id, length), needs="delayed")
         return length
 
     async def change_priority(self, job_id: str, priority: int, *, lifo: bool) -> None:
-        self._check(job_id, await editing.change_priority(self._link, job_id, priority, lifo=lifo))
+        self._check(job_id, await editing.change_priority(self._keyspace, job_id, priority, lifo=lifo))
 
     async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> None:
         if state not in (JobState.FAILED, JobState.COMPLETED):
             raise InvalidOption(f"state must be 'failed' or 'completed'; got {state!r}")
-        found = await editing.retry(self._link, job_id, state=state, reset_attempts=reset_attempts)
+        found = await editing.retry(self._keyspace, job_id, state=state, reset_attempts=reset_attempts)
         if isinstance(found, str):
             hint = "; retry(state='completed') runs it again" if found == JobState.COMPLETED else ""
             raise JobStateError(
-                job_id, f"job {job_id} of queue {self._link.queue!r} is {found}, and not {state}{hint}"
+                job_id, f"job {job_id} of queue {self._keyspace.queue!r} is {found}, and not {state}{hint}"
             )
         self._check(job_id, found)
 
     async def promote(self, job_id: str) -> None:
-        self._check(job_id, await editing.promote(self._link, job_id), needs="delayed")
+        self._check(job_id, await editing.promote(self._keyspace, job_id), needs="delayed")
 
     async def cancel(self, job_id: str, reason: str) -> None:
         text = f"cancelled: {checked_line('reason', reason)}" if reason else "cancelled"
-        code = await cancelling.cancel(self._link, job_id, text)
+        code = await cancelling.cancel(self._keyspace, job_id, text)
         if code == ReplyCode.WRONG_STATE:
             raise JobStateError(
-                job_id, f"job {job_id} of queue {self._link.queue!r} has ended: it cannot be cancelled any more"
+                job_id,
+                f"job {job_id} of queue {self._keyspace.queue!r} has ended: it cannot be cancelled any more",
             )
         self._check(job_id, code)
 
     async def remove(self, job_id: str, *, children: bool = True) -> None:
         checked_text("job_id", job_id)
-        code = await families.remove(self._link, job_id, children=children)
+        code = await families.remove(self._keyspace, job_id, children=children)
         if code == 0:
             below = ", or one below it" if children else ""
             raise JobLocked(
                 job_id,
-                f"job {job_id} of queue {self._link.queue!r} is being run{below}: it cannot be removed",
+                f"job {job_id} of queue {self._keyspace.queue!r} is being run{below}: it cannot be removed",
             )
         if code == ReplyCode.TAKEN_MEANWHILE:
             raise JobLocked(
                 job_id,
-                f"a worker took a job below job {job_id} of queue {self._link.queue!r} while many were removed: "
+                f"a worker took a job below job {job_id} of queue {self._keyspace.queue!r} while many were "
                 "remove it again when that has ended",
             )
         if code == ReplyCode.OF_SCHEDULE:
@@ -113,12 +114,12 @@ class StoredJobs:
         self._check(job_id, code)
 
     async def remove_unprocessed_children(self, job_id: str) -> int:
-        removed = await families.remove_unprocessed_children(self._link, job_id)
+        removed = await families.remove_unprocessed_children(self._keyspace, job_id)
         self._check(job_id, removed)
         return removed
 
     async def is_held_by_children(self, job_id: str) -> bool:
-        return await finishing.is_held_by_children(self._link, job_id)
+        return await finishing.is_held_by_children(self._keyspace, job_id)
 
     async def wait_for_result(self, job_id: str, timeout: Duration | None) -> Any:
         seconds = None if timeout is None else milliseconds(timeout, option="timeout") / 1000
@@ -130,28 +131,30 @@ class StoredJobs:
 
     async def get_job(self, job_id: str) -> Job[Any] | None:
         checked_text("job_id", job_id)
-        record = await reading.read_job(self._link, job_id)
-        return None if record is None else stored_job(record, self._link.queue, self)
+        record = await reading.read_job(self._keyspace, job_id)
+        return None if record is None else stored_job(record, self._keyspace.queue, self)
 
     async def children_values(self, job_id: str) -> dict[str, Any]:
-        return await children.read_values(self._link, job_id)
+        return await children.read_values(self._keyspace, job_id)
 
     async def ignored_failures(self, job_id: str) -> dict[str, str]:
-        return await children.read_ignored(self._link, job_id)
+        return await children.read_ignored(self._keyspace, job_id)
 
     async def failed_children(self, job_id: str) -> list[str]:
-        return await children.read_failed(self._link, job_id)
+        return await children.read_failed(self._keyspace, job_id)
 
     async def children(self, job_id: str, kind: ChildKind, cursor: int, count: int) -> ChildrenPage:
-        return ChildrenPage(*await children.read_page(self._link, job_id, kind, cursor, count))
+        return ChildrenPage(*await children.read_page(self._keyspace, job_id, kind, cursor, count))
 
     async def children_counts(self, job_id: str) -> dict[ChildKind, int]:
-        return await children.count_children(self._link, job_id)
+        return await children.count_children(self._keyspace, job_id)
 
     async def detach_from_parent(self, job_id: str) -> bool:
-        code = await children.detach(self._link, job_id)
+        code = await children.detach(self._keyspace, job_id)
         if code == ReplyCode.PARENT_MISSING:
-            raise JobNotFound(job_id, f"the parent of job {job_id} of queue {self._link.queue!r} does not exist")
+            raise JobNotFound(
+                job_id, f"the parent of job {job_id} of queue {self._keyspace.queue!r} does not exist"
+            )
         self._check(job_id, code)
         return code == 1
 
@@ -159,7 +162,7 @@ class StoredJobs:
         return self._portal.blocking(target)
 
     def _check(self, job_id: str, code: int, needs: str = "") -> None:
-        where = f"job {job_id} of queue {self._link.queue!r}"
+        where = f"job {job_id} of queue {self._keyspace.queue!r}"
         if code == ReplyCode.JOB_MISSING:
             raise JobNotFound(job_id, f"{where} does not exist (any more)")
         if code == ReplyCode.WRONG_STATE:

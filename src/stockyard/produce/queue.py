@@ -12,9 +12,9 @@ from stockyard import telemetry
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store.adding import BATCH, ExistingJob, NewJob, new_job
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.related_job import RelatedJob, related_job
 from stockyard._store.rows import stored_job
-from stockyard._store.tied_job import TiedJob, tied_job
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort, set_fields
@@ -38,13 +38,13 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
     Made by ``App.queue``; it opens connections at the first call and may be used from several loops.
     """
 
-    def __init__(self, spec: QueueSpec, *, link: QueueLink, jobs: JobPort, portal: Portal) -> None:
+    def __init__(self, spec: QueueSpec, *, keyspace: QueueKeyspace, jobs: JobPort, portal: Portal) -> None:
         self.spec = spec
         self.name = spec.name
-        self._link = link
+        self._keyspace = keyspace
         self._jobs = jobs
         self._portal = portal
-        self._batchers = PerLoop(lambda: Batcher(link))
+        self._batchers = PerLoop(lambda: Batcher(keyspace))
         self._is_made = True
 
     @property
@@ -82,10 +82,10 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             ReplyLost: it was sent and not answered; add it again under the same ``job_id`` to be sure.
         """
         chosen = self.spec.defaults.merged(**options) if options else self.spec.defaults
-        if not self._link.knows_time:
-            await self._link.learn_time()
+        if not self._keyspace.knows_time:
+            await self._keyspace.learn_time()
         if chosen.eta_ms is not None:
-            chosen = chosen.placed(self._link.clock())
+            chosen = chosen.placed(self._keyspace.clock())
         sent = self._checked(name, data, chosen, check)
         tracer = telemetry.tracer
         if tracer is None:
@@ -107,7 +107,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         Raises:
             The errors of ``add``; a job that is refused for its parent does not keep the others from being added.
         """
-        await self._link.learn_time()
+        await self._keyspace.learn_time()
         checked = [self._checked_tuple(each, check) for each in jobs]
         if not checked:
             return []
@@ -128,7 +128,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
                     added.append(await existing_job(answer, given))
         return added
 
-    def _checked(self, name: str, data: Any, options: JobOptions, check: bool | None) -> NewJob | TiedJob:
+    def _checked(self, name: str, data: Any, options: JobOptions, check: bool | None) -> NewJob | RelatedJob:
         try:
             text = payload_text(name, data)
         except PayloadError:
@@ -144,20 +144,24 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             check_size(name, text, options)
             refuse_both_ties(options)
         if is_tied:
-            return tied_job(self._link, name, text, options, self._link.clock())
-        return new_job(name, text, options, self._link.clock())
+            return related_job(self._keyspace, name, text, options, self._keyspace.clock())
+        return new_job(name, text, options, self._keyspace.clock())
 
-    def _checked_tuple(self, given: JobTuple, check: bool | None) -> tuple[str, Any, JobOptions, NewJob | TiedJob]:
+    def _checked_tuple(
+        self, given: JobTuple, check: bool | None
+    ) -> tuple[str, Any, JobOptions, NewJob | RelatedJob]:
         if not isinstance(given, tuple) or not 1 <= len(given) <= 3 or not _are_options(given[2:]):
             raise InvalidOption(f"add_many takes tuples (name, data, options); got {shown(given)}")
         name = given[0]
         data = given[1] if len(given) > 1 else UNSET
         options = self.spec.defaults
         if len(given) > 2:
-            options = options.merged(**given[2]).placed(self._link.clock())
+            options = options.merged(**given[2]).placed(self._keyspace.clock())
         return name, data, options, self._checked(name, data, options, check)
 
-    def _added(self, job_id: str, name: str, data: Any, options: JobOptions, sent: NewJob | TiedJob) -> Job[Any]:
+    def _added(
+        self, job_id: str, name: str, data: Any, options: JobOptions, sent: NewJob | RelatedJob
+    ) -> Job[Any]:
         job = Job(
             job_id,
             name,
@@ -169,7 +173,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             options.priority,
             options.delay_ms,
         )
-        if options.parent is not None and isinstance(sent, TiedJob):
+        if options.parent is not None and isinstance(sent, RelatedJob):
             set_fields(job, parent_key=sent.parent_key)
         return job
 

@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from stockyard.pubsub.consumer import Consumer
     from stockyard.pubsub.delivery import Delivery
     from stockyard.pubsub.groups import ConsumerGroup, DeadLetter
-    from stockyard.pubsub.message import Gap, GapReason, Message
+    from stockyard.pubsub.message import GapReason, Message, MessageGap
     from stockyard.pubsub.open_channel import OpenChannel
     from stockyard.pubsub.replay import Replay
     from stockyard.pubsub.stats import ChannelStats
@@ -22,7 +22,7 @@ else:
             "stockyard.pubsub.consumer": "Consumer",
             "stockyard.pubsub.delivery": "Delivery",
             "stockyard.pubsub.groups": "ConsumerGroup DeadLetter",
-            "stockyard.pubsub.message": "Gap GapReason Message",
+            "stockyard.pubsub.message": "GapReason Message MessageGap",
             "stockyard.pubsub.open_channel": "OpenChannel",
             "stockyard.pubsub.replay": "Replay",
             "stockyard.pubsub.stats": "ChannelStats",
@@ -38,9 +38,9 @@ __all__ = [
     "ConsumerGroup",
     "DeadLetter",
     "Delivery",
-    "Gap",
     "GapReason",
     "Message",
+    "MessageGap",
     "OnInvalid",
     "OpenChannel",
     "Policy",

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
-from stockyard._store.broadcast import ChannelLink
+from stockyard._store.broadcast import ChannelKeyspace
 from stockyard._store.net.server import Server
 from stockyard.errors import InvalidOption
 from stockyard.pubsub.channel import Channel
@@ -44,9 +44,9 @@ class Channels:
             raise InvalidOption(f"expected a Channel, as in Channel('prices', Price); got {channel!r}")
         found = self._open.get(channel.name)
         if found is None:
-            link = ChannelLink(self._server, self._prefix, channel.name)
+            keyspace = ChannelKeyspace(self._server, self._prefix, channel.name)
             found = self._open[channel.name] = OpenChannel(
-                channel, link=link, hubs=self._hubs, portal=self._portal
+                channel, keyspace=keyspace, hubs=self._hubs, portal=self._portal
             )
         elif found.channel != channel:
             raise InvalidOption(

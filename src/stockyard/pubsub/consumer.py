@@ -12,21 +12,21 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Generic, Self, TypeVar
 
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._aio.portal import Portal
 from stockyard._aio.repeats import repeats
 from stockyard._aio.service import Periodic
 from stockyard._store import durable
-from stockyard._store.broadcast import ChannelLink
-from stockyard._store.durable import BURIED, DurableLine, Held, Taken
+from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.durable import BURIED, DurableLine, PendingMessage, TakeReply
 from stockyard.errors import InvalidOption, PayloadError, ServerError
 from stockyard.model.fixed import Fixed
 from stockyard.model.text import checked_text
 from stockyard.pubsub.channel import Channel, checked_count
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.delivery import Delivery
-from stockyard.pubsub.message import Gap
-from stockyard.pubsub.outbox import Outbox
+from stockyard.pubsub.message import MessageGap
+from stockyard.pubsub.outbox import SendBuffer
 from stockyard.pubsub.stats import Counts
 
 T = TypeVar("T")
@@ -44,7 +44,7 @@ class Consumer(Fixed, Generic[T]):
             async for message in messages:
                 match message:
                     case Delivery(): ...; await message.ack()
-                    case Gap(): ...
+                    case MessageGap(): ...
 
     Each message comes to one consumer of each group. One that is not acknowledged comes again, to any of them: at
     once after leaving the block, and within the channel's ``idle`` after the process died. So a message may come
@@ -57,7 +57,7 @@ class Consumer(Fixed, Generic[T]):
 
     def __init__(
         self,
-        link: ChannelLink,
+        keyspace: ChannelKeyspace,
         channel: Channel[T],
         group: str,
         consumer: str | None,
@@ -74,7 +74,7 @@ class Consumer(Fixed, Generic[T]):
         self.channel = channel.name
         self.group = group
         self.name = consumer or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
-        self._link = link
+        self._keyspace = keyspace
         self._idle_ms = channel.idle_ms
         self._attempts = channel.attempts
         self._after = after
@@ -82,12 +82,12 @@ class Consumer(Fixed, Generic[T]):
         self._coder = coder
         self._counts = counts
         self._portal = portal
-        self._line = DurableLine(link)
-        self._acks: Outbox[str, None] = Outbox(self._send_acks)
+        self._line = DurableLine(keyspace)
+        self._acks: SendBuffer[str, None] = SendBuffer(self._send_acks)
         self._renewing = Periodic(self._renew, channel.idle_ms / 3000, name=f"consumer of {channel.name}")
         self._turn = asyncio.Lock()
-        self._patience = Patience()
-        self._ready: deque[Delivery[T] | Gap] = deque()
+        self._patience = RetryDelay()
+        self._ready: deque[Delivery[T] | MessageGap] = deque()
         # What this consumer has, handed to the program or not, and until when it certainly has it.
         self._in_hand: dict[str, Delivery[T]] = {}
         self._held_until = 0.0
@@ -127,7 +127,7 @@ class Consumer(Fixed, Generic[T]):
         untouched = [each.id for each in self._ready if isinstance(each, Delivery)]
         try:
             await durable.leave(
-                self._link, self.group, self.name, untouched, idle_ms=self._idle_ms, told=max(self._told, 0)
+                self._keyspace, self.group, self.name, untouched, idle_ms=self._idle_ms, told=max(self._told, 0)
             )
         except ServerError as error:
             _log.warning("a consumer of %s left without handing back: %s", self.channel, error)
@@ -150,7 +150,7 @@ class Consumer(Fixed, Generic[T]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Delivery[T] | Gap:
+    async def __anext__(self) -> Delivery[T] | MessageGap:
         async with self._turn:
             while not self._is_closed:
                 try:
@@ -172,7 +172,7 @@ class Consumer(Fixed, Generic[T]):
     async def release(self, message_id: str, *, reason: str, delay_ms: int, is_final: bool) -> None:
         """Hand a message back, or move it to the dead letters."""
         became = await durable.release(
-            self._link,
+            self._keyspace,
             self.group,
             self.name,
             message_id,
@@ -190,7 +190,7 @@ class Consumer(Fixed, Generic[T]):
         if not self._ready or self._is_unsure:
             return False
         now = monotonic()
-        return isinstance(self._ready[0], Gap) or now < min(self._held_until, self._next_look)
+        return isinstance(self._ready[0], MessageGap) or now < min(self._held_until, self._next_look)
 
     async def _go_on(self) -> None:
         self._going = self._going or asyncio.create_task(self._prepare())
@@ -208,8 +208,8 @@ class Consumer(Fixed, Generic[T]):
         elif not self._ready:
             await self._take(fresh=self._size, seconds=self._next_look - monotonic())
 
-    def _handed(self, item: Delivery[T] | Gap) -> Delivery[T] | Gap:
-        if isinstance(item, Gap):
+    def _handed(self, item: Delivery[T] | MessageGap) -> Delivery[T] | MessageGap:
+        if isinstance(item, MessageGap):
             self._counts.gaps += 1
             self._told = self._missed
         else:
@@ -255,16 +255,16 @@ class Consumer(Fixed, Generic[T]):
             await self.release(message_id, reason=reason, delay_ms=0, is_final=True)
         self._is_unsure = was_unsure
 
-    def _note_gap(self, taken: Taken) -> None:
+    def _note_gap(self, taken: TakeReply) -> None:
         known = max(taken.told, self._missed)
         if taken.is_anew:
-            self._ready.appendleft(Gap(channel=self.channel, reason="lost"))
+            self._ready.appendleft(MessageGap(channel=self.channel, reason="lost"))
         elif taken.missed > known:
-            self._ready.appendleft(Gap(channel=self.channel, reason="trimmed", missed=taken.missed - known))
+            self._ready.appendleft(MessageGap(channel=self.channel, reason="trimmed", missed=taken.missed - known))
         self._missed = taken.missed
         self._told = max(self._told, 0)
 
-    def _read(self, messages: Sequence[Held]) -> tuple[list[Delivery[T]], list[tuple[str, str]]]:
+    def _read(self, messages: Sequence[PendingMessage]) -> tuple[list[Delivery[T]], list[tuple[str, str]]]:
         """Take messages in hand; return those that do not fit the type apart, with the reason."""
         found, spoilt = [], []
         self._counts.received += len(messages)
@@ -290,17 +290,17 @@ class Consumer(Fixed, Generic[T]):
             return
         asked = monotonic()
         lost = await durable.renew(
-            self._link, self.group, self.name, list(self._in_hand), idle_ms=self._idle_ms, strays=strays
+            self._keyspace, self.group, self.name, list(self._in_hand), idle_ms=self._idle_ms, strays=strays
         )
         self._held_until = asked + 0.8 * self._idle_ms / 1000
         for message_id in lost:
             self._in_hand.pop(message_id, None)
         if lost:
-            kept = [each for each in self._ready if isinstance(each, Gap) or each.id not in lost]
+            kept = [each for each in self._ready if isinstance(each, MessageGap) or each.id not in lost]
             self._ready = deque(kept)
 
     async def _send_acks(self, ids: Sequence[str]) -> Sequence[None]:
-        await durable.acknowledge(self._link, self.group, ids)
+        await durable.acknowledge(self._keyspace, self.group, ids)
         self._counts.acknowledged += len(ids)
         for message_id in ids:
             self._in_hand.pop(message_id, None)

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from stockyard._aio.elastic_threads import ElasticThreads
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard.errors import HandlerError, ServerError, ServerRefused, UnrecoverableError
 from stockyard.pubsub.consumer import Consumer
 from stockyard.pubsub.delivery import Delivery
-from stockyard.pubsub.message import Gap
+from stockyard.pubsub.message import MessageGap
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ async def handle(
     handler: Callable[[Delivery[T]], Any],
     *,
     concurrency: int,
-    on_gap: Callable[[Gap], None] | None,
+    on_gap: Callable[[MessageGap], None] | None,
 ) -> None:
     """Handle messages until cancelled or closed; what a handler has in hand then is handed back.
 
@@ -90,7 +90,7 @@ async def _run(message: Delivery[T], handler: Callable[[Delivery[T]], Any], thre
 
 async def _told(message: Delivery[T], tell: Callable[[], Any]) -> None:
     """Acknowledge or release a message as soon as the server answers: doing it twice is safe."""
-    patience = Patience()
+    patience = RetryDelay()
     while True:
         try:
             await tell()

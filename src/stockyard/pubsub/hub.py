@@ -7,9 +7,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._aio.repeats import repeats
-from stockyard._store.broadcast import Broadcast, ChannelLink, Heard
+from stockyard._store.broadcast import Broadcast, ChannelKeyspace, ReceivedMessages
 from stockyard._store.net.server import Server
 from stockyard.errors import ServerError, ServerRefused, ServerUnavailable
 from stockyard.pubsub.coder import Coder
@@ -35,8 +35,8 @@ class Listener(Protocol):
 class _Feed:
     """One channel with its readers."""
 
-    def __init__(self, link: ChannelLink, coder: Coder[Any], counts: Counts) -> None:
-        self.name = link.channel
+    def __init__(self, keyspace: ChannelKeyspace, coder: Coder[Any], counts: Counts) -> None:
+        self.name = keyspace.channel
         self.coder = coder
         self.counts = counts
         self.listeners: list[Listener] = []
@@ -75,18 +75,18 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._trouble: ServerError | None = None
 
-    async def join(self, listener: Listener, link: ChannelLink, coder: Coder[Any], counts: Counts) -> None:
+    async def join(self, listener: Listener, keyspace: ChannelKeyspace, coder: Coder[Any], counts: Counts) -> None:
         """Return when everything that is published from now on will come to the listener.
 
         Raises:
             ServerUnavailable: the server cannot be reached within the call timeout.
             ServerRefused: the user may not listen there.
         """
-        key = link.keys.live.encode()
+        key = keyspace.keys.live.encode()
         feed = self._feeds.get(key)
         is_new = feed is None
         if feed is None:
-            feed = self._feeds[key] = _Feed(link, coder, counts)
+            feed = self._feeds[key] = _Feed(keyspace, coder, counts)
         feed.listeners.append(listener)
         if feed.has_begun:
             listener.begin()
@@ -102,17 +102,17 @@ class Hub:
             async with asyncio.timeout(self._server.call_timeout):
                 await future
         except TimeoutError:
-            await self.leave(listener, link)
+            await self.leave(listener, keyspace)
             raise self._trouble or ServerUnavailable(
-                f"the server at {self._server.address} did not begin to send channel {link.channel!r} in time"
+                f"the server at {self._server.address} did not begin to send channel {keyspace.channel!r} in time"
             ) from None
         except BaseException:
-            await self.leave(listener, link)
+            await self.leave(listener, keyspace)
             raise
 
-    async def leave(self, listener: Listener, link: ChannelLink) -> None:
+    async def leave(self, listener: Listener, keyspace: ChannelKeyspace) -> None:
         """Hand a listener nothing more; leaving twice is fine."""
-        key = link.keys.live.encode()
+        key = keyspace.keys.live.encode()
         feed = self._feeds.get(key)
         if feed is None or listener not in feed.listeners:
             return
@@ -131,7 +131,7 @@ class Hub:
     async def _run(self) -> None:
         # Its own, so that a reader who joins while this one ends gets another.
         broadcast = self._broadcast = Broadcast(self._server)
-        patience = Patience()
+        patience = RetryDelay()
         try:
             while True:
                 try:
@@ -148,7 +148,7 @@ class Hub:
         finally:
             await broadcast.close()
 
-    async def _spread(self, heard: Heard) -> None:
+    async def _spread(self, heard: ReceivedMessages) -> None:
         for key in heard.begun:
             if key in self._feeds:
                 self._feeds[key].begin()

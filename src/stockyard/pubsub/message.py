@@ -37,7 +37,7 @@ class Message(msgspec.Struct, Generic[T], frozen=True):
         return None if self.id is None else int(self.id.partition("-")[0])
 
 
-class Gap(msgspec.Struct, frozen=True, kw_only=True):
+class MessageGap(msgspec.Struct, frozen=True, kw_only=True):
     """Messages are missing at this place.
 
     If you follow a state by messages, read it again.

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store import broadcast, durable
-from stockyard._store.broadcast import ChannelLink
+from stockyard._store.broadcast import ChannelKeyspace
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model.fixed import Fixed
 from stockyard.model.text import checked_text
@@ -22,8 +22,8 @@ from stockyard.pubsub.delivery import Delivery
 from stockyard.pubsub.groups import ConsumerGroup, DeadLetter
 from stockyard.pubsub.handling import handle
 from stockyard.pubsub.hub import Hub
-from stockyard.pubsub.message import Gap, Message
-from stockyard.pubsub.outbox import Outbox
+from stockyard.pubsub.message import Message, MessageGap
+from stockyard.pubsub.outbox import SendBuffer
 from stockyard.pubsub.replay import Replay, checked_id
 from stockyard.pubsub.stats import ChannelStats, Counts
 from stockyard.pubsub.subscription import Policy, Subscription
@@ -39,16 +39,18 @@ class OpenChannel(Fixed, Generic[T]):
     Made by ``App.channel``; it opens connections at the first call and may be used from several loops.
     """
 
-    def __init__(self, channel: Channel[T], *, link: ChannelLink, hubs: PerLoop[Hub], portal: Portal) -> None:
+    def __init__(
+        self, channel: Channel[T], *, keyspace: ChannelKeyspace, hubs: PerLoop[Hub], portal: Portal
+    ) -> None:
         self.channel = channel
         self.name = channel.name
-        self._link = link
+        self._keyspace = keyspace
         self._hubs = hubs
         self._portal = portal
         self._counts = Counts()
         self._coder: Coder[T] = Coder(channel, self._counts)
-        self._outboxes: PerLoop[Outbox[bytes, Any]] = PerLoop(lambda: Outbox(self._send, weigh=len))
-        self._tails = PerLoop(lambda: Tail(link, self._coder))
+        self._outboxes: PerLoop[SendBuffer[bytes, Any]] = PerLoop(lambda: SendBuffer(self._send, weigh=len))
+        self._tails = PerLoop(lambda: Tail(keyspace, self._coder))
         self._readers: weakref.WeakSet[Subscription[T] | Consumer[T] | Replay[T]] = weakref.WeakSet()
         self._is_made = True
 
@@ -102,10 +104,10 @@ class OpenChannel(Fixed, Generic[T]):
             raise InvalidOption(
                 f"channel {self.name!r} is durable: read it by consume(group), or by replay() without a group"
             )
-        server = self._link.server
+        server = self._keyspace.server
         return self._noted(
             Subscription(
-                self._link,
+                self._keyspace,
                 buffer=buffer,
                 policy=policy,
                 find_hub=(lambda: Hub(server)) if policy == "block" else self._hubs.get,
@@ -153,7 +155,7 @@ class OpenChannel(Fixed, Generic[T]):
         consumer: str | None = None,
         after: str | None = "0-0",
         buffer: int = 100,
-        on_gap: Callable[[Gap], None] | None = None,
+        on_gap: Callable[[MessageGap], None] | None = None,
     ) -> None:
         """Give each message of a group to a handler until cancelled, and acknowledge it when that returns.
 
@@ -207,9 +209,9 @@ class OpenChannel(Fixed, Generic[T]):
             InvalidOption: an argument is wrong, or the channel is not durable.
             ServerError: the server did not answer.
         """
-        link = self._durable("read")
+        keyspace = self._durable("read")
         found = []
-        for each in await durable.read(link, checked_id(after), checked_count(count, "count")):
+        for each in await durable.read(keyspace, checked_id(after), checked_count(count, "count")):
             if each.group is None:
                 with suppress(PayloadError):
                     found.append(Message(self._coder.decode(each.text), self.name, each.id))
@@ -244,8 +246,8 @@ class OpenChannel(Fixed, Generic[T]):
             InvalidOption: an argument is wrong, or the channel is not durable.
             ServerError: the server did not answer.
         """
-        link = self._durable("dead_letters")
-        found = await durable.letters(link, checked_id(after), checked_count(count, "count"))
+        keyspace = self._durable("dead_letters")
+        found = await durable.letters(keyspace, checked_id(after), checked_count(count, "count"))
         return [
             DeadLetter(
                 each.id,
@@ -284,18 +286,18 @@ class OpenChannel(Fixed, Generic[T]):
     async def _send(self, texts: Sequence[bytes]) -> Sequence[Any]:
         if self.channel.durable:
             keep_ms, max_len = self.channel.keep_ms, self.channel.max_len
-            answers: Sequence[Any] = await durable.publish(self._link, texts, keep_ms=keep_ms, max_len=max_len)
+            answers: Sequence[Any] = await durable.publish(self._keyspace, texts, keep_ms=keep_ms, max_len=max_len)
         else:
-            answers = await broadcast.publish(self._link, texts)
+            answers = await broadcast.publish(self._keyspace, texts)
         self._counts.published += len(texts)
         return answers
 
-    def _durable(self, verb: str) -> ChannelLink:
+    def _durable(self, verb: str) -> ChannelKeyspace:
         if not self.channel.durable:
             raise InvalidOption(
                 f"channel {self.name!r} is live and keeps nothing: {verb} needs one declared with durable=True"
             )
-        return self._link
+        return self._keyspace
 
     def _value(self, text: bytes) -> T | None:
         with suppress(PayloadError):

@@ -18,7 +18,7 @@ MOST = 500
 _HEAVIEST = 500_000
 
 
-class Outbox(Generic[Item, Answer]):
+class SendBuffer(Generic[Item, Answer]):
     """Items on their way; one call at a time, so that none overtakes another.
 
     Args:

@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Self, TypeVar
 
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._aio.portal import Portal
 from stockyard._aio.repeats import repeats
 from stockyard._store import durable
-from stockyard._store.broadcast import ChannelLink
+from stockyard._store.broadcast import ChannelKeyspace
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.pubsub.coder import Coder
-from stockyard.pubsub.message import Gap, Message
+from stockyard.pubsub.message import Message, MessageGap
 from stockyard.pubsub.stats import Counts
 from stockyard.pubsub.tail import Numbered, Tail, numbered
 
@@ -33,8 +33,8 @@ class Replay(Generic[T]):
         async with app.channel(fills).replay(after="0-0") as messages:
             async for message in messages: ...
 
-    It reads at its own pace, and loses nothing but what the channel does not keep; a ``Gap`` says so. A server
-    that goes away is waited for.
+    It reads at its own pace, and loses nothing but what the channel does not keep; a ``MessageGap`` says so. It
+    reconnects when the server is back.
 
     Raises:
         ServerUnavailable, ServerRefused: on entering, the server cannot be reached within the call timeout, or the
@@ -43,7 +43,7 @@ class Replay(Generic[T]):
 
     def __init__(
         self,
-        link: ChannelLink,
+        keyspace: ChannelKeyspace,
         *,
         after: str | None,
         find_tail: Callable[[], Tail],
@@ -51,20 +51,20 @@ class Replay(Generic[T]):
         counts: Counts,
         portal: Portal,
     ) -> None:
-        self.channel = link.channel
-        self._link = link
+        self.channel = keyspace.channel
+        self._keyspace = keyspace
         self._after = None if after is None else checked_id(after)
         self._find_tail = find_tail
         self._tail: Tail | None = None
         self._coder = coder
         self._counts = counts
         self._portal = portal
-        self._ready: deque[Message[T] | Gap] = deque()
+        self._ready: deque[Message[T] | MessageGap] = deque()
         self._last = self._place = durable.BEGINNING
         self._number: int | None = 0
         self._epoch = 0
         self._turn = asyncio.Lock()
-        self._patience = Patience()
+        self._patience = RetryDelay()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_away = self._is_closed = False
 
@@ -105,7 +105,7 @@ class Replay(Generic[T]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Message[T] | Gap:
+    async def __anext__(self) -> Message[T] | MessageGap:
         async with self._turn:
             while not self._is_closed:
                 if self._ready:
@@ -129,7 +129,7 @@ class Replay(Generic[T]):
             return
         found = self._tail.behind(self._last)
         if found is None:
-            page = await durable.read(self._link, self._last)
+            page = await durable.read(self._keyspace, self._last)
             self._counts.received += len(page)
             found = numbered(page, self._coder, self.channel)
         if found:
@@ -139,24 +139,24 @@ class Replay(Generic[T]):
 
     async def _look(self, after: str | None) -> None:
         """Fix the place; a gap when it is not certain that nothing is missing behind it."""
-        self._last, self._number = await durable.look(self._link, after)
+        self._last, self._number = await durable.look(self._keyspace, after)
         if self._number is None:
             is_lost = self._last != after
-            self._ready.append(Gap(channel=self.channel, reason="lost" if is_lost else "trimmed"))
+            self._ready.append(MessageGap(channel=self.channel, reason="lost" if is_lost else "trimmed"))
 
     def _note(self, found: Iterable[Numbered]) -> None:
         for message_id, _, number, message in found:
             expected = number if self._number is None else self._number + 1
             if number > expected:
-                self._ready.append(Gap(channel=self.channel, reason="trimmed", missed=number - expected))
+                self._ready.append(MessageGap(channel=self.channel, reason="trimmed", missed=number - expected))
             elif number < expected:
-                self._ready.append(Gap(channel=self.channel, reason="lost"))
+                self._ready.append(MessageGap(channel=self.channel, reason="lost"))
             self._last, self._number = message_id, number
             if message is not None:
                 self._ready.append(message)
 
-    def _handed(self, item: Message[T] | Gap) -> Message[T] | Gap:
-        if isinstance(item, Gap):
+    def _handed(self, item: Message[T] | MessageGap) -> Message[T] | MessageGap:
+        if isinstance(item, MessageGap):
             self._counts.gaps += 1
         else:
             self._place = item.id or self._place

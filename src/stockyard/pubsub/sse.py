@@ -21,7 +21,7 @@ from stockyard.errors import InvalidOption, ServerError
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.payload import json_of
 from stockyard.pubsub.channel import checked_count
-from stockyard.pubsub.message import Gap, Message
+from stockyard.pubsub.message import Message, MessageGap
 from stockyard.pubsub.open_channel import OpenChannel
 from stockyard.pubsub.replay import Replay
 from stockyard.pubsub.subscription import Subscription
@@ -144,7 +144,7 @@ async def _events(
     # An id without data is no event, but the client keeps it, should it leave before the first one.
     yield ServerSentEvent(id=messages.place if isinstance(messages, Replay) else _LIVE)
     if is_back:
-        yield _event(Gap(channel=messages.channel, reason="reconnected"))
+        yield _event(MessageGap(channel=messages.channel, reason="reconnected"))
     ending = asyncio.create_task(_close_when(stopping, messages))
     try:
         async for item in messages:
@@ -166,21 +166,21 @@ async def _until_disconnected(socket: WebSocket) -> None:
 async def _send_all(socket: WebSocket, messages: Replay[Any] | Subscription[Any], is_back: bool) -> None:
     with contextlib.suppress(WebSocketDisconnect):  # noticed by sending; `_until_disconnected` ends this, too
         if is_back:
-            await socket.send_text(_text(Gap(channel=messages.channel, reason="reconnected")))
+            await socket.send_text(_text(MessageGap(channel=messages.channel, reason="reconnected")))
         async for item in messages:
             await socket.send_text(_text(item))
         await socket.close(_GOING_AWAY)
 
 
-def _text(item: Message[Any] | Gap) -> str:
-    if isinstance(item, Gap):
+def _text(item: Message[Any] | MessageGap) -> str:
+    if isinstance(item, MessageGap):
         return json_of({"gap": {"reason": item.reason, "missed": item.missed}}, what="a gap").decode()
     value = json_of(item.value, what="a message of channel", of=item.channel).decode()
     return f'{{"id":{json_of(item.id, what="an id").decode()},"value":{value}}}'
 
 
-def _event(item: Message[Any] | Gap) -> ServerSentEvent:
-    if isinstance(item, Gap):
+def _event(item: Message[Any] | MessageGap) -> ServerSentEvent:
+    if isinstance(item, MessageGap):
         text = json_of({"reason": item.reason, "missed": item.missed}, what="a gap")
         return ServerSentEvent(text.decode(), event="gap")
     text = json_of(item.value, what="a message of channel", of=item.channel)

@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from typing import Any, Generic, Literal, Self, TypeVar, get_args
 
 from stockyard._aio.portal import Portal
-from stockyard._store.broadcast import ChannelLink
+from stockyard._store.broadcast import ChannelKeyspace
 from stockyard.errors import InvalidOption
 from stockyard.pubsub.channel import checked_count
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.hub import Hub
-from stockyard.pubsub.message import Gap, Message
+from stockyard.pubsub.message import Message, MessageGap
 from stockyard.pubsub.stats import Counts
 
 T = TypeVar("T")
@@ -21,9 +21,9 @@ T = TypeVar("T")
 Policy = Literal["drop_oldest", "block", "disconnect"]
 """What becomes of a message that a full buffer has no place for.
 
-``"drop_oldest"``: the oldest makes place, and a ``Gap`` says how many did. ``"block"``: nothing more is taken from
-the server, which keeps it as long as its own limits let it (``client-output-buffer-limit pubsub``).
-``"disconnect"``: the subscription ends, after what is in the buffer and a ``Gap``.
+``"drop_oldest"``: the oldest are dropped, and a ``MessageGap`` says how many. ``"block"``: nothing more is taken
+from the server, which keeps it as long as its own limits let it (``client-output-buffer-limit pubsub``).
+``"disconnect"``: the subscription ends, after what is in the buffer and a ``MessageGap``.
 """
 
 
@@ -36,9 +36,10 @@ class Subscription(Generic[T]):
             async for message in messages:
                 match message:
                     case Message(value=price): ...
-                    case Gap(): ...
+                    case MessageGap(): ...
 
-    Everything published after entering comes, or a ``Gap`` in its place. A server that goes away is waited for.
+    Everything published after entering comes, or a ``MessageGap`` in its place. It reconnects when the server
+    is back.
 
     Raises:
         ServerUnavailable, ServerRefused: on entering, the server cannot be reached within the call timeout, or the
@@ -47,7 +48,7 @@ class Subscription(Generic[T]):
 
     def __init__(
         self,
-        link: ChannelLink,
+        keyspace: ChannelKeyspace,
         *,
         buffer: int,
         policy: Policy,
@@ -58,16 +59,16 @@ class Subscription(Generic[T]):
     ) -> None:
         if policy not in get_args(Policy):
             raise InvalidOption(f"policy must be one of {', '.join(get_args(Policy))}; got {policy!r}")
-        self.channel = link.channel
+        self.channel = keyspace.channel
         self._size = checked_count(buffer, "buffer")
         self._policy = policy
-        self._link = link
+        self._keyspace = keyspace
         self._find_hub = find_hub
         self._hub: Hub | None = None
         self._coder = coder
         self._counts = counts
         self._portal = portal
-        self._buffer: deque[Message[T] | Gap] = deque()
+        self._buffer: deque[Message[T] | MessageGap] = deque()
         self._dropped = 0
         self._is_countless = False
         self._changed, self._has_room = asyncio.Event(), asyncio.Event()
@@ -91,12 +92,12 @@ class Subscription(Generic[T]):
         self._has_room.set()
         hub, self._hub = self._hub, None
         if hub is not None:
-            await hub.leave(self, self._link)
+            await hub.leave(self, self._keyspace)
 
     async def __aenter__(self) -> Self:
         if self._loop is None:
             self._hub = self._find_hub()
-            await self._hub.join(self, self._link, self._coder, self._counts)
+            await self._hub.join(self, self._keyspace, self._coder, self._counts)
             self._loop = asyncio.get_running_loop()
         return self
 
@@ -106,7 +107,7 @@ class Subscription(Generic[T]):
     def __aiter__(self) -> Self:
         return self
 
-    async def __anext__(self) -> Message[T] | Gap:
+    async def __anext__(self) -> Message[T] | MessageGap:
         while True:
             if self._dropped or self._is_countless:
                 return self._overflown()
@@ -114,7 +115,7 @@ class Subscription(Generic[T]):
                 item = self._buffer.popleft()
                 if self._is_pressed and len(self._buffer) <= self._size // 2:
                     self._has_room.set()
-                if type(item) is Gap:
+                if type(item) is MessageGap:
                     self._counts.gaps += 1
                 else:
                     self._counts.delivered += 1
@@ -131,7 +132,7 @@ class Subscription(Generic[T]):
     def begin(self) -> None:
         """The channel is listened to from now on; a second time, after it was not for a while."""
         if self._has_begun:
-            self._buffer.append(Gap(channel=self.channel, reason="reconnected"))
+            self._buffer.append(MessageGap(channel=self.channel, reason="reconnected"))
             self._changed.set()
         self._has_begun = True
 
@@ -167,12 +168,12 @@ class Subscription(Generic[T]):
         if self._policy == "disconnect":
             self._is_cut_off = True
             self._counts.dropped += len(messages)
-            self._buffer.append(Gap(channel=self.channel, reason="too slow"))
+            self._buffer.append(MessageGap(channel=self.channel, reason="too slow"))
             return
         kept = messages[-self._size :]
         dropped = len(messages) - len(kept)
         for _ in range(len(self._buffer) + len(kept) - self._size):
-            if type(self._buffer.popleft()) is Gap:
+            if type(self._buffer.popleft()) is MessageGap:
                 # How many are missing there, nobody knows, nor how many are now.
                 self._is_countless = True
             else:
@@ -182,8 +183,8 @@ class Subscription(Generic[T]):
         self._buffer.extend(kept)
         self._changed.set()
 
-    def _overflown(self) -> Gap:
+    def _overflown(self) -> MessageGap:
         missed = None if self._is_countless else self._dropped
         self._dropped, self._is_countless = 0, False
         self._counts.gaps += 1
-        return Gap(channel=self.channel, reason="overflow", missed=missed)
+        return MessageGap(channel=self.channel, reason="overflow", missed=missed)

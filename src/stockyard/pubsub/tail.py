@@ -7,11 +7,11 @@ import logging
 from collections import deque
 from typing import Any, NamedTuple
 
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._aio.repeats import repeats
 from stockyard._store import durable
-from stockyard._store.broadcast import ChannelLink
-from stockyard._store.durable import DurableLine, Kept
+from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.durable import DurableLine, StoredMessage
 from stockyard.errors import PayloadError, ServerError
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.message import Message
@@ -39,12 +39,12 @@ class Numbered(NamedTuple):
     message: Message[Any] | None
 
 
-def numbered(found: list[Kept], coder: Coder[Any], channel: str) -> list[Numbered]:
+def numbered(found: list[StoredMessage], coder: Coder[Any], channel: str) -> list[Numbered]:
     """Return what was read, decoded."""
     return [Numbered(each.id, place_of(each.id), each.number, _message(each, coder, channel)) for each in found]
 
 
-def _message(kept: Kept, coder: Coder[Any], channel: str) -> Message[Any] | None:
+def _message(kept: StoredMessage, coder: Coder[Any], channel: str) -> Message[Any] | None:
     if kept.group is not None:
         return None
     try:
@@ -57,12 +57,12 @@ class Tail:
     """The latest messages of one channel, on a connection as long as there are readers.
 
     Args:
-        link: the channel.
+        keyspace: the channel.
         coder: decodes, once for all who read.
     """
 
-    def __init__(self, link: ChannelLink, coder: Coder[Any]) -> None:
-        self._link = link
+    def __init__(self, keyspace: ChannelKeyspace, coder: Coder[Any]) -> None:
+        self._keyspace = keyspace
         self._coder = coder
         self._window: deque[Numbered] = deque()
         self._start: Place | None = None
@@ -75,7 +75,7 @@ class Tail:
         """Follow, for this reader too."""
         self._readers.add(reader)
         if self._task is None:
-            self._task = asyncio.create_task(self._run(), name=f"end of {self._link.channel}")
+            self._task = asyncio.create_task(self._run(), name=f"end of {self._keyspace.channel}")
 
     async def leave(self, reader: Any) -> None:
         """Do not follow for this reader any more; leaving twice is fine."""
@@ -104,8 +104,8 @@ class Tail:
         return self._news
 
     async def _run(self) -> None:
-        line = DurableLine(self._link)
-        patience = Patience()
+        line = DurableLine(self._keyspace)
+        patience = RetryDelay()
         is_away = False
         self._forget()
         try:
@@ -116,7 +116,7 @@ class Tail:
                     is_away = False
                 except ServerError as error:
                     if not is_away:
-                        repeats.warn(_log, f"channel {self._link.channel} cannot be read; trying again", error)
+                        repeats.warn(_log, f"channel {self._keyspace.channel} cannot be read; trying again", error)
                     is_away = True
                     await patience.wait()
         finally:
@@ -126,7 +126,7 @@ class Tail:
     async def _follow(self, line: DurableLine) -> None:
         """Read on behind what was read last, or from the end."""
         if self._start is None:
-            last, _ = await durable.look(self._link, None)
+            last, _ = await durable.look(self._keyspace, None)
             self._start = place_of(last)
             # Readers may have looked before that, and seen less.
             self._tell()
@@ -134,11 +134,11 @@ class Tail:
             last = self._window[-1].id if self._window else "{}-{}".format(*self._start)
         found = await line.follow(last, _LOOK_AGAIN)
         if found:
-            self._window.extend(numbered(found, self._coder, self._link.channel))
+            self._window.extend(numbered(found, self._coder, self._keyspace.channel))
             while len(self._window) > _WINDOW:
                 self._start = self._window.popleft().place
             self._tell()
-        elif (await durable.look(self._link, last))[1] is None:
+        elif (await durable.look(self._keyspace, last))[1] is None:
             # What was read is gone, all of it: the readers must see for themselves what else is.
             self._forget()
             self.epoch += 1

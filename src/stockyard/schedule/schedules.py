@@ -10,7 +10,7 @@ from msgspec import UNSET
 
 from stockyard._aio.portal import Portal
 from stockyard._store import scheduling
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard.errors import InvalidOption, ScheduleConflict
 from stockyard.model.duration import Duration
@@ -49,10 +49,10 @@ class Schedules(Fixed):
         await schedules.upsert("report", cron="0 18 * * MON-FRI", tz="America/New_York", overlap="skip")
     """
 
-    def __init__(self, spec: QueueSpec, *, link: QueueLink, portal: Portal) -> None:
+    def __init__(self, spec: QueueSpec, *, keyspace: QueueKeyspace, portal: Portal) -> None:
         self.queue = spec.name
         self._spec = spec
-        self._link = link
+        self._keyspace = keyspace
         self._portal = portal
         self._is_made = True
 
@@ -130,7 +130,7 @@ class Schedules(Fixed):
             "{}" if data is UNSET else encode_payload(data, what="the payload of schedule", of=identity).decode()
         )
         check_job(self._spec, name or identity, data, text, check=check)
-        await self._link.learn_time()
+        await self._keyspace.learn_time()
         new = scheduling.NewSchedule(
             identity,
             name or identity,
@@ -140,8 +140,8 @@ class Schedules(Fixed):
             *policies,
             self._next_dues(timing, immediately=immediately),
         )
-        answer = await scheduling.upsert(self._link, new)
-        if isinstance(answer, scheduling.Taken):
+        answer = await scheduling.upsert(self._keyspace, new)
+        if isinstance(answer, scheduling.SlotTaken):
             raise ScheduleConflict(identity, _why_not(identity, self.queue, answer))
         if isinstance(answer, int):
             raise InvalidOption(f"schedule {identity!r} would never run: it ends before its first run")
@@ -169,19 +169,19 @@ class Schedules(Fixed):
 
         Repeatable jobs of BullMQ 5 are among them, and nothing is changed by looking.
         """
-        return tuple(await scheduling.read_page(self._link, first, last))
+        return tuple(await scheduling.read_page(self._keyspace, first, last))
 
     async def get(self, schedule_id: str, /) -> Schedule | None:
         """Return one schedule, or None."""
-        return await scheduling.read_one(self._link, schedule_id)
+        return await scheduling.read_one(self._keyspace, schedule_id)
 
     async def count(self) -> int:
         """Return how many schedules there are."""
-        return await scheduling.count(self._link)
+        return await scheduling.count(self._keyspace)
 
     async def remove(self, schedule_id: str, /) -> bool:
         """End a schedule, with its next run unless that waits or runs already; return whether there was one."""
-        return await scheduling.remove(self._link, schedule_id)
+        return await scheduling.remove(self._keyspace, schedule_id)
 
     async def upcoming(self, schedule_id: str, count: int = 5, /) -> tuple[int, ...]:
         """Return the times of a schedule's next runs, at most so many, in ms since the epoch.
@@ -196,7 +196,7 @@ class Schedules(Fixed):
         """Return the next times of a pattern: several, because a run may have been promoted before its time."""
         if timing.cron is None:
             return ()
-        now = self._link.clock()
+        now = self._keyspace.clock()
         dues: list[int] = []
         if immediately and (timing.end is None or timing.end >= now):
             dues.append(now)
@@ -207,7 +207,7 @@ class Schedules(Fixed):
         return tuple(dues)
 
 
-def _why_not(identity: str, queue: str, taken: scheduling.Taken) -> str:
+def _why_not(identity: str, queue: str, taken: scheduling.SlotTaken) -> str:
     what = "33 of its next runs exist" if taken.code == ReplyCode.SLOTS_TAKEN else "its next runs exist"
     return (
         f"schedule {identity!r} of queue {queue!r} was not changed: {what} as jobs that are running or finished, "

@@ -6,4 +6,11 @@ from stockyard.topology.rate import Rate
 from stockyard.topology.router import Router
 from stockyard.topology.topology import LifespanFactory, Topology
 
-__all__ = ["LifespanFactory", "QueueOptions", "QueueSpec", "Rate", "Router", "Topology"]
+__all__ = [
+    "LifespanFactory",
+    "QueueOptions",
+    "QueueSpec",
+    "Rate",
+    "Router",
+    "Topology",
+]

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from stockyard import App, Cache, Settings, Topology
-from stockyard._store.caching import CacheLink
+from stockyard._store.caching import CacheKeyspace
 from stockyard._store.net.connection import Connection
 from stockyard._store.net.server import Server
 from stockyard._store.tracking import Tracking
@@ -54,7 +54,7 @@ async def test_a_write_that_is_told_in_one_piece_with_the_answer_to_tracking_is_
 
     monkeypatch.setattr(Connection, "read_bytes", read_more)
     server = Server(app.settings.address)
-    tracking = Tracking(CacheLink(server, prefix), "c")
+    tracking = Tracking(CacheKeyspace(server, prefix), "c")
     await tracking.open()
     assert (await tracking.hear()).entries == ["k"]
     await tracking.close()

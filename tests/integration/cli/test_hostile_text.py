@@ -47,7 +47,7 @@ def _hostile_queue(raw: "redis.Redis", prefix: str) -> None:
     )
     incident = {
         "rule": HOSTILE, "subject": HOSTILE, "status": "firing", "since": now, "value": 1, "threshold": 0,
-        "action": HOSTILE, "message": HOSTILE, "told": ["log"], "announced": ["log"], "at": now,
+        "action": HOSTILE, "message": HOSTILE, "notified": ["log"], "announced": ["log"], "at": now,
     }  # fmt: skip
     alerts = f"{prefix}::alerts:shop:"
     raw.hset(f"{alerts}incidents", f"{HOSTILE}/{HOSTILE}", json.dumps(incident))

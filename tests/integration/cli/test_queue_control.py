@@ -48,10 +48,12 @@ def test_queues_are_paused_and_resumed(run: Run, raw: Any, prefix: str) -> None:
 
 
 def test_limits_are_set_and_taken_off(run: Run, raw: Any, prefix: str) -> None:
-    assert run("queue", "limit", "mail", "--concurrency", "3", "--rate", "10/s", "--hold", "1h").status == 0
+    assert run("queue", "limit", "mail", "--concurrency", "3", "--rate", "10/s", "--pause-for", "1h").status == 0
     assert raw.hgetall(f"{prefix}:mail:meta") == {"concurrency": "3", "max": "10", "duration": "1000"}
     assert raw.pttl(f"{prefix}:mail:limiter") > 3_500_000
-    assert run("queue", "limit", "mail", "--concurrency", "none", "--rate", "none", "--go-on").status == 0
+    assert (
+        run("queue", "limit", "mail", "--concurrency", "none", "--rate", "none", "--clear-rate-limit").status == 0
+    )
     assert raw.keys(f"{prefix}:*") == []
     assert "at least one of" in run("queue", "limit", "mail").err
     assert run("queue", "limit", "mail", "--concurrency", "0").status == 2

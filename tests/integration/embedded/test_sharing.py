@@ -74,9 +74,9 @@ def test_another_folder_is_another_server(data: Path, tmp_path: Path) -> None:
 
 
 def test_every_way_to_write_the_folder_is_the_same_server(data: Path, tmp_path: Path) -> None:
-    link = tmp_path / "link"
-    link.symlink_to(data)
-    with acquire(data) as one, acquire(link) as two:
+    keyspace = tmp_path / "link"
+    keyspace.symlink_to(data)
+    with acquire(data) as one, acquire(keyspace) as two:
         assert one.url == two.url
         assert one.data == two.data
 

@@ -89,11 +89,11 @@ async def test_a_retried_parent_of_many_settles_them_in_parts(
     yard: Yard, watch: Watch, own_server: OwnServer
 ) -> None:
     await yard.app.flows.add(family(MANY))
-    link = yard.queue("p")._link
+    keyspace = yard.queue("p")._keyspace
     raw: Any = redis.Redis.from_url(own_server.url)
-    raw.zrem(link.keys["waiting_children"], "par")
-    raw.zadd(link.keys["failed"], {"par": 1})
-    raw.unlink(*(yard.queue("c")._link.keys.job(f"k-{number}") for number in range(0, MANY, 2)))
+    raw.zrem(keyspace.keys["waiting_children"], "par")
+    raw.zadd(keyspace.keys["failed"], {"par": 1})
+    raw.unlink(*(yard.queue("c")._keyspace.keys.job(f"k-{number}") for number in range(0, MANY, 2)))
     job = await yard.queue("p").get_job("par")
     assert job is not None
     assert await yard.queue("p").retry_all() == 1
@@ -110,7 +110,7 @@ async def test_operations_on_a_whole_queue_go_in_parts(
     await queue.add_many([("kid", n, {"delay": "1h"} if operation == "promote_all" else {}) for n in range(MANY)])
     raw: Any = redis.Redis.from_url(own_server.url, decode_responses=True)
     if operation == "retry_all":
-        keys = queue._link.keys
+        keys = queue._keyspace.keys
         raw.zadd(keys["failed"], {job_id: at for at, job_id in enumerate(raw.lrange(keys["wait"], 0, -1))})
         raw.unlink(keys["wait"])
     watch.most = 0
@@ -156,7 +156,7 @@ async def test_a_backlog_of_finished_jobs_is_trimmed_in_parts(
 ) -> None:
     queue = yard.queue("c")
     raw: Any = redis.Redis.from_url(own_server.url)
-    raw.zadd(queue._link.keys["completed"], {f"old-{number}": number for number in range(MANY)})
+    raw.zadd(queue._keyspace.keys["completed"], {f"old-{number}": number for number in range(MANY)})
 
     async def end(job: Job[Any]) -> None:
         return None
@@ -174,7 +174,7 @@ async def test_a_long_event_stream_is_trimmed_to_its_end(yard: Yard, own_server:
     raw: Any = redis.Redis.from_url(own_server.url)
     with raw.pipeline(transaction=False) as pipe:
         for number in range(25_000):
-            pipe.xadd(queue._link.keys["events"], {"event": "x", "number": number})
+            pipe.xadd(queue._keyspace.keys["events"], {"event": "x", "number": number})
         pipe.execute()
     assert await queue.trim_events(0) == 25_000
 

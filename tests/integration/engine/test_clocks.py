@@ -147,7 +147,7 @@ async def test_a_worker_says_once_that_its_clock_is_off(
     if skew:
         assert "Synchronise the clocks" in said[0]
         # To a tenth of a second, unless the machine is busy.
-        assert told in said[0] or abs(yard.app._reached().server.clock.offset_ms - skew) < CLOSE_MS
+        assert told in said[0] or abs(yard.app._runtime().server.clock.offset_ms - skew) < CLOSE_MS
 
 
 async def test_a_clock_that_is_set_while_it_is_used_is_measured_again(redis_url: str, prefix: str) -> None:

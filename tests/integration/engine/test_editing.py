@@ -142,8 +142,8 @@ def tie(raw: Any, prefix: str, parent: str, *children: str) -> None:
     raw.zadd(f"{prefix}:{queue}:waiting-children", {parent_id: 1})
     for child in children:
         raw.sadd(f"{prefix}:{parent}:dependencies", f"{prefix}:{child}")
-        link = f'{{"id":"{parent_id}","queueKey":"{prefix}:{queue}"}}'
-        raw.hset(f"{prefix}:{child}", mapping={"parentKey": f"{prefix}:{parent}", "parent": link})
+        keyspace = f'{{"id":"{parent_id}","queueKey":"{prefix}:{queue}"}}'
+        raw.hset(f"{prefix}:{child}", mapping={"parentKey": f"{prefix}:{parent}", "parent": keyspace})
 
 
 async def test_a_job_goes_with_all_below_it_or_not_at_all(yard: Yard, raw: Any, prefix: str) -> None:

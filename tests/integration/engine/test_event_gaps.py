@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard.events import Gap, JobEvent
+from stockyard.events import EventGap, JobEvent
 from tests.support.event_stream import Stream, take, told
 from tests.support.waiting import eventually, results_awaited
 from tests.support.yard import Yard
@@ -24,7 +24,7 @@ async def test_a_reader_that_was_overtaken(yard: Yard, stream: Stream) -> None:
         assert told(await take(events, 1)) == ["a"]
         ids = stream.add("b", "c", "d")
         stream.trim(2)
-        assert told(await take(events, 3)) == [Gap(id=last, queue="q", first_id=ids[1]), "c", "d"]
+        assert told(await take(events, 3)) == [EventGap(id=last, queue="q", first_id=ids[1]), "c", "d"]
 
 
 async def test_a_stream_cut_right_behind_what_was_read(yard: Yard, stream: Stream) -> None:
@@ -46,7 +46,7 @@ async def test_a_reader_of_many_that_is_overtaken_again_and_again(yard: Yard, st
             stream.add(*(str(part * 1000 + n) for n in range(1000)))
             stream.trim(700)
             seen += told(await take(events, 701))
-    assert [each for each in seen if not isinstance(each, Gap)] == [
+    assert [each for each in seen if not isinstance(each, EventGap)] == [
         str(part * 1000 + n) for part in range(4) for n in range(300, 1000)
     ]
 
@@ -56,7 +56,7 @@ async def test_resuming_behind_what_was_cut(yard: Yard, stream: Stream) -> None:
     ids = stream.add(*"abcde")
     stream.trim(2)
     async with yard.app.events("q", after=ids[1]) as events:
-        assert told(await take(events, 3)) == [Gap(id=ids[1], queue="q", first_id=ids[3]), "d", "e"]
+        assert told(await take(events, 3)) == [EventGap(id=ids[1], queue="q", first_id=ids[3]), "d", "e"]
     async with yard.app.events("q", after=ids[3]) as events:
         assert told(await take(events, 1)) == ["e"]
     async with yard.app.events("q", after="0-0") as events:
@@ -82,7 +82,7 @@ async def test_a_stream_deleted_and_made_anew(yard: Yard, raw: "redis.Redis", st
         await take(events, 3)
         stream.delete()
         raw.xadd(stream.key, {"event": "b"}, id="9-0")
-        assert told(await take(events, 2)) == [Gap(id="3-0", queue="q", first_id="9-0"), "b"]
+        assert told(await take(events, 2)) == [EventGap(id="3-0", queue="q", first_id="9-0"), "b"]
 
 
 async def test_a_stream_made_anew_with_lower_ids(
@@ -95,7 +95,7 @@ async def test_a_stream_made_anew_with_lower_ids(
     stream.delete()
     raw.xadd(stream.key, {"event": "b"}, id="5-1")
     async with yard.app.events("q", after=high) as events:
-        assert told(await take(events, 2)) == [Gap(id=high, queue="q", first_id="5-1"), "b"]
+        assert told(await take(events, 2)) == [EventGap(id=high, queue="q", first_id="5-1"), "b"]
 
 
 async def test_a_stream_whose_end_was_cut_away_is_told_without_an_event(
@@ -108,7 +108,7 @@ async def test_a_stream_whose_end_was_cut_away_is_told_without_an_event(
         await take(events, 1)
         stream.add("b")
         stream.trim(0)
-        assert await take(events, 1) == [Gap(id=last, queue="q", first_id=None)]
+        assert await take(events, 1) == [EventGap(id=last, queue="q", first_id=None)]
         stream.add("c")
         assert told(await take(events, 1)) == ["c"]
 
@@ -118,7 +118,7 @@ async def test_a_gap_is_told_whatever_is_filtered(yard: Yard, stream: Stream) ->
     async with yard.app.events("q", only=[JobEvent], job_ids=["1"]) as events:
         stream.add(*"ab")
         stream.trim(1)
-        assert [type(each) for each in await take(events, 1)] == [Gap]
+        assert [type(each) for each in await take(events, 1)] == [EventGap]
 
 
 async def test_a_result_in_the_gap_is_found_at_once(

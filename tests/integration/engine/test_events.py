@@ -8,15 +8,15 @@ import redis
 
 from stockyard import InvalidOption, Job, ServerRefused, UnknownQueue
 from stockyard.events import (
-    Active,
-    Added,
-    Completed,
-    Custom,
-    Delayed,
-    Drained,
+    ActiveEvent,
+    AddedEvent,
+    CompletedEvent,
+    CustomEvent,
+    DelayedEvent,
+    DrainedEvent,
     Event,
-    Failed,
-    Waiting,
+    FailedEvent,
+    WaitingEvent,
 )
 from tests.support.event_stream import Stream, take, told
 from tests.support.waiting import eventually
@@ -40,9 +40,16 @@ async def test_the_life_of_a_job_is_told_in_order(yard: Yard) -> None:
         job = await queue.add("x", 1)
         added, waiting, active, progress, completed, drained = await take(events, 6)
     assert (added.job_id, added.name, added.queue) == (job.id, "x", "q")
-    assert [type(each) for each in (added, waiting, active, drained)] == [Added, Waiting, Active, Drained]
+    assert [type(each) for each in (added, waiting, active, drained)] == [
+        AddedEvent,
+        WaitingEvent,
+        ActiveEvent,
+        DrainedEvent,
+    ]
     assert (waiting.prev, active.prev, progress.progress) == (None, "waiting", {"half": True})
-    assert completed == Completed(id=completed.id, queue="q", job_id="1", return_value=["done", 1], prev="active")
+    assert completed == CompletedEvent(
+        id=completed.id, queue="q", job_id="1", return_value=["done", 1], prev="active"
+    )
     assert added.timestamp == pytest.approx(job.timestamp, abs=2000)
 
 
@@ -52,12 +59,12 @@ async def test_failures_and_delays_are_told(yard: Yard) -> None:
     async def handle(job: Job[Any]) -> None:
         raise ValueError("too dear")
 
-    async with yard.app.events("q", only=[Delayed, Failed]) as events:
+    async with yard.app.events("q", only=[DelayedEvent, FailedEvent]) as events:
         await queue.add("x", attempts=2, backoff="20ms")
         await yard.work(handle)
         delayed, failed = await take(events, 2)
     assert delayed.due - delayed.timestamp == pytest.approx(20, abs=15)
-    assert failed == Failed(
+    assert failed == FailedEvent(
         id=failed.id, queue="q", job_id="1", failed_reason="ValueError: too dear", prev="active"
     )
 
@@ -84,7 +91,7 @@ async def test_what_led_to_now_is_read_without_moving(yard: Yard, stream: Stream
         assert told(await take(events, 1)) == ["e"]
         assert told(await events.earlier(2)) == ["d", "e"]
         assert told(await take(events, 2)) == ["f", "g"]
-    async with yard.app.events("q", only=[Added]) as added:
+    async with yard.app.events("q", only=[AddedEvent]) as added:
         assert await added.earlier(9) == []
         with pytest.raises(InvalidOption, match="count must be"):
             await added.earlier(0)
@@ -128,15 +135,15 @@ async def test_what_a_peer_wrote_wrong_stops_nothing(yard: Yard, raw: "redis.Red
 async def test_only_the_kinds_and_jobs_that_were_asked_for(yard: Yard, stream: Stream) -> None:
     queue = yard.queue()
     async with (
-        yard.app.events("q", only=[Custom, Added]) as kinds,
+        yard.app.events("q", only=[CustomEvent, AddedEvent]) as kinds,
         yard.app.events("q", job_ids={"2"}) as job,
-        yard.app.events("q", only=(Waiting,), job_ids=["3"]) as both,
+        yard.app.events("q", only=(WaitingEvent,), job_ids=["3"]) as both,
     ):
         await queue.add_many([("a",), ("b",), ("c",)])
         stream.add("tick")
         assert [getattr(each, "job_id", each) for each in (await take(kinds, 4))[:3]] == ["1", "2", "3"]
         assert [each.job_id for each in await take(job, 2)] == ["2", "2"]
-        assert [(type(each), each.job_id) for each in await take(both, 1)] == [(Waiting, "3")]
+        assert [(type(each), each.job_id) for each in await take(both, 1)] == [(WaitingEvent, "3")]
 
 
 @pytest.mark.parametrize("after", ["", "$", "now", "1-2-3", 5, "9" * 20])

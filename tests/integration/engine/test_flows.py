@@ -207,7 +207,7 @@ async def test_a_parent_that_runs_fails_by_a_child_added_meanwhile(yard: Yard) -
 async def test_a_handler_waits_for_the_children_it_adds(yard: Yard) -> None:
     queue = yard.queue("q")
 
-    async def spread(job: Job[Any]) -> int:
+    async def jitter(job: Job[Any]) -> int:
         if job.attempts_started == 1:
             for number in range(3):
                 await queue.add("leaf", number, parent=job)
@@ -215,7 +215,7 @@ async def test_a_handler_waits_for_the_children_it_adds(yard: Yard) -> None:
         return sum((await job.children_values()).values())
 
     await yard.work(gather, queue="q")
-    await yard.work(spread, queue="p")
+    await yard.work(jitter, queue="p")
     assert await (await yard.queue("p").add("spread")).wait_for_result(25) == 3
 
 

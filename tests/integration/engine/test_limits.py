@@ -140,7 +140,7 @@ async def clear(queue: Queue) -> None:
 
 async def delete_key(queue: Queue) -> None:
     """As BullMQ does, which rings for nobody."""
-    await queue._link.server.call("DEL", queue._link.keys["limiter"])
+    await queue._keyspace.server.call("DEL", queue._keyspace.keys["limiter"])
 
 
 @pytest.mark.parametrize(

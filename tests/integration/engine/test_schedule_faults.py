@@ -8,21 +8,21 @@ import pytest
 
 from stockyard import Job, ReplyLost, ServerUnavailable
 from stockyard._store import scheduling
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StartedRecord
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
-Advance = Callable[[QueueLink, Sequence[StartedRecord]], Awaitable[Any]]
+Advance = Callable[[QueueKeyspace, Sequence[StartedRecord]], Awaitable[Any]]
 
 
 def disturb(monkeypatch: pytest.MonkeyPatch, disturbed: Callable[[Advance, int], Advance]) -> list[int]:
     """Let something happen at each call that advances; return a list that grows with each."""
     advance, calls = scheduling.advance, list[int]()
 
-    async def call(link: QueueLink, rows: Sequence[StartedRecord]) -> Any:
+    async def call(keyspace: QueueKeyspace, rows: Sequence[StartedRecord]) -> Any:
         calls.append(len(rows))
-        return await disturbed(advance, len(calls))(link, rows)
+        return await disturbed(advance, len(calls))(keyspace, rows)
 
     monkeypatch.setattr(scheduling, "advance", call)
     return calls
@@ -32,8 +32,8 @@ async def test_a_lost_reply_makes_no_second_run(
     redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def lose_the_first(advance: Advance, number: int) -> Advance:
-        async def call(link: QueueLink, rows: Sequence[StartedRecord]) -> Any:
-            answer = await advance(link, rows)
+        async def call(keyspace: QueueKeyspace, rows: Sequence[StartedRecord]) -> Any:
+            answer = await advance(keyspace, rows)
             if number == 1:
                 raise ReplyLost("no reply")
             return answer
@@ -63,10 +63,10 @@ async def test_a_run_that_could_not_be_followed_is_left_to_others(
     away = asyncio.Event()
 
     def be_away(advance: Advance, _: int) -> Advance:
-        async def call(link: QueueLink, rows: Sequence[StartedRecord]) -> Any:
+        async def call(keyspace: QueueKeyspace, rows: Sequence[StartedRecord]) -> Any:
             if not away.is_set():
                 raise ServerUnavailable("away")
-            return await advance(link, rows)
+            return await advance(keyspace, rows)
 
         return call
 

@@ -33,19 +33,19 @@ def mail() -> Iterator[MailServer]:
 
 async def test_a_password_is_not_sent_where_the_server_offers_no_tls(mail: MailServer) -> None:
     with pytest.raises(NotificationFailed, match=r"offers no TLS .*plaintext=1 in STOCKYARD_SMTP_URL") as refused:
-        await Email(("ops@example.org",), f"smtp://desk:s3cret@{mail.address}").tell(INCIDENT)
+        await Email(("ops@example.org",), f"smtp://desk:s3cret@{mail.address}").notify(INCIDENT)
     assert "s3cret" not in str(refused.value)
     assert not any(line.upper().startswith(("AUTH", "MAIL")) for line in mail.lines)
 
 
 async def test_a_setting_allows_it(mail: MailServer) -> None:
-    await Email(("ops@example.org",), f"smtp://desk:s3cret@{mail.address}?plaintext=1").tell(INCIDENT)
+    await Email(("ops@example.org",), f"smtp://desk:s3cret@{mail.address}?plaintext=1").notify(INCIDENT)
     assert f"AUTH PLAIN {LOGIN}" in mail.lines
     assert "To: ops@example.org" in mail.lines
 
 
 async def test_mail_without_a_password_goes_out_without_tls(mail: MailServer) -> None:
-    await Email(("ops@example.org",), f"smtp://{mail.address}").tell(INCIDENT)
+    await Email(("ops@example.org",), f"smtp://{mail.address}").notify(INCIDENT)
     assert "To: ops@example.org" in mail.lines
 
 

@@ -39,7 +39,7 @@ async def test_a_receiver_that_sends_a_byte_at_a_time_is_given_up_and_cut(
 ) -> None:
     with receiver(dripping(drip)) as slow:
         with pytest.raises(NotificationFailed, match=r"longer than 0\.3 s in all"):
-            await make(slow.port).tell(FIRES)
+            await make(slow.port).notify(FIRES)
         await eventually(slow.cut.is_set)
         await eventually(lambda: not [each for each in threading.enumerate() if each.name.startswith("send ")])
 
@@ -76,7 +76,7 @@ async def test_a_redirect_is_a_failure_and_nothing_goes_to_its_target(status: in
             with pytest.raises(
                 NotificationFailed, match=f"answered {status} .* to localhost: .* not followed"
             ) as info:
-                await sender.tell(FIRES)
+                await sender.notify(FIRES)
         assert "s3cret" not in str(info.value)
         assert not reached.is_set()
 
@@ -95,7 +95,7 @@ async def test_a_redirect_is_a_failure_and_nothing_goes_to_its_target(status: in
 )
 async def test_an_answer_that_is_no_http_is_a_failure_of_its_own_kind(answer: bytes) -> None:
     with receiver(saying(answer)) as hook, pytest.raises(NotificationFailed, match=r"^webhook at 127\.0\.0\.1 "):
-        await Webhook(f"http://127.0.0.1:{hook.port}/").tell(FIRES)
+        await Webhook(f"http://127.0.0.1:{hook.port}/").notify(FIRES)
 
 
 async def test_a_loop_that_ends_is_not_held_up_by_a_send() -> None:

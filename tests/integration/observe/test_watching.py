@@ -44,14 +44,14 @@ async def test_a_backlog_is_told_once_with_what_to_do_and_its_end_once(app: App,
     jobs = await queue.add_many([("fill", n) for n in range(3)])
     for _ in range(3):
         await watch.watch()
-    assert listener.told() == [("firing", "waiting", "fills")]
+    assert listener.notified() == [("firing", "waiting", "fills")]
     assert "scale workers" in listener.got[0]["text"]
     assert (listener.got[0]["value"], listener.got[0]["threshold"]) == (3, 2)
-    assert [each.name for each in await app.alerts.incidents() if each.told] == ["waiting/fills"]
+    assert [each.name for each in await app.alerts.incidents() if each.notified] == ["waiting/fills"]
     await jobs[0].remove()
     for _ in range(3):
         await watch.watch()
-    assert listener.told()[1:] == [("resolved", "waiting", "fills")]
+    assert listener.notified()[1:] == [("resolved", "waiting", "fills")]
     assert re.search(r"^\[RESOLVED\] fills: .* \(from 2[-\d:+ ]+ to 2[-\d:+ ]+\)$", listener.got[1]["text"])
     assert [str(each.status) for each in await app.alerts.history()] == ["resolved", "firing"]
 
@@ -59,7 +59,7 @@ async def test_a_backlog_is_told_once_with_what_to_do_and_its_end_once(app: App,
 async def test_a_queue_that_is_not_of_high_priority_may_have_a_backlog(app: App, listener: Listener) -> None:
     await app.queue("prices").add_many([("price", n) for n in range(9)])
     await watcher(app, listener).watch()
-    assert listener.told() == []
+    assert listener.notified() == []
 
 
 async def test_of_many_watchers_one_tells_and_another_goes_on_when_it_stops(app: App, listener: Listener) -> None:
@@ -71,7 +71,7 @@ async def test_of_many_watchers_one_tells_and_another_goes_on_when_it_stops(app:
     await first.stop()
     await second.watch()
     assert second.is_leader
-    assert listener.told() == [("firing", "waiting", "fills")]
+    assert listener.notified() == [("firing", "waiting", "fills")]
     await second.stop()
 
 
@@ -90,14 +90,14 @@ async def test_a_webhook_that_refuses_is_told_later_and_its_secret_is_not_logged
     await app.queue("fills").add_many([("fill", n) for n in range(3)])
     watch = watcher(app, listener)
     await watch.watch()
-    assert listener.told() == []
+    assert listener.notified() == []
     assert "could not be sent" in caplog.text
     assert "503" in caplog.text
     assert "s3cret" not in caplog.text
     listener.refuses = False
     await watch.watch()
     await watch.watch()
-    assert listener.told() == [("firing", "waiting", "fills")]
+    assert listener.notified() == [("firing", "waiting", "fills")]
 
 
 async def test_a_webhook_that_takes_longer_than_a_leaders_term_is_told_once(app: App, listener: Listener) -> None:
@@ -110,7 +110,7 @@ async def test_a_webhook_that_takes_longer_than_a_leaders_term_is_told_once(app:
     await eventually(app.alerts.history)
     await first.stop()
     await second.stop()
-    assert listener.told() == [("firing", "waiting", "fills")]
+    assert listener.notified() == [("firing", "waiting", "fills")]
 
 
 async def test_a_receiver_that_hangs_delays_neither_looks_nor_the_leaders_term(
@@ -150,10 +150,10 @@ async def test_what_ends_while_its_notification_is_under_way_is_told_to_end(app:
     await watch.start()
     await eventually(lambda: listener.got)
     await jobs[0].remove()
-    await eventually(lambda: ("resolved", "waiting", "fills") in listener.told())
+    await eventually(lambda: ("resolved", "waiting", "fills") in listener.notified())
     await eventually(lambda: _is_over(app, "waiting/fills"))
     await watch.stop()
-    assert listener.told() == [("firing", "waiting", "fills"), ("resolved", "waiting", "fills")]
+    assert listener.notified() == [("firing", "waiting", "fills"), ("resolved", "waiting", "fills")]
 
 
 async def test_a_notifier_that_never_returns_or_raises_is_given_up(
@@ -164,13 +164,13 @@ async def test_a_notifier_that_never_returns_or_raises_is_given_up(
     class Hangs:
         name = "hangs"
 
-        async def tell(self, _incident: Incident) -> None:
+        async def notify(self, _incident: Incident) -> None:
             await asyncio.Event().wait()
 
     class Breaks:
         name = "breaks"
 
-        async def tell(self, _incident: Incident) -> None:
+        async def notify(self, _incident: Incident) -> None:
             raise KeyError("oops")
 
     await app.queue("fills").add_many([("fill", n) for n in range(3)])
@@ -191,7 +191,7 @@ async def test_a_full_server_is_watched_and_told_of(
         watch = watcher(app, listener)
         for _ in range(3):
             await watch.watch()
-    assert listener.told() == [("firing", "memory", "server")]
+    assert listener.notified() == [("firing", "memory", "server")]
 
 
 async def test_a_silence_holds_until_its_end(redis_url: str, prefix: str, listener: Listener) -> None:
@@ -201,11 +201,11 @@ async def test_a_silence_holds_until_its_end(redis_url: str, prefix: str, listen
         await app.alerts.silence("waiting", duration="10m", reason="maintenance")
         watch = watcher(app, listener)
         await watch.watch()
-        assert listener.told() == []
+        assert listener.notified() == []
         assert [each.name for each in await app.alerts.silences()] == ["waiting/*"]
         clock.advance(600_000)
         await watch.watch()
-        assert ("firing", "waiting", "fills") in listener.told()
+        assert ("firing", "waiting", "fills") in listener.notified()
         assert await app.alerts.silences() == []
 
 
@@ -229,7 +229,7 @@ async def test_each_topology_has_a_watcher_of_its_own(
         await second.watch()
         assert first.is_leader
         assert second.is_leader
-        assert listener.told() == [("firing", "waiting without a worker", "transfers")]
+        assert listener.notified() == [("firing", "waiting without a worker", "transfers")]
         assert await app.alerts.incidents() == []
 
 
@@ -272,11 +272,11 @@ async def test_a_schedule_that_nobody_continues_is_told_until_somebody_does(app:
     await app.schedules("prices").upsert("tick", every="100ms", name="price")
     watch = watcher(app, listener, schedule_late="300ms")
     await watch.start()
-    await eventually(lambda: ("firing", "schedules stopped", "prices") in listener.told())
+    await eventually(lambda: ("firing", "schedules stopped", "prices") in listener.notified())
     assert "(schedule tick)" in listener.got[0]["text"]
     worker = app.worker("prices", _nothing, handle_signals=False)
     running = asyncio.create_task(worker.run())
-    await eventually(lambda: ("resolved", "schedules stopped", "prices") in listener.told())
+    await eventually(lambda: ("resolved", "schedules stopped", "prices") in listener.notified())
     await worker.stop()
     await running
     await watch.stop()

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from stockyard import Channel
-from stockyard.pubsub import Consumer, Delivery, Gap, Message
+from stockyard.pubsub import Consumer, Delivery, Message, MessageGap
 
 
 class Price(msgspec.Struct, frozen=True):
@@ -44,12 +44,12 @@ def value_of(item: Any) -> Any:
     return item.value if isinstance(item, Message | Delivery) else item
 
 
-async def until_gap(reader: Any) -> tuple[list[Any], Gap]:
+async def until_gap(reader: Any) -> tuple[list[Any], MessageGap]:
     """The values up to the next gap, and the gap."""
     found: list[Any] = []
     async with asyncio.timeout(60):
         while True:
             item = await anext(reader)
-            if isinstance(item, Gap):
+            if isinstance(item, MessageGap):
                 return found, item
             found.append(item.value)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from stockyard import App, Channel, InvalidOption
-from stockyard.pubsub import Gap
+from stockyard.pubsub import MessageGap
 from tests.integration.pubsub.channels import NUMBERS, take, until_gap, values
 from tests.integration.pubsub.conftest import MakeApp
 from tests.support.waiting import eventually
@@ -29,7 +29,7 @@ async def test_the_oldest_give_way_and_are_counted(app: App) -> None:
     async with channel.subscribe(buffer=100) as messages:
         await channel.publish_many(range(1000))
         await eventually(lambda: channel.stats().dropped == 900)
-        assert await take(messages, 1) == [Gap(channel="numbers", reason="overflow", missed=900)]
+        assert await take(messages, 1) == [MessageGap(channel="numbers", reason="overflow", missed=900)]
         assert await values(messages, 100) == list(range(900, 1000))
         await channel.publish(7)
         assert await values(messages, 1) == [7]
@@ -44,7 +44,7 @@ async def test_nothing_is_missing_that_no_gap_counts(app: App) -> None:
         publishing = asyncio.create_task(channel.publish_many(range(20_000)))
         while expected < 20_000:
             (item,) = await take(messages, 1)
-            if isinstance(item, Gap):
+            if isinstance(item, MessageGap):
                 assert item.missed
                 expected += item.missed
             else:
@@ -94,7 +94,7 @@ async def test_who_is_too_slow_is_cut_off_after_what_it_has(app: App) -> None:
         await channel.publish_many(range(100))
         await eventually(lambda: channel.stats().dropped == 95)
         assert await values(messages, 5) == [0, 1, 2, 3, 4]
-        assert await take(messages, 1) == [Gap(channel="numbers", reason="too slow")]
+        assert await take(messages, 1) == [MessageGap(channel="numbers", reason="too slow")]
         assert await anext(messages, "the end") == "the end"
     assert await channel.publish(1) == 0
 

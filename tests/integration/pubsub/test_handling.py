@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from stockyard import App, HandlerError, InvalidOption, UnrecoverableError
-from stockyard.pubsub import Delivery, Gap
+from stockyard.pubsub import Delivery, MessageGap
 from tests.integration.pubsub.channels import FILLS
 from tests.integration.pubsub.test_trimming import SHORT
 from tests.support.waiting import eventually
@@ -124,7 +124,7 @@ async def test_a_handler_that_is_cancelled_hands_its_message_back(app: App) -> N
 
 async def test_gaps_are_told(app: App, caplog: pytest.LogCaptureFixture) -> None:
     channel = app.channel(SHORT)
-    told: list[Gap] = []
+    told: list[MessageGap] = []
 
     async def handler(message: Delivery[int]) -> None:
         pass
@@ -137,7 +137,7 @@ async def test_gaps_are_told(app: App, caplog: pytest.LogCaptureFixture) -> None
             channel.handle("g", handler, on_gap=on_gap),
             lambda: (channel.stats().acknowledged, channel.stats().gaps) == (10 * number, number),  # noqa: B023
         )
-    assert told == [Gap(channel="short", reason="trimmed", missed=15)]
+    assert told == [MessageGap(channel="short", reason="trimmed", missed=15)]
     assert "group g missed messages" in caplog.text
 
 

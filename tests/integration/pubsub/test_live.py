@@ -9,7 +9,7 @@ import redis
 from pydantic import BaseModel
 
 from stockyard import App, Channel, InvalidOption, PayloadError
-from stockyard.pubsub import Gap, Message
+from stockyard.pubsub import Message, MessageGap
 from tests.integration.pubsub.channels import FILLS, NUMBERS, PRICES, Price, take, values
 from tests.integration.pubsub.conftest import MakeApp
 from tests.support.waiting import eventually
@@ -238,4 +238,4 @@ async def test_a_live_channel_keeps_nothing(app: App) -> None:
 
 
 async def test_gap_is_no_message() -> None:
-    assert not isinstance(Gap(channel="c", reason="overflow"), Message)
+    assert not isinstance(MessageGap(channel="c", reason="overflow"), Message)

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from stockyard import App, InvalidOption
-from stockyard.pubsub import Gap, Message
+from stockyard.pubsub import Message, MessageGap
 from stockyard.pubsub import tail as tails
 from tests.integration.pubsub.channels import FILLS, take, values
 from tests.integration.pubsub.conftest import MakeApp
@@ -84,7 +84,7 @@ async def test_a_place_that_is_gone_is_a_gap_of_nobody_knows_how_many(app: App) 
     channel = app.channel(SHORT)
     (first,) = await channel.publish_many([0])
     await channel.publish_many(range(1, 26))
-    gap = Gap(channel="short", reason="trimmed")
+    gap = MessageGap(channel="short", reason="trimmed")
     async with channel.replay(first) as messages:
         assert await values(messages, 11) == [gap, *range(16, 26)]
     async with channel.replay("0-0") as messages:
@@ -105,7 +105,7 @@ async def test_a_channel_that_was_deleted_is_a_gap(
         await channel.publish_many([1, 2])
         assert await values(messages, 2) == [1, 2]
         raw.delete(*raw.keys(f"{prefix}::channel:fills:*"))
-        lost = Gap(channel="fills", reason="lost")
+        lost = MessageGap(channel="fills", reason="lost")
         assert await values(messages, 1) == [lost]
         await channel.publish(3)
         assert await values(messages, 1) == [3]
@@ -125,14 +125,14 @@ async def test_a_channel_made_anew_with_lower_ids_is_a_gap(
             together.xadd(key, {"n": 1, "d": "5"}, id="7-0")
             together.hset(f"{prefix}::channel:fills:state", "last", 1)
             together.execute()
-        assert await values(messages, 2) == [Gap(channel="fills", reason="lost"), 5]
+        assert await values(messages, 2) == [MessageGap(channel="fills", reason="lost"), 5]
 
 
 async def test_a_place_from_another_life_of_the_channel_is_a_gap(app: App) -> None:
     channel = app.channel(FILLS)
     await channel.publish(1)
     async with channel.replay("99999999999999-0") as messages:
-        assert await values(messages, 2) == [Gap(channel="fills", reason="lost"), 1]
+        assert await values(messages, 2) == [MessageGap(channel="fills", reason="lost"), 1]
 
 
 async def test_what_does_not_fit_is_left_out(app: App, raw: "redis.Redis", prefix: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 import redis
 
 from stockyard import App, Channel
-from stockyard.pubsub import Gap
+from stockyard.pubsub import MessageGap
 from tests.integration.pubsub.channels import IDLE_SECONDS, die, take, values
 from tests.integration.pubsub.conftest import MakeApp
 from tests.support.waiting import eventually
@@ -15,8 +15,8 @@ SHORT = Channel("short", int, durable=True, max_len=10, idle="400ms")
 BRIEF = Channel("brief", int, durable=True, keep="200ms")
 
 
-def trimmed(missed: int, channel: str = "short") -> Gap:
-    return Gap(channel=channel, reason="trimmed", missed=missed)
+def trimmed(missed: int, channel: str = "short") -> MessageGap:
+    return MessageGap(channel=channel, reason="trimmed", missed=missed)
 
 
 async def test_no_more_are_kept_than_said(app: App) -> None:
@@ -99,7 +99,7 @@ async def test_what_a_dead_consumer_had_and_is_gone_is_told(app: App, make_app: 
             missed = 0
             while missed < 5:
                 gap = await anext(others)
-                assert isinstance(gap, Gap)
+                assert isinstance(gap, MessageGap)
                 missed += gap.missed or 0
         assert missed == 5
 
@@ -123,7 +123,7 @@ async def test_what_is_in_hand_and_gone_can_still_be_acknowledged(app: App) -> N
         await asyncio.sleep(IDLE_SECONDS)  # it was renewed meanwhile
         await message.ack()
         found = await take(messages, 11)
-        assert [each.value for each in found if not isinstance(each, Gap)] == list(range(2, 12))
+        assert [each.value for each in found if not isinstance(each, MessageGap)] == list(range(2, 12))
 
 
 async def test_a_channel_that_was_deleted_begins_anew_and_its_group_knows(
@@ -136,7 +136,7 @@ async def test_a_channel_that_was_deleted_begins_anew_and_its_group_knows(
             await message.ack()
         raw.delete(*raw.keys(f"{prefix}::channel:short:*"))
         await channel.publish(3)
-        assert await values(messages, 2) == [Gap(channel="short", reason="lost"), 3]
+        assert await values(messages, 2) == [MessageGap(channel="short", reason="lost"), 3]
 
 
 @pytest.mark.parametrize("after", ["0-0", None])
@@ -148,6 +148,6 @@ async def test_a_group_that_was_destroyed_is_made_again(
         raw.xgroup_destroy(f"{prefix}::channel:short:messages", "g")
         await channel.publish(1)
         (first,) = await values(messages, 1)
-        assert first == Gap(channel="short", reason="lost")
+        assert first == MessageGap(channel="short", reason="lost")
         await channel.publish(2)
         assert (await values(messages, 1))[0] in (1, 2)

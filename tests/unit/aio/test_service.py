@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._aio.service import Periodic
 from stockyard._aio.stop_signals import on_stop_signal, stop_signals
 from tests.support.waiting import eventually, stays
@@ -54,7 +54,7 @@ async def test_pauses_grow_to_a_limit_and_begin_anew(monkeypatch: pytest.MonkeyP
         slept.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    patience = Patience(first=1, longest=4)
+    patience = RetryDelay(first=1, longest=4)
     for _ in range(4):
         await patience.wait()
     patience.reset()

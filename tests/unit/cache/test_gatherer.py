@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from stockyard import SharedWorkCancelled
-from stockyard.cache.gatherer import Gatherer
+from stockyard.cache.gatherer import Batcher
 
 
 class Carrier:
@@ -25,7 +25,7 @@ class Carrier:
 
 async def test_calls_of_one_turn_are_batches_of_the_greatest_size() -> None:
     carrier = Carrier()
-    gatherer = Gatherer(carrier.send, most=3)
+    gatherer = Batcher(carrier.send, most=3)
     assert await asyncio.gather(*(gatherer.ask(each) for each in range(7))) == [0, 2, 4, 6, 8, 10, 12]
     assert carrier.batches == [[0, 1, 2], [3, 4, 5], [6]]
     assert await gatherer.ask(9) == 18
@@ -33,19 +33,19 @@ async def test_calls_of_one_turn_are_batches_of_the_greatest_size() -> None:
 
 async def test_a_batch_is_no_heavier_than_it_may_be() -> None:
     carrier = Carrier()
-    gatherer = Gatherer(carrier.send, most=10, weigh=lambda item: item, heaviest=5)
+    gatherer = Batcher(carrier.send, most=10, weigh=lambda item: item, heaviest=5)
     await asyncio.gather(*(gatherer.ask(each) for each in (2, 3, 9, 1)))
     assert carrier.batches == [[2, 3], [9], [1]]
 
 
 async def test_an_error_reaches_those_whose_batch_it_was() -> None:
-    gatherer = Gatherer(Carrier().send, most=2)
+    gatherer = Batcher(Carrier().send, most=2)
     answers = await asyncio.gather(*(gatherer.ask(each) for each in (1, 13, 3)), return_exceptions=True)
     assert [str(each) for each in answers] == ["13", "13", "6"]
 
 
 async def test_one_that_gave_up_is_no_matter_to_the_others() -> None:
-    gatherer = Gatherer(Carrier().send, most=5)
+    gatherer = Batcher(Carrier().send, most=5)
     first, second = gatherer.ask(1), gatherer.ask(2)
     first.cancel()
     assert await second == 4
@@ -61,7 +61,7 @@ async def test_a_call_that_is_cancelled_does_not_pass_for_the_callers_own_end() 
         await asyncio.Event().wait()
         return []
 
-    gatherer = Gatherer(hang, most=5)
+    gatherer = Batcher(hang, most=5)
     first, second = gatherer.ask(1), gatherer.ask(2)
     await has_begun.wait()
     for task in gatherer._tasks:

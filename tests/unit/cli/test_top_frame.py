@@ -7,14 +7,14 @@ from typing import Any
 from rich.console import Console
 
 from stockyard import QueueHealth, QueueMetrics, WorkerInfo
-from stockyard.cli.top_frame import Running, Sight, draw, last_minute, rates
+from stockyard.cli.top_frame import Dashboard, Running, draw, last_minute, rates
 from stockyard.observe.alerts.incidents import Incident, Status
 
 MINUTE = 60_000
 HEALTH = QueueHealth(
     "fills", waiting=3, active=1, completed=90, failed=2, delayed=0, completed_total=600, failed_total=60
 )
-SIGHT = Sight(
+SIGHT = Dashboard(
     at=100_000,
     server="redis://desk",
     queues=[HEALTH],
@@ -25,13 +25,13 @@ SIGHT = Sight(
 )
 
 
-def drawn(sight: Sight, *, width: int = 200, **options: Any) -> str:
+def drawn(sight: Dashboard, *, width: int = 200, **options: Any) -> str:
     console = Console(width=width, file=io.StringIO(), record=True)
     console.print(draw(sight, None, 2, width=width, **options))
     return console.export_text()
 
 
-def earlier(completed: int, failed: int) -> Sight:
+def earlier(completed: int, failed: int) -> Dashboard:
     queues = [dataclasses.replace(HEALTH, completed_total=completed, failed_total=failed)]
     return dataclasses.replace(SIGHT, at=98_000, queues=queues)
 

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from stockyard.consume.heartbeat import BLOCKED_SECONDS, QUIET_SECONDS, Heartbeat, Vital
+from stockyard.consume.heartbeat import BLOCKED_SECONDS, QUIET_SECONDS, HealthCheck, Heartbeat
 
 NOW = 1000.0
 
@@ -59,4 +59,6 @@ def test_an_answer_ends_the_trouble() -> None:
     made = heartbeat(trouble="no server")
     made.reply()
     assert made.trouble == ""
-    assert Vital("q: server", True, "answers", False) in made.judge("q", room=1, waits_until=math.inf, now=NOW)
+    assert HealthCheck("q: server", True, "answers", False) in made.judge(
+        "q", room=1, waits_until=math.inf, now=NOW
+    )

@@ -4,22 +4,22 @@ import pytest
 
 from stockyard.consume.worker_metrics import BUCKETS, MOST_NAMES, OTHER, JobCounters, WorkerMetrics
 from stockyard.model.outcome import (
-    AwaitingChildren,
     Completed,
+    Delayed,
     Failed,
-    HandedBack,
     Outcome,
-    Postponed,
+    Requeued,
     Retried,
+    WaitingChildren,
 )
 
 ENDS: list[tuple[Outcome, str]] = [
     (Completed("null", None), "completed"),
     (Failed("no", (), 1, None), "failed"),
     (Retried("no", (), 0, False), "retried"),
-    (HandedBack(), "moved"),
-    (Postponed(5), "moved"),
-    (AwaitingChildren(), "moved"),
+    (Requeued(), "moved"),
+    (Delayed(5), "moved"),
+    (WaitingChildren(), "moved"),
 ]
 
 
@@ -33,7 +33,7 @@ def test_each_end_counts_once_and_as_what_it_is(outcome: Outcome, counted: str) 
 
 def test_only_attempts_that_ran_to_their_end_tell_how_long_one_takes() -> None:
     counters = JobCounters()
-    counters.ended(HandedBack(), 0.5)
+    counters.ended(Requeued(), 0.5)
     counters.ended(Failed("never run", (), 1, None), None)
     assert sum(counters.run.counts) == 0
     counters.ended(Failed("no", (), 1, None), 0.5)

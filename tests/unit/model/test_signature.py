@@ -52,7 +52,7 @@ async def mapping(order: dict[str, int]) -> None: ...
 async def anything(job: Any) -> None: ...
 async def bare(job: Job) -> None: ...  # type: ignore[type-arg]
 async def silent(job) -> None: ...  # type: ignore[no-untyped-def]
-async def spread(*jobs: Job[Order]) -> None: ...
+async def jitter(*jobs: Job[Order]) -> None: ...
 async def after_another(client: str, job: Job[Order]) -> None: ...
 
 
@@ -112,7 +112,7 @@ service: Service[Any] = Service()
         (aliased, Order),
         (bound, Order),
         (quoted, Order),
-        (spread, Order),
+        (jitter, Order),
         (wrapped, Order),
         (given_more, Order),
         (service, Order),

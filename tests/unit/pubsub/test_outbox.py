@@ -7,7 +7,7 @@ import pytest
 
 from stockyard import SharedWorkCancelled
 from stockyard.pubsub import outbox as outboxes
-from stockyard.pubsub.outbox import Outbox
+from stockyard.pubsub.outbox import SendBuffer
 
 
 class Carrier:
@@ -33,14 +33,14 @@ def carrier(monkeypatch: pytest.MonkeyPatch) -> Carrier:
 
 
 async def test_calls_of_one_turn_travel_together_and_none_overtakes(carrier: Carrier) -> None:
-    outbox: Outbox[int, int] = Outbox(carrier.send)
+    outbox: SendBuffer[int, int] = SendBuffer(carrier.send)
     answers = await asyncio.gather(*(outbox.put([each]) for each in range(6)))
     assert answers == [[2 * each] for each in range(6)]
     assert carrier.calls == [[0, 1, 2, 3], [4, 5]]
 
 
 async def test_many_go_in_parts_behind_what_waits(carrier: Carrier) -> None:
-    outbox: Outbox[int, int] = Outbox(carrier.send)
+    outbox: SendBuffer[int, int] = SendBuffer(carrier.send)
     few = asyncio.create_task(outbox.put([1]))
     await asyncio.sleep(0)
     assert await outbox.put(range(20, 30)) == list(range(40, 60, 2))
@@ -51,7 +51,7 @@ async def test_many_go_in_parts_behind_what_waits(carrier: Carrier) -> None:
 
 async def test_a_call_is_no_heavier_than_it_may_be(carrier: Carrier, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(outboxes, "_HEAVIEST", 5)
-    outbox: Outbox[int, int] = Outbox(carrier.send, weigh=lambda item: item)
+    outbox: SendBuffer[int, int] = SendBuffer(carrier.send, weigh=lambda item: item)
     assert await outbox.put([2, 3, 9, 1]) == [4, 6, 18, 2]
     assert carrier.calls == [[2, 3], [9], [1]]
     await asyncio.gather(outbox.put([3]), outbox.put([3]), outbox.put([1]))
@@ -59,14 +59,14 @@ async def test_a_call_is_no_heavier_than_it_may_be(carrier: Carrier, monkeypatch
 
 
 async def test_an_error_reaches_those_whose_call_it_was(carrier: Carrier) -> None:
-    outbox: Outbox[int, int] = Outbox(carrier.send)
+    outbox: SendBuffer[int, int] = SendBuffer(carrier.send)
     found = await asyncio.gather(*(outbox.put([each]) for each in (1, 2, 13, 4, 5)), return_exceptions=True)
     assert [type(each) for each in found] == [ValueError] * 4 + [list]
     assert await outbox.put([6]) == [12]
 
 
 async def test_a_caller_that_is_cancelled_takes_back_what_was_not_sent(carrier: Carrier) -> None:
-    outbox: Outbox[int, int] = Outbox(carrier.send)
+    outbox: SendBuffer[int, int] = SendBuffer(carrier.send)
     carrier.may_go_on.clear()
     first = asyncio.create_task(outbox.put([1]))
     await asyncio.sleep(0)
@@ -89,7 +89,7 @@ async def test_a_call_that_is_cancelled_does_not_pass_for_the_senders_own_end() 
         await asyncio.Event().wait()
         return []
 
-    outbox: Outbox[int, int] = Outbox(hang)
+    outbox: SendBuffer[int, int] = SendBuffer(hang)
     first = asyncio.create_task(outbox.put([1]))
     await has_begun.wait()
     second = asyncio.create_task(outbox.put([2]))

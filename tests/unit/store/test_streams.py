@@ -2,7 +2,7 @@
 
 import pytest
 
-from stockyard._store.streams import BEGINNING, Entry, Hole, Position, View, advance
+from stockyard._store.streams import BEGINNING, Entry, Position, StreamGap, View, advance
 
 
 def view(first: int, last: int, *, after: int = 0, added: int | None = -1, batch: int = 100) -> View:
@@ -24,18 +24,18 @@ def test_a_stream_cut_up_to_the_position_lost_nothing() -> None:
 
 
 def test_a_stream_cut_behind_the_position_has_a_hole() -> None:
-    assert advance(Position("3-0", 3), view(5, 6, after=3)) == (Position("6-0", 6), Hole("3-0", "5-0"))
+    assert advance(Position("3-0", 3), view(5, 6, after=3)) == (Position("6-0", 6), StreamGap("3-0", "5-0"))
 
 
 def test_entries_that_are_all_gone_are_a_hole_without_an_end() -> None:
-    assert advance(Position("3-0", 3), view(7, 6, after=3)) == (Position("6-0", 6), Hole("3-0", None))
+    assert advance(Position("3-0", 3), view(7, 6, after=3)) == (Position("6-0", 6), StreamGap("3-0", None))
 
 
 def test_after_a_hole_it_is_counted_on() -> None:
     position, _ = advance(Position("3-0", 3), view(5, 9, after=3, batch=2))
     assert position == Position("6-0", 6)
     assert advance(position, view(7, 9, after=6)) == (Position("9-0", 9), None)
-    assert advance(position, view(8, 9, after=6)) == (Position("9-0", 9), Hole("6-0", "8-0"))
+    assert advance(position, view(8, 9, after=6)) == (Position("9-0", 9), StreamGap("6-0", "8-0"))
 
 
 def test_the_beginning_of_a_stream_that_was_cut_before_is_no_hole() -> None:
@@ -46,7 +46,7 @@ def test_the_beginning_of_a_stream_that_did_not_exist_is_known() -> None:
     position, hole = advance(Position(BEGINNING), View(exists=False))
     assert (position, hole) == (Position(BEGINNING, 0), None)
     assert advance(position, view(1, 2)) == (Position("2-0", 2), None)
-    assert advance(position, view(2, 2)) == (Position("2-0", 2), Hole(BEGINNING, "2-0"))
+    assert advance(position, view(2, 2)) == (Position("2-0", 2), StreamGap(BEGINNING, "2-0"))
 
 
 def test_a_resumed_position_is_counted_once_it_caught_up() -> None:
@@ -58,7 +58,7 @@ def test_a_resumed_position_is_counted_once_it_caught_up() -> None:
 
 
 def test_a_resumed_position_that_is_gone_counts_as_a_hole() -> None:
-    assert advance(Position("3-0"), view(4, 5, after=3)) == (Position("5-0", 5), Hole("3-0", "4-0"))
+    assert advance(Position("3-0"), view(4, 5, after=3)) == (Position("5-0", 5), StreamGap("3-0", "4-0"))
 
 
 def test_a_resumed_position_at_the_end_of_an_emptied_stream_is_none() -> None:
@@ -68,27 +68,30 @@ def test_a_resumed_position_at_the_end_of_an_emptied_stream_is_none() -> None:
 @pytest.mark.parametrize("number", [None, 3])
 def test_a_stream_that_is_gone_is_told_once(number: int | None) -> None:
     position, hole = advance(Position("3-0", number), View(exists=False))
-    assert (position, hole) == (Position(BEGINNING, 0), Hole("3-0", None))
+    assert (position, hole) == (Position(BEGINNING, 0), StreamGap("3-0", None))
     assert advance(position, View(exists=False)) == (position, None)
 
 
 @pytest.mark.parametrize("number", [None, 8])
 def test_a_new_stream_with_lower_ids_is_read_from_its_beginning(number: int | None) -> None:
     position, hole = advance(Position("8-0", number), view(2, 5, after=8, added=4))
-    assert (position, hole) == (Position(BEGINNING, 0), Hole("8-0", "2-0"))
+    assert (position, hole) == (Position(BEGINNING, 0), StreamGap("8-0", "2-0"))
     assert advance(position, view(2, 5, added=4)) == (Position("5-0", 4), None)
 
 
 def test_a_new_stream_with_higher_ids_is_known_by_its_count() -> None:
-    assert advance(Position("3-0", 3), view(7, 9, after=3, added=3)) == (Position("9-0", 3), Hole("3-0", "7-0"))
+    assert advance(Position("3-0", 3), view(7, 9, after=3, added=3)) == (
+        Position("9-0", 3),
+        StreamGap("3-0", "7-0"),
+    )
 
 
 @pytest.mark.parametrize(
     ("last", "number", "hole"),
-    [("3-0", None, None), ("2-0", None, Hole("2-0", "3-0")), (BEGINNING, None, None), (BEGINNING, 0, None)],
+    [("3-0", None, None), ("2-0", None, StreamGap("2-0", "3-0")), (BEGINNING, None, None), (BEGINNING, 0, None)],
 )
 def test_a_server_that_does_not_count_is_judged_by_the_first_id(
-    last: str, number: int | None, hole: Hole | None
+    last: str, number: int | None, hole: StreamGap | None
 ) -> None:
     after = int(last.partition("-")[0])
     position, found = advance(Position(last, number), view(3, 5, after=after, added=None))

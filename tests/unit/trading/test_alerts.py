@@ -2,7 +2,7 @@
 
 import pytest
 
-from stockyard import InvalidOption, QueueHealth, evaluate
+from stockyard import InvalidOption, QueueHealth, evaluate_alerts
 from stockyard.trading import ALERT_RULES, alert_rules
 
 HIGH, LOW = "portfolio:high_priority", "portfolio:low_priority"
@@ -15,11 +15,11 @@ def health(name: str, *, waiting: int = 0, failed: int = 0, longest_active: floa
 
 
 def test_nothing_holds_at_the_thresholds() -> None:
-    assert not evaluate(ALERT_RULES, [health(HIGH, waiting=100, failed=50, longest_active=300.0)])
+    assert not evaluate_alerts(ALERT_RULES, [health(HIGH, waiting=100, failed=50, longest_active=300.0)])
 
 
 def test_each_says_what_to_do() -> None:
-    alerts = evaluate(ALERT_RULES, [health(HIGH, waiting=101, failed=51, longest_active=300.5)])
+    alerts = evaluate_alerts(ALERT_RULES, [health(HIGH, waiting=101, failed=51, longest_active=300.5)])
     assert [(each.rule, each.action) for each in alerts] == [
         ("waiting", "scale workers"),
         ("failed", "investigate errors"),
@@ -28,12 +28,12 @@ def test_each_says_what_to_do() -> None:
 
 
 def test_a_backlog_is_fine_in_a_queue_that_nobody_waits_for() -> None:
-    assert not evaluate(ALERT_RULES, [health(LOW, waiting=10_000)])
+    assert not evaluate_alerts(ALERT_RULES, [health(LOW, waiting=10_000)])
 
 
 def test_thresholds_can_be_chosen() -> None:
     rules = alert_rules(waiting=5, failed=0, active="1s")
-    alerts = evaluate(rules, [health(HIGH, waiting=6), health(LOW, failed=1, longest_active=2.0)])
+    alerts = evaluate_alerts(rules, [health(HIGH, waiting=6), health(LOW, failed=1, longest_active=2.0)])
     assert [(each.rule, each.queue) for each in alerts] == [
         ("waiting", HIGH),
         ("failed", LOW),

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from stockyard._aio.chance import spread
+from stockyard._aio.chance import jitter
 from stockyard._store.net.endpoint import Endpoint
 from stockyard._store.net.login import check_login, login_commands
 from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser, pack_command
@@ -115,7 +115,7 @@ class Connection:
             try:
                 return await self.open(max(deadline - time.monotonic(), 0.001))
             except ServerUnavailable:
-                wait = spread(pause)
+                wait = jitter(pause)
                 if time.monotonic() + wait >= deadline:
                     raise
                 await asyncio.sleep(wait)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from stockyard._aio.chance import spread
+from stockyard._aio.chance import jitter
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.repeats import repeats
 from stockyard._store.net.connection import Command, Connection, accepted
@@ -238,7 +238,7 @@ class Server:
         self._note_trouble(str(refusal))
         try:
             while True:
-                wait = spread(pause)
+                wait = jitter(pause)
                 if time.monotonic() + wait >= deadline:
                     raise refusal
                 await asyncio.sleep(wait)
@@ -274,7 +274,7 @@ class Server:
                 refused = [
                     at for at, reply in enumerate(replies) if all_or_none or isinstance(reply, ServerUnavailable)
                 ]
-                wait = spread(pause)
+                wait = jitter(pause)
                 if time.monotonic() + wait >= deadline:
                     return False
                 await asyncio.sleep(wait)

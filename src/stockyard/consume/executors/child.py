@@ -70,14 +70,14 @@ def main(pipe: socket.socket, known: tuple[str, ...], logs: tuple[LogFormat, int
     for reference in known:
         with contextlib.suppress(HandlerError):
             handlers[reference]
-    link = _Link(pipe)
+    keyspace = _Link(pipe)
     # The parent may be gone whenever we write; the reading thread sees to it.
     with contextlib.suppress(ConnectionError), asyncio.Runner() as runner:
-        link.send(Ready())
-        while (task := link.tasks.get()) is not None:
-            port = _ParentPort(link)
+        keyspace.send(Ready())
+        while (task := keyspace.tasks.get()) is not None:
+            port = _ParentPort(keyspace)
             end = _run(task, handlers=handlers, port=port, runner=runner)
-            link.finish(port, end)
+            keyspace.finish(port, end)
 
 
 def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asyncio.Runner) -> End:
@@ -193,13 +193,13 @@ class _Link:
 class _ParentPort:
     """What a job in a child can ask of its parent: the methods of ``JobPort``, one round trip each."""
 
-    def __init__(self, link: _Link) -> None:
+    def __init__(self, keyspace: _Link) -> None:
         self.ended = False
-        self._link = link
+        self._keyspace = keyspace
 
     def __getattr__(self, method: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         async def ask(*args: Any, **options: Any) -> Any:
-            answer = self._link.ask(self, call_of(method, args, options))
+            answer = self._keyspace.ask(self, call_of(method, args, options))
             try:
                 asyncio.get_running_loop()
             except RuntimeError:

@@ -13,7 +13,7 @@ from stockyard._store.load_size import MOST_BYTES
 from stockyard._store.records import ReplyCode
 from stockyard.consume.run.end_listener import EndListener
 from stockyard.consume.run.ending import Ending
-from stockyard.model.outcome import Completed, Failed, HandedBack, Retried
+from stockyard.model.outcome import Completed, Failed, Requeued, Retried
 
 _log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class Finisher:
             self._listener.written(run, moment)
             return
         why = WHY_NOT_WRITTEN.get(code, "") if isinstance(code, int) else code
-        if not isinstance(run.outcome, HandedBack):
+        if not isinstance(run.outcome, Requeued):
             _log.warning("the end of job %s of queue %s is not recorded: %s", run.job_id, self._queue, why)
 
 

@@ -7,10 +7,10 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._aio.repeats import repeats
 from stockyard._store import editing, leasing, scheduling
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StartedRecord
 from stockyard._store.rows import CorruptRecord, options_of
 from stockyard._store.scheduling import Started
@@ -28,7 +28,7 @@ class NextRunMaker:
     """The runs of schedules that are held and not started yet.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         lock_ms: length of their leases.
         keep: retention of completed and of failed jobs, where the job says nothing.
         start: starts those that are to run, given with their token.
@@ -37,14 +37,14 @@ class NextRunMaker:
 
     def __init__(
         self,
-        link: QueueLink,
+        keyspace: QueueKeyspace,
         *,
         lock_ms: int,
         keep: tuple[KeepOption | None, KeepOption | None],
         start: Callable[[Sequence[StartedRecord], str], None],
         finisher: Finisher,
     ) -> None:
-        self._link = link
+        self._keyspace = keyspace
         self._lock_ms = lock_ms
         self._keep_completed, self._keep_failed = keep
         self._start = start
@@ -59,7 +59,7 @@ class NextRunMaker:
     def take(self, records: Sequence[StartedRecord], token: str) -> None:
         """Take over runs that were started under a token."""
         self._held += len(records)
-        task = asyncio.create_task(self._advance(records, token), name=f"schedules of {self._link.queue}")
+        task = asyncio.create_task(self._advance(records, token), name=f"schedules of {self._keyspace.queue}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -95,14 +95,14 @@ class NextRunMaker:
         self, records: Sequence[StartedRecord], token: str
     ) -> tuple[Sequence[StartedRecord], list[Started | None]]:
         """Ask the server until it answers; runs that pass to others meanwhile are left to them."""
-        patience, is_late = Patience(), False
+        patience, is_late = RetryDelay(), False
         while True:
             try:
                 if is_late:
-                    records = await leasing.still_held(self._link, records, token, self._lock_ms)
-                return records, await scheduling.advance(self._link, records) if records else []
+                    records = await leasing.still_held(self._keyspace, records, token, self._lock_ms)
+                return records, await scheduling.advance(self._keyspace, records) if records else []
             except ServerError as error:
-                repeats.warn(_log, f"schedules of queue {self._link.queue}", error)
+                repeats.warn(_log, f"schedules of queue {self._keyspace.queue}", error)
                 if self._is_closing:
                     return [], []
                 is_late = True
@@ -112,7 +112,7 @@ class NextRunMaker:
         if started.beside:
             return f"skipped: run {started.beside} of the same schedule is still going on (overlap='skip')"
         is_first_start = record.start_number == 1 and not record.attempts_made
-        now = self._link.clock()
+        now = self._keyspace.clock()
         if (
             started.misfire == "skip"
             and is_first_start
@@ -124,7 +124,7 @@ class NextRunMaker:
 
     async def _skip(self, record: StartedRecord, token: str, reason: str) -> None:
         with contextlib.suppress(ServerError):
-            await editing.append_log(self._link, record.id, reason)
+            await editing.append_log(self._keyspace, record.id, reason)
         try:
             chosen = options_of(record.options).remove_on_complete
         except CorruptRecord:
@@ -133,6 +133,6 @@ class NextRunMaker:
         self._finisher.put(Ending(record.id, token, Completed(_NOTHING, keep), record.start_number))
 
     def _fail(self, record: StartedRecord, token: str, reason: str) -> None:
-        _log.error("job %s of queue %s: %s", record.shown_id, self._link.queue, reason)
+        _log.error("job %s of queue %s: %s", record.shown_id, self._keyspace.queue, reason)
         failed = Failed(reason, (reason,), 0, self._keep_failed)
         self._finisher.put(Ending(record.id, token, failed, record.start_number))

@@ -6,7 +6,7 @@ import logging
 
 from stockyard._aio.service import Periodic
 from stockyard._store import scheduling
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.errors import ServerError, StockyardError
 
@@ -21,16 +21,16 @@ class ScheduleRepairer:
     so that nothing is made beside what a peer is just making.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         interval_ms: between two looks.
         hooks: called with each repair.
     """
 
-    def __init__(self, link: QueueLink, *, interval_ms: int, hooks: Hooks) -> None:
-        self._link = link
+    def __init__(self, keyspace: QueueKeyspace, *, interval_ms: int, hooks: Hooks) -> None:
+        self._keyspace = keyspace
         self._interval_ms = interval_ms
         self._hooks = hooks
-        self._periodic = Periodic(self.look, interval_ms / 1000, name=f"repair of schedules of {link.queue}")
+        self._periodic = Periodic(self.look, interval_ms / 1000, name=f"repair of schedules of {keyspace.queue}")
 
     async def start(self) -> None:
         """Look now, and then in every interval."""
@@ -42,19 +42,19 @@ class ScheduleRepairer:
 
     async def look(self) -> None:
         """Look once, unless another worker did in this interval."""
-        for schedule_id in await scheduling.find_missing(self._link, interval_ms=self._interval_ms):
+        for schedule_id in await scheduling.find_missing(self._keyspace, interval_ms=self._interval_ms):
             try:
-                run = await scheduling.restore(self._link, schedule_id)
+                run = await scheduling.restore(self._keyspace, schedule_id)
             except ServerError:
                 raise
             except StockyardError as error:
-                _log.error("schedule %r of queue %s has no next run: %s", schedule_id, self._link.queue, error)
+                _log.error("schedule %r of queue %s has no next run: %s", schedule_id, self._keyspace.queue, error)
                 continue
             if run is not None:
                 _log.error(
                     "schedule %r of queue %s had lost its next run; restored: %s",
                     schedule_id,
-                    self._link.queue,
+                    self._keyspace.queue,
                     run,
                 )
                 await tell(self._hooks.schedule_repaired, schedule_id, run)

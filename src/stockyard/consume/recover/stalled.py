@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from stockyard._aio.repeats import repeats
 from stockyard._aio.service import Periodic
 from stockyard._store import leasing
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard.consume.hooks import Hooks, tell
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import ServerError, ServerUnavailable
@@ -27,7 +27,7 @@ class StalledJobRecoverer:
     runs again within one and a half leases.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         interval_ms: between two looks.
         max_stalled: how often a job may lose its worker before it is failed.
         hooks: called with each job.
@@ -38,7 +38,7 @@ class StalledJobRecoverer:
 
     def __init__(
         self,
-        link: QueueLink,
+        keyspace: QueueKeyspace,
         *,
         interval_ms: int,
         max_stalled: int,
@@ -46,14 +46,14 @@ class StalledJobRecoverer:
         meter: WorkerMetrics,
         dead: Sequence[str] = (),
     ) -> None:
-        self._link = link
+        self._keyspace = keyspace
         self._interval_ms = interval_ms
         self._max_stalled = max_stalled
         self._hooks = hooks
         self._meter = meter
         self._dead = list(dead)
         self._saw_replica = False
-        self._periodic = Periodic(self.sweep, interval_ms / 1000, name=f"stalled jobs of {link.queue}")
+        self._periodic = Periodic(self.sweep, interval_ms / 1000, name=f"stalled jobs of {keyspace.queue}")
 
     async def start(self) -> None:
         """Look now, and then in every interval."""
@@ -69,12 +69,12 @@ class StalledJobRecoverer:
             await self._wait_for_renewals()
             return
         while self._dead:
-            await self._note(await leasing.abandon(self._link, self._dead[-1], max_stalled=self._max_stalled))
+            await self._note(await leasing.abandon(self._keyspace, self._dead[-1], max_stalled=self._max_stalled))
             self._dead.pop()
         try:
             await self.hand_back()
         except ServerUnavailable as error:
-            repeats.warn(_log, f"stalled jobs of queue {self._link.queue}", error)
+            repeats.warn(_log, f"stalled jobs of queue {self._keyspace.queue}", error)
             self._saw_replica = True
 
     async def _wait_for_renewals(self) -> None:
@@ -83,7 +83,7 @@ class StalledJobRecoverer:
     async def hand_back(self) -> list[str]:
         """Look once; return the ids of the jobs that were handed back."""
         recovered = await leasing.recover_stalled(
-            self._link, interval_ms=self._interval_ms, max_stalled=self._max_stalled
+            self._keyspace, interval_ms=self._interval_ms, max_stalled=self._max_stalled
         )
         await self._note(recovered)
         return recovered
@@ -91,12 +91,12 @@ class StalledJobRecoverer:
     async def _note(self, recovered: list[str]) -> None:
         self._meter.stalled += len(recovered)
         for job_id in recovered:
-            _log.warning("job %s of queue %s lost its worker; handed back", job_id, self._link.queue)
+            _log.warning("job %s of queue %s lost its worker; handed back", job_id, self._keyspace.queue)
             await tell(self._hooks.stalled, job_id)
 
     async def _server_was_away(self) -> bool:
         began = time.monotonic()
-        server = self._link.server
+        server = self._keyspace.server
         try:
             await server.measure_clock(tries=1)
             # A replica counts as away too: nobody could renew a lease there.
@@ -108,7 +108,7 @@ class StalledJobRecoverer:
                 self._saw_replica = False
                 return True
         except ServerError as error:
-            repeats.warn(_log, f"stalled jobs of queue {self._link.queue}", error)
+            repeats.warn(_log, f"stalled jobs of queue {self._keyspace.queue}", error)
             return True
         if warning := server.clock.warning(str(server.address)):
             _log.warning("%s", warning)

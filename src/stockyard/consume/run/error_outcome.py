@@ -25,7 +25,7 @@ from stockyard.errors import (
 from stockyard.model.backoff import FAIL_NOW, BackoffStrategy, next_delay
 from stockyard.model.duration import milliseconds
 from stockyard.model.job import Job
-from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedBack, Outcome, Postponed, Retried
+from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried, WaitingChildren
 from stockyard.model.printing import message_of, storable, traceback_of
 from stockyard.model.retention import KeepOption
 from stockyard.model.retry_rule import RetryRule
@@ -66,7 +66,7 @@ def outcome_of_error(
             error = wrong
     options = job.options
     if is_infrastructure(error) and not 0 < max_started <= job.attempts_started:
-        return Postponed(_pause_ms(job, rng))
+        return Delayed(_pause_ms(job, rng))
     reason = reason_of(error)
     traces = _newest((*job.stacktrace, trace_of(error)), options.stack_trace_limit)
     is_last = job.attempt >= options.attempts or 0 < max_started <= job.attempts_started
@@ -113,13 +113,13 @@ def refusal(job_id: str, outcome: Outcome, code: int) -> StockyardError:
 def _moved(signal: RunMoved) -> Outcome:
     match signal:
         case MoveToDelayed():
-            return Postponed(milliseconds(signal.delay, option="delay"))
+            return Delayed(milliseconds(signal.delay, option="delay"))
         case RateLimited():
-            return HandedBack(milliseconds(signal.duration, option="duration"))
+            return Requeued(milliseconds(signal.duration, option="duration"))
         case WaitForChildren():
-            return AwaitingChildren()
+            return WaitingChildren()
         case _:
-            return HandedBack()
+            return Requeued()
 
 
 def _newest(traces: tuple[str, ...], limit: int | None) -> tuple[str, ...]:

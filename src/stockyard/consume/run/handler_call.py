@@ -18,7 +18,7 @@ from stockyard.errors import HandlerError, JobCancelled, StockyardError, Unrecov
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job
-from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Postponed
+from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued
 from stockyard.model.retention import KeepOption
 from stockyard.model.retry_rule import RetryRule
 
@@ -135,7 +135,7 @@ class HandlerCall:
     def broken_off(self, invocation: Invocation) -> Outcome:
         """Return how a call ends whose task was cancelled: failed if its job was cancelled, else requeued."""
         if invocation.cancelled is None:
-            return HandedBack()
+            return Requeued()
         return self.failed(invocation, JobCancelled(invocation.cancelled))
 
     def failed(self, invocation: Invocation, error: BaseException) -> Outcome:
@@ -155,7 +155,7 @@ class HandlerCall:
             rng=self._rng,
             max_started=self._max_started,
         )
-        if isinstance(outcome, Postponed) and is_infrastructure(error):
+        if isinstance(outcome, Delayed) and is_infrastructure(error):
             _log.warning(
                 "job %s of queue %s runs again in %.1f s, with no attempt used up: %s (%s: %s)",
                 invocation.job.id,

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 
 from stockyard import telemetry
-from stockyard._aio.patience import Patience
+from stockyard._aio.patience import RetryDelay
 from stockyard._aio.repeats import repeats
 from stockyard._store import leasing
-from stockyard._store.doorbell import Doorbell
-from stockyard._store.finishing import Order, finish_and_take
-from stockyard._store.link import QueueLink
+from stockyard._store.blocking_taker import BlockingTaker
+from stockyard._store.finishing import TakeRequest, finish_and_take
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.records import StartedRecord
 from stockyard.consume.finish.finisher import Finisher
@@ -29,7 +29,7 @@ from stockyard.consume.take.demand import Demand
 from stockyard.consume.take.lost_replies import LostReplies
 from stockyard.consume.take.transit import Transit
 from stockyard.errors import ReplyLost, ServerError
-from stockyard.model.outcome import HandedBack
+from stockyard.model.outcome import Requeued
 
 _log = logging.getLogger(__name__)
 
@@ -44,10 +44,10 @@ class Fetcher:
     """Keeps a worker's hands full.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         worker_id: begins every token.
         concurrency: jobs in hand at most.
-        terms: what it asks for in every call, but for the number of jobs and their token.
+        take_defaults: what it asks for in every call, but for the number of jobs and their token.
         drain_delay: seconds to wait for the marker of an empty queue.
         finisher, runner, next_runs, doorbell: its neighbours.
         book: the runs in hand.
@@ -60,11 +60,11 @@ class Fetcher:
 
     def __init__(
         self,
-        link: QueueLink,
+        keyspace: QueueKeyspace,
         *,
         worker_id: str,
         concurrency: int,
-        terms: Order,
+        take_defaults: TakeRequest,
         drain_delay: float,
         finisher: Finisher,
         runner: Runner,
@@ -72,16 +72,16 @@ class Fetcher:
         execution: Execution,
         work: asyncio.Event,
         next_runs: NextRunMaker,
-        doorbell: Doorbell,
+        blocking_taker: BlockingTaker,
         heartbeat: Heartbeat,
         on_drained: Callable[[], None],
         on_broken: Callable[[BaseException], None],
     ) -> None:
-        self._link = link
+        self._keyspace = keyspace
         self._worker_id = worker_id
         self._concurrency = concurrency
-        self._terms = terms
-        self._lock_ms = terms.lock_ms
+        self._take_defaults = take_defaults
+        self._lock_ms = take_defaults.lock_ms
         self._demand = Demand(drain_delay=drain_delay)
         self._finisher = finisher
         self._runner = runner
@@ -89,13 +89,15 @@ class Fetcher:
         self._execution = execution
         self._work = work
         self._next_runs = next_runs
-        self._doorbell = doorbell
+        self._blocking_taker = blocking_taker
         self._heartbeat = heartbeat
         self._on_drained = on_drained
         self._on_broken = on_broken
-        self._transit = Transit(link, lock_ms=terms.lock_ms)
+        self._transit = Transit(keyspace, lock_ms=take_defaults.lock_ms)
         self._size = LoadSize()
-        self._lost = LostReplies(link, lock_ms=terms.lock_ms, size=self._size, start=self._start, free=self._free)
+        self._lost = LostReplies(
+            keyspace, lock_ms=take_defaults.lock_ms, size=self._size, start=self._start, free=self._free
+        )
         self._listening = asyncio.Event()
         self._shall_look = True
         self._is_taking = True
@@ -111,22 +113,22 @@ class Fetcher:
 
     def resize(self, concurrency: int) -> None:
         """Hold up to so many jobs from now on; those in hand beyond that go on."""
-        asks_for_too_many = concurrency < self._concurrency and not math.isinf(self._doorbell.waits_until)
+        asks_for_too_many = concurrency < self._concurrency and not math.isinf(self._blocking_taker.waits_until)
         self._concurrency = concurrency
         self._listening.set()
         self._work.set()
         if asks_for_too_many and self._is_taking:
             # A call that waits would start as many jobs as there was room for when it was sent.
             self._is_interrupted = True
-            self._interruption = asyncio.create_task(self._doorbell.hang_up())
+            self._interruption = asyncio.create_task(self._blocking_taker.interrupt())
 
     async def start(self) -> None:
         """Begin to take jobs."""
         self._tasks = [
-            asyncio.create_task(self._lane(), name=f"lane {number} of {self._link.queue}")
+            asyncio.create_task(self._lane(), name=f"lane {number} of {self._keyspace.queue}")
             for number in range(LANES)
         ]
-        self._tasks.append(asyncio.create_task(self._listen(), name=f"doorbell of {self._link.queue}"))
+        self._tasks.append(asyncio.create_task(self._listen(), name=f"doorbell of {self._keyspace.queue}"))
         for task in self._tasks:
             task.add_done_callback(self._ended)
 
@@ -138,7 +140,7 @@ class Fetcher:
         """Take no more jobs; those of calls under way are still started."""
         self._is_taking = False
         self._listening.set()
-        await self._doorbell.hang_up()
+        await self._blocking_taker.interrupt()
         await asyncio.wait([self._tasks[-1]])
         await self._calls_ended.wait()
         with contextlib.suppress(ServerError):
@@ -151,7 +153,7 @@ class Fetcher:
 
     async def flush(self, seconds: float) -> None:
         """Return when every ended run is written, or after so many seconds."""
-        patience = Patience()
+        patience = RetryDelay()
         try:
             async with asyncio.timeout(seconds):
                 while len(self._finisher) or self._in_flight:
@@ -161,7 +163,7 @@ class Fetcher:
             _log.error(
                 "%d ended jobs of queue %s could not be written before the stop; they will run again",
                 len(self._finisher),
-                self._link.queue,
+                self._keyspace.queue,
             )
 
     async def stop(self) -> None:
@@ -172,7 +174,7 @@ class Fetcher:
         if tasks:
             await asyncio.wait(tasks)
         await self._transit.stop()
-        await self._doorbell.close()
+        await self._blocking_taker.close()
 
     def _enter_call(self) -> None:
         self._in_flight += 1
@@ -204,7 +206,7 @@ class Fetcher:
 
     async def _lane(self) -> None:
         """Write what ended, and take as many again; with plenty waiting, take without anything ended."""
-        patience = Patience()
+        patience = RetryDelay()
         while True:
             ended = self._batch()
             room = max(self.room, 0)
@@ -216,7 +218,7 @@ class Fetcher:
                 self._work.clear()
                 await self._work.wait()
 
-    async def _turn(self, ended: list[Ending], room: int, patience: Patience, *, waits: bool = False) -> None:
+    async def _turn(self, ended: list[Ending], room: int, patience: RetryDelay, *, waits: bool = False) -> None:
         self._calls += 1
         token = f"{self._worker_id}:{self._calls}"
         self._reserved += room
@@ -231,7 +233,7 @@ class Fetcher:
                 await self._exchange(ended, room, token, waits=waits)
             else:
                 with telemetry.span(
-                    telemetry.EXCHANGE, queue=self._link.queue, ended=len(ended), room=room, waits=waits
+                    telemetry.EXCHANGE, queue=self._keyspace.queue, ended=len(ended), room=room, waits=waits
                 ) as span:
                     span.note(taken=await self._exchange(ended, room, token, waits=waits))
         except ServerError as error:
@@ -259,7 +261,7 @@ class Fetcher:
             if self._heartbeat.trouble:
                 self._finisher.end_outage(2 * self._lock_ms / 1000)
                 repeats.over(self._heartbeat.trouble)
-                _log.info("worker of queue %s: the server answers again", self._link.queue)
+                _log.info("worker of queue %s: the server answers again", self._keyspace.queue)
             self._heartbeat.reply()
             return
         if waits and self._is_interrupted:
@@ -268,39 +270,39 @@ class Fetcher:
         self._heartbeat.trouble = str(failure)
         self._finisher.begin_outage()
         if self._is_taking or not waits:
-            repeats.warn(_log, f"worker of queue {self._link.queue}", failure)
+            repeats.warn(_log, f"worker of queue {self._keyspace.queue}", failure)
             await patience.wait()
 
     async def _locked_again(self, ended: list[Ending], unlocked: list[Ending]) -> list[Ending]:
         """Restore locks that were evicted; return the runs without those that are not ours any more."""
         leases = [(run.job_id, run.token, run.starts) for run in unlocked]
-        lost = set(await leasing.renew(self._link, leases, self._lock_ms))
-        self._finisher.lose([run for run in unlocked if run.job_id in lost], self._link.clock())
+        lost = set(await leasing.renew(self._keyspace, leases, self._lock_ms))
+        self._finisher.lose([run for run in unlocked if run.job_id in lost], self._keyspace.clock())
         return [run for run in ended if run.job_id not in lost or run not in unlocked]
 
     async def _exchange(self, ended: list[Ending], room: int, token: str, *, waits: bool) -> int:
         """Write ended runs and start new ones in one call; return how many started."""
-        order = self._terms.of(room, token, self._size.bytes)
+        order = self._take_defaults.of(room, token, self._size.bytes)
         asked = time.monotonic()
         if waits:
-            with self._transit.holding(token, self._doorbell.is_receiving):
-                done = await self._doorbell.take_when_rung(
-                    self._demand.block_seconds(time.monotonic(), self._link.clock()), order
+            with self._transit.holding(token, self._blocking_taker.is_receiving):
+                done = await self._blocking_taker.wait_and_take(
+                    self._demand.block_seconds(time.monotonic(), self._keyspace.clock()), order
                 )
         elif room:
             with self._transit.holding(token):
-                done = await finish_and_take(self._link, ended, order)
+                done = await finish_and_take(self._keyspace, ended, order)
         else:
-            done = await finish_and_take(self._link, ended, order)
+            done = await finish_and_take(self._keyspace, ended, order)
         if ended:
             if (time.monotonic() - asked) * 1000 > self._lock_ms / 2:
                 self._finisher.hold_up(ended)
             self._finisher.read(ended, done.codes, done.moment)
         records = done.records
-        if records and (done.is_much or self._link.clock() - done.moment > self._lock_ms / 2):
+        if records and (done.is_much or self._keyspace.clock() - done.moment > self._lock_ms / 2):
             try:
                 # They were on their way for long, or this process was frozen or blocked meanwhile.
-                records = await leasing.still_held(self._link, records, token, self._lock_ms)
+                records = await leasing.still_held(self._keyspace, records, token, self._lock_ms)
             except ServerError:
                 self._lost.add(token, room)
                 self._work.set()
@@ -317,7 +319,7 @@ class Fetcher:
         """Start jobs; runs of schedules wait, without holding up the others, until their next ones are made."""
         if self._hands_back:
             for record in records:
-                self._finisher.put(Ending(record.shown_id, token, HandedBack(), record.start_number))
+                self._finisher.put(Ending(record.shown_id, token, Requeued(), record.start_number))
             return
         runs = [record for record in records if record.is_schedule_run]
         if not runs:
@@ -334,7 +336,7 @@ class Fetcher:
 
     async def _listen(self) -> None:
         """While the lanes have nothing to take: look at the queue at its marker, or after the drain delay."""
-        patience = Patience()
+        patience = RetryDelay()
         while self._is_taking:
             limited = self._demand.limited_seconds(time.monotonic())
             if limited > 0:

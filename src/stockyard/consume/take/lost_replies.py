@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from stockyard._store import leasing
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.records import StartedRecord
 from stockyard.errors import ServerError
@@ -25,7 +25,7 @@ class LostReplies:
     """The calls of one worker whose replies were lost.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         lock_ms: length of the leases.
         size: how much one call carries.
         start: starts jobs, given with the token that they are held under.
@@ -34,14 +34,14 @@ class LostReplies:
 
     def __init__(
         self,
-        link: QueueLink,
+        keyspace: QueueKeyspace,
         *,
         lock_ms: int,
         size: LoadSize,
         start: Callable[[list[StartedRecord], str], None],
         free: Callable[[int], None],
     ) -> None:
-        self._link = link
+        self._keyspace = keyspace
         self._lock_ms = lock_ms
         self._size = size
         self._start = start
@@ -65,10 +65,14 @@ class LostReplies:
             call = self._calls.pop()
             try:
                 while records := await leasing.reclaim(
-                    self._link, call.token, known=call.known, lock_ms=self._lock_ms, most_bytes=self._size.bytes
+                    self._keyspace,
+                    call.token,
+                    known=call.known,
+                    lock_ms=self._lock_ms,
+                    most_bytes=self._size.bytes,
                 ):
                     # Renewed by their ids too: it confirms that they arrived.
-                    held = await leasing.still_held(self._link, records, call.token, self._lock_ms)
+                    held = await leasing.still_held(self._keyspace, records, call.token, self._lock_ms)
                     call.known += [record.raw_id.decode() for record in records]
                     # What runs counts by itself.
                     self._free(len(held))

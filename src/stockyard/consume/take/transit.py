@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable
 
 from stockyard._store import leasing
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard.errors import ServerError
 
 
@@ -15,12 +15,12 @@ class Transit:
     """The calls of one worker whose replies have not arrived.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         lock_ms: length of the leases.
     """
 
-    def __init__(self, link: QueueLink, *, lock_ms: int) -> None:
-        self._link = link
+    def __init__(self, keyspace: QueueKeyspace, *, lock_ms: int) -> None:
+        self._keyspace = keyspace
         self._lock_ms = lock_ms
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -48,7 +48,7 @@ class Transit:
 
     async def _hold(self, token: str) -> None:
         with contextlib.suppress(ServerError):
-            await leasing.hold(self._link, token, self._lock_ms)
+            await leasing.hold(self._keyspace, token, self._lock_ms)
 
 
 class Holding:

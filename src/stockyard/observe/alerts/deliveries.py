@@ -73,7 +73,7 @@ class Deliveries:
         try:
             # The wait for a place counts: an incident's end is not held back by others' notifications.
             async with asyncio.timeout(LONGEST), self._places[notifier]:
-                await self._notifiers[notifier].tell(incident)
+                await self._notifiers[notifier].notify(incident)
         except TimeoutError:
             self._complain(incident, notifier, f"it took longer than {LONGEST:g} s")
             return

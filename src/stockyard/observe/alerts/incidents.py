@@ -32,7 +32,7 @@ class Incident(msgspec.Struct, frozen=True):
         value, threshold: the measure last seen, and what it exceeds.
         action: what to do.
         message: all of that in one sentence.
-        told: the notifiers that delivered this status.
+        notified: the notifiers that delivered this status.
         announced: the notifiers that delivered that it fires.
         at: when its status last changed, ms since the epoch.
     """
@@ -45,7 +45,7 @@ class Incident(msgspec.Struct, frozen=True):
     threshold: float
     action: str
     message: str
-    told: tuple[str, ...] = ()
+    notified: tuple[str, ...] = ()
     announced: tuple[str, ...] = ()
     at: int = 0
 
@@ -110,7 +110,7 @@ def advance(
                 fresh,
                 status=before.status,
                 since=before.since,
-                told=before.told,
+                notified=before.notified,
                 announced=before.announced,
                 at=before.at,
             )
@@ -124,11 +124,11 @@ def advance(
             if now - before.at < LONGEST_TELLING:
                 incidents[name] = before
         elif before.announced:
-            incidents[name] = msgspec.structs.replace(before, status=Status.RESOLVED, told=(), at=now)
+            incidents[name] = msgspec.structs.replace(before, status=Status.RESOLVED, notified=(), at=now)
     return incidents
 
 
-def to_tell(
+def pending_notifications(
     incidents: Iterable[Incident], silences: Iterable[Silence], notifiers: Iterable[str], *, now: int
 ) -> list[tuple[Incident, str]]:
     """Return the notifications to send now, with their notifiers.
@@ -142,16 +142,16 @@ def to_tell(
         for each in incidents
         if not any(silence.covers(each, now) for silence in hushed)
         for name in names
-        if name not in each.told
+        if name not in each.notified
         and (each.status is Status.FIRING or (each.status is Status.RESOLVED and name in each.announced))
     ]
 
 
-def told(incident: Incident, by: Iterable[str]) -> Incident | None:
+def notified(incident: Incident, by: Iterable[str]) -> Incident | None:
     """Return the incident once these notifiers have sent its status; None when that was its end."""
-    names = (*incident.told, *by)
+    names = (*incident.notified, *by)
     if incident.status is Status.RESOLVED:
         if set(incident.announced) <= set(names):
             return None
-        return msgspec.structs.replace(incident, told=names)
-    return msgspec.structs.replace(incident, told=names, announced=names)
+        return msgspec.structs.replace(incident, notified=names)
+    return msgspec.structs.replace(incident, notified=names, announced=names)

@@ -12,7 +12,7 @@ from stockyard.errors import ServerError
 from stockyard.model.clock import Clock
 from stockyard.observe.alerts.book import AlertBook
 from stockyard.observe.alerts.deliveries import Deliveries
-from stockyard.observe.alerts.incidents import Incident, Silence, Status, advance, to_tell, told
+from stockyard.observe.alerts.incidents import Incident, Silence, Status, advance, notified, pending_notifications
 from stockyard.observe.alerts.notifiers import Notifier
 from stockyard.observe.alerts.rules import Alert, Rule
 
@@ -110,7 +110,7 @@ class Watcher:
             known, silences = found
             now = self._clock()
             incidents = self._still_sending(known, advance(known, alerts, self._durations, now=now))
-            pending = to_tell(incidents.values(), silences, self._deliveries.notifiers, now=now)
+            pending = pending_notifications(incidents.values(), silences, self._deliveries.notifiers, now=now)
             if await self._record(incidents, []):
                 self._deliveries.start(pending)
 
@@ -129,10 +129,10 @@ class Watcher:
                 return
             incidents = found[0]
             current = incidents.get(incident.name)
-            is_first = not incident.told
+            is_first = not incident.notified
             if current is not None and (current.since, current.status) == (incident.since, incident.status):
-                is_first = not current.told
-                after = told(incidents.pop(incident.name), [notifier])
+                is_first = not current.notified
+                after = notified(incidents.pop(incident.name), [notifier])
                 if after is not None:
                     incidents[incident.name] = after
             await self._record(incidents, [incident] if is_first else [])

@@ -31,7 +31,7 @@ class Notifier(Protocol):
     @property
     def name(self) -> str: ...
 
-    async def tell(self, incident: Incident) -> None: ...
+    async def notify(self, incident: Incident) -> None: ...
 
 
 def headline(incident: Incident) -> str:
@@ -64,7 +64,7 @@ class LogNotifier:
 
     name = "log"
 
-    async def tell(self, incident: Incident) -> None:
+    async def notify(self, incident: Incident) -> None:
         """Write one line."""
         level = logging.INFO if incident.status is Status.RESOLVED else logging.ERROR
         _log.log(level, "%s", headline(incident), extra={"queue": incident.subject, "rule": incident.rule})
@@ -92,7 +92,7 @@ class Webhook:
         """Its host, and a digest of the rest."""
         return f"webhook {urlsplit(self.url).hostname} {zlib.crc32(self.url.encode()):08x}"
 
-    async def tell(self, incident: Incident) -> None:
+    async def notify(self, incident: Incident) -> None:
         """Post, within 10 seconds in all; anything but a 2xx answer is a failure, a redirect too.
 
         Raises:
@@ -210,7 +210,7 @@ class Email:
         """Its addresses."""
         return f"e-mail to {', '.join(self.to)}"
 
-    async def tell(self, incident: Incident) -> None:
+    async def notify(self, incident: Incident) -> None:
         """Send one message, within 10 seconds in all.
 
         Raises:
@@ -283,7 +283,7 @@ class Apprise:
 
     name = "apprise"
 
-    async def tell(self, incident: Incident) -> None:
+    async def notify(self, incident: Incident) -> None:
         """Notify all of them, within 10 seconds in all.
 
         Raises:

@@ -77,7 +77,7 @@ class Alert:
 Rule = AlertRule | ServerRule
 
 
-def evaluate(
+def evaluate_alerts(
     rules: Iterable[Rule], snapshots: Iterable[QueueHealth], server: ServerFacts | None = None
 ) -> list[Alert]:
     """Return the alerts that hold on these snapshots, in the order of the rules.

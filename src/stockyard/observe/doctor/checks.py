@@ -51,7 +51,7 @@ class Finding:
     is_hidden: bool = False
 
 
-async def examine(
+async def check_server(
     server: Server, *, prefix: str, trusts: bool = False, queues: Sequence[str] = ()
 ) -> list[Finding]:
     """Ask the server about itself and return every finding, the dangers first; arguments as for ``diagnose``.

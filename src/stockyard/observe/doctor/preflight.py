@@ -9,7 +9,7 @@ import time
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store.net.server import Server
 from stockyard.errors import UnsafeServer
-from stockyard.observe.doctor.checks import ESSENTIAL, EVICTION, Finding, Severity, examine
+from stockyard.observe.doctor.checks import ESSENTIAL, EVICTION, Finding, Severity, check_server
 from stockyard.topology import QueueSpec
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Preflight:
         look = self._looks.get()
         async with look.lock:
             if time.monotonic() > look.fresh_until:
-                look.findings = await examine(self._server, prefix=self._prefix, trusts=self._trusts)
+                look.findings = await check_server(self._server, prefix=self._prefix, trusts=self._trusts)
                 look.fresh_until = time.monotonic() + _FRESH_SECONDS
         return look.findings
 

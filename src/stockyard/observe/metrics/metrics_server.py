@@ -12,7 +12,7 @@ import msgspec
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
-from stockyard.consume.heartbeat import Vital
+from stockyard.consume.heartbeat import HealthCheck
 from stockyard.errors import ConfigError
 from stockyard.observe.metrics.exporter import Exporter
 from stockyard.observe.metrics.http_server import BoundedServer, BoundedServerOverIPv6, QuietHandler
@@ -42,8 +42,8 @@ class MetricsServer:
         self,
         exporter: Exporter,
         *,
-        live: Callable[[], Sequence[Vital]],
-        ready: Callable[[], Sequence[Vital]],
+        live: Callable[[], Sequence[HealthCheck]],
+        ready: Callable[[], Sequence[HealthCheck]],
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:

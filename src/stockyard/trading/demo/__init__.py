@@ -3,4 +3,7 @@
 from stockyard.trading.demo.demo import run_demo
 from stockyard.trading.demo.options import DemoOptions
 
-__all__ = ["DemoOptions", "run_demo"]
+__all__ = [
+    "DemoOptions",
+    "run_demo",
+]

@@ -9,7 +9,7 @@ from stockyard._store.records import ReplyCode
 from stockyard.consume.finish.finisher import Finisher
 from stockyard.consume.run.end_listener import EndListener
 from stockyard.consume.run.ending import Ending
-from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome
+from stockyard.model.outcome import Completed, Failed, Outcome, Requeued
 
 GONE = [ReplyCode.JOB_MISSING, ReplyCode.LOCK_MISSING, ReplyCode.WRONG_STATE]
 REFUSED = Failed("a child failed", (), 0, None)
@@ -91,7 +91,7 @@ def test_an_end_that_was_never_sent_before_and_is_refused_is_logged(
     with caplog.at_level(logging.WARNING, "stockyard"):
         put(finisher, "1")
         finisher.read(finisher.batch(50), [code], 7)
-        put(finisher, "2", outcome=HandedBack())
+        put(finisher, "2", outcome=Requeued())
         finisher.read(finisher.batch(50), [code], 7)
     assert listener.told == [("settled", "1"), ("settled", "2")]
     (record,) = caplog.records

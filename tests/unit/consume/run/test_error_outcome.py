@@ -28,7 +28,7 @@ from stockyard.errors import (
 from stockyard.model.backoff import Backoff
 from stockyard.model.job import Job
 from stockyard.model.options import JobOptions
-from stockyard.model.outcome import AwaitingChildren, Completed, Failed, HandedBack, Outcome, Postponed, Retried
+from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried, WaitingChildren
 
 
 def verdict(error: BaseException, *, max_started: int = 0, options: JobOptions | None = None, **job: Any) -> Any:
@@ -39,13 +39,13 @@ def verdict(error: BaseException, *, max_started: int = 0, options: JobOptions |
 @pytest.mark.parametrize(
     ("signal", "outcome"),
     [
-        (MoveToDelayed("1m"), Postponed(60_000)),
-        (MoveToDelayed(timedelta(seconds=2)), Postponed(2000)),
-        (MoveToDelayed(0), Postponed(0)),
-        (MoveToWait(), HandedBack()),
-        (RunMoved(), HandedBack()),
-        (RateLimited(1.5), HandedBack(1500)),
-        (WaitForChildren(), AwaitingChildren()),
+        (MoveToDelayed("1m"), Delayed(60_000)),
+        (MoveToDelayed(timedelta(seconds=2)), Delayed(2000)),
+        (MoveToDelayed(0), Delayed(0)),
+        (MoveToWait(), Requeued()),
+        (RunMoved(), Requeued()),
+        (RateLimited(1.5), Requeued(1500)),
+        (WaitForChildren(), WaitingChildren()),
     ],
 )
 def test_a_signal_says_where_the_job_goes(signal: RunMoved, outcome: Outcome) -> None:
@@ -127,7 +127,7 @@ def test_a_strategy_that_fails_leaves_no_attempt() -> None:
             "Cannot complete job 1 because it has at least one failed child. moveToFinished",
         ),
         (
-            AwaitingChildren(),
+            WaitingChildren(),
             -9,
             UnrecoverableError,
             "Cannot complete job 1 because it has at least one failed child. moveToWaitingChildren",
@@ -158,7 +158,7 @@ def test_an_error_of_the_server_uses_up_no_attempt(error: Exception, attempts: i
     pauses = []
     for starts in (1, 2, 3, 40, 4000):
         ran = verdict(error, options=JobOptions(attempts=attempts), attempts_made=0, attempts_started=starts)
-        assert isinstance(ran, Postponed)
+        assert isinstance(ran, Delayed)
         pauses.append(ran.delay_ms)
     for pause, longest in zip(pauses, (1000, 2000, 4000, 30_000, 30_000), strict=True):
         assert 0.75 * longest <= pause <= longest
@@ -176,7 +176,7 @@ def test_an_error_that_is_not_the_server_s_alone_uses_one_up(error: Exception) -
 
 
 def test_a_worker_s_limit_of_starts_holds_for_errors_of_the_server() -> None:
-    assert isinstance(verdict(GONE, max_started=5, attempts_started=4), Postponed)
+    assert isinstance(verdict(GONE, max_started=5, attempts_started=4), Delayed)
     last = verdict(GONE, max_started=5, attempts_started=5)
     assert isinstance(last, Failed)
     assert "no server" in last.reason
@@ -185,6 +185,6 @@ def test_a_worker_s_limit_of_starts_holds_for_errors_of_the_server() -> None:
 @pytest.mark.parametrize("error", [NotStarted("no thread"), ChildNotStarted("no child")])
 def test_a_handler_that_was_not_started_uses_up_no_attempt(error: StockyardError) -> None:
     decided = verdict(error, options=JobOptions(attempts=1))
-    assert isinstance(decided, Postponed)
+    assert isinstance(decided, Delayed)
     assert 750 <= decided.delay_ms <= 1000
     assert isinstance(verdict(error, max_started=2, attempts_started=2), Failed)

@@ -19,7 +19,7 @@ from stockyard.errors import MoveToDelayed, ServerUnavailable
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job, set_fields
 from stockyard.model.options import JobOptions
-from stockyard.model.outcome import Completed, Failed, HandedBack, Outcome, Postponed, Retried
+from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried
 from stockyard.topology import QueueSpec
 
 
@@ -116,8 +116,8 @@ async def test_what_it_raises_is_retried_or_a_signal() -> None:
     outcome = await outcome_of(fail, attempts=2)
     assert isinstance(outcome, Retried)
     assert outcome.reason == "KeyError: 'nope'"
-    assert await outcome_of(later) == Postponed(1000)
-    assert isinstance(await outcome_of(without_server), Postponed)
+    assert await outcome_of(later) == Delayed(1000)
+    assert isinstance(await outcome_of(without_server), Delayed)
 
 
 async def test_a_timeout_is_a_failure() -> None:
@@ -201,7 +201,7 @@ async def test_a_call_that_is_broken_off_is_requeued_or_if_its_job_was_cancelled
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert call.broken_off(job) == HandedBack()
+    assert call.broken_off(job) == Requeued()
     job.cancelled = "cancelled by the desk"
     outcome = call.broken_off(job)
     assert isinstance(outcome, Failed)

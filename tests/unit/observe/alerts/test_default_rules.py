@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stockyard import QueueHealth, Topology, evaluate
+from stockyard import QueueHealth, Topology, evaluate_alerts
 from stockyard._store.inspecting import facts_of_info
 from stockyard.observe.alerts.default_rules import Thresholds, every_rule
 
@@ -17,12 +17,12 @@ def test_a_name_with_a_quote_is_quoted_for_prometheus() -> None:
     assert r'queue=~"a\"b\\.c"' in every_rule(odd, Thresholds())[0].promql
 
 
-def told(**health: Any) -> list[str]:
-    return [each.message for each in evaluate(RULES, [QueueHealth("fills", 0, 0, 0, 0, 0, **health)])]
+def notified(**health: Any) -> list[str]:
+    return [each.message for each in evaluate_alerts(RULES, [QueueHealth("fills", 0, 0, 0, 0, 0, **health)])]
 
 
 def running(**more: Any) -> list[str]:
-    return told(longest_active=61, longest_active_job="17", longest_active_since=1_700_000_000_000, **more)
+    return notified(longest_active=61, longest_active_job="17", longest_active_since=1_700_000_000_000, **more)
 
 
 def test_a_run_that_takes_too_long_is_told_with_its_job_its_worker_and_since_when() -> None:
@@ -39,15 +39,15 @@ def test_whether_the_worker_is_dead_is_told() -> None:
 
 
 def test_a_schedule_that_has_stopped_is_named_unless_its_queue_is_paused() -> None:
-    (said,) = told(late_schedule="nightly", schedule_late=301)
+    (said,) = notified(late_schedule="nightly", schedule_late=301)
     assert "schedules stopped is 301 s, more than 300 s (schedule nightly)" in said
-    assert told(late_schedule="nightly", schedule_late=300) == []
-    assert told(late_schedule="nightly", schedule_late=301, paused=True) == []
+    assert notified(late_schedule="nightly", schedule_late=300) == []
+    assert notified(late_schedule="nightly", schedule_late=301, paused=True) == []
 
 
 def test_what_cannot_be_read_of_a_queue_is_named() -> None:
     damage = tuple(f"job {n} processedOn: no time: nan" for n in range(5))
-    (said,) = told(damage=damage)
+    (said,) = notified(damage=damage)
     assert said.startswith("fills: unreadable keys is 5, more than 0 (job 0 processedOn: no time: nan; job 1 ")
     assert "; and 2 more): repair or delete" in said
 
@@ -55,6 +55,6 @@ def test_what_cannot_be_read_of_a_queue_is_named() -> None:
 def test_a_slow_disk_is_told_while_it_is_recent() -> None:
     facts = facts_of_info("redis://x", b"aof_enabled:1\r\naof_delayed_fsync:7\r\n")
     assert facts.delayed_fsync == 7
-    assert evaluate(RULES, [], facts) == []
-    (alert,) = evaluate(RULES, [], facts._replace(recent_delayed_fsync=2))
+    assert evaluate_alerts(RULES, [], facts) == []
+    (alert,) = evaluate_alerts(RULES, [], facts._replace(recent_delayed_fsync=2))
     assert (alert.rule, alert.queue, alert.value) == ("delayed fsync", "server", 2)

@@ -1,6 +1,14 @@
 """What becomes of alerts over time."""
 
-from stockyard.observe.alerts.incidents import LONGEST_TELLING, Incident, Silence, Status, advance, to_tell, told
+from stockyard.observe.alerts.incidents import (
+    LONGEST_TELLING,
+    Incident,
+    Silence,
+    Status,
+    advance,
+    notified,
+    pending_notifications,
+)
 from stockyard.observe.alerts.rules import Alert
 
 HIGH = Alert("waiting", "orders", 101, 100, "scale workers", "orders: 101 wait")
@@ -12,11 +20,11 @@ def look(known: Known, *alerts: Alert, now: int, for_ms: int = 0) -> Known:
     return advance(known, alerts, {"waiting": for_ms}, now=now)
 
 
-def tell(known: Known, *names: str, now: int, silences: tuple[Silence, ...] = ()) -> list[tuple[str, str, str]]:
+def notify(known: Known, *names: str, now: int, silences: tuple[Silence, ...] = ()) -> list[tuple[str, str, str]]:
     """Deliver what is due to these notifiers; return what was told."""
-    due = to_tell(list(known.values()), silences, names or ("log",), now=now)
+    due = pending_notifications(list(known.values()), silences, names or ("log",), now=now)
     for incident, name in due:
-        after = told(known.pop(incident.name, incident), [name])
+        after = notified(known.pop(incident.name, incident), [name])
         if after is not None:
             known[incident.name] = after
     return [(incident.name, str(incident.status), name) for incident, name in due]
@@ -24,22 +32,22 @@ def tell(known: Known, *names: str, now: int, silences: tuple[Silence, ...] = ()
 
 def test_an_alert_is_told_once_and_its_end_once() -> None:
     known = look({}, HIGH, now=1)
-    assert tell(known, now=1) == [("waiting/orders", "firing", "log")]
+    assert notify(known, now=1) == [("waiting/orders", "firing", "log")]
     known = look(known, HIGH, now=2)
-    assert tell(known, now=2) == []
+    assert notify(known, now=2) == []
     known = look(known, now=3)
-    assert tell(known, now=3) == [("waiting/orders", "resolved", "log")]
+    assert notify(known, now=3) == [("waiting/orders", "resolved", "log")]
     assert known == {}
 
 
 def test_it_fires_only_after_it_held_for_so_long() -> None:
     known = look({}, HIGH, now=1_000, for_ms=500)
     assert [each.status for each in known.values()] == [Status.PENDING]
-    assert tell(known, now=1_000) == []
+    assert notify(known, now=1_000) == []
     known = look(known, HIGH, now=1_499, for_ms=500)
-    assert tell(known, now=1_499) == []
+    assert notify(known, now=1_499) == []
     known = look(known, HIGH, now=1_500, for_ms=500)
-    assert tell(known, now=1_500) == [("waiting/orders", "firing", "log")]
+    assert notify(known, now=1_500) == [("waiting/orders", "firing", "log")]
     assert known["waiting/orders"].since == 1_000
 
 
@@ -56,17 +64,17 @@ def test_its_value_is_that_of_the_last_look_and_its_beginning_the_first() -> Non
 
 def test_each_notifier_is_told_until_it_took_it_and_the_others_are_not_told_again() -> None:
     known = look({}, HIGH, now=1)
-    assert tell(known, "log", now=1) == [("waiting/orders", "firing", "log")]
-    assert tell(known, "log", "webhook", now=2) == [("waiting/orders", "firing", "webhook")]
+    assert notify(known, "log", now=1) == [("waiting/orders", "firing", "log")]
+    assert notify(known, "log", "webhook", now=2) == [("waiting/orders", "firing", "webhook")]
     known = look(known, now=3)
-    assert tell(known, "log", now=3) == [("waiting/orders", "resolved", "log")]
-    assert tell(known, "log", "webhook", "mail", now=4) == [("waiting/orders", "resolved", "webhook")]
+    assert notify(known, "log", now=3) == [("waiting/orders", "resolved", "log")]
+    assert notify(known, "log", "webhook", "mail", now=4) == [("waiting/orders", "resolved", "webhook")]
     assert known == {}
 
 
 def test_an_end_that_nobody_takes_is_given_up_after_an_hour() -> None:
     known = look({}, HIGH, now=1)
-    tell(known, now=1)
+    notify(known, now=1)
     known = look(known, now=2)
     known = look(known, now=2 + LONGEST_TELLING - 1)
     assert [each.status for each in known.values()] == [Status.RESOLVED]
@@ -75,24 +83,24 @@ def test_an_end_that_nobody_takes_is_given_up_after_an_hour() -> None:
 
 def test_one_that_comes_again_fires_again() -> None:
     known = look({}, HIGH, now=1)
-    tell(known, now=1)
+    notify(known, now=1)
     known = look(known, now=2)
-    tell(known, now=2)
+    notify(known, now=2)
     known = look(known, HIGH, now=3)
-    assert tell(known, now=3) == [("waiting/orders", "firing", "log")]
+    assert notify(known, now=3) == [("waiting/orders", "firing", "log")]
 
 
 def test_a_silence_covers_its_rule_its_queue_or_both_until_it_ends() -> None:
     known = look({}, HIGH, FAILED, now=1)
-    assert tell(known, now=1, silences=(Silence("waiting", None, 10), Silence(None, "mail", 10))) == []
-    assert tell(known, now=1, silences=(Silence("waiting", "mail", 10), Silence("failed", "mail", 10))) == [
+    assert notify(known, now=1, silences=(Silence("waiting", None, 10), Silence(None, "mail", 10))) == []
+    assert notify(known, now=1, silences=(Silence("waiting", "mail", 10), Silence("failed", "mail", 10))) == [
         ("waiting/orders", "firing", "log")
     ]
-    assert tell(known, now=10, silences=(Silence(None, None, 10),)) == [("failed/mail", "firing", "log")]
+    assert notify(known, now=10, silences=(Silence(None, None, 10),)) == [("failed/mail", "firing", "log")]
 
 
 def test_what_began_and_ended_in_silence_is_never_told() -> None:
     hush = (Silence(None, None, 100),)
     known = look({}, HIGH, now=1)
-    assert tell(known, now=1, silences=hush) == []
+    assert notify(known, now=1, silences=hush) == []
     assert look(known, now=2) == {}

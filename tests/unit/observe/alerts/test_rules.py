@@ -1,6 +1,6 @@
 """Rules on snapshots."""
 
-from stockyard import Alert, AlertRule, QueueHealth, evaluate
+from stockyard import Alert, AlertRule, QueueHealth, evaluate_alerts
 
 BACKLOG = AlertRule(
     "waiting", lambda health: health.waiting, 100, "scale workers", applies=lambda name: name.endswith("high")
@@ -13,8 +13,8 @@ def health(name: str = "a:high", *, waiting: int = 0, longest_active: float = 0)
 
 
 def test_an_alert_holds_above_its_threshold_and_not_on_it() -> None:
-    assert evaluate([BACKLOG], [health(waiting=100)]) == []
-    assert evaluate([BACKLOG], [health(waiting=101)]) == [
+    assert evaluate_alerts([BACKLOG], [health(waiting=100)]) == []
+    assert evaluate_alerts([BACKLOG], [health(waiting=101)]) == [
         Alert(
             "waiting", "a:high", 101, 100, "scale workers", "a:high: waiting is 101, more than 100: scale workers"
         )
@@ -22,12 +22,12 @@ def test_an_alert_holds_above_its_threshold_and_not_on_it() -> None:
 
 
 def test_a_rule_holds_only_for_its_queues() -> None:
-    assert evaluate([BACKLOG], [health("a:low", waiting=1000)]) == []
+    assert evaluate_alerts([BACKLOG], [health("a:low", waiting=1000)]) == []
 
 
 def test_rules_keep_their_order_and_measures_their_unit() -> None:
     seen = (each for each in [health(waiting=200, longest_active=301), health("b", longest_active=400.5)])
-    alerts = evaluate([STUCK, BACKLOG], seen)
+    alerts = evaluate_alerts([STUCK, BACKLOG], seen)
     assert [(each.rule, each.queue) for each in alerts] == [
         ("active", "a:high"),
         ("active", "b"),
@@ -37,4 +37,4 @@ def test_rules_keep_their_order_and_measures_their_unit() -> None:
 
 
 def test_nothing_gives_nothing() -> None:
-    assert evaluate([], [health()]) == evaluate([BACKLOG], []) == []
+    assert evaluate_alerts([], [health()]) == evaluate_alerts([BACKLOG], []) == []

@@ -143,5 +143,5 @@ def test_what_is_exported_is_the_table() -> None:
     )
     suffixes = r"_(bucket|count|sum|info)$"
     names = {metric.name for metric in definitions.METRICS}
-    told = {name.split()[0] for name in scraped(exporter)}
-    assert {each if each in names else re.sub(suffixes, "", each) for each in told} == names
+    notified = {name.split()[0] for name in scraped(exporter)}
+    assert {each if each in names else re.sub(suffixes, "", each) for each in notified} == names

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stockyard._aio.portal import Portal
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.config import Address, Settings
 from stockyard.events import QueueEvents
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from stockyard.pubsub.channels import Channels
 
 
-class Site:
+class Runtime:
     """One server with an App's parts on it; an embedded one is held until ``release``.
 
     Args:
@@ -64,27 +64,27 @@ class Site:
             self._held = embedded.acquire(Path(address.path) if address.path else None)
             address = Settings.load(self._held.url, dotenv=None).address
         self.server = Server(address, call_timeout=settings.call_timeout, clock=clock)
-        self._links: dict[str, QueueLink] = {}
+        self._keyspaces: dict[str, QueueKeyspace] = {}
         self._queues: dict[str, Queue] = {}
         self._ports: dict[str, StoredJobs] = {}
         self._results: dict[str, Results] = {}
         self._events: weakref.WeakSet[QueueEvents] = weakref.WeakSet()
 
-    def link(self, spec: QueueSpec) -> QueueLink:
+    def keyspace(self, spec: QueueSpec) -> QueueKeyspace:
         """Return a queue's keys here."""
-        link = self._links.get(spec.name)
-        if link is None:
-            link = QueueLink(self.server, self._settings.prefix, spec.name)
-            self._links[spec.name] = link
-        return link
+        keyspace = self._keyspaces.get(spec.name)
+        if keyspace is None:
+            keyspace = QueueKeyspace(self.server, self._settings.prefix, spec.name)
+            self._keyspaces[spec.name] = keyspace
+        return keyspace
 
     def port(self, spec: QueueSpec) -> StoredJobs:
         """Return the port of a queue's jobs."""
         port = self._ports.get(spec.name)
         if port is None:
-            results = self._results[spec.name] = Results(self.link(spec))
+            results = self._results[spec.name] = Results(self.keyspace(spec))
             port = self._ports[spec.name] = StoredJobs(
-                self.link(spec), results=results, find=spec.router.get, portal=self._portal
+                self.keyspace(spec), results=results, find=spec.router.get, portal=self._portal
             )
         return port
 
@@ -92,7 +92,7 @@ class Site:
         """Return a queue; asked again, the same."""
         queue = self._queues.get(spec.name)
         if queue is None:
-            queue = Queue(spec, link=self.link(spec), jobs=self.port(spec), portal=self._portal)
+            queue = Queue(spec, keyspace=self.keyspace(spec), jobs=self.port(spec), portal=self._portal)
             self._queues[spec.name] = queue
         return queue
 
@@ -121,12 +121,12 @@ class Site:
 
         return Preflight(self.server, prefix=self._settings.prefix, trusts=self._settings.trust_server)
 
-    async def examine(self) -> list[Finding]:
+    async def check_server(self) -> list[Finding]:
         """Look at the server, and at one of the caches alone; return every finding, the dangers first."""
-        from stockyard.observe.doctor.checks import examine, examine_cache, in_order
+        from stockyard.observe.doctor.checks import check_server, examine_cache, in_order
 
         settings, trusts = self._settings, self._settings.trust_server
-        found = await examine(self.server, prefix=settings.prefix, trusts=trusts, queues=self._topology.names)
+        found = await check_server(self.server, prefix=settings.prefix, trusts=trusts, queues=self._topology.names)
         if self._cache_address.is_server_of(self.server.address):
             return found
         second = Server(self._cache_address, call_timeout=settings.call_timeout)
@@ -163,7 +163,7 @@ class Site:
         )
 
     @cached_property
-    def lookout(self) -> AppMonitor:
+    def monitor(self) -> AppMonitor:
         """Reads all this for alerts, metrics and probes."""
         from stockyard.observe.app_monitor import AppMonitor
 
@@ -171,7 +171,7 @@ class Site:
             self._topology,
             server=self.server,
             prefix=self._settings.prefix,
-            link=self.link,
+            keyspace=self.keyspace,
             workers=self._workers,
             caches=lambda: self.caches.stats() if "caches" in vars(self) else {},
             channels=lambda: self.channels.stats() if "channels" in vars(self) else {},

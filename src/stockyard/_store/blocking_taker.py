@@ -7,8 +7,15 @@ import contextlib
 import math
 import time
 
-from stockyard._store.finishing import FINISH, Exchange, Order, exchange_of, finish_and_take, finish_arguments
-from stockyard._store.link import QueueLink
+from stockyard._store.finishing import (
+    FINISH,
+    FinishReply,
+    TakeRequest,
+    exchange_of,
+    finish_and_take,
+    finish_arguments,
+)
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import accepted
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script
 from stockyard._wire.client_name import worker_client_name
@@ -21,7 +28,7 @@ _LOOKS, _LOOK_PAUSE = 40, 0.025
 """How often, and at what seconds' distance, to look whether the server has noticed that a connection is closed."""
 
 
-class Doorbell:
+class BlockingTaker:
     """A worker's blocking connection; its name makes the worker visible to BullMQ's tools.
 
     The call that takes is sent right behind the call that waits, so the server runs it the moment the
@@ -30,7 +37,7 @@ class Doorbell:
     was opened.
 
     Args:
-        link: the queue.
+        keyspace: the queue.
         worker: the worker's name, or None.
 
     Attributes:
@@ -38,10 +45,10 @@ class Doorbell:
             one that ended in silence it stays until there is a new connection.
     """
 
-    def __init__(self, link: QueueLink, *, worker: str | None = None) -> None:
-        self._link = link
-        self._connection = link.server.dedicated(
-            client_name=worker_client_name(link.keys.prefix, link.queue, worker)
+    def __init__(self, keyspace: QueueKeyspace, *, worker: str | None = None) -> None:
+        self._keyspace = keyspace
+        self._connection = keyspace.server.dedicated(
+            client_name=worker_client_name(keyspace.keys.prefix, keyspace.queue, worker)
         )
         self._client_id = 0
         self._offset = 0
@@ -51,21 +58,21 @@ class Doorbell:
     async def open(self) -> None:
         """Connect now, so that the worker is seen before its first wait."""
         await self._connection.reopen()
-        clock = self._link.server.clock
-        before, local = self._link.clock(), clock.local()
+        clock = self._keyspace.server.clock
+        before, local = self._keyspace.clock(), clock.local()
         client_id, server_time = await self._connection.call(("CLIENT", "ID"), ("TIME",))
         self.waits_until = math.inf
         self._client_id = client_id if isinstance(client_id, int) else 0
         clock.note(local, clock.local(), server_time)
-        if not isinstance(server_time, ServerRefused) and not self._link.follows_server:
+        if not isinstance(server_time, ServerRefused) and not self._keyspace.follows_server:
             there = int(server_time[0]) * 1000 + int(server_time[1]) // 1000
-            self._offset = (before + self._link.clock()) // 2 - there
+            self._offset = (before + self._keyspace.clock()) // 2 - there
 
     def is_receiving(self) -> bool:
         """Say whether the reply of the wait that is under way has begun to come."""
         return self._connection.received > self._received_before
 
-    async def take_when_rung(self, seconds: float, order: Order) -> Exchange:
+    async def wait_and_take(self, seconds: float, order: TakeRequest) -> FinishReply:
         """Wait until the marker is set, at most so long, and take jobs then.
 
         Raises:
@@ -74,10 +81,10 @@ class Doorbell:
         """
         if not self._connection.is_open:
             await self.open()
-        wait = ("BZPOPMIN", self._link.keys["marker"], f"{max(seconds, 0.001):.3f}")
+        wait = ("BZPOPMIN", self._keyspace.keys["marker"], f"{max(seconds, 0.001):.3f}")
         order.clock_offset = self._offset
-        arguments = finish_arguments(self._link, [], order, now="")
-        take = ScriptCall(FINISH, self._link.script_keys(FINISH), arguments).command()
+        arguments = finish_arguments(self._keyspace, [], order, now="")
+        take = ScriptCall(FINISH, self._keyspace.script_keys(FINISH), arguments).command()
         self.waits_until = time.monotonic() + seconds
         self._received_before = self._connection.received
         try:
@@ -87,15 +94,15 @@ class Doorbell:
             if time.monotonic() < self.waits_until:
                 self.waits_until = math.inf
         if is_unknown_script(taken):
-            return await finish_and_take(self._link, [], order)
+            return await finish_and_take(self._keyspace, [], order)
         if self._connection.is_misled:
-            self._link.server.drop_idle()
+            self._keyspace.server.drop_idle()
         exchange = exchange_of(accepted(taken))
         if not exchange.records:
             accepted(rung)
         return exchange
 
-    async def hang_up(self) -> None:
+    async def interrupt(self) -> None:
         """Break off a wait; when this returns, the server will not start jobs for it any more."""
         waiting = self._client_id if self._connection.is_open else 0
         self._connection.drop()
@@ -105,7 +112,7 @@ class Doorbell:
         # a right to kill any connection.
         with contextlib.suppress(ServerError):
             for _ in range(_LOOKS):
-                if not await self._link.server.call("CLIENT", "LIST", "ID", waiting):
+                if not await self._keyspace.server.call("CLIENT", "LIST", "ID", waiting):
                     return
                 await asyncio.sleep(_LOOK_PAUSE)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from stockyard._store.link import QueueLink
+from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard._wire.options import encode_options, encode_tie, parent_key
 from stockyard.errors import JobError, JobNotFound, JobStateError
@@ -12,7 +12,7 @@ from stockyard.model.deduplication import Deduplication
 from stockyard.model.options import JobOptions
 
 
-class Ways(msgspec.Struct, omit_defaults=True, gc=False):
+class DedupOptions(msgspec.Struct, omit_defaults=True, gc=False):
     """A deduplication as the scripts read it; the names are those of ``Deduplication``, ttl in ms."""
 
     id: str
@@ -23,7 +23,7 @@ class Ways(msgspec.Struct, omit_defaults=True, gc=False):
     keep_last: bool = False
 
 
-class Tie(msgspec.Struct, gc=False):
+class ParentLink(msgspec.Struct, gc=False):
     """A parent as the scripts read it.
 
     Attributes:
@@ -37,7 +37,7 @@ class Tie(msgspec.Struct, gc=False):
     is_new: bool = False
 
 
-class TiedJob(msgspec.Struct, omit_defaults=True, gc=False):
+class RelatedJob(msgspec.Struct, omit_defaults=True, gc=False):
     """A checked job on its way, under the names that the scripts read.
 
     Attributes:
@@ -62,8 +62,8 @@ class TiedJob(msgspec.Struct, omit_defaults=True, gc=False):
     delay: int
     priority: int
     lifo: bool
-    deduplication: Ways | None = None
-    parent: Tie | None = None
+    deduplication: DedupOptions | None = None
+    parent: ParentLink | None = None
     is_parent: bool = False
     queue: int = 0
     has_own_id: bool = False
@@ -74,31 +74,33 @@ class TiedJob(msgspec.Struct, omit_defaults=True, gc=False):
         return self.parent.key if self.parent else None
 
 
-def tied_job(link: QueueLink, name: str, data: str, options: JobOptions, now: int, *, job_id: str = "") -> TiedJob:
+def related_job(
+    keyspace: QueueKeyspace, name: str, data: str, options: JobOptions, now: int, *, job_id: str = ""
+) -> RelatedJob:
     """Put a job with ties into the form that is sent.
 
     Args:
-        link: its queue.
+        keyspace: its queue.
         name, data, options: the job; the payload is JSON text.
         now: creation in ms.
         job_id: its id if its options name none. Defaults to the counter's.
     """
-    return TiedJob(
+    return RelatedJob(
         options.job_id or job_id,
         name,
         data,
-        encode_options(options, prefix=link.keys.prefix),
+        encode_options(options, prefix=keyspace.keys.prefix),
         now,
         options.delay_ms,
         options.priority,
         options.lifo,
         _ways(options.deduplication),
-        _tie(options, link.keys.prefix),
+        _tie(options, keyspace.keys.prefix),
         has_own_id=options.job_id is not None,
     )
 
 
-def refusal(code: int, job: TiedJob) -> JobError:
+def refusal(code: int, job: RelatedJob) -> JobError:
     """Return the error that a script's code means."""
     key = job.parent_key or ""
     if code == ReplyCode.PARENT_MISSING:
@@ -110,14 +112,14 @@ def refusal(code: int, job: TiedJob) -> JobError:
     )
 
 
-def _ways(asked: Deduplication | None) -> Ways | None:
+def _ways(asked: Deduplication | None) -> DedupOptions | None:
     if asked is None:
         return None
-    return Ways(asked.id, asked.ttl_ms, asked.extend, asked.replace, asked.reschedule, asked.keep_last)
+    return DedupOptions(asked.id, asked.ttl_ms, asked.extend, asked.replace, asked.reschedule, asked.keep_last)
 
 
-def _tie(options: JobOptions, prefix: str) -> Tie | None:
+def _tie(options: JobOptions, prefix: str) -> ParentLink | None:
     if options.parent is None:
         return None
     tie = encode_tie(options.parent, options.on_failure, prefix=prefix)
-    return Tie(parent_key(options.parent, prefix), tie)
+    return ParentLink(parent_key(options.parent, prefix), tie)

@@ -10,7 +10,7 @@ from stockyard._wire.keys import QueueKeys
 from stockyard.model.clock import Clock
 
 
-class QueueLink:
+class QueueKeyspace:
     """A queue's keys with the server that holds them.
 
     Args:

@@ -15,7 +15,7 @@ from stockyard.topology import Topology
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wishes:
+class WorkerSelection:
     """What the command line says of the workers.
 
     Attributes:
@@ -30,13 +30,13 @@ class Wishes:
     prefix: str | None = None
 
 
-class Roster:
+class WorkerSet:
     """Workers and the Apps that were made for them.
 
     Args:
         targets: MODULE:ATTR of an App, of a Topology, of a Worker or a list of them, or of a function without
             arguments that returns one of these.
-        wishes: what the command line says.
+        selection: what the command line says.
 
     Attributes:
         workers: all of them.
@@ -46,8 +46,8 @@ class Roster:
         ConfigError: a target is none of these, or there is nothing to work on.
     """
 
-    def __init__(self, targets: Sequence[str], wishes: Wishes) -> None:
-        self._wishes = wishes
+    def __init__(self, targets: Sequence[str], selection: WorkerSelection) -> None:
+        self._wishes = selection
         self._known: list[str] = []
         self._apps: list[App] = []
         self.workers: list[Worker] = []
@@ -55,7 +55,7 @@ class Roster:
             self.workers += self._workers(target, find(target))
         served = {worker.queue for worker in self.workers}
         self.apps = list(dict.fromkeys(map(owner_of, self.workers)))
-        for name in wishes.queues:
+        for name in selection.queues:
             if name not in served:
                 raise UnknownQueue(name, self._known)
         if not self.workers:
