@@ -117,15 +117,15 @@ async def test_a_worker_goes_on_and_is_not_ready_in_between(
     await eventually(lambda: ran == ["1", "2"])
     with caplog.at_level(logging.WARNING, "stockyard"):
         pair.demote()
-        await eventually(lambda: any(not vital.well for vital in worker.vitals()), within=15)
-        assert all(vital.well for vital in worker.vitals() if vital.is_fatal)
+        await eventually(lambda: any(not check.ok for check in worker.health_checks()), within=15)
+        assert all(check.ok for check in worker.health_checks() if check.is_fatal)
         seen = time.monotonic()
         await eventually(lambda: time.monotonic() > seen + 3, within=10)
         pair.move_name()
         moved = time.monotonic()
         added = await queue.add("x")
         await added.wait_for_result(25)
-        await eventually(lambda: all(vital.well for vital in worker.vitals()))
+        await eventually(lambda: all(check.ok for check in worker.health_checks()))
         assert time.monotonic() - moved < 5
     goes_on.set()
     await long.wait_for_result(25)
@@ -138,7 +138,7 @@ async def test_a_worker_that_waits_in_vain_is_woken(yard: Yard, pair: Pair) -> N
     """Its blocking call is cut short by the server."""
     queue = yard.queue()
     worker = await yard.work(lambda job: None, executor="thread")
-    await eventually(lambda: any("waits for jobs" in vital.said for vital in worker.vitals()))
+    await eventually(lambda: any("waits for jobs" in check.detail for check in worker.health_checks()))
     pair.fail_over()
     assert await (await queue.add("x")).wait_for_result(25) is None
 

@@ -52,7 +52,7 @@ async def test_the_server_is_gone_while_the_worker_waits_for_it(server: OwnServe
         await stop(idle)
         early = yard.app.worker("q", lambda job: None, handle_signals=False, grace=GRACE)
         running = asyncio.create_task(early.run())
-        await eventually(lambda: any("no server" in vital.said for vital in early.vitals()), within=25)
+        await eventually(lambda: any("no server" in check.detail for check in early.health_checks()), within=25)
         await stop(early)
         await asyncio.wait_for(running, AT_MOST)
         server.start()

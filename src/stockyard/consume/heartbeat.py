@@ -17,18 +17,18 @@ QUIET_SECONDS = 15.0
 
 
 class HealthCheck(NamedTuple):
-    """One sign of life.
+    """One health check of a worker or process.
 
     Attributes:
         name: what was looked at.
-        well: whether it is as it should be.
-        said: what was found, for people.
+        ok: whether it is as it should be.
+        detail: what was found, for people.
         is_fatal: whether the process should be started again while it is not. Defaults to True.
     """
 
     name: str
-    well: bool
-    said: str
+    ok: bool
+    detail: str
     is_fatal: bool = True
 
 
@@ -73,16 +73,16 @@ class Heartbeat:
         if self.phase == "stopped":
             return []
         trouble = self.trouble or server_trouble
-        vitals = [
+        health_checks = [
             HealthCheck(f"{of}: worker", self.phase == "working", self.phase, is_fatal=False),
             HealthCheck(f"{of}: server", not trouble, trouble or "answers", is_fatal=False),
         ]
         if self.phase != "made":
             age = now - self.beat
-            vitals.append(HealthCheck(f"{of}: loop", age < BLOCKED_SECONDS, f"ran {age:.1f} s ago"))
+            health_checks.append(HealthCheck(f"{of}: loop", age < BLOCKED_SECONDS, f"ran {age:.1f} s ago"))
         if self.phase == "working":
-            vitals.append(HealthCheck(f"{of}: taking", *self._taking(room, waits_until, now)))
-        return vitals
+            health_checks.append(HealthCheck(f"{of}: taking", *self._taking(room, waits_until, now)))
+        return health_checks
 
     def _taking(self, room: int, waits_until: float, now: float) -> tuple[bool, str]:
         if now > waits_until + OVERDUE_SECONDS:

@@ -212,19 +212,21 @@ class Worker(Fixed):
         """How many jobs it runs at this moment."""
         return len(self._book)
 
-    def vitals(self) -> list[HealthCheck]:
+    def health_checks(self) -> list[HealthCheck]:
         """Return signs of life: its phase, the server, its loop, its taking; may be called in any thread."""
-        vitals = self._heartbeat.judge(
+        health_checks = self._heartbeat.judge(
             self.queue,
             room=self._fetcher.room,
             waits_until=self._blocking_taker.waits_until,
             now=time.monotonic(),
             server_trouble=self._server.trouble,
         )
-        if vitals and (lost := self._execution.lost):
+        if health_checks and (lost := self._execution.lost):
             said = f"{lost} of {self.concurrency} places are lost to threads that hang"
-            vitals.append(HealthCheck(f"{self.queue}: threads", False, said, is_fatal=lost >= self.concurrency))
-        return vitals
+            health_checks.append(
+                HealthCheck(f"{self.queue}: threads", False, said, is_fatal=lost >= self.concurrency)
+            )
+        return health_checks
 
     def run_forever(self) -> None:
         """Work until SIGTERM or Ctrl-C, then close the App; for a program that does nothing else. Blocks.

@@ -143,13 +143,13 @@ class AppMonitor:
         """Keep what a worker counted that is gone: a process counts from its own start."""
         self._others[queue].add(meter)
 
-    def vitals(self) -> list[HealthCheck]:
+    def health_checks(self) -> list[HealthCheck]:
         """Return the signs of life of all workers that have not stopped."""
         workers = list(self._workers())
-        vitals = [vital for worker in workers for vital in worker.vitals()]
-        if workers and not vitals:
+        health_checks = [check for worker in workers for check in worker.health_checks()]
+        if workers and not health_checks:
             return [HealthCheck("workers", False, "all have stopped", is_fatal=False)]
-        return vitals
+        return health_checks
 
     def caches(self) -> Mapping[str, CacheStats]:
         """Return what the caches did in this process."""
@@ -183,8 +183,8 @@ def metrics_server(monitors: Sequence[AppMonitor], *, host: str, port: int) -> M
     from stockyard.observe.metrics.exporter import Exporter
     from stockyard.observe.metrics.metrics_server import MetricsServer
 
-    def vitals() -> list[HealthCheck]:
-        return [vital for each in monitors for vital in each.vitals()]
+    def health_checks() -> list[HealthCheck]:
+        return [check for each in monitors for check in each.health_checks()]
 
     return MetricsServer(
         Exporter(
@@ -193,8 +193,8 @@ def metrics_server(monitors: Sequence[AppMonitor], *, host: str, port: int) -> M
             caches=lambda: {name: stats for each in monitors for name, stats in each.caches().items()},
             channels=lambda: {name: stats for each in monitors for name, stats in each.channels().items()},
         ),
-        live=lambda: [each for each in vitals() if each.is_fatal],
-        ready=vitals,
+        live=lambda: [each for each in health_checks() if each.is_fatal],
+        ready=health_checks,
         host=host,
         port=port,
     )

@@ -90,8 +90,8 @@ async def test_no_more_jobs_are_taken_than_there_are_threads(
         0,
     ]
     assert logged("so this worker runs 1 jobs fewer at a time: restart its process")
-    (vital,) = [vital for vital in worker.vitals() if vital.name == "q: threads"]
-    assert (vital.well, vital.is_fatal) == (False, True)
+    (check,) = [check for check in worker.health_checks() if check.name == "q: threads"]
+    assert (check.ok, check.is_fatal) == (False, True)
     waiting = [await queue.add("x", number, timeout="30s") for number in range(3)]
     # The time of several looks at the queue, on a machine where others are served meanwhile.
     other = yard.queue("other")
@@ -105,7 +105,7 @@ async def test_no_more_jobs_are_taken_than_there_are_threads(
     for number, job in enumerate(waiting):
         assert await job.wait_for_result(25) == number
         assert (await job.refresh()).attempts_started == 1
-    assert "q: threads" not in [vital.name for vital in worker.vitals()]
+    assert "q: threads" not in [check.name for check in worker.health_checks()]
 
 
 async def test_a_thread_that_outlives_the_grace_is_logged_and_its_job_runs_again(

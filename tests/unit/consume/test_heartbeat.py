@@ -18,7 +18,7 @@ def heartbeat(phase: str = "working", *, beat: float = 0.1, answered: float = 0.
 def sick(made: Heartbeat, *, room: int = 5, waits_until: float = math.inf) -> list[tuple[str, bool]]:
     """What is not well, and whether that is fatal."""
     found = made.judge("q", room=room, waits_until=waits_until, now=NOW)
-    return [(each.name, each.is_fatal) for each in found if not each.well]
+    return [(each.name, each.is_fatal) for each in found if not each.ok]
 
 
 def test_a_worker_that_waits_for_jobs_is_well() -> None:

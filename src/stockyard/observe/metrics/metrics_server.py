@@ -99,10 +99,10 @@ class MetricsServer:
         if path == "/metrics":
             return "200 OK", *self._metrics(environ.get("HTTP_ACCEPT", ""))
         if path in self._probes:
-            vitals = self._probes[path]()
-            well = all(each.well for each in vitals)
+            health_checks = self._probes[path]()
+            well = all(each.ok for each in health_checks)
             status = "200 OK" if well else "503 Service Unavailable"
-            signs = [{"name": each.name, "ok": each.well, "detail": each.said} for each in vitals]
+            signs = [{"name": each.name, "ok": each.ok, "detail": each.detail} for each in health_checks]
             return status, "application/json", msgspec.json.encode({"ok": well, "checks": signs})
         return "404 Not Found", "text/plain", b"try /metrics, /live or /ready\n"
 
