@@ -48,7 +48,7 @@ def test_the_probes_ask_where_the_process_answers(name: str) -> None:
     (container,) = template["spec"]["containers"]
     options = options_of(container["args"])
     (port,) = container["ports"]
-    told = options.get("metrics") or options["port"]
+    told = options.get("metrics_port") or options["port"]
     assert told == f"0.0.0.0:{port['containerPort']}"
     assert template["metadata"]["annotations"]["prometheus.io/port"] == str(port["containerPort"])
     for probe, path in (("livenessProbe", "/live"), ("readinessProbe", "/ready")):

@@ -116,7 +116,7 @@ async def populate(app: App, raw: "redis.Redis", prefix: str) -> None:
                 raise ValueError("no such address")
             return {"sent": 1}
 
-        worker = app.worker(name, handle, handle_signals=False, metrics=60)
+        worker = app.worker(name, handle, handle_signals=False, metrics_minutes=60)
         running = asyncio.create_task(worker.run())
         done, failed = await queue.add("good", {"n": 1}), await queue.add("bad", attempts=1)
         await done.wait_for_result("25s")

@@ -117,7 +117,7 @@ async def count(side: str, node: NodePeer, queue: NodeObject, ours: Queue, work:
         await eventually(lambda: has_counts(queue, completed=ended, failed=ended))
         await worker.close()
     else:
-        async with work(metrics=4):
+        async with work(metrics_minutes=4):
             await eventually(lambda: has_counts(queue, completed=ended, failed=ended))
 
 

@@ -99,7 +99,7 @@ class OurSide:
         await self._app.flows.add_many(our_flow(tree, self.prefix) for tree in trees)
 
     def work(self, queue: str = "q") -> AbstractAsyncContextManager[Any]:
-        return self._work(app=self._app, queue=queue, metrics=None)
+        return self._work(app=self._app, queue=queue, metrics_minutes=None)
 
 
 def our_flow(tree: dict[str, Any], prefix: str) -> Flow:

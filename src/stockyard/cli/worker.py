@@ -56,7 +56,7 @@ def run(
     concurrency: int | None = None,
     grace: Span = None,
     allow_eviction: bool = False,
-    metrics: Endpoint = None,
+    metrics_port: Endpoint = None,
     alerts: Annotated[bool, Parameter(negative="--no-alerts")] = True,
     log_format: LogFormat | None = None,
     reload: bool = False,
@@ -74,7 +74,7 @@ def run(
         concurrency: jobs at a time, of each worker in each process; the queue's own by default.
         grace: time that running jobs have to end, 25s by default.
         allow_eviction: work on critical queues though the server evicts keys.
-        metrics: [HOST:]PORT that answers /metrics, /live and /ready; of several processes the second has the next
+        metrics_port: [HOST:]PORT that answers /metrics, /live and /ready; the second process has the next
             port, and so on.
         alerts: watch the queues and the server; of all processes, one does so at a time.
         log_format: text or json; text by default, unless the target sets up logging in its own way.
@@ -99,7 +99,7 @@ def run(
         if reload:
             arguments.append("--reload")
         command = [sys.executable, "-m", "stockyard.cli", "worker", target, *more, *arguments, "--supervised"]
-        commands = [[*command, *_served_at(metrics, index)] for index in range(processes)]
+        commands = [[*command, *_served_at(metrics_port, index)] for index in range(processes)]
         # A pipe brings the URL, which may hold a password and would show among the arguments.
         _log_to_stderr(log_format)
         return _run(Supervisor(commands, settings=(redis_url, prefix), refusal=None if reload else _REFUSED).run())
@@ -110,7 +110,7 @@ def run(
     selection = WorkerSelection(queues=queue, options=options, redis_url=redis_url, prefix=prefix)
     # The environment passes the server on to every App that the target makes.
     with _environment(REDIS_URL=redis_url, STOCKYARD_PREFIX=prefix):
-        return _run(_work([target, *more], selection, supervised, log_format, metrics, alerts, reload))
+        return _run(_work([target, *more], selection, supervised, log_format, metrics_port, alerts, reload))
 
 
 @contextmanager
@@ -133,7 +133,7 @@ async def _work(
     selection: WorkerSelection,
     watches_input: bool,
     log_format: LogFormat | None,
-    metrics: str | None,
+    metrics_port: str | None,
     watches: bool,
     reloads: bool,
 ) -> int:
@@ -143,8 +143,8 @@ async def _work(
         ending.push_async_callback(worker_set.aclose)
         if watches_input:
             watch_parent(on_gone=partial(_request_stop, worker_set.workers))
-        if metrics is not None:
-            host, port = host_and_port(metrics)
+        if metrics_port is not None:
+            host, port = host_and_port(metrics_port)
             monitors = [app.monitor for app in worker_set.apps]
             served = MetricsPort(partial(metrics_server, monitors, host=host, port=port))
             served.open()
@@ -177,12 +177,12 @@ async def _work(
     return RELOAD if edited is not None and not edited.cancelled() and edited.done() else 0
 
 
-def _served_at(metrics: str | None, index: int) -> list[str]:
-    if metrics is None:
+def _served_at(metrics_port: str | None, index: int) -> list[str]:
+    if metrics_port is None:
         return []
-    host, _, port = metrics.rpartition(":")
+    host, _, port = metrics_port.rpartition(":")
     # Port 0 is any that is free.
-    return [f"--metrics={host}:{int(port) + index if int(port) else 0}"]
+    return [f"--metrics-port={host}:{int(port) + index if int(port) else 0}"]
 
 
 async def _report_ready(worker: Worker) -> None:

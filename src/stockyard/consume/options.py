@@ -39,7 +39,7 @@ class WorkerOptions:
             seconds longer. Defaults to 25 s, which fits into the 30 s that Kubernetes gives a pod.
         drain_delay: longest wait for the marker of an empty queue, cut to 10 s, so that a dead
             connection is noticed within 15. Defaults to 5 s.
-        metrics: minutes of which the queue keeps how many jobs ended in each; 0 or None counts nothing. Defaults
+        metrics_minutes: minutes of which the queue keeps how many jobs ended; 0 or None counts nothing. Defaults
             to 20,160, two weeks.
         max_started_attempts: starts of a job, those included that did not end an attempt, after which it is
             failed. Defaults to no limit.
@@ -64,7 +64,7 @@ class WorkerOptions:
     stalled_interval: Duration | None = None
     grace: Duration = 25
     drain_delay: Duration = 5
-    metrics: int | None = 20_160
+    metrics_minutes: int | None = 20_160
     max_started_attempts: int | None = None
     middleware: Sequence[Middleware] = ()
     hooks: Hooks = field(default_factory=Hooks)

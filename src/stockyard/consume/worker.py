@@ -162,7 +162,7 @@ class Worker(Fixed):
                 limit_max=spec.rate.max if spec.rate else None,
                 limit_window=spec.rate.duration_ms if spec.rate else None,
                 worker=options.name or "",
-                metrics=_whole("metrics", options.metrics or 0, least=0),
+                metrics=_whole("metrics_minutes", options.metrics_minutes or 0, least=0),
             ),
             drain_delay=milliseconds(options.drain_delay, option="drain_delay") / 1000,
             finisher=self._finisher,

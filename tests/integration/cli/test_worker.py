@@ -134,7 +134,7 @@ def test_a_child_process_finds_the_target_s_handlers(run: Run, start: Start) -> 
 
 
 def test_metrics_and_probes_are_served_for_all_targets(run: Run, start: Start) -> None:
-    worker = start(SHOP, "tests.integration.cli.shop:workers", "--queue=mail", "--metrics=0")
+    worker = start(SHOP, "tests.integration.cli.shop:workers", "--queue=mail", "--metrics-port=0")
     worker.wait_ready(2)
     assert _pid_of_a_handler(run) == worker.process.pid
     (url,) = re.findall(r"metrics and health at (\S+)", worker.log)
@@ -148,7 +148,7 @@ def test_metrics_and_probes_are_served_for_all_targets(run: Run, start: Start) -
 
 def test_each_process_has_a_port_of_its_own(start: Start) -> None:
     port = free_ports(2)
-    workers = start(SHOP, "--queue=mail", "--processes=2", f"--metrics=localhost:{port}", "--no-alerts")
+    workers = start(SHOP, "--queue=mail", "--processes=2", f"--metrics-port=localhost:{port}", "--no-alerts")
     workers.wait_ready(2)
     for each in (port, port + 1):
         assert f"metrics and health at http://localhost:{each}" in workers.log
@@ -211,7 +211,7 @@ def test_workers_leave_watching_to_others_when_told_to(
         (["tests.integration.cli.shop:workers", "--concurrency=9"], "--concurrency would be ignored"),
         ([SHOP, "--grace=soon"], "Invalid value for --grace: expected a duration"),
         ([SHOP, "--concurrency=0"], "concurrency must be a whole number"),
-        ([SHOP, "--metrics=localhost"], "expected [HOST:]PORT, as in 9400"),
+        ([SHOP, "--metrics-port=localhost"], "expected [HOST:]PORT, as in 9400"),
         ([SHOP, "--log-format=xml"], "Invalid value"),
     ],
 )
@@ -237,7 +237,7 @@ def _pid_of_a_handler(run: Run) -> int:
 def test_a_metrics_port_that_is_still_in_use_is_waited_for(run: Run, start: Start) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        worker = start(SHOP, "--queue=mail", f"--metrics={port}", "--no-alerts")
+        worker = start(SHOP, "--queue=mail", f"--metrics-port={port}", "--no-alerts")
         worker.wait_ready()
         assert _pid_of_a_handler(run) == worker.process.pid
         assert "waiting for it, the workers start without it" in worker.log

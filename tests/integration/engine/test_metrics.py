@@ -54,7 +54,7 @@ async def test_a_worker_can_be_told_not_to_count(
     yard: Yard, raw: "redis.Redis", prefix: str, off: int | None
 ) -> None:
     yard.queue()
-    await yard.work(fail_if_told, metrics=off)
+    await yard.work(fail_if_told, metrics_minutes=off)
     await end(yard, False, True)
     assert raw.keys(f"{prefix}:q:metrics:*") == []
 
