@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from stockyard._logging import about, about_job, plain
-from stockyard.errors import ConfigError
+from stockyard.errors import InvalidOption
 from stockyard.model.job import Job
 from stockyard.model.printing import printed
 
@@ -38,7 +38,7 @@ class Hooks:
         schedule_repaired: ``(schedule_id, run_id)`` when this worker restored a schedule's missing next run.
 
     Raises:
-        ConfigError: one of them is no function.
+        InvalidOption: one of them is no function.
     """
 
     startup: Callable[[], Awaitable[None] | None] | None = None
@@ -55,7 +55,7 @@ class Hooks:
         for field in fields(self):
             hook = getattr(self, field.name)
             if hook is not None and not callable(hook):
-                raise ConfigError(f"the hook {field.name!r} must be a function; got {hook!r}")
+                raise InvalidOption(f"the hook {field.name!r} must be a function; got {hook!r}")
 
 
 async def begin(hook: Hook | None) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from stockyard.consume.hooks import Hooks
-from stockyard.errors import ConfigError
+from stockyard.errors import InvalidOption
 from stockyard.model.backoff import BackoffStrategy
 from stockyard.model.duration import Duration
 from stockyard.model.handler import Executor
@@ -54,7 +54,7 @@ class WorkerOptions:
             Defaults to False.
 
     Raises:
-        ConfigError: the middleware or the hooks are something else.
+        InvalidOption: the middleware or the hooks are something else.
     """
 
     name: str | None = field(default_factory=_process_name)
@@ -76,8 +76,8 @@ class WorkerOptions:
 
     def __post_init__(self) -> None:
         if not isinstance(self.middleware, Sequence) or not all(callable(each) for each in self.middleware):
-            raise ConfigError(
+            raise InvalidOption(
                 f"middleware must be a list of functions, `async def (job, call_next)`; got {self.middleware!r}"
             )
         if not isinstance(self.hooks, Hooks):
-            raise ConfigError(f"hooks must be Hooks(…); got {self.hooks!r}")
+            raise InvalidOption(f"hooks must be Hooks(…); got {self.hooks!r}")

@@ -41,7 +41,7 @@ from stockyard.consume.shutdown import STOP_SECONDS, Shutdown, enter_unless, sta
 from stockyard.consume.take.fetcher import Fetcher
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.consume.worker_name import check_name
-from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
+from stockyard.errors import ConfigError, HandlerError, InvalidOption, ReplyLost, ServerUnavailable
 from stockyard.leases.keeper import LeaseKeeper
 from stockyard.model.duration import Duration, lease_milliseconds, milliseconds
 from stockyard.model.fixed import Fixed
@@ -372,5 +372,5 @@ def _whole_or_none(option: str, value: int | None) -> int | None:
 
 def _whole(option: str, value: object, *, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ConfigError(f"{option} must be a whole number, {least} or more; got {value!r}")
+        raise InvalidOption(f"{option} must be a whole number, {least} or more; got {value!r}")
     return value

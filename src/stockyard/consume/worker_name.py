@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from stockyard.errors import ConfigError
+from stockyard.errors import InvalidOption
 
 
 def check_name(name: str | None) -> None:
     """Refuse a name that servers refuse to a connection, and an empty one; None is no name.
 
     Raises:
-        ConfigError: it is no ASCII text without spaces.
+        InvalidOption: it is no ASCII text without spaces.
     """
     if name is not None and not (name and all("!" <= each <= "~" for each in name)):
-        raise ConfigError(f"a worker's name must be ASCII text without spaces, or None for none; got {name!r}")
+        raise InvalidOption(f"a worker's name must be ASCII text without spaces, or None for none; got {name!r}")

@@ -145,7 +145,7 @@ async def test_unknown_queues_and_worker_options_are_named(yard: Yard) -> None:
     with pytest.raises(InvalidOption, match="unknown worker option 'concurency'; did you mean 'concurrency'"):
         yard.app.worker("portfolio:high_priority", where_async, concurency=2)
     for name in ("two words", "wörker", "a\nb"):
-        with pytest.raises(ConfigError, match="a worker's name must be ASCII text without spaces"):
+        with pytest.raises(InvalidOption, match="a worker's name must be ASCII text without spaces"):
             yard.app.worker("portfolio:high_priority", where_async, name=name)
 
 
@@ -158,7 +158,7 @@ async def test_a_worker_has_the_name_of_its_process(yard: Yard, monkeypatch: pyt
 @pytest.mark.parametrize("concurrency", [0, -1, 1.5, True, "4"])
 async def test_a_worker_s_concurrency_is_a_whole_number(yard: Yard, concurrency: Any) -> None:
     yard.queue()
-    with pytest.raises(ConfigError, match="concurrency must be a whole number"):
+    with pytest.raises(InvalidOption, match="concurrency must be a whole number"):
         yard.app.worker("q", where_async, concurrency=concurrency)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stockyard import ConfigError, Hooks, Job, Topology
+from stockyard import ConfigError, Hooks, InvalidOption, Job, Topology
 from stockyard.consume import lifespan
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
@@ -190,10 +190,10 @@ async def test_a_timeout_of_a_lifespan_is_its_own_error(redis_url: str, prefix: 
 async def test_what_is_no_function_is_refused_before_the_worker_runs(
     yard: Yard, options: dict[str, Any], complaint: str
 ) -> None:
-    with pytest.raises(ConfigError, match=complaint):
+    with pytest.raises(InvalidOption, match=complaint):
         yard.app.worker("a", nothing, **options)
 
 
 def test_a_hook_that_is_no_function_is_refused() -> None:
-    with pytest.raises(ConfigError, match="the hook 'failed' must be a function; got 5"):
+    with pytest.raises(InvalidOption, match="the hook 'failed' must be a function; got 5"):
         Hooks(failed=5)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import ConfigError, Job, JobFailed, ManualClock
+from stockyard import InvalidOption, Job, JobFailed, ManualClock
 from tests.support.yard import Yard
 
 NOW = 1_800_000_000_000
@@ -60,8 +60,8 @@ async def test_a_worker_can_be_told_not_to_count(
 
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, True, "10"])
-@pytest.mark.parametrize("option", ["metrics", "max_started_attempts"])
+@pytest.mark.parametrize("option", ["metrics_minutes", "max_started_attempts"])
 async def test_a_wrong_number_is_refused(yard: Yard, option: str, wrong: Any) -> None:
     yard.queue()
-    with pytest.raises(ConfigError, match=f"{option} must be a whole number, 0 or more"):
+    with pytest.raises(InvalidOption, match=f"{option} must be a whole number, 0 or more"):
         yard.app.worker("q", fail_if_told, **{option: wrong})
