@@ -73,6 +73,9 @@ check: install luacheck ## ruff, mypy strict, import-linter, the rules of the tr
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/architecture
 
+release-check: ## build the wheel and the sdist, check and list them, and run each in a clean environment
+	@PYTHON=$(PYTHON) tools/release-check.sh
+
 bench: install ## measure Stockyard
 	$(BIN)/python -m benchmarks
 
