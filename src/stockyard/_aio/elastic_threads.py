@@ -22,12 +22,12 @@ class ElasticThreads:
 
     Args:
         usual: threads that are started without delay.
-        patience: seconds without movement after which one more is started.
+        retry_delay: seconds without movement after which one more is started.
     """
 
-    def __init__(self, usual: int = 64, patience: float = 0.1) -> None:
+    def __init__(self, usual: int = 64, retry_delay: float = 0.1) -> None:
         self._usual = usual
-        self._patience = patience
+        self._patience = retry_delay
         self._loop = asyncio.get_running_loop()
         self._line: deque[Callable[[], None]] = deque()
         self._bell = threading.Condition()

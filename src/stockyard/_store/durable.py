@@ -295,8 +295,8 @@ class DurableLine:
         return ("XREAD", "COUNT", count, "BLOCK", wait, "STREAMS", self._keyspace.keys.messages, after)
 
     async def _ask(self, commands: Sequence[Command], seconds: float) -> list[Any]:
-        patience = max(self._connection.call_timeout, _SILENCE)
-        return await self._connection.call(*commands, timeout=seconds + patience)
+        retry_delay = max(self._connection.call_timeout, _SILENCE)
+        return await self._connection.call(*commands, timeout=seconds + retry_delay)
 
 
 def _packed(ids: Sequence[str]) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from stockyard._aio.patience import RetryDelay
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.caching import CacheKeyspace
 from stockyard._store.tracking import Tracking
 from stockyard.cache.near import NearCache
@@ -16,14 +16,14 @@ _log = logging.getLogger(__name__)
 async def track(keyspace: CacheKeyspace, cache: str, near: NearCache) -> None:
     """Serve the copies of one cache until cancelled; they are off while the server is not heard."""
     tracking = Tracking(keyspace, cache)
-    patience = RetryDelay()
+    retry_delay = RetryDelay()
     said = ""
     try:
         while True:
             try:
                 await tracking.open()
                 near.turn_on()
-                patience.reset()
+                retry_delay.reset()
                 said = ""
                 await _listen(tracking, near)
             except ServerError as error:
@@ -32,7 +32,7 @@ async def track(keyspace: CacheKeyspace, cache: str, near: NearCache) -> None:
                     said = str(error)
                     level = logging.WARNING if isinstance(error, ServerRefused) else logging.INFO
                     _log.log(level, "cache %s keeps no copies in this process for now: %s", cache, error)
-                await patience.wait()
+                await retry_delay.wait()
     finally:
         near.turn_off()
         await tracking.close()

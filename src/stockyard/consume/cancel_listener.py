@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from stockyard._aio.patience import RetryDelay
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.cancelling import CancelChannel, read_cancelled
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
@@ -64,19 +64,19 @@ class CancelListener:
     async def _run(self) -> None:
         # Its own, so that a worker that starts while this one ends gets another.
         channel = self._channel = CancelChannel(self._server)
-        patience = RetryDelay()
+        retry_delay = RetryDelay()
         try:
             while True:
                 try:
                     await channel.open([target.keyspace for target in self._targets.values()])
                     while True:
                         await self._hear(channel)
-                        patience.reset()
+                        retry_delay.reset()
                 except ServerError as error:
                     # The workers' own connections log what is wrong with the server.
                     _log.debug("cancellations are not heard: %s", error)
                     channel.drop()
-                    await patience.wait()
+                    await retry_delay.wait()
         finally:
             if self._channel is channel:
                 self._channel = None

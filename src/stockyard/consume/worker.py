@@ -12,8 +12,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from typing import Any
 
-from stockyard._aio.patience import RetryDelay
 from stockyard._aio.repeats import repeats
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._aio.service import Periodic
 from stockyard._aio.stop_signals import on_stop_signal
 from stockyard._store.blocking_taker import BlockingTaker
@@ -315,7 +315,7 @@ class Worker(Fixed):
 
     async def _open(self) -> None:
         """Reach the server and look at it; one that is not there yet is waited for."""
-        patience = RetryDelay()
+        retry_delay = RetryDelay()
         while True:
             try:
                 await self._blocking_taker.open()
@@ -324,7 +324,7 @@ class Worker(Fixed):
             except (ServerUnavailable, ReplyLost) as error:
                 self._heartbeat.trouble = str(error)
                 repeats.warn(_log, f"worker of queue {self.queue} waits", error)
-                await patience.wait()
+                await retry_delay.wait()
 
     async def _shut_down(self) -> None:
         self._heartbeat.phase = "stopping"

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Collection, Iterable
 from typing import Any, Self
 
-from stockyard._aio.patience import RetryDelay
 from stockyard._aio.portal import Portal
 from stockyard._aio.repeats import repeats
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.streams import Entry, EventStream
 from stockyard.errors import InvalidOption, ServerError

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from stockyard._aio.patience import RetryDelay
 from stockyard._aio.per_loop import PerLoop
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._aio.shared import cancelled
 from stockyard._store import reading
 from stockyard._store.keyspace import QueueKeyspace
@@ -92,17 +92,17 @@ class _Reader:
         await self._stream.close()
 
     async def _read(self) -> None:
-        patience = RetryDelay()
+        retry_delay = RetryDelay()
         while self._waiters:
             try:
                 events, hole = await self._stream.read(_LOOK_AGAIN)
-                patience.reset()
+                retry_delay.reset()
                 for event in events:
                     self._tell(event)
                 if hole is not None or not events or any(event.name in _REMOVALS for event in events):
                     await self._look_at_all()
             except ServerError:
-                await patience.wait()
+                await retry_delay.wait()
         await self._stream.close()
 
     async def _look_at_all(self) -> None:

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Generic, Self, TypeVar
 
-from stockyard._aio.patience import RetryDelay
 from stockyard._aio.portal import Portal
 from stockyard._aio.repeats import repeats
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._aio.service import Periodic
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace

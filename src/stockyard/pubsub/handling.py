@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from stockyard._aio.elastic_threads import ElasticThreads
-from stockyard._aio.patience import RetryDelay
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard.errors import HandlerError, ServerError, ServerRefused, UnrecoverableError
 from stockyard.pubsub.consumer import Consumer
 from stockyard.pubsub.delivery import Delivery
@@ -90,7 +90,7 @@ async def _run(message: Delivery[T], handler: Callable[[Delivery[T]], Any], thre
 
 async def _told(message: Delivery[T], tell: Callable[[], Any]) -> None:
     """Acknowledge or release a message as soon as the server answers: doing it twice is safe."""
-    patience = RetryDelay()
+    retry_delay = RetryDelay()
     while True:
         try:
             await tell()
@@ -99,4 +99,4 @@ async def _told(message: Delivery[T], tell: Callable[[], Any]) -> None:
             _log.error("channel %s: what became of message %s was refused: %s", message.channel, message.id, error)
             return
         except ServerError:
-            await patience.wait()
+            await retry_delay.wait()

@@ -7,8 +7,8 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from stockyard._aio.patience import RetryDelay
 from stockyard._aio.repeats import repeats
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.broadcast import Broadcast, ChannelKeyspace, ReceivedMessages
 from stockyard._store.net.server import Server
 from stockyard.errors import ServerError, ServerRefused, ServerUnavailable
@@ -131,7 +131,7 @@ class Hub:
     async def _run(self) -> None:
         # Its own, so that a reader who joins while this one ends gets another.
         broadcast = self._broadcast = Broadcast(self._server)
-        patience = RetryDelay()
+        retry_delay = RetryDelay()
         try:
             while True:
                 try:
@@ -140,11 +140,11 @@ class Hub:
                         broadcast.listen(key)
                     while True:
                         await self._spread(await broadcast.hear())
-                        patience.reset()
+                        retry_delay.reset()
                 except ServerError as error:
                     broadcast.drop()
                     self._note(error)
-                    await patience.wait()
+                    await retry_delay.wait()
         finally:
             await broadcast.close()
 

@@ -9,9 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, Generic, Self, TypeVar
 
-from stockyard._aio.patience import RetryDelay
 from stockyard._aio.portal import Portal
 from stockyard._aio.repeats import repeats
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
 from stockyard.errors import InvalidOption, ServerError

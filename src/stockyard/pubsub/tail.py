@@ -7,8 +7,8 @@ import logging
 from collections import deque
 from typing import Any, NamedTuple
 
-from stockyard._aio.patience import RetryDelay
 from stockyard._aio.repeats import repeats
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
 from stockyard._store.durable import DurableLine, StoredMessage
@@ -105,20 +105,20 @@ class Tail:
 
     async def _run(self) -> None:
         line = DurableLine(self._keyspace)
-        patience = RetryDelay()
+        retry_delay = RetryDelay()
         is_away = False
         self._forget()
         try:
             while True:
                 try:
                     await self._follow(line)
-                    patience.reset()
+                    retry_delay.reset()
                     is_away = False
                 except ServerError as error:
                     if not is_away:
                         repeats.warn(_log, f"channel {self._keyspace.channel} cannot be read; trying again", error)
                     is_away = True
-                    await patience.wait()
+                    await retry_delay.wait()
         finally:
             self._forget()
             await line.close()

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from stockyard._aio.patience import RetryDelay
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._aio.service import Periodic
 from stockyard._aio.stop_signals import on_stop_signal, stop_signals
 from tests.support.waiting import eventually, stays
@@ -54,11 +54,11 @@ async def test_pauses_grow_to_a_limit_and_begin_anew(monkeypatch: pytest.MonkeyP
         slept.append(seconds)
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    patience = RetryDelay(first=1, longest=4)
+    retry_delay = RetryDelay(first=1, longest=4)
     for _ in range(4):
-        await patience.wait()
-    patience.reset()
-    await patience.wait()
+        await retry_delay.wait()
+    retry_delay.reset()
+    await retry_delay.wait()
     for pause, base in zip(slept, [1, 2, 4, 4, 1], strict=True):
         assert base / 2 <= pause <= base * 1.5
 

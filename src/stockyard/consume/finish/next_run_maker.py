@@ -7,8 +7,8 @@ import contextlib
 import logging
 from collections.abc import Callable, Sequence
 
-from stockyard._aio.patience import RetryDelay
 from stockyard._aio.repeats import repeats
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store import editing, leasing, scheduling
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StartedRecord
@@ -95,7 +95,7 @@ class NextRunMaker:
         self, records: Sequence[StartedRecord], token: str
     ) -> tuple[Sequence[StartedRecord], list[Started | None]]:
         """Ask the server until it answers; runs that pass to others meanwhile are left to them."""
-        patience, is_late = RetryDelay(), False
+        retry_delay, is_late = RetryDelay(), False
         while True:
             try:
                 if is_late:
@@ -106,7 +106,7 @@ class NextRunMaker:
                 if self._is_closing:
                     return [], []
                 is_late = True
-                await patience.wait()
+                await retry_delay.wait()
 
     def _reason_to_skip(self, record: StartedRecord, started: Started) -> str:
         if started.beside:

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 
 from stockyard import telemetry
-from stockyard._aio.patience import RetryDelay
 from stockyard._aio.repeats import repeats
+from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store import leasing
 from stockyard._store.blocking_taker import BlockingTaker
 from stockyard._store.finishing import TakeRequest, finish_and_take
@@ -153,12 +153,12 @@ class Fetcher:
 
     async def flush(self, seconds: float) -> None:
         """Return when every ended run is written, or after so many seconds."""
-        patience = RetryDelay()
+        retry_delay = RetryDelay()
         try:
             async with asyncio.timeout(seconds):
                 while len(self._finisher) or self._in_flight:
                     await self._calls_ended.wait()
-                    await self._turn(self._batch(), 0, patience)
+                    await self._turn(self._batch(), 0, retry_delay)
         except TimeoutError:
             _log.error(
                 "%d ended jobs of queue %s could not be written before the stop; they will run again",
@@ -206,19 +206,19 @@ class Fetcher:
 
     async def _lane(self) -> None:
         """Write what ended, and take as many again; with plenty waiting, take without anything ended."""
-        patience = RetryDelay()
+        retry_delay = RetryDelay()
         while True:
             ended = self._batch()
             room = max(self.room, 0)
             if ended or self._lost or (room and self._demand.has_plenty):
-                await self._turn(ended, room, patience)
+                await self._turn(ended, room, retry_delay)
             else:
                 if room:
                     self._listening.set()
                 self._work.clear()
                 await self._work.wait()
 
-    async def _turn(self, ended: list[Ending], room: int, patience: RetryDelay, *, waits: bool = False) -> None:
+    async def _turn(self, ended: list[Ending], room: int, retry_delay: RetryDelay, *, waits: bool = False) -> None:
         self._calls += 1
         token = f"{self._worker_id}:{self._calls}"
         self._reserved += room
@@ -256,7 +256,7 @@ class Fetcher:
         finally:
             self._leave_call()
         if failure is None:
-            patience.reset()
+            retry_delay.reset()
             self._size.grow()
             if self._heartbeat.trouble:
                 self._finisher.end_outage(2 * self._lock_ms / 1000)
@@ -271,7 +271,7 @@ class Fetcher:
         self._finisher.begin_outage()
         if self._is_taking or not waits:
             repeats.warn(_log, f"worker of queue {self._keyspace.queue}", failure)
-            await patience.wait()
+            await retry_delay.wait()
 
     async def _locked_again(self, ended: list[Ending], unlocked: list[Ending]) -> list[Ending]:
         """Restore locks that were evicted; return the runs without those that are not ours any more."""
@@ -336,7 +336,7 @@ class Fetcher:
 
     async def _listen(self) -> None:
         """While the lanes have nothing to take: look at the queue at its marker, or after the drain delay."""
-        patience = RetryDelay()
+        retry_delay = RetryDelay()
         while self._is_taking:
             limited = self._demand.limited_seconds(time.monotonic())
             if limited > 0:
@@ -350,6 +350,6 @@ class Fetcher:
                 await self._listening.wait()
             elif self._shall_look:
                 self._shall_look = False
-                await self._turn(self._batch(), room, patience)
+                await self._turn(self._batch(), room, retry_delay)
             else:
-                await self._turn([], room, patience, waits=True)
+                await self._turn([], room, retry_delay, waits=True)
