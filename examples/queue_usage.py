@@ -14,17 +14,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import date
 from typing import Any
 
-from stockyard import (
-    App,
-    Backoff,
-    Job,
-    JobFailed,
-    JobProcessor,
-    Router,
-    UnrecoverableError,
-    embedded,
-    evaluate_alerts,
-)
+from stockyard import App, Backoff, Job, JobFailed, JobProcessor, Router, UnrecoverableError, embedded
+from stockyard.alerts import evaluate_alerts
 from stockyard.trading import (
     ALERT_RULES,
     PLATFORM,

@@ -49,6 +49,48 @@ from collections.abc import Iterable
 from datetime import timedelta
 from difflib import get_close_matches
 
+__all__ = [
+    "AuthenticationFailed",
+    "BlockingCallRefused",
+    "ConfigError",
+    "EmbeddedServerError",
+    "HandlerError",
+    "InvalidOption",
+    "JobCancelled",
+    "JobError",
+    "JobFailed",
+    "JobLocked",
+    "JobNotFound",
+    "JobStateError",
+    "JobTimeout",
+    "LeaseLost",
+    "LoadCycle",
+    "MoveToDelayed",
+    "MoveToWait",
+    "NotificationFailed",
+    "PayloadError",
+    "QueueStateError",
+    "RateLimited",
+    "RemoteHandlerError",
+    "ReplyLost",
+    "ResultTimeout",
+    "RunMoved",
+    "ScheduleConflict",
+    "ScheduleNotFound",
+    "ServerError",
+    "ServerRefused",
+    "ServerTooOld",
+    "ServerUnavailable",
+    "SharedWorkCancelled",
+    "StockyardError",
+    "TlsFailed",
+    "UnknownQueue",
+    "UnrecoverableError",
+    "UnsafeServer",
+    "WaitForChildren",
+    "WorkerProcessDied",
+]
+
 
 class StockyardError(Exception):
     """Root of every error that Stockyard raises on purpose."""

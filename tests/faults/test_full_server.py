@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, Deduplication, Job, ServerRefused, UnsafeServer
+from stockyard import App, Deduplication, Job, ServerRefused
 from stockyard.cli import main
+from stockyard.errors import UnsafeServer
 from stockyard.trading import PLATFORM, QueueName
 from tests.support.documents import ROOT
 from tests.support.servers import OwnServer

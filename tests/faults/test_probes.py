@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import Job, MetricsServer
+from stockyard import Job
+from stockyard.monitoring import MetricsServer
 from tests.support.proxy import Proxy
 from tests.support.scraping import probe
 from tests.support.servers import OwnServer

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, ConfigError, Job, ServerUnavailable, TlsFailed, Topology
+from stockyard import App, ConfigError, Job, ServerUnavailable, Topology
 from stockyard.cli import main
+from stockyard.errors import TlsFailed
 from tests.support.documents import ROOT, run_commands, shell_blocks
 from tests.support.servers import OwnServer
 from tests.support.tls import Authority, TlsFront

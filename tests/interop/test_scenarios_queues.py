@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import App, Flow, Job, JobLocked, JobState, JobStateError, ManualClock, Queue, Rate
+from stockyard import App, Flow, Job, JobState, JobStateError, ManualClock, Queue, Rate
+from stockyard.errors import JobLocked
 from tests.interop.conftest import Work
 from tests.support.node import NodeError, NodeObject, NodePeer, has_counts, is_in
 from tests.support.waiting import eventually

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import Backoff, JobFailed, JobLocked, JobState, Keep, Queue
+from stockyard import Backoff, JobFailed, JobState, Keep, Queue
+from stockyard.errors import JobLocked
 from tests.interop.conftest import Work
 from tests.support.node import NodeObject, NodePeer, has_counts, is_drained, is_in, names_of
 from tests.support.waiting import eventually

@@ -5,8 +5,7 @@ from typing import Any
 
 import redis
 
-from stockyard import QueueEvents
-from stockyard.events import CustomEvent
+from stockyard.events import CustomEvent, QueueEvents
 
 
 async def take(events: QueueEvents, count: int) -> list[Any]:

@@ -12,7 +12,7 @@ from stockyard.trading.queues import PLATFORM
 def alert_rules(
     *, waiting: int = 100, failed: int = 50, active: Duration = "5m", topology: Topology = PLATFORM
 ) -> tuple[AlertRule, ...]:
-    """Return the rules; give them with snapshots to ``stockyard.evaluate_alerts``.
+    """Return the rules; give them with snapshots to ``stockyard.alerts.evaluate_alerts``.
 
     Args:
         waiting: jobs that may wait in a high-priority queue. Defaults to 100.

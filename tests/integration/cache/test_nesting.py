@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import App, Cache, LoadCycle, SharedWorkCancelled
+from stockyard import App, Cache
+from stockyard.errors import LoadCycle, SharedWorkCancelled
 from tests.integration.cache.conftest import MakeApp
 from tests.support.waiting import eventually
 

@@ -7,17 +7,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import (
-    InvalidOption,
-    Job,
-    JobLocked,
-    JobNotFound,
-    JobState,
-    Queue,
-    QueueStateError,
-    Rate,
-    UnrecoverableError,
-)
+from stockyard import InvalidOption, Job, JobNotFound, JobState, Queue, Rate, UnrecoverableError
+from stockyard.errors import JobLocked, QueueStateError
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, BlockingCallRefused, InvalidOption, Job, JobFailed, ResultTimeout, Topology
+from stockyard import App, InvalidOption, Job, JobFailed, ResultTimeout, Topology
+from stockyard.errors import BlockingCallRefused
 from tests.support.yard import Yard
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import InvalidOption, Job, JobState, QueueMetrics, QueueSettings, Rate, ServerRefused
+from stockyard import InvalidOption, Job, JobState, Rate, ServerRefused
+from stockyard.monitoring import QueueMetrics, QueueSettings
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, AuthenticationFailed, Job, ServerRefused, ServerTooOld, ServerUnavailable, Topology
+from stockyard import App, Job, ServerRefused, ServerUnavailable, Topology
 from stockyard._store.net.connection import Connection
 from stockyard.config import Settings
+from stockyard.errors import AuthenticationFailed, ServerTooOld
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.yard import Yard

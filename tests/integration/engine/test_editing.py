@@ -5,18 +5,10 @@ from typing import Any
 
 import pytest
 
-from stockyard import (
-    InvalidOption,
-    Job,
-    JobLocked,
-    JobNotFound,
-    JobState,
-    JobStateError,
-    PayloadError,
-    UnrecoverableError,
-)
+from stockyard import InvalidOption, Job, JobNotFound, JobState, JobStateError, PayloadError, UnrecoverableError
 from stockyard._store import editing
 from stockyard._store.net.server import Server
+from stockyard.errors import JobLocked
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 

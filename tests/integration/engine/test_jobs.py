@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import InvalidOption, Job, JobLocked, JobNotFound, JobState, JobStateError, PayloadError
+from stockyard import InvalidOption, Job, JobNotFound, JobState, JobStateError, PayloadError
+from stockyard.errors import JobLocked
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 

@@ -15,9 +15,9 @@ from stockyard import (
     MoveToDelayed,
     MoveToWait,
     RateLimited,
-    RunMoved,
     WaitForChildren,
 )
+from stockyard.errors import RunMoved
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 

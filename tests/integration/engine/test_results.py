@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import Job, JobFailed, JobNotFound, Queue, ResultTimeout, SharedWorkCancelled
+from stockyard import Job, JobFailed, JobNotFound, Queue, ResultTimeout
 from stockyard._store.streams import EventStream
+from stockyard.errors import SharedWorkCancelled
 from tests.support.waiting import eventually, results_awaited, stays
 from tests.support.yard import Yard
 

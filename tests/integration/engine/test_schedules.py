@@ -11,18 +11,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import (
-    Hooks,
-    InvalidOption,
-    Job,
-    JobState,
-    ManualClock,
-    Misfire,
-    Schedule,
-    ScheduleConflict,
-    Schedules,
-    UnknownQueue,
-)
+from stockyard import Hooks, InvalidOption, Job, JobState, ManualClock, Misfire, Schedule, Schedules, UnknownQueue
+from stockyard.errors import ScheduleConflict
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, Job, Settings, UnsafeServer
+from stockyard import App, Job, Settings
+from stockyard.errors import UnsafeServer
 from stockyard.trading import PLATFORM, QueueName, create_worker, declare_platform, use_app
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import Channel, ConfigError, Job, MetricsServer, MoveToDelayed, Router, Worker
+from stockyard import Channel, ConfigError, Job, MoveToDelayed, Router, Worker
+from stockyard.monitoring import MetricsServer
 from stockyard.observe.alerts.default_rules import Thresholds
 from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.observe.metrics import http_server

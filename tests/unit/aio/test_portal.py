@@ -9,8 +9,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from stockyard import BlockingCallRefused
 from stockyard._aio.portal import Blocking, Portal
+from stockyard.errors import BlockingCallRefused
 
 
 class Target:
@@ -178,7 +178,7 @@ class Late:
             self.call(self.work(0))
         except self.kind as error:
             print(error)
-from stockyard import BlockingCallRefused
+from stockyard.errors import BlockingCallRefused
 sys.modules["late"] = Late(portal.run, asyncio.sleep, BlockingCallRefused)
 """
     ended = run_program(program)

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from stockyard import SharedWorkCancelled
 from stockyard._aio.shared import shared
+from stockyard.errors import SharedWorkCancelled
 
 
 async def test_cancelled_work_is_an_ordinary_error_for_callers_that_are_not() -> None:

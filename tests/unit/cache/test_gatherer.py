@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from stockyard import SharedWorkCancelled
 from stockyard.cache.gatherer import Batcher
+from stockyard.errors import SharedWorkCancelled
 
 
 class Carrier:

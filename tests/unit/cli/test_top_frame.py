@@ -6,8 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
-from stockyard import QueueHealth, QueueMetrics, WorkerInfo
+from stockyard import QueueHealth
 from stockyard.cli.top_frame import Dashboard, Running, draw, last_minute, rates
+from stockyard.monitoring import QueueMetrics, WorkerInfo
 from stockyard.observe.alerts.incidents import Incident, Status
 
 MINUTE = 60_000

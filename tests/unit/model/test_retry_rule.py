@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import InvalidOption, RemoteHandlerError, Router, Topology
+from stockyard import InvalidOption, Router, Topology
+from stockyard.errors import RemoteHandlerError
 from stockyard.model.retry_rule import RetryRule, lineage_of
 
 

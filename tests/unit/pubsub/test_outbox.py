@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from stockyard import SharedWorkCancelled
+from stockyard.errors import SharedWorkCancelled
 from stockyard.pubsub import outbox as outboxes
 from stockyard.pubsub.outbox import SendBuffer
 

@@ -4,10 +4,11 @@ from typing import Any
 
 import pytest
 
-from stockyard import AuthenticationFailed, ServerError, ServerRefused, ServerTooOld, ServerUnavailable
+from stockyard import ServerError, ServerRefused, ServerUnavailable
 from stockyard._store.net.login import check_login, login_commands
 from stockyard._store.net.refusals import refusal_of
 from stockyard.config import Address
+from stockyard.errors import AuthenticationFailed, ServerTooOld
 
 LOOK = [("INFO", "server"), ("PING",)]
 HERE = Address("redis", "here", 6379, password="s3cret")

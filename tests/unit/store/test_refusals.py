@@ -2,8 +2,9 @@
 
 import pytest
 
-from stockyard import AuthenticationFailed, ServerRefused, ServerUnavailable
+from stockyard import ServerRefused, ServerUnavailable
 from stockyard._store.net.refusals import refusal_of
+from stockyard.errors import AuthenticationFailed
 
 SHA = "5dd0a0c7c0ac2ed2f2ab87ff7d9a2d9d4e9c1c54"
 OLD = f"ERR Error running script (call to f_{SHA}): @user_script:12: @user_script: 12: "

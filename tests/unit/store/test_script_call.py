@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from stockyard import AuthenticationFailed, ServerRefused
+from stockyard import ServerRefused
 from stockyard._store.net.connection import Command
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script, load_command, run_unknown
 from stockyard._store.scripts import load
+from stockyard.errors import AuthenticationFailed
 
 WRITES, READS = load("adding.add"), load("reading.health")
 UNKNOWN = ServerRefused("NOSCRIPT No matching script. Please use EVAL.")

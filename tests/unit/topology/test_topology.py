@@ -12,13 +12,13 @@ from stockyard import (
     InvalidOption,
     Job,
     Keep,
-    QueueSpec,
     Rate,
     Router,
     StockyardError,
     Topology,
     UnknownQueue,
 )
+from stockyard.topology import QueueSpec
 
 
 def test_a_queue_is_declared_once_and_found_by_name() -> None:

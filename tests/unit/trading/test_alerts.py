@@ -2,7 +2,8 @@
 
 import pytest
 
-from stockyard import InvalidOption, QueueHealth, evaluate_alerts
+from stockyard import InvalidOption, QueueHealth
+from stockyard.alerts import evaluate_alerts
 from stockyard.trading import ALERT_RULES, alert_rules
 
 HIGH, LOW = "portfolio:high_priority", "portfolio:low_priority"

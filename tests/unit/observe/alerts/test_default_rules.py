@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from stockyard import QueueHealth, Topology, evaluate_alerts
+from stockyard import QueueHealth, Topology
 from stockyard._store.inspecting import facts_of_info
+from stockyard.alerts import evaluate_alerts
 from stockyard.observe.alerts.default_rules import Thresholds, every_rule
 
 desk = Topology("desk")

@@ -1,6 +1,7 @@
 """Rules on snapshots."""
 
-from stockyard import Alert, AlertRule, QueueHealth, evaluate_alerts
+from stockyard import QueueHealth
+from stockyard.alerts import Alert, AlertRule, evaluate_alerts
 
 BACKLOG = AlertRule(
     "waiting", lambda health: health.waiting, 100, "scale workers", applies=lambda name: name.endswith("high")

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import Finding, Severity
 from stockyard._store.inspecting import ServerFacts
+from stockyard.monitoring import Finding, Severity
 from stockyard.observe.doctor.checks import diagnose, diagnose_cache, diagnose_streams, worst
 
 GOOD = ServerFacts(
