@@ -258,14 +258,14 @@ async def test_a_reader_frozen_beyond_what_the_server_keeps_is_told(
     program = """
 import asyncio, sys
 from stockyard import App, Channel, Topology
-from stockyard.pubsub import Gap
+from stockyard.pubsub import MessageGap
 async def main():
     async with App(Topology("t"), sys.argv[1], prefix=sys.argv[2]) as app:
         async with app.channel(Channel("numbers", int)).subscribe(buffer=1_000_000) as messages:
             print("ready", flush=True)
             expected, is_after_gap, gaps = 0, False, 0
             async for item in messages:
-                if isinstance(item, Gap):
+                if isinstance(item, MessageGap):
                     is_after_gap, gaps = True, gaps + 1
                     print("gap", flush=True)
                     continue

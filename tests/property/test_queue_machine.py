@@ -215,6 +215,8 @@ class QueueMachine(RuleBasedStateMachine):
             case "parked":
                 model.parked.add(job_id)
             case _:
+                # What is due was there before a job that is tried again now.
+                model.promote_due(self.clock())
                 model.ready(job_id, front=end == "front")
 
     @precondition(lambda self: self.model.is_limited)
