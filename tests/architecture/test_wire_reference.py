@@ -7,6 +7,10 @@ from functools import cache
 import pytest
 
 import stockyard
+import stockyard.events
+import stockyard.monitoring
+import stockyard.pubsub
+import stockyard.topology
 from tests.architecture.repository import ROOT
 
 DECLARATIONS = ROOT / "tests" / "interop" / "node" / "node_modules" / "bullmq" / "dist" / "esm"
@@ -72,5 +76,6 @@ def test_what_is_called_ours_is() -> None:
 
 
 def _has(owner: str, name: str) -> bool:
-    found = getattr(stockyard, owner, None)
+    topics = (stockyard, stockyard.events, stockyard.monitoring, stockyard.pubsub, stockyard.topology)
+    found = next((getattr(topic, owner) for topic in topics if hasattr(topic, owner)), None)
     return hasattr(found, name) or name in getattr(found, "__annotations__", {})
