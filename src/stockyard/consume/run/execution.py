@@ -178,7 +178,7 @@ class Execution:
         )
 
     def _returned(self, thread: AbandonedThread) -> None:
-        threads, loop = self._threads, self._loop
+        loop = self._loop
         named, extra = self._hung.pop(id(thread.subject), ("a job", {}))
         self._meter.hung = len(self._hung)
         _log.info(
@@ -187,7 +187,8 @@ class Execution:
             thread.seconds,
             extra=extra,
         )
-        if threads is not None and loop is not None and threads.hung >= threads.most_replaced:
+        if loop is not None:
+            # Each time: several threads may return at once, and none of them sees what the others free.
             try:
                 loop.call_soon_threadsafe(self._on_room)
             except RuntimeError:  # the loop is closed: nothing is taken any more
