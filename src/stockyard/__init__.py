@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from stockyard.consume.worker import Worker
     from stockyard.errors import (
         ConfigError,
+        Delay,
         HandlerError,
         InvalidOption,
         JobCancelled,
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
         JobNotFound,
         JobStateError,
         JobTimeout,
-        MoveToDelayed,
-        MoveToWait,
         PayloadError,
         RateLimited,
         ReplyLost,
+        Requeue,
         ResultTimeout,
         ServerError,
         ServerRefused,
@@ -67,10 +67,10 @@ else:
             "stockyard.consume.run.handler_call": "Middleware",
             "stockyard.consume.worker": "Worker",
             "stockyard.errors": (
-                "ConfigError HandlerError InvalidOption JobCancelled JobError JobFailed JobNotFound "
-                "JobStateError JobTimeout MoveToDelayed MoveToWait PayloadError RateLimited ReplyLost "
-                "ResultTimeout ServerError ServerRefused ServerUnavailable StockyardError UnknownQueue "
-                "UnrecoverableError WaitForChildren"
+                "ConfigError Delay HandlerError InvalidOption JobCancelled JobError JobFailed JobNotFound "
+                "JobStateError JobTimeout PayloadError RateLimited ReplyLost Requeue ResultTimeout "
+                "ServerError ServerRefused ServerUnavailable StockyardError UnknownQueue UnrecoverableError "
+                "WaitForChildren"
             ),
             "stockyard.model.backoff": "Backoff BackoffStrategy",
             "stockyard.model.clock": "Clock ManualClock",
@@ -104,6 +104,7 @@ __all__ = [
     "Clock",
     "ConfigError",
     "Deduplication",
+    "Delay",
     "Duration",
     "Flow",
     "FlowTree",
@@ -126,8 +127,6 @@ __all__ = [
     "ManualClock",
     "Middleware",
     "Misfire",
-    "MoveToDelayed",
-    "MoveToWait",
     "OnFailure",
     "Overlap",
     "ParentRef",
@@ -138,6 +137,7 @@ __all__ = [
     "Rate",
     "RateLimited",
     "ReplyLost",
+    "Requeue",
     "ResultTimeout",
     "Router",
     "Schedule",

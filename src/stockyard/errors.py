@@ -26,9 +26,9 @@
     ├── RemoteHandlerError       a handler raised something in a child process
     ├── NotificationFailed       an alert could not be sent
     ├── UnrecoverableError       raised by handlers: fail now, without a retry
-    ├── RunMoved                 raised by handlers: the run ends, and its job neither succeeded nor failed
-    │   ├── MoveToDelayed        it runs again after a while
-    │   ├── MoveToWait           it runs again as soon as it can
+    ├── RunSignal                raised by handlers: the run ends, and its job neither succeeded nor failed
+    │   ├── Delay                it runs again after a while
+    │   ├── Requeue              it runs again as soon as it can
     │   ├── WaitForChildren      it runs again when its children have ended
     │   └── RateLimited          no job of the queue starts for a while; it is the first one after that
     └── ServerError              the server did not do what was asked
@@ -53,6 +53,7 @@ __all__ = [
     "AuthenticationFailed",
     "BlockingCallRefused",
     "ConfigError",
+    "Delay",
     "EmbeddedServerError",
     "HandlerError",
     "InvalidOption",
@@ -65,16 +66,15 @@ __all__ = [
     "JobTimeout",
     "LeaseLost",
     "LoadCycle",
-    "MoveToDelayed",
-    "MoveToWait",
     "NotificationFailed",
     "PayloadError",
     "QueueStateError",
     "RateLimited",
     "RemoteHandlerError",
     "ReplyLost",
+    "Requeue",
     "ResultTimeout",
-    "RunMoved",
+    "RunSignal",
     "ScheduleConflict",
     "ScheduleNotFound",
     "ServerError",
@@ -293,15 +293,15 @@ class UnrecoverableError(StockyardError):
     """Raise it in a handler to fail the job now, whatever attempts remain."""
 
 
-class RunMoved(StockyardError):
-    """The run ends here without an end of its job, which goes elsewhere and has used up no attempt.
+class RunSignal(StockyardError):
+    """The run ends here, and its job goes on later without having used up an attempt.
 
     ``job.move_to_delayed`` and similar methods raise these; handlers and middleware may raise them too. They are
     exceptions: who catches everything must let them pass.
     """
 
 
-class MoveToDelayed(RunMoved):
+class Delay(RunSignal):
     """The job runs again after a while, from its beginning.
 
     Attributes:
@@ -310,18 +310,18 @@ class MoveToDelayed(RunMoved):
 
     def __init__(self, delay: str | float | timedelta) -> None:
         self.delay = delay
-        super().__init__(f"moved to delayed for {delay}")
+        super().__init__(f"delayed for {delay}")
 
 
-class MoveToWait(RunMoved):
+class Requeue(RunSignal):
     """The job runs again as soon as a worker is free, before what waits already."""
 
 
-class WaitForChildren(RunMoved):
+class WaitForChildren(RunSignal):
     """The job runs again, from its beginning, when its children have ended; at once if they have."""
 
 
-class RateLimited(RunMoved):
+class RateLimited(RunSignal):
     """No worker starts a job of this queue for a while; this one is the first after that.
 
     Attributes:

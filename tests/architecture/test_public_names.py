@@ -23,21 +23,21 @@ import stockyard.trading
 PUBLIC = {
     "stockyard": """
         AddOptions App Backoff BackoffStrategy Cache Channel ChildrenPage Clock ConfigError Deduplication
-        Duration Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobCancelled JobError JobFailed
-        JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout JsonFormatter Keep ManualClock
-        Middleware Misfire MoveToDelayed MoveToWait OnFailure Overlap ParentRef PayloadError Queue QueueHealth
-        QueueOptions Rate RateLimited ReplyLost ResultTimeout Router Schedule Schedules ServerError
-        ServerRefused ServerUnavailable Settings StockyardError Timing Topology UnknownQueue UnrecoverableError
+        Delay Duration Flow FlowTree Flows HandlerError Hooks InvalidOption Job JobCancelled JobError
+        JobFailed JobNotFound JobOptions JobProcessor JobState JobStateError JobTimeout JsonFormatter Keep
+        ManualClock Middleware Misfire OnFailure Overlap ParentRef PayloadError Queue QueueHealth QueueOptions
+        Rate RateLimited ReplyLost Requeue ResultTimeout Router Schedule Schedules ServerError ServerRefused
+        ServerUnavailable Settings StockyardError Timing Topology UnknownQueue UnrecoverableError
         WaitForChildren Worker WorkerOptions configure_logging
     """,
     "stockyard.alerts": "Alert AlertRule evaluate_alerts",
     "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",
     "stockyard.errors": """
-        AuthenticationFailed BlockingCallRefused ConfigError EmbeddedServerError HandlerError InvalidOption
-        JobCancelled JobError JobFailed JobLocked JobNotFound JobStateError JobTimeout LeaseLost LoadCycle
-        MoveToDelayed MoveToWait NotificationFailed PayloadError QueueStateError RateLimited RemoteHandlerError
-        ReplyLost ResultTimeout RunMoved ScheduleConflict ScheduleNotFound ServerError ServerRefused
+        AuthenticationFailed BlockingCallRefused ConfigError Delay EmbeddedServerError HandlerError
+        InvalidOption JobCancelled JobError JobFailed JobLocked JobNotFound JobStateError JobTimeout LeaseLost
+        LoadCycle NotificationFailed PayloadError QueueStateError RateLimited RemoteHandlerError ReplyLost
+        Requeue ResultTimeout RunSignal ScheduleConflict ScheduleNotFound ServerError ServerRefused
         ServerTooOld ServerUnavailable SharedWorkCancelled StockyardError TlsFailed UnknownQueue
         UnrecoverableError UnsafeServer WaitForChildren WorkerProcessDied
     """,

@@ -27,7 +27,7 @@ from tests.support.adding import add_jobs
 
 LOCK_MS = 3_600_000
 START = 1_800_000_000_000
-ASIDE = ("back", "limited", "postponed", "parked", "alone")
+ASIDE = ("back", "limited", "delayed", "parked", "alone")
 ENDS = ["completed", "removed", "failed", "retried", "later", "front", *ASIDE]
 GONE = {-1, -2, -6}
 
@@ -205,7 +205,7 @@ class QueueMachine(RuleBasedStateMachine):
                 model.failed.add(job_id)
             case "removed":
                 model.forget(job_id)
-            case "later" | "postponed":
+            case "later" | "delayed":
                 model.delay(job_id, self.clock() + 50)
             case "back" | "alone":
                 model.ready(job_id, handed_back=True)
@@ -329,7 +329,7 @@ def _outcome(end: str) -> Any:
             return Requeued()
         case "limited":
             return Requeued(LOCK_MS)
-        case "postponed":
+        case "delayed":
             return Delayed(50)
         case "parked" | "alone":
             return WaitingChildren()

@@ -25,7 +25,7 @@ MOVES: list[Outcome] = [Delayed(500), Requeued(), Requeued(700), WaitingChildren
 
 
 @pytest.mark.parametrize("delay", [500, 0])
-async def test_a_job_is_postponed_without_using_up_an_attempt(
+async def test_a_job_is_delayed_without_using_up_an_attempt(
     keyspace: QueueKeyspace, keys: Keyspace, delay: int
 ) -> None:
     keys.put(running(atm=1, failedReason="before"))

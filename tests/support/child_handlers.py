@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from stockyard.consume.executors.process import ChildTask
-from stockyard.errors import MoveToWait, UnrecoverableError
+from stockyard.errors import Requeue, UnrecoverableError
 from stockyard.model.handler import reference
 from stockyard.model.job import Job, JobProcessor, JobState
 from stockyard.model.options import JobOptions
@@ -181,7 +181,7 @@ def wait_for_children(job: Job[Any]) -> None:
     job.sync.wait_for_children()
 
 
-class StepAside(MoveToWait):
+class StepAside(Requeue):
     """A handler's own signal."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from stockyard import Job, MoveToDelayed, MoveToWait, PayloadError, UnrecoverableError
+from stockyard import Delay, Job, PayloadError, Requeue, UnrecoverableError
 
 
 @dataclass
@@ -54,7 +54,7 @@ class ServerError(Exception):
     """Named like one of Stockyard's own."""
 
 
-class HalfMade(MoveToDelayed):
+class HalfMade(Delay):
     """A signal whose duration is missing."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ both("payload_error", _raise(PayloadError("not ours")))
 both("group", _raise(ExceptionGroup("several", [ValueError("a"), KeyError("b")])))
 both("cancelled", _raise(asyncio.CancelledError()))
 both("chained", _chained)
-both("wrong_delay", _raise(MoveToDelayed("soon")))
+both("wrong_delay", _raise(Delay("soon")))
 both("half_made", _raise(HalfMade()))
 both("not_json", lambda job: object())
 both("generator", lambda job: (number for number in range(3)))
@@ -138,9 +138,9 @@ both("data", lambda job: [type(job.data).__name__, str(job.data)])
 
 def _first_delayed(job: Job[Any]) -> int:
     if job.attempts_started == 1:
-        raise MoveToDelayed(timedelta(milliseconds=1))
+        raise Delay(timedelta(milliseconds=1))
     if job.attempts_started == 2:
-        raise MoveToWait
+        raise Requeue
     return job.attempts_started
 
 

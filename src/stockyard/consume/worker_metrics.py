@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from stockyard.model.outcome import Completed, Failed, Outcome, Retried
+from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Upper bounds of the histograms in seconds; one more bucket holds what is longer."""
@@ -48,8 +48,9 @@ class JobCounters:
     """What the jobs of one name did in this process.
 
     Attributes:
-        completed, failed, retried, moved: ends of runs that were written; ``moved`` counts those that used up no
-            attempt: handed back, delayed, limited, waiting for children.
+        completed, failed, retried: runs that used up an attempt, by how they ended.
+        requeued, delayed, waiting_children: runs that used up no attempt, by where their jobs went. A run that
+            ended by a rate limit counts as requeued.
         wait: from when a job might have run to its first start.
         run: from the start of an attempt to its end.
     """
@@ -57,7 +58,9 @@ class JobCounters:
     completed: int = 0
     failed: int = 0
     retried: int = 0
-    moved: int = 0
+    requeued: int = 0
+    delayed: int = 0
+    waiting_children: int = 0
     wait: Histogram = field(default_factory=Histogram)
     run: Histogram = field(default_factory=Histogram)
 
@@ -74,8 +77,14 @@ class JobCounters:
             self.failed += 1
         elif kind is Retried:
             self.retried += 1
+        elif kind is Requeued:
+            self.requeued += 1
+            return
+        elif kind is Delayed:
+            self.delayed += 1
+            return
         else:
-            self.moved += 1
+            self.waiting_children += 1
             return
         if seconds is not None:
             self.run.observe(seconds)
@@ -85,7 +94,9 @@ class JobCounters:
         self.completed += other.completed
         self.failed += other.failed
         self.retried += other.retried
-        self.moved += other.moved
+        self.requeued += other.requeued
+        self.delayed += other.delayed
+        self.waiting_children += other.waiting_children
         self.wait.add(other.wait)
         self.run.add(other.run)
 

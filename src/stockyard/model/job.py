@@ -9,12 +9,12 @@ from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, overload
 import msgspec
 
 from stockyard.errors import (
+    Delay,
     InvalidOption,
     JobNotFound,
-    MoveToDelayed,
-    MoveToWait,
     PayloadError,
     RateLimited,
+    Requeue,
     WaitForChildren,
     suggestion,
 )
@@ -338,19 +338,19 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
             delay: how long from now.
 
         Raises:
-            MoveToDelayed: always; it ends the run, so let it pass.
+            Delay: always; it ends the run, so let it pass.
             InvalidOption: it is no duration.
         """
         milliseconds(delay, option="delay")
-        raise MoveToDelayed(delay)
+        raise Delay(delay)
 
     async def move_to_wait(self) -> NoReturn:
         """In the job's handler: end this run here, and be the next in line again. No attempt is used up.
 
         Raises:
-            MoveToWait: always; it ends the run, so let it pass.
+            Requeue: always; it ends the run, so let it pass.
         """
-        raise MoveToWait
+        raise Requeue
 
     async def wait_for_children(self) -> None:
         """In the job's handler: go on when every child has ended.

@@ -51,8 +51,8 @@ class Retried(msgspec.Struct, array_like=True, tag="retried"):
     lifo: bool
 
 
-class Requeued(msgspec.Struct, array_like=True, tag="handed back"):
-    """Next in line again, without having used up an attempt: the worker stopped, or the handler asked for it.
+class Requeued(msgspec.Struct, array_like=True, tag="requeued"):
+    """It runs again next, without having used up an attempt: the worker stopped, or the handler asked for it.
 
     Attributes:
         limit_ms: no job of the queue starts for that long; 0 is no such limit.
@@ -61,7 +61,7 @@ class Requeued(msgspec.Struct, array_like=True, tag="handed back"):
     limit_ms: int = 0
 
 
-class Delayed(msgspec.Struct, array_like=True, tag="postponed"):
+class Delayed(msgspec.Struct, array_like=True, tag="delayed"):
     """It runs again later, without having used up an attempt.
 
     Attributes:
@@ -71,7 +71,7 @@ class Delayed(msgspec.Struct, array_like=True, tag="postponed"):
     delay_ms: int
 
 
-class WaitingChildren(msgspec.Struct, array_like=True, tag="awaiting children"):
+class WaitingChildren(msgspec.Struct, array_like=True, tag="waiting children"):
     """It runs again when its children have ended, without having used up an attempt."""
 
 

@@ -7,17 +7,17 @@ import pytest
 import redis
 
 from stockyard import (
+    Delay,
     Hooks,
     InvalidOption,
     Job,
     JobFailed,
     JobState,
-    MoveToDelayed,
-    MoveToWait,
     RateLimited,
+    Requeue,
     WaitForChildren,
 )
-from stockyard.errors import RunMoved
+from stockyard.errors import RunSignal
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -185,15 +185,15 @@ async def _is_active(job: Job[Any]) -> bool:
     return await job.state() is JobState.ACTIVE
 
 
-@pytest.mark.parametrize("signal", [MoveToDelayed("20ms"), MoveToWait(), RateLimited("20ms"), RunMoved()])
-async def test_a_middleware_moves_jobs_and_sees_them_moved(yard: Yard, signal: RunMoved) -> None:
+@pytest.mark.parametrize("signal", [Delay("20ms"), Requeue(), RateLimited("20ms"), RunSignal()])
+async def test_a_middleware_moves_jobs_and_sees_them_moved(yard: Yard, signal: RunSignal) -> None:
     queue = yard.queue()
     seen: list[str] = []
 
     async def watch(job: Job[Any], call_next: Any) -> Any:
         try:
             return await call_next(job)
-        except RunMoved as moved:
+        except RunSignal as moved:
             seen.append(type(moved).__name__)
             raise
 

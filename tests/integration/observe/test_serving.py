@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from stockyard import Channel, ConfigError, Job, MoveToDelayed, Router, Worker
+from stockyard import Channel, ConfigError, Delay, Job, Router, Worker
 from stockyard.monitoring import MetricsServer
 from stockyard.observe.alerts.default_rules import Thresholds
 from stockyard.observe.alerts.settings import AlertSettings
@@ -54,7 +54,7 @@ def desk() -> Router:
     @router.handler("step-aside")
     async def step_aside(job: Job[Any]) -> None:
         if job.attempts_started == 1:
-            raise MoveToDelayed("1ms")
+            raise Delay("1ms")
 
     return router
 
@@ -69,11 +69,11 @@ async def test_what_jobs_did_is_told_by_queue_and_name(yard: Yard, server: Metri
     await eventually(lambda: _ended(worker.meter) == 8)
     found = await scrape(server.url, "queue", "name", "le", "state")
     assert {name: found[f"stockyard_jobs_{name}"] for name in (
-        "completed_total q fill", "failed_total q reject", "retried_total q reject", "moved_total q step-aside",
+        "completed_total q fill", "failed_total q reject", "retried_total q reject", "delayed_total q step-aside",
         "completed_total q step-aside", "failed_total q other",
     )} == {
         "completed_total q fill": 5, "failed_total q reject": 1, "retried_total q reject": 1,
-        "moved_total q step-aside": 1, "completed_total q step-aside": 1, "failed_total q other": 1,
+        "delayed_total q step-aside": 1, "completed_total q step-aside": 1, "failed_total q other": 1,
     }  # fmt: skip
     assert found["stockyard_job_run_seconds_count q fill"] == 5
     assert found["stockyard_job_run_seconds_sum q fill"] > 5 * 0.0015

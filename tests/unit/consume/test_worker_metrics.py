@@ -17,9 +17,9 @@ ENDS: list[tuple[Outcome, str]] = [
     (Completed("null", None), "completed"),
     (Failed("no", (), 1, None), "failed"),
     (Retried("no", (), 0, False), "retried"),
-    (Requeued(), "moved"),
-    (Delayed(5), "moved"),
-    (WaitingChildren(), "moved"),
+    (Requeued(), "requeued"),
+    (Delayed(5), "delayed"),
+    (WaitingChildren(), "waiting_children"),
 ]
 
 
@@ -27,7 +27,7 @@ ENDS: list[tuple[Outcome, str]] = [
 def test_each_end_counts_once_and_as_what_it_is(outcome: Outcome, counted: str) -> None:
     counters = JobCounters()
     counters.ended(outcome, 0.5)
-    kinds = ("completed", "failed", "retried", "moved")
+    kinds = [kind for _, kind in ENDS]
     assert [each for each in kinds if getattr(counters, each)] == [counted]
 
 

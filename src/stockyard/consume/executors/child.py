@@ -30,16 +30,16 @@ from stockyard.consume.executors.frames import (
     ChildTask,
     End,
     FromChild,
-    Moved,
     Raised,
     Ready,
     Returned,
+    Signalled,
     ToChild,
     encode,
     to_child,
 )
 from stockyard.consume.executors.results import CANCELLED_ITSELF, awaited, is_awaitable, result_text
-from stockyard.errors import HandlerError, RunMoved, StockyardError
+from stockyard.errors import HandlerError, RunSignal, StockyardError
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job
 from stockyard.model.printing import printed
@@ -91,8 +91,8 @@ def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asy
             if is_awaitable(result):
                 result = runner.run(awaited(result), context=context)
             return Returned(result_text(result, of=task.name, declared=handler.result))
-        except RunMoved as signal:
-            return Moved.of(signal)
+        except RunSignal as signal:
+            return Signalled.of(signal)
     except SystemExit:
         raise
     except asyncio.CancelledError:

@@ -10,18 +10,18 @@ from typing import Any
 import msgspec
 
 from stockyard.errors import (
+    Delay,
     HandlerError,
     JobLocked,
     JobNotFound,
     JobStateError,
     LeaseLost,
-    MoveToDelayed,
-    MoveToWait,
     PayloadError,
     RateLimited,
     RemoteHandlerError,
     ReplyLost,
-    RunMoved,
+    Requeue,
+    RunSignal,
     ServerError,
     ServerRefused,
     ServerUnavailable,
@@ -112,7 +112,7 @@ class Returned(msgspec.Struct, array_like=True, tag="returned"):
     result: bytes
 
 
-class Moved(msgspec.Struct, array_like=True, tag="moved"):
+class Signalled(msgspec.Struct, array_like=True, tag="signalled"):
     """The handler ended its run by a signal.
 
     Attributes:
@@ -124,7 +124,7 @@ class Moved(msgspec.Struct, array_like=True, tag="moved"):
     wait: float | str | None
 
     @classmethod
-    def of(cls, signal: RunMoved) -> Moved:
+    def of(cls, signal: RunSignal) -> Signalled:
         """Describe a signal.
 
         Raises:
@@ -132,14 +132,14 @@ class Moved(msgspec.Struct, array_like=True, tag="moved"):
         """
         kind = next(kind for kind in type(signal).__mro__ if kind in _SIGNALS.values())
         match signal:
-            case MoveToDelayed():
+            case Delay():
                 return cls(kind.__name__, _wait(signal.delay, "delay"))
             case RateLimited():
                 return cls(kind.__name__, _wait(signal.duration, "duration"))
             case _:
                 return cls(kind.__name__, None)
 
-    def revived(self) -> RunMoved:
+    def revived(self) -> RunSignal:
         """Return the signal to raise on this side."""
         kind = _SIGNALS[self.signal]
         return kind() if self.wait is None else kind(self.wait)
@@ -150,8 +150,8 @@ def _wait(duration: str | float | timedelta, option: str) -> float | str:
     return duration.total_seconds() if isinstance(duration, timedelta) else duration
 
 
-_SIGNALS: dict[str, Callable[..., RunMoved]] = {
-    kind.__name__: kind for kind in (MoveToDelayed, MoveToWait, WaitForChildren, RateLimited, RunMoved)
+_SIGNALS: dict[str, Callable[..., RunSignal]] = {
+    kind.__name__: kind for kind in (Delay, Requeue, WaitForChildren, RateLimited, RunSignal)
 }
 
 
@@ -207,8 +207,8 @@ _REVIVED: dict[str, Callable[[str, str], StockyardError]] = {
 
 
 ToChild = ChildTask | Answer | Raised
-FromChild = Ready | Call | Returned | Moved | Raised
-End = Returned | Moved | Raised
+FromChild = Ready | Call | Returned | Signalled | Raised
+End = Returned | Signalled | Raised
 
 _ENCODER = msgspec.msgpack.Encoder()
 to_child: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stockyard._logging import about, about_job
-from stockyard.consume.executors.frames import ChildTask, Moved, Raised
+from stockyard.consume.executors.frames import ChildTask, Raised, Signalled
 from stockyard.consume.executors.not_started import ChildNotStarted
 from stockyard.consume.executors.warm_child import WarmChild, cause_of, refuse_in_child
 from stockyard.errors import InvalidOption, JobTimeout, StockyardError, WorkerProcessDied
@@ -113,7 +113,7 @@ class ProcessPool:
             WorkerProcessDied: its child ended before it did, or never took a job because the program failed in it;
                 the message says how.
             ChildNotStarted: the machine gave no child.
-            RunMoved: the handler ended its run by this signal.
+            RunSignal: the handler ended its run by this signal.
             UnrecoverableError: the handler raised it.
             PayloadError: the payload does not fit what the handler declares, or the result is not JSON-able.
             HandlerError: a child cannot import the handler.
@@ -161,7 +161,7 @@ class ProcessPool:
                 self._let_go(child)
             else:
                 self._line.put_nowait(child)
-        if isinstance(end, Moved):
+        if isinstance(end, Signalled):
             raise end.revived()
         if isinstance(end, Raised):
             raise end.revived(task.id)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from stockyard.consume.executors.not_started import NotStarted
-from stockyard.errors import JobTimeout, MoveToWait
+from stockyard.errors import JobTimeout, Requeue
 from stockyard.model.printing import printed
 
 LEAST_REPLACEMENTS = 16
@@ -113,7 +113,7 @@ class ThreadPool:
 
         Raises:
             JobTimeout: the function ran longer than ``timeout``.
-            MoveToWait: every thread hangs and none may be added.
+            Requeue: every thread hangs and none may be added.
             NotStarted: the machine gives no thread, and none is there.
         """
         return (await self.call(function, argument, timeout=timeout, subject=argument))[0]
@@ -126,7 +126,7 @@ class ThreadPool:
         ``subject`` is what an abandoned thread is named by.
         """
         if self._is_stuck:
-            raise MoveToWait
+            raise Requeue
         call = _Call(asyncio.get_running_loop(), function, argument, subject)
         self._calls.put(call)
         with self._guard:
@@ -199,7 +199,7 @@ class ThreadPool:
             dropped = self._drained() if is_stuck or not self._threads else []
         self._on_abandoned(call.described(stack=_stack(call.thread)))
         for waiting in dropped:
-            waiting.settle(None, MoveToWait() if is_stuck else self._no_thread())
+            waiting.settle(None, Requeue() if is_stuck else self._no_thread())
         return True
 
     def _drained(self) -> list[_Call]:

@@ -21,10 +21,10 @@ from stockyard.consume.executors.frames import (
     ChildTask,
     End,
     FromChild,
-    Moved,
     Raised,
     Ready,
     Returned,
+    Signalled,
     ToChild,
     encode,
     from_child,
@@ -130,7 +130,7 @@ class WarmChild:
                 match await self._receive():
                     case Call() as call:
                         await self._answer(call, port)
-                    case Returned() | Moved() | Raised() as end:
+                    case Returned() | Signalled() | Raised() as end:
                         return end
                     case Ready():
                         pass

@@ -9,13 +9,13 @@ from typing import Any
 from stockyard._store.records import ReplyCode
 from stockyard.consume.executors.not_started import NotStarted
 from stockyard.errors import (
+    Delay,
     HandlerError,
     JobCancelled,
-    MoveToDelayed,
     PayloadError,
     RateLimited,
     RemoteHandlerError,
-    RunMoved,
+    RunSignal,
     ServerError,
     ServerRefused,
     StockyardError,
@@ -59,9 +59,9 @@ def outcome_of_error(
         retries: which exceptions are retried; None is all.
         max_started: starts after which no other follows; 0 is no such limit.
     """
-    if isinstance(error, RunMoved):
+    if isinstance(error, RunSignal):
         try:
-            return _moved(error)
+            return _outcome_of_signal(error)
         except Exception as wrong:  # it is no duration, or a signal of the user's own is half made
             error = wrong
     options = job.options
@@ -110,9 +110,9 @@ def refusal(job_id: str, outcome: Outcome, code: int) -> StockyardError:
     return UnrecoverableError(f"Cannot complete job {job_id} because it has at least one failed child. {step}")
 
 
-def _moved(signal: RunMoved) -> Outcome:
+def _outcome_of_signal(signal: RunSignal) -> Outcome:
     match signal:
-        case MoveToDelayed():
+        case Delay():
             return Delayed(milliseconds(signal.delay, option="delay"))
         case RateLimited():
             return Requeued(milliseconds(signal.duration, option="duration"))

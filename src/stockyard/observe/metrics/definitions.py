@@ -80,8 +80,22 @@ FAILED = _process("jobs_failed_total", "counter", "Jobs failed for good here.", 
 RETRIED = _process(
     "jobs_retried_total", "counter", "Attempts that failed here and are followed by another.", "queue", "name"
 )
-MOVED = _process(
-    "jobs_moved_total", "counter", "Runs here that ended without an attempt used up.", "queue", "name"
+REQUEUED = _process(
+    "jobs_requeued_total",
+    "counter",
+    "Runs here whose job went back to wait, with no attempt used up.",
+    "queue",
+    "name",
+)
+DELAYED = _process(
+    "jobs_delayed_total", "counter", "Runs here whose job was delayed, with no attempt used up.", "queue", "name"
+)
+WAITING_CHILDREN = _process(
+    "jobs_waiting_children_total",
+    "counter",
+    "Runs here whose job went to wait for its children, with no attempt used up.",
+    "queue",
+    "name",
 )
 STALLED = _process("jobs_stalled_total", "counter", "Jobs of dead workers handed back from here.", "queue")
 ABANDONED = _process(

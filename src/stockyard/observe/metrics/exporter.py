@@ -164,7 +164,9 @@ def _of_workers(workers: Sequence[WorkerFigures]) -> Iterator[Family]:
             count(definitions.COMPLETED, labels, counters.completed)
             count(definitions.FAILED, labels, counters.failed)
             count(definitions.RETRIED, labels, counters.retried)
-            count(definitions.MOVED, labels, counters.moved)
+            count(definitions.REQUEUED, labels, counters.requeued)
+            count(definitions.DELAYED, labels, counters.delayed)
+            count(definitions.WAITING_CHILDREN, labels, counters.waiting_children)
             histograms[definitions.WAIT].setdefault(labels, []).append(counters.wait)
             histograms[definitions.RUN].setdefault(labels, []).append(counters.run)
     for metric, values in counts.items():

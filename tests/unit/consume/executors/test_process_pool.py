@@ -12,14 +12,14 @@ import uvloop
 
 from stockyard.consume.executors.process import ChildTask, ProcessPool
 from stockyard.errors import (
+    Delay,
     HandlerError,
     InvalidOption,
     JobNotFound,
-    MoveToDelayed,
-    MoveToWait,
     PayloadError,
     RateLimited,
     RemoteHandlerError,
+    Requeue,
     StockyardError,
     UnrecoverableError,
     WaitForChildren,
@@ -187,10 +187,10 @@ async def test_a_handler_asks_its_job_and_is_answered(
 @pytest.mark.parametrize(
     ("handler", "signal", "carried"),
     [
-        (handlers.move_to_delayed, MoveToDelayed, {"delay": 120.0}),
+        (handlers.move_to_delayed, Delay, {"delay": 120.0}),
         (handlers.rate_limit, RateLimited, {"duration": "30s"}),
         (handlers.wait_for_children, WaitForChildren, {}),
-        (handlers.raise_own_signal, MoveToWait, {}),
+        (handlers.raise_own_signal, Requeue, {}),
     ],
 )
 async def test_a_signal_comes_through_the_pipe(

@@ -8,7 +8,7 @@ import pytest
 
 from stockyard.consume.executors.not_started import NotStarted
 from stockyard.consume.executors.threads import AbandonedThread, ThreadPool
-from stockyard.errors import JobTimeout, MoveToWait
+from stockyard.errors import JobTimeout, Requeue
 from tests.support.waiting import eventually
 
 
@@ -129,7 +129,7 @@ async def test_abandoned_threads_are_replaced_so_many_times_and_come_back() -> N
         assert (pool.hung, pool.lost) == (number, number - 1)
     assert [thread.subject for thread in abandoned] == [1, 2, 3]
     assert all("gate.wait(10)" in thread.stack for thread in abandoned)
-    with pytest.raises(MoveToWait):
+    with pytest.raises(Requeue):
         await pool.run(lambda _: None, 4)
     gate.set()
     await eventually(lambda: len(returned) == 3)
@@ -148,7 +148,7 @@ async def test_what_stands_in_line_goes_back_when_the_last_thread_hangs() -> Non
     second = asyncio.create_task(pool.run(lambda _: None, None, timeout=0.01))
     with pytest.raises(JobTimeout):
         await first
-    with pytest.raises(MoveToWait):
+    with pytest.raises(Requeue):
         await second
     gate.set()
     await eventually(lambda: not pool.hung)

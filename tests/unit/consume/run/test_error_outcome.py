@@ -10,15 +10,15 @@ from stockyard.consume.executors.not_started import ChildNotStarted, NotStarted
 from stockyard.consume.run.error_outcome import outcome_of_error, refusal
 from stockyard.errors import (
     AuthenticationFailed,
+    Delay,
     HandlerError,
     JobTimeout,
-    MoveToDelayed,
-    MoveToWait,
     PayloadError,
     RateLimited,
     RemoteHandlerError,
     ReplyLost,
-    RunMoved,
+    Requeue,
+    RunSignal,
     ServerRefused,
     ServerUnavailable,
     StockyardError,
@@ -39,22 +39,22 @@ def verdict(error: BaseException, *, max_started: int = 0, options: JobOptions |
 @pytest.mark.parametrize(
     ("signal", "outcome"),
     [
-        (MoveToDelayed("1m"), Delayed(60_000)),
-        (MoveToDelayed(timedelta(seconds=2)), Delayed(2000)),
-        (MoveToDelayed(0), Delayed(0)),
-        (MoveToWait(), Requeued()),
-        (RunMoved(), Requeued()),
+        (Delay("1m"), Delayed(60_000)),
+        (Delay(timedelta(seconds=2)), Delayed(2000)),
+        (Delay(0), Delayed(0)),
+        (Requeue(), Requeued()),
+        (RunSignal(), Requeued()),
         (RateLimited(1.5), Requeued(1500)),
         (WaitForChildren(), WaitingChildren()),
     ],
 )
-def test_a_signal_says_where_the_job_goes(signal: RunMoved, outcome: Outcome) -> None:
+def test_a_signal_says_where_the_job_goes(signal: RunSignal, outcome: Outcome) -> None:
     assert verdict(signal) == outcome
     assert verdict(signal, options=JobOptions(attempts=1), max_started=1, attempts_started=1) == outcome
 
 
-@pytest.mark.parametrize("signal", [MoveToDelayed("soon"), RateLimited(-1)])
-def test_a_signal_with_a_wrong_duration_fails_the_attempt(signal: RunMoved) -> None:
+@pytest.mark.parametrize("signal", [Delay("soon"), RateLimited(-1)])
+def test_a_signal_with_a_wrong_duration_fails_the_attempt(signal: RunSignal) -> None:
     decided = verdict(signal)
     assert isinstance(decided, Retried)
     assert decided.reason.startswith(("InvalidOption: delay must", "InvalidOption: duration must"))

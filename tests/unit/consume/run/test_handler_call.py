@@ -15,7 +15,7 @@ from stockyard.consume.run.handler_call import STARTED_TOO_OFTEN, CallNext, Hand
 from stockyard.consume.run.handler_finder import handlers_of, unknown_name
 from stockyard.consume.run.invocation import Invocation
 from stockyard.consume.worker_metrics import WorkerMetrics
-from stockyard.errors import MoveToDelayed, ServerUnavailable
+from stockyard.errors import Delay, ServerUnavailable
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job, set_fields
 from stockyard.model.options import JobOptions
@@ -108,7 +108,7 @@ async def test_what_it_raises_is_retried_or_a_signal() -> None:
         raise KeyError("nope")
 
     async def later(_job: Job[Any]) -> None:
-        raise MoveToDelayed("1s")
+        raise Delay("1s")
 
     async def without_server(_job: Job[Any]) -> None:
         raise ServerUnavailable("away")

@@ -18,8 +18,8 @@ local batch = {
   locks = {}, freed = {}, kept = {}, ended = {completed = 0, failed = 0}, any_ready = false, any_delayed = false,
 }
 local ways = {
-  completed = end_run, failed = end_run, retried = run_again, postponed = postpone,
-  ['handed back'] = requeue, ['awaiting children'] = await_children,
+  completed = end_run, failed = end_run, retried = run_again, delayed = delay_job,
+  requeued = requeue, ['waiting children'] = wait_for_children,
 }
 
 -- A full server refuses nothing more to a script that has written: a job whose end it refused would run again.
@@ -30,7 +30,7 @@ local function held_by_children(job, kind)
   if kind == 'completed' and redis.call('EXISTS', job .. DEPENDENCIES, job .. UNSUCCESSFUL) > 0 then
     return redis.call('EXISTS', job .. DEPENDENCIES) == 1 and CHILDREN_PENDING or CHILDREN_FAILED
   end
-  if kind == 'awaiting children' and redis.call('EXISTS', job .. UNSUCCESSFUL) == 1 then
+  if kind == 'waiting children' and redis.call('EXISTS', job .. UNSUCCESSFUL) == 1 then
     return CHILDREN_FAILED
   end
 end

@@ -1,4 +1,4 @@
--- Ways out of active for a job that has not ended: tried again, postponed, handed back, waiting for its children.
+-- Ways out of active for a job that has not ended: retried, delayed, requeued, waiting for its children.
 -- needs: transitions promoting
 -- `batch` is what one call writes: keys, the time, and what is gathered for the end of the call.
 
@@ -45,7 +45,7 @@ local function run_again(batch, job, id, fields, outcome)
   return 0
 end
 
-local function postpone(batch, job, id, _, outcome)
+local function delay_job(batch, job, id, _, outcome)
   if not leave_active(batch, job, id) then return WRONG_STATE end
   wait_until_due(batch, job, id, outcome[2])
   return 0
@@ -62,7 +62,7 @@ local function requeue(batch, job, id, fields, outcome)
 end
 
 -- A child that ended in between has found no parent to release: the job goes on at once.
-local function await_children(batch, job, id, fields, outcome)
+local function wait_for_children(batch, job, id, fields, outcome)
   if redis.call('EXISTS', job .. DEPENDENCIES) == 0 then return requeue(batch, job, id, fields, outcome) end
   if not leave_active(batch, job, id) then return WRONG_STATE end
   to_parent(batch.keys, id, batch.moment)
