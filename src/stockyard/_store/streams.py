@@ -175,7 +175,8 @@ class EventStream:
     async def _wait(self, last: str, seconds: float) -> list[Entry]:
         """Wait for an entry behind the last one, and return them all, the last one in front if it is there."""
         key = self._keyspace.keys["events"]
-        ring = ("XREAD", "COUNT", 1, "BLOCK", int(seconds * 1000), "STREAMS", key, last)
+        # 0 would be for ever.
+        ring = ("XREAD", "COUNT", 1, "BLOCK", max(int(seconds * 1000), 1), "STREAMS", key, last)
         # Not a script: for the server, taking entries through Lua costs five times as much as sending them.
         there = ("XRANGE", key, last, "+", "COUNT", _BATCH + 1)
         _, found = map(accepted, await self._connection.call(ring, there, timeout=seconds + _SILENCE))

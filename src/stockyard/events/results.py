@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from typing import Any
 
 from stockyard._aio.per_loop import PerLoop
@@ -15,6 +17,9 @@ from stockyard._store.streams import BEGINNING, Entry, EventStream, is_later
 from stockyard.errors import JobFailed, JobNotFound, ResultTimeout, ServerError
 
 _LOOK_AGAIN = 5.0
+_LINGER = 1.0
+"""Seconds for which the stream is read on when nobody waits any more: opening it takes as long as a short job."""
+
 _REMOVALS = ("cleaned", "obliterated")
 """Events after which jobs are gone that no event names."""
 
@@ -24,10 +29,11 @@ class Results:
 
     Args:
         keyspace: the queue.
+        monotonic: gives the seconds by which readers end. Defaults to ``time.monotonic``.
     """
 
-    def __init__(self, keyspace: QueueKeyspace) -> None:
-        self._readers = PerLoop(lambda: _Reader(keyspace))
+    def __init__(self, keyspace: QueueKeyspace, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._readers = PerLoop(lambda: _Reader(keyspace, monotonic))
 
     async def wait(self, job_id: str, timeout: float | None) -> Any:
         """Return the job's result when it has ended.
@@ -56,8 +62,10 @@ class Results:
 
 
 class _Reader:
-    def __init__(self, keyspace: QueueKeyspace) -> None:
+    def __init__(self, keyspace: QueueKeyspace, monotonic: Callable[[], float]) -> None:
         self._keyspace = keyspace
+        self._monotonic = monotonic
+        self._left_at = 0.0
         self._stream = EventStream(keyspace)
         self._waiters: dict[str, set[_Waiter]] = {}
         self._task: asyncio.Task[None] | None = None
@@ -81,6 +89,7 @@ class _Reader:
             waiters.discard(waiter)
             if not waiters:
                 self._waiters.pop(job_id, None)
+            self._left_at = self._monotonic()
 
     async def stop(self) -> None:
         for waiters in self._waiters.values():
@@ -93,17 +102,26 @@ class _Reader:
 
     async def _read(self) -> None:
         retry_delay = RetryDelay()
-        while self._waiters:
-            try:
-                events, hole = await self._stream.read(_LOOK_AGAIN)
-                retry_delay.reset()
-                for event in events:
-                    self._tell(event)
-                if hole is not None or not events or any(event.name in _REMOVALS for event in events):
-                    await self._look_at_all()
-            except ServerError:
-                await retry_delay.wait()
-        await self._stream.close()
+        while True:
+            while (seconds := self._seconds()) > 0:
+                try:
+                    events, hole = await self._stream.read(seconds)
+                    retry_delay.reset()
+                    for event in events:
+                        self._tell(event)
+                    if hole is not None or not events or any(event.name in _REMOVALS for event in events):
+                        await self._look_at_all()
+                except ServerError:
+                    await retry_delay.wait()
+            # Under the lock: who comes while the stream closes starts another reader.
+            async with self._starting:
+                if not self._waiters:
+                    await self._stream.close()
+                    return
+
+    def _seconds(self) -> float:
+        """Return how long to wait for the next event; 0 or less to end."""
+        return _LOOK_AGAIN if self._waiters else self._left_at + _LINGER - self._monotonic()
 
     async def _look_at_all(self) -> None:
         """An end may lie in a gap of the stream, or was never announced: ask for the states."""

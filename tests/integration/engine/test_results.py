@@ -1,6 +1,7 @@
 """Waiting for the end of a job."""
 
 import asyncio
+import itertools
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import redis
 from stockyard import Job, JobFailed, JobNotFound, Queue, ResultTimeout
 from stockyard._store.streams import EventStream
 from stockyard.errors import SharedWorkCancelled
+from stockyard.events.results import Results
 from tests.support.waiting import eventually, results_awaited, stays
 from tests.support.yard import Yard
 
@@ -74,11 +76,58 @@ async def test_many_wait_at_once(yard: Yard) -> None:
 
 
 async def test_waiting_again_and_again_never_misses_an_end(yard: Yard) -> None:
-    """The reader of events ends when nobody waits and begins anew: no end may fall between."""
+    """Readers that end as soon as nobody waits, and begin again: no end may fall between."""
     queue = yard.queue()
     await yard.work(double)
+    seconds = itertools.count(step=10.0)
+    results = Results(queue._keyspace, monotonic=lambda: next(seconds))
     for n in range(200):
-        assert await (await queue.add("x", n)).wait_for_result(5) == 2 * n
+        job = await queue.add("x", n)
+        assert await results.wait(job.id, 25) == 2 * n
+    await results.aclose()
+
+
+async def test_waiting_for_one_result_after_another_takes_one_connection(
+    yard: Yard, raw: "redis.Redis", prefix: str
+) -> None:
+    queue = yard.queue()
+    await yard.work(double)
+    now = [0.0]
+    results = Results(queue._keyspace, monotonic=lambda: now[0])
+    readers = set[str]()
+    for n in range(20):
+        job = await queue.add("x", n)
+        assert await results.wait(job.id, 25) == 2 * n
+        readers |= _readers(raw, prefix)
+    assert len(readers) == 1
+    await stays(lambda: _readers(raw, prefix) == readers)
+    now[0] += 1.1
+    await eventually(lambda: not _readers(raw, prefix))
+    await eventually(lambda: not _reading())
+    await results.aclose()
+
+
+async def test_closing_the_app_closes_the_connection_that_nobody_waits_on(
+    redis_url: str, prefix: str, raw: "redis.Redis"
+) -> None:
+    async with Yard(redis_url, prefix) as yard:
+        job = await yard.queue().add("x", 4)
+        await yard.work(double)
+        assert await job.wait_for_result(25) == 8
+        # Though a second may have passed on a slow machine: what is not there need not be closed.
+        reading = _reading()
+    assert all(task.done() for task in reading)
+    await eventually(lambda: not _readers(raw, prefix))
+
+
+def _readers(raw: "redis.Redis", prefix: str) -> set[str]:
+    """Ids of the connections that read the queue's events."""
+    clients: Any = raw.client_list()
+    return {each["id"] for each in clients if each["name"].startswith(prefix) and each["name"].endswith(":qe")}
+
+
+def _reading() -> list["asyncio.Task[Any]"]:
+    return [task for task in asyncio.all_tasks() if task.get_name().startswith("results of ")]
 
 
 async def test_a_failure_is_raised_with_its_reason(yard: Yard) -> None:
