@@ -85,6 +85,7 @@ def _show(found: embedded.ServerStatus, as_json: bool) -> None:
         "data": str(found.data),
         "pid": None if found.pid is None else str(found.pid),
         "version": found.version,
+        "allocator": found.allocator,
         "memory": found.memory,
         "clients": found.clients,
     }

@@ -78,9 +78,11 @@ def is_locked(path: Path) -> bool:
 class Guardian:
     """Starts the server, restarts it when it was killed, stops it after its last user."""
 
-    def __init__(self, data: Path, command: Sequence[str]) -> None:
+    def __init__(self, data: Path, command: Sequence[str], preload: str) -> None:
         self._data = data
         self._command = command
+        # For the server alone: neither this process nor any that it leaves behind runs on another allocator.
+        self._environment = {**os.environ, "LD_PRELOAD": preload} if preload else None
         self._server: subprocess.Popen[bytes] | None = None
         self._stopping = False
         # Loaded here: between fork and exec is no place to import or to open libraries.
@@ -117,7 +119,11 @@ class Guardian:
 
         try:
             return subprocess.Popen(  # noqa: S603 - the program that find_server chose
-                self._command, stdin=subprocess.DEVNULL, pass_fds=(lock,), preexec_fn=mark_and_bind
+                self._command,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                pass_fds=(lock,),
+                preexec_fn=mark_and_bind,
             )
         finally:
             os.close(lock)
@@ -155,8 +161,8 @@ class Guardian:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Become the guardian: `DATA keep|delete COMMAND...`; the calling process returns once it guards."""
-    data, after, command = Path(arguments[0]), arguments[1], arguments[2:]
+    """Become the guardian: `DATA keep|delete PRELOAD COMMAND...`; the calling process returns once it guards."""
+    data, after, preload, command = Path(arguments[0]), arguments[1], arguments[2], arguments[3:]
     os.umask(0o077)
     os.chdir(data)
     guard = open_lock(data / GUARDIAN_LOCK)
@@ -166,7 +172,7 @@ def main(arguments: Sequence[str]) -> int:
     log = open_own(data / LOG, os.O_WRONLY | os.O_APPEND)
     os.dup2(log, sys.stdout.fileno())
     os.dup2(log, sys.stderr.fileno())
-    status = Guardian(data, command).run()
+    status = Guardian(data, command, preload).run()
     if after == "delete" and not status:  # the log of a refusal is for the user to read
         shutil.rmtree(data, ignore_errors=True)
     # Released before the users' lock, which ends with this process: whoever comes next finds no guardian.

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stockyard.embedded import probe
+from stockyard.embedded.allocator import running_allocator
 from stockyard.embedded.folder import Folder
 
 
@@ -11,7 +12,8 @@ from stockyard.embedded.folder import Folder
 class ServerStatus:
     """One look at the embedded server of a data folder.
 
-    `pid`, `version`, `memory` (bytes in use) and `clients` (open connections) are `None` unless it is running.
+    `pid`, `version`, `allocator`, `memory` (bytes in use) and `clients` (open connections) are `None` unless it is
+    running.
     """
 
     data: Path
@@ -20,6 +22,7 @@ class ServerStatus:
     pinned: bool
     pid: int | None = None
     version: str | None = None
+    allocator: str | None = None
     memory: int | None = None
     clients: int | None = None
 
@@ -32,13 +35,15 @@ def status(data: Path | None = None) -> ServerStatus:
     pinned = folder.pin_mark.exists()
     if not info:
         return ServerStatus(data=folder.path, url=folder.url, running=False, pinned=pinned)
+    pid = int(info["process_id"])
     return ServerStatus(
         data=folder.path,
         url=folder.url,
         running=True,
         pinned=pinned,
-        pid=int(info["process_id"]),
+        pid=pid,
         version=info.get("valkey_version") or info["redis_version"],
+        allocator=running_allocator(pid, info.get("mem_allocator", "unknown")),
         memory=int(info["used_memory"]),
         clients=int(info["connected_clients"]) - 1,  # this look is one of them
     )

@@ -1,6 +1,7 @@
 """Gives this process its share of an embedded server, starting it for the first user."""
 
 import fcntl
+import logging
 import os
 import shutil
 import subprocess
@@ -14,12 +15,16 @@ from types import TracebackType
 from typing import Self
 
 from stockyard.embedded import guardian, probe
+from stockyard.embedded.allocator import ServerBuild, build_of
 from stockyard.embedded.binary import find_server
 from stockyard.embedded.folder import Folder
 from stockyard.errors import EmbeddedServerError
 
 _POLL = 0.01
 _STOP_PATIENCE = 10.0
+_LATENCY_TRACKING = 7  # the major version that brought the directive; an older server refuses to start on it
+
+_log = logging.getLogger(__name__)
 
 
 class EmbeddedServer:
@@ -140,7 +145,9 @@ def _take(lock: int, operation: int, deadline: float, folder: Folder) -> None:
 
 
 def _launch_guardian(folder: Folder, *, appendonly: bool, delete: bool) -> None:
-    command = [str(find_server()), *_options(folder, appendonly=appendonly)]
+    program = find_server()
+    build = build_of(program)
+    _log.debug("starting %s for %s, allocator %s", program, folder.path, build.preload or build.allocator)
     launched = subprocess.run(  # noqa: S603 - this interpreter, on our own file
         [
             sys.executable,
@@ -148,7 +155,9 @@ def _launch_guardian(folder: Folder, *, appendonly: bool, delete: bool) -> None:
             guardian.__file__,
             str(folder.path),
             "delete" if delete else "keep",
-            *command,
+            build.preload or "",
+            str(program),
+            *_options(folder, build, appendonly=appendonly),
         ],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -163,7 +172,7 @@ def _launch_guardian(folder: Folder, *, appendonly: bool, delete: bool) -> None:
         )
 
 
-def _options(folder: Folder, *, appendonly: bool) -> list[str]:
+def _options(folder: Folder, build: ServerBuild, *, appendonly: bool) -> list[str]:
     options = {
         "dir": str(folder.path),
         "port": "0",
@@ -174,6 +183,9 @@ def _options(folder: Folder, *, appendonly: bool) -> list[str]:
         "appendfsync": "everysec",
         "maxmemory-policy": "noeviction",
     }
+    if build.major >= _LATENCY_TRACKING:
+        # A histogram for each command, kept on each call and read by nobody here.
+        options["latency-tracking"] = "no"
     return [part for name, value in options.items() for part in (f"--{name}", value)]
 
 

@@ -44,9 +44,10 @@ def test_unpinning_twice_is_fine(data: Path) -> None:
 
 def test_a_status_starts_nothing_and_creates_nothing(data: Path) -> None:
     found = status(data)
-    assert (found.running, found.pinned, found.version, found.memory, found.clients) == (
+    assert (found.running, found.pinned, found.version, found.allocator, found.memory, found.clients) == (
         False,
         False,
+        None,
         None,
         None,
         None,
@@ -62,6 +63,7 @@ def test_a_status_describes_the_running_server(data: Path) -> None:
         assert found.url == server.url
         assert found.version is not None
         assert int(found.version.split(".")[0]) >= 6
+        assert found.allocator
         assert found.memory is not None
         assert found.memory > 0
         assert found.clients == 1
