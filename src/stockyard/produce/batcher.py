@@ -42,6 +42,7 @@ class Batcher:
         self._size = LoadSize()
         self._futures: list[asyncio.Future[str | ExistingJob]] = []
         self._written: deque[tuple[list[asyncio.Future[str | ExistingJob]], int]] = deque()
+        self._being_read: list[asyncio.Future[str | ExistingJob]] = []
         self._on_the_wire = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -66,7 +67,7 @@ class Batcher:
                 await self._go_on()
         except BaseException:
             # Nobody waits for ever, and nobody is taken for cancelled who is not.
-            for futures in [*(written for written, _ in self._written), self._futures]:
+            for futures in [self._being_read, *(written for written, _ in self._written), self._futures]:
                 _fail(futures, cancelled("a call that adds jobs"))
             self._written.clear()
             self._jobs, self._futures, self._tied, self._bytes, self._on_the_wire = [], [], 0, 0, 0
@@ -88,6 +89,7 @@ class Batcher:
         if not self._written:
             return
         futures, carried = self._written.popleft()
+        self._being_read = futures
         self._on_the_wire -= carried
         try:
             answers = await self._stream.read()
