@@ -55,7 +55,7 @@ demo: install ## run the platform's main job on the embedded server
 	$(BIN)/stockyard demo
 
 test: install node python-peer browser promtool ## run every test, on the embedded server, against the real bullmq, and in a browser
-	$(BIN)/pytest -q $(PARALLEL) --reruns 2 -rR $(ARGS)
+	$(BIN)/pytest -q $(PARALLEL) $(ARGS)
 
 test-quick: install ## run the architecture, unit and script tests
 	$(BIN)/pytest -q $(PARALLEL) tests/architecture tests/unit tests/scripts $(ARGS)

@@ -38,7 +38,7 @@ for version in $(printf '%s\n' "${!found[@]}" | sort -V); do
     "$venv/bin/pip" install --quiet --disable-pip-version-check -e '.[server,dev]'
     touch "$venv/.installed"
   fi
-  "$venv/bin/pytest" -q -n "${WORKERS:-4}" --dist worksteal --reruns 2 -rR ${SUITES:-tests/unit tests/scripts tests/integration} "$@" || failed+=("$version")
+  "$venv/bin/pytest" -q -n "${WORKERS:-4}" --dist worksteal ${SUITES:-tests/unit tests/scripts tests/integration} "$@" || failed+=("$version")
   echo "test-pythons: $version took $((SECONDS - began)) s"
 done
 if [ ${#failed[@]} -gt 0 ]; then

@@ -1,4 +1,4 @@
-"""Tests wait for conditions, and expect errors by their types."""
+"""Tests wait for conditions, expect errors by their types, and are run once."""
 
 import re
 
@@ -36,3 +36,26 @@ def test_no_test_has(pattern: re.Pattern[str]) -> None:
 def test_a_breach_would_be_found(pattern: re.Pattern[str]) -> None:
     assert all(pattern.search(text) for text in BREACHES[pattern])
     assert not any(pattern.search(text) for text in ALLOWED)
+
+
+RERUN = re.compile(r"reruns?\b|rerunfailures|\bflaky\b", re.IGNORECASE)
+RUNNERS = ["Makefile", ".ci/run", "tests/pythons.sh", "pyproject.toml"]
+
+
+@pytest.mark.parametrize("runner", RUNNERS)
+def test_a_failed_test_is_not_run_again(runner: str) -> None:
+    assert RERUN.findall((ROOT / runner).read_text()) == []
+
+
+def test_no_test_asks_to_be_run_again() -> None:
+    marks = [
+        name(path)
+        for path in files(".py")
+        if path.is_relative_to(ROOT / "tests") and re.search(r"mark\.(flaky|rerun)", path.read_text())
+    ]
+    assert marks == []
+
+
+@pytest.mark.parametrize("text", ["pytest --reruns 2", '"pytest-rerunfailures>=16"', "@flaky"])
+def test_a_second_try_would_be_found(text: str) -> None:
+    assert RERUN.search(text)
