@@ -13,8 +13,8 @@ import redis
 
 from stockyard import App, Settings, Topology
 
-LOCK = "400ms"
-LOCK_SECONDS = 0.4
+LOCK = "1s"
+LOCK_SECONDS = 1.0
 
 
 def open_app() -> App:

@@ -27,7 +27,7 @@ def test_200_callers_over_4_processes_are_one_load(start: Start, notes: Notes) -
 def test_a_loader_that_outlives_its_lock_is_not_joined_by_a_second(
     start: Start, notes: Notes, program: str
 ) -> None:
-    first = start(program, 5 * LOCK_SECONDS)
+    first = start(program, 3 * LOCK_SECONDS)
     others = [start("ask", 5, 0), start("load_slowly", 0)]
     answers = {answer for each in [first, *others] for answer in each.answer()}
     (loader,) = notes.of("loaded")

@@ -14,7 +14,9 @@ from stockyard.errors import ServerUnavailable
 
 
 def record(job_id: str) -> StartedRecord:
-    return StartedRecord(*[None] * 7, 1, *[None] * 6, job_id.encode())  # type: ignore[arg-type]
+    return StartedRecord(
+        *(None, None, None, None, None, None, None), 1, *(None, None, None, None, None, None), job_id.encode()
+    )
 
 
 class Server:
