@@ -202,3 +202,22 @@ async def test_a_server_that_does_not_speak_tls_is_no_server(
     async with App(topology, plain, call_timeout=0.3) as app:
         with pytest.raises(ServerUnavailable, match="does it speak TLS at this port"):
             await app.queue("q").add("x")
+
+
+def test_blocking_calls_speak_it_too_and_say_what_is_wrong(place: Place, tmp_path: Path) -> None:
+    topology = Topology("test")
+    topology.queue("q")
+    app = App(topology, place.url(), prefix="blocking")
+    queue = app.queue("q").sync
+    assert [queue.add("x", "y" * 100_000).id for _ in range(3)] == ["1", "2", "3"]
+    assert len(queue.get_job("2").data) == 100_000
+    app.close()
+    for url, said in (
+        (place.url(ca=None), "is not trusted"),
+        (place.url(cert=None, key=None), "does not accept this client's certificate"),
+        (place.url("localhost"), "shows another server's certificate"),
+    ):
+        wrong = App(topology, url, prefix="blocking", call_timeout=5)
+        with pytest.raises(TlsFailed, match=said):
+            wrong.queue("q").sync.add("x")
+        wrong.close()

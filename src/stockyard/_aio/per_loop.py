@@ -14,15 +14,20 @@ class PerLoop(Generic[T]):
 
     Args:
         make: makes one, in the running loop.
+        outside: gives what callers use in whose thread no loop runs. Defaults to none: they get a RuntimeError.
     """
 
-    def __init__(self, make: Callable[[], T]) -> None:
+    def __init__(self, make: Callable[[], T], *, outside: Callable[[], T] | None = None) -> None:
         self._make = make
+        self._outside = outside
         self._things: dict[asyncio.AbstractEventLoop, T] = {}
 
     def get(self) -> T:
         """Return the running loop's thing, made now if there is none."""
-        loop = asyncio.get_running_loop()
+        # Unlike get_running_loop it does not raise: an exception takes longer than the rest of this.
+        loop = asyncio._get_running_loop()
+        if loop is None:
+            return self._without_loop()
         thing = self._things.get(loop)
         if thing is None:
             for closed in [each for each in self._things if each.is_closed()]:
@@ -33,3 +38,8 @@ class PerLoop(Generic[T]):
     def pop(self) -> T | None:
         """Forget the running loop's thing and return it, or None."""
         return self._things.pop(asyncio.get_running_loop(), None)
+
+    def _without_loop(self) -> T:
+        if self._outside is None:
+            raise RuntimeError("no running event loop")
+        return self._outside()

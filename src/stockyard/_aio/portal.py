@@ -8,7 +8,7 @@ import inspect
 import os
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any, Self, TypeVar
 
@@ -50,9 +50,7 @@ class Portal:
             return future.result()
         except CancelledError:
             if future in self._cut_off:
-                raise BlockingCallRefused(
-                    "the app was closed while this blocking call was under way; it may or may not have happened"
-                ) from None
+                raise cut_off() from None
             raise
         except RuntimeError as error:
             # Executors and threads say so by words alone.
@@ -75,13 +73,37 @@ class Portal:
         self._refuse_in_loop(method)
         return self.run(method(*args, **kwargs))
 
+    def call_directly(self, method: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
+        """Run a coroutine method that never suspends where no loop runs, in the calling thread.
+
+        Raises:
+            BlockingCallRefused: as ``call``.
+        """
+        if asyncio._get_running_loop() is not None:
+            return self.call(method, *args, **kwargs)
+        _refuse_without_threads()
+        coroutine = method(*args, **kwargs)
+        try:
+            coroutine.send(None)
+        except StopIteration as end:
+            returned: T = end.value
+            return returned
+        coroutine.close()
+        raise RuntimeError(f"{method.__qualname__} waits for a loop, and is not named as one that does")
+
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the portal's loop and return the future of its result, without waiting."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
 
-    def blocking(self, target: Any) -> Blocking:
-        """Return a view of an object whose coroutine methods block until they are done."""
-        return Blocking(self, target)
+    def blocking(self, target: Any, *, needs_loop: Collection[str] | None = None) -> Blocking:
+        """Return a view of an object whose coroutine methods block until they are done.
+
+        Args:
+            target: the object.
+            needs_loop: names of the methods that run on the portal's loop, while all others run in the calling
+                thread: these await nothing but calls to the server. Defaults to all.
+        """
+        return Blocking(self, target, needs_loop)
 
     def close(self) -> None:
         """End the thread; closing twice is fine, and a later call starts a new one."""
@@ -108,14 +130,7 @@ class Portal:
         return pending
 
     def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-        if sys.is_finalizing():
-            raise _shut_down()
-        if _is_patched():
-            raise BlockingCallRefused(
-                "blocking calls (.sync) run an event loop in a thread, and gevent or eventlet has replaced "
-                "threads or the waiting for sockets here: patch with monkey.patch_all(thread=False, "
-                "select=False), or call from a process that is not patched"
-            )
+        _refuse_without_threads()
         try:
             loop = self._running_loop()
         except RuntimeError as error:
@@ -124,7 +139,7 @@ class Portal:
             raise RuntimeError("a blocking call from the portal's own loop would wait for itself: use await")
         with self._guard:
             if loop is not self._loop:
-                raise BlockingCallRefused("the app was closed when this blocking call began; nothing happened")
+                raise closed_before()
             future = asyncio.run_coroutine_threadsafe(coroutine, loop)
             self._pending.add(future)
         return future
@@ -159,19 +174,25 @@ class Portal:
 class Blocking:
     """The blocking view of one object: same names, same arguments, same results; ``with`` and ``for`` as well."""
 
-    def __init__(self, portal: Portal, target: Any) -> None:
+    def __init__(self, portal: Portal, target: Any, needs_loop: Collection[str] | None = None) -> None:
         self._portal = portal
         self._target = target
+        self._needs_loop = needs_loop
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._target, name)
         if not inspect.iscoroutinefunction(found):
             return found
 
+        needs_loop = self._needs_loop is None or name in self._needs_loop
+        run = self._portal.call if needs_loop else self._portal.call_directly
+
         @functools.wraps(found)
         def call(*args: Any, **kwargs: Any) -> Any:
-            return self._portal.call(found, *args, **kwargs)
+            return run(found, *args, **kwargs)
 
+        # Found without this method from now on.
+        self.__dict__[name] = call
         return call
 
     def __enter__(self) -> Self:
@@ -190,6 +211,29 @@ class Blocking:
 
     def __repr__(self) -> str:
         return f"<blocking view of {self._target!r}>"
+
+
+def cut_off() -> BlockingCallRefused:
+    """Return what a blocking call raises that the close of its App broke off."""
+    return BlockingCallRefused(
+        "the app was closed while this blocking call was under way; it may or may not have happened"
+    )
+
+
+def closed_before() -> BlockingCallRefused:
+    """Return what a blocking call raises that began while its App closed."""
+    return BlockingCallRefused("the app was closed when this blocking call began; nothing happened")
+
+
+def _refuse_without_threads() -> None:
+    if sys.is_finalizing():
+        raise _shut_down()
+    if _is_patched():
+        raise BlockingCallRefused(
+            "blocking calls (.sync) run an event loop in a thread, and gevent or eventlet has replaced "
+            "threads or the waiting for sockets here: patch with monkey.patch_all(thread=False, "
+            "select=False), or call from a process that is not patched"
+        )
 
 
 def _shut_down() -> BlockingCallRefused:

@@ -101,12 +101,17 @@ def _encoded_once(options: JobOptions) -> str:
 
 
 def add_command(keyspace: QueueKeyspace, jobs: Batch) -> Command:
+    """Return the command that adds one batch."""
+    return add_call(keyspace, jobs).command()
+
+
+def add_call(keyspace: QueueKeyspace, jobs: Batch) -> ScriptCall:
     """Return the call that adds one batch."""
     is_tied = isinstance(jobs[0], RelatedJob)
     script = ATTACH if is_tied else ADD
     # Their values one behind the other: a table for each job would cost the server a twentieth more.
     sent = jobs if is_tied else list(chain.from_iterable(map(astuple, jobs)))
-    return ScriptCall(script, keyspace.script_keys(script), (keyspace.base, _pack(sent))).command()
+    return ScriptCall(script, keyspace.script_keys(script), (keyspace.base, _pack(sent)))
 
 
 def answers_of(reply: int | Sequence[bytes | int | list[Any]], jobs: Batch) -> Answers:

@@ -196,6 +196,7 @@ class Runtime:
         """Close what belongs to no loop, and release an embedded server; say whether there was one."""
         if "caches" in vars(self):
             self.caches.close()
+        self.server.close()
         held, self._held = self._held, None
         if held is not None:
             held.release()

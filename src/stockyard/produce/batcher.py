@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from stockyard._aio.shared import cancelled
 from stockyard._store.add_stream import AddStream
-from stockyard._store.adding import BATCH, ExistingJob, NewJob
+from stockyard._store.adding import BATCH, Answer, ExistingJob, NewJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.related_job import RelatedJob
@@ -60,6 +61,10 @@ class Batcher:
         if self._task is None:
             self._task = self._loop.create_task(self._run())
         return future
+
+    async def add_all(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[Answer | BaseException]:
+        """Add jobs in the order given; return what became of each, or the error of its call."""
+        return await asyncio.gather(*map(self.add, jobs), return_exceptions=True)
 
     async def _run(self) -> None:
         try:
@@ -122,7 +127,7 @@ class Batcher:
     def _write(self) -> None:
         size = self._run_length() if self._tied else BATCH
         if self._bytes > self._size.bytes:
-            size = _within(self._size.bytes, self._jobs[:size])
+            size = within(self._size.bytes, self._jobs[:size])
         if self._tied and type(self._jobs[0]) is RelatedJob:
             self._tied -= size
         jobs, self._jobs = self._jobs[:size], self._jobs[size:]
@@ -144,7 +149,7 @@ class Batcher:
         return sum(1 for _ in itertools.takewhile(lambda job: type(job) is kind, self._jobs[:BATCH]))
 
 
-def _within(most_bytes: int, jobs: list[Any]) -> int:
+def within(most_bytes: int, jobs: Sequence[Any]) -> int:
     """Return how many of the first jobs carry so many bytes together; at least one."""
     total = 0
     for number, job in enumerate(jobs):

@@ -58,7 +58,7 @@ class Flows(Fixed):
     @property
     def sync(self) -> Any:
         """These flows for code without a running loop: ``app.flows.sync.add(...)`` blocks until it is done."""
-        return self._portal.blocking(self)
+        return self._portal.blocking(self, needs_loop=())
 
     async def add(self, flow: Flow, *, check: bool | None = None) -> FlowTree:
         """Add a tree of jobs, none of it when it is refused; no parent runs before all of its children are there.

@@ -159,7 +159,7 @@ class StoredJobs:
         return code == 1
 
     def blocking(self, target: Any) -> Blocking:
-        return self._portal.blocking(target)
+        return self._portal.blocking(target, needs_loop=("wait_for_result",))
 
     def _check(self, job_id: str, code: int, needs: str = "") -> None:
         where = f"job {job_id} of queue {self._keyspace.queue!r}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
@@ -24,6 +23,7 @@ from stockyard.model.text import checked_text, shown
 from stockyard.produce.admin import QueueAdmin
 from stockyard.produce.batcher import Batcher
 from stockyard.produce.browse import QueueBrowser
+from stockyard.produce.direct_adds import DirectAdds
 from stockyard.produce.large_payloads import LARGE_PAYLOAD, warn_of_large_payload
 from stockyard.topology import QueueSpec
 from stockyard.topology.admission import check_job
@@ -44,13 +44,15 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         self._keyspace = keyspace
         self._jobs = jobs
         self._portal = portal
-        self._batchers = PerLoop(lambda: Batcher(keyspace))
+        direct = DirectAdds(keyspace)
+        self._adders: PerLoop[Batcher | DirectAdds] = PerLoop(lambda: Batcher(keyspace), outside=lambda: direct)
+        self._sync = portal.blocking(self, needs_loop=())
         self._is_made = True
 
     @property
     def sync(self) -> Any:
         """This queue for code without a running loop: ``queue.sync.add(...)`` blocks until it is done."""
-        return self._portal.blocking(self)
+        return self._sync
 
     async def add(
         self, name: str, data: Any = UNSET, *, check: bool | None = None, **options: Unpack[AddOptions]
@@ -89,10 +91,10 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         sent = self._checked(name, data, chosen, check)
         tracer = telemetry.tracer
         if tracer is None:
-            answer = await self._batchers.get().add(sent)
+            answer = await self._adders.get().add(sent)
         else:
             with tracer.span(telemetry.ADD, {"queue": self.name, "name": name}):
-                answer = await self._batchers.get().add(sent)
+                answer = await self._adders.get().add(sent)
         if isinstance(answer, str):
             return self._added(answer, name, data, chosen, sent)
         return await existing_job(answer, self._added(answer.job_id, name, data, chosen, sent))
@@ -111,13 +113,13 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         checked = [self._checked_tuple(each, check) for each in jobs]
         if not checked:
             return []
-        batcher = self._batchers.get()
+        adder = self._adders.get()
         added: list[Job[Any]] = []
         for at in range(0, len(checked), BATCH):
             # One batch at a time: a flood of adds leaves the server to others in between.
             batch = checked[at : at + BATCH]
             with telemetry.span(telemetry.ADD, queue=self.name, jobs=len(batch)):
-                answers = await asyncio.gather(*(batcher.add(sent) for *_, sent in batch), return_exceptions=True)
+                answers = await adder.add_all([sent for *_, sent in batch])
             for answer, (name, data, options, sent) in zip(answers, batch, strict=True):
                 if isinstance(answer, BaseException):
                     raise answer

@@ -59,7 +59,7 @@ class Schedules(Fixed):
     @property
     def sync(self) -> Any:
         """These schedules for code without a running loop: ``schedules.sync.list()`` blocks until it is done."""
-        return self._portal.blocking(self)
+        return self._portal.blocking(self, needs_loop=())
 
     async def upsert(
         self,

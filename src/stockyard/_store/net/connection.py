@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from stockyard._aio.chance import jitter
@@ -15,13 +16,13 @@ from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser, pa
 from stockyard._store.net.refusals import is_out_of_connections, out_of_connections, refusal_of
 from stockyard._store.net.tls_errors import tls_failure
 from stockyard._store.net.turned_away import is_turned_away
-from stockyard._store.net.unsent import unsent
+from stockyard._store.net.unsent import Unsent, unsent
 from stockyard.config import Address
 from stockyard.errors import InvalidOption, ReplyLost, ServerError, ServerUnavailable
 
 Command = Sequence[str | bytes | int | float]
 
-_LOST = (OSError, EOFError, ParserError)
+LOST = (OSError, EOFError, ParserError)
 _INCOMPLETE = object()
 _CHUNK = 65_536
 _ROLE_SECONDS = 1.0
@@ -75,26 +76,24 @@ class Connection:
             ServerTooOld: it is older than Redis 6.2.
         """
         try:
-            async with asyncio.timeout(timeout):
+            async with self._within(timeout):
                 await self.close()
-                self._reader, self._writer = await self._endpoint.connect()
-                # The server begins with what is written in this turn of the loop; uvloop would wait for its end.
-                self._writer.transport.set_write_buffer_limits(high=0)
+                await self._connect()
                 self._replies = ReplyParser(notEnoughData=_INCOMPLETE, **self._decoding)
                 self.is_misled = False
                 self._seen_primary = -math.inf
                 commands = login_commands(self.address, self._client_name)
                 # Whether the server has closed it by now, the replies show: it may have said why.
-                self._writer.writelines(_packed(commands))
+                self._send(_packed(commands))
                 check_login(self.address, await self._receive(len(commands), None))
         except ServerError:
             await self.close()
             raise
-        except _LOST as error:
+        except LOST as error:
             await self.close()
             if (failure := tls_failure(self.address, error)) is not None:
                 raise failure from error
-            if is_out_of_connections(str(error)) or (_was_closed_on(error) and await is_turned_away(self.address)):
+            if is_out_of_connections(str(error)) or (_was_closed_on(error) and await self._is_turned_away()):
                 raise ServerUnavailable(out_of_connections(self.address)) from error
             raise ServerUnavailable(
                 f"no server at {self.address} ({str(error) or self._silence}); start one, or set REDIS_URL"
@@ -118,7 +117,7 @@ class Connection:
                 wait = jitter(pause)
                 if time.monotonic() + wait >= deadline:
                     raise
-                await asyncio.sleep(wait)
+                await self.pause(wait)
                 pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def ask(
@@ -160,10 +159,9 @@ class Connection:
         Raises:
             ServerUnavailable: not connected; nothing was sent.
         """
-        writer = self._writer
-        if not self.is_open or writer is None:
+        if not self.is_open:
             raise ServerUnavailable(f"not connected to the server at {self.address}")
-        writer.writelines(_packed(commands))
+        self._send(_packed(commands))
 
     async def read(self, count: int, timeout: float | None, *, silence: float | None = None) -> list[Any]:
         """Return the next replies; an error reply is returned, not raised. The times are those of ``ask``.
@@ -173,12 +171,9 @@ class Connection:
         """
         try:
             return await self._receive(count, timeout, silence)
-        except _LOST as error:
+        except LOST as error:
             self.drop()
-            raise ReplyLost(
-                f"the server at {self.address} did not answer ({str(error) or 'timed out'}); the call may "
-                "or may not have happened"
-            ) from error
+            raise self._lost(error) from error
         except BaseException:
             # A caller that was cancelled leaves replies behind: nobody may read them as its own.
             self.drop()
@@ -200,18 +195,14 @@ class Connection:
 
     async def _more(self, timeout: float | None) -> bytes:
         """Return the next bytes; raise TimeoutError after a silence in which nothing of ours went out either."""
-        stream = self._reader
-        if stream is None:
-            raise ConnectionError("not connected")
         # In two halves: what is to go out at the end of either shows whether bytes left meanwhile.
         half = None if timeout is None else timeout / 2
         before, is_late = None, False
         while True:
             try:
-                async with asyncio.timeout(half):
-                    received = await stream.read(_CHUNK)
+                received = await self._some(half)
             except TimeoutError:
-                now = unsent(self._writer)
+                now = self._unsent()
                 if is_late and now == before:
                     raise
                 before, is_late = now, now == before or not is_late
@@ -264,6 +255,47 @@ class Connection:
         except BaseException:
             writer.transport.abort()
             raise
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before another attempt."""
+        await asyncio.sleep(seconds)
+
+    async def _connect(self) -> None:
+        self._reader, self._writer = await self._endpoint.connect()
+        # The server begins with what is written in this turn of the loop; uvloop would wait for its end.
+        self._writer.transport.set_write_buffer_limits(high=0)
+
+    def _within(self, seconds: float) -> AbstractAsyncContextManager[object]:
+        """Raise TimeoutError in a block that takes longer."""
+        return asyncio.timeout(seconds)
+
+    def _send(self, packed: list[bytes]) -> None:
+        assert self._writer is not None
+        self._writer.writelines(packed)
+
+    async def _some(self, seconds: float | None) -> bytes:
+        """Return bytes that came, nothing at the end of the stream; raise TimeoutError when none come in time."""
+        stream = self._reader
+        if stream is None:
+            raise ConnectionError("not connected")
+        async with asyncio.timeout(seconds):
+            return await stream.read(_CHUNK)
+
+    def _unsent(self) -> Unsent | None:
+        if self._writer is None:
+            return None
+        transport = self._writer.transport
+        return unsent(transport.get_extra_info("socket"), transport.get_write_buffer_size())
+
+    async def _is_turned_away(self) -> bool:
+        return await asyncio.to_thread(is_turned_away, self.address)
+
+    def _lost(self, error: BaseException) -> Exception:
+        """Return what to raise when a call was sent and not answered."""
+        return ReplyLost(
+            f"the server at {self.address} did not answer ({str(error) or 'timed out'}); the call may "
+            "or may not have happened"
+        )
 
     @property
     def _silence(self) -> str:

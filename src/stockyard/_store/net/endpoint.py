@@ -1,10 +1,11 @@
-"""Opens streams to one address: over TCP, TLS or a socket file."""
+"""Opens streams and sockets to one address: over TCP, TLS or a socket file."""
 
 from __future__ import annotations
 
 import asyncio
 import socket
 import ssl
+import time
 from functools import cached_property
 
 from stockyard.config import Address
@@ -31,18 +32,58 @@ class Endpoint:
             ConnectionError: why there is none; the system's error is its cause.
         """
         address = self._address
-        is_file = address.scheme == "unix"
         try:
-            if is_file:
+            if address.scheme == "unix":
                 return await asyncio.open_unix_connection(address.path or "")
             tls = self._tls if address.scheme == "rediss" else None
             reader, writer = await asyncio.open_connection(address.host, address.port, ssl=tls)
         # ValueError: a name that can be no host's.
         except (OSError, ValueError) as error:
-            where = address.path if is_file else f"{address.host}:{address.port}"
-            raise ConnectionError(_explained(error, where)) from error
-        _set_options(writer)
+            raise self._failure(error) from error
+        plain = writer.get_extra_info("socket")
+        if plain is not None:
+            try:
+                _set_options(plain)
+            except OSError:
+                # The other side has closed it already.
+                writer.transport.abort()
+                raise
         return reader, writer
+
+    def connect_blocking(self, seconds: float) -> socket.socket:
+        """Open a socket for the calling thread, in so many seconds; how long the name takes is the resolver's.
+
+        Raises:
+            TimeoutError: it took longer.
+            ConnectionError: why there is none; the system's error is its cause.
+        """
+        address, deadline = self._address, time.monotonic() + seconds
+        plain: socket.socket | None = None
+        try:
+            if address.scheme == "unix":
+                plain = socket.socket(socket.AF_UNIX)
+                plain.settimeout(seconds)
+                plain.connect(address.path or "")
+                return plain
+            plain = socket.create_connection((address.host, address.port), seconds)
+            _set_options(plain)
+            if address.scheme == "rediss":
+                plain.settimeout(max(deadline - time.monotonic(), 0.001))
+                plain = self._tls.wrap_socket(plain, server_hostname=address.host)
+            return plain
+        except BaseException as error:
+            if plain is not None:
+                plain.close()
+            if isinstance(error, TimeoutError):
+                raise TimeoutError from error
+            if isinstance(error, OSError | ValueError):
+                raise self._failure(error) from error
+            raise
+
+    def _failure(self, error: Exception) -> ConnectionError:
+        address = self._address
+        where = address.path if address.scheme == "unix" else f"{address.host}:{address.port}"
+        return ConnectionError(_explained(error, where))
 
     @cached_property
     def _tls(self) -> ssl.SSLContext:
@@ -56,20 +97,12 @@ class Endpoint:
         return context
 
 
-def _set_options(writer: asyncio.StreamWriter) -> None:
-    plain = writer.get_extra_info("socket")
-    if plain is None:
-        return
-    try:
-        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _KEEPALIVE.items():
-            if hasattr(socket, name):
-                plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-    except OSError:
-        # The other side has closed it already.
-        writer.transport.abort()
-        raise
+def _set_options(plain: socket.socket) -> None:
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEPALIVE.items():
+        if hasattr(socket, name):
+            plain.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 def _explained(error: Exception, where: str | None) -> str:

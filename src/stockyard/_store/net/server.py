@@ -1,4 +1,4 @@
-"""The server as a whole: runs calls and scripts on its connections, one pool per event loop."""
+"""The server as a whole: runs calls and scripts on its connections, a pool per event loop and one outside."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from stockyard._aio.chance import jitter
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.repeats import repeats
+from stockyard._store.net.blocking_pool import BlockingPool, BlockingPools
 from stockyard._store.net.connection import Command, Connection, accepted
 from stockyard._store.net.dedicated import DedicatedConnection
 from stockyard._store.net.pool import Pool
@@ -35,6 +36,9 @@ _LONGEST_PAUSE = 0.5
 class Server:
     """One Redis or Valkey server.
 
+    Where no loop runs in the thread, the coroutines of calls and scripts never suspend: ``Portal.call_directly``
+    runs them to their end on connections that block.
+
     Args:
         address: where it is.
         call_timeout: seconds until a call's first byte of reply, connecting included, and then from one byte to
@@ -52,6 +56,7 @@ class Server:
         self.clock = ServerClock(clock)
         self.trouble = ""
         self._pools = PerLoop(lambda: Pool(address))
+        self._blocking_pools = BlockingPools(address)
         self._reads_apart = True
         """Whether scripts that only read are called as such: Redis 6.2 cannot, and a user may not be allowed."""
 
@@ -79,7 +84,7 @@ class Server:
             ReplyLost: sent, and the outcome is unknown; it is not sent again.
         """
         limit = timeout or self.call_timeout
-        pool = self._pools.get()
+        pool = self._pool()
         connection, deadline = await pool.take(limit)
         try:
             if needs_primary:
@@ -119,7 +124,7 @@ class Server:
         limit = timeout or self.call_timeout
         commands = [call.command(reads_apart=self._reads_apart) for call in calls]
         commands += also
-        pool = self._pools.get()
+        pool = self._pool()
         connection, deadline = await pool.take(limit)
         try:
             if needs_primary:
@@ -143,7 +148,8 @@ class Server:
                     if not is_done:
                         break
                     continue
-                left = max(deadline - time.monotonic(), 0.001)
+                # It has just answered, maybe after much that a slow link took past the deadline.
+                left = max(deadline - time.monotonic(), limit / 2)
                 if not await run_unknown(
                     partial(connection.ask, timeout=left, silence=limit), calls, commands, replies
                 ):
@@ -172,7 +178,10 @@ class Server:
 
     async def learn_time(self) -> None:
         """Measure the clock, once for all who ask at the same time; the errors are those of ``measure_clock``."""
-        pool = self._pools.get()
+        pool = self._pool()
+        if isinstance(pool, BlockingPool):
+            await self.measure_clock()
+            return
         if pool.measuring is None or pool.measuring.done():
             pool.measuring = asyncio.create_task(self.measure_clock())
             # An error is given to those who wait; it must not be reported when all of them were cancelled.
@@ -194,7 +203,7 @@ class Server:
         Raises:
             ServerUnavailable, ReplyLost: it does not answer.
         """
-        pool = self._pools.get()
+        pool = self._pool()
         connection, deadline = await pool.take(self.call_timeout)
         try:
             is_primary = await connection.leads_to_primary(deadline - time.monotonic())
@@ -205,8 +214,12 @@ class Server:
         return is_primary
 
     def drop_idle(self) -> None:
-        """Close this loop's connections that nobody uses: a server has shown that it is not the one to ask."""
-        self._pools.get().drop_idle()
+        """Close the caller's connections that nobody uses: a server has shown that it is not the one to ask."""
+        self._pool().drop_idle()
+
+    def close(self) -> None:
+        """Close the connections of callers without a loop; a later call opens others."""
+        self._blocking_pools.close()
 
     def dedicated(
         self, *, client_name: str | None = None, reads_text: bool = False, closes_with_server: bool = False
@@ -224,7 +237,11 @@ class Server:
             self._pools.get().dedicated.append(connection)
         return connection
 
-    async def _check_role(self, pool: Pool, connection: Connection, deadline: float) -> None:
+    def _pool(self) -> Pool | BlockingPool:
+        """Return the running loop's connections, or those of callers without one."""
+        return self._blocking_pools.get() if asyncio._get_running_loop() is None else self._pools.get()
+
+    async def _check_role(self, pool: Pool | BlockingPool, connection: Connection, deadline: float) -> None:
         """Let a connection lead to a primary; ServerUnavailable at the deadline."""
         if not await connection.leads_to_primary(deadline - time.monotonic()):
             pool.drop_idle()
@@ -241,7 +258,7 @@ class Server:
                 wait = jitter(pause)
                 if time.monotonic() + wait >= deadline:
                     raise refusal
-                await asyncio.sleep(wait)
+                await connection.pause(wait)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 await connection.open_until(deadline)
                 if await connection.leads_to_primary(max(deadline - time.monotonic(), 0.001)):
@@ -277,7 +294,7 @@ class Server:
                 wait = jitter(pause)
                 if time.monotonic() + wait >= deadline:
                     return False
-                await asyncio.sleep(wait)
+                await connection.pause(wait)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 try:
                     await connection.open_until(deadline)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
+import socket
 
 from stockyard._store.net.refusals import is_out_of_connections
 from stockyard.config import Address
@@ -11,8 +11,8 @@ from stockyard.config import Address
 _SECONDS = 0.5
 
 
-async def is_turned_away(address: Address) -> bool:
-    """Say whether a server has too many connections.
+def is_turned_away(address: Address) -> bool:
+    """Say whether a server has too many connections; blocks for up to half a second.
 
     It says so as soon as it accepts one, and closes it. Its message is lost where commands were on their way
     already, because it never reads them.
@@ -20,14 +20,14 @@ async def is_turned_away(address: Address) -> bool:
     if address.scheme not in ("redis", "unix"):
         return False
     said = b""
-    with contextlib.suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_SECONDS):
+    with contextlib.suppress(OSError):
+        if address.scheme == "unix":
+            plain = socket.socket(socket.AF_UNIX)
+        else:
+            plain = socket.create_connection((address.host, address.port), _SECONDS)
+        with plain:
+            plain.settimeout(_SECONDS)
             if address.scheme == "unix":
-                reader, writer = await asyncio.open_unix_connection(address.path or "")
-            else:
-                reader, writer = await asyncio.open_connection(address.host, address.port)
-            try:
-                said = await reader.read(200)
-            finally:
-                writer.transport.abort()
+                plain.connect(address.path or "")
+            said = plain.recv(200)
     return is_out_of_connections(said.decode(errors="replace"))

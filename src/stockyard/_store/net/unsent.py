@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import fcntl
 import socket
 import struct
@@ -27,13 +26,14 @@ class Unsent(NamedTuple):
     acknowledged: int
 
 
-def unsent(writer: asyncio.StreamWriter | None) -> Unsent | None:
-    """Return what is still to go out, or None when nothing is."""
-    if writer is None:
-        return None
-    buffered = writer.transport.get_write_buffer_size()
+def unsent(plain: socket.socket | None, buffered: int = 0) -> Unsent | None:
+    """Return what is still to go out, or None when nothing is.
+
+    Args:
+        plain: the connection's socket.
+        buffered: bytes that the process holds for it.
+    """
     queued = acknowledged = 0
-    plain = writer.transport.get_extra_info("socket")
     if plain is not None and plain.fileno() >= 0:
         queued = _queued(plain.fileno())
         acknowledged = _acknowledged(plain)

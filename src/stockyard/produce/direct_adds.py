@@ -1,0 +1,55 @@
+"""Adds of callers without a loop: each call carries its own jobs, and is answered before the next is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stockyard._store.adding import BATCH, Answer, ExistingJob, NewJob, add_call, answers_of
+from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.load_size import LoadSize
+from stockyard._store.net.connection import accepted
+from stockyard._store.related_job import RelatedJob
+from stockyard.errors import JobError, ReplyLost
+from stockyard.produce.batcher import within
+
+
+class DirectAdds:
+    """The adds of one queue from threads without a loop; what ``Batcher`` is for those of a loop.
+
+    Args:
+        keyspace: the queue.
+    """
+
+    def __init__(self, keyspace: QueueKeyspace) -> None:
+        self._keyspace = keyspace
+        self._size = LoadSize()
+
+    async def add(self, job: NewJob | RelatedJob) -> str | ExistingJob:
+        """Add a job; return its id, or what is there in its place."""
+        (answer,) = await self._call([job])
+        if isinstance(answer, JobError):
+            raise answer
+        return answer
+
+    async def add_all(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[Answer]:
+        """Add jobs in the order given, by one call for each run of one kind and for so many bytes."""
+        answers: list[Answer] = []
+        while len(answers) < len(jobs):
+            answers += await self._call(self._first_of(jobs[len(answers) :]))
+        return answers
+
+    def _first_of(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[NewJob | RelatedJob]:
+        kind = type(jobs[0])
+        size = next((at for at, job in enumerate(jobs[:BATCH]) if type(job) is not kind), min(len(jobs), BATCH))
+        return jobs[: within(self._size.bytes, jobs[:size])]
+
+    async def _call(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[Answer]:
+        server = self._keyspace.server
+        try:
+            (reply,) = await server.run_many([add_call(self._keyspace, jobs)])  # type: ignore[arg-type]
+        except ReplyLost:
+            self._size.shrink()
+            raise
+        self._size.grow()
+        server.clock.check_for_step()
+        return answers_of(accepted(reply), jobs)  # type: ignore[arg-type]
