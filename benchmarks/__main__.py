@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import os
 import platform
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench import Bench
-from benchmarks.environments import BULLMQ, BULLMQ_TUNED, PEERS
+from benchmarks.environments import BULLMQ, BULLMQ_TUNED, CACHES, PEERS, REDIS
 from benchmarks.processes import ROOT, SideFailed
 from benchmarks.rows import ROWS
 from benchmarks.server import Server
@@ -31,6 +32,7 @@ def main() -> int:
     options = _options()
     names = [name.partition(":")[0] for name in options.only] or list(ROWS)
     peers = frozenset(part for name in options.only if (part := name.partition(":")[2]))
+    _compile()
     rows: list[Row] = []
     failed = False
     with Server() as server:
@@ -42,7 +44,7 @@ def main() -> int:
             peers=peers,
             node_packages=options.node_packages.resolve(),
         )
-        print(f"{server.version}, {_MACHINE}", file=sys.stderr)
+        print(f"{server.version}, allocator {server.allocator}, {_MACHINE}", file=sys.stderr)
         for name in dict.fromkeys(names):
             print(name, file=sys.stderr, flush=True)
             try:
@@ -51,13 +53,20 @@ def main() -> int:
                 failed = True
                 print(f"  not measured: {error}", file=sys.stderr, flush=True)
     quick = " QUICK CHECK: not to be quoted" if options.quick else ""
-    show(rows, f"Stockyard on {server.version}, medians of {bench.rounds} rounds (lowest..highest){quick}")
+    title = f"Stockyard on {server.version} with {server.allocator}"
+    show(rows, f"{title}, medians of {bench.rounds} rounds (lowest..highest){quick}")
     write(rows, options.output, _circumstances(bench))
     print(f"written to {options.output}", file=sys.stderr)
     if failed:
         return UNMEASURED
     missed = any(row.passed is False for row in rows)
     return MISSED if missed and not options.quick else 0
+
+
+def _compile() -> None:
+    """Compile all sources, as an installation does: no side pays for it at its start."""
+    for folder in ("src", "benchmarks/sides", "benchmarks/peers"):
+        compileall.compile_dir(ROOT / folder, quiet=1)
 
 
 def _options() -> argparse.Namespace:
@@ -93,10 +102,12 @@ def _circumstances(bench: Bench) -> dict[str, Any]:
         for package in ("bullmq", "ioredis"):
             description = bench.node_packages / "node_modules" / package / "package.json"
             versions[f"{package} (npm)"] = json.loads(description.read_text())["version"]
-        versions |= {f"{peer.name} (PyPI)": peer.version for peer in (BULLMQ, *PEERS) if peer.version}
+        peers = (BULLMQ, *PEERS, *CACHES, REDIS)
+        versions |= {f"{peer.name} (PyPI)": peer.version for peer in peers if peer.version}
     return {
         "taken": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "server": bench.server.version,
+        "allocator": bench.server.allocator,
         "machine": _MACHINE,
         "quick": bench.quick,
         "rounds": bench.rounds,

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import json
-import struct
 import sys
-import tempfile
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.environments import Peer
-from benchmarks.processes import ROOT, Side, SideFailed
+from benchmarks.processes import ROOT, Side
 from benchmarks.rounds import Figures, Turn, alternate
 from benchmarks.server import Server
+from benchmarks.tally import Tally
 
 _HERE = Path(__file__).resolve().parent
-_MARK = struct.Struct("=q")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,41 +42,38 @@ class Bench:
         """The number of jobs of a full run, or a fiftieth of it."""
         return max(number // 50, 200) if self.quick else number
 
-    def ours(self, side: str, **arguments: Any) -> Side:
+    def ours(self, side: str, environment: Mapping[str, str] | None = None, /, **arguments: Any) -> Side:
         """Start `benchmarks/sides/<side>.py`."""
-        return Side(
-            [sys.executable, "-m", f"benchmarks.sides.{side}", _json(self.server, **arguments)], timeout=600
-        )
+        command = [sys.executable, "-m", f"benchmarks.sides.{side}", _json(self.server, **arguments)]
+        return Side(command, environment=environment, timeout=600)
 
     def node(self, script: str, **arguments: Any) -> Side:
         """Start `benchmarks/node/<script>.mjs`."""
         path = _HERE / "node" / f"{script}.mjs"
         return Side(["node", path, _json(self.server, packages=str(self.node_packages), **arguments)])
 
-    def python(self, peer: Peer, verb: str, environment: Mapping[str, str]) -> Side:
+    def python(self, peer: Peer, verb: str, environment: Mapping[str, str] | None = None) -> Side:
         """Start one verb of a Python peer's script in the peer's own environment."""
         return Side(
             [peer.python, f"{peer.script}.py", verb],
-            environment={"BENCH_URL": self.server.url, **dict(peer.settings), **environment},
+            environment={"BENCH_URL": self.server.url, **dict(peer.settings), **(environment or {})},
             folder=_HERE / "peers",
         )
 
-    def peer_rate(self, peer: Peer, jobs: int) -> float:
-        """Fill a Python peer's queue, let its worker empty it, and return jobs a second."""
-        with tempfile.TemporaryDirectory(prefix="stockyard-bench-") as folder:
-            tally = Path(folder) / "tally"
-            environment = {"BENCH_JOBS": str(jobs), "BENCH_TALLY": str(tally)}
+    def peer_rate(self, peer: Peer, jobs: int, executor: str = "") -> float:
+        """Fill a Python peer's queue, let its worker empty it, and return jobs a second.
+
+        Args:
+            peer: the peer.
+            jobs: how many.
+            executor: `thread` or `process`, for a peer that can do either; defaults to its quickest.
+        """
+        with Tally() as tally:
+            environment = {"BENCH_JOBS": str(jobs), "BENCH_EXECUTOR": executor, **tally.environment}
             with self.python(peer, "fill", environment) as side:
                 side.end()
             with self.python(peer, "work", environment) as side:
-                while tally.stat().st_size < jobs * _MARK.size:
-                    if not side.running:
-                        raise side.failure("ended before its jobs did")
-                    time.sleep(0.05)
-            moments: list[int] = sorted(moment for (moment,) in _MARK.iter_unpack(tally.read_bytes()))
-        if len(moments) > jobs:
-            raise SideFailed(f"{peer.name} started {len(moments)} handlers for {jobs} jobs")
-        return (jobs - 1) / ((moments[-1] - moments[0]) / 1e9)
+                return tally.rate(side, jobs)
 
     def alternate(self, sides: Mapping[str, Turn]) -> dict[str, dict[str, Figures]]:
         """Measure sides in turn, each on an emptied server."""

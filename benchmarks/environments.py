@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import subprocess
 import sys
@@ -46,6 +47,7 @@ class Peer:
             done = subprocess.run([*install, *self.requirements], capture_output=True, text=True, check=False)
             if done.returncode:
                 raise SideFailed(f"pip could not install {', '.join(self.requirements)}:\n{done.stderr.strip()}")
+            compileall.compile_dir(home / "lib", quiet=2)
             stamp.write_text(wanted)
         return python
 
@@ -80,3 +82,17 @@ PEERS = (
     Peer("streaq", "streaq_peer", ("streaq",), jobs=3_000),
     Peer("rq", "rq_peer", ("rq",), jobs=1_000),
 )
+
+CACHES = (
+    Peer("cashews", "cashews_peer", ("cashews[redis]", "hiredis", "uvloop")),
+    Peer("aiocache", "aiocache_peer", ("aiocache[redis]", "hiredis", "uvloop")),
+)
+"""Caches on redis-py: with the loop and the parser that ours has."""
+
+REDIS = Peer("redis-py", "redis_peer", ("redis", "hiredis", "uvloop", "msgspec"))
+"""The client library itself: without a cache, and as publisher and reader of a channel."""
+
+
+def peer(name: str) -> Peer:
+    """The queue of this name among `PEERS`."""
+    return next(each for each in PEERS if each.name == name)

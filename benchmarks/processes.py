@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import tempfile
@@ -24,6 +25,8 @@ class SideFailed(Exception):
 class Side:
     """A running side; leaving the `with` block ends it and all that it started.
 
+    Compiled files are written and read, as they are for users, whatever this process was told.
+
     Args:
         command: program and arguments.
         environment: variables laid over this process's own.
@@ -39,12 +42,13 @@ class Side:
         folder: Path = ROOT,
         timeout: float = 300,
     ) -> None:
+        self._cpu_before = _cpu_of_children()
         self._name = " ".join(Path(part).name for part in command[:3])
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed on leaving
         self._process = subprocess.Popen(
             command,
             cwd=folder,
-            env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})},
+            env={**_inherited(), **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -58,6 +62,19 @@ class Side:
     def running(self) -> bool:
         """Whether the process has not ended."""
         return self._process.poll() is None
+
+    @property
+    def session(self) -> int:
+        """The session of its processes, which is the id of the first of them."""
+        return self._process.pid
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Processor time of all child processes of this one that ended since this side's start.
+
+        That is the side's own, with its children, once it has ended and where no other ran beside it.
+        """
+        return _cpu_of_children() - self._cpu_before
 
     def answer(self) -> dict[str, Any]:
         """Wait for the next JSON line; other lines are passed over."""
@@ -100,3 +117,12 @@ class Side:
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._errors.close()
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
+def _cpu_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime

@@ -6,39 +6,46 @@ import socket
 import subprocess
 import tempfile
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from redis import Redis
 from redis.exceptions import ConnectionError as NoAnswer
 
+from benchmarks.processes import SideFailed
+from stockyard.embedded.allocator import build_of, environment_with, running_allocator
 from stockyard.embedded.binary import find_server
 
 _PATIENCE = 10.0
 
 
 class Server:
-    """A private Valkey or Redis; `STOCKYARD_SERVER` chooses the program, as for `embedded://`.
+    """A private Valkey or Redis; the program and its allocator are chosen as for `embedded://`.
 
     Attributes:
         url: its address, the same loopback TCP one for every side.
-        version: name and version, as it tells them itself.
+        version: name and version, as it reports them itself.
+        allocator: its memory allocator, the same for every side.
     """
 
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="stockyard-bench-")
         port = _free_port()
+        program = find_server()
         self.url = f"redis://127.0.0.1:{port}"
         self._process = subprocess.Popen(
             [
-                *(str(find_server()), "--port", str(port), "--bind", "127.0.0.1", "--save", ""),
+                *(str(program), "--port", str(port), "--bind", "127.0.0.1", "--save", ""),
                 *("--appendonly", "no", "--dir", self._folder.name),
             ],
+            env=environment_with(build_of(program).preload),
             stdout=subprocess.DEVNULL,
         )
         self._client: Any = Redis.from_url(self.url, decode_responses=True)
         self._await_answer()
-        info = self._client.info("server")
+        info = self._client.info()
+        self.allocator = running_allocator(self._process.pid, info["mem_allocator"])
         self.version = " ".join(
             (info.get("server_name", "redis"), info.get("valkey_version") or info["redis_version"])
         )
@@ -56,9 +63,26 @@ class Server:
         time.sleep(1)
         return int(self._client.info("memory")["used_memory"])
 
+    def cpu_seconds(self) -> float:
+        """Processor time of all its threads so far."""
+        threads = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
+        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
     def completed(self, queue: str = "bench") -> int:
         """How many finished jobs the queue holds by BullMQ's protocol."""
         return int(self._client.zcard(f"bull:{queue}:completed"))
+
+    def await_completed(self, jobs: int, queue: str = "bench") -> None:
+        """Wait until so many jobs are finished, after the start of the last of them.
+
+        Raises:
+            SideFailed: it is another number.
+        """
+        deadline = time.monotonic() + _PATIENCE
+        while (completed := self.completed(queue)) < jobs and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if completed != jobs:
+            raise SideFailed(f"{completed:,} of {jobs:,} jobs are completed on the server")
 
     def backlog(self, queue: str = "bench") -> int:
         """How many jobs wait in the queue, prioritized ones included."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,33 @@ class Row:
             "ours_rounds": self.ours.values,
             "peer_rounds": self.peer and self.peer.values,
         }
+
+
+def best_of(
+    what: str,
+    unit: str,
+    seen: Mapping[str, Mapping[str, Figures]],
+    figure: str,
+    required: str,
+    *,
+    less: bool = False,
+) -> list[Row]:
+    """Return our row against the best of the peers, and a row in brackets for each of the others.
+
+    Args:
+        what, unit, required: of the row.
+        seen: figures by side and name; our side is `ours`, all others are peers.
+        figure: the name of the one to compare.
+        less: the lower figure is the better one. Defaults to the higher one.
+    """
+    ours = seen["ours"][figure]
+    peers = {side: figures[figure] for side, figures in seen.items() if side != "ours"}
+    if not peers:
+        return [Row(what, unit, ours)]
+    best, *others = sorted(peers, key=lambda side: peers[side].median, reverse=not less)
+    name = f"{best}, best of {len(peers)}" if others else best
+    rest = [Row(what, unit, ours, peers[side], f"({side})") for side in others]
+    return [Row(what, unit, ours, peers[best], name, required), *rest]
 
 
 def show(rows: Sequence[Row], title: str) -> None:

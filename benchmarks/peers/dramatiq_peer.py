@@ -1,8 +1,8 @@
-"""dramatiq: one worker process of eight threads."""
+"""dramatiq: one worker process of eight threads, or two of one thread."""
 
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
-from entry import JOBS, URL, main, mark, run_command
+from entry import EXECUTOR, JOBS, URL, add_one_by_one, main, mark, run_command
 
 dramatiq.set_broker(RedisBroker(url=URL))
 
@@ -18,8 +18,9 @@ def fill():
 
 
 def work():
-    run_command("dramatiq", "dramatiq_peer", "--processes", "1", "--threads", "8")
+    processes, threads = ("2", "1") if EXECUTOR == "process" else ("1", "8")
+    run_command("dramatiq", "dramatiq_peer", "--processes", processes, "--threads", threads)
 
 
 if __name__ == "__main__":
-    main(fill=fill, work=work)
+    main(fill=fill, work=work, add=lambda: add_one_by_one(noop.send))

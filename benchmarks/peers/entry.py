@@ -5,6 +5,7 @@ which the harness ends once BENCH_TALLY holds one mark per job. Worker processes
 file: a mark is one append of eight bytes of the machine's monotonic clock, so that all marks compare.
 """
 
+import json
 import os
 import struct
 import sys
@@ -12,10 +13,13 @@ import time
 from collections.abc import Callable
 
 URL = os.environ["BENCH_URL"]
-JOBS = int(os.environ["BENCH_JOBS"])
+JOBS = int(os.environ.get("BENCH_JOBS", "0"))
+EXECUTOR = os.environ.get("BENCH_EXECUTOR", "")
 BATCH = 100
 
-_tally = os.open(os.environ["BENCH_TALLY"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+_WARM_UP = 500
+
+_tally = os.open(os.environ.get("BENCH_TALLY", os.devnull), os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
 
 def mark() -> None:
@@ -25,8 +29,21 @@ def mark() -> None:
 
 def run_command(name: str, *arguments: str) -> None:
     """Become the peer's own worker command, which pip installed beside this interpreter."""
+    if os.environ.get("BENCH_MARK_START"):
+        mark()
     program = os.path.join(os.path.dirname(sys.executable), name)
     os.execv(program, [program, *arguments])
+
+
+def add_one_by_one(add: Callable[[int], object]) -> None:
+    """Add BENCH_JOBS jobs by blocking calls, and answer the rate and the processor time."""
+    for n in range(_WARM_UP):
+        add(n)
+    start, cpu = time.perf_counter(), time.process_time()
+    for n in range(JOBS):
+        add(n)
+    seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+    print(json.dumps({"rate": JOBS / seconds, "cpu_seconds": cpu}), flush=True)
 
 
 def main(**verbs: Callable[[], None]) -> None:

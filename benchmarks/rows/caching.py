@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from benchmarks.bench import Bench
-from benchmarks.rounds import Figures
-from benchmarks.table import Row
+from benchmarks.environments import CACHES, REDIS, Peer
+from benchmarks.rounds import Figures, Turn
+from benchmarks.table import Row, best_of
 
 NEAR, CALLS, WRITES, PRESSED, BUDGET = 1_000_000, 50_000, 200, 100_000, "4mb"
 
@@ -52,3 +54,31 @@ def cache(bench: Bench) -> list[Row]:
             "(the most asked for, always)",
         ),
     ]
+
+
+def cache_calls(bench: Bench) -> list[Row]:
+    """`set`, `get` and `get_or_set` of 1,000 characters, one by one and 50 at once; every `get` finds its key."""
+    divisor = 20 if bench.quick else 1
+
+    def ours() -> Mapping[str, float]:
+        with bench.ours("cache_calls", divisor=divisor) as side:
+            return side.answer()
+
+    def theirs(peer: Peer) -> Mapping[str, float]:
+        with bench.python(peer, "calls", {"BENCH_DIVISOR": str(divisor)}) as side:
+            return side.answer()
+
+    sides: dict[str, Turn] = {"ours": ours}
+    if bench.versus:
+        sides |= {peer.name: partial(theirs, peer) for peer in (*CACHES, REDIS)}
+    seen = bench.alternate(sides)
+    # The client library alone does less than a cache: it is shown, and counted in no row.
+    bare = seen.pop(REDIS.name, None)
+    rows = []
+    for at_once, manner, required in ((1, "one by one", ">= 1.0"), (50, "50 at once", ">= 3.0")):
+        for name in ("get", "set", "get_or_set"):
+            what, figure = f"cache, {name} of 1,000 characters, {manner}", f"{name} {at_once}"
+            rows += best_of(what, "calls/s", seen, figure, required)
+            if bare:
+                rows.append(Row(what, "calls/s", seen["ours"][figure], bare[figure], f"({REDIS.name})"))
+    return rows

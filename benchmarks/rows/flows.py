@@ -41,5 +41,5 @@ def flows(bench: Bench) -> list[Row]:
     ):
         peer = seen["node"][figure] if bench.versus else None
         name = "BullMQ on Node" if bench.versus else None
-        rows.append(Row(what, "flows/s", seen["ours"][figure], peer, name, ">= 1.0" if bench.versus else None))
+        rows.append(Row(what, "flows/s", seen["ours"][figure], peer, name, ">= 1.5" if bench.versus else None))
     return rows

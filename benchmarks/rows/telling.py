@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from benchmarks.bench import Bench
-from benchmarks.rounds import Figures
+from benchmarks.environments import REDIS
+from benchmarks.processes import Side
+from benchmarks.rounds import Figures, Turn
 from benchmarks.table import Row
 
 LIVE, KEPT, CONCURRENCY = 500_000, 100_000, 100
+COMPARED, GROUP = 200_000, 200
 
 
 def channels(bench: Bench) -> list[Row]:
@@ -43,3 +46,36 @@ def channels(bench: Bench) -> list[Row]:
             seen["kept"]["consumed"],
         ),
     ]
+
+
+def live_channel(bench: Bench) -> list[Row]:
+    """Publishing 200 at a time and reading in another process, against redis-py with pipelines of 200."""
+    messages = bench.jobs(COMPARED)
+    environment = {"BENCH_JOBS": str(messages), "BENCH_GROUP": str(GROUP)}
+
+    def turn(start: Callable[[str], Side]) -> Turn:
+        def measured() -> Mapping[str, float]:
+            with start("subscribe") as reading:
+                reading.answer()
+                with start("publish") as publishing:
+                    read = reading.answer()
+                    published = publishing.answer()
+            if read["missed"]:
+                raise AssertionError(f"{read['missed']} messages were missed")
+            return {"published": published["rate"], "read": read["rate"]}
+
+        return measured
+
+    sides = {"ours": turn(lambda what: bench.ours("tell", what=what, messages=messages, group=GROUP))}
+    if bench.versus:
+        sides["redis"] = turn(lambda verb: bench.python(REDIS, verb, environment))
+    seen = bench.alternate(sides)
+    rows = []
+    for figure, what in (("published", f"publish, {GROUP} at a time"), ("read", "read")):
+        named, ours = f"live channel, {what}", seen["ours"][figure]
+        if bench.versus:
+            peer_name = f"redis-py, pipelines of {GROUP}"
+            rows.append(Row(named, "messages/s", ours, seen["redis"][figure], peer_name, ">= 1.3"))
+        else:
+            rows.append(Row(named, "messages/s", ours))
+    return rows

@@ -1,10 +1,10 @@
-"""Adds `jobs` jobs in groups, by calls of `add` at once or by `add_many`, and answers the rate."""
+"""Adds `jobs` jobs in groups, by calls of `add` at once or by `add_many`; answers rate and processor time."""
 
 import asyncio
 import time
 from typing import Any
 
-from benchmarks.sides.ground import ARGUMENTS, QUEUE, main
+from benchmarks.sides.ground import ARGUMENTS, QUEUE, main, payload
 from stockyard import App
 
 
@@ -13,10 +13,10 @@ async def add(app: App) -> dict[str, Any]:
     jobs, group = ARGUMENTS["jobs"], ARGUMENTS["group"]
 
     async def one_by_one(numbers: range) -> None:
-        await asyncio.gather(*(queue.add("noop", {"i": n}) for n in numbers))
+        await asyncio.gather(*(queue.add("noop", payload(n)) for n in numbers))
 
     async def in_bulk(numbers: range) -> None:
-        await queue.add_many([("noop", {"i": n}) for n in numbers])
+        await queue.add_many([("noop", payload(n)) for n in numbers])
 
     call = {"add": one_by_one, "add_many": in_bulk}[ARGUMENTS["call"]]
 
@@ -25,9 +25,9 @@ async def add(app: App) -> dict[str, Any]:
             await call(range(start, min(start + group, number)))
 
     await groups(group * 10)
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), time.process_time()
     await groups(jobs)
-    return {"rate": jobs / (time.perf_counter() - start)}
+    return {"rate": jobs / (time.perf_counter() - start), "cpu_seconds": time.process_time() - cpu}
 
 
 main(add)

@@ -25,8 +25,18 @@ TOPOLOGY.queue("bench", concurrency=100, **_KEPT)
 TOPOLOGY.queue("portfolio:high_priority", concurrency=20, priority=5, **_KEPT)
 TOPOLOGY.queue("portfolio:low_priority", concurrency=5, priority=15, **_KEPT)
 TOPOLOGY.queue("burn", executor="process", **_KEPT)
+TOPOLOGY.queue("thread", executor="thread", **_KEPT)
+TOPOLOGY.queue("process", executor="process", **_KEPT)
 for _name in RANKED:
     TOPOLOGY.queue(_name, **_KEPT)
+
+
+_TEXT = "x" * ARGUMENTS.get("size", 0)
+
+
+def payload(number: int) -> dict[str, Any]:
+    """The payload of one job, with `size` more characters where the row asks for them."""
+    return {"i": number, "text": _TEXT} if _TEXT else {"i": number}
 
 
 def _stand_back() -> None:

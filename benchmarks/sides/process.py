@@ -1,4 +1,4 @@
-"""Processes `jobs` waiting jobs and answers the rate between the first handler's start and the last one's.
+"""Processes `jobs` waiting jobs; answers rate and processor time from the first handler's start to the last's.
 
 With `resident_after`, it also answers the process's resident memory in bytes when that many handlers have started.
 With `observed`, it first answers where its metrics are, and watches the queues each second.
@@ -23,18 +23,18 @@ async def process(app: App) -> dict[str, Any]:
     jobs = ARGUMENTS["jobs"]
     stops = frozenset(ARGUMENTS.get("resident_after", ()))
     finished = asyncio.get_running_loop().create_future()
-    seen = first = 0
+    seen = first = cpu = 0
     memory: list[int] = []
 
     async def noop(job: Job[Any]) -> None:
-        nonlocal seen, first
+        nonlocal seen, first, cpu
         if not seen:
-            first = time.monotonic_ns()
+            first, cpu = time.monotonic_ns(), time.process_time_ns()
         seen += 1
         if seen in stops:
             memory.append(resident())
         if seen == jobs:
-            finished.set_result(time.monotonic_ns())
+            finished.set_result((time.monotonic_ns(), time.process_time_ns()))
 
     if ARGUMENTS.get("observed"):
         answer({"metrics": app.serve_metrics().url})
@@ -42,10 +42,11 @@ async def process(app: App) -> dict[str, Any]:
         await watcher.start()
     worker = app.worker(QUEUE, noop, concurrency=ARGUMENTS["concurrency"])
     running = asyncio.create_task(worker.run())
-    last = await finished
+    last, cpu_last = await finished
     await worker.stop()
     await running
-    return {"rate": (jobs - 1) / ((last - first) / 1e9), "resident": memory}
+    rate = (jobs - 1) / ((last - first) / 1e9)
+    return {"rate": rate, "cpu_seconds": (cpu_last - cpu) / 1e9, "resident": memory}
 
 
 main(process)

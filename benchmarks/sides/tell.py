@@ -26,11 +26,12 @@ _TURN = 1_000
 
 
 async def publish(app: App) -> dict[str, Any]:
-    """Publish so many messages, a thousand at a time."""
+    """Publish so many messages, `group` at a time."""
+    group = ARGUMENTS.get("group", _TURN)
     channel, number = app.channel(KEPT if ARGUMENTS.get("durable") else LIVE), ARGUMENTS["messages"]
     start = time.perf_counter()
-    for at in range(0, number, _TURN):
-        await channel.publish_many([Price("BTCUSDT", each, 64_000.5) for each in range(at, at + _TURN)])
+    for at in range(0, number, group):
+        await channel.publish_many([Price("BTCUSDT", each, 64_000.5) for each in range(at, at + group)])
     return {"rate": number / (time.perf_counter() - start)}
 
 
