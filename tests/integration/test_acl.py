@@ -160,6 +160,8 @@ async def test_a_role_may_do_all_that_it_needs(guarded: Guarded, role: str) -> N
 def test_a_role_may_do_what_its_scripts_do_in_their_rarest_branches(role: str) -> None:
     run = [load(name) for name in names() if re.match(SCRIPTS[role], name)]
     called = {each.lower() for script in run for each in re.findall(r"call\(\s*'(\w+)'", script.text)}
+    # Those are called only where the server says that the user may.
+    called -= {each.lower() for script in run for each in re.findall(r"acl_check_cmd, '(\w+)'", script.text)}
     assert called <= {each.partition("|")[0] for each in allowed(role)}
 
 

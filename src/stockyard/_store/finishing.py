@@ -12,7 +12,8 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import MOST_BYTES
 from stockyard._store.records import ReplyCode, StartedRecord
 from stockyard._store.scripts import load
-from stockyard.model.outcome import Failed, Outcome, Retried
+from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried, WaitingChildren
+from stockyard.model.retention import KeepOption
 
 FINISH = load("finishing.finish")
 _pack = msgspec.msgpack.Encoder().encode
@@ -133,27 +134,62 @@ def finish_arguments(
     keyspace: QueueKeyspace, ended: Sequence[RunEnd], order: TakeRequest, *, now: int | str
 ) -> tuple[str | bytes | int, ...]:
     """Return the script's arguments; an empty ``now`` reads the server's clock and the order's offset."""
-    settled = [
-        (run.job_id if run.job_id.isascii() else packable_id(run.job_id), run.token, _packable(run.outcome))
-        for run in ended
-    ]
-    return keyspace.base, now, _pack(settled), _pack(order)
+    keeps: list[KeepOption] = []
+    settled: list[Any] = [keeps]
+    token = ""
+    keep: KeepOption | None = None
+    way = 0
+    for run in ended:
+        outcome = run.outcome
+        how: Any
+        if isinstance(outcome, Completed):
+            how, its_keep = outcome.value, outcome.keep
+        else:
+            how, its_keep = _packable(outcome)
+        if its_keep is not keep:
+            keep, way = its_keep, _way_to_keep(its_keep, keeps)
+        settled += (
+            run.job_id if run.job_id.isascii() else packable_id(run.job_id),
+            "" if run.token == token else run.token,
+            how,
+            way,
+        )
+        token = run.token
+    return keyspace.base, now, _pack(settled) if ended else "", _pack(order)
 
 
 def exchange_of(reply: Any) -> FinishReply:
     """Read the script's reply."""
-    codes, rows, limited, due, moment, is_much, has_more = reply
-    read = [each if isinstance(each, int) else each.decode() for each in codes]
+    codes, rows, ids, limited, due, moment, is_much, has_more = reply
+    for row, raw_id in zip(rows, ids, strict=True):
+        row.append(raw_id)
+    if isinstance(codes, int):
+        read: list[int | str] = [0] * codes
+    else:
+        read = [code if isinstance(code, int) else code.decode() for code in codes]
     records = list(map(StartedRecord._make, rows))
     return FinishReply(read, records, limited, due, int(moment), is_much, has_more)
 
 
-def _packable(outcome: Outcome) -> Any:
+def _packable(outcome: Failed | Retried | Requeued | Delayed | WaitingChildren) -> tuple[Any, KeepOption | None]:
+    """Return what the script reads of an end, and which way to keep the record it names."""
     match outcome:
         # As text: the server's MessagePack knows no type for bytes.
         case Failed(reason, stacktrace, attempts, keep):
-            return ("failed", reason, _json(stacktrace).decode(), attempts, keep)
+            return ("failed", reason, _json(stacktrace).decode(), attempts), keep
         case Retried(reason, stacktrace, delay_ms, lifo):
-            return ("retried", reason, _json(stacktrace).decode(), delay_ms, lifo)
+            return ("retried", reason, _json(stacktrace).decode(), delay_ms, lifo), None
         case _:
-            return outcome
+            return outcome, None
+
+
+def _way_to_keep(keep: KeepOption | None, keeps: list[KeepOption]) -> int:
+    """Return the number, from 1, of a way to keep records among these, to which it is added; 0 keeps all."""
+    if keep is None:
+        return 0
+    for number, known in enumerate(keeps, 1):
+        # True and 1 are equal, and mean different things.
+        if known == keep and type(known) is type(keep):
+            return number
+    keeps.append(keep)
+    return len(keeps)

@@ -17,7 +17,6 @@ from stockyard._store.streams import Entry, EventStream
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.events.decoding import event_of
 from stockyard.events.event import Event, EventGap, JobEvent
-from stockyard.model import checks
 from stockyard.model.fixed import Fixed
 
 _log = logging.getLogger(__name__)
@@ -93,7 +92,8 @@ class QueueEvents(Fixed):
         Raises:
             InvalidOption: the count is no whole number above 0.
         """
-        checks.whole("count", count, least=1)
+        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+            raise InvalidOption(f"count must be a whole number above 0; got {count!r}")
         async with self._turn:
             await self.__aenter__()
             next_id = self._ready[0].id if self._ready else None

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stockyard.errors import InvalidOption
-from stockyard.model import checks
 from stockyard.model.duration import LONGEST, Duration, milliseconds
 
 FAIL_NOW = -1
@@ -35,7 +34,8 @@ class Backoff:
     maximum_ms: int | None = None
 
     def __post_init__(self) -> None:
-        checks.number("backoff jitter", self.jitter, least=0, most=1)
+        if not 0 <= self.jitter <= 1:
+            raise InvalidOption(f"backoff jitter must be between 0 and 1; got {self.jitter!r}")
 
     @classmethod
     def fixed(cls, delay: Duration, *, jitter: float = 0.0) -> Backoff:

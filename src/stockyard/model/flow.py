@@ -9,9 +9,9 @@ import msgspec
 from msgspec import UNSET
 
 from stockyard.errors import InvalidOption
-from stockyard.model import checks
 from stockyard.model.job import Job
 from stockyard.model.options import AddOptions
+from stockyard.model.text import shown
 
 
 class Flow:
@@ -26,7 +26,7 @@ class Flow:
             its children have ended. ``on_failure`` says what a child's failure means to its parent.
 
     Raises:
-        InvalidOption: the children are not Flow values.
+        InvalidOption: a child is not a Flow.
 
     Example:
         Flow("report", "reports", children=[Flow("fetch", "downloads", {"day": day}) for day in days])
@@ -45,17 +45,11 @@ class Flow:
         self.name = name
         self.queue = queue
         self.data = {} if data is UNSET else data
-        self.options = options
-        if isinstance(children, str) or not isinstance(children, Iterable):
-            raise _no_flow(name, children)
         self.children = tuple(children)
+        self.options = options
         for child in self.children:
             if not isinstance(child, Flow):
-                raise _no_flow(name, child)
-
-
-def _no_flow(name: str, value: object) -> InvalidOption:
-    return InvalidOption(f"the children of flow {name!r} must be Flow values; got {checks.shown(value)}")
+                raise InvalidOption(f"the children of flow {name!r} must be Flow values; got {shown(child)}")
 
 
 class FlowTree(msgspec.Struct, frozen=True):

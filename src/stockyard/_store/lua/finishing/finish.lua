@@ -1,10 +1,11 @@
 --- Writes how runs ended, then starts as many jobs as the worker has room for.
--- needs: events markers retention metrics requeue finish_job taking
+-- needs: events markers retention metrics finish_runs taking
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
 --   waiting_children metrics_completed metrics_failed unread
 -- args: base now settled order
--- returns: a code per ended run (0, or why not), rows of started jobs, ms to wait for a limit, next due time, its
---   time, 1 when the worker is to confirm that it has the rows, 1 when more wait that would make the reply too large
+-- returns: a code per ended run (0, or why not), or their number when all are written; rows of started jobs, their ids,
+--   ms to wait for a limit, next due time, its time, 1 when the worker is to confirm that it has the rows, 1 when more
+--   wait that would make the reply too large
 local wanted = cmsgpack.unpack(order)
 if now == '' then
   -- This call was sent before it was known when it would run.
@@ -15,46 +16,13 @@ now = tonumber(now)
 local moment = string.format('%.0f', now)
 local batch = {
   keys = keys, base = base, now = now, moment = moment, cap = stream_cap(meta),
-  locks = {}, freed = {}, kept = {}, ended = {completed = 0, failed = 0}, any_ready = false, any_delayed = false,
-}
-local ways = {
-  completed = end_run, failed = end_run, retried = run_again, delayed = delay_job,
-  requeued = requeue, ['waiting children'] = wait_for_children,
+  locks = {}, freed = {}, keeps = {}, ended = {completed = 0, failed = 0}, any_ready = false, any_delayed = false,
 }
 
 -- A full server refuses nothing more to a script that has written: a job whose end it refused would run again.
 redis.call('SREM', stalled, '')
 
--- What its children say against an end of this kind, or nothing.
-local function held_by_children(job, kind)
-  if kind == 'completed' and redis.call('EXISTS', job .. DEPENDENCIES, job .. UNSUCCESSFUL) > 0 then
-    return redis.call('EXISTS', job .. DEPENDENCIES) == 1 and CHILDREN_PENDING or CHILDREN_FAILED
-  end
-  if kind == 'waiting children' and redis.call('EXISTS', job .. UNSUCCESSFUL) == 1 then
-    return CHILDREN_FAILED
-  end
-end
-
-local function lock_error(held, token)
-  if token == '0' or held == token then return nil end
-  return held and LOCK_MISMATCH or LOCK_MISSING
-end
-
-local function settle(id, token, outcome)
-  local job = base .. id
-  local fields = redis.call('HMGET', job, 'name', 'parentKey', 'parent', 'deid', 'atm', 'priority')
-  if not fields[1] and redis.call('EXISTS', job) == 0 then return JOB_MISSING end
-  return held_by_children(job, outcome[1])
-    or lock_error(redis.call('GET', job .. LOCK), token)
-    or ways[outcome[1]](batch, job, id, fields, outcome)
-end
-
-local codes = {}
-for index, run in ipairs(cmsgpack.unpack(settled)) do
-  -- One job with a broken key must not keep its neighbours from being written.
-  local ok, code = pcall(settle, run[1], run[2], run[3])
-  codes[index] = ok and code or tostring(type(code) == 'table' and code.err or code)
-end
+local codes = settled ~= '' and finish_runs(batch, cmsgpack.unpack(settled)) or {}
 if #batch.locks > 0 then
   redis.call('DEL', unpack(batch.locks))
   redis.call('SREM', stalled, unpack(batch.freed))
@@ -62,7 +30,10 @@ end
 local number_ended = batch.ended.completed + batch.ended.failed
 -- More than have come, so that a backlog gets smaller.
 local room = 200 + 2 * number_ended
-for _, with in pairs(batch.kept) do room = keep_within(with[1], base, with[2], with[3], with[4], now, room) end
+for _, keep in pairs(batch.keeps) do
+  if keep.completed then room = keep_within(completed, base, keep, now, room) end
+  if keep.failed then room = keep_within(failed, base, keep, now, room) end
+end
 local any_ended = number_ended > 0
 if any_ended then
   trim(events, batch.cap)
@@ -77,16 +48,16 @@ end
 if batch.any_ready then wake(keys) end
 if batch.any_delayed then ring_when_due(keys) end
 
-local rows, limited, due, blocked, is_much, has_more = {}, 0, 0, false, false, false
+local rows, ids, limited, due, blocked, is_much, has_more = {}, {}, 0, 0, false, false, false
 if wanted.take > 0 then
-  rows, limited, due, blocked, is_much, has_more = take(keys, base, now, moment, wanted)
+  rows, ids, limited, due, blocked, is_much, has_more = take(keys, base, now, moment, wanted)
 elseif #batch.freed > 0 and redis.call('HEXISTS', meta, 'concurrency') == 1
   and redis.call('EXISTS', wait, prioritized) > 0 then
   -- The room that these runs leave under the queue's own concurrency is for other workers.
   wake(keys)
 end
-if any_ended and #rows == 0 and limited == 0 and due == 0 and not blocked
+if any_ended and #ids == 0 and limited == 0 and due == 0 and not blocked
   and redis.call('EXISTS', wait, active, prioritized) == 0 then
   redis.call('XADD', events, '*', 'event', 'drained')
 end
-return {codes, rows, limited, due, moment, is_much and 1 or 0, has_more and 1 or 0}
+return {codes, rows, ids, limited, due, moment, is_much and 1 or 0, has_more and 1 or 0}

@@ -1,5 +1,5 @@
 -- Starts jobs: out of where they wait, locked, announced, and handed to the worker.
--- needs: markers transitions promoting rows
+-- needs: markers bulk_transitions promoting rows
 
 -- What a manual limit leaves as the number of started jobs.
 local BY_HAND = 9007199254740991
@@ -47,18 +47,32 @@ local function mark_unread(unread, started, rows)
   redis.call('PEXPIRE', unread, 86400000)
 end
 
+-- By one command where the server has it and the caller may use it.
+local function lock_all(base, ids, order)
+  local locks = {}
+  for at = 1, #ids do locks[2 * at - 1], locks[2 * at] = base .. ids[at] .. LOCK, order.token end
+  local is_known, is_allowed
+  if #ids > 2 then
+    is_known, is_allowed = pcall(redis.acl_check_cmd, 'MSETEX', 1, locks[1], order.token, 'PX', order.lock_ms)
+  end
+  if is_known and is_allowed then
+    locks[#locks + 1] = 'PX'
+    locks[#locks + 1] = order.lock_ms
+    redis.call('MSETEX', #ids, unpack(locks))
+    return
+  end
+  for at = 1, 2 * #ids, 2 do redis.call('SET', locks[at], order.token, 'PX', order.lock_ms) end
+end
+
 -- Returns the job's fields as the caller reads them, or nothing for an id whose record is gone.
-local function start(keys, base, id, moment, order)
-  local job = base .. id
+local function start(keys, job, id, moment, worker)
   -- What is no record at all must not cost the ids that left the line together with it their places.
   local row = read_started(job)
   if row.err or not row[NAME_AT] and redis.call('EXISTS', job) == 0 then return nil end
-  redis.call('SET', job .. LOCK, order.token, 'PX', order.lock_ms)
   local starts = (tonumber(row[STARTS_AT]) or 0) + 1
   row[STARTS_AT] = starts
-  row[STARTED_ID_AT] = id
-  if order.worker ~= '' then
-    redis.call('HSET', job, 'processedOn', moment, 'pb', order.worker, 'ats', starts)
+  if worker ~= '' then
+    redis.call('HSET', job, 'processedOn', moment, 'pb', worker, 'ats', starts)
   else
     redis.call('HSET', job, 'processedOn', moment, 'ats', starts)
   end
@@ -66,8 +80,8 @@ local function start(keys, base, id, moment, order)
   return row
 end
 
--- Returns the started jobs, the wait in ms that a limit asks for, the next due time, whether limits keep all from
--- starting, whether the records are to be confirmed, and whether more wait that would make the reply too large.
+-- Returns the started jobs, their ids, the wait in ms that a limit asks for, the next due time, whether limits keep all
+-- from starting, whether the records are to be confirmed, and whether more wait that would make the reply too large.
 -- `moment` is `now` as text: formatted once, not by the server for each job.
 local function take(keys, base, now, moment, order)
   if promote_due(keys, base, now) then wake(keys) end
@@ -82,7 +96,7 @@ local function take(keys, base, now, moment, order)
         has_more = true
         break
       end
-      local row = start(keys, base, id, moment, order)
+      local row = start(keys, base .. id, id, moment, order.worker)
       if row then
         rows[#rows + 1] = row
         started[#started + 1] = id
@@ -94,13 +108,14 @@ local function take(keys, base, now, moment, order)
     if #ids == 0 then break end
   end
   if #started > 0 then
+    lock_all(base, started, order)
     to_active(keys, started)
     count_started(keys, counted, max, window)
     ring(keys)
     if size > MUCH then mark_unread(keys.unread, started, rows) end
-    return rows, 0, 0, false, size > MUCH, has_more
+    return rows, started, 0, 0, false, size > MUCH, has_more
   end
-  if limited > 0 then return rows, limited, 0 end
+  if limited > 0 then return rows, started, limited, 0 end
   local first = redis.call('ZRANGE', keys.delayed, 0, 0, 'WITHSCORES')
-  return rows, 0, first[2] and math.floor(first[2] / 4096) or 0, room == 0
+  return rows, started, 0, first[2] and math.floor(first[2] / 4096) or 0, room == 0
 end

@@ -31,10 +31,6 @@ local function to_delayed(keys, id, from, delay)
   return due
 end
 
-local function to_active(keys, ids)
-  redis.call('LPUSH', keys.active, unpack(ids))
-end
-
 -- A parent, which waits for its children.
 local function to_parent(keys, id, moment)
   redis.call('ZADD', keys.waiting_children, moment, id)
@@ -103,28 +99,6 @@ end
 
 local function oldest_out_of(list, number)
   redis.call('LTRIM', list, 0, -(number + 1))
-end
-
--- The next ids: what waits plainly first, then by priority; also how many are plain, and the others with their scores.
-local function pop_ready(keys, room)
-  local ids = redis.call('RPOP', keys.wait, room) or {}
-  local plain, by_priority = #ids, nil
-  if plain < room then
-    by_priority = redis.call('ZPOPMIN', keys.prioritized, room - plain)
-    for i = 1, #by_priority, 2 do ids[#ids + 1] = by_priority[i] end
-  end
-  return ids, plain, by_priority
-end
-
--- What was popped and is not started goes back to its place.
-local function put_back(keys, ids, from, plain, by_priority)
-  for at = #ids, from, -1 do
-    if at <= plain then
-      redis.call('RPUSH', keys.wait, ids[at])
-    else
-      redis.call('ZADD', keys.prioritized, by_priority[2 * (at - plain)], ids[at])
-    end
-  end
 end
 
 -- What a BullMQ 5 set aside is older than what waits: it runs before it, in its order. Returns how many are left.
