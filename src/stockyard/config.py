@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from stockyard.errors import ConfigError, suggestion
-from stockyard.model.text import is_text, shown
+from stockyard.model import checks
 
 DEFAULT_URL = "redis://localhost:6379"
 _SCHEMES = ("redis", "rediss", "unix", "embedded")
@@ -124,9 +124,10 @@ class Settings:
         else:
             address = _address(redis, "redis", problems)
         name = prefix if prefix is not None else given.get("STOCKYARD_PREFIX") or "bull"
-        if not is_text(name) or name != name.strip(":") or any(each.isspace() for each in name):
+        if not checks.is_text(name) or name != name.strip(":") or any(each.isspace() for each in name):
             problems.append(
-                f"prefix must be text without spaces, lone surrogates, and ':' at its ends; got {shown(name)}"
+                "prefix must be text without spaces, lone surrogates, and ':' at its ends; "
+                f"got {checks.shown(name)}"
             )
         timeout = _seconds(call_timeout, given.get("STOCKYARD_CALL_TIMEOUT"), problems)
         second = cache if cache is not None else given.get("CACHE_REDIS_URL") or None

@@ -14,6 +14,7 @@ from typing import Any, Self
 import redis
 
 from stockyard import App, Job, Topology
+from stockyard.model.handler import Executor
 
 LOCK = "400ms"
 LOCK_SECONDS = 0.4
@@ -131,7 +132,7 @@ async def work(handler: str, concurrency: str, grace: str) -> None:
     """Run one worker until it is told to stop."""
     processor = globals()[handler]
     async with App(topology(), os.environ["FAULTS_URL"], prefix=os.environ["FAULTS_PREFIX"]) as app:
-        executor = "process" if handler.endswith("process") else None
+        executor: Executor | None = "process" if handler.endswith("process") else None
         worker = app.worker("q", processor, concurrency=int(concurrency), grace=grace, executor=executor)
         await worker.run(handle_signals=True)
 

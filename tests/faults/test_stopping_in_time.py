@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from stockyard import Hooks, Job, Worker
-from stockyard.consume.options import WorkerOptions
-from stockyard.model.duration import milliseconds
+from stockyard.consume.options import WorkerSpec
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
@@ -131,4 +130,4 @@ async def _progress(job: Job[Any]) -> bool:
 
 
 def test_the_default_fits_into_the_time_that_kubernetes_gives() -> None:
-    assert milliseconds(WorkerOptions().grace, option="grace") + 2000 < 30_000
+    assert WorkerSpec().grace_ms + 2000 < 30_000

@@ -41,7 +41,7 @@ def test_the_first_example_is_the_file_and_runs_on_a_server_of_its_own(tmp_path:
     [
         list(AddOptions.__annotations__),
         list(QueueOptions.__annotations__),
-        list(WorkerOptions.__dataclass_fields__),
+        list(WorkerOptions.__annotations__),
     ],
     ids=["of add", "of a queue", "of a worker"],
 )

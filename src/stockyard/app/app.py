@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
@@ -13,11 +13,11 @@ from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard.app.runtime import Runtime
 from stockyard.config import Settings
-from stockyard.errors import InvalidOption, ServerRefused, suggestion
+from stockyard.errors import ServerRefused
 from stockyard.events import Event, QueueEvents
 from stockyard.model.clock import Clock, system_clock
 from stockyard.model.fixed import Fixed
-from stockyard.model.job import Job
+from stockyard.model.job import JobProcessor
 from stockyard.produce.queue import Queue
 from stockyard.topology import QueueSpec, Router, Topology
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stockyard.cache.caches import Caches
     from stockyard.cache.options import CacheOptions
     from stockyard.consume.lifespan import Lifespan
+    from stockyard.consume.options import WorkerOptions
     from stockyard.consume.worker import Worker
     from stockyard.model.schedule import Schedule
     from stockyard.observe.alerts.book import AlertBook
@@ -168,7 +169,7 @@ class App(Fixed):
         return events
 
     def worker(
-        self, name: str, /, processor: Callable[[Job[Any]], Any] | Router | None = None, **options: Any
+        self, name: str, /, processor: JobProcessor[Any] | Router | None = None, **options: Unpack[WorkerOptions]
     ) -> Worker:
         """Make a worker of a queue; ``await worker.run()`` or ``worker.run_forever()`` starts it.
 
@@ -183,14 +184,10 @@ class App(Fixed):
             HandlerError: the processor cannot serve, or there is none.
             InvalidOption: an option is not known or out of its range.
         """
-        from stockyard.consume.options import WorkerOptions
+        from stockyard.consume.options import WorkerSpec
         from stockyard.consume.worker import Worker
 
-        known = tuple(WorkerOptions.__dataclass_fields__)
-        unknown = [each for each in options if each not in known]
-        if unknown:
-            raise InvalidOption(f"unknown worker option {unknown[0]!r}{suggestion(unknown[0], known)}")
-        spec, chosen, runtime = self.topology.spec(name), WorkerOptions(**options), self._runtime()
+        spec, chosen, runtime = self.topology.spec(name), WorkerSpec.of(options), self._runtime()
         worker = Worker(
             spec,
             processor,

@@ -18,9 +18,10 @@ from stockyard.cache.freshness import is_due_early, jittered
 from stockyard.cache.loads import Loader, Loads, Plan
 from stockyard.cache.memo import Memo
 from stockyard.cache.near import NearCache, NearEntry
-from stockyard.cache.options import CacheSpec, checked_key, checked_tags, positive_ms
+from stockyard.cache.options import CacheSpec, checked_key, checked_tags
 from stockyard.cache.stats import CacheStats, Counts
 from stockyard.errors import PayloadError, ServerError, ServerRefused
+from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.fixed import Fixed
 
@@ -362,7 +363,7 @@ class Cache(Fixed, Generic[T]):
                 self._near.forget(key)
 
     def _ttl_ms(self, ttl: Duration | None) -> int:
-        return self._spec.ttl_ms if ttl is None else positive_ms(ttl, "ttl")
+        return self._spec.ttl_ms if ttl is None else checks.positive_ms("ttl", ttl)
 
     def _jittered(self, ttl_ms: int) -> int:
         return jittered(ttl_ms, self._spec.jitter, chance())

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
 
-from stockyard.errors import InvalidOption, suggestion
-from stockyard.model.duration import Duration, milliseconds
-from stockyard.model.text import is_text
+from stockyard.errors import InvalidOption
+from stockyard.model import checks
+from stockyard.model.duration import Duration
 
 _NAME = re.compile(r"[\w.-]+(:[\w.-]+)*", re.ASCII)
 
@@ -52,32 +52,15 @@ class CacheSpec:
         Raises:
             InvalidOption: one is not known or out of its range.
         """
-        for name in given:
-            if name not in CacheOptions.__annotations__:
-                known = CacheOptions.__annotations__
-                raise InvalidOption(f"unknown cache option {name!r}{suggestion(name, known)}")
-        jitter = given.get("jitter", 0.1)
-        if isinstance(jitter, bool) or not isinstance(jitter, int | float) or not 0 <= jitter < 1:
-            raise InvalidOption(f"jitter must be a number from 0 to below 1; got {jitter!r}")
-        near_entries = given.get("near_entries", 10_000)
-        if isinstance(near_entries, bool) or not isinstance(near_entries, int) or near_entries < 1:
-            raise InvalidOption(f"near_entries must be a whole number, 1 or more; got {near_entries!r}")
+        checks.refuse_unknown(given, CacheOptions.__annotations__, what="cache option")
         near = given.get("near")
         return cls(
-            positive_ms(given.get("ttl", "5m"), "ttl"),
-            float(jitter),
-            0 if near is None else positive_ms(near, "near"),
-            near_entries,
-            max(positive_ms(given.get("lock", "10s"), "lock"), 100),
+            checks.positive_ms("ttl", given.get("ttl", "5m")),
+            checks.number("jitter", given.get("jitter", 0.1), least=0, below=1),
+            0 if near is None else checks.positive_ms("near", near),
+            checks.whole("near_entries", given.get("near_entries", 10_000), least=1),
+            max(checks.positive_ms("lock", given.get("lock", "10s")), 100),
         )
-
-
-def positive_ms(value: Duration, option: str) -> int:
-    """Return a duration in milliseconds, which must be more than none."""
-    amount = milliseconds(value, option=option)
-    if amount < 1:
-        raise InvalidOption(f"{option} must be more than 0; got {value!r}")
-    return amount
 
 
 def checked_name(name: str) -> str:
@@ -91,9 +74,7 @@ def checked_name(name: str) -> str:
 
 def checked_key(key: str) -> str:
     """Return a key if it can be one."""
-    if not is_text(key):
-        raise InvalidOption(f"a cache's key must be non-empty text; got {key!r}")
-    return key
+    return checks.text("a cache's key", key)
 
 
 def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
@@ -102,6 +83,5 @@ def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
         raise InvalidOption(f"tags must be a list of texts; got the text {tags!r}: write [{tags!r}]")
     found = tuple(tags)
     for tag in found:
-        if not is_text(tag):
-            raise InvalidOption(f"a tag must be non-empty text; got {tag!r}")
+        checks.text("a tag", tag)
     return tuple(dict.fromkeys(found))

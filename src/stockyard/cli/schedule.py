@@ -18,6 +18,7 @@ from stockyard.cli.payload import payload_of
 from stockyard.errors import InvalidOption, ScheduleNotFound
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.schedule import Misfire, Overlap, Schedule
+from stockyard.topology.schedule_declaration import ScheduleOptions
 
 schedule = Command(name="schedule", help="List, make, change or end recurring jobs, or run one now.")
 
@@ -153,8 +154,7 @@ def upsert(
         timeout: limit of one run, as in 30s.
         check: refuse a name or a payload that the App's declared handlers do not take.
     """
-    given = {"priority": priority, "attempts": attempts, "timeout": timeout}
-    rule: dict[str, Any] = {
+    rule: ScheduleOptions = {
         "every": every,
         "cron": cron,
         "tz": tz,
@@ -168,8 +168,13 @@ def upsert(
         "name": name,
         "data": payload_of(data),
         "check": None if check else False,
-        **{key: value for key, value in given.items() if value is not None},
     }
+    if priority is not None:
+        rule["priority"] = priority
+    if attempts is not None:
+        rule["attempts"] = attempts
+    if timeout is not None:
+        rule["timeout"] = timeout
     made = asyncio.run(_upsert(connection, queue, schedule_id, rule))
     if json:
         show_json(_record(made))
@@ -177,7 +182,7 @@ def upsert(
         print(when(made.next_run) if made.has_next else "the schedule has come to its end: no run is to come")
 
 
-async def _upsert(connection: Connection, queue: str, schedule_id: str, rule: dict[str, Any]) -> Schedule:
+async def _upsert(connection: Connection, queue: str, schedule_id: str, rule: ScheduleOptions) -> Schedule:
     async with connection.open() as app:
         return await app.schedules(queue).upsert(schedule_id, **rule)
 

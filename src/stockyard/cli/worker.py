@@ -29,6 +29,7 @@ from stockyard.cli.source_watch import SourceWatch
 from stockyard.cli.supervisor import RELOAD, Greeting, Supervisor
 from stockyard.cli.worker_set import WorkerSelection, WorkerSet
 from stockyard.consume.identity import assume_identity
+from stockyard.consume.options import WorkerOptions
 from stockyard.consume.worker import Worker
 from stockyard.errors import InvalidOption
 from stockyard.observe.alerts.settings import AlertSettings
@@ -84,7 +85,7 @@ def run(
     """
     if processes < 1:
         raise InvalidOption(f"--processes must be 1 or more; got {processes}")
-    options: dict[str, Any] = {} if concurrency is None else {"concurrency": concurrency}
+    options: WorkerOptions = {} if concurrency is None else {"concurrency": concurrency}
     if grace is not None:
         options["grace"] = grace
     if allow_eviction:

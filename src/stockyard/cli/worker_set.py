@@ -9,6 +9,7 @@ from typing import Any
 from stockyard.app import App, owner_of
 from stockyard.cli.connection import bound
 from stockyard.cli.targets import find
+from stockyard.consume.options import WorkerOptions
 from stockyard.consume.worker import Worker
 from stockyard.errors import ConfigError, UnknownQueue
 from stockyard.topology import Topology
@@ -25,7 +26,7 @@ class WorkerSelection:
     """
 
     queues: Sequence[str] = ()
-    options: dict[str, Any] = field(default_factory=dict)
+    options: WorkerOptions = field(default_factory=WorkerOptions)
     redis_url: str | None = None
     prefix: str | None = None
 

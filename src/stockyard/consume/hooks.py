@@ -10,7 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from stockyard._logging import about, about_job, plain
-from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.job import Job
 from stockyard.model.printing import printed
 
@@ -18,6 +18,7 @@ _log = logging.getLogger(__name__)
 Hook = Callable[..., Awaitable[None] | None]
 
 
+@checks.named_arguments("hook")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hooks:
     """Functions, plain or async, called after the event; an error in one is logged and changes nothing.
@@ -38,7 +39,7 @@ class Hooks:
         schedule_repaired: ``(schedule_id, run_id)`` when this worker restored a schedule's missing next run.
 
     Raises:
-        InvalidOption: one of them is no function.
+        InvalidOption: one of them is no function, or no hook has such a name.
     """
 
     startup: Callable[[], Awaitable[None] | None] | None = None
@@ -54,8 +55,8 @@ class Hooks:
     def __post_init__(self) -> None:
         for field in fields(self):
             hook = getattr(self, field.name)
-            if hook is not None and not callable(hook):
-                raise InvalidOption(f"the hook {field.name!r} must be a function; got {hook!r}")
+            if hook is not None:
+                checks.function(f"the hook {field.name!r}", hook)
 
 
 async def begin(hook: Hook | None) -> None:

@@ -7,28 +7,23 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from stockyard.consume.hooks import Hooks
 from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.backoff import BackoffStrategy
-from stockyard.model.duration import Duration
+from stockyard.model.duration import SHORTEST_LEASE, Duration, milliseconds
 from stockyard.model.handler import Executor
 
 if TYPE_CHECKING:
     from stockyard.consume.run.handler_call import Middleware
 
 
-def _process_name() -> str:
-    host = re.sub(r"[^!-~]", "_", socket.gethostname())
-    return f"{host}-{os.getpid()}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerOptions:
+class WorkerOptions(TypedDict, total=False):
     """How a worker works; what is None follows the queue's declaration.
 
-    Attributes:
+    Keys:
         name: shown in dashboards, written into the jobs, and how an alert says who is dead. Defaults to the
             machine's name and the process's number; None for no name.
         concurrency: jobs at a time.
@@ -52,20 +47,44 @@ class WorkerOptions:
             program that the worker is a part of decides. ``run_forever`` and ``stockyard worker`` always do.
         allow_eviction: work on a critical queue though its server evicts keys: jobs may be lost, or run twice.
             Defaults to False.
-
-    Raises:
-        InvalidOption: the middleware or the hooks are something else.
     """
+
+    name: str | None
+    concurrency: int | None
+    executor: Executor | None
+    lock: Duration | None
+    stalled_interval: Duration | None
+    grace: Duration
+    drain_delay: Duration
+    metrics_minutes: int | None
+    max_started_attempts: int | None
+    middleware: Sequence[Middleware]
+    hooks: Hooks
+    backoff_strategies: Mapping[str, BackoffStrategy]
+    recycle_after: int | None
+    memory_limit: int | None
+    handle_signals: bool
+    allow_eviction: bool
+
+
+def _process_name() -> str:
+    host = re.sub(r"[^!-~]", "_", socket.gethostname())
+    return f"{host}-{os.getpid()}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSpec:
+    """The same, checked, all times in milliseconds; None follows the queue's declaration, or is no limit."""
 
     name: str | None = field(default_factory=_process_name)
     concurrency: int | None = None
     executor: Executor | None = None
-    lock: Duration | None = None
-    stalled_interval: Duration | None = None
-    grace: Duration = 25
-    drain_delay: Duration = 5
-    metrics_minutes: int | None = 20_160
-    max_started_attempts: int | None = None
+    lock_ms: int | None = None
+    stalled_interval_ms: int | None = None
+    grace_ms: int = 25_000
+    drain_delay_ms: int = 5_000
+    metrics_minutes: int = 20_160
+    max_started_attempts: int = 0
     middleware: Sequence[Middleware] = ()
     hooks: Hooks = field(default_factory=Hooks)
     backoff_strategies: Mapping[str, BackoffStrategy] = field(default_factory=dict)
@@ -74,10 +93,86 @@ class WorkerOptions:
     handle_signals: bool = False
     allow_eviction: bool = False
 
-    def __post_init__(self) -> None:
-        if not isinstance(self.middleware, Sequence) or not all(callable(each) for each in self.middleware):
-            raise InvalidOption(
-                f"middleware must be a list of functions, `async def (job, call_next)`; got {self.middleware!r}"
-            )
-        if not isinstance(self.hooks, Hooks):
-            raise InvalidOption(f"hooks must be Hooks(…); got {self.hooks!r}")
+    @classmethod
+    def of(cls, options: WorkerOptions) -> WorkerSpec:
+        """Check options and fill in the defaults.
+
+        Raises:
+            InvalidOption: one is not known or out of its range.
+        """
+        checks.refuse_unknown(options, WorkerOptions.__annotations__, what="worker option")
+        chosen: dict[str, Any] = {}
+        for name, value in options.items():
+            field_name, check = _CHECKS[name]
+            chosen[field_name] = check(name, value)
+        return cls(**chosen)
+
+
+def _name(_option: str, name: Any) -> str | None:
+    """Refuse a name that servers refuse to a connection, and an empty one."""
+    if name is None or (isinstance(name, str) and name and all("!" <= each <= "~" for each in name)):
+        return name
+    raise InvalidOption(f"a worker's name must be ASCII text without spaces, or None for none; got {name!r}")
+
+
+def _as_given(_option: str, value: Any) -> Any:
+    # Whoever makes the handler checks it, against the function.
+    return value
+
+
+def _count(option: str, value: Any) -> int | None:
+    return None if value is None else checks.whole(option, value, least=1)
+
+
+def _count_or_0(option: str, value: Any) -> int:
+    return 0 if value is None else checks.whole(option, value)
+
+
+def _lease(option: str, value: Any) -> int | None:
+    return None if value is None else checks.positive_ms(option, value, least=SHORTEST_LEASE)
+
+
+def _duration(option: str, value: Any) -> int:
+    return milliseconds(value, option=option)
+
+
+def _duration_or_none(option: str, value: Any) -> int | None:
+    return None if value is None else milliseconds(value, option=option)
+
+
+def _middleware(_option: str, value: Any) -> Sequence[Middleware]:
+    if not isinstance(value, Sequence) or not all(callable(each) for each in value):
+        raise InvalidOption(f"middleware must be a list of functions, `async def (job, call_next)`; got {value!r}")
+    return value
+
+
+def _hooks(_option: str, value: Any) -> Hooks:
+    if not isinstance(value, Hooks):
+        raise InvalidOption(f"hooks must be Hooks(…); got {value!r}")
+    return value
+
+
+def _strategies(option: str, value: Any) -> Mapping[str, BackoffStrategy]:
+    if not isinstance(value, Mapping) or not all(callable(each) for each in value.values()):
+        raise InvalidOption(f"{option} must be functions by name, {{'name': function}}; got {value!r}")
+    return value
+
+
+_CHECKS: dict[str, tuple[str, Any]] = {
+    "name": ("name", _name),
+    "concurrency": ("concurrency", _count),
+    "executor": ("executor", _as_given),
+    "lock": ("lock_ms", _lease),
+    "stalled_interval": ("stalled_interval_ms", _duration_or_none),
+    "grace": ("grace_ms", _duration),
+    "drain_delay": ("drain_delay_ms", _duration),
+    "metrics_minutes": ("metrics_minutes", _count_or_0),
+    "max_started_attempts": ("max_started_attempts", _count_or_0),
+    "middleware": ("middleware", _middleware),
+    "hooks": ("hooks", _hooks),
+    "backoff_strategies": ("backoff_strategies", _strategies),
+    "recycle_after": ("recycle_after", _count),
+    "memory_limit": ("memory_limit", _count),
+    "handle_signals": ("handle_signals", checks.flag),
+    "allow_eviction": ("allow_eviction", checks.flag),
+}

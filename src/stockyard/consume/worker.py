@@ -27,7 +27,7 @@ from stockyard.consume.heartbeat import HealthCheck, Heartbeat
 from stockyard.consume.hooks import tell
 from stockyard.consume.identity import dead_holders, new_worker_id
 from stockyard.consume.lifespan import close
-from stockyard.consume.options import WorkerOptions
+from stockyard.consume.options import WorkerSpec
 from stockyard.consume.recover.schedules import ScheduleRepairer
 from stockyard.consume.recover.stalled import StalledJobRecoverer
 from stockyard.consume.run.announcer import Announcer
@@ -40,10 +40,10 @@ from stockyard.consume.run.runner import Runner
 from stockyard.consume.shutdown import STOP_SECONDS, Shutdown, enter_unless, start_unless
 from stockyard.consume.take.fetcher import Fetcher
 from stockyard.consume.worker_metrics import WorkerMetrics
-from stockyard.consume.worker_name import check_name
-from stockyard.errors import ConfigError, HandlerError, InvalidOption, ReplyLost, ServerUnavailable
+from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
 from stockyard.leases.keeper import LeaseKeeper
-from stockyard.model.duration import Duration, lease_milliseconds, milliseconds
+from stockyard.model import checks
+from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort
 from stockyard.topology import QueueSpec, Router
@@ -64,7 +64,7 @@ class Worker(Fixed):
         self,
         spec: QueueSpec,
         processor: Callable[[Job[Any]], Any] | Router | None,
-        options: WorkerOptions,
+        options: WorkerSpec,
         *,
         keyspace: QueueKeyspace,
         jobs: JobPort,
@@ -76,17 +76,15 @@ class Worker(Fixed):
     ) -> None:
         self.queue = spec.name
         self.options = options
-        chosen = spec.concurrency if options.concurrency is None else options.concurrency
-        self._concurrency = _whole("concurrency", chosen, least=1)
+        self._concurrency = spec.concurrency if options.concurrency is None else options.concurrency
         self.id = new_worker_id()
         self._handlers, self._find = handlers_of(
             spec, processor, spec.executor if options.executor is None else options.executor
         )
-        check_name(options.name)
-        self._lock_ms = spec.lock_ms if options.lock is None else lease_milliseconds(options.lock)
-        interval = options.stalled_interval
-        interval_ms = self._lock_ms // 2 if interval is None else milliseconds(interval, option="stalled_interval")
-        self._grace = milliseconds(options.grace, option="grace") / 1000
+        self._lock_ms = spec.lock_ms if options.lock_ms is None else options.lock_ms
+        interval = options.stalled_interval_ms
+        interval_ms = self._lock_ms // 2 if interval is None else interval
+        self._grace = options.grace_ms / 1000
         self._keeper = keeper
         self._cancels = cancels
         self._keyspace = keyspace
@@ -106,8 +104,8 @@ class Worker(Fixed):
             spec.name,
             size=self.concurrency,
             jobs=jobs,
-            recycle_after=_whole_or_none("recycle_after", options.recycle_after),
-            memory_limit=_whole_or_none("memory_limit", options.memory_limit),
+            recycle_after=options.recycle_after,
+            memory_limit=options.memory_limit,
             meter=self.meter,
             on_room=work.set,
         )
@@ -121,7 +119,7 @@ class Worker(Fixed):
             hooks=options.hooks,
             strategies=options.backoff_strategies,
             retries=spec.retries,
-            max_started=_whole("max_started_attempts", options.max_started_attempts or 0, least=0),
+            max_started=options.max_started_attempts,
             keep=keep,
         )
         self._finisher = Finisher(
@@ -162,9 +160,9 @@ class Worker(Fixed):
                 limit_max=spec.rate.max if spec.rate else None,
                 limit_window=spec.rate.duration_ms if spec.rate else None,
                 worker=options.name or "",
-                metrics=_whole("metrics_minutes", options.metrics_minutes or 0, least=0),
+                metrics=options.metrics_minutes,
             ),
-            drain_delay=milliseconds(options.drain_delay, option="drain_delay") / 1000,
+            drain_delay=options.drain_delay_ms / 1000,
             finisher=self._finisher,
             runner=runner,
             book=self._book,
@@ -198,7 +196,7 @@ class Worker(Fixed):
 
     @concurrency.setter
     def concurrency(self, jobs: int) -> None:
-        self._concurrency = _whole("concurrency", jobs, least=1)
+        self._concurrency = checks.whole("concurrency", jobs, least=1)
         self._execution.resize(jobs)
         self._fetcher.resize(jobs)
 
@@ -364,13 +362,3 @@ class Worker(Fixed):
     def _drained(self) -> None:
         if self._hooks.drained is not None:
             self._announcer.call(tell(self._hooks.drained))
-
-
-def _whole_or_none(option: str, value: int | None) -> int | None:
-    return None if value is None else _whole(option, value, least=1)
-
-
-def _whole(option: str, value: object, *, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InvalidOption(f"{option} must be a whole number, {least} or more; got {value!r}")
-    return value

@@ -17,6 +17,7 @@ from stockyard._store.streams import Entry, EventStream
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.events.decoding import event_of
 from stockyard.events.event import Event, EventGap, JobEvent
+from stockyard.model import checks
 from stockyard.model.fixed import Fixed
 
 _log = logging.getLogger(__name__)
@@ -92,8 +93,7 @@ class QueueEvents(Fixed):
         Raises:
             InvalidOption: the count is no whole number above 0.
         """
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise InvalidOption(f"count must be a whole number above 0; got {count!r}")
+        checks.whole("count", count, least=1)
         async with self._turn:
             await self.__aenter__()
             next_id = self._ready[0].id if self._ready else None

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.duration import LONGEST, Duration, milliseconds
 
 FAIL_NOW = -1
@@ -34,8 +35,7 @@ class Backoff:
     maximum_ms: int | None = None
 
     def __post_init__(self) -> None:
-        if not 0 <= self.jitter <= 1:
-            raise InvalidOption(f"backoff jitter must be between 0 and 1; got {self.jitter!r}")
+        checks.number("backoff jitter", self.jitter, least=0, most=1)
 
     @classmethod
     def fixed(cls, delay: Duration, *, jitter: float = 0.0) -> Backoff:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stockyard.errors import InvalidOption
-from stockyard.model.duration import Duration, milliseconds
+from stockyard.model import checks
+from stockyard.model.duration import Duration
 
 
+@checks.named_arguments(of="Deduplication")
 @dataclass(frozen=True, slots=True, init=False)
 class Deduplication:
     """Adds that share an id become one job: the first of them owns the id, the others are dropped.
@@ -25,7 +27,7 @@ class Deduplication:
     With ``ttl``, ``extend``, ``replace`` and a delay, a job runs once its adds have been quiet for that long.
 
     Raises:
-        InvalidOption: ``ttl`` is no duration or 0, or two arguments exclude each other.
+        InvalidOption: ``ttl`` is no duration or 0, two arguments exclude each other, or one is not known.
 
     Example:
         await queue.add("price", tick, deduplication=Deduplication(tick.symbol, ttl="5s"))
@@ -47,11 +49,8 @@ class Deduplication:
         reschedule: bool = False,
         keep_last: bool = False,
     ) -> None:
-        ttl_ms = None if ttl is None else milliseconds(ttl, option="ttl")
-        if ttl_ms == 0:
-            raise InvalidOption(
-                f"ttl must be longer than 0; got {ttl!r}: leave it out to wait for the owner's end"
-            )
+        hint = "leave it out to wait for the owner's end"
+        ttl_ms = None if ttl is None else checks.positive_ms("ttl", ttl, hint=hint)
         if extend and ttl_ms is None:
             raise InvalidOption("extend restarts the ttl; give a ttl, as in Deduplication(id, '5s', extend=True)")
         if replace and reschedule:

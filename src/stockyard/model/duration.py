@@ -47,18 +47,6 @@ def milliseconds(value: Duration, *, option: str) -> int:
     )
 
 
-def lease_milliseconds(value: Duration) -> int:
-    """Convert the length of a lease to integer milliseconds.
-
-    Raises:
-        InvalidOption: the value is no duration, or shorter than a lease can be renewed.
-    """
-    length = milliseconds(value, option="lock")
-    if length < SHORTEST_LEASE:
-        raise InvalidOption(f"lock must be {SHORTEST_LEASE} ms or longer; got {value!r}")
-    return length
-
-
 def _checked(amount: float, value: object, option: str) -> int:
     if not 0 <= amount <= LONGEST:
         raise InvalidOption(f"{option} must not be negative or longer than 100 years; got {value!r}")

@@ -6,7 +6,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import msgspec
 
-from stockyard.errors import InvalidOption
+from stockyard.model import checks
 
 ChildKind = Literal["processed", "unprocessed", "ignored", "failed"]
 """What became of a child: it completed; it is waited for; it failed and the job goes on; it failed the job."""
@@ -68,10 +68,9 @@ class Relative:
         Raises:
             InvalidOption: one of these is out of its range.
         """
-        if kind not in get_args(ChildKind):
-            raise InvalidOption(f"kind must be one of {', '.join(get_args(ChildKind))}; got {kind!r}")
-        if cursor < 0 or not 1 <= count <= 1000:
-            raise InvalidOption(f"cursor must be 0 or more and count 1 to 1000; got {cursor!r} and {count!r}")
+        checks.one_of("kind", kind, get_args(ChildKind))
+        checks.whole("cursor", cursor)
+        checks.whole("count", count, least=1, most=1000)
         return await self.port.children(self.id, kind, cursor, count)
 
     async def children_counts(self) -> dict[ChildKind, int]:

@@ -9,9 +9,9 @@ import msgspec
 from msgspec import UNSET
 
 from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.job import Job
 from stockyard.model.options import AddOptions
-from stockyard.model.text import shown
 
 
 class Flow:
@@ -26,7 +26,7 @@ class Flow:
             its children have ended. ``on_failure`` says what a child's failure means to its parent.
 
     Raises:
-        InvalidOption: a child is not a Flow.
+        InvalidOption: the children are not Flow values.
 
     Example:
         Flow("report", "reports", children=[Flow("fetch", "downloads", {"day": day}) for day in days])
@@ -45,11 +45,17 @@ class Flow:
         self.name = name
         self.queue = queue
         self.data = {} if data is UNSET else data
-        self.children = tuple(children)
         self.options = options
+        if isinstance(children, str) or not isinstance(children, Iterable):
+            raise _no_flow(name, children)
+        self.children = tuple(children)
         for child in self.children:
             if not isinstance(child, Flow):
-                raise InvalidOption(f"the children of flow {name!r} must be Flow values; got {shown(child)}")
+                raise _no_flow(name, child)
+
+
+def _no_flow(name: str, value: object) -> InvalidOption:
+    return InvalidOption(f"the children of flow {name!r} must be Flow values; got {checks.shown(value)}")
 
 
 class FlowTree(msgspec.Struct, frozen=True):

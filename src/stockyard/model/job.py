@@ -10,7 +10,6 @@ import msgspec
 
 from stockyard.errors import (
     Delay,
-    InvalidOption,
     JobNotFound,
     PayloadError,
     RateLimited,
@@ -18,11 +17,11 @@ from stockyard.errors import (
     WaitForChildren,
     suggestion,
 )
+from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.family import FamilyPort, Relative
 from stockyard.model.options import MAX_PRIORITY, JobOptions
 from stockyard.model.payload import Decoder, decoder_for
-from stockyard.model.text import checked_line
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -39,6 +38,9 @@ class JobState(StrEnum):
     FAILED = "failed"
     WAITING_CHILDREN = "waiting-children"
     UNKNOWN = "unknown"
+
+
+ENDED_STATES = (JobState.FAILED, JobState.COMPLETED)
 
 
 class JobPort(FamilyPort, Protocol):
@@ -158,7 +160,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
             InvalidOption: it is no text, or has a lone surrogate.
             JobNotFound: the job was removed.
         """
-        return await self.port.log(self.id, checked_line("a line of a job's log", line))
+        return await self.port.log(self.id, checks.line("a line of a job's log", line))
 
     async def logs(self, start: int = 0, end: int = -1) -> list[str]:
         """Return log lines ``start`` to ``end`` inclusive, oldest first; -1 is the last."""
@@ -170,8 +172,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         Raises:
             InvalidOption: ``keep`` is no whole number of 0 or more.
         """
-        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 0:
-            raise InvalidOption(f"keep must be a whole number of lines, 0 or more; got {keep!r}")
+        checks.whole("keep", keep)
         await self.port.clear_logs(self.id, keep)
 
     async def update_data(self, data: T) -> None:
@@ -209,8 +210,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
             InvalidOption: the priority is out of its range.
             JobNotFound: the job was removed.
         """
-        if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= MAX_PRIORITY:
-            raise InvalidOption(f"priority must be a whole number from 0 to {MAX_PRIORITY:,}; got {priority!r}")
+        checks.whole("priority", priority, most=MAX_PRIORITY)
         await self.port.change_priority(self.id, priority, lifo=lifo)
         set_fields(self, priority=priority)
 

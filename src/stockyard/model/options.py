@@ -6,14 +6,15 @@ from typing import Any, Protocol, TypedDict, Unpack, get_args
 
 import msgspec
 
-from stockyard.errors import InvalidOption, suggestion
+from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.backoff import Backoff
+from stockyard.model.checks import refuse_unknown
 from stockyard.model.deduplication import Deduplication
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.moment import Moment, moment_ms
 from stockyard.model.parent import OnFailure, ParentRef
 from stockyard.model.retention import KeepOption, checked_keep
-from stockyard.model.text import checked_text, is_text, shown
 
 MAX_PRIORITY = 2_097_151
 """The largest priority number, which runs last; 0 means none and runs first."""
@@ -40,22 +41,16 @@ class Placed(Protocol):
         """Its id there."""
 
 
-class AddOptions(TypedDict, total=False):
-    """The options of ``add``; each left out takes the queue's default.
+class RunOptions(TypedDict, total=False):
+    """The options that every run of a schedule can have as well; each left out takes the queue's default.
 
     Keys:
-        job_id: the caller's own id; adding it again while its record exists adds nothing. Empty or None is none.
-        delay: wait before it may run.
-        eta: when it may run, instead of ``delay``: a datetime with a zone. One that is past runs at once.
         priority: 1 runs before 2; up to 2,097,151. 0 is none, and runs before 1.
         attempts: how often it may be tried in all; 0 and 1 both mean once.
         backoff: wait between attempts.
         lifo: run it before what already waits.
         timeout: the handler is stopped after that long.
         remove_on_complete, remove_on_fail: retention of its record.
-        deduplication: adds that share an id become one job; text is the id of ``Deduplication(id)``.
-        parent: the job that is to wait for this one: a Job, or where one is.
-        on_failure: what this job's failure means to its parent.
         keep_logs: so many of its newest log lines stay.
         stack_trace_limit: so many of its newest stack traces stay.
         size_limit: bytes that its payload may have as JSON.
@@ -63,9 +58,6 @@ class AddOptions(TypedDict, total=False):
         omit_context: the worker does not continue that trace.
     """
 
-    job_id: str | None
-    delay: Duration
-    eta: Moment | None
     priority: int
     attempts: int
     backoff: Backoff | Duration | None
@@ -73,9 +65,6 @@ class AddOptions(TypedDict, total=False):
     timeout: Duration | None
     remove_on_complete: KeepOption | None
     remove_on_fail: KeepOption | None
-    deduplication: Deduplication | str | None
-    parent: Placed | None
-    on_failure: OnFailure | None
     keep_logs: int | None
     stack_trace_limit: int | None
     size_limit: int | None
@@ -83,7 +72,24 @@ class AddOptions(TypedDict, total=False):
     omit_context: bool
 
 
-KNOWN_OPTIONS = tuple(AddOptions.__annotations__)
+class AddOptions(RunOptions, total=False):
+    """The options of ``add``: those of ``RunOptions``, and what belongs to a single job.
+
+    Keys:
+        job_id: the caller's own id; adding it again while its record exists adds nothing. Empty or None is none.
+        delay: wait before it may run.
+        eta: when it may run, instead of ``delay``: a datetime with a zone. One that is past runs at once.
+        deduplication: adds that share an id become one job; text is the id of ``Deduplication(id)``.
+        parent: the job that is to wait for this one: a Job, or where one is.
+        on_failure: what this job's failure means to its parent.
+    """
+
+    job_id: str | None
+    delay: Duration
+    eta: Moment | None
+    deduplication: Deduplication | str | None
+    parent: Placed | None
+    on_failure: OnFailure | None
 
 
 class JobOptions(msgspec.Struct, frozen=True):
@@ -139,7 +145,7 @@ class JobOptions(msgspec.Struct, frozen=True):
         changes: dict[str, Any] = {}
         for name, value in options.items():
             if name not in _CHECKS:
-                raise InvalidOption(f"unknown option {name!r}{suggestion(name, KNOWN_OPTIONS)}")
+                refuse_unknown(options, KNOWN_OPTIONS)
             field, check = _CHECKS[name]
             changes[field] = check(name, value)
         if options.get("eta") is not None and options.get("delay") is not None:
@@ -163,8 +169,10 @@ def checked_job_id(value: Any) -> str:
         InvalidOption: it is empty or too long, looks like an integer, names one of the queue's keys, or has colons
             other than the two that BullMQ allows.
     """
-    if len(checked_text("job_id", value)) > LONGEST_ID:
-        raise InvalidOption(f"job_id must have at most {LONGEST_ID} characters; got {len(value)}: {shown(value)}")
+    if len(checks.text("job_id", value)) > LONGEST_ID:
+        raise InvalidOption(
+            f"job_id must have at most {LONGEST_ID} characters; got {len(value)}: {checks.shown(value)}"
+        )
     if value.lstrip("-").isdigit():
         raise InvalidOption(
             f"job_id must not look like an integer, because the queue numbers its own jobs so; got {value!r}: "
@@ -195,40 +203,23 @@ def _eta(name: str, value: Any) -> int | None:
 
 
 def _timeout(name: str, value: Any) -> int | None:
-    if value is None:
-        return None
-    limit = milliseconds(value, option=name)
-    if limit == 0:
-        raise InvalidOption(f"{name} must be longer than 0; got {value!r}: leave it out for no limit")
-    return limit
-
-
-def _whole(name: str, value: Any, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InvalidOption(f"{name} must be a whole number from {low} to {high:,}; got {value!r}")
-    return int(value)
+    return None if value is None else checks.positive_ms(name, value, hint="leave it out for no limit")
 
 
 def _priority(name: str, value: Any) -> int:
-    return _whole(name, value, 0, MAX_PRIORITY)
+    return checks.whole(name, value, most=MAX_PRIORITY)
 
 
 def _attempts(name: str, value: Any) -> int:
-    return _whole(name, value, 0, 1_000_000)
+    return checks.whole(name, value, most=1_000_000)
 
 
 def _backoff(name: str, value: Any) -> Backoff | None:
     if value is None:
         return None
     chosen = Backoff.of(value)
-    checked_text(f"the strategy of {name}", chosen.type)
+    checks.text(f"the strategy of {name}", chosen.type)
     return chosen
-
-
-def _flag(name: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidOption(f"{name} must be True or False; got {value!r}")
-    return value
 
 
 def _keep(name: str, value: Any) -> KeepOption | None:
@@ -237,15 +228,13 @@ def _keep(name: str, value: Any) -> KeepOption | None:
 
 def _number(low: int) -> Any:
     def check(name: str, value: Any) -> int | None:
-        return None if value is None else _whole(name, value, low, 2**31)
+        return None if value is None else checks.whole(name, value, least=low, most=2**31)
 
     return check
 
 
 def _text(name: str, value: Any) -> str | None:
-    if value is not None and not is_text(value):
-        raise InvalidOption(f"{name} must be non-empty text; got {shown(value)}")
-    return None if value is None else str(value)
+    return None if value is None else checks.text(name, value)
 
 
 def _deduplication(name: str, value: Any) -> Deduplication | None:
@@ -255,12 +244,12 @@ def _deduplication(name: str, value: Any) -> Deduplication | None:
         return Deduplication(value)
     raise InvalidOption(
         f"{name} must be an id of 1 to {LONGEST_ID} characters or Deduplication(id, ttl='5s', …); "
-        f"got {shown(value)}"
+        f"got {checks.shown(value)}"
     )
 
 
 def _is_short(value: Any) -> bool:
-    return is_text(value) and len(value) <= LONGEST_ID
+    return checks.is_text(value) and len(value) <= LONGEST_ID
 
 
 def _parent(name: str, value: Any) -> ParentRef | None:
@@ -268,19 +257,16 @@ def _parent(name: str, value: Any) -> ParentRef | None:
         return None
     queue, job_id = getattr(value, "queue", None), getattr(value, "id", None)
     prefix = getattr(value, "prefix", None)
-    if is_text(queue) and is_text(job_id) and (prefix is None or is_text(prefix)):
+    if checks.is_text(queue) and checks.is_text(job_id) and (prefix is None or checks.is_text(prefix)):
         return ParentRef(str(queue), str(job_id), prefix)
     raise InvalidOption(
-        f"{name} must be a Job or ParentRef(queue, id), so that its place is known; got {shown(value)}"
+        f"{name} must be a Job or ParentRef(queue, id), so that its place is known; got {checks.shown(value)}"
     )
 
 
 def _on_failure(name: str, value: Any) -> OnFailure | None:
-    known = get_args(OnFailure)
-    if value is not None and value not in known:
-        raise InvalidOption(f"{name} must be one of {', '.join(known)}; got {shown(value)}")
     policy: OnFailure | None = value
-    return policy
+    return None if policy is None else checks.one_of(name, policy, get_args(OnFailure))
 
 
 _CHECKS: dict[str, tuple[str, Any]] = {
@@ -290,7 +276,7 @@ _CHECKS: dict[str, tuple[str, Any]] = {
     "priority": ("priority", _priority),
     "attempts": ("attempts", _attempts),
     "backoff": ("backoff", _backoff),
-    "lifo": ("lifo", _flag),
+    "lifo": ("lifo", checks.flag),
     "timeout": ("timeout_ms", _timeout),
     "remove_on_complete": ("remove_on_complete", _keep),
     "remove_on_fail": ("remove_on_fail", _keep),
@@ -301,5 +287,8 @@ _CHECKS: dict[str, tuple[str, Any]] = {
     "stack_trace_limit": ("stack_trace_limit", _number(0)),
     "size_limit": ("size_limit", _number(1)),
     "telemetry": ("telemetry", _text),
-    "omit_context": ("omit_context", _flag),
+    "omit_context": ("omit_context", checks.flag),
 }
+
+KNOWN_OPTIONS = tuple(_CHECKS)
+"""The names of ``AddOptions``."""

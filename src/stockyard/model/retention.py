@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 
 
@@ -27,9 +28,7 @@ class Keep(msgspec.Struct, frozen=True):
     def within(cls, age: Duration | None = None, count: int | None = None) -> Keep:
         """Keep for ``age`` (``"1h"``; whole seconds on the wire) and at most ``count`` of the newest."""
         seconds = None if age is None else -(-milliseconds(age, option="age") // 1000)
-        if count is not None and (isinstance(count, bool) or not isinstance(count, int) or count < 0):
-            raise InvalidOption(f"count must be a whole number, 0 or more; got {count!r}")
-        return cls(seconds, count)
+        return cls(seconds, None if count is None else checks.whole("count", count))
 
 
 KeepOption = bool | int | Keep

@@ -9,11 +9,11 @@ from typing import Any, Literal, get_args
 import msgspec
 
 from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.cron import cron_pattern, zone_of
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.moment import Moment, moment_ms
 from stockyard.model.options import JobOptions
-from stockyard.model.text import is_text, shown
 
 Misfire = Literal["run_once", "skip", "run_all"]
 """What becomes of runs whose time passed while no worker was there: one late run, none, or all of them."""
@@ -133,9 +133,7 @@ def checked_timing(
     """
     if (every is None) == (cron is None):
         raise InvalidOption(f"a schedule needs either every or cron, not both; got every={every!r}, cron={cron!r}")
-    every_ms = None if every is None else milliseconds(every, option="every")
-    if every_ms == 0:
-        raise InvalidOption(f"every must be 1 ms or longer; got {every!r}")
+    every_ms = None if every is None else checks.positive_ms("every", every)
     if cron is None and tz is not None:
         raise InvalidOption("tz belongs to a cron pattern; every counts the same in all zones")
     offset_ms = None if offset is None else milliseconds(offset, option="offset")
@@ -143,8 +141,6 @@ def checked_timing(
         raise InvalidOption(
             f"offset belongs to every and is shorter than it; got every={every!r}, offset={offset!r}"
         )
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
-        raise InvalidOption(f"limit must be a whole number, 1 or more; got {limit!r}")
     if immediately and (every is not None or start is not None):
         raise InvalidOption(
             "immediately belongs to a cron pattern without a start; every begins at once by itself"
@@ -154,7 +150,7 @@ def checked_timing(
         cron=cron,
         tz=tz,
         offset_ms=offset_ms,
-        limit=limit,
+        limit=None if limit is None else checks.whole("limit", limit, least=1),
         start=None if start is None else moment_ms(start, option="start"),
         end=None if end is None else moment_ms(end, option="end"),
     )
@@ -172,10 +168,10 @@ def checked_policies(misfire: Any, overlap: Any) -> tuple[Misfire, Overlap]:
     Raises:
         InvalidOption: one is not known.
     """
-    for name, value, known in (("misfire", misfire, Misfire), ("overlap", overlap, Overlap)):
-        if value not in get_args(known):
-            raise InvalidOption(f"{name} must be one of {', '.join(map(repr, get_args(known)))}; got {value!r}")
-    return misfire, overlap
+    return (
+        checks.one_of("misfire", misfire, get_args(Misfire)),
+        checks.one_of("overlap", overlap, get_args(Overlap)),
+    )
 
 
 def checked_schedule_id(value: Any) -> str:
@@ -184,10 +180,7 @@ def checked_schedule_id(value: Any) -> str:
     Raises:
         InvalidOption: it is empty or too long, or would name a run of another schedule.
     """
-    if not is_text(value) or len(value) > _LONGEST_ID:
-        raise InvalidOption(
-            f"a schedule's id must be non-empty text of at most {_LONGEST_ID} characters; got {shown(value)}"
-        )
+    checks.text("a schedule's id", value, longest=_LONGEST_ID)
     if value.rpartition(":")[2].isdigit() and ":" in value:
         raise InvalidOption(
             f"a schedule's id must not end with ':' and a number, as its runs' ids do; got {value!r}"

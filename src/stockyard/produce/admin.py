@@ -11,9 +11,9 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.managing import EventLimits
 from stockyard._store.records import ReplyCode
 from stockyard.errors import InvalidOption, QueueStateError
+from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
-from stockyard.model.job import JobPort, JobState
-from stockyard.model.text import checked_text, is_text, shown
+from stockyard.model.job import ENDED_STATES, JobPort, JobState
 from stockyard.topology import Rate
 
 _CLEANED = tuple(str(state) for state in JobState if state is not JobState.UNKNOWN)
@@ -50,7 +50,7 @@ class QueueAdmin:
             InvalidOption: the limit is no whole number of 1 or more.
         """
         if limit is not None:
-            _check_whole("limit", limit, 1, " or None; pause() stops all")
+            checks.whole("limit", limit, least=1, hint="None takes the bound off, pause() stops all")
         await managing.configure(self._keyspace, {"concurrency": limit})
 
     async def set_rate(self, rate: Rate | str | None) -> None:
@@ -78,10 +78,7 @@ class QueueAdmin:
         Raises:
             InvalidOption: it is no duration.
         """
-        length = milliseconds(duration, option="duration")
-        if length == 0:
-            raise InvalidOption(f"duration must be longer than 0; got {duration!r}")
-        await managing.pause_for(self._keyspace, length)
+        await managing.pause_for(self._keyspace, checks.positive_ms("duration", duration))
 
     async def clear_rate_limit(self) -> None:
         """Begin a new window of the rate limit now; also ends what ``rate_limit`` began."""
@@ -110,9 +107,8 @@ class QueueAdmin:
         Raises:
             InvalidOption: the state is not known, or the duration or the limit is none.
         """
-        if state not in _CLEANED:
-            raise InvalidOption(f"state must be one of {', '.join(_CLEANED)}; got {state!r}")
-        _check_whole("limit", limit, 0, "")
+        checks.one_of("state", state, _CLEANED)
+        checks.whole("limit", limit)
         await self._keyspace.learn_time()
         latest = self._keyspace.clock() - milliseconds(older_than, option="older_than")
         return await managing.clean(self._keyspace, str(state), latest, limit)
@@ -153,10 +149,9 @@ class QueueAdmin:
         Raises:
             InvalidOption: the state is another, the limit is no whole number, or the time has no zone.
         """
-        if state not in (JobState.FAILED, JobState.COMPLETED):
-            raise InvalidOption(f"state must be 'failed' or 'completed'; got {state!r}")
+        checks.one_of("state", state, ENDED_STATES)
         if limit is not None:
-            _check_whole("limit", limit, 0, " or None")
+            checks.whole("limit", limit, hint="None is all of them")
         await self._keyspace.learn_time()
         latest = self._keyspace.clock() if before is None else _moment(before)
         return await managing.retry_all(self._keyspace, str(state), latest, limit)
@@ -181,7 +176,7 @@ class QueueAdmin:
 
     async def release_deduplication(self, dedup_id: str) -> bool:
         """Free a deduplication id, so that the next job under it is added; say whether it was taken."""
-        return await managing.release_deduplication(self._keyspace, checked_text("dedup_id", dedup_id))
+        return await managing.release_deduplication(self._keyspace, checks.text("dedup_id", dedup_id))
 
     async def trim_events(self, length: int) -> int:
         """Cut the queue's event stream to about its last ``length`` entries; return how many went.
@@ -189,7 +184,7 @@ class QueueAdmin:
         Raises:
             InvalidOption: the length is no whole number of 0 or more.
         """
-        _check_whole("length", length, 0, "")
+        checks.whole("length", length)
         return await managing.trim_events(self._keyspace, length)
 
     async def set_event_limits(self, *, entries: int | None = None, size: int | None = None) -> None:
@@ -207,7 +202,7 @@ class QueueAdmin:
         """
         for option, limit in (("entries", entries), ("size", size)):
             if limit is not None:
-                _check_whole(option, limit, 1, " or None")
+                checks.whole(option, limit, least=1)
         await managing.set_event_limits(self._keyspace, entries, size)
 
     async def event_limits(self) -> EventLimits:
@@ -224,21 +219,17 @@ class QueueAdmin:
         Raises:
             InvalidOption: a name or a value would mislead or break readers.
         """
-        if not is_text(name) or ":" in name or name in _OWN_EVENTS:
+        if not checks.is_text(name) or ":" in name or name in _OWN_EVENTS:
             raise InvalidOption(
-                f"an event's name must be text without a colon, and none of the queue's own; got {shown(name)}"
+                "an event's name must be text without a colon, and none of the queue's own; "
+                f"got {checks.shown(name)}"
             )
         texts = {}
         for field, value in (fields or {}).items():
-            if not is_text(field) or field == "event":
-                raise InvalidOption(f"a field's name must be text other than 'event'; got {shown(field)}")
+            if not checks.is_text(field) or field == "event":
+                raise InvalidOption(f"a field's name must be text other than 'event'; got {checks.shown(field)}")
             texts[field] = _text(field, value)
         return await managing.publish_event(self._keyspace, name, texts)
-
-
-def _check_whole(option: str, value: object, least: int, hint: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise InvalidOption(f"{option} must be a whole number of {least} or more{hint}; got {value!r}")
 
 
 def _moment(given: datetime) -> int:
@@ -248,8 +239,8 @@ def _moment(given: datetime) -> int:
 
 
 def _text(field: str, value: object) -> str:
-    if value == "" or is_text(value):
+    if value == "" or checks.is_text(value):
         return str(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
         return str(value)
-    raise InvalidOption(f"field {field!r} of an event must be text or a finite number; got {shown(value)}")
+    raise InvalidOption(f"field {field!r} of an event must be text or a finite number; got {checks.shown(value)}")

@@ -9,9 +9,9 @@ from stockyard._store import clients, reading
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.rows import stored_job
 from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.job import Job, JobPort, JobState
 from stockyard.model.options import MAX_PRIORITY
-from stockyard.model.text import checked_text
 from stockyard.produce.prometheus import exposition
 from stockyard.produce.snapshots import QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.topology import QueueSpec, Rate
@@ -59,8 +59,8 @@ class QueueBrowser:
         follow.
         """
         states = _states([state] if isinstance(state, str) else state)
-        if page < 1 or not 1 <= size <= 1000:
-            raise InvalidOption(f"page must be 1 or more and size 1 to 1000; got page {page!r}, size {size!r}")
+        checks.whole("page", page, least=1)
+        checks.whole("size", size, least=1, most=1000)
         records = await reading.read_page(
             self._keyspace, states, (page - 1) * size, size, newest_first=newest_first
         )
@@ -93,8 +93,7 @@ class QueueBrowser:
         """
         asked = tuple(dict.fromkeys(priorities))
         for each in asked:
-            if isinstance(each, bool) or not isinstance(each, int) or not 0 <= each <= MAX_PRIORITY:
-                raise InvalidOption(f"priority must be a whole number from 0 to {MAX_PRIORITY:,}; got {each!r}")
+            checks.whole("priority", each, most=MAX_PRIORITY)
         return dict(zip(asked, await reading.count_by_priority(self._keyspace, asked), strict=True))
 
     async def is_paused(self) -> bool:
@@ -126,7 +125,7 @@ class QueueBrowser:
 
     async def deduplication_owner(self, dedup_id: str) -> str | None:
         """Return the id of the job under which others of a deduplication id are dropped, or None."""
-        return await reading.read_owner(self._keyspace, checked_text("dedup_id", dedup_id))
+        return await reading.read_owner(self._keyspace, checks.text("dedup_id", dedup_id))
 
     async def workers(self) -> list[WorkerInfo]:
         """Return the workers that are connected, Node's and ours alike.
@@ -158,8 +157,7 @@ class QueueBrowser:
         Raises:
             InvalidOption: the kind is neither.
         """
-        if kind not in ("completed", "failed"):
-            raise InvalidOption(f"kind must be 'completed' or 'failed'; got {kind!r}")
+        checks.one_of("kind", kind, ("completed", "failed"))
         totals, data, points = await reading.read_metrics(self._keyspace, kind, start, end)
         count, prev_ts, prev_count = totals
         return QueueMetrics(count, prev_ts, prev_count, tuple(data), points)
@@ -182,8 +180,7 @@ class QueueBrowser:
 def _states(given: Iterable[JobState | str]) -> list[str]:
     states = list(dict.fromkeys(str(each) for each in given))
     for each in states:
-        if each not in LISTED_STATES:
-            raise InvalidOption(f"state must be one of {', '.join(LISTED_STATES)}; got {each!r}")
+        checks.one_of("state", each, LISTED_STATES)
     if not states:
         raise InvalidOption(f"expected one state or more of {', '.join(LISTED_STATES)}; got none")
     return states

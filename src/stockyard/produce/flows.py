@@ -19,12 +19,12 @@ from stockyard._store.related_job import RelatedJob, related_job
 from stockyard._store.rows import stored_job
 from stockyard._store.trees import add_trees
 from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.fixed import Fixed
 from stockyard.model.flow import Flow, FlowTree
 from stockyard.model.job import Job, JobPort, set_fields
 from stockyard.model.options import JobOptions
 from stockyard.model.parent import ParentRef
-from stockyard.model.text import checked_text, shown
 from stockyard.produce.queue import check_size, existing_job, payload_text, refuse_both_ties
 from stockyard.topology import QueueSpec, Topology
 from stockyard.topology.admission import check_job
@@ -125,10 +125,10 @@ class Flows(Fixed):
             UnknownQueue: the topology does not declare the queue.
             InvalidOption: depth or children is less than 1, or children is more than 1000.
         """
-        if depth < 1 or not 1 <= children <= 1000:
-            raise InvalidOption(f"depth must be 1 or more and children 1 to 1000; got {depth!r} and {children!r}")
+        checks.whole("depth", depth, least=1)
+        checks.whole("children", children, least=1, most=1000)
         keyspace = self._keyspace(self._topology.spec(queue))
-        root = keyspace.keys.job(checked_text("job_id", job_id))
+        root = keyspace.keys.job(checks.text("job_id", job_id))
         seen: dict[str, tuple[StoredRecord, list[str]]] = {}
         level = [root]
         for _ in range(depth):
@@ -197,7 +197,7 @@ class _Plan:
         while waiting:
             flow, above = waiting.popleft()
             if not isinstance(flow, Flow):
-                raise InvalidOption(f"a flow must be a Flow value; got {shown(flow)}")
+                raise InvalidOption(f"a flow must be a Flow value; got {checks.shown(flow)}")
             place = len(self.nodes)
             self.nodes.append(self._node(flow, None if above is None else self.nodes[above]))
             if above is not None:

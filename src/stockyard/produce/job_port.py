@@ -10,14 +10,14 @@ from stockyard._store import cancelling, children, editing, families, finishing,
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard._store.rows import stored_job
-from stockyard.errors import InvalidOption, JobLocked, JobNotFound, JobStateError
+from stockyard.errors import JobLocked, JobNotFound, JobStateError
 from stockyard.events.results import Results
+from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.family import ChildKind, ChildrenPage
 from stockyard.model.handler import Handler
-from stockyard.model.job import Job, JobState
+from stockyard.model.job import ENDED_STATES, Job, JobState
 from stockyard.model.payload import Decoder, encode_payload
-from stockyard.model.text import checked_line, checked_text
 
 
 class StoredJobs:
@@ -69,8 +69,7 @@ class StoredJobs:
         self._check(job_id, await editing.change_priority(self._keyspace, job_id, priority, lifo=lifo))
 
     async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> None:
-        if state not in (JobState.FAILED, JobState.COMPLETED):
-            raise InvalidOption(f"state must be 'failed' or 'completed'; got {state!r}")
+        checks.one_of("state", state, ENDED_STATES)
         found = await editing.retry(self._keyspace, job_id, state=state, reset_attempts=reset_attempts)
         if isinstance(found, str):
             hint = "; retry(state='completed') runs it again" if found == JobState.COMPLETED else ""
@@ -83,7 +82,7 @@ class StoredJobs:
         self._check(job_id, await editing.promote(self._keyspace, job_id), needs="delayed")
 
     async def cancel(self, job_id: str, reason: str) -> None:
-        text = f"cancelled: {checked_line('reason', reason)}" if reason else "cancelled"
+        text = f"cancelled: {checks.line('reason', reason)}" if reason else "cancelled"
         code = await cancelling.cancel(self._keyspace, job_id, text)
         if code == ReplyCode.WRONG_STATE:
             raise JobStateError(
@@ -93,7 +92,7 @@ class StoredJobs:
         self._check(job_id, code)
 
     async def remove(self, job_id: str, *, children: bool = True) -> None:
-        checked_text("job_id", job_id)
+        checks.text("job_id", job_id)
         code = await families.remove(self._keyspace, job_id, children=children)
         if code == 0:
             below = ", or one below it" if children else ""
@@ -130,7 +129,7 @@ class StoredJobs:
         return None if handler is None else handler.decode_result
 
     async def get_job(self, job_id: str) -> Job[Any] | None:
-        checked_text("job_id", job_id)
+        checks.text("job_id", job_id)
         record = await reading.read_job(self._keyspace, job_id)
         return None if record is None else stored_job(record, self._keyspace.queue, self)
 

@@ -15,11 +15,11 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.related_job import RelatedJob, related_job
 from stockyard._store.rows import stored_job
 from stockyard.errors import InvalidOption, PayloadError
+from stockyard.model import checks
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort, set_fields
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.payload import encode_payload
-from stockyard.model.text import checked_text, shown
 from stockyard.produce.admin import QueueAdmin
 from stockyard.produce.batcher import Batcher
 from stockyard.produce.browse import QueueBrowser
@@ -153,7 +153,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         self, given: JobTuple, check: bool | None
     ) -> tuple[str, Any, JobOptions, NewJob | RelatedJob]:
         if not isinstance(given, tuple) or not 1 <= len(given) <= 3 or not _are_options(given[2:]):
-            raise InvalidOption(f"add_many takes tuples (name, data, options); got {shown(given)}")
+            raise InvalidOption(f"add_many takes tuples (name, data, options); got {checks.shown(given)}")
         name = given[0]
         data = given[1] if len(given) > 1 else UNSET
         options = self.spec.defaults
@@ -200,7 +200,7 @@ def payload_text(name: str, data: Any, declared: Any = Any) -> str:
     """
     # The usual name needs no closer look: adding is a hot path.
     if type(name) is not str or not name or not name.isascii():
-        checked_text("a job's name", name)
+        checks.text("a job's name", name)
     if data is UNSET:
         return "{}"
     text = encode_payload(data, what="the payload of", of=name, declared=declared).decode()

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
 
-from stockyard.errors import InvalidOption, suggestion
-from stockyard.model.duration import Duration, milliseconds
+from stockyard.errors import InvalidOption
+from stockyard.model import checks
+from stockyard.model.duration import Duration
 
 T = TypeVar("T")
 OnInvalid = Callable[[bytes, Exception], None]
@@ -66,24 +67,22 @@ class Channel(Generic[T]):
                 "a channel's name must be letters, digits, '_', '.', '-', and single ':' between them; "
                 f"got {name!r}"
             )
-        durable = options.get("durable", False)
+        checks.refuse_unknown(options, ChannelOptions.__annotations__, what="channel option")
+        durable = checks.flag("durable", options.get("durable", False))
         for option in options:
-            if option not in ChannelOptions.__annotations__:
-                known = ChannelOptions.__annotations__
-                raise InvalidOption(f"unknown channel option {option!r}{suggestion(option, known)}")
             if not durable and option not in ("durable", "on_invalid"):
                 raise InvalidOption(f"channel {name!r} is live and keeps nothing: {option} needs durable=True")
         keep, max_len = options.get("keep", "1d"), options.get("max_len", 100_000)
         on_invalid = options.get("on_invalid")
-        if on_invalid is not None and not callable(on_invalid):
-            raise InvalidOption(f"on_invalid must be a function of a text and an error; got {on_invalid!r}")
+        if on_invalid is not None:
+            checks.function("on_invalid", on_invalid)
         self.name = name
         self.type = type
         self.durable = durable
-        self.keep_ms = None if keep is None else _checked_ms(keep, 1, "keep")
-        self.max_len = None if max_len is None else checked_count(max_len, "max_len")
-        self.attempts = checked_count(options.get("attempts", 5), "attempts")
-        self.idle_ms = _checked_ms(options.get("idle", "30s"), 100, "idle")
+        self.keep_ms = None if keep is None else checks.positive_ms("keep", keep)
+        self.max_len = None if max_len is None else checks.whole("max_len", max_len, least=1)
+        self.attempts = checks.whole("attempts", options.get("attempts", 5), least=1)
+        self.idle_ms = checks.positive_ms("idle", options.get("idle", "30s"), least=100)
         self.on_invalid = on_invalid
 
     def __eq__(self, other: object) -> bool:
@@ -95,21 +94,3 @@ class Channel(Generic[T]):
     def __repr__(self) -> str:
         kind = ", durable" if self.durable else ""
         return f"<Channel {self.name!r} of {getattr(self.type, '__name__', self.type)}{kind}>"
-
-
-def checked_count(value: int, option: str) -> int:
-    """Return a whole number of 1 or more.
-
-    Raises:
-        InvalidOption: it is none.
-    """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidOption(f"{option} must be a whole number, 1 or more; got {value!r}")
-    return value
-
-
-def _checked_ms(value: Duration, least: int, option: str) -> int:
-    amount = milliseconds(value, option=option)
-    if amount < least:
-        raise InvalidOption(f"{option} must be {least} ms or more; got {value!r}")
-    return amount

@@ -20,9 +20,9 @@ from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
 from stockyard._store.durable import BURIED, DurableLine, PendingMessage, TakeReply
 from stockyard.errors import InvalidOption, PayloadError, ServerError
+from stockyard.model import checks
 from stockyard.model.fixed import Fixed
-from stockyard.model.text import checked_text
-from stockyard.pubsub.channel import Channel, checked_count
+from stockyard.pubsub.channel import Channel
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.delivery import Delivery
 from stockyard.pubsub.message import MessageGap
@@ -68,7 +68,7 @@ class Consumer(Fixed, Generic[T]):
         counts: Counts,
         portal: Portal,
     ) -> None:
-        checked_text("a group's name", group)
+        checks.text("a group's name", group)
         if consumer is not None and (not isinstance(consumer, str) or consumer in ("", "-")):
             raise InvalidOption(f"a consumer's name must be non-empty text and not '-'; got {consumer!r}")
         self.channel = channel.name
@@ -78,7 +78,7 @@ class Consumer(Fixed, Generic[T]):
         self._idle_ms = channel.idle_ms
         self._attempts = channel.attempts
         self._after = after
-        self._size = checked_count(buffer, "buffer")
+        self._size = checks.whole("buffer", buffer, least=1)
         self._coder = coder
         self._counts = counts
         self._portal = portal

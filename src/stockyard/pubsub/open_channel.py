@@ -13,9 +13,9 @@ from stockyard._aio.portal import Portal
 from stockyard._store import broadcast, durable
 from stockyard._store.broadcast import ChannelKeyspace
 from stockyard.errors import InvalidOption, PayloadError
+from stockyard.model import checks
 from stockyard.model.fixed import Fixed
-from stockyard.model.text import checked_text
-from stockyard.pubsub.channel import Channel, checked_count
+from stockyard.pubsub.channel import Channel
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.consumer import Consumer
 from stockyard.pubsub.delivery import Delivery
@@ -173,7 +173,7 @@ class OpenChannel(Fixed, Generic[T]):
             HandlerError: the handler is no function.
             ServerUnavailable, ServerRefused: at the beginning, as ``consume``.
         """
-        checked_count(concurrency, "concurrency")
+        checks.whole("concurrency", concurrency, least=1)
         messages = self.consume(group, consumer, after=after, buffer=buffer)
         await handle(messages, handler, concurrency=concurrency, on_gap=on_gap)
 
@@ -211,7 +211,7 @@ class OpenChannel(Fixed, Generic[T]):
         """
         keyspace = self._durable("read")
         found = []
-        for each in await durable.read(keyspace, checked_id(after), checked_count(count, "count")):
+        for each in await durable.read(keyspace, checked_id(after), checks.whole("count", count, least=1)):
             if each.group is None:
                 with suppress(PayloadError):
                     found.append(Message(self._coder.decode(each.text), self.name, each.id))
@@ -233,7 +233,7 @@ class OpenChannel(Fixed, Generic[T]):
 
     async def delete_group(self, group: str) -> bool:
         """Forget a group, with all that it has not read; return whether there was one. The errors are as above."""
-        return await durable.delete_group(self._durable("delete_group"), checked_text("a group's name", group))
+        return await durable.delete_group(self._durable("delete_group"), checks.text("a group's name", group))
 
     async def dead_letters(self, after: str = "0-0", count: int = 100) -> list[DeadLetter[T]]:
         """Return what groups gave up, the oldest first; of these, about the latest 10,000 are kept.
@@ -247,7 +247,7 @@ class OpenChannel(Fixed, Generic[T]):
             ServerError: the server did not answer.
         """
         keyspace = self._durable("dead_letters")
-        found = await durable.letters(keyspace, checked_id(after), checked_count(count, "count"))
+        found = await durable.letters(keyspace, checked_id(after), checks.whole("count", count, least=1))
         return [
             DeadLetter(
                 each.id,

@@ -18,9 +18,9 @@ except ImportError as error:
     raise ImportError("server-sent events need the extra: pip install 'stockyard[dashboard]'") from error
 
 from stockyard.errors import InvalidOption, ServerError
+from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.payload import json_of
-from stockyard.pubsub.channel import checked_count
 from stockyard.pubsub.message import Message, MessageGap
 from stockyard.pubsub.open_channel import OpenChannel
 from stockyard.pubsub.replay import Replay
@@ -69,7 +69,7 @@ class Endpoint:
 
     def __init__(self, channel: OpenChannel[Any], *, buffer: int, ping_ms: int) -> None:
         self._channel = channel
-        self._buffer = checked_count(buffer, "buffer")
+        self._buffer = checks.whole("buffer", buffer, least=1)
         self._ping = ping_ms / 1000
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,8 +9,7 @@ from typing import Any, Generic, Literal, Self, TypeVar, get_args
 
 from stockyard._aio.portal import Portal
 from stockyard._store.broadcast import ChannelKeyspace
-from stockyard.errors import InvalidOption
-from stockyard.pubsub.channel import checked_count
+from stockyard.model import checks
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.hub import Hub
 from stockyard.pubsub.message import Message, MessageGap
@@ -57,10 +56,9 @@ class Subscription(Generic[T]):
         counts: Counts,
         portal: Portal,
     ) -> None:
-        if policy not in get_args(Policy):
-            raise InvalidOption(f"policy must be one of {', '.join(get_args(Policy))}; got {policy!r}")
+        checks.one_of("policy", policy, get_args(Policy))
         self.channel = keyspace.channel
-        self._size = checked_count(buffer, "buffer")
+        self._size = checks.whole("buffer", buffer, least=1)
         self._policy = policy
         self._keyspace = keyspace
         self._find_hub = find_hub

@@ -13,24 +13,12 @@ from stockyard._store import scheduling
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard.errors import InvalidOption, ScheduleConflict
-from stockyard.model.duration import Duration
 from stockyard.model.fixed import Fixed
-from stockyard.model.moment import Moment
-from stockyard.model.options import AddOptions
 from stockyard.model.payload import encode_payload
-from stockyard.model.schedule import (
-    Misfire,
-    Overlap,
-    Schedule,
-    Timing,
-    checked_policies,
-    checked_schedule_id,
-    checked_timing,
-)
-from stockyard.model.text import is_text
+from stockyard.model.schedule import Schedule, Timing
 from stockyard.topology import QueueSpec
 from stockyard.topology.admission import check_job
-from stockyard.topology.schedule_declaration import check_arguments
+from stockyard.topology.schedule_declaration import ScheduleDeclaration, ScheduleOptions
 
 _log = logging.getLogger(__name__)
 _TIMES_TRIED = 4
@@ -61,91 +49,24 @@ class Schedules(Fixed):
         """These schedules for code without a running loop: ``schedules.sync.list()`` blocks until it is done."""
         return self._portal.blocking(self, needs_loop=())
 
-    async def upsert(
-        self,
-        schedule_id: str,
-        /,
-        *,
-        every: Duration | None = None,
-        cron: str | None = None,
-        tz: str | None = None,
-        offset: Duration | None = None,
-        limit: int | None = None,
-        start: Moment | None = None,
-        end: Moment | None = None,
-        immediately: bool = False,
-        misfire: Misfire = "run_once",
-        overlap: Overlap = "allow",
-        name: str | None = None,
-        data: Any = UNSET,
-        check: bool | None = None,
-        **options: Unpack[AddOptions],
-    ) -> Schedule:
-        """Make a schedule, or change the one of that id; with the same arguments again it changes nothing.
+    async def upsert(self, schedule_id: str, /, **options: Unpack[ScheduleOptions]) -> Schedule:
+        """Make a schedule, or change the one of that id; with the same options again it changes nothing.
 
         Args:
             schedule_id: its name in this queue.
-            every: time between two runs; the first comes at once unless ``offset`` or ``start`` say otherwise.
-            cron: pattern with 5 fields, or 6 with seconds in front, instead of ``every``.
-            tz: IANA zone of the pattern. Defaults to the zone of the machine that reads it, as on Node: name it.
-            offset: how far runs lie behind the multiples of ``every``; 0 is on them. Defaults to where the first
-                run falls.
-            limit: runs in all, over every change and restart. Defaults to no limit.
-            start, end: no run before and none after: datetimes with a zone, or ms since the epoch.
-            immediately: make the first run of a pattern now. Defaults to False.
-            misfire: what becomes of runs that were missed: ``"run_once"`` makes one of them late, ``"skip"`` makes
-                none, ``"run_all"`` makes up for all, one after the other. Defaults to ``"run_once"``.
-            overlap: ``"skip"`` lets a run end at once while an earlier one goes on. Defaults to ``"allow"``.
-            name: chooses the handler. Defaults to the schedule's id.
-            data: payload of every run; None is ``null``. Defaults to an empty object.
-            check: refuse a name or a payload that the queue's declared handlers do not take, as ``Queue.add``
-                does. Defaults to what the queue declares.
-            options: those of ``add`` that are not of one job alone; what is left out takes the queue's default.
+            options: when it runs, and what: see ``ScheduleOptions``. Of the options of ``add`` it takes those that
+                are not of one job alone; what is left out takes the queue's default.
 
         ``misfire`` and ``overlap`` are Stockyard's own: workers on Node run once and allow, and a program on Node
         that changes the schedule resets them to that.
 
         Raises:
-            InvalidOption: an argument is out of its range, or the schedule has no run to come.
+            InvalidOption: an option is not known or out of its range, or the schedule has no run to come.
             PayloadError: the payload is not JSON-able, or does not fit the handler's declared type.
             HandlerError: the queue declares handlers, and none of that name.
             ScheduleConflict: the ids of its next runs belong to jobs that cannot be replaced now.
         """
-        identity = checked_schedule_id(schedule_id)
-        check_arguments(identity, options)
-        timing = checked_timing(
-            every=every,
-            cron=cron,
-            tz=tz,
-            offset=offset,
-            limit=limit,
-            start=start,
-            end=end,
-            immediately=immediately,
-        )
-        policies = checked_policies(misfire, overlap)
-        if name is not None and not is_text(name):
-            raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
-        text = (
-            "{}" if data is UNSET else encode_payload(data, what="the payload of schedule", of=identity).decode()
-        )
-        check_job(self._spec, name or identity, data, text, check=check)
-        await self._keyspace.learn_time()
-        new = scheduling.NewSchedule(
-            identity,
-            name or identity,
-            text,
-            self._spec.defaults.merged(**options),
-            timing,
-            *policies,
-            self._next_dues(timing, immediately=immediately),
-        )
-        answer = await scheduling.upsert(self._keyspace, new)
-        if isinstance(answer, scheduling.SlotTaken):
-            raise ScheduleConflict(identity, _why_not(identity, self.queue, answer))
-        if isinstance(answer, int):
-            raise InvalidOption(f"schedule {identity!r} would never run: it ends before its first run")
-        return answer
+        return await self._upsert(ScheduleDeclaration.of(schedule_id, options))
 
     async def upsert_declared(self) -> tuple[Schedule, ...]:
         """Make or change the schedules that the queue declares; workers do so when they start.
@@ -159,7 +80,7 @@ class Schedules(Fixed):
         made: builtins.list[Schedule] = []
         for each in self._spec.schedules:
             try:
-                made.append(await self.upsert(each.id, **each.arguments))
+                made.append(await self._upsert(each))
             except (ScheduleConflict, InvalidOption) as error:
                 _log.warning("queue %s: %s", self.queue, error, extra={"queue": self.queue})
         return tuple(made)
@@ -191,6 +112,31 @@ class Schedules(Fixed):
         """
         found = await self.get(schedule_id)
         return () if found is None else found.upcoming(count)
+
+    async def _upsert(self, wanted: ScheduleDeclaration) -> Schedule:
+        text = (
+            "{}"
+            if wanted.data is UNSET
+            else encode_payload(wanted.data, what="the payload of schedule", of=wanted.id).decode()
+        )
+        check_job(self._spec, wanted.job_name, wanted.data, text, check=wanted.check)
+        await self._keyspace.learn_time()
+        new = scheduling.NewSchedule(
+            wanted.id,
+            wanted.job_name,
+            text,
+            self._spec.defaults.merged(**wanted.options),
+            wanted.timing,
+            wanted.misfire,
+            wanted.overlap,
+            self._next_dues(wanted.timing, immediately=wanted.immediately),
+        )
+        answer = await scheduling.upsert(self._keyspace, new)
+        if isinstance(answer, scheduling.SlotTaken):
+            raise ScheduleConflict(wanted.id, _why_not(wanted.id, self.queue, answer))
+        if isinstance(answer, int):
+            raise InvalidOption(f"schedule {wanted.id!r} would never run: it ends before its first run")
+        return answer
 
     def _next_dues(self, timing: Timing, *, immediately: bool) -> tuple[int, ...]:
         """Return the next times of a pattern: several, because a run may have been promoted before its time."""

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, Unpack, get_args, overload
 
-from stockyard.errors import ConfigError, InvalidOption, suggestion
-from stockyard.model.duration import lease_milliseconds
+from stockyard.errors import ConfigError, InvalidOption
+from stockyard.model import checks
+from stockyard.model.duration import SHORTEST_LEASE
 from stockyard.model.handler import Executor
 from stockyard.model.options import JobOptions
 from stockyard.model.retention import Keep
-from stockyard.model.retry_rule import ErrorClasses, RetryRule
-from stockyard.model.text import is_text, shown
+from stockyard.model.retry_rule import RetryRule
 from stockyard.topology.queue_options import KNOWN_OPTIONS, QueueOptions
 from stockyard.topology.rate import Rate
-from stockyard.topology.router import Router
-from stockyard.topology.schedule_declaration import ScheduleDeclaration
+from stockyard.topology.router import HandlerOptions, Router
+from stockyard.topology.schedule_declaration import ScheduleDeclaration, ScheduleOptions
 
 F = TypeVar("F", bound=Callable[[Any], Any])
 
@@ -72,26 +72,15 @@ class QueueSpec:
             InvalidOption: an option is not known, or a value is out of its range.
             ConfigError: the name cannot be a queue's.
         """
-        for option in options:
-            if option not in KNOWN_OPTIONS:
-                raise InvalidOption(
-                    f"unknown option {option!r} of queue {name!r}{suggestion(option, KNOWN_OPTIONS)}"
-                )
-        if not is_text(name) or name != name.strip(":") or any(c.isspace() for c in name):
+        checks.refuse_unknown(options, KNOWN_OPTIONS, of=f"queue {name!r}")
+        if not checks.is_text(name) or name != name.strip(":") or any(c.isspace() for c in name):
             raise ConfigError(
-                f"a queue's name is text without spaces, lone surrogates, and ':' at its ends; got {shown(name)}"
+                "a queue's name is text without spaces, lone surrogates, and ':' at its ends; "
+                f"got {checks.shown(name)}"
             )
-        concurrency, max_stalled = options.get("concurrency", 1), options.get("max_stalled", 1)
-        if isinstance(concurrency, bool) or not isinstance(concurrency, int) or concurrency < 1:
-            raise InvalidOption(f"concurrency must be a whole number, 1 or more; got {concurrency!r}")
-        lock_ms = lease_milliseconds(options.get("lock", 30))
-        if isinstance(max_stalled, bool) or not isinstance(max_stalled, int) or max_stalled < 0:
-            raise InvalidOption(f"max_stalled must be a whole number, 0 or more; got {max_stalled!r}")
         executor, rate = options.get("executor"), options.get("rate")
-        if executor is not None and executor not in get_args(Executor):
-            raise InvalidOption(f"executor must be 'async', 'thread' or 'process'; got {executor!r}")
-        if not isinstance(check := options.get("check", True), bool):
-            raise InvalidOption(f"check must be True or False; got {check!r}")
+        if executor is not None:
+            checks.one_of("executor", executor, get_args(Executor))
         rule = RetryRule.of(options.get("autoretry_for"), options.get("dont_retry_on"))
         completed = options.get("remove_on_complete", KEEP_COMPLETED)
         failed = options.get("remove_on_fail", KEEP_FAILED)
@@ -106,16 +95,16 @@ class QueueSpec:
         )
         return cls(
             name,
-            concurrency,
+            checks.whole("concurrency", options.get("concurrency", 1), least=1),
             defaults,
             None if rate is None else Rate.of(rate),
             executor,
-            lock_ms,
-            max_stalled,
-            options.get("high_priority", False),
-            options.get("critical", False),
-            options.get("description", ""),
-            check,
+            checks.positive_ms("lock", options.get("lock", 30), least=SHORTEST_LEASE),
+            checks.whole("max_stalled", options.get("max_stalled", 1)),
+            checks.flag("high_priority", options.get("high_priority", False)),
+            checks.flag("critical", options.get("critical", False)),
+            checks.line("description", options.get("description", "")),
+            checks.flag("check", options.get("check", True)),
             rule,
             router=Router(retries=rule),
         )
@@ -124,31 +113,26 @@ class QueueSpec:
     def handler(self, name: F, /) -> F: ...
 
     @overload
-    def handler(
-        self,
-        name: str | None = None,
-        *,
-        executor: Executor | None = None,
-        autoretry_for: ErrorClasses | None = None,
-        dont_retry_on: ErrorClasses | None = None,
-    ) -> Callable[[F], F]: ...
+    def handler(self, name: str | None = None, **options: Unpack[HandlerOptions]) -> Callable[[F], F]: ...
 
-    def handler(self, name: Any = None, *, executor: Executor | None = None, **retries: Any) -> Any:
+    def handler(self, name: Any = None, **options: Unpack[HandlerOptions]) -> Any:
         """Register the decorated function for this queue's jobs of that name; see ``Router.handler``."""
-        return self.router.handler(name, executor=self.executor if executor is None else executor, **retries)
+        if options.get("executor") is None:
+            options["executor"] = self.executor
+        return self.router.handler(name, **options)
 
-    def schedule(self, schedule_id: str, /, **arguments: Any) -> None:
+    def schedule(self, schedule_id: str, /, **options: Unpack[ScheduleOptions]) -> None:
         """Declare a schedule of this queue; its workers make it, or change it, when they start.
 
         A schedule whose declaration is taken out stays on the server until ``Schedules.remove`` ends it.
 
         Args:
             schedule_id: its name in this queue.
-            arguments: those of ``Schedules.upsert``.
+            options: see ``ScheduleOptions``.
 
         Raises:
-            InvalidOption: an argument is not known or out of its range, or the id is declared already.
+            InvalidOption: an option is not known or out of its range, or the id is declared already.
         """
         if any(each.id == schedule_id for each in self.schedules):
             raise InvalidOption(f"schedule {schedule_id!r} of queue {self.name!r} is declared already")
-        self.schedules.append(ScheduleDeclaration.of(schedule_id, arguments))
+        self.schedules.append(ScheduleDeclaration.of(schedule_id, options))

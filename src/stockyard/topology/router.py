@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from collections.abc import Callable, Iterator
+from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from stockyard.errors import HandlerError
+from stockyard.model import checks
 from stockyard.model.handler import Executor, Handler
 from stockyard.model.retry_rule import ErrorClasses, RetryRule
-from stockyard.model.text import is_text
 
 F = TypeVar("F", bound=Callable[[Any], Any])
+
+
+class HandlerOptions(TypedDict, total=False):
+    """What ``Router.handler`` and ``QueueSpec.handler`` take beside a name.
+
+    Keys:
+        executor: ``"async"``, ``"thread"`` or ``"process"``. Defaults to what the function is.
+        autoretry_for: only these exceptions are retried. Defaults to the queue's, or all.
+        dont_retry_on: these exceptions fail the job at once. Defaults to the queue's, or none.
+    """
+
+    executor: Executor | None
+    autoretry_for: ErrorClasses | None
+    dont_retry_on: ErrorClasses | None
 
 
 class Router:
@@ -34,36 +48,22 @@ class Router:
     def handler(self, name: F, /) -> F: ...
 
     @overload
-    def handler(
-        self,
-        name: str | None = None,
-        *,
-        executor: Executor | None = None,
-        autoretry_for: ErrorClasses | None = None,
-        dont_retry_on: ErrorClasses | None = None,
-    ) -> Callable[[F], F]: ...
+    def handler(self, name: str | None = None, **options: Unpack[HandlerOptions]) -> Callable[[F], F]: ...
 
-    def handler(
-        self,
-        name: Any = None,
-        *,
-        executor: Executor | None = None,
-        autoretry_for: ErrorClasses | None = None,
-        dont_retry_on: ErrorClasses | None = None,
-    ) -> Any:
+    def handler(self, name: Any = None, **options: Unpack[HandlerOptions]) -> Any:
         """Register the decorated function for jobs of that name.
 
         Args:
             name: of the jobs. Defaults to the function's own name: ``@router.handler`` is enough.
-            executor: ``"async"``, ``"thread"`` or ``"process"``. Defaults to what the function is.
-            autoretry_for: only these exceptions are retried. Defaults to the queue's, or all.
-            dont_retry_on: these exceptions fail the job at once. Defaults to the queue's, or none.
+            options: see ``HandlerOptions``.
 
         Raises:
             HandlerError: the name is taken, or the function cannot serve.
-            InvalidOption: something else than exception classes.
+            InvalidOption: an option is not known, or something else than exception classes.
         """
-        retries = RetryRule.of(autoretry_for, dont_retry_on, default=self._retries)
+        checks.refuse_unknown(options, HandlerOptions.__annotations__, of="a handler")
+        executor = options.get("executor")
+        retries = RetryRule.of(options.get("autoretry_for"), options.get("dont_retry_on"), default=self._retries)
         if callable(name):
             self.add(_own_name(name), name, executor=executor, retries=retries)
             return name
@@ -84,7 +84,7 @@ class Router:
         retries: RetryRule | None = None,
     ) -> None:
         """Register a function for jobs of that name; the same errors as ``handler``."""
-        if not is_text(name):
+        if not checks.is_text(name):
             raise HandlerError(f"a handler's name must be non-empty text, the name of its jobs; got {name!r}")
         if name in self._handlers:
             raise HandlerError(f"a handler for {name!r} is registered already")
@@ -102,7 +102,7 @@ class Router:
     def __bool__(self) -> bool:
         return bool(self._handlers)
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Handler]:
         return iter(self._handlers.values())
 
 

@@ -1,60 +1,127 @@
-"""A schedule as a queue declares it, checked before any worker starts."""
+"""A schedule as a program declares it, checked before any worker starts."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from stockyard.errors import InvalidOption, suggestion
-from stockyard.model.options import KNOWN_OPTIONS, JobOptions
-from stockyard.model.schedule import checked_policies, checked_schedule_id, checked_timing
-from stockyard.model.text import is_text
+from msgspec import UNSET
 
-_TIMING = ("every", "cron", "tz", "offset", "limit", "start", "end")
-_ARGUMENTS = (*_TIMING, "immediately", "misfire", "overlap", "name", "data", "check")
-_NOT_FOR_RUNS = ("job_id", "delay", "eta", "parent", "on_failure", "deduplication")
+from stockyard.errors import InvalidOption
+from stockyard.model import checks
+from stockyard.model.duration import Duration
+from stockyard.model.moment import Moment
+from stockyard.model.options import KNOWN_OPTIONS, JobOptions, RunOptions
+from stockyard.model.schedule import (
+    Misfire,
+    Overlap,
+    Timing,
+    checked_policies,
+    checked_schedule_id,
+    checked_timing,
+)
+
+
+class ScheduleOptions(RunOptions, total=False):
+    """What ``Schedules.upsert`` and ``QueueSpec.schedule`` take: these, and the options of every run.
+
+    Keys:
+        every: time between two runs; the first comes at once unless ``offset`` or ``start`` say otherwise.
+        cron: pattern with 5 fields, or 6 with seconds in front, instead of ``every``.
+        tz: IANA zone of the pattern. Defaults to the zone of the machine that reads it, as on Node: name it.
+        offset: how far runs lie behind the multiples of ``every``; 0 is on them. Defaults to where the first run
+            falls.
+        limit: runs in all, over every change and restart. Defaults to no limit.
+        start, end: no run before and none after: datetimes with a zone, or ms since the epoch.
+        immediately: make the first run of a pattern now. Defaults to False.
+        misfire: what becomes of runs that were missed: ``"run_once"`` makes one of them late, ``"skip"`` makes
+            none, ``"run_all"`` makes up for all, one after the other. Defaults to ``"run_once"``.
+        overlap: ``"skip"`` lets a run end at once while an earlier one goes on. Defaults to ``"allow"``.
+        name: chooses the handler. Defaults to the schedule's id.
+        data: payload of every run; None is ``null``. Defaults to an empty object.
+        check: refuse a name or a payload that the queue's declared handlers do not take, as ``Queue.add`` does.
+            Defaults to what the queue declares.
+    """
+
+    every: Duration | None
+    cron: str | None
+    tz: str | None
+    offset: Duration | None
+    limit: int | None
+    start: Moment | None
+    end: Moment | None
+    immediately: bool
+    misfire: Misfire
+    overlap: Overlap
+    name: str | None
+    data: Any
+    check: bool | None
+
+
+_KNOWN = tuple(ScheduleOptions.__annotations__)
+_NOT_FOR_RUNS = tuple(name for name in KNOWN_OPTIONS if name not in _KNOWN)
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleDeclaration:
-    """A schedule's id, and the arguments that ``Schedules.upsert`` takes.
+    """A schedule that is wanted: all of it that does not depend on the time is checked.
 
     Attributes:
         id: its name in its queue.
-        arguments: checked, as they were given.
+        job_name: chooses the handler.
+        data: payload of every run, or UNSET for an empty object.
+        check: whether name and payload must fit the declared handlers; None is what the queue declares.
+        timing: when runs come.
+        immediately: whether the first run of a pattern comes now.
+        misfire, overlap: what becomes of missed and of overlapping runs.
+        options: those of every run that differ from the queue's defaults.
     """
 
     id: str
-    arguments: Mapping[str, Any]
+    job_name: str
+    data: Any
+    check: bool | None
+    timing: Timing
+    immediately: bool
+    misfire: Misfire
+    overlap: Overlap
+    options: RunOptions
 
     @classmethod
-    def of(cls, schedule_id: str, arguments: Mapping[str, Any]) -> ScheduleDeclaration:
-        """Check what does not depend on the time.
+    def of(cls, schedule_id: str, options: ScheduleOptions) -> ScheduleDeclaration:
+        """Check a schedule's id and options.
 
         Raises:
-            InvalidOption: an argument is not known or out of its range.
+            InvalidOption: an option is not known, belongs to single jobs or is out of its range.
         """
         identity = checked_schedule_id(schedule_id)
-        check_arguments(identity, arguments)
-        timing: dict[str, Any] = {name: arguments.get(name) for name in _TIMING}
-        checked_timing(**timing, immediately=arguments.get("immediately", False))
-        checked_policies(arguments.get("misfire", "run_once"), arguments.get("overlap", "allow"))
-        if (name := arguments.get("name")) is not None and not is_text(name):
-            raise InvalidOption(f"a job's name must be non-empty text; got {name!r}")
-        JobOptions().merged(**{name: value for name, value in arguments.items() if name in KNOWN_OPTIONS})
-        return cls(identity, dict(arguments))
-
-
-def check_arguments(schedule_id: str, arguments: Mapping[str, Any]) -> None:
-    """Refuse arguments that no schedule has.
-
-    Raises:
-        InvalidOption: one is not known, or belongs to single jobs.
-    """
-    known = (*_ARGUMENTS, *(name for name in KNOWN_OPTIONS if name not in _NOT_FOR_RUNS))
-    for name in arguments:
-        if name in _NOT_FOR_RUNS:
-            raise InvalidOption(f"a schedule decides {name} of its runs itself; leave it out")
-        if name not in known:
-            raise InvalidOption(f"unknown option {name!r} of schedule {schedule_id!r}{suggestion(name, known)}")
+        for name in options:
+            if name in _NOT_FOR_RUNS:
+                raise InvalidOption(f"a schedule decides {name} of its runs itself; leave it out")
+        checks.refuse_unknown(options, _KNOWN, of=f"schedule {identity!r}")
+        immediately = checks.flag("immediately", options.get("immediately", False))
+        timing = checked_timing(
+            every=options.get("every"),
+            cron=options.get("cron"),
+            tz=options.get("tz"),
+            offset=options.get("offset"),
+            limit=options.get("limit"),
+            start=options.get("start"),
+            end=options.get("end"),
+            immediately=immediately,
+        )
+        misfire, overlap = checked_policies(options.get("misfire", "run_once"), options.get("overlap", "allow"))
+        job_name, check = options.get("name"), options.get("check")
+        of_runs = cast("RunOptions", {each: value for each, value in options.items() if each in KNOWN_OPTIONS})
+        JobOptions().merged(**of_runs)
+        return cls(
+            identity,
+            identity if job_name is None else checks.text("name", job_name),
+            options.get("data", UNSET),
+            None if check is None else checks.flag("check", check),
+            timing,
+            immediately,
+            misfire,
+            overlap,
+            of_runs,
+        )

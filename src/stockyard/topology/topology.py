@@ -8,8 +8,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, TypeVar, Unpack
 
 from stockyard.errors import ConfigError, UnknownQueue
+from stockyard.model import checks
 from stockyard.model.fixed import Fixed
-from stockyard.model.text import is_text, shown
 from stockyard.topology.queue_options import QueueOptions
 from stockyard.topology.queue_spec import QueueSpec
 
@@ -32,8 +32,8 @@ class Topology(Fixed):
     """
 
     def __init__(self, name: str) -> None:
-        if not is_text(name):
-            raise ConfigError(f"a topology's name is text without lone surrogates; got {shown(name)}")
+        if not checks.is_text(name):
+            raise ConfigError(f"a topology's name is text without lone surrogates; got {checks.shown(name)}")
         self.name = name
         self._queues: dict[str, QueueSpec] = {}
         self.lifespans: list[LifespanFactory] = []

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 from stockyard.app import App
+from stockyard.consume.options import WorkerOptions
 from stockyard.consume.worker import Worker
 from stockyard.model.job import JobProcessor
 from stockyard.observe.health import QueueHealth
@@ -53,7 +54,9 @@ def get_queue(name: str) -> Queue:
     return default_app().queue(name)
 
 
-def create_worker(queue: str, /, processor: JobProcessor[Any] | Router | None = None, **options: Any) -> Worker:
+def create_worker(
+    queue: str, /, processor: JobProcessor[Any] | Router | None = None, **options: Unpack[WorkerOptions]
+) -> Worker:
     """Make a worker of a queue, with the platform's concurrency; ``await worker.run()`` starts it.
 
     Args:

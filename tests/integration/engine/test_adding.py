@@ -189,7 +189,7 @@ async def test_a_cancelled_add_leaves_its_neighbours_alone(yard: Yard) -> None:
         ({"backoff": "soon"}, "backoff must be a duration"),
         ({"backoff": {"type": "fixed"}}, "backoff must be a duration"),
         ({"lifo": 1}, "lifo must be True or False"),
-        ({"timeout": 0}, "timeout must be longer than 0"),
+        ({"timeout": 0}, "timeout must be 1 ms or longer"),
         ({"remove_on_complete": -1}, "remove_on_complete must be"),
         ({"remove_on_fail": "1h"}, "remove_on_fail must be"),
         ({"job_id": "12"}, "must not look like an integer.*'order-12'"),

@@ -251,21 +251,27 @@ def test_operators_may_block(yard: Yard) -> None:
 
 
 WRONG: dict[str, tuple[Callable[[Any], Any], str]] = {
-    "concurrency": (lambda queue: queue.set_concurrency(0), "limit must be a whole number of 1 or more or None"),
+    "concurrency": (
+        lambda queue: queue.set_concurrency(0),
+        "limit must be a whole number, 1 or more; got 0: None takes",
+    ),
     "flag": (lambda queue: queue.set_concurrency(True), "limit must be a whole number"),
     "rate": (lambda queue: queue.set_rate("fast"), "rate must be jobs per time"),
     "no duration": (lambda queue: queue.rate_limit("soon"), "duration must be a duration"),
-    "no time": (lambda queue: queue.rate_limit(0), "duration must be longer than 0"),
-    "clean unknown": (lambda queue: queue.clean("unknown"), "state must be one of waiting, prioritized"),
+    "no time": (lambda queue: queue.rate_limit(0), "duration must be 1 ms or longer"),
+    "clean unknown": (lambda queue: queue.clean("unknown"), "state must be one of 'waiting', 'prioritized'"),
     "clean age": (lambda queue: queue.clean("failed", older_than=-1), "older_than must not be negative"),
-    "clean limit": (lambda queue: queue.clean("failed", limit=-1), "limit must be a whole number of 0 or more"),
-    "retry state": (lambda queue: queue.retry_all("active"), "state must be 'failed' or 'completed'"),
-    "retry limit": (lambda queue: queue.retry_all(limit=1.5), "limit must be a whole number of 0 or more or None"),
+    "clean limit": (lambda queue: queue.clean("failed", limit=-1), "limit must be a whole number, 0 or more"),
+    "retry state": (lambda queue: queue.retry_all("active"), "state must be one of 'failed', 'completed'"),
+    "retry limit": (
+        lambda queue: queue.retry_all(limit=1.5),
+        "limit must be a whole number, 0 or more; got 1.5: None is",
+    ),
     "retry time": (
         lambda queue: queue.retry_all(before=datetime.now()),
         "before must be a datetime with a time zone",
     ),
-    "trim": (lambda queue: queue.trim_events(-1), "length must be a whole number of 0 or more"),
+    "trim": (lambda queue: queue.trim_events(-1), "length must be a whole number, 0 or more"),
     "own event": (lambda queue: queue.publish_event("completed"), "none of the queue's own; got 'completed'"),
     "error": (lambda queue: queue.publish_event("error"), "none of the queue's own"),
     "colon": (lambda queue: queue.publish_event("completed:5"), "text without a colon"),

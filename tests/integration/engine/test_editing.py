@@ -203,7 +203,7 @@ async def test_wrong_values_are_refused(yard: Yard) -> None:
             await job.change_priority(value)  # type: ignore[arg-type]
     with pytest.raises(InvalidOption, match="delay must be a duration"):
         await job.change_delay("soon")
-    with pytest.raises(InvalidOption, match="keep must be a whole number of lines"):
+    with pytest.raises(InvalidOption, match="keep must be a whole number, 0 or more"):
         await job.clear_logs(-1)
     with pytest.raises(PayloadError, match="the payload of job 1"):
         await job.update_data(object())

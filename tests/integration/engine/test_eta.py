@@ -47,4 +47,4 @@ async def test_what_is_no_time_is_refused(yard: Yard, options: Any, said: str) -
     with pytest.raises(InvalidOption, match=said):
         await yard.queue().add("x", **options)
     with pytest.raises(InvalidOption, match="decides eta"):
-        await yard.app.schedules("q").upsert("s", every="1h", eta=LATER)
+        await yard.app.schedules("q").upsert("s", every="1h", eta=LATER)  # type: ignore[call-arg]

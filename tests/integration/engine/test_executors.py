@@ -143,7 +143,7 @@ async def test_unknown_queues_and_worker_options_are_named(yard: Yard) -> None:
     with pytest.raises(UnknownQueue):
         await yard.app.health("nope")
     with pytest.raises(InvalidOption, match="unknown worker option 'concurency'; did you mean 'concurrency'"):
-        yard.app.worker("portfolio:high_priority", where_async, concurency=2)
+        yard.app.worker("portfolio:high_priority", where_async, concurency=2)  # type: ignore[call-arg]
     for name in ("two words", "wörker", "a\nb"):
         with pytest.raises(InvalidOption, match="a worker's name must be ASCII text without spaces"):
             yard.app.worker("portfolio:high_priority", where_async, name=name)

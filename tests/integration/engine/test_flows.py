@@ -282,7 +282,7 @@ async def test_a_tree_is_read_within_its_limits(yard: Yard) -> None:
     assert await yard.app.flows.get("q", "none") is None
     with pytest.raises(UnknownQueue):
         await yard.app.flows.get("nowhere", "1")
-    with pytest.raises(InvalidOption, match="depth must be 1 or more"):
+    with pytest.raises(InvalidOption, match="depth must be a whole number, 1 or more"):
         await yard.app.flows.get("q", "1", depth=0)
 
 

@@ -143,7 +143,7 @@ async def test_only_what_can_be_retried_and_promoted_is(yard: Yard) -> None:
     for job, state in ((waiting, "waiting"), (delayed, "delayed")):
         with pytest.raises(JobStateError, match=f"is {state}, and not failed"):
             await job.retry()
-    with pytest.raises(InvalidOption, match="state must be 'failed' or 'completed'; got 'active'"):
+    with pytest.raises(InvalidOption, match="state must be one of 'failed', 'completed'; got 'active'"):
         await waiting.retry(state="active")  # type: ignore[arg-type]
     with pytest.raises(JobStateError, match="is not delayed"):
         await waiting.promote()

@@ -197,3 +197,8 @@ async def test_what_is_no_function_is_refused_before_the_worker_runs(
 def test_a_hook_that_is_no_function_is_refused() -> None:
     with pytest.raises(InvalidOption, match="the hook 'failed' must be a function; got 5"):
         Hooks(failed=5)  # type: ignore[arg-type]
+
+
+def test_a_hook_that_does_not_exist_is_named_with_the_nearest() -> None:
+    with pytest.raises(InvalidOption, match=r"unknown hook 'complete'; did you mean 'completed'\? Known: startup"):
+        Hooks(complete=print)  # type: ignore[call-arg]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, Job, Settings
+from stockyard import App, Job, Settings, WorkerOptions
 from stockyard.errors import UnsafeServer
 from stockyard.trading import PLATFORM, QueueName, create_worker, declare_platform, use_app
 from tests.support.proxy import Proxy
@@ -93,9 +93,10 @@ async def test_a_server_that_hides_its_policy_must_be_trusted(
     async with Yard(url, "t") as yard:
         yard.queue("orders", critical=True)
         yard.queue("mail")
-        for acceptance in ({}, {"allow_eviction": True}):
+        acceptances: list[WorkerOptions] = [{}, {"allow_eviction": True}]
+        for acceptance in acceptances:
             with pytest.raises(UnsafeServer, match="STOCKYARD_TRUST_SERVER=1") as refused:
-                await yard.app.worker("orders", echo, handle_signals=False, **acceptance).run()
+                await yard.app.worker("orders", echo, **acceptance).run()
             assert "s3cret" not in str(refused.value)
         await yard.work(echo, "mail")
         assert "hides its maxmemory-policy" in warnings(caplog)[0]

@@ -19,11 +19,11 @@ def test_the_defaults_are_the_documented_ones() -> None:
     ("given", "complaint"),
     [
         ({"tll": "5m"}, "unknown cache option 'tll'; did you mean 'ttl'"),
-        ({"ttl": 0}, "ttl must be more than 0"),
+        ({"ttl": 0}, "ttl must be 1 ms or longer"),
         ({"ttl": "soon"}, "ttl must be a duration"),
         ({"jitter": 1}, "jitter must be a number from 0 to below 1; got 1"),
         ({"jitter": True}, "jitter must be"),
-        ({"near": 0}, "near must be more than 0"),
+        ({"near": 0}, "near must be 1 ms or longer"),
         ({"near_entries": 0}, "near_entries must be a whole number"),
         ({"lock": "x"}, "lock must be a duration"),
     ],

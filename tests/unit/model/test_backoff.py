@@ -62,5 +62,5 @@ def test_unknown_strategies_and_odd_jitter_are_refused() -> None:
     with pytest.raises(InvalidOption, match="no backoff strategy 'theirs'; it knows exponential, fixed, own"):
         waits(Backoff.custom("theirs"), 1, own=lambda made, error: 0)
     for jitter in (-0.1, 1.1, float("nan")):
-        with pytest.raises(InvalidOption, match="jitter must be between 0 and 1"):
+        with pytest.raises(InvalidOption, match="jitter must be a number from 0 to 1"):
             Backoff.fixed("1s", jitter=jitter)

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from stockyard import Deduplication, Flow, InvalidOption, JobOptions, ParentRef
+from stockyard import AddOptions, Deduplication, Flow, InvalidOption, JobOptions, ParentRef
+from stockyard.model.options import KNOWN_OPTIONS
 
 
 def merged(**options: Any) -> JobOptions:
@@ -26,7 +27,7 @@ def test_a_time_is_kept_in_milliseconds() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"ttl": 0}, "ttl must be longer than 0; got 0: leave it out"),
+        ({"ttl": 0}, "ttl must be 1 ms or longer; got 0: leave it out"),
         ({"ttl": "soon"}, "ttl must be a duration"),
         ({"extend": True}, "extend restarts the ttl; give a ttl"),
         ({"replace": True, "reschedule": True}, "replace and reschedule exclude each other"),
@@ -57,7 +58,10 @@ def test_whatever_has_a_place_is_a_parent() -> None:
             r"parent must be a Job or ParentRef\(queue, id\), so that its place is known; got '17'",
         ),
         ({"parent": ParentRef("", "17")}, "parent must be a Job"),
-        ({"on_failure": "explode"}, "on_failure must be one of fail_parent, continue_parent, .*; got 'explode'"),
+        (
+            {"on_failure": "explode"},
+            "on_failure must be one of 'fail_parent', 'continue_parent', .*; got 'explode'",
+        ),
         ({"keep_logs": 0}, "keep_logs must be a whole number from 1"),
         ({"stack_trace_limit": -1}, "stack_trace_limit must be a whole number from 0"),
         ({"size_limit": 1.5}, "size_limit must be a whole number from 1"),
@@ -87,6 +91,18 @@ def test_options_stay_values_that_travel_to_a_child_process() -> None:
         options.deduplication = None  # type: ignore[misc]
 
 
-def test_children_of_a_flow_are_flows() -> None:
-    with pytest.raises(InvalidOption, match=r"children of flow 'report' must be Flow values; got \{'name'"):
-        Flow("report", "q", children=[{"name": "fetch"}])  # type: ignore[list-item]
+@pytest.mark.parametrize(
+    ("children", "shown"), [([{"name": "fetch"}], r"\{'name'"), (None, "None"), ("ab", "'ab'"), (5, "5")]
+)
+def test_children_of_a_flow_are_flows(children: Any, shown: str) -> None:
+    with pytest.raises(InvalidOption, match=f"children of flow 'report' must be Flow values; got {shown}"):
+        Flow("report", "q", children=children)
+
+
+def test_an_argument_that_deduplication_does_not_take_is_named() -> None:
+    with pytest.raises(InvalidOption, match="unknown option 'extends' of Deduplication; did you mean 'extend'"):
+        Deduplication("x", ttl=1, extends=True)  # type: ignore[call-arg]
+
+
+def test_the_options_of_add_are_those_that_are_checked() -> None:
+    assert set(KNOWN_OPTIONS) == set(AddOptions.__annotations__)

@@ -33,12 +33,12 @@ def test_names_that_cannot_be(name: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        ({"durable": True, "keep": 0}, "keep must be 1 ms or more"),
+        ({"durable": True, "keep": 0}, "keep must be 1 ms or longer"),
         ({"durable": True, "keep": "long"}, "keep must be a duration"),
         ({"durable": True, "max_len": 0}, "max_len must be a whole number"),
         ({"durable": True, "max_len": True}, "max_len must be a whole number"),
         ({"durable": True, "attempts": 0}, "attempts must be a whole number"),
-        ({"durable": True, "idle": "50ms"}, "idle must be 100 ms or more"),
+        ({"durable": True, "idle": "50ms"}, "idle must be 100 ms or longer"),
         ({"durable": True, "atempts": 3}, "did you mean 'attempts'"),
         ({"keep": "1h"}, "keep needs durable=True"),
         ({"on_invalid": "print"}, "on_invalid must be a function"),

@@ -154,6 +154,11 @@ def test_a_handler_needs_a_name_that_is_text(given: Any) -> None:
         Router().handler(given)(lambda job: None)
 
 
+def test_an_option_of_a_handler_that_is_not_known_is_refused() -> None:
+    with pytest.raises(InvalidOption, match="unknown option 'executr' of a handler; did you mean 'executor'"):
+        Topology("t").queue("q").handler("x", executr="thread")  # type: ignore[call-overload]
+
+
 def _at_the_top(job: Any) -> None: ...
 
 
@@ -162,7 +167,7 @@ def _at_the_top(job: Any) -> None: ...
     [
         ({"concurency": 5}, "unknown option 'concurency' of queue 'q'; did you mean 'concurrency'"),
         ({"attempt": 5}, "did you mean 'attempts'"),
-        ({"executor": "proces"}, "executor must be 'async', 'thread' or 'process'; got 'proces'"),
+        ({"executor": "proces"}, "executor must be one of 'async', 'thread', 'process'; got 'proces'"),
         ({"executor": ""}, "executor must be"),
     ],
 )

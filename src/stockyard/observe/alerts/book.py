@@ -9,11 +9,11 @@ from typing import TypeVar
 import msgspec
 
 from stockyard._store.watching import AlertStore
+from stockyard.model import checks
 from stockyard.model.clock import Clock
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.fixed import Fixed
 from stockyard.model.printable import LATEST, printable
-from stockyard.model.text import checked_line
 from stockyard.observe.alerts.incidents import Incident, Silence
 
 _incident = msgspec.json.Decoder(Incident).decode
@@ -69,7 +69,7 @@ class AlertBook(Fixed):
         """
         for what, text in (("rule", rule), ("queue", queue), ("reason", reason)):
             if text is not None:
-                checked_line(what, text)
+                checks.line(what, text)
         await self._store.learn_time()
         until = self._clock() + milliseconds(duration, option="duration")
         silence = Silence(rule, queue, until, reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from stockyard._store.inspecting import ServerFacts
+from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.printable import readable_time
 from stockyard.observe.alerts.rules import AlertRule, Rule, ServerRule
@@ -29,6 +30,7 @@ from stockyard.topology import Topology
 _UNREACHABLE_MS = 60_000
 
 
+@checks.named_arguments("threshold")
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thresholds:
     """What is too much.
@@ -41,6 +43,9 @@ class Thresholds:
         schedule_late: how long after its time a schedule starts its run. Defaults to 5 minutes.
         no_worker: for how long jobs wait and no worker is connected. Defaults to 1 minute.
         memory: share of ``maxmemory`` in use. Defaults to 0.9.
+
+    Raises:
+        InvalidOption: no threshold has such a name.
     """
 
     waiting: int = 100
