@@ -9,6 +9,7 @@ from benchmarks.rows import (
     adding,
     caching,
     calling,
+    channels,
     cpu,
     executing,
     flows,
@@ -20,7 +21,6 @@ from benchmarks.rows import (
     rhythms,
     scaling,
     starting,
-    telling,
 )
 from benchmarks.table import Row
 
@@ -46,6 +46,6 @@ ROWS: dict[str, Callable[[Bench], list[Row]]] = {
     "limits": rhythms.limits,
     "cache": caching.cache,
     "cache-calls": caching.cache_calls,
-    "channels": telling.channels,
-    "live-channel": telling.live_channel,
+    "channels": channels.channels,
+    "live-channel": channels.live_channel,
 }

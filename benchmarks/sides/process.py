@@ -38,8 +38,8 @@ async def process(app: App) -> dict[str, Any]:
 
     if ARGUMENTS.get("observed"):
         answer({"metrics": app.serve_metrics().url})
-        watcher = app.watcher(AlertSettings(interval=1.0))
-        await watcher.start()
+        alert_monitor = app.alert_monitor(AlertSettings(interval=1.0))
+        await alert_monitor.start()
     worker = app.worker(QUEUE, noop, concurrency=ARGUMENTS["concurrency"])
     running = asyncio.create_task(worker.run())
     last, cpu_last = await finished

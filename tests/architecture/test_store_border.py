@@ -1,6 +1,7 @@
-"""Above the store, what a script returned has names: no position in a row, and no bare code."""
+"""Above the store, replies of scripts have names, and nothing knows the keys and fields of the server."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,55 @@ def _negatives(node: ast.AST) -> Iterator[ast.UnaryOp]:
         return
     for part in ast.iter_child_nodes(node):
         yield from _negatives(part)
+
+
+WIRE = re.compile(
+    r"\A(returnvalue|failedReason|jobId|deduplicationId|deduplicatedJobId|attemptsMade|parentKey|queueKey|processedOn"
+    r"|finishedOn|opts\.\w+|stalled-check.*|repeat:.*|metrics:\w+|retries-exhausted|prevTS)\Z|::\w|\bmoveTo[A-Z]"
+)
+"""Names of fields, keys and events on the server, and the steps that BullMQ's errors name."""
+
+
+def wire_words(text: str) -> list[str]:
+    """Return the texts that name something on the server, and the reads of a keyspace's keys."""
+    tree = ast.parse(text)
+    documented = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        if node.body and isinstance(node.body[0], ast.Expr)
+    }
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documented:
+            found += [node.value] if WIRE.search(node.value) else []
+        elif (
+            isinstance(node, ast.Attribute)
+            and node.attr in ("keys", "base")
+            and "keyspace" in ast.dump(node.value)
+        ):
+            found.append(ast.unparse(node))
+    return found
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_the_names_of_the_server_stay_below(path: Path) -> None:
+    assert wire_words(path.read_text()) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'fields["returnvalue"]',
+        'f"{prefix}::cache:"',
+        'read("opts.maxLenEvents")',
+        'E(f"Job {job_id} has no lock. moveToFinished")',
+        "self._keyspace.keys.job(job_id)",
+        "keyspace.base",
+    ],
+)
+def test_a_name_of_the_server_is_noticed(line: str) -> None:
+    assert len(wire_words(line)) == 1
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

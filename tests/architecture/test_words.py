@@ -1,4 +1,4 @@
-"""Texts for users say things in the field's words; private words are not found by searching."""
+"""Texts and names use the field's words; private words are not found by searching, and cannot be guessed."""
 
 import ast
 import re
@@ -14,7 +14,27 @@ PRIVATE = re.compile(
     r"bury|buries|heeds?|heeded|rung|doom|lookout|roster|what is wrong)\b",
     re.I,
 )
+PRIVATE_PARTS = frozenset(
+    """
+    tell tells told telling whoever somebody everybody anew heed heeds bury buried rung doom lookout roster
+    terms doorbell verdict postpone postponed pulse vital meter tally spread patience chance sweeper rescuer
+    advancer tie tied hole heard survey landed shed outbox gatherer wishes sight
+    """.split()
+)
+"""Words that no name of the package contains."""
+PRIVATE_NAMES = frozenset(
+    """
+    AlertBook AwaitingChildren CacheLink ChannelLink Exchange Gap Ground HandedBack Held Kept Letter Line
+    MoveToDelayed MoveToWait QueueLink Row RunMoved ScheduleKeeper Shared Site Taken Ways Watcher
+    await_children examine hang_up let_go take_when_rung
+    """.split()
+)
+"""Names that have been replaced by a word of the field, each of whose parts is a good one elsewhere."""
+SCRIPTS = sorted((ROOT / "src" / "stockyard" / "_store" / "lua").rglob("*.lua"))
 SOURCES = sorted((ROOT / "src" / "stockyard").rglob("*.py"))
+
+NAMING = [path for path in [*SOURCES, *SCRIPTS] if "trading" not in path.parts]
+"""The demo trades: what it calls an order or an exchange is one."""
 
 
 def sentences(source: str) -> Iterator[tuple[int, str]]:
@@ -32,9 +52,42 @@ def private_words(source: str) -> list[str]:
     return [f"{line}: {text.strip()}" for line, text in sentences(source) if PRIVATE.search(text)]
 
 
+def names(source: str) -> Iterator[tuple[int, str]]:
+    """What a program names: functions, classes, arguments, variables, attributes."""
+    for node in ast.walk(ast.parse(source)):
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                yield node.lineno, name
+            case (
+                ast.arg(arg=name) | ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store())
+            ):
+                yield node.lineno, name
+
+
+def script_names(source: str) -> Iterator[tuple[int, str]]:
+    """What a script names: functions, arguments and variables."""
+    for number, line in enumerate(source.splitlines(), 1):
+        code = line.partition("--")[0]
+        if declared := re.search(r"\blocal (?:function (\w+)\(([^)]*)\)|([\w, ]+))", code):
+            for name in re.findall(r"\w+", " ".join(filter(None, declared.groups()))):
+                yield number, name
+
+
+def is_private(name: str) -> bool:
+    parts = {part.lower() for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)}
+    return name.lstrip("_") in PRIVATE_NAMES or not parts.isdisjoint(PRIVATE_PARTS)
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT / "src")))
 def test_a_module_has_no_private_words(path: Path) -> None:
     assert private_words(path.read_text()) == []
+
+
+@pytest.mark.parametrize("path", NAMING, ids=lambda path: str(path.relative_to(ROOT / "src")))
+def test_a_module_has_no_private_names(path: Path) -> None:
+    named = (script_names if path.suffix == ".lua" else names)(path.read_text())
+    assert [f"{line}: {name}" for line, name in named if is_private(name)] == []
+    assert not is_private(path.stem)
 
 
 def test_the_readme_has_no_private_words() -> None:
@@ -44,3 +97,11 @@ def test_the_readme_has_no_private_words() -> None:
 def test_private_words_are_found() -> None:
     assert private_words('"""Hooks are told of it."""\nraise E(f"{x} was made anew by {y}")') != []
     assert len(private_words('"""A.\n\n    told: is fine.\n    x: tells of it.\n    """')) == 1
+
+
+def test_private_names_are_found() -> None:
+    source = "class Line:\n    def _tell(self, tie):\n        self._patience = is_told = 1\nclass Timeline: ..."
+    found = {name for _, name in names(source) if is_private(name)}
+    assert found == {"Line", "_tell", "tie", "_patience", "is_told"}
+    script = "local function ring_all(keys, told) -- doom\n  local a, heard = b, c\nend"
+    assert [name for _, name in script_names(script) if is_private(name)] == ["told", "heard"]

@@ -32,7 +32,7 @@ ROLES: dict[str, tuple[Operation, ...]] = {
 SCRIPTS = {
     "producer": r"adding\.|reading\.state|scheduling\.(list|remove|upsert)",
     "worker": r"adding\.|children\.(count|detach)|editing\.(data|log|progress)|finishing\.|leasing\.|"
-    r"reading\.(health|page|state)|scheduling\.|watching\.",
+    r"reading\.(health|page|state)|scheduling\.|alerts\.",
     "reader": r"children\.(count|look)|reading\.|scheduling\.list",
     "cache": r"caching\.|leasing\.renew",
     "pubsub": r"broadcast\.|durable\.",

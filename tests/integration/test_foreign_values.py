@@ -142,9 +142,9 @@ async def populate(app: App, raw: "redis.Redis", prefix: str) -> None:
             assert not isinstance(delivery, MessageGap)
             await delivery.ack()
             break
-    watcher = app.watcher(SETTINGS)
-    await watcher.watch()
-    await watcher.stop()
+    alert_monitor = app.alert_monitor(SETTINGS)
+    await alert_monitor.check_once()
+    await alert_monitor.stop()
     await app.alerts.silence("memory", duration="1h", reason="because")
     incident = raw.hvals(f"{prefix}::alerts:desk:incidents")[0]
     raw.rpush(f"{prefix}::alerts:desk:history", incident)
@@ -158,10 +158,10 @@ async def fleet(app: App, waiting: int) -> None:
     """What shows all queues at once must show the queue that is intact, whatever happened to the other."""
     health = {each.name: each for each in await app.health()}
     assert (health["parcels"].waiting, health["parcels"].failed, health["parcels"].damage) == (waiting, 1, ())
-    watcher = app.watcher(SETTINGS)
-    await watcher.watch()
-    assert watcher.is_leader
-    await watcher.stop()
+    alert_monitor = app.alert_monitor(SETTINGS)
+    await alert_monitor.check_once()
+    assert alert_monitor.is_leader
+    await alert_monitor.stop()
     overview = await app.monitor.overview()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Exporter(shared=overview.snapshot, workers=list))

@@ -179,7 +179,7 @@ async def test_nothing_that_can_be_printed_shows_it(login: OwnServer) -> None:
             app.events("q"),
             app.flows,
             app.alerts,
-            app.watcher(),
+            app.alert_monitor(),
             await app.check_server(),
             await app.health(),
         ):

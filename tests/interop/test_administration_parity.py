@@ -152,7 +152,7 @@ async def limiting_no_more(by: Operator) -> None:
     await by.ask("let go")
 
 
-async def telling(by: Operator) -> None:
+async def publishing(by: Operator) -> None:
     await by.publish("opened", by="Zoë", number="1")
 
 
@@ -284,7 +284,7 @@ STEPS: dict[str, Step] = {
         pausing,
         limiting,
         limiting_no_more,
-        telling,
+        publishing,
         trimming,
         releasing,
         retrying_failed,

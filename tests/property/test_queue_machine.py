@@ -230,8 +230,8 @@ class QueueMachine(RuleBasedStateMachine):
     def the_child_ends(self, data: st.DataObject) -> None:
         parent = data.draw(st.sampled_from(sorted(self.model.parked)))
         keyspace = json.dumps({"id": parent, "queueKey": self.keyspace.base[:-1]})
-        tie = {"parentKey": self.keyspace.base + parent, "parent": keyspace}
-        self.raw.hset(self.kids.base + parent, mapping={"name": "kid", "data": "1", "opts": "{}", **tie})
+        link = {"parentKey": self.keyspace.base + parent, "parent": keyspace}
+        self.raw.hset(self.kids.base + parent, mapping={"name": "kid", "data": "1", "opts": "{}", **link})
         self.raw.lpush(self.kids.keys["active"], parent)
         self.raw.set(self.kids.keys.of_job(parent, "lock"), "kid")
         run = EndedRun(parent, "kid", Completed("1", True))

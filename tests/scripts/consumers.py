@@ -6,7 +6,7 @@ import redis
 
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
-from stockyard._store.durable import DurableLine, TakeReply
+from stockyard._store.durable import DurableConnection, TakeReply
 
 
 async def publish(channel: ChannelKeyspace, *texts: bytes) -> list[str]:
@@ -16,14 +16,14 @@ async def publish(channel: ChannelKeyspace, *texts: bytes) -> list[str]:
 
 async def take(channel: ChannelKeyspace, consumer: str = "me", **options: Any) -> TakeReply:
     """Take for the group ``g``, from the beginning, ten at most of what is fresh."""
-    line = DurableLine(channel)
+    line = DurableConnection(channel)
     plain: dict[str, Any] = {
         "after": "0-0",
         "fresh": 10,
         "claims": 0,
         "idle_ms": 60_000,
         "attempts": 3,
-        "told": -1,
+        "reported": -1,
         "behind": None,
         "seconds": 0,
     }

@@ -13,19 +13,19 @@ from stockyard.errors import ServerRefused
 WORKS = frozenset(
     """
     broadcast.publish
-    caching.delete caching.read caching.release caching.shed
+    caching.delete caching.read caching.release caching.evict_to
     children.count children.detach children.look children.settle
-    durable.leave durable.look durable.redeliver durable.release durable.renew durable.survey durable.take
+    durable.leave durable.look durable.redeliver durable.release durable.renew durable.groups durable.take
     editing.cancel
     editing.delay editing.list_below editing.priority editing.promote editing.remove editing.remove_below
     editing.remove_children editing.remove_listed editing.retry
     finishing.finish
     leasing.abandon leasing.reclaim leasing.recover leasing.renew
-    managing.clean managing.configure managing.hold managing.let_go managing.obliterate managing.pause
-    managing.promote managing.resume managing.retry
+    managing.clean managing.clear_rate_limit managing.configure managing.obliterate managing.pause
+    managing.pause_for managing.promote managing.resume managing.retry
     reading.endings reading.health reading.page reading.state
     scheduling.advance scheduling.list scheduling.look scheduling.remove scheduling.restore
-    watching.lead watching.record
+    alerts.lead alerts.record
     """.split()
 )
 """They finish, advance, repair, make room or read: a full server runs them."""

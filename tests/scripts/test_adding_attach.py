@@ -65,11 +65,11 @@ async def test_every_dropped_one_extends_the_window(keyspace: QueueKeyspace, key
 async def test_a_delayed_owner_makes_place(
     keyspace: QueueKeyspace, keys: Keyspace, raw: Any, extend: bool, renewed: bool
 ) -> None:
-    ways = Deduplication("BTC", "1h", extend=extend, replace=True)
-    await add(keyspace, deduplication=ways, delay="5s")
+    dedup = Deduplication("BTC", "1h", extend=extend, replace=True)
+    await add(keyspace, deduplication=dedup, delay="5s")
     raw.pexpire(f"{keyspace.base}de:BTC", 5000)
     keys.put({"1:logs": ["line"], "dn:BTC": {"name": "old"}})
-    assert await add(keyspace, "newer", deduplication=ways, delay="5s") == "2"
+    assert await add(keyspace, "newer", deduplication=dedup, delay="5s") == "2"
     found = keys.all()
     assert {"1", "1:logs", "dn:BTC"} & set(found) == set()
     assert (found["delayed"], found["de:BTC"]) == (Sorted({"2": DUE}), "2")
@@ -83,47 +83,47 @@ async def test_a_delayed_owner_makes_place(
 
 
 async def test_a_replaced_child_does_not_hold_its_parent(keyspace: QueueKeyspace, keys: Keyspace) -> None:
-    ways = Deduplication("BTC", replace=True)
-    await add(keyspace, deduplication=ways, delay="5s")
+    dedup = Deduplication("BTC", replace=True)
+    await add(keyspace, deduplication=dedup, delay="5s")
     keys.put(
         {"par": record(), "waiting-children": Sorted({"par": NOW}), "par:dependencies": {f"{keyspace.base}1"}}
     )
     keys.put({"1": {"parentKey": f"{keyspace.base}par", "parent": "{}"}})
-    assert await add(keyspace, deduplication=ways, delay="5s") == "2"
+    assert await add(keyspace, deduplication=dedup, delay="5s") == "2"
     assert (keys.get("par:dependencies"), keys.get("wait")) == (None, ["par"])
 
 
 async def test_an_owner_that_waits_is_not_replaced_and_nothing_is_told(
     keyspace: QueueKeyspace, keys: Keyspace
 ) -> None:
-    ways = Deduplication("BTC", replace=True)
-    await add(keyspace, deduplication=ways)
-    assert await add(keyspace, deduplication=ways) == "1"
+    dedup = Deduplication("BTC", replace=True)
+    await add(keyspace, deduplication=dedup)
+    assert await add(keyspace, deduplication=dedup) == "1"
     assert (keys.get("wait"), told(keys, 2)) == (["1"], [])
 
 
 async def test_a_delayed_owner_waits_anew(keyspace: QueueKeyspace, keys: Keyspace) -> None:
-    ways = Deduplication("BTC", reschedule=True)
-    await add(keyspace, deduplication=ways, delay="9s")
-    assert await add(keyspace, deduplication=ways, delay="5s") == "1"
+    dedup = Deduplication("BTC", reschedule=True)
+    await add(keyspace, deduplication=dedup, delay="9s")
+    assert await add(keyspace, deduplication=dedup, delay="5s") == "1"
     assert (keys.get("delayed"), keys.get("1")["delay"]) == (Sorted({"1": DUE}), "5000")
     assert keys.get("marker") == Sorted({"1": NOW + 5000})
     assert told(keys, 2) == [["deduplicated", "1", "BTC", "2"], ["delayed", "1", str(NOW + 5000)]]
 
 
 async def test_an_owner_that_waits_is_not_rescheduled(keyspace: QueueKeyspace, keys: Keyspace) -> None:
-    ways = Deduplication("BTC", reschedule=True)
-    await add(keyspace, deduplication=ways)
-    assert await add(keyspace, deduplication=ways, delay="5s") == "1"
+    dedup = Deduplication("BTC", reschedule=True)
+    await add(keyspace, deduplication=dedup)
+    assert await add(keyspace, deduplication=dedup, delay="5s") == "1"
     assert (keys.get("delayed"), keys.get("wait"), keys.get("1")["delay"]) == (None, ["1"], "0")
 
 
 async def test_the_last_is_kept_while_the_owner_runs(keyspace: QueueKeyspace, keys: Keyspace, raw: Any) -> None:
-    ways = Deduplication("BTC", keep_last=True)
+    dedup = Deduplication("BTC", keep_last=True)
     keys.put({"own": record(deid="BTC"), "active": ["own"], "de:BTC": "own", "dn:BTC": {"pk": "stale"}})
     raw.pexpire(f"{keyspace.base}de:BTC", 5000)
-    assert await add(keyspace, deduplication=ways) == "own"
-    assert await add(keyspace, "last", deduplication=ways, priority=2) == "own"
+    assert await add(keyspace, deduplication=dedup) == "own"
+    assert await add(keyspace, "last", deduplication=dedup, priority=2) == "own"
     kept = keys.get("dn:BTC")
     assert kept.pop("opts") == '{"attempts":1,"priority":2,"de":{"id":"BTC","keepLastIfActive":true}}'
     assert kept == {"name": "last", "data": "{}", "jid": "2"}
@@ -132,16 +132,16 @@ async def test_the_last_is_kept_while_the_owner_runs(keyspace: QueueKeyspace, ke
 
 
 async def test_none_is_kept_while_the_owner_waits(keyspace: QueueKeyspace, keys: Keyspace) -> None:
-    ways = Deduplication("BTC", "1h", extend=True, keep_last=True)
-    await add(keyspace, deduplication=ways)
+    dedup = Deduplication("BTC", "1h", extend=True, keep_last=True)
+    await add(keyspace, deduplication=dedup)
     assert keys.ttl("de:BTC") == -1
-    assert await add(keyspace, deduplication=ways) == "1"
+    assert await add(keyspace, deduplication=dedup) == "1"
     assert (keys.get("dn:BTC"), keys.ttl("de:BTC")) == (None, -1)
     assert told(keys, 2) == [["deduplicated", "1", "BTC", "2"]]
 
 
 @pytest.mark.parametrize(
-    "ways",
+    "dedup",
     [
         Deduplication("BTC"),
         Deduplication("BTC", "5s"),
@@ -151,12 +151,12 @@ async def test_none_is_kept_while_the_owner_waits(keyspace: QueueKeyspace, keys:
     ],
 )
 async def test_an_id_whose_owner_is_lost_is_free(
-    keyspace: QueueKeyspace, keys: Keyspace, ways: Deduplication
+    keyspace: QueueKeyspace, keys: Keyspace, dedup: Deduplication
 ) -> None:
     keys.put({"de:BTC": "lost", "dn:BTC": {"name": "old"}})
-    assert await add(keyspace, deduplication=ways) == "1"
+    assert await add(keyspace, deduplication=dedup) == "1"
     assert (keys.get("de:BTC"), keys.get("dn:BTC"), keys.get("wait")) == ("1", None, ["1"])
-    assert (keys.ttl("de:BTC") > 0) is (ways.ttl_ms is not None)
+    assert (keys.ttl("de:BTC") > 0) is (dedup.ttl_ms is not None)
 
 
 async def test_a_child_of_a_parent_that_exists(keyspace: QueueKeyspace, keys: Keyspace) -> None:
@@ -219,13 +219,13 @@ async def test_a_child_of_another_parent_is_refused(keyspace: QueueKeyspace, key
 
 
 async def test_one_of_a_call_is_refused_without_the_others(keyspace: QueueKeyspace, keys: Keyspace) -> None:
-    ways: list[dict[str, Any]] = [
+    dedup: list[dict[str, Any]] = [
         {"deduplication": "A"},
         {"parent": PARENT},
         {"deduplication": "A"},
         {"deduplication": "B", "lifo": True},
     ]
-    jobs = [related_job(keyspace, "work", "{}", JobOptions().merged(**each), NOW) for each in ways]
+    jobs = [related_job(keyspace, "work", "{}", JobOptions().merged(**each), NOW) for each in dedup]
     first, refused, dropped, last = await add_jobs(keyspace, jobs)
     assert isinstance(refused, JobNotFound)
     assert (first, dropped, last, keys.get("wait")) == ("1", "1", "3", ["1", "3"])

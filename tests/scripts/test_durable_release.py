@@ -4,7 +4,7 @@ import redis
 
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
-from stockyard._store.durable import BURIED, RETRIED
+from stockyard._store.durable import DEAD_LETTERED, RETRIED
 from tests.scripts.conftest import Keyspace
 from tests.scripts.consumers import held, publish, take, texts
 
@@ -30,7 +30,7 @@ async def test_after_the_last_attempt_it_is_a_dead_letter(
 ) -> None:
     (message_id,) = await publish(channel, b"a")
     await take(channel)
-    assert await release(channel, message_id, attempts=1) == BURIED
+    assert await release(channel, message_id, attempts=1) == DEAD_LETTERED
     assert channel_keys.get("dead") == [["g", message_id, "1", "because", "a"]]
     assert held(raw, channel) == {}
 

@@ -17,7 +17,13 @@ async def test_fresh_messages_are_given_once(
     ids = await publish(channel, b"a", b"b", b"c")
     taken = await take(channel, fresh=2)
     assert texts(taken.fresh) == [(b"a", 1), (b"b", 1)]
-    assert (taken.claimed, taken.missed, taken.told, taken.is_anew, taken.last) == ([], 0, 0, False, ids[1])
+    assert (taken.claimed, taken.missed, taken.reported, taken.is_recreated, taken.last) == (
+        [],
+        0,
+        0,
+        False,
+        ids[1],
+    )
     assert texts((await take(channel, "other")).fresh) == [(b"c", 1)]
     assert (await take(channel)).fresh == []
     assert held(raw, channel) == {ids[0]: ("me", 1), ids[1]: ("me", 1), ids[2]: ("other", 1)}
@@ -45,16 +51,16 @@ async def test_what_is_missing_is_counted_exactly(channel: ChannelKeyspace, chan
     ids = await publish(channel, *[b"x"] * 9)
     await channel.server.call("XTRIM", channel.keys.messages, "MAXLEN", 5)
     await channel.server.call("XDEL", channel.keys.messages, ids[6])
-    taken = await take(channel, told=0)
-    assert (len(taken.fresh), taken.missed, taken.told, taken.is_anew) == (4, 5, 0, False)
-    assert (await take(channel, told=0)).told == 0
-    assert (await take(channel, told=5)).told == 5
+    taken = await take(channel, reported=0)
+    assert (len(taken.fresh), taken.missed, taken.reported, taken.is_recreated) == (4, 5, 0, False)
+    assert (await take(channel, reported=0)).reported == 0
+    assert (await take(channel, reported=5)).reported == 5
     # An older call does not take that back.
-    assert (await take(channel, told=3)).told == 5
+    assert (await take(channel, reported=3)).reported == 5
     await publish(channel, b"y")
     await channel.server.call("XTRIM", channel.keys.messages, "MAXLEN", 0)
-    assert (await take(channel, told=5)).missed == 6
-    assert channel_keys.get("state") == {"last": "11", "read:g": "11", "missed:g": "6", "told:g": "5"}
+    assert (await take(channel, reported=5)).missed == 6
+    assert channel_keys.get("state") == {"last": "11", "read:g": "11", "missed:g": "6", "reported:g": "5"}
 
 
 async def test_what_is_idle_is_claimed(channel: ChannelKeyspace, raw: "redis.Redis") -> None:
@@ -77,7 +83,7 @@ async def test_what_was_delivered_often_enough_is_a_dead_letter(
         await take(channel, fresh=0, claims=1, idle_ms=0)
     await take(channel, fresh=1)
     taken = await take(channel, fresh=0, claims=1, idle_ms=0)
-    assert (texts(taken.claimed), taken.buried) == ([(b"b", 2)], 1)
+    assert (texts(taken.claimed), taken.dead_lettered) == ([(b"b", 2)], 1)
     reason = "not acknowledged by those it was delivered to"
     assert channel_keys.get("dead") == [["g", message_id, "3", reason, "a"]]
     assert message_id not in held(raw, channel)
@@ -109,10 +115,10 @@ async def test_a_group_that_was_known_and_is_gone_is_made_anew(
     channel: ChannelKeyspace, raw: "redis.Redis"
 ) -> None:
     await publish(channel, b"a")
-    assert not (await take(channel)).is_anew
+    assert not (await take(channel)).is_recreated
     raw.delete(channel.keys.messages, f"{channel.keys.base}state")
-    taken = await take(channel, told=0)
-    assert (taken.is_anew, taken.missed) == (True, 0)
+    taken = await take(channel, reported=0)
+    assert (taken.is_recreated, taken.missed) == (True, 0)
 
 
 async def test_consumers_that_died_long_ago_and_owe_nothing_are_forgotten(

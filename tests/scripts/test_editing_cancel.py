@@ -5,6 +5,7 @@ import redis
 from stockyard._store import cancelling
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
+from stockyard._wire.own_keys import cancel_channel
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 
@@ -12,7 +13,7 @@ async def test_a_job_that_waits_or_runs_is_marked_and_its_workers_are_notified(
     keyspace: QueueKeyspace, keys: Keyspace, raw: "redis.Redis"
 ) -> None:
     with raw.pubsub() as heard:  # type: ignore[no-untyped-call]
-        heard.subscribe(keyspace.keys.cancel_channel)
+        heard.subscribe(cancel_channel(keyspace.keys.prefix, keyspace.queue))
         assert heard.get_message(timeout=60)["type"] == "subscribe"
         keys.put({"1": record(), "2": record(), "wait": ["1"], "active": ["2"]})
         assert await cancelling.cancel(keyspace, "1", "cancelled") == 0

@@ -65,13 +65,13 @@ async def test_its_deduplication_id_is_freed(keyspace: QueueKeyspace, keys: Keys
 
 async def test_its_parent_does_not_wait_for_it(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     parent, child = keyspace.base + "p", keyspace.base + "1"
-    tie = f'{{"id":"p","queueKey":"{keyspace.base[:-1]}"}}'
+    link = f'{{"id":"p","queueKey":"{keyspace.base[:-1]}"}}'
     keys.put(
         {
             "p": record(),
             "p:dependencies": {child},
             "waiting-children": Sorted({"p": 1}),
-            "1": record(parentKey=parent, parent=tie),
+            "1": record(parentKey=parent, parent=link),
             "wait": ["1"],
         }
     )

@@ -13,9 +13,9 @@ REMOVE = load("editing.remove_below")
 
 
 def put_family(keyspace: QueueKeyspace, keys: Keyspace, place: dict[str, Any]) -> None:
-    tie = {"parentKey": keyspace.base + "p", "parent": f'{{"id":"p","queueKey":"{keyspace.base[:-1]}"}}'}
+    link = {"parentKey": keyspace.base + "p", "parent": f'{{"id":"p","queueKey":"{keyspace.base[:-1]}"}}'}
     keys.put({"p": record(), "p:dependencies": {keyspace.base + "a"}, "waiting-children": Sorted({"p": NOW})})
-    keys.put({"a": record(**tie), "a:logs": ["x"], **place})
+    keys.put({"a": record(**link), "a:logs": ["x"], **place})
 
 
 async def remove(keyspace: QueueKeyspace, *ids: str, top: str = "", idle_only: bool = False) -> Any:

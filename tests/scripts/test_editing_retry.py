@@ -143,9 +143,9 @@ async def test_its_parent_waits_for_it_if_it_has_not_begun(
     keyspace: QueueKeyspace, keys: Keyspace, place: dict[str, Any]
 ) -> None:
     child = keyspace.base + "1"
-    tie = f'{{"id":"p","queueKey":"{keyspace.base[:-1]}"}}'
+    link = f'{{"id":"p","queueKey":"{keyspace.base[:-1]}"}}'
     keys.put({"p": record(), "p:processed": {child: "1"}, **place})
-    keys.put({"1": record(parentKey=keyspace.base + "p", parent=tie), "completed": Sorted({"1": 1})})
+    keys.put({"1": record(parentKey=keyspace.base + "p", parent=link), "completed": Sorted({"1": 1})})
     assert await editing.retry(keyspace, "1", state="completed") == 0
     assert (keys.get("waiting-children"), keys.get("p:dependencies")) == (Sorted({"p": NOW}), {child})
     assert keys.get("wait") == ["1"]

@@ -76,8 +76,8 @@ async def test_the_last_kept_payload_is_queued(
 
 def child_of(keyspace: QueueKeyspace, job_id: str, **flags: bool) -> dict[str, Any]:
     """Keys of a running child of ``p``."""
-    tie = {"id": "p", "queueKey": keyspace.base[:-1], **flags}
-    return running(job_id, parentKey=keyspace.base + "p", parent=json.dumps(tie))
+    link = {"id": "p", "queueKey": keyspace.base[:-1], **flags}
+    return running(job_id, parentKey=keyspace.base + "p", parent=json.dumps(link))
 
 
 RELEASED = {"wait": ["p"], "marker": Sorted({"0": 0})}

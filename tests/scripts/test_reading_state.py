@@ -44,7 +44,7 @@ async def test_the_last_event_by_then_is_told(keyspace: QueueKeyspace, keys: Key
     stream: Any = raw
     stream.xadd(keyspace.keys["events"], {"event": "a"}, id="7-1")
     stream.xadd(keyspace.keys["events"], {"event": "b"}, id="7-2")
-    assert (await read_state(keyspace, "1")).told == "7-2"
+    assert (await read_state(keyspace, "1")).last_event == "7-2"
     raw.delete(keyspace.keys["events"])
     keys.put({"events": "no stream"})
-    assert (await read_state(keyspace, "1")).told == "0-0"
+    assert (await read_state(keyspace, "1")).last_event == "0-0"

@@ -173,13 +173,13 @@ async def recover(stage: Stage) -> None:
 
 
 async def watch(stage: Stage) -> None:
-    watcher = stage.app.watcher(AlertSettings.load({"STOCKYARD_ALERT_NO_WORKER": "0s"}, dotenv=None))
+    alert_monitor = stage.app.alert_monitor(AlertSettings.load({"STOCKYARD_ALERT_NO_WORKER": "0s"}, dotenv=None))
     await stage.prepared.add("x")
     alerts = f"{stage.app.settings.prefix}::alerts:{stage.topology.name}:"
     await stage.at_the_server("DEL", f"{alerts}leader", f"{alerts}incidents")
-    await watcher.start()
+    await alert_monitor.start()
     await eventually(stage.admin.alerts.incidents, within=60)
-    await watcher.stop()
+    await alert_monitor.stop()
 
 
 WORKER = (
@@ -352,7 +352,7 @@ async def keep(stage: Stage) -> None:
         first, second, third = [cast("Delivery[int]", await anext(messages)) for _ in range(3)]
         await first.ack()
         await second.release("not now")
-        await third.bury("never")
+        await third.dead_letter("never")
         await asyncio.sleep(1.5 * idle)
     (letter,) = await channel.dead_letters()
     await channel.redeliver(letter.id)

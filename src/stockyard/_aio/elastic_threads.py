@@ -22,15 +22,15 @@ class ElasticThreads:
 
     Args:
         usual: threads that are started without delay.
-        retry_delay: seconds without movement after which one more is started.
+        growth_delay: seconds without movement after which one more is started.
     """
 
-    def __init__(self, usual: int = 64, retry_delay: float = 0.1) -> None:
+    def __init__(self, usual: int = 64, growth_delay: float = 0.1) -> None:
         self._usual = usual
-        self._patience = retry_delay
+        self._growth_delay = growth_delay
         self._loop = asyncio.get_running_loop()
-        self._line: deque[Callable[[], None]] = deque()
-        self._bell = threading.Condition()
+        self._queue: deque[Callable[[], None]] = deque()
+        self._wakeup = threading.Condition()
         self._threads = 0
         self._idle = 0
         self._taken = 0
@@ -63,27 +63,27 @@ class ElasticThreads:
         return await asyncio.wrap_future(future)
 
     def _enter(self, work: Callable[[], None], *, is_nested: bool) -> None:
-        with self._bell:
+        with self._wakeup:
             if is_nested:
-                self._line.appendleft(work)
+                self._queue.appendleft(work)
             else:
-                self._line.append(work)
-            if len(self._line) <= self._idle:
-                self._bell.notify()
+                self._queue.append(work)
+            if len(self._queue) <= self._idle:
+                self._wakeup.notify()
             elif is_nested or self._threads < self._usual:
                 self._start()
             elif not self._is_watched:
                 self._is_watched = True
-                self._loop.call_later(self._patience, self._look, self._taken)
+                self._loop.call_later(self._growth_delay, self._look, self._taken)
 
     def _look(self, taken: int) -> None:
-        with self._bell:
-            self._is_watched = bool(self._line)
+        with self._wakeup:
+            self._is_watched = bool(self._queue)
             if not self._is_watched:
                 return
             if self._taken == taken:
                 self._start()
-            self._loop.call_later(self._patience, self._look, self._taken)
+            self._loop.call_later(self._growth_delay, self._look, self._taken)
 
     def _start(self) -> None:
         try:
@@ -91,7 +91,7 @@ class ElasticThreads:
         except RuntimeError:
             # The machine has no more threads; those that run take what is in the line.
             if not self._threads:
-                self._line.clear()
+                self._queue.clear()
                 raise
             return
         self._threads += 1
@@ -103,13 +103,13 @@ class ElasticThreads:
             del work
 
     def _next(self) -> Callable[[], None] | None:
-        with self._bell:
-            while not self._line:
+        with self._wakeup:
+            while not self._queue:
                 self._idle += 1
-                is_called = self._bell.wait(_IDLE_SECONDS)
+                is_called = self._wakeup.wait(_IDLE_SECONDS)
                 self._idle -= 1
-                if not is_called and not self._line:
+                if not is_called and not self._queue:
                     self._threads -= 1
                     return None
             self._taken += 1
-            return self._line.popleft()
+            return self._queue.popleft()

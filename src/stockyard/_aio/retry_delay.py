@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from stockyard._aio.chance import jitter
+from stockyard._aio.randomness import jitter
 
 
 class RetryDelay:

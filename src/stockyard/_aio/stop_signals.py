@@ -26,7 +26,7 @@ def on_stop_signal(callback: Callable[[], None]) -> Callable[[], None]:
     callbacks = _listeners.setdefault(loop, [])
     if not callbacks:
         for number in _SIGNALS:
-            loop.add_signal_handler(number, _tell, callbacks)
+            loop.add_signal_handler(number, _call_all, callbacks)
     callbacks.append(callback)
 
     def end() -> None:
@@ -60,6 +60,6 @@ def stop_signals(callback: Callable[[], None] | None = None) -> Iterator[asyncio
         end()
 
 
-def _tell(callbacks: list[Callable[[], None]]) -> None:
+def _call_all(callbacks: list[Callable[[], None]]) -> None:
     for callback in list(callbacks):
         callback()

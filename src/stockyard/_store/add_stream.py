@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import Any
 
-from stockyard._aio.chance import jitter
+from stockyard._aio.randomness import jitter
 from stockyard._store.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import accepted

@@ -107,10 +107,10 @@ def add_command(keyspace: QueueKeyspace, jobs: Batch) -> Command:
 
 def add_call(keyspace: QueueKeyspace, jobs: Batch) -> ScriptCall:
     """Return the call that adds one batch."""
-    is_tied = isinstance(jobs[0], RelatedJob)
-    script = ATTACH if is_tied else ADD
+    is_related = isinstance(jobs[0], RelatedJob)
+    script = ATTACH if is_related else ADD
     # Their values one behind the other: a table for each job would cost the server a twentieth more.
-    sent = jobs if is_tied else list(chain.from_iterable(map(astuple, jobs)))
+    sent = jobs if is_related else list(chain.from_iterable(map(astuple, jobs)))
     return ScriptCall(script, keyspace.script_keys(script), (keyspace.base, _pack(sent)))
 
 

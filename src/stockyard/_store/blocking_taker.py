@@ -88,7 +88,7 @@ class BlockingTaker:
         self.waits_until = time.monotonic() + seconds
         self._received_before = self._connection.received
         try:
-            rung, taken = await self._connection.ask([wait, take], seconds + SILENCE, silence=SILENCE)
+            marker, taken = await self._connection.ask([wait, take], seconds + SILENCE, silence=SILENCE)
             self.waits_until = math.inf
         finally:
             if time.monotonic() < self.waits_until:
@@ -99,7 +99,7 @@ class BlockingTaker:
             self._keyspace.server.drop_idle()
         exchange = exchange_of(accepted(taken))
         if not exchange.records:
-            accepted(rung)
+            accepted(marker)
         return exchange
 
     async def interrupt(self) -> None:

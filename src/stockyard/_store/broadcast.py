@@ -10,11 +10,11 @@ from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser
 from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
-from stockyard._wire.channel_keys import ChannelKeys
+from stockyard._wire.own_keys import ChannelKeys
 from stockyard.errors import ReplyLost, ServerRefused
 
 _PUBLISH = load("broadcast.publish")
-_PULSE = 1.0
+_HEARTBEAT = 1.0
 """Seconds of silence after which the server is asked whether it is there; twice that, and it is not."""
 _GRACE = 0.05
 
@@ -32,6 +32,11 @@ class ChannelKeyspace:
         self.server = server
         self.channel = channel
         self.keys = ChannelKeys(prefix, channel)
+
+    @property
+    def live_channel(self) -> bytes:
+        """The channel of the server that live messages come on."""
+        return self.keys.live.encode()
 
 
 async def publish(keyspace: ChannelKeyspace, texts: Sequence[bytes]) -> list[int]:
@@ -112,7 +117,7 @@ class Broadcast:
         Raises:
             ReplyLost: the connection broke or fell silent; from here on, messages are missed.
         """
-        sent = await self._connection.read_bytes(_PULSE)
+        sent = await self._connection.read_bytes(_HEARTBEAT)
         if not sent and self._is_pinged:
             # Where the loop was busy, time ran out for the answer that lies there.
             sent = await self._connection.read_bytes(_GRACE)
@@ -143,8 +148,8 @@ class Broadcast:
             self._connection.write([(verb, channel) if channel else (verb,)])
 
     def _parsed(self, sent: bytes) -> ReceivedMessages:
-        heard = ReceivedMessages()
-        texts = heard.texts
+        received = ReceivedMessages()
+        texts = received.texts
         take = self._reader.gets
         try:
             self._reader.feed(sent)
@@ -156,16 +161,16 @@ class Broadcast:
                     else:
                         found.append(reply[2])
                 else:
-                    self._settle(reply, heard)
+                    self._settle(reply, received)
         except (ParserError, IndexError) as error:
             self.drop()
             raise ReplyLost(f"the server at {self._server.address} sent what is no reply: {error}") from error
-        return heard
+        return received
 
-    def _settle(self, reply: object, heard: ReceivedMessages) -> None:
+    def _settle(self, reply: object, received: ReceivedMessages) -> None:
         verb, channel = self._asked.popleft()
         if isinstance(reply, ReplyError):
-            heard.refused.append((channel, ServerRefused(str(reply))))
+            received.refused.append((channel, ServerRefused(str(reply))))
         elif verb == "SUBSCRIBE" and all(channel != later for _, later in self._asked):
             # Who left and came back since is answered for the last time it came.
-            heard.begun.append(channel)
+            received.begun.append(channel)

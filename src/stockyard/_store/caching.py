@@ -11,10 +11,10 @@ import msgspec
 
 from stockyard._store.net.refusals import FULL
 from stockyard._store.net.server import Server
-from stockyard._store.reading import whole
+from stockyard._store.numbers import whole
 from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load
-from stockyard._wire.cache_keys import CacheKeys, lock_job, lock_queue, stored_key
+from stockyard._wire.own_keys import CacheKeys, lock_job, lock_queue, stored_key
 from stockyard.errors import ServerRefused
 
 _READ = load("caching.read")
@@ -22,7 +22,7 @@ _WRITE = load("caching.write")
 _CLAIM = load("caching.claim")
 _RELEASE = load("caching.release")
 _DELETE = load("caching.delete")
-_SHED = load("caching.shed")
+_EVICT_TO = load("caching.evict_to")
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_tags = msgspec.msgpack.Decoder(list[str]).decode
 
@@ -50,6 +50,11 @@ class CacheKeyspace:
         self.server = server
         self.prefix = prefix
         self.keys = CacheKeys(prefix)
+
+    @property
+    def place(self) -> str:
+        """The server's address and what the keys begin with, which no other caches have."""
+        return f"{self.server.address} {self.keys.base}"
 
 
 class Found(NamedTuple):
@@ -182,7 +187,7 @@ async def claim(
         seen: stamp of an entry that will not do; empty for none.
         tags, lifetime_ms: of the entry that will be loaded.
     """
-    kind, told = await keyspace.server.run(
+    kind, result = await keyspace.server.run(
         _CLAIM,
         (),
         keyspace.keys.base,
@@ -197,8 +202,8 @@ async def claim(
         _new_version(),
     )
     if kind == 1:
-        return Claim(versions=[version.decode() for version in told])
-    return Claim(found=Found._make(told)) if kind == 2 else Claim()
+        return Claim(versions=[version.decode() for version in result])
+    return Claim(found=Found._make(result)) if kind == 2 else Claim()
 
 
 async def release(keyspace: CacheKeyspace, cache: str, key: str, token: str) -> None:
@@ -226,10 +231,10 @@ async def invalidate(keyspace: CacheKeyspace, cache: str, tags: Sequence[str]) -
 async def evict_to(keyspace: CacheKeyspace, budget: int) -> dict[str, CacheTotals]:
     """Let entries go until all caches are within so many bytes; return what each of them holds then."""
     for _ in range(1000):
-        is_reached, told = await keyspace.server.run(_SHED, (), keyspace.keys.base, budget)
+        is_reached, totals = await keyspace.server.run(_EVICT_TO, (), keyspace.keys.base, budget)
         if is_reached:
             break
-    counted = zip(told[::2], told[1::2], strict=True)
+    counted = zip(totals[::2], totals[1::2], strict=True)
     numbers = {name.decode(errors="replace"): whole(number) or 0 for name, number in counted}
     caches = sorted({name.rpartition(":")[0] for name in numbers} - {""})
     return {

@@ -10,6 +10,7 @@ from stockyard._store.broadcast import Broadcast
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
+from stockyard._wire.own_keys import cancel_channel
 from stockyard.errors import ServerRefused
 
 _CANCEL = load("editing.cancel")
@@ -33,7 +34,7 @@ _decode = msgspec.json.Decoder(Cancellation).decode
 async def cancel(keyspace: QueueKeyspace, job_id: str, reason: str) -> int:
     """Let a job fail with this reason; return 0, ``JOB_MISSING``, or ``WRONG_STATE`` when it has ended."""
     message = msgspec.json.encode(Cancellation(job_id, reason))
-    channel = keyspace.keys.cancel_channel
+    channel = cancel_channel(keyspace.keys.prefix, keyspace.queue)
     return int(await keyspace.run(_CANCEL, keyspace.keys.job(job_id), job_id, reason, channel, message))
 
 
@@ -47,7 +48,7 @@ async def read_cancelled(keyspace: QueueKeyspace, job_ids: Iterable[str]) -> lis
     return cancelled
 
 
-class HeardCancellations:
+class ReceivedCancellations:
     """What came in on the connection.
 
     Attributes:
@@ -88,20 +89,20 @@ class CancelChannel:
 
     def listen(self, keyspace: QueueKeyspace) -> None:
         """Ask for the cancellations of one more queue."""
-        channel = keyspace.keys.cancel_channel.encode()
+        channel = cancel_channel(keyspace.keys.prefix, keyspace.queue).encode()
         self._queues[channel] = keyspace.queue
         self._broadcast.listen(channel)
 
-    async def hear(self) -> HeardCancellations:
+    async def hear(self) -> ReceivedCancellations:
         """Return what came in; nothing for a sign of life.
 
         Raises:
             ReplyLost: the connection broke or fell silent; from here on, cancellations are missed.
         """
-        heard, parsed = await self._broadcast.hear(), HeardCancellations()
-        parsed.begun = [self._queues[channel] for channel in heard.begun]
-        parsed.refused = [(self._queues[channel], error) for channel, error in heard.refused]
-        for channel, messages in heard.texts.items():
+        received, parsed = await self._broadcast.hear(), ReceivedCancellations()
+        parsed.begun = [self._queues[channel] for channel in received.begun]
+        parsed.refused = [(self._queues[channel], error) for channel, error in received.refused]
+        for channel, messages in received.texts.items():
             for message in messages:
                 try:
                     parsed.cancelled.append((self._queues[channel], _decode(message)))

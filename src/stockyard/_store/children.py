@@ -1,4 +1,4 @@
-"""Reads what became of a job's children, and ends the tie of one."""
+"""Reads what became of a job's children, and detaches one."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def count_children(keyspace: QueueKeyspace, job_id: str) -> dict[ChildKind
 
 
 async def detach(keyspace: QueueKeyspace, job_id: str) -> int:
-    """End a child's tie to its parent; return 1, 0 when that does not wait for it, or a ``ReplyCode``."""
+    """Detach a child from its parent; return 1, 0 when that does not wait for it, or a ``ReplyCode``."""
     return int(await keyspace.run(_DETACH, keyspace.keys.job(job_id)))
 
 

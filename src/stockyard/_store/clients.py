@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.numbers import whole
+from stockyard._store.snapshots import WorkerInfo
 from stockyard._wire.client_name import worker_of, worker_spellings
 
 _NAME = re.compile(r" name=(\S+)")
-
-
-class Client(NamedTuple):
-    """A worker's blocking connection: the worker's name, which may be empty, and the server's facts."""
-
-    worker: str
-    facts: dict[str, str]
 
 
 def client_names(reply: Any) -> list[str]:
@@ -29,7 +24,7 @@ def count_workers(keyspace: QueueKeyspace, names: list[str]) -> int:
     return sum(worker_of(name, spellings) is not None for name in names)
 
 
-async def read_workers(keyspace: QueueKeyspace) -> list[Client]:
+async def read_workers(keyspace: QueueKeyspace) -> list[WorkerInfo]:
     """Return the connections of a queue's workers.
 
     Raises:
@@ -37,10 +32,19 @@ async def read_workers(keyspace: QueueKeyspace) -> list[Client]:
     """
     reply = await keyspace.server.call("CLIENT", "LIST")
     spellings = worker_spellings(keyspace.keys.prefix, keyspace.queue)
-    found = []
+    workers = []
     for line in reply.decode(errors="replace").splitlines():
         facts = {name: value for name, _, value in (part.partition("=") for part in line.split(" "))}
         worker = worker_of(facts.get("name", ""), spellings)
         if worker is not None:
-            found.append(Client(worker, facts))
-    return found
+            workers.append(
+                WorkerInfo(
+                    worker,
+                    keyspace.queue,
+                    connection=whole(facts.get("id")) or 0,
+                    address=facts.get("addr", ""),
+                    age=whole(facts.get("age")) or 0,
+                    idle=whole(facts.get("idle")) or 0,
+                )
+            )
+    return workers

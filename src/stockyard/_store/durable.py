@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from stockyard._store.broadcast import ChannelKeyspace, packed
 from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script, run_unknown
-from stockyard._store.reading import whole
+from stockyard._store.numbers import whole
 from stockyard._store.scripts import load
 
 _PUBLISH = load("durable.publish")
@@ -19,9 +19,9 @@ _RENEW = load("durable.renew")
 _RELEASE = load("durable.release")
 _LEAVE = load("durable.leave")
 _REDELIVER = load("durable.redeliver")
-_SURVEY = load("durable.survey")
-_SILENCE = 3.0
-_LETTER_FIELDS = {b"group", b"id", b"deliveries", b"reason", b"d"}
+_GROUPS = load("durable.groups")
+_ANSWER_SECONDS = 3.0
+_DEAD_LETTER_FIELDS = {b"group", b"id", b"deliveries", b"reason", b"d"}
 
 BEGINNING = "0-0"
 """The place before every message."""
@@ -29,7 +29,7 @@ BEGINNING = "0-0"
 PAGE = 500
 """Messages that one call reads."""
 
-RETRIED, BURIED = 1, 2
+RETRIED, DEAD_LETTERED = 1, 2
 """What became of a message that was handed back; 0 when it was not the consumer's any more."""
 
 
@@ -58,9 +58,9 @@ class TakeReply(NamedTuple):
         claimed: messages that a consumer had who gives no sign of life any more.
         has_more: there is more to claim.
         missed: how many the group has missed since it was made.
-        told: how many of these were reported to it.
-        is_anew: the group was created again, as the channel was deleted or lost.
-        buried: how many messages became dead letters.
+        reported: how many of these were reported to it.
+        is_recreated: the group was created again, as the channel was deleted or lost.
+        dead_lettered: how many messages became dead letters.
         last: id of the last message that was given to anybody of the group.
     """
 
@@ -68,9 +68,9 @@ class TakeReply(NamedTuple):
     claimed: list[PendingMessage]
     has_more: bool
     missed: int
-    told: int
-    is_anew: bool
-    buried: int
+    reported: int
+    is_recreated: bool
+    dead_lettered: int
     last: str
 
 
@@ -86,7 +86,7 @@ class DeadLetterRow(NamedTuple):
 
 
 class GroupInfo(NamedTuple):
-    """A group as the server sees it; see ``durable.survey``."""
+    """A group as the server sees it; see ``durable.groups``."""
 
     name: str
     waiting: int
@@ -132,7 +132,7 @@ async def renew(
     """Keep messages from being claimed; return those that are not the consumer's any more.
 
     Args:
-        link, group, consumer: whose.
+        keyspace, group, consumer: whose.
         ids: what it has in hand.
         idle_ms: after so long, others claim.
         strays: let others have what it was given and does not know of.
@@ -161,13 +161,15 @@ async def release(
 
 
 async def leave(
-    keyspace: ChannelKeyspace, group: str, consumer: str, untouched: Sequence[str], *, idle_ms: int, told: int
+    keyspace: ChannelKeyspace, group: str, consumer: str, untouched: Sequence[str], *, idle_ms: int, reported: int
 ) -> None:
     """Hand back all that a consumer has; what is untouched counts as not delivered."""
-    await keyspace.server.run(_LEAVE, (), keyspace.keys.base, group, consumer, _packed(untouched), idle_ms, told)
+    await keyspace.server.run(
+        _LEAVE, (), keyspace.keys.base, group, consumer, _packed(untouched), idle_ms, reported
+    )
 
 
-async def letters(keyspace: ChannelKeyspace, after: str, count: int) -> list[DeadLetterRow]:
+async def read_dead_letters(keyspace: ChannelKeyspace, after: str, count: int) -> list[DeadLetterRow]:
     """Return dead letters behind an id, the oldest first."""
     found = await keyspace.server.call("XRANGE", keyspace.keys.dead, f"({after}", "+", "COUNT", count)
     return [
@@ -181,7 +183,7 @@ async def letters(keyspace: ChannelKeyspace, after: str, count: int) -> list[Dea
         )
         for entry_id, fields in _entries(found)
         # Another program may have added anything.
-        if fields.keys() >= _LETTER_FIELDS
+        if fields.keys() >= _DEAD_LETTER_FIELDS
     ]
 
 
@@ -195,9 +197,9 @@ async def discard(keyspace: ChannelKeyspace, ids: Sequence[str]) -> int:
     return int(await keyspace.server.call("XDEL", keyspace.keys.dead, *ids)) if ids else 0
 
 
-async def survey(keyspace: ChannelKeyspace) -> list[GroupInfo]:
-    """Return what the server says of the groups, by name."""
-    found = await keyspace.server.run(_SURVEY, (), keyspace.keys.base)
+async def read_groups(keyspace: ChannelKeyspace) -> list[GroupInfo]:
+    """Return the groups by name."""
+    found = await keyspace.server.run(_GROUPS, (), keyspace.keys.base)
     return sorted(GroupInfo(name.decode(errors="replace"), *numbers) for name, *numbers in found)
 
 
@@ -205,14 +207,14 @@ async def delete_group(keyspace: ChannelKeyspace, group: str) -> bool:
     """Forget a group and what it has not read; return whether there was one."""
     *_, found = await keyspace.server.ask(
         [
-            ("HDEL", f"{keyspace.keys.base}state", *(f"{each}:{group}" for each in ("read", "missed", "told"))),
+            ("HDEL", f"{keyspace.keys.base}state", f"read:{group}", f"missed:{group}", f"reported:{group}"),
             ("XGROUP", "DESTROY", keyspace.keys.messages, group),
         ]
     )
     return bool(found == 1)
 
 
-class DurableLine:
+class DurableConnection:
     """A connection that waits for messages of one channel.
 
     Args:
@@ -230,7 +232,7 @@ class DurableLine:
             ServerUnavailable, ReplyLost: the server cannot be read now; the next call connects again.
             ServerRefused: the user may not.
         """
-        (reply,) = await self._ask([self._ring(after, seconds, PAGE)], seconds)
+        (reply,) = await self._ask([self._wait_call(after, seconds, PAGE)], seconds)
         return _kept(accepted(reply)[0][1]) if reply else []
 
     async def take(
@@ -243,7 +245,7 @@ class DurableLine:
         claims: int,
         idle_ms: int,
         attempts: int,
-        told: int,
+        reported: int,
         behind: str | None,
         seconds: float,
     ) -> TakeReply:
@@ -255,30 +257,30 @@ class DurableLine:
             fresh, claims: so many of either at most.
             idle_ms: how long a message that is claimed has shown no sign of life.
             attempts: who was delivered so often is a dead letter.
-            told: so many of the missed ones the consumer has reported; below 0 for one that has just begun.
+            reported: so many of the missed ones the consumer has reported; below 0 for one that has just begun.
             behind: the last id given to anybody of the group, as far as the consumer knows.
             seconds: to wait.
         """
         keys = self._keyspace.keys
-        arguments = (keys.base, group, consumer, after or "", fresh, claims, idle_ms, attempts, max(told, 0))
-        call = ScriptCall(_TAKE, (), (*arguments, int(told >= 0)))
+        arguments = (keys.base, group, consumer, after or "", fresh, claims, idle_ms, attempts, max(reported, 0))
+        call = ScriptCall(_TAKE, (), (*arguments, int(reported >= 0)))
         commands = [call.command()]
-        ring = [] if behind is None else [self._ring(behind, seconds, 1)]
-        *rung, reply = await self._ask([*ring, *commands], seconds)
+        wait = [] if behind is None else [self._wait_call(behind, seconds, 1)]
+        *waited, reply = await self._ask([*wait, *commands], seconds)
         replies = [reply]
         if is_unknown_script(reply):
             await run_unknown(partial(self._ask, seconds=0), [call], commands, replies)
-        for each in rung:
-            accepted(each)
-        fresh_ones, claimed, has_more, missed, told, is_anew, buried, last = accepted(replies[0])
+        for waited_reply in waited:
+            accepted(waited_reply)
+        fresh_ones, claimed, has_more, missed, reported, is_recreated, dead_lettered, last = accepted(replies[0])
         return TakeReply(
             _held(fresh_ones),
             _held(claimed),
             bool(has_more),
             missed,
-            told,
-            bool(is_anew),
-            buried,
+            reported,
+            bool(is_recreated),
+            dead_lettered,
             last.decode(),
         )
 
@@ -290,13 +292,13 @@ class DurableLine:
         """Disconnect; closing twice is fine."""
         await self._connection.close()
 
-    def _ring(self, after: str, seconds: float, count: int) -> tuple[str | int, ...]:
+    def _wait_call(self, after: str, seconds: float, count: int) -> tuple[str | int, ...]:
         wait = max(int(seconds * 1000), 1)
         return ("XREAD", "COUNT", count, "BLOCK", wait, "STREAMS", self._keyspace.keys.messages, after)
 
     async def _ask(self, commands: Sequence[Command], seconds: float) -> list[Any]:
-        retry_delay = max(self._connection.call_timeout, _SILENCE)
-        return await self._connection.call(*commands, timeout=seconds + retry_delay)
+        answer_timeout = max(self._connection.call_timeout, _ANSWER_SECONDS)
+        return await self._connection.call(*commands, timeout=seconds + answer_timeout)
 
 
 def _packed(ids: Sequence[str]) -> bytes:

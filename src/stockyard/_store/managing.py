@@ -12,7 +12,9 @@ from stockyard._store import children
 from stockyard._store.ids import shown_id
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.scripts import load
+from stockyard._wire.fields import MAX_EVENTS
 from stockyard._wire.keys import JOB_SUFFIXES, PREFIXES, SUFFIXES
+from stockyard.topology import Rate
 
 _PAUSE = load("managing.pause")
 _RESUME = load("managing.resume")
@@ -22,8 +24,8 @@ _OBLITERATE = load("managing.obliterate")
 _RETRY = load("managing.retry")
 _PROMOTE = load("managing.promote")
 _PUBLISH = load("managing.publish")
-_HOLD = load("managing.hold")
-_LET_GO = load("managing.let_go")
+_PAUSE_FOR = load("managing.pause_for")
+_CLEAR_RATE_LIMIT = load("managing.clear_rate_limit")
 
 CHUNK = 100
 """Jobs that one call changes at most, some two milliseconds of the server."""
@@ -59,6 +61,17 @@ async def configure(keyspace: QueueKeyspace, limits: Mapping[str, int | None]) -
     await keyspace.run(_CONFIGURE, _pack({name: value or False for name, value in limits.items()}))
 
 
+async def set_concurrency(keyspace: QueueKeyspace, limit: int | None) -> None:
+    """Bound how many jobs run at a time over all workers; None takes the bound off."""
+    await configure(keyspace, {"concurrency": limit})
+
+
+async def set_rate(keyspace: QueueKeyspace, rate: Rate | None) -> None:
+    """Bound how many jobs start in a time over all workers; None takes the bound off."""
+    limits = (None, None) if rate is None else (rate.max, rate.duration_ms)
+    await configure(keyspace, dict(zip(("max", "duration"), limits, strict=True)))
+
+
 class EventLimits(NamedTuple):
     """How much a queue's event stream keeps.
 
@@ -73,7 +86,7 @@ class EventLimits(NamedTuple):
 
 async def set_event_limits(keyspace: QueueKeyspace, entries: int | None, size: int | None) -> None:
     """Set what is not None, and cut the stream to its entries."""
-    given = {"opts.maxLenEvents": entries, _MAX_BYTES: size}
+    given = {MAX_EVENTS: entries, _MAX_BYTES: size}
     await configure(keyspace, {name: limit for name, limit in given.items() if limit is not None})
     if entries is not None:
         await trim_events(keyspace, entries)
@@ -81,25 +94,25 @@ async def set_event_limits(keyspace: QueueKeyspace, entries: int | None, size: i
 
 async def read_event_limits(keyspace: QueueKeyspace) -> EventLimits:
     """Return the limits of the event stream, the defaults where none were set."""
-    entries, size = await keyspace.server.call("HMGET", keyspace.keys["meta"], "opts.maxLenEvents", _MAX_BYTES)
+    entries, size = await keyspace.server.call("HMGET", keyspace.keys["meta"], MAX_EVENTS, _MAX_BYTES)
     return EventLimits(int(entries or 10_000), int(size or 16 * 2**20))
 
 
 async def pause_for(keyspace: QueueKeyspace, duration_ms: int) -> None:
     """Let limited workers start nothing for so long."""
-    await keyspace.run(_HOLD, _LIMITED, duration_ms)
+    await keyspace.run(_PAUSE_FOR, _LIMITED, duration_ms)
 
 
 async def clear_rate_limit(keyspace: QueueKeyspace) -> None:
     """Begin a new window of the rate limit; a worker that waits for the old one to end is woken."""
-    await keyspace.run(_LET_GO)
+    await keyspace.run(_CLEAR_RATE_LIMIT)
 
 
 async def drain(keyspace: QueueKeyspace, *, delayed: bool) -> int:
     """Remove what waits; return how many jobs. If there were any, events say so to those who wait for results."""
     removed = 0
     for state in ("wait", "paused", "prioritized", *(("delayed",) if delayed else ())):
-        removed += len(await _clean(keyspace, state, "", 0, tells=_IF_ANY))
+        removed += len(await _clean(keyspace, state, "", 0, notifies=_IF_ANY))
     return removed
 
 
@@ -117,15 +130,17 @@ async def clean(keyspace: QueueKeyspace, state: str, latest: int, limit: int) ->
         limit: how many at most; 0 is no limit.
     """
     if state != "waiting":
-        return await _clean(keyspace, state, latest, limit, tells=_ALWAYS)
-    removed = await _clean(keyspace, "wait", latest, limit, tells=_ALWAYS)
+        return await _clean(keyspace, state, latest, limit, notifies=_ALWAYS)
+    removed = await _clean(keyspace, "wait", latest, limit, notifies=_ALWAYS)
     # Where a BullMQ 5 keeps what waits while its queue is paused.
     if (not limit or len(removed) < limit) and await keyspace.server.call("EXISTS", keyspace.keys["paused"]):
-        removed += await _clean(keyspace, "paused", latest, limit and limit - len(removed), tells=_ALWAYS)
+        removed += await _clean(keyspace, "paused", latest, limit and limit - len(removed), notifies=_ALWAYS)
     return removed
 
 
-async def _clean(keyspace: QueueKeyspace, state: str, latest: int | str, limit: int, *, tells: int) -> list[str]:
+async def _clean(
+    keyspace: QueueKeyspace, state: str, latest: int | str, limit: int, *, notifies: int
+) -> list[str]:
     removed: list[str] = []
     passed, parents = 0, _NO_PARENTS
     while passed >= 0 or parents != _NO_PARENTS:
@@ -133,7 +148,7 @@ async def _clean(keyspace: QueueKeyspace, state: str, latest: int | str, limit: 
         if passed < 0:
             room = 0
         ids, at, parents = await keyspace.run(
-            _CLEAN, keyspace.base, state, latest, room, max(passed, 0), tells, parents
+            _CLEAN, keyspace.base, state, latest, room, max(passed, 0), notifies, parents
         )
         removed += [shown_id(each) for each in ids]
         passed = at if room else -1

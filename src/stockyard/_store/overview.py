@@ -1,15 +1,15 @@
-"""Reads all that is watched in one round trip: queues, server, incidents."""
+"""Reads all that is monitored in one round trip: queues, server, incidents."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from stockyard._store.alerts import AlertKeyspace, texts_by_name
 from stockyard._store.inspecting import ServerFacts, facts_of_info
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.reading import CLIENT_LIST, QueueFacts, fact_calls, facts_of
-from stockyard._store.watching import AlertStore, texts_by_name
 from stockyard.errors import ServerRefused
 
 
@@ -22,7 +22,7 @@ class Overview(NamedTuple):
     refused: str = ""
 
 
-async def read_overview(server: Server, keyspaces: Sequence[QueueKeyspace], alerts: AlertStore) -> Overview:
+async def read_overview(server: Server, keyspaces: Sequence[QueueKeyspace], alerts: AlertKeyspace) -> Overview:
     """Return an overview of these queues; what the user may not ask of the server or of incidents is left out.
 
     Raises:

@@ -11,10 +11,13 @@ from stockyard._store.clients import client_names, count_workers
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import ScriptCall
+from stockyard._store.numbers import whole
 from stockyard._store.records import StoredRecord
 from stockyard._store.scripts import load
-from stockyard._wire.fields import STORED
+from stockyard._store.snapshots import QueueMetrics, QueueSettings
+from stockyard._wire.fields import MAX_EVENTS, STORED
 from stockyard.errors import ServerRefused
+from stockyard.topology import Rate
 
 _STATE = load("reading.state")
 _ENDINGS = load("reading.endings")
@@ -35,7 +38,7 @@ class Ending(NamedTuple):
     exists: bool
     value: bytes | None
     reason: str | None
-    told: str = "0-0"
+    last_event: str = "0-0"
 
 
 class QueueFacts(NamedTuple):
@@ -101,9 +104,9 @@ async def read_page(
 
 async def read_state(keyspace: QueueKeyspace, job_id: str) -> Ending:
     """Return where a job is, and how it ended if it did."""
-    state, exists, value, reason, told = await keyspace.run(_STATE, keyspace.keys.job(job_id), job_id)
+    state, exists, value, reason, last_event = await keyspace.run(_STATE, keyspace.keys.job(job_id), job_id)
     words = reason.decode(errors="replace") if reason else None
-    return Ending(state.decode(), bool(exists), value, words, told.decode())
+    return Ending(state.decode(), bool(exists), value, words, last_event.decode())
 
 
 async def find_endings(keyspace: QueueKeyspace, job_ids: Collection[str]) -> dict[str, tuple[str, bytes]]:
@@ -115,8 +118,8 @@ async def find_endings(keyspace: QueueKeyspace, job_ids: Collection[str]) -> dic
     at = b"+"
     while at:
         left = _pack([each for each in job_ids if each not in found])
-        told, at = await keyspace.run(_ENDINGS, left, at)
-        found.update((job_id.decode(errors="replace"), (name.decode(), text)) for job_id, name, text in told)
+        rows, at = await keyspace.run(_ENDINGS, left, at)
+        found.update((job_id.decode(errors="replace"), (name.decode(), text)) for job_id, name, text in rows)
     return found
 
 
@@ -162,11 +165,19 @@ def _facts(keyspace: QueueKeyspace, reply: Any, workers: int) -> QueueFacts:
     return QueueFacts._make([*texts, workers, tuple(each.decode(errors="replace") for each in damage)])
 
 
-async def read_meta(keyspace: QueueKeyspace) -> dict[str, str]:
-    """Return the queue's own settings, as text by BullMQ's names."""
+async def read_settings(keyspace: QueueKeyspace) -> QueueSettings:
+    """Return the settings that all workers of the queue respect; what cannot be read is as if it were not set."""
     pairs = await keyspace.server.call("HGETALL", keyspace.keys["meta"])
-    text = [each.decode(errors="replace") for each in pairs]
-    return dict(zip(text[::2], text[1::2], strict=True))
+    texts = [text.decode(errors="replace") for text in pairs]
+    meta = dict(zip(texts[::2], texts[1::2], strict=True))
+    limit, window = whole(meta.get("max")), whole(meta.get("duration"))
+    return QueueSettings(
+        paused="paused" in meta,
+        concurrency=whole(meta.get("concurrency")),
+        rate=Rate(limit, window) if limit and window else None,
+        max_events=whole(meta.get(MAX_EVENTS)),
+        version=meta.get("version"),
+    )
 
 
 async def is_paused(keyspace: QueueKeyspace) -> bool:
@@ -197,15 +208,8 @@ async def read_owner(keyspace: QueueKeyspace, deduplication_id: str) -> str | No
     return None if owner is None else str(owner.decode(errors="replace"))
 
 
-async def read_metrics(
-    keyspace: QueueKeyspace, kind: str, first: int, last: int
-) -> tuple[list[int], list[int], int]:
-    """Return what workers counted of jobs that ended ``completed`` or ``failed``.
-
-    Returns:
-        count in all, time and count at which the last minute was closed; jobs of the minutes asked for, newest
-        first; how many minutes there are.
-    """
+async def read_metrics(keyspace: QueueKeyspace, kind: str, first: int, last: int) -> QueueMetrics:
+    """Return what workers counted of jobs that ended as ``kind`` says, from minute ``first`` to ``last``."""
     key = keyspace.keys[f"metrics_{kind}"]
     data = f"{key}:data"
     commands: list[Command] = [
@@ -213,14 +217,6 @@ async def read_metrics(
         ("LRANGE", data, first, last),
         ("LLEN", data),
     ]
-    totals, points, length = map(accepted, await keyspace.server.ask(commands))
-    return [whole(each) or 0 for each in totals], [whole(each) or 0 for each in points], length
-
-
-def whole(text: bytes | str | None) -> int | None:
-    """Read a number of a foreign record; None for what is none, or has more than 64 bits."""
-    try:
-        found = None if text is None else int(text)
-    except ValueError:
-        return None
-    return found if found is not None and -(2**63) <= found < 2**63 else None
+    totals, minutes, length = map(accepted, await keyspace.server.ask(commands))
+    count, prev_ts, prev_count = (whole(total) or 0 for total in totals)
+    return QueueMetrics(count, prev_ts, prev_count, tuple(whole(minute) or 0 for minute in minutes), length)

@@ -1,4 +1,4 @@
-"""Jobs with ties on their way: deduplicated ones, children, and those of a flow."""
+"""Related jobs on their way: deduplicated ones, children, and those of a flow."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
-from stockyard._wire.options import encode_options, encode_tie, parent_key
+from stockyard._wire.options import encode_options, encode_parent_link, parent_key
 from stockyard.errors import JobError, JobNotFound, JobStateError
 from stockyard.model.deduplication import Deduplication
 from stockyard.model.options import JobOptions
@@ -28,12 +28,12 @@ class ParentLink(msgspec.Struct, gc=False):
 
     Attributes:
         key: of its hash.
-        tie: JSON of the child's field ``parent``.
+        link: JSON of the child's field ``parent``.
         is_new: of a flow: it is added before, and has lined its children up.
     """
 
     key: str
-    tie: str
+    link: str
     is_new: bool = False
 
 
@@ -77,7 +77,7 @@ class RelatedJob(msgspec.Struct, omit_defaults=True, gc=False):
 def related_job(
     keyspace: QueueKeyspace, name: str, data: str, options: JobOptions, now: int, *, job_id: str = ""
 ) -> RelatedJob:
-    """Put a job with ties into the form that is sent.
+    """Put a related job into the form that is sent.
 
     Args:
         keyspace: its queue.
@@ -94,8 +94,8 @@ def related_job(
         options.delay_ms,
         options.priority,
         options.lifo,
-        _ways(options.deduplication),
-        _tie(options, keyspace.keys.prefix),
+        _dedup_options(options.deduplication),
+        _parent_link(options, keyspace.keys.prefix),
         has_own_id=options.job_id is not None,
     )
 
@@ -112,14 +112,21 @@ def refusal(code: int, job: RelatedJob) -> JobError:
     )
 
 
-def _ways(asked: Deduplication | None) -> DedupOptions | None:
-    if asked is None:
+def _dedup_options(deduplication: Deduplication | None) -> DedupOptions | None:
+    if deduplication is None:
         return None
-    return DedupOptions(asked.id, asked.ttl_ms, asked.extend, asked.replace, asked.reschedule, asked.keep_last)
+    return DedupOptions(
+        deduplication.id,
+        deduplication.ttl_ms,
+        deduplication.extend,
+        deduplication.replace,
+        deduplication.reschedule,
+        deduplication.keep_last,
+    )
 
 
-def _tie(options: JobOptions, prefix: str) -> ParentLink | None:
+def _parent_link(options: JobOptions, prefix: str) -> ParentLink | None:
     if options.parent is None:
         return None
-    tie = encode_tie(options.parent, options.on_failure, prefix=prefix)
-    return ParentLink(parent_key(options.parent, prefix), tie)
+    link = encode_parent_link(options.parent, options.on_failure, prefix=prefix)
+    return ParentLink(parent_key(options.parent, prefix), link)

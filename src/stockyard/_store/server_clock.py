@@ -41,20 +41,20 @@ class ServerClock:
     def __call__(self) -> int:
         return self.local() - self.offset_ms
 
-    def note(self, before: int, after: int, told: object) -> None:
+    def note(self, before: int, after: int, reply: object) -> None:
         """Note what the server answered to ``TIME`` between two looks at this machine's clock.
 
         Args:
             before, after: times of this machine's clock.
-            told: seconds and microseconds; anything else is a refusal, and leaves the clock as it is.
+            reply: seconds and microseconds; anything else is a refusal, and leaves the clock as it is.
         """
         if self.is_manual:
             return
         self.is_known = True
         self._anchor = self.local() - _monotonic_ms()
-        if not isinstance(told, Sequence) or isinstance(told, str | bytes) or len(told) != 2:
+        if not isinstance(reply, Sequence) or isinstance(reply, str | bytes) or len(reply) != 2:
             return
-        there = int(told[0]) * 1000 + int(told[1]) / 1000
+        there = int(reply[0]) * 1000 + int(reply[1]) / 1000
         measured, error = (before + after) / 2 - there, (after - before) / 2 + 1
         if abs(measured - self.offset_ms) > error:
             self.offset_ms = round(measured)

@@ -15,6 +15,9 @@ from stockyard.errors import ServerError
 _SILENCE = 3.0
 _BATCH = 500
 
+NAME_FIELD = "event"
+"""The field with an event's name."""
+
 BEGINNING = "0-0"
 """The position before every entry."""
 
@@ -25,6 +28,21 @@ class Entry(msgspec.Struct, frozen=True, gc=False):
     id: str
     name: str
     fields: dict[str, str]
+
+    @property
+    def job_id(self) -> str:
+        """Id of the job that it is about; empty for none."""
+        return self.fields.get("jobId", "")
+
+    @property
+    def result(self) -> bytes:
+        """What the job returned, as JSON text."""
+        return self.fields.get("returnvalue", "null").encode()
+
+    @property
+    def failed_reason(self) -> str:
+        """Why the job failed."""
+        return self.fields.get("failedReason", "")
 
 
 class StreamGap(NamedTuple):
@@ -62,11 +80,11 @@ class Position(NamedTuple):
 
 
 def advance(position: Position, view: View) -> tuple[Position, StreamGap | None]:
-    """Return the position behind a view's entries, and the hole before them if there is one.
+    """Return the position behind a view's entries, and the gap before them if there is one.
 
-    The stream counts what was ever added, so that the number of its first entry is known: it shows a hole
+    The stream counts what was ever added, so that the number of its first entry is known: it shows a gap
     exactly, once the reader's own number is known. Before that, and with servers that do not count, a stream
-    that begins behind the position counts as one with a hole, though it may begin right behind it.
+    that begins behind the position counts as one with a gap, though it may begin right behind it.
     """
     last, number = position
     if not view.exists:
@@ -158,11 +176,11 @@ class EventStream:
             self._position = Position(entries[-1].id, number + len(entries))
             return entries, None
         view = await self._look(last)
-        self._position, hole = advance(self._position, view)
-        if hole is not None and self._position.last == BEGINNING:
+        self._position, gap = advance(self._position, view)
+        if gap is not None and self._position.last == BEGINNING:
             # Nothing of the new stream was read yet, as its ids may come before the old position.
-            return (), hole
-        return view.entries, hole
+            return (), gap
+        return view.entries, gap
 
     async def read_back(self, count: int, before: str | None = None) -> list[Entry]:
         """Return the last entries before an id, or up to the position, oldest first."""
@@ -176,10 +194,10 @@ class EventStream:
         """Wait for an entry behind the last one, and return them all, the last one in front if it is there."""
         key = self._keyspace.keys["events"]
         # 0 would be for ever.
-        ring = ("XREAD", "COUNT", 1, "BLOCK", max(int(seconds * 1000), 1), "STREAMS", key, last)
+        wait = ("XREAD", "COUNT", 1, "BLOCK", max(int(seconds * 1000), 1), "STREAMS", key, last)
         # Not a script: for the server, taking entries through Lua costs five times as much as sending them.
         there = ("XRANGE", key, last, "+", "COUNT", _BATCH + 1)
-        _, found = map(accepted, await self._connection.call(ring, there, timeout=seconds + _SILENCE))
+        _, found = map(accepted, await self._connection.call(wait, there, timeout=seconds + _SILENCE))
         return [_entry(each) for each in found]
 
     async def _look(self, last: str) -> View:
@@ -221,4 +239,4 @@ def _entry(entry: tuple[str, list[str]]) -> Entry:
     entry_id, listed = entry
     texts = iter(listed)
     fields = dict(zip(texts, texts, strict=False))
-    return Entry(entry_id, fields.pop("event", ""), fields)
+    return Entry(entry_id, fields.pop(NAME_FIELD, ""), fields)

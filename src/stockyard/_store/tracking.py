@@ -9,10 +9,10 @@ from typing import Any
 from stockyard._store.caching import CacheKeyspace
 from stockyard._store.net.connection import accepted
 from stockyard._store.net.parser import PushNotification, ReplyParser
-from stockyard._wire.cache_keys import is_cut
+from stockyard._wire.own_keys import is_cut
 from stockyard.errors import ReplyLost, ServerRefused
 
-_PULSE = 0.5
+_HEARTBEAT = 0.5
 """Seconds of silence after which the server is asked whether it is there; twice that, and it is not."""
 
 
@@ -74,24 +74,24 @@ class Tracking:
         Raises:
             ReplyLost: the connection broke or fell silent; what was heard before does not hold any more.
         """
-        heard = Invalidations()
+        invalidations = Invalidations()
         # The first word may have come in one piece with the answer to ``open``.
         messages = list(self._parsed(b""))
         if not messages:
-            sent = await self._connection.read_bytes(_PULSE)
+            sent = await self._connection.read_bytes(_HEARTBEAT)
             if not sent:
                 if self._is_asked:
                     self._connection.drop()
                     raise ReplyLost(f"the server at {self._keyspace.server.address} fell silent")
                 self._is_asked = True
                 self._connection.write([("PING",)])
-                return heard
+                return invalidations
             messages = list(self._parsed(sent))
         self._is_asked = False
         for message in messages:
             if isinstance(message, PushNotification) and message[0] == b"invalidate":
-                self._note(heard, message[1])
-        return heard
+                self._note(invalidations, message[1])
+        return invalidations
 
     async def close(self) -> None:
         """Disconnect; closing twice is fine."""
@@ -102,17 +102,17 @@ class Tracking:
         while (message := self._reader.gets()) is not False:
             yield message
 
-    def _note(self, heard: Invalidations, keys: list[bytes] | None) -> None:
+    def _note(self, invalidations: Invalidations, keys: list[bytes] | None) -> None:
         if keys is None:
-            heard.everything = True
+            invalidations.everything = True
             return
         for key in keys:
             text = key.decode(errors="replace")
             if text.startswith(self._entries):
                 name = text.removeprefix(self._entries)
-                heard.entries.append(name)
+                invalidations.entries.append(name)
                 # Which key was cut to this, only its readers know; their copies fall as with a tag.
                 if is_cut(name):
-                    heard.tags.append(name)
+                    invalidations.tags.append(name)
             else:
-                heard.tags.append(text.removeprefix(self._tags))
+                invalidations.tags.append(text.removeprefix(self._tags))

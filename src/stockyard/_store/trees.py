@@ -57,7 +57,7 @@ class _Release(msgspec.Struct, gc=False):
     """A parent that goes on if nothing is left to wait for."""
 
     key: str
-    tie: str
+    link: str
     timestamp: int
     is_early: bool = False
 
@@ -172,8 +172,8 @@ class TreeAdder:
             )
 
     def _releases(self) -> list[_Release]:
-        ties = {job.parent.key: (job.parent.tie, job.timestamp) for job in self._jobs if job.parent}
-        return [_Release(key, tie, timestamp) for key, (tie, timestamp) in ties.items()]
+        links = {job.parent.key: (job.parent.link, job.timestamp) for job in self._jobs if job.parent}
+        return [_Release(key, link, timestamp) for key, (link, timestamp) in links.items()]
 
 
 def _fits(steps: Sequence[_Step]) -> bool:

@@ -1,14 +1,17 @@
-"""The fields of a job's record, in the order in which scripts return them; the id follows."""
+"""The fields of records: of a job, in the order in which scripts return them, and of a queue's ``meta``."""
 
 from __future__ import annotations
 
 STARTED = (
     "name data opts timestamp priority delay atm ats stc progress failedReason stacktrace parentKey defa"
 ).split()
-"""Of a job that is started."""
+"""Of a job that is started; its id follows."""
 
 STORED = [*STARTED, "returnvalue", "processedOn", "finishedOn", "pb"]
-"""Of a job in any state."""
+"""Of a job in any state; its id follows."""
+
+MAX_EVENTS = "opts.maxLenEvents"
+"""Of ``meta``: about so many entries of the event stream are kept."""
 
 PLACES = {
     "NAME_AT": STORED.index("name") + 1,

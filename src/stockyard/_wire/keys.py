@@ -1,6 +1,8 @@
-"""Every key name of BullMQ's layout, and nothing else (protocol section 1)."""
+"""The key names of a queue in BullMQ's layout; those of our own are in ``own_keys``."""
 
 from __future__ import annotations
+
+from stockyard._wire import own_keys
 
 SUFFIXES = {
     "counter": "id",
@@ -20,11 +22,9 @@ SUFFIXES = {
     "stalled_check": "stalled-check",
     "limiter": "limiter",
     "repeat_set": "repeat",
-    # Below one of BullMQ's own keys, or its sweep for lost records would take it for one.
-    "schedule_check": "stalled-check:schedules",
-    "unread": "stalled-check:unread",
     "metrics_completed": "metrics:completed",
     "metrics_failed": "metrics:failed",
+    **own_keys.SUFFIXES,
 }
 """Name in scripts and code -> last part of the key."""
 
@@ -77,13 +77,3 @@ class QueueKeys:
     def owner(self, deduplication_id: str) -> str:
         """Return the key that holds which job has a deduplication id."""
         return f"{self.base}{PREFIXES['owner']}{deduplication_id}"
-
-    @property
-    def cancel_channel(self) -> str:
-        """Return the channel that running jobs are cancelled on; the empty part cannot occur in a queue's name."""
-        return f"{self.prefix}::cancel:{self.queue}"
-
-
-def alerts_base(prefix: str, topology: str) -> str:
-    """Return what the keys of a topology's alerts begin with; the empty part cannot occur in a queue's name."""
-    return f"{prefix}::alerts:{topology}:"

@@ -71,7 +71,7 @@ def encode_options(options: JobOptions, *, prefix: str = "") -> str:
     return msgspec.json.encode(fields).decode()
 
 
-def encode_tie(parent: ParentRef, on_failure: OnFailure | None, *, prefix: str) -> str:
+def encode_parent_link(parent: ParentRef, on_failure: OnFailure | None, *, prefix: str) -> str:
     """Return the field ``parent`` of a child's record: it, not the options, says what a failure does."""
     fields: dict[str, Any] = {"id": parent.id, "queueKey": _queue_of(parent, prefix)}
     if on_failure is not None:

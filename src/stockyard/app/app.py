@@ -29,10 +29,10 @@ if TYPE_CHECKING:
     from stockyard.consume.options import WorkerOptions
     from stockyard.consume.worker import Worker
     from stockyard.model.schedule import Schedule
-    from stockyard.observe.alerts.book import AlertBook
-    from stockyard.observe.alerts.monitor import Watcher
+    from stockyard.observe.alerts.monitor import AlertMonitor
     from stockyard.observe.alerts.rules import Rule
     from stockyard.observe.alerts.settings import AlertSettings
+    from stockyard.observe.alerts.store import AlertStore
     from stockyard.observe.app_monitor import AppMonitor
     from stockyard.observe.doctor.checks import Finding
     from stockyard.observe.health import QueueHealth
@@ -202,7 +202,7 @@ class App(Fixed):
         )
         self._workers.add(worker)
         _owners[worker] = self
-        weakref.finalize(worker, runtime.monitor.retire, spec.name, worker.meter).atexit = False
+        weakref.finalize(worker, runtime.monitor.retire, spec.name, worker.metrics).atexit = False
         return worker
 
     @overload
@@ -261,11 +261,13 @@ class App(Fixed):
         """
         return await self._runtime().check_server()
 
-    def watcher(self, settings: AlertSettings | None = None, *, rules: Sequence[Rule] | None = None) -> Watcher:
-        """Make a watcher of this app's queues and server; ``await watcher.start()`` begins.
+    def alert_monitor(
+        self, settings: AlertSettings | None = None, *, rules: Sequence[Rule] | None = None
+    ) -> AlertMonitor:
+        """Make a monitor of this app's queues and server; ``await alert_monitor.start()`` begins.
 
-        Of all watchers of a topology on a server and prefix, in whatever process, one looks at a time. It also
-        hands back the jobs of dead workers of queues where no other worker does.
+        Of all monitors of a topology on a server and prefix, in whatever process, one is the leader and looks. It
+        also recovers the jobs of dead workers of queues that have no other worker.
 
         Args:
             settings: thresholds, notifiers, interval. Defaults to those of the environment and ``.env``.
@@ -273,10 +275,10 @@ class App(Fixed):
         """
         from stockyard.observe.alerts.settings import AlertSettings
 
-        return self.monitor.watcher(settings or AlertSettings.load(), rules)
+        return self.monitor.alert_monitor(settings or AlertSettings.load(), rules)
 
     @property
-    def alerts(self) -> AlertBook:
+    def alerts(self) -> AlertStore:
         """Incidents, silences and history, shared by all processes of this topology, server and prefix."""
         return self.monitor.alerts
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from time import monotonic, sleep
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
-from stockyard._aio.chance import chance
 from stockyard._aio.portal import Portal
+from stockyard._aio.randomness import random_number
 from stockyard._store import caching
 from stockyard._store.caching import STORED, CacheKeyspace, Found, NewEntry, invalidated_by
 from stockyard.cache.codec import Codec
@@ -188,14 +188,14 @@ class Cache(Fixed, Generic[T]):
                     self._loads.refresh(key, loader, plan, found.stamp)
                     return value  # type: ignore[no-any-return]
                 self._counts.hits += 1
-                if is_due_early(found.fresh_ms, found.took_ms, early, 1 - chance()):
+                if is_due_early(found.fresh_ms, found.took_ms, early, 1 - random_number()):
                     self._loads.refresh(key, loader, plan, found.stamp)
                 return value  # type: ignore[no-any-return]
             self._counts.misses += 1
             seen = found.stamp if found else b""
-            landed = await self._loads.wait(key, loader, plan, seen, is_away=monotonic() < self._away_until)
-            if landed.is_current:
-                return landed.value
+            result = await self._loads.wait(key, loader, plan, seen, is_away=monotonic() < self._away_until)
+            if result.is_current:
+                return result.value
 
     @overload
     def memo(self, function: Callable[P, Any], /) -> Memo[P, T]: ...
@@ -366,7 +366,7 @@ class Cache(Fixed, Generic[T]):
         return self._spec.ttl_ms if ttl is None else checks.positive_ms("ttl", ttl)
 
     def _jittered(self, ttl_ms: int) -> int:
-        return jittered(ttl_ms, self._spec.jitter, chance())
+        return jittered(ttl_ms, self._spec.jitter, random_number())
 
     def _plan(
         self,

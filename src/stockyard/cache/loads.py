@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from stockyard import telemetry
-from stockyard._aio.chance import chance, jitter
 from stockyard._aio.elastic_threads import ElasticThreads
 from stockyard._aio.per_loop import PerLoop
+from stockyard._aio.randomness import jitter, random_number
 from stockyard._aio.shared import shared
 from stockyard._store import caching
 from stockyard._store.caching import OUTDATED, STORED, CacheKeyspace, Claim, NewEntry
@@ -98,8 +98,8 @@ class Loads(Generic[T]):
         self._budget = budget
         self._counts = counts
         self._threads = threads
-        self._server = f"{keyspace.server.address} {keyspace.keys.base}"
-        self._said: set[str] = set()
+        self._server = keyspace.place
+        self._warned: set[str] = set()
         self._flights: PerLoop[dict[str, asyncio.Task[LoadResult[T]]]] = PerLoop(dict)
 
     async def wait(self, key: str, loader: Loader, plan: Plan, seen: bytes, *, is_away: bool) -> LoadResult[T]:
@@ -125,8 +125,8 @@ class Loads(Generic[T]):
         if flight is not None:
             self._counts.waits += 1
             return await shared(flight, what)
-        landed = await shared(self._start(key, loader, plan, seen, is_away=is_away), what)
-        return LoadResult(landed.value, True)
+        result = await shared(self._start(key, loader, plan, seen, is_away=is_away), what)
+        return LoadResult(result.value, True)
 
     def refresh(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> None:
         """Load in the background, unless that is being done; an error is counted and logged."""
@@ -148,13 +148,13 @@ class Loads(Generic[T]):
         flight = asyncio.create_task(load, name=f"load of {self._cache}: {key}")
         flights[key] = flight
 
-        def landed(_: object) -> None:
+        def finish(_: object) -> None:
             if flights.get(key) is flight:
                 del flights[key]
             if not flight.cancelled():
                 flight.exception()
 
-        flight.add_done_callback(landed)
+        flight.add_done_callback(finish)
         return flight
 
     async def _load(self, key: str, loader: Loader, plan: Plan, seen: bytes) -> LoadResult[T]:
@@ -225,13 +225,13 @@ class Loads(Generic[T]):
 
     def _unlocked(self, error: ServerError) -> Claim:
         self._counts.errors += 1
-        self._say("loads without its lock", error)
+        self._warn("loads without its lock", error)
         return Claim()
 
-    def _say(self, what: str, error: ServerError) -> None:
+    def _warn(self, what: str, error: ServerError) -> None:
         """Warn of what goes on as long as the server is as it is: once, until the next value is stored."""
-        if what not in self._said:
-            self._said.add(what)
+        if what not in self._warned:
+            self._warned.add(what)
             _log.warning("cache %s %s: %s", self._cache, what, error)
 
     async def _run(
@@ -255,16 +255,16 @@ class Loads(Generic[T]):
             with suppress(ServerError):
                 await caching.release(self._keyspace, self._cache, key, token)
             return LoadResult(value, True)
-        ttl_ms = jittered(ttl_ms, self._spec.jitter, chance())
+        ttl_ms = jittered(ttl_ms, self._spec.jitter, random_number())
         entry = NewEntry(key, text, ttl_ms, stale_ms, took_ms, token, plan.tags, versions)
         try:
             answer = await self._entries.write(entry)
         except ServerError as error:
             self._counts.errors += 1
-            self._say("could not store what it loaded", error)
+            self._warn("could not store what it loaded", error)
             return LoadResult(value, True)
         if answer == STORED:
-            self._said.clear()
+            self._warned.clear()
         return LoadResult(value, answer != OUTDATED)
 
     def _note_failure(self, flight: asyncio.Task[LoadResult[T]]) -> None:

@@ -33,12 +33,12 @@ class Locks:
         self._guard = threading.Lock()
         self._owner = 0
         self._numbers = itertools.count(1)
-        self._begin_anew()
+        self._reset()
 
     def token(self) -> str:
-        """Return a token that nobody else has."""
+        """Return a unique token."""
         if self._owner != os.getpid():
-            self._begin_anew()
+            self._reset()
         return f"{self._holder}:{next(self._numbers)}"
 
     async def ready(self, lock_ms: int) -> None:
@@ -65,7 +65,7 @@ class Locks:
     async def close(self) -> None:
         """End renewing, in the background's loop."""
         self._keeper.stop(self._holder)
-        self._begin_anew()
+        self._reset()
 
     def _hold(self, cache: str, key: str, token: str, lock_ms: int) -> int | None:
         if lock_ms not in self._served:
@@ -80,7 +80,7 @@ class Locks:
         self._keeper.hint(lock_ms)
         return slot
 
-    def _begin_anew(self) -> None:
+    def _reset(self) -> None:
         self._owner = os.getpid()
         self._holder = secrets.token_hex(8)
         self._keeper = self._make_keeper()

@@ -115,7 +115,7 @@ class NearCache:
         self._reading.clear()
         self._by_tag.clear()
 
-    def _start_anew(self) -> None:
+    def _reset(self) -> None:
         # A forked child hears nothing, and the thread that held the lock is not in it.
         self._guard = threading.Lock()
         self.turn_off()
@@ -126,7 +126,7 @@ _everywhere: weakref.WeakSet[NearCache] = weakref.WeakSet()
 
 def _forked() -> None:
     for near in list(_everywhere):
-        near._start_anew()
+        near._reset()
 
 
 if hasattr(os, "register_at_fork"):

@@ -40,10 +40,10 @@ async def track(keyspace: CacheKeyspace, cache: str, near: NearCache) -> None:
 
 async def _listen(tracking: Tracking, near: NearCache) -> None:
     while True:
-        heard = await tracking.hear()
-        if heard.everything:
+        invalidations = await tracking.hear()
+        if invalidations.everything:
             near.turn_on()
-        for key in heard.entries:
+        for key in invalidations.entries:
             near.forget(key)
-        for tag in heard.tags:
+        for tag in invalidations.tags:
             near.forget_tag(tag)

@@ -31,7 +31,7 @@ _COLUMNS = ("status", "rule", "queue", "since", "value", "threshold", "action")
 async def list_alerts(
     *, history: int = 0, silences: bool = False, connection: Connection = DEFAULT, json: AsJson = False
 ) -> None:
-    """List what is pending or firing now, as the watching process of this App last saw it.
+    """List what is pending or firing now, as the monitoring process of this App last saw it.
 
     Args:
         history: list so many of the latest notifications instead.
@@ -93,12 +93,12 @@ async def watch(*, log_format: LogFormat | None = None, connection: Connection =
     with stop_signals() as stopped:
         async with connection.open() as app:
             settings = AlertSettings.load()
-            watcher = app.watcher(settings)
-            await watcher.start()
+            alert_monitor = app.alert_monitor(settings)
+            await alert_monitor.start()
             names = ", ".join(each.name for each in settings.notifiers)
             _log.info("watching %s every %g s; notifying by %s", app.topology.name, settings.interval, names)
             await stopped.wait()
-            await watcher.stop()
+            await alert_monitor.stop()
 
 
 @alerts.command

@@ -94,7 +94,7 @@ def drain(
     if not is_agreed(f"Remove all waiting jobs{also} of queue {name!r}?", yes=yes):
         return DECLINED
     removed = asyncio.run(_do(connection, name, lambda queue: queue.drain(delayed=delayed)))
-    _tell(name, "removed", removed, removed, json)
+    _report(name, "removed", removed, removed, json)
     return 0
 
 
@@ -123,7 +123,7 @@ def clean(
     ids = asyncio.run(
         _do(connection, name, lambda queue: queue.clean(state, older_than=older_than or 0, limit=limit))
     )
-    _tell(name, "removed", ids, len(ids), json)
+    _report(name, "removed", ids, len(ids), json)
     return 0
 
 
@@ -161,7 +161,7 @@ async def retry(
     if before is not None and before.tzinfo is None:
         before = before.replace(tzinfo=UTC)
     again = await _do(connection, name, lambda queue: queue.retry_all(state, limit=limit, before=before))
-    _tell(name, "retried", again, again, json)
+    _report(name, "retried", again, again, json)
 
 
 async def promote(name: str, /, *, connection: Connection = DEFAULT, json: AsJson = False) -> None:
@@ -171,14 +171,14 @@ async def promote(name: str, /, *, connection: Connection = DEFAULT, json: AsJso
         name: the queue.
     """
     promoted = await _do(connection, name, Queue.promote_all)
-    _tell(name, "promoted", promoted, promoted, json)
+    _report(name, "promoted", promoted, promoted, json)
 
 
 CONTROLS = (pause, resume, limit, drain, clean, obliterate, retry, promote)
 """In the order of the help."""
 
 
-def _tell(name: str, done: str, what: Any, number: int, as_json: bool) -> None:
+def _report(name: str, done: str, what: Any, number: int, as_json: bool) -> None:
     if as_json:
         show_json({"queue": name, done: what})
     else:

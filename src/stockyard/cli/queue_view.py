@@ -7,13 +7,13 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
+from stockyard._store.event_decoding import kind_of, name_of
+from stockyard._store.snapshots import QueueMetrics
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import say, seconds, show_json, show_table, when
 from stockyard.cli.options import AsJson
 from stockyard.events import Event
-from stockyard.events.decoding import kind_of, name_of
 from stockyard.model.printable import printable_lines
-from stockyard.produce.snapshots import QueueMetrics
 
 _MINUTE = 60_000
 
@@ -121,8 +121,8 @@ def _show(event: Event, *, as_json: bool) -> None:
     if as_json:
         show_json({"event": name, "id": place, "timestamp": event.timestamp, **facts}, on_one_line=True)
     else:
-        told = "  ".join(f"{key}={_text(value)}" for key, value in facts.items() if value is not None)
-        say(f"{when(event.timestamp)}  {name:<17}  {told}".rstrip())
+        fields = "  ".join(f"{key}={_text(value)}" for key, value in facts.items() if value is not None)
+        say(f"{when(event.timestamp)}  {name:<17}  {fields}".rstrip())
 
 
 def _text(value: Any) -> str:

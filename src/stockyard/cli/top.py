@@ -100,15 +100,15 @@ class _Top:
             live.update(frame, refresh=True)
 
 
-def record_of(sight: Dashboard, before: Dashboard | None) -> dict[str, Any]:
-    per_second = {each.name: rates(each, sight, before) for each in sight.queues}
+def record_of(dashboard: Dashboard, before: Dashboard | None) -> dict[str, Any]:
+    per_second = {each.name: rates(each, dashboard, before) for each in dashboard.queues}
     return {
-        "at": sight.at,
-        "queues": sight.queues,
+        "at": dashboard.at,
+        "queues": dashboard.queues,
         "rates": {name: {"completed": done, "failed": failed} for name, (done, failed) in per_second.items()},
-        "workers": sight.workers,
-        "running": sight.running,
-        "alerts": sight.alerts,
+        "workers": dashboard.workers,
+        "running": dashboard.running,
+        "alerts": dashboard.alerts,
     }
 
 

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from stockyard._store.snapshots import QueueMetrics, WorkerInfo
 from stockyard.app import App
 from stockyard.cli.display import make_table, seconds, when
 from stockyard.errors import ServerRefused
@@ -20,7 +21,6 @@ from stockyard.model.printable import printable
 from stockyard.observe.alerts.incidents import Incident, Status
 from stockyard.observe.health import QueueHealth
 from stockyard.produce.queue import Queue
-from stockyard.produce.snapshots import QueueMetrics, WorkerInfo
 
 _MINUTE = 60_000
 _HEADS = ("queue waiting active delayed failed completed done/s failed/s oldest longest workers").split()
@@ -92,17 +92,17 @@ async def look(app: App, names: Sequence[str], rows: int, *, is_first: bool) -> 
 
 
 def draw(
-    sight: Dashboard, before: Dashboard | None, rows: int, *, width: int, trouble: str = ""
+    dashboard: Dashboard, before: Dashboard | None, rows: int, *, width: int, trouble: str = ""
 ) -> RenderableType:
     """Return the frame; rates are since ``before``, or of the last full minute without it."""
-    parts: list[RenderableType] = [Text(f"{sight.server}   {when(sight.at)}", style="bold")]
+    parts: list[RenderableType] = [Text(f"{dashboard.server}   {when(dashboard.at)}", style="bold")]
     parts += [Text(printable(trouble), style="red")] if trouble else []
-    parts += [Text(f"ALERT  {printable(each.message)}", style="red") for each in sight.alerts[:rows]]
-    parts += [Text(f"DAMAGE  {each}", style="red") for each in damage_of(sight.queues)[:rows]]
+    parts += [Text(f"ALERT  {printable(each.message)}", style="red") for each in dashboard.alerts[:rows]]
+    parts += [Text(f"DAMAGE  {each}", style="red") for each in damage_of(dashboard.queues)[:rows]]
     parts += [
-        _queues_table(sight, before, width),
-        _running_table(sight.running),
-        _workers_table(sight.workers, rows),
+        _queues_table(dashboard, before, width),
+        _running_table(dashboard.running),
+        _workers_table(dashboard.workers, rows),
     ]
     return Group(*parts)
 
@@ -112,12 +112,12 @@ def damage_of(queues: Iterable[QueueHealth]) -> list[str]:
     return [f"{each.name}: {what}" for each in queues for what in each.damage]
 
 
-def rates(health: QueueHealth, sight: Dashboard, before: Dashboard | None) -> tuple[float, float]:
+def rates(health: QueueHealth, dashboard: Dashboard, before: Dashboard | None) -> tuple[float, float]:
     """Return how many jobs of a queue completed and failed per second."""
-    if before is None or before.at >= sight.at:
-        completed, failed = sight.minutes.get(health.name, (0, 0))
+    if before is None or before.at >= dashboard.at:
+        completed, failed = dashboard.minutes.get(health.name, (0, 0))
         return completed / 60, failed / 60
-    span = (sight.at - before.at) / 1000
+    span = (dashboard.at - before.at) / 1000
     then = next(each for each in before.queues if each.name == health.name)
     # A queue that was obliterated meanwhile counts from nothing again.
     completed = max(health.completed_total - then.completed_total, 0)
@@ -133,8 +133,8 @@ def last_minute(metrics: QueueMetrics, now: int) -> int:
     return metrics.count - metrics.prev_count if behind == 1 else 0
 
 
-def _queues_table(sight: Dashboard, before: Dashboard | None, width: int) -> Table:
-    lines = [_cells(each, rates(each, sight, before)) for each in sight.queues]
+def _queues_table(dashboard: Dashboard, before: Dashboard | None, width: int) -> Table:
+    lines = [_cells(each, rates(each, dashboard, before)) for each in dashboard.queues]
     heads = [each for each in _HEADS if width >= _WIDE or each not in _FOR_WIDE]
     return _table(heads, [[line[each] for each in heads] for line in lines], right=heads[1:])
 

@@ -153,9 +153,9 @@ async def _work(
         if watches:
             settings = AlertSettings.load()
             for app in worker_set.apps:
-                watcher = app.watcher(settings)
-                await watcher.start()
-                ending.push_async_callback(watcher.stop)
+                alert_monitor = app.alert_monitor(settings)
+                await alert_monitor.start()
+                ending.push_async_callback(alert_monitor.stop)
         for each in worker_set.workers:
             ready = asyncio.create_task(_report_ready(each))
             ending.callback(ready.cancel)

@@ -48,7 +48,7 @@ class WorkerSet:
     """
 
     def __init__(self, targets: Sequence[str], selection: WorkerSelection) -> None:
-        self._wishes = selection
+        self._selection = selection
         self._known: list[str] = []
         self._apps: list[App] = []
         self.workers: list[Worker] = []
@@ -73,7 +73,7 @@ class WorkerSet:
     def _workers(self, target: str, found: Any) -> list[Worker]:
         match found:
             case App() | Topology():
-                return self._made(bound(found, self._wishes.redis_url, self._wishes.prefix))
+                return self._made(bound(found, self._selection.redis_url, self._selection.prefix))
             case Worker():
                 return self._ready_made(target, [found])
             case list() | tuple() if found and all(isinstance(each, Worker) for each in found):
@@ -91,15 +91,13 @@ class WorkerSet:
         names = [
             spec.name
             for spec in app.topology
-            if (spec.name in self._wishes.queues if self._wishes.queues else bool(spec.router))
+            if (spec.name in self._selection.queues if self._selection.queues else bool(spec.router))
         ]
-        return [app.worker(name, **self._wishes.options) for name in names]
+        return [app.worker(name, **self._selection.options) for name in names]
 
     def _ready_made(self, target: str, workers: list[Worker]) -> list[Worker]:
-        if self._wishes.options:
-            raise ConfigError(
-                f"{target!r} makes its own workers, so --{' and --'.join(self._wishes.options)} would be ignored; "
-                "say it there"
-            )
+        if self._selection.options:
+            options = " and --".join(self._selection.options)
+            raise ConfigError(f"{target!r} makes its own workers, so --{options} would be ignored; say it there")
         self._known += [worker.queue for worker in workers]
-        return [each for each in workers if not self._wishes.queues or each.queue in self._wishes.queues]
+        return [each for each in workers if not self._selection.queues or each.queue in self._selection.queues]

@@ -83,18 +83,18 @@ class CancelListener:
             await channel.close()
 
     async def _hear(self, channel: CancelChannel) -> None:
-        heard = await channel.hear()
-        for queue, refusal in heard.refused:
+        received = await channel.hear()
+        for queue, refusal in received.refused:
             _log.warning(
                 "jobs of queue %s that run here cannot be cancelled: %s; allow this user to subscribe to its "
                 "channel, as deploy/users.acl does",
                 queue,
                 refusal,
             )
-        for queue, cancelled in heard.cancelled:
+        for queue, cancelled in received.cancelled:
             for target in self._of(queue):
                 target.cancel(cancelled.job_id, cancelled.reason)
-        for queue in heard.begun:
+        for queue in received.begun:
             for target in self._of(queue):
                 for missed in await read_cancelled(target.keyspace, list(target.running())):
                     target.cancel(missed.job_id, missed.reason)

@@ -66,7 +66,7 @@ async def begin(hook: Hook | None) -> None:
         await answer
 
 
-async def tell(hook: Hook | None, *arguments: Any) -> None:
+async def call_hook(hook: Hook | None, *arguments: Any) -> None:
     """Call a hook if there is one."""
     if hook is None:
         return

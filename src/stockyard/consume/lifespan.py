@@ -7,7 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from stockyard.consume.hooks import Hooks, begin, tell
+from stockyard.consume.hooks import Hooks, begin, call_hook
 from stockyard.topology import LifespanFactory
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Lifespan:
         try:
             await begin(hooks.startup)
             yield
-            await tell(hooks.shutdown)
+            await call_hook(hooks.shutdown)
         finally:
             async with self._changing:
                 self._workers -= 1

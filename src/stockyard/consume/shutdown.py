@@ -7,9 +7,9 @@ import logging
 from collections.abc import Awaitable, Coroutine
 from typing import Any
 
+from stockyard.consume.run.active_runs import ActiveRuns
 from stockyard.consume.run.announcer import Announcer
 from stockyard.consume.run.execution import Execution
-from stockyard.consume.run.run_book import RunBook
 from stockyard.consume.take.fetcher import Fetcher
 
 _log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 STOP_SECONDS = 2.0
 """How much longer than the grace a whole stop takes at most."""
 
-_TAKING, _CANCELLED, _WRITTEN, _TOLD, _STOPPED, _CHILDREN = 0.4, 0.6, 1.0, 1.1, 1.2, 1.5
+_TAKING, _CANCELLED, _WRITTEN, _ANNOUNCED, _STOPPED, _CHILDREN = 0.4, 0.6, 1.0, 1.1, 1.2, 1.5
 """Seconds after the grace at which each step ends, done or not: no more jobs come, what ran on is cancelled, ended
 runs are written, hooks have returned, background loops are stopped, child processes are gone."""
 
@@ -27,7 +27,7 @@ class Shutdown:
 
     Args:
         queue: its queue, for the log.
-        fetcher, book, execution, announcer: its parts.
+        fetcher, active, execution, announcer: its parts.
         now: set when the grace is over at once.
     """
 
@@ -36,14 +36,14 @@ class Shutdown:
         queue: str,
         *,
         fetcher: Fetcher,
-        book: RunBook,
+        active: ActiveRuns,
         execution: Execution,
         announcer: Announcer,
         now: asyncio.Event,
     ) -> None:
         self._queue = queue
         self._fetcher = fetcher
-        self._book = book
+        self._active = active
         self._execution = execution
         self._announcer = announcer
         self._now = now
@@ -61,7 +61,7 @@ class Shutdown:
         _log.info(
             "worker of queue %s stops: it takes no more jobs; %d run and have %g s to end",
             self._queue,
-            len(self._book),
+            len(self._active),
             grace,
             extra={"queue": self._queue},
         )
@@ -80,17 +80,17 @@ class Shutdown:
             await asyncio.wait([taking], timeout=self._left(_TAKING))
         taking.cancel()
         self._fetcher.hand_back_what_comes()
-        if running := len(self._book):
+        if running := len(self._active):
             _log.warning("worker of queue %s hands back %d running jobs", self._queue, running)
-            if not await self._within(_CANCELLED, self._book.hand_back_all()):
+            if not await self._within(_CANCELLED, self._active.hand_back_all()):
                 _log.error(
                     "worker of queue %s: %d jobs go on though they were cancelled; each runs again elsewhere when "
                     "its lease ends. Handlers must let asyncio.CancelledError pass",
                     self._queue,
-                    len(self._book),
+                    len(self._active),
                 )
         await self._fetcher.flush(self._left(_WRITTEN))
-        if not await self._within(_TOLD, self._announcer.wait()):
+        if not await self._within(_ANNOUNCED, self._announcer.wait()):
             _log.warning("worker of queue %s does not wait longer for hooks that still run", self._queue)
 
     async def stop(self, *services: Awaitable[None]) -> None:
@@ -102,7 +102,7 @@ class Shutdown:
 
     async def _all_end(self, taking: asyncio.Task[None]) -> None:
         await asyncio.wait([taking])
-        await self._book.wait_idle()
+        await self._active.wait_idle()
 
     def _left(self, step: float) -> float:
         return max(self._end_of_grace + step - self._loop.time(), 0.05)

@@ -24,18 +24,18 @@ from stockyard.consume.finish.finisher import Finisher
 from stockyard.consume.finish.next_run_maker import NextRunMaker
 from stockyard.consume.foreground import run_in_foreground
 from stockyard.consume.heartbeat import HealthCheck, Heartbeat
-from stockyard.consume.hooks import tell
+from stockyard.consume.hooks import call_hook
 from stockyard.consume.identity import dead_holders, new_worker_id
 from stockyard.consume.lifespan import close
 from stockyard.consume.options import WorkerSpec
 from stockyard.consume.recover.schedules import ScheduleRepairer
 from stockyard.consume.recover.stalled import StalledJobRecoverer
+from stockyard.consume.run.active_runs import ActiveRuns
 from stockyard.consume.run.announcer import Announcer
 from stockyard.consume.run.end_listener import EndListener
 from stockyard.consume.run.execution import Execution
 from stockyard.consume.run.handler_call import HandlerCall
 from stockyard.consume.run.handler_finder import handlers_of
-from stockyard.consume.run.run_book import RunBook
 from stockyard.consume.run.runner import Runner
 from stockyard.consume.shutdown import STOP_SECONDS, Shutdown, enter_unless, start_unless
 from stockyard.consume.take.fetcher import Fetcher
@@ -95,7 +95,7 @@ class Worker(Fixed):
         self._hooks = options.hooks
         # What it counted outlives it.
         serves = weakref.WeakMethod(self._serves)
-        self.meter = WorkerMetrics(lambda name: (known := serves()) is not None and known(name))
+        self.metrics = WorkerMetrics(lambda name: (known := serves()) is not None and known(name))
         self._heartbeat = Heartbeat()
         self._heart = Periodic(self._heartbeat.keep, _BEAT_SECONDS, name=f"heartbeat of {spec.name}")
         work = asyncio.Event()
@@ -106,10 +106,10 @@ class Worker(Fixed):
             jobs=jobs,
             recycle_after=options.recycle_after,
             memory_limit=options.memory_limit,
-            meter=self.meter,
+            metrics=self.metrics,
             on_room=work.set,
         )
-        self._book = RunBook()
+        self._active = ActiveRuns()
         self._announcer = Announcer(spec.name, hooks=options.hooks)
         call = HandlerCall(
             spec.name,
@@ -124,16 +124,16 @@ class Worker(Fixed):
         )
         self._finisher = Finisher(
             spec.name,
-            listener=EndListener(call=call, keeper=keeper, meter=self.meter, announcer=self._announcer),
+            listener=EndListener(call=call, keeper=keeper, metrics=self.metrics, announcer=self._announcer),
             on_ended=work.set,
         )
         runner = Runner(
             spec.name,
             call=call,
-            book=self._book,
+            active=self._active,
             jobs=jobs,
             keeper=keeper,
-            meter=self.meter,
+            metrics=self.metrics,
             lock_ms=self._lock_ms,
             clock=keyspace.clock,
             on_ended=self._finisher.put,
@@ -144,7 +144,7 @@ class Worker(Fixed):
             interval_ms=max(interval_ms, 10),
             max_stalled=spec.max_stalled,
             hooks=options.hooks,
-            meter=self.meter,
+            metrics=self.metrics,
             dead=dead_holders(),
         )
         self._schedules = ScheduleRepairer(keyspace, interval_ms=max(interval_ms, 10), hooks=options.hooks)
@@ -165,7 +165,7 @@ class Worker(Fixed):
             drain_delay=options.drain_delay_ms / 1000,
             finisher=self._finisher,
             runner=runner,
-            book=self._book,
+            active=self._active,
             execution=self._execution,
             work=work,
             next_runs=NextRunMaker(
@@ -208,7 +208,7 @@ class Worker(Fixed):
     @property
     def running(self) -> int:
         """How many jobs it runs at this moment."""
-        return len(self._book)
+        return len(self._active)
 
     def health_checks(self) -> list[HealthCheck]:
         """Return signs of life: its phase, the server, its loop, its taking; may be called in any thread."""
@@ -302,8 +302,8 @@ class Worker(Fixed):
     async def _start(self) -> None:
         await self._execution.warm(self._handlers)
         await self._open()
-        await self._keeper.start(self.id, self._lock_ms, self._book.lose)
-        await self._cancels.start(self.id, CancelTarget(self._keyspace, self._book.job_ids, self._book.cancel))
+        await self._keeper.start(self.id, self._lock_ms, self._active.lose)
+        await self._cancels.start(self.id, CancelTarget(self._keyspace, self._active.job_ids, self._active.cancel))
         await self._stalled_jobs.start()
         await self._schedules.start()
         await self._fetcher.start()
@@ -329,7 +329,7 @@ class Worker(Fixed):
         shutdown = Shutdown(
             self.queue,
             fetcher=self._fetcher,
-            book=self._book,
+            active=self._active,
             execution=self._execution,
             announcer=self._announcer,
             now=self._stop_now,
@@ -361,4 +361,4 @@ class Worker(Fixed):
 
     def _drained(self) -> None:
         if self._hooks.drained is not None:
-            self._announcer.call(tell(self._hooks.drained))
+            self._announcer.call(call_hook(self._hooks.drained))

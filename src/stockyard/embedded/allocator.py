@@ -13,7 +13,7 @@ from pathlib import Path
 _OFF = "off"
 _PACKAGE, _PACKAGED_LIBRARY = "cmeel-mimalloc", "cmeel.prefix/lib/libmimalloc.so"
 _SYSTEM_LIBRARY = "libjemalloc.so.2"  # a bare name: the loader searches its own folders
-_PATIENCE = 5.0
+_TIMEOUT = 5.0
 
 _log = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ def _ask(program: Path, preload: str | None) -> ServerBuild | None:
             env=environment_with(preload),
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=_PATIENCE,
+            timeout=_TIMEOUT,
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired):

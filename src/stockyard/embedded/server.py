@@ -21,7 +21,7 @@ from stockyard.embedded.folder import Folder
 from stockyard.errors import EmbeddedServerError
 
 _POLL = 0.01
-_STOP_PATIENCE = 10.0
+_STOP_TIMEOUT = 10.0
 _LATENCY_TRACKING = 7  # the major version that brought the directive; an older server refuses to start on it
 
 _log = logging.getLogger(__name__)
@@ -103,7 +103,7 @@ def ephemeral(*, appendonly: bool = True, timeout: float = 10.0) -> EmbeddedServ
 
 def await_stop(folder: Folder) -> None:
     """Wait, at most ten seconds, until the folder's server has stopped."""
-    deadline = time.monotonic() + _STOP_PATIENCE
+    deadline = time.monotonic() + _STOP_TIMEOUT
     while folder.is_guarded and time.monotonic() < deadline:
         time.sleep(_POLL)
 

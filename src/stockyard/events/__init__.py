@@ -1,6 +1,7 @@
 """Events of queues, and their readers."""
 
-from stockyard.events.event import (
+from stockyard.events.queue_events import QueueEvents
+from stockyard.model.event import (
     ActiveEvent,
     AddedEvent,
     CleanedEvent,
@@ -23,7 +24,6 @@ from stockyard.events.event import (
     WaitingChildrenEvent,
     WaitingEvent,
 )
-from stockyard.events.queue_events import QueueEvents
 
 __all__ = [
     "ActiveEvent",

@@ -12,12 +12,12 @@ from typing import Any, Self
 from stockyard._aio.portal import Portal
 from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
+from stockyard._store.event_decoding import event_of
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.streams import Entry, EventStream
 from stockyard.errors import InvalidOption, ServerError
-from stockyard.events.decoding import event_of
-from stockyard.events.event import Event, EventGap, JobEvent
 from stockyard.model import checks
+from stockyard.model.event import Event, EventGap, JobEvent
 from stockyard.model.fixed import Fixed
 
 _log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class QueueEvents(Fixed):
         self._portal = portal
         self._ready: deque[Event] = deque()
         self._turn = asyncio.Lock()
-        self._patience = RetryDelay()
+        self._retry_delay = RetryDelay()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_away = self._is_closed = False
         self._is_made = True
@@ -130,18 +130,18 @@ class QueueEvents(Fixed):
 
     async def _read(self) -> None:
         try:
-            entries, hole = await self._stream.read(_LOOK_AGAIN)
+            entries, gap = await self._stream.read(_LOOK_AGAIN)
         except ServerError as error:
             if not self._is_closed:
                 if not self._is_away:
                     repeats.warn(_log, f"events of {self.queue} cannot be read; trying again", error)
                 self._is_away = True
-                await self._patience.wait()
+                await self._retry_delay.wait()
             return
         self._is_away = False
-        self._patience.reset()
-        if hole is not None:
-            self._ready.append(EventGap(id=hole.after, queue=self.queue, first_id=hole.first))
+        self._retry_delay.reset()
+        if gap is not None:
+            self._ready.append(EventGap(id=gap.after, queue=self.queue, first_id=gap.first))
         self._ready.extend(self._wanted(entries))
 
     def _wanted(self, entries: Iterable[Entry]) -> list[Event]:

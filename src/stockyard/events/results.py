@@ -105,11 +105,11 @@ class _Reader:
         while True:
             while (seconds := self._seconds()) > 0:
                 try:
-                    events, hole = await self._stream.read(seconds)
+                    events, gap = await self._stream.read(seconds)
                     retry_delay.reset()
                     for event in events:
-                        self._tell(event)
-                    if hole is not None or not events or any(event.name in _REMOVALS for event in events):
+                        self._dispatch(event)
+                    if gap is not None or not events or any(event.name in _REMOVALS for event in events):
                         await self._look_at_all()
                 except ServerError:
                     await retry_delay.wait()
@@ -137,7 +137,7 @@ class _Reader:
             elif ending.state == "failed":
                 waiter.fail(JobFailed(job_id, ending.reason or ""))
             else:
-                waiter.heed(BEGINNING if is_gone else ending.told)
+                waiter.start_after(BEGINNING if is_gone else ending.last_event)
         if is_gone and self._is_awaited(job_id):
             await self._seek(job_id)
 
@@ -166,9 +166,9 @@ class _Reader:
                 else:
                     waiter.fail(_missing(each))
 
-    def _tell(self, event: Entry) -> None:
-        for waiter in list(self._waiters.get(event.fields.get("jobId", ""), ())):
-            waiter.tell(event)
+    def _dispatch(self, event: Entry) -> None:
+        for waiter in list(self._waiters.get(event.job_id, ())):
+            waiter.receive(event)
 
 
 class _Waiter:
@@ -179,24 +179,23 @@ class _Waiter:
         self._since: str | None = None
         self._early: list[Entry] = []
 
-    def heed(self, since: str) -> None:
+    def start_after(self, since: str) -> None:
         """Consider the events after this one, also those that have come already."""
         self._since = since
         early, self._early = self._early, []
         for event in early:
-            self.tell(event)
+            self.receive(event)
 
-    def tell(self, event: Entry) -> None:
+    def receive(self, event: Entry) -> None:
         if self._since is None:
             self._early.append(event)
         elif is_later(event.id, self._since):
-            job_id, fields = event.fields["jobId"], event.fields
             if event.name == "completed":
-                self.succeed(fields.get("returnvalue", "null").encode())
+                self.succeed(event.result)
             elif event.name == "failed":
-                self.fail(JobFailed(job_id, fields.get("failedReason", "")))
+                self.fail(JobFailed(event.job_id, event.failed_reason))
             elif event.name == "removed":
-                self.fail(_missing(job_id))
+                self.fail(_missing(event.job_id))
 
     def succeed(self, value: bytes | None) -> None:
         if not self.future.done():

@@ -41,7 +41,7 @@ class LeaseKeeper:
         self._listeners: dict[str, Lost] = {}
         self._shortest_known = 0
         self._ready = asyncio.Event()
-        self._said = bytearray()
+        self._output = bytearray()
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self, worker: str, lock_ms: int, on_lost: Lost) -> None:
@@ -113,7 +113,7 @@ class LeaseKeeper:
     def _spawn(self, *, is_replacement: bool) -> None:
         assert self._table is not None
         assert self._loop is not None
-        self._said.clear()
+        self._output.clear()
         self._ready.clear()
         self._child = subprocess.Popen(
             [sys.executable, "-c", "from stockyard.leases.renewer_process import main; main()"],
@@ -137,16 +137,16 @@ class LeaseKeeper:
     def _child_spoke(self, child: subprocess.Popen[bytes]) -> None:
         assert child.stdout is not None
         assert self._loop is not None
-        said = child.stdout.read(65536)
-        if not said:
+        output = child.stdout.read(65536)
+        if not output:
             self._end_child()
             if self._listeners:
                 _log.warning("the lease child ended (exit code %s); starting another", child.returncode)
                 self._loop.call_later(_PAUSE_SECONDS, self._spawn_again)
             return
-        self._said += said
-        *lines, rest = bytes(self._said).split(b"\n")
-        self._said = bytearray(rest)
+        self._output += output
+        *lines, rest = bytes(self._output).split(b"\n")
+        self._output = bytearray(rest)
         for line in lines:
             if line == READY:
                 self._ready.set()

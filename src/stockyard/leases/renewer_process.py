@@ -48,7 +48,7 @@ class _Renewer:
         self._prefix = assignment.prefix
         self._keyspaces: dict[str, QueueKeyspace] = {}
         self._parent = os.getppid()
-        self._told: set[tuple[str, str]] = set()
+        self._reported: set[tuple[str, str]] = set()
 
     async def renew_all(self, table: LeaseTable) -> float:
         """Renew every lease of the table once; return the seconds until that is due again."""
@@ -63,7 +63,7 @@ class _Renewer:
             with contextlib.suppress(ServerError):
                 for at in range(0, len(held), _PER_CALL):
                     await self._renew(queue, lock_ms, held[at : at + _PER_CALL])
-        self._told &= {(lease.job_id, lease.token) for lease in leases}
+        self._reported &= {(lease.job_id, lease.token) for lease in leases}
         return self.pause(table)
 
     def pause(self, table: LeaseTable) -> float:
@@ -79,8 +79,8 @@ class _Renewer:
         for job_id in await renew(keyspace, [(each.job_id, each.token, each.starts) for each in held], lock_ms):
             lease = wanted[job_id]
             # Once: a parent that does not read must not fill the pipe and hold up the other leases.
-            if (job_id, lease.token) not in self._told:
-                self._told.add((job_id, lease.token))
+            if (job_id, lease.token) not in self._reported:
+                self._reported.add((job_id, lease.token))
                 sys.stdout.buffer.write(msgspec.json.encode(lease) + b"\n")
         sys.stdout.buffer.flush()
 

@@ -78,7 +78,7 @@ class Relative:
         return await self.port.children_counts(self.id)
 
     async def detach_from_parent(self) -> bool:
-        """End the tie to the parent that waits for this job; a parent that waits for no other goes on.
+        """Detach the job from the parent that waits for this job; a parent that waits for no other goes on.
 
         Returns:
             False when no parent waits for it.

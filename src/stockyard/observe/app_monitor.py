@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from stockyard._aio.portal import Portal
+from stockyard._store.alerts import AlertKeyspace
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.overview import read_overview
-from stockyard._store.watching import AlertStore
 from stockyard.cache.stats import CacheStats
 from stockyard.consume.heartbeat import HealthCheck
 from stockyard.consume.hooks import Hooks
@@ -20,14 +20,14 @@ from stockyard.consume.worker import Worker
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import ServerError
 from stockyard.model.clock import Clock
-from stockyard.observe.alerts.book import AlertBook, incidents_of, note_unreadable
+from stockyard.observe.alerts.store import AlertStore, incidents_of, note_unreadable
 from stockyard.observe.health import health_of
 from stockyard.observe.overview import Overview, merged
 from stockyard.pubsub.stats import ChannelStats
 from stockyard.topology import QueueSpec, Topology
 
 if TYPE_CHECKING:
-    from stockyard.observe.alerts.monitor import Watcher
+    from stockyard.observe.alerts.monitor import AlertMonitor
     from stockyard.observe.alerts.rules import Alert, Rule
     from stockyard.observe.alerts.settings import AlertSettings
     from stockyard.observe.metrics.exporter import WorkerFigures
@@ -69,28 +69,28 @@ class AppMonitor:
         self._channels = channels
         self._portal = portal
         self._clock = clock
-        self._store = AlertStore(server, prefix, topology.name)
+        self._alert_keyspace = AlertKeyspace(server, prefix, topology.name)
         # What no worker that is left has counted: by those that are gone, and by our own sweepers.
         self._others: defaultdict[str, WorkerMetrics] = defaultdict(WorkerMetrics)
-        self.alerts = AlertBook(self._store, clock=clock)
+        self.alerts = AlertStore(self._alert_keyspace, clock=clock)
 
     async def overview(self) -> Overview:
         """Return queues, server and incidents as they are now, in one round trip."""
         specs = list(self._topology)
         if not self._server.clock.is_known:
             await self._server.learn_time()
-        seen = await read_overview(self._server, [self._keyspace(spec) for spec in specs], self._store)
+        seen = await read_overview(self._server, [self._keyspace(spec) for spec in specs], self._alert_keyspace)
         now = self._clock()
         queues = [health_of(spec.name, facts, now) for spec, facts in zip(specs, seen.queues, strict=True)]
         if seen.refused:
             note_unreadable("incidents", seen.refused)
         return Overview(queues, seen.server, incidents_of(seen.incidents))
 
-    def watcher(self, settings: AlertSettings, rules: Sequence[Rule] | None) -> Watcher:
-        """Make a watcher, which hands back the jobs of dead workers, too, where no other worker does."""
+    def alert_monitor(self, settings: AlertSettings, rules: Sequence[Rule] | None) -> AlertMonitor:
+        """Make a monitor of alerts; it also recovers the jobs of dead workers where no other worker is."""
         from stockyard.consume.recover.orphans import OrphanRecoverer
         from stockyard.observe.alerts.default_rules import every_rule
-        from stockyard.observe.alerts.monitor import Watcher
+        from stockyard.observe.alerts.monitor import AlertMonitor
         from stockyard.observe.alerts.recent import RecentIncrease
         from stockyard.observe.alerts.rules import evaluate_alerts
 
@@ -110,7 +110,7 @@ class AppMonitor:
             recent = delayed_fsync.add(seen.server.delayed_fsync, time.monotonic())
             return evaluate_alerts(chosen, seen.queues, seen.server._replace(recent_delayed_fsync=recent))
 
-        return Watcher(
+        return AlertMonitor(
             self.alerts,
             rules=chosen,
             look=look,
@@ -131,17 +131,17 @@ class AppMonitor:
         # Held until all is read, so that none goes in between and is counted twice.
         workers = list(self._workers())
         return [
-            *(WorkerFigures(each.queue, each.meter, each.running, each.concurrency) for each in workers),
+            *(WorkerFigures(each.queue, each.metrics, each.running, each.concurrency) for each in workers),
             *(
-                WorkerFigures(name, meter, 0, 0)
-                for name, meter in list(self._others.items())
-                if meter.stalled or meter.abandoned or meter.by_name()
+                WorkerFigures(name, metrics, 0, 0)
+                for name, metrics in list(self._others.items())
+                if metrics.stalled or metrics.abandoned or metrics.by_name()
             ),
         ]
 
-    def retire(self, queue: str, meter: WorkerMetrics) -> None:
+    def retire(self, queue: str, metrics: WorkerMetrics) -> None:
         """Keep what a worker counted that is gone: a process counts from its own start."""
-        self._others[queue].add(meter)
+        self._others[queue].add(metrics)
 
     def health_checks(self) -> list[HealthCheck]:
         """Return the signs of life of all workers that have not stopped."""
@@ -165,7 +165,7 @@ class AppMonitor:
             interval_ms=max(spec.lock_ms // 2, 10),
             max_stalled=spec.max_stalled,
             hooks=Hooks(),
-            meter=self._others[spec.name],
+            metrics=self._others[spec.name],
         )
 
 

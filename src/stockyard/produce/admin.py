@@ -7,9 +7,11 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from stockyard._store import managing
+from stockyard._store.event_decoding import OWN_EVENTS
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.managing import EventLimits
 from stockyard._store.records import ReplyCode
+from stockyard._store.streams import NAME_FIELD
 from stockyard.errors import InvalidOption, QueueStateError
 from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
@@ -17,12 +19,6 @@ from stockyard.model.job import ENDED_STATES, JobPort, JobState
 from stockyard.topology import Rate
 
 _CLEANED = tuple(str(state) for state in JobState if state is not JobState.UNKNOWN)
-
-_OWN_EVENTS = frozenset(
-    "active added cleaned completed debounced deduplicated delayed drained duplicated error failed paused "
-    "obliterated progress removed resumed retries-exhausted stalled waiting waiting-children".split()
-)
-"""Names that readers take for the queue's own word; of ``error`` Node makes an exception."""
 
 
 class QueueAdmin:
@@ -51,7 +47,7 @@ class QueueAdmin:
         """
         if limit is not None:
             checks.whole("limit", limit, least=1, hint="None takes the bound off, pause() stops all")
-        await managing.configure(self._keyspace, {"concurrency": limit})
+        await managing.set_concurrency(self._keyspace, limit)
 
     async def set_rate(self, rate: Rate | str | None) -> None:
         """Bound how many jobs start in a time over all workers of all processes.
@@ -63,9 +59,7 @@ class QueueAdmin:
         Raises:
             InvalidOption: it is no rate.
         """
-        given = None if rate is None else Rate.of(rate)
-        limits = (None, None) if given is None else (given.max, given.duration_ms)
-        await managing.configure(self._keyspace, dict(zip(("max", "duration"), limits, strict=True)))
+        await managing.set_rate(self._keyspace, None if rate is None else Rate.of(rate))
 
     async def rate_limit(self, duration: Duration) -> None:
         """Let no job start for so long, as when an API reports that its limit is reached.
@@ -219,15 +213,17 @@ class QueueAdmin:
         Raises:
             InvalidOption: a name or a value would mislead or break readers.
         """
-        if not checks.is_text(name) or ":" in name or name in _OWN_EVENTS:
+        if not checks.is_text(name) or ":" in name or name in OWN_EVENTS:
             raise InvalidOption(
                 "an event's name must be text without a colon, and none of the queue's own; "
                 f"got {checks.shown(name)}"
             )
         texts = {}
         for field, value in (fields or {}).items():
-            if not checks.is_text(field) or field == "event":
-                raise InvalidOption(f"a field's name must be text other than 'event'; got {checks.shown(field)}")
+            if not checks.is_text(field) or field == NAME_FIELD:
+                raise InvalidOption(
+                    f"a field's name must be text other than {NAME_FIELD!r}; got {checks.shown(field)}"
+                )
             texts[field] = _text(field, value)
         return await managing.publish_event(self._keyspace, name, texts)
 

@@ -38,7 +38,7 @@ class Batcher:
         self._stream = AddStream(keyspace)
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Any] = []
-        self._tied = 0
+        self._related = 0
         self._bytes = 0
         self._size = LoadSize()
         self._futures: list[asyncio.Future[str | ExistingJob]] = []
@@ -50,7 +50,7 @@ class Batcher:
     def add(self, job: NewJob | RelatedJob) -> asyncio.Future[str | ExistingJob]:
         """Line a job up; the future gives its id or what is there instead, or the error of its call."""
         if type(job) is RelatedJob:
-            self._tied += 1
+            self._related += 1
         future: asyncio.Future[str | ExistingJob] = self._loop.create_future()
         self._jobs.append(job)
         self._futures.append(future)
@@ -69,18 +69,18 @@ class Batcher:
     async def _run(self) -> None:
         try:
             while self._jobs or self._written:
-                await self._go_on()
+                await self._write_next()
         except BaseException:
             # Nobody waits for ever, and nobody is taken for cancelled who is not.
             for futures in [self._being_read, *(written for written, _ in self._written), self._futures]:
                 _fail(futures, cancelled("a call that adds jobs"))
             self._written.clear()
-            self._jobs, self._futures, self._tied, self._bytes, self._on_the_wire = [], [], 0, 0, 0
+            self._jobs, self._futures, self._related, self._bytes, self._on_the_wire = [], [], 0, 0, 0
             raise
         finally:
             self._task = None
 
-    async def _go_on(self) -> None:
+    async def _write_next(self) -> None:
         """Write what waits, then settle the oldest batch; an error settles all that it concerns."""
         try:
             if self._jobs:
@@ -90,7 +90,7 @@ class Batcher:
                     self._write()
         except Exception as error:
             _fail(self._futures, error)
-            self._jobs, self._futures, self._tied, self._bytes = [], [], 0, 0
+            self._jobs, self._futures, self._related, self._bytes = [], [], 0, 0
         if not self._written:
             return
         futures, carried = self._written.popleft()
@@ -125,11 +125,11 @@ class Batcher:
         return has_room and self._stream.is_open
 
     def _write(self) -> None:
-        size = self._run_length() if self._tied else BATCH
+        size = self._run_length() if self._related else BATCH
         if self._bytes > self._size.bytes:
             size = within(self._size.bytes, self._jobs[:size])
-        if self._tied and type(self._jobs[0]) is RelatedJob:
-            self._tied -= size
+        if self._related and type(self._jobs[0]) is RelatedJob:
+            self._related -= size
         jobs, self._jobs = self._jobs[:size], self._jobs[size:]
         futures, self._futures = self._futures[:size], self._futures[size:]
         carried = sum(len(job.data) for job in jobs) if self._jobs else self._bytes

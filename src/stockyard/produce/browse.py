@@ -8,13 +8,13 @@ from typing import Any, Literal
 from stockyard._store import clients, reading
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.rows import stored_job
+from stockyard._store.snapshots import QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.job import Job, JobPort, JobState
 from stockyard.model.options import MAX_PRIORITY
 from stockyard.produce.prometheus import exposition
-from stockyard.produce.snapshots import QueueMetrics, QueueSettings, WorkerInfo
-from stockyard.topology import QueueSpec, Rate
+from stockyard.topology import QueueSpec
 
 LISTED_STATES = tuple(state for state in JobState if state is not JobState.UNKNOWN)
 
@@ -102,15 +102,7 @@ class QueueBrowser:
 
     async def settings(self) -> QueueSettings:
         """Return the settings that all workers of the queue respect."""
-        meta = await reading.read_meta(self._keyspace)
-        most, window = reading.whole(meta.get("max")), reading.whole(meta.get("duration"))
-        return QueueSettings(
-            paused="paused" in meta,
-            concurrency=reading.whole(meta.get("concurrency")),
-            rate=Rate(most, window) if most and window else None,
-            max_events=reading.whole(meta.get("opts.maxLenEvents")),
-            version=meta.get("version"),
-        )
+        return await reading.read_settings(self._keyspace)
 
     async def rate_limit_left_ms(self, limit: int | None = None) -> int:
         """Return how long no job starts because of a rate: milliseconds, 0 when jobs start.
@@ -133,17 +125,7 @@ class QueueBrowser:
         Raises:
             ServerRefused: the server's user may not list connections.
         """
-        return [
-            WorkerInfo(
-                client.worker,
-                self.name,
-                connection=reading.whole(client.facts.get("id")) or 0,
-                address=client.facts.get("addr", ""),
-                age=reading.whole(client.facts.get("age")) or 0,
-                idle=reading.whole(client.facts.get("idle")) or 0,
-            )
-            for client in await clients.read_workers(self._keyspace)
-        ]
+        return await clients.read_workers(self._keyspace)
 
     async def metrics(
         self, kind: Literal["completed", "failed"] = "completed", start: int = 0, end: int = -1
@@ -158,9 +140,7 @@ class QueueBrowser:
             InvalidOption: the kind is neither.
         """
         checks.one_of("kind", kind, ("completed", "failed"))
-        totals, data, points = await reading.read_metrics(self._keyspace, kind, start, end)
-        count, prev_ts, prev_count = totals
-        return QueueMetrics(count, prev_ts, prev_count, tuple(data), points)
+        return await reading.read_metrics(self._keyspace, kind, start, end)
 
     async def prometheus(self, labels: Mapping[str, str] | None = None) -> str:
         """Return the queue's numbers as text for Prometheus, under BullMQ's names.

@@ -11,12 +11,11 @@ from typing import Any
 import msgspec
 
 from stockyard._aio.portal import Portal
-from stockyard._store import children as stored
 from stockyard._store.adding import ExistingJob
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.records import StoredRecord
 from stockyard._store.related_job import RelatedJob, related_job
 from stockyard._store.rows import stored_job
+from stockyard._store.tree_reading import read_tree
 from stockyard._store.trees import add_trees
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
@@ -37,7 +36,7 @@ class Flows(Fixed):
 
     Args:
         topology: the queues that may be named.
-        link, port: give the link and the jobs of a queue.
+        keyspace, port: give the keys and the jobs of a queue.
         portal: for callers without a loop.
     """
 
@@ -128,42 +127,14 @@ class Flows(Fixed):
         checks.whole("depth", depth, least=1)
         checks.whole("children", children, least=1, most=1000)
         keyspace = self._keyspace(self._topology.spec(queue))
-        root = keyspace.keys.job(checks.text("job_id", job_id))
-        seen: dict[str, tuple[StoredRecord, list[str]]] = {}
-        level = [root]
-        for _ in range(depth):
-            found = await stored.look(keyspace, level, children)
-            seen |= {key: each for key, each in zip(level, found, strict=True) if each}
-            below = [child for each in found if each for child in each[1]]
-            level = [key for key in dict.fromkeys(below) if key not in seen]
-            if not level:
-                break
-        return self._tree(root, queue, seen, f"{keyspace.keys.prefix}:") if root in seen else None
-
-    def _tree(
-        self, root: str, root_queue: str, seen: dict[str, tuple[StoredRecord, list[str]]], prefix: str
-    ) -> FlowTree:
-        # Taken out, so that a job that is its own descendant cannot lead in a circle.
-        order = [(root, *seen.pop(root))]
-        below: list[list[int]] = []
-        for _, _, children in order:
-            places = []
-            for key in children:
-                if key in seen and key.startswith(prefix):
-                    places.append(len(order))
-                    order.append((key, *seen.pop(key)))
-            below.append(places)
+        nodes = await read_tree(keyspace, checks.text("job_id", job_id), depth=depth, children=children)
         trees: dict[int, FlowTree] = {}
-        for at in reversed(range(len(order))):
-            key, record, _ = order[at]
-            inner = key.removeprefix(prefix)
-            # Only a root's id may hold colons; the script takes what stands behind the last one for the id.
-            queue = root_queue if key == root else inner.rpartition(":")[0]
-            record = record._replace(raw_id=inner.removeprefix(f"{queue}:").encode())
-            spec = self._topology.spec(queue) if queue in self._topology else QueueSpec(queue)
-            job = stored_job(record, queue, self._port(spec))
-            trees[at] = FlowTree(job, tuple(trees.pop(child) for child in below[at]))
-        return trees[0]
+        for at in reversed(range(len(nodes))):
+            node = nodes[at]
+            spec = self._topology.spec(node.queue) if node.queue in self._topology else QueueSpec(node.queue)
+            job = stored_job(node.record, node.queue, self._port(spec))
+            trees[at] = FlowTree(job, tuple(trees.pop(child) for child in node.children))
+        return trees.get(0)
 
 
 class _Node(msgspec.Struct):

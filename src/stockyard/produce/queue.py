@@ -141,11 +141,11 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             text = payload_text(name, data, handler.payload)
         if self.spec.router:
             check_job(self.spec, name, data, text, check=check)
-        is_tied = options.parent is not None or options.deduplication is not None
-        if is_tied or options.size_limit is not None:
+        is_related = options.parent is not None or options.deduplication is not None
+        if is_related or options.size_limit is not None:
             check_size(name, text, options)
             refuse_both_ties(options)
-        if is_tied:
+        if is_related:
             return related_job(self._keyspace, name, text, options, self._keyspace.clock())
         return new_job(name, text, options, self._keyspace.clock())
 

@@ -18,7 +18,7 @@ from stockyard._aio.retry_delay import RetryDelay
 from stockyard._aio.service import Periodic
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
-from stockyard._store.durable import BURIED, DurableLine, PendingMessage, TakeReply
+from stockyard._store.durable import DEAD_LETTERED, DurableConnection, PendingMessage, TakeReply
 from stockyard.errors import InvalidOption, PayloadError, ServerError
 from stockyard.model import checks
 from stockyard.model.fixed import Fixed
@@ -26,7 +26,7 @@ from stockyard.pubsub.channel import Channel
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.delivery import Delivery
 from stockyard.pubsub.message import MessageGap
-from stockyard.pubsub.outbox import SendBuffer
+from stockyard.pubsub.send_buffer import SendBuffer
 from stockyard.pubsub.stats import Counts
 
 T = TypeVar("T")
@@ -82,11 +82,11 @@ class Consumer(Fixed, Generic[T]):
         self._coder = coder
         self._counts = counts
         self._portal = portal
-        self._line = DurableLine(keyspace)
+        self._connection = DurableConnection(keyspace)
         self._acks: SendBuffer[str, None] = SendBuffer(self._send_acks)
         self._renewing = Periodic(self._renew, channel.idle_ms / 3000, name=f"consumer of {channel.name}")
         self._turn = asyncio.Lock()
-        self._patience = RetryDelay()
+        self._retry_delay = RetryDelay()
         self._ready: deque[Delivery[T] | MessageGap] = deque()
         # What this consumer has, handed to the program or not, and until when it certainly has it.
         self._in_hand: dict[str, Delivery[T]] = {}
@@ -94,7 +94,7 @@ class Consumer(Fixed, Generic[T]):
         self._next_look = 0.0
         self._last: str | None = None
         # How many its group has missed, and of how many of these the program was told; none when it has not begun.
-        self._missed, self._told = 0, -1
+        self._missed, self._reported = 0, -1
         # What goes on when the program stops waiting for it, as under a timeout.
         self._going: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -116,18 +116,23 @@ class Consumer(Fixed, Generic[T]):
         if self._is_closed:
             return
         self._is_closed = True
-        self._line.drop()
+        self._connection.drop()
         if (going := self._going) is not None:
             going.cancel()
             await asyncio.gather(going, return_exceptions=True)
         await self._renewing.stop()
-        await self._line.close()
+        await self._connection.close()
         if self._loop is None:
             return
         untouched = [each.id for each in self._ready if isinstance(each, Delivery)]
         try:
             await durable.leave(
-                self._keyspace, self.group, self.name, untouched, idle_ms=self._idle_ms, told=max(self._told, 0)
+                self._keyspace,
+                self.group,
+                self.name,
+                untouched,
+                idle_ms=self._idle_ms,
+                reported=max(self._reported, 0),
             )
         except ServerError as error:
             _log.warning("a consumer of %s left without handing back: %s", self.channel, error)
@@ -138,7 +143,7 @@ class Consumer(Fixed, Generic[T]):
                 await self._take()
             except BaseException:
                 # Nobody leaves what was not entered.
-                self._line.drop()
+                self._connection.drop()
                 raise
             self._loop = asyncio.get_running_loop()
             await self._renewing.start()
@@ -155,8 +160,8 @@ class Consumer(Fixed, Generic[T]):
             while not self._is_closed:
                 try:
                     if not self._has_next():
-                        await self._go_on()
-                    self._patience.reset()
+                        await self._prepare_next()
+                    self._retry_delay.reset()
                     self._is_away = False
                 except ServerError as error:
                     await self._wait_out(error)
@@ -181,7 +186,7 @@ class Consumer(Fixed, Generic[T]):
             idle_ms=max(self._idle_ms - delay_ms, 0),
         )
         self._in_hand.pop(message_id, None)
-        self._counts.dead += became == BURIED
+        self._counts.dead += became == DEAD_LETTERED
         if became and not delay_ms:
             self._next_look = 0.0
 
@@ -192,7 +197,7 @@ class Consumer(Fixed, Generic[T]):
         now = monotonic()
         return isinstance(self._ready[0], MessageGap) or now < min(self._held_until, self._next_look)
 
-    async def _go_on(self) -> None:
+    async def _prepare_next(self) -> None:
         self._going = self._going or asyncio.create_task(self._prepare())
         await asyncio.wait([self._going])
         going, self._going = self._going, None
@@ -211,7 +216,7 @@ class Consumer(Fixed, Generic[T]):
     def _handed(self, item: Delivery[T] | MessageGap) -> Delivery[T] | MessageGap:
         if isinstance(item, MessageGap):
             self._counts.gaps += 1
-            self._told = self._missed
+            self._reported = self._missed
         else:
             self._counts.delivered += 1
         return item
@@ -228,7 +233,7 @@ class Consumer(Fixed, Generic[T]):
         asked = monotonic()
         # Until all that it was given is in hand, it may have more than it knows of.
         was_unsure, self._is_unsure = self._is_unsure, True
-        taken = await self._line.take(
+        taken = await self._connection.take(
             self.group,
             self.name,
             after=self._after,
@@ -236,7 +241,7 @@ class Consumer(Fixed, Generic[T]):
             claims=claims,
             idle_ms=self._idle_ms,
             attempts=self._attempts,
-            told=self._told,
+            reported=self._reported,
             behind=self._last if fresh else None,
             seconds=seconds,
         )
@@ -245,7 +250,7 @@ class Consumer(Fixed, Generic[T]):
         if claims and not taken.has_more and not taken.claimed:
             self._next_look = asked + min(self._idle_ms / 4000, _LOOK_AGAIN)
         self._last = taken.last
-        self._counts.dead += taken.buried
+        self._counts.dead += taken.dead_lettered
         claimed, spoilt = self._read(taken.claimed)
         fresh_ones, more_spoilt = self._read(taken.fresh)
         self._ready.extendleft(reversed(claimed))
@@ -256,13 +261,13 @@ class Consumer(Fixed, Generic[T]):
         self._is_unsure = was_unsure
 
     def _note_gap(self, taken: TakeReply) -> None:
-        known = max(taken.told, self._missed)
-        if taken.is_anew:
+        known = max(taken.reported, self._missed)
+        if taken.is_recreated:
             self._ready.appendleft(MessageGap(channel=self.channel, reason="lost"))
         elif taken.missed > known:
             self._ready.appendleft(MessageGap(channel=self.channel, reason="trimmed", missed=taken.missed - known))
         self._missed = taken.missed
-        self._told = max(self._told, 0)
+        self._reported = max(self._reported, 0)
 
     def _read(self, messages: Sequence[PendingMessage]) -> tuple[list[Delivery[T]], list[tuple[str, str]]]:
         """Take messages in hand; return those that do not fit the type apart, with the reason."""
@@ -312,4 +317,4 @@ class Consumer(Fixed, Generic[T]):
         if not self._is_away:
             repeats.warn(_log, f"channel {self.channel} cannot be consumed; trying again", error)
         self._is_away = True
-        await self._patience.wait()
+        await self._retry_delay.wait()

@@ -75,7 +75,7 @@ class Delivery(Generic[T]):
             self.id, reason=reason, delay_ms=milliseconds(delay, option="delay"), is_final=False
         )
 
-    async def bury(self, reason: str = "") -> None:
+    async def dead_letter(self, reason: str = "") -> None:
         """Move it to the dead letters, whatever attempts remain.
 
         Raises:

@@ -75,7 +75,7 @@ async def _run(message: Delivery[T], handler: Callable[[Delivery[T]], Any], thre
                 await found
     except UnrecoverableError as error:
         reason = str(error)
-        await _told(message, lambda: message.bury(reason))
+        await _until_answered(message, lambda: message.dead_letter(reason))
     except (Exception, asyncio.CancelledError) as error:
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
@@ -83,17 +83,17 @@ async def _run(message: Delivery[T], handler: Callable[[Delivery[T]], Any], thre
         _log.warning("channel %s: message %s failed: %r", message.channel, message.id, error)
         pause = min(_FIRST_PAUSE * 2 ** (message.deliveries - 1), _LONGEST_PAUSE)
         reason = f"{type(error).__name__}: {error}"
-        await _told(message, lambda: message.release(reason, delay=pause))
+        await _until_answered(message, lambda: message.release(reason, delay=pause))
     else:
-        await _told(message, message.ack)
+        await _until_answered(message, message.ack)
 
 
-async def _told(message: Delivery[T], tell: Callable[[], Any]) -> None:
+async def _until_answered(message: Delivery[T], settle: Callable[[], Any]) -> None:
     """Acknowledge or release a message as soon as the server answers: doing it twice is safe."""
     retry_delay = RetryDelay()
     while True:
         try:
-            await tell()
+            await settle()
             return
         except ServerRefused as error:
             _log.error("channel %s: what became of message %s was refused: %s", message.channel, message.id, error)

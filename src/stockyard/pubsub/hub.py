@@ -82,7 +82,7 @@ class Hub:
             ServerUnavailable: the server cannot be reached within the call timeout.
             ServerRefused: the user may not listen there.
         """
-        key = keyspace.keys.live.encode()
+        key = keyspace.live_channel
         feed = self._feeds.get(key)
         is_new = feed is None
         if feed is None:
@@ -112,7 +112,7 @@ class Hub:
 
     async def leave(self, listener: Listener, keyspace: ChannelKeyspace) -> None:
         """Hand a listener nothing more; leaving twice is fine."""
-        key = keyspace.keys.live.encode()
+        key = keyspace.live_channel
         feed = self._feeds.get(key)
         if feed is None or listener not in feed.listeners:
             return
@@ -139,7 +139,7 @@ class Hub:
                     for key in self._feeds:
                         broadcast.listen(key)
                     while True:
-                        await self._spread(await broadcast.hear())
+                        await self._dispatch(await broadcast.hear())
                         retry_delay.reset()
                 except ServerError as error:
                     broadcast.drop()
@@ -148,15 +148,15 @@ class Hub:
         finally:
             await broadcast.close()
 
-    async def _spread(self, heard: ReceivedMessages) -> None:
-        for key in heard.begun:
+    async def _dispatch(self, received: ReceivedMessages) -> None:
+        for key in received.begun:
             if key in self._feeds:
                 self._feeds[key].begin()
                 self._trouble = None
-        for key, error in heard.refused:
+        for key, error in received.refused:
             if key in self._feeds and not self._feeds[key].refuse(error):
                 raise error
-        for key, texts in heard.texts.items():
+        for key, texts in received.texts.items():
             feed = self._feeds.get(key)
             if feed is None:
                 continue
@@ -166,7 +166,7 @@ class Hub:
             for listener, rest in rests:
                 if rest:
                     await listener.press(rest)
-        if heard.texts:
+        if received.texts:
             # What was read lies ready, so nothing here has waited: the readers have their turn.
             await asyncio.sleep(0)
 

@@ -23,8 +23,8 @@ from stockyard.pubsub.groups import ConsumerGroup, DeadLetter
 from stockyard.pubsub.handling import handle
 from stockyard.pubsub.hub import Hub
 from stockyard.pubsub.message import Message, MessageGap
-from stockyard.pubsub.outbox import SendBuffer
 from stockyard.pubsub.replay import Replay, checked_id
+from stockyard.pubsub.send_buffer import SendBuffer
 from stockyard.pubsub.stats import ChannelStats, Counts
 from stockyard.pubsub.subscription import Policy, Subscription
 from stockyard.pubsub.tail import Tail
@@ -49,7 +49,7 @@ class OpenChannel(Fixed, Generic[T]):
         self._portal = portal
         self._counts = Counts()
         self._coder: Coder[T] = Coder(channel, self._counts)
-        self._outboxes: PerLoop[SendBuffer[bytes, Any]] = PerLoop(lambda: SendBuffer(self._send, weigh=len))
+        self._send_buffers: PerLoop[SendBuffer[bytes, Any]] = PerLoop(lambda: SendBuffer(self._send, weigh=len))
         self._tails = PerLoop(lambda: Tail(keyspace, self._coder))
         self._readers: weakref.WeakSet[Subscription[T] | Consumer[T] | Replay[T]] = weakref.WeakSet()
         self._is_made = True
@@ -77,7 +77,7 @@ class OpenChannel(Fixed, Generic[T]):
             ServerUnavailable: the server could not be reached within the call timeout; nothing was published.
             ReplyLost: it was sent and not answered; it may or may not have been published.
         """
-        (answer,) = await self._outboxes.get().put([self._coder.encode(value)])
+        (answer,) = await self._send_buffers.get().put([self._coder.encode(value)])
         return answer
 
     async def publish_many(self, values: Iterable[T]) -> list[Any]:
@@ -87,7 +87,7 @@ class OpenChannel(Fixed, Generic[T]):
         published.
         """
         texts = [self._coder.encode(value) for value in values]
-        return list(await self._outboxes.get().put(texts)) if texts else []
+        return list(await self._send_buffers.get().put(texts)) if texts else []
 
     def subscribe(self, *, buffer: int = 10_000, policy: Policy = "drop_oldest") -> Subscription[T]:
         """Listen to a live channel from now on: ``async with channel.subscribe() as messages``.
@@ -228,7 +228,7 @@ class OpenChannel(Fixed, Generic[T]):
             ConsumerGroup(
                 each.name, each.waiting, each.pending, each.oldest_ms / 1000, each.consumers, each.missed
             )
-            for each in await durable.survey(self._durable("groups"))
+            for each in await durable.read_groups(self._durable("groups"))
         ]
 
     async def delete_group(self, group: str) -> bool:
@@ -247,7 +247,7 @@ class OpenChannel(Fixed, Generic[T]):
             ServerError: the server did not answer.
         """
         keyspace = self._durable("dead_letters")
-        found = await durable.letters(keyspace, checked_id(after), checks.whole("count", count, least=1))
+        found = await durable.read_dead_letters(keyspace, checked_id(after), checks.whole("count", count, least=1))
         return [
             DeadLetter(
                 each.id,

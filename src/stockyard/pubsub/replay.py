@@ -64,7 +64,7 @@ class Replay(Generic[T]):
         self._number: int | None = 0
         self._epoch = 0
         self._turn = asyncio.Lock()
-        self._patience = RetryDelay()
+        self._retry_delay = RetryDelay()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._is_away = self._is_closed = False
 
@@ -113,7 +113,7 @@ class Replay(Generic[T]):
                 await self.__aenter__()
                 try:
                     await self._read()
-                    self._patience.reset()
+                    self._retry_delay.reset()
                     self._is_away = False
                 except ServerError as error:
                     await self._wait_out(error)
@@ -169,7 +169,7 @@ class Replay(Generic[T]):
         if not self._is_away:
             repeats.warn(_log, f"channel {self.channel} cannot be read; trying again", error)
         self._is_away = True
-        await self._patience.wait()
+        await self._retry_delay.wait()
 
 
 def checked_id(message_id: str, *, option: str = "after") -> str:

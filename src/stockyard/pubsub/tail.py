@@ -11,7 +11,7 @@ from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
-from stockyard._store.durable import DurableLine, StoredMessage
+from stockyard._store.durable import DurableConnection, StoredMessage
 from stockyard.errors import PayloadError, ServerError
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.message import Message
@@ -80,7 +80,7 @@ class Tail:
     async def leave(self, reader: Any) -> None:
         """Do not follow for this reader any more; leaving twice is fine."""
         self._readers.discard(reader)
-        self._tell()
+        self._notify()
         if not self._readers and self._task is not None:
             task, self._task = self._task, None
             task.cancel()
@@ -104,14 +104,14 @@ class Tail:
         return self._news
 
     async def _run(self) -> None:
-        line = DurableLine(self._keyspace)
+        connection = DurableConnection(self._keyspace)
         retry_delay = RetryDelay()
         is_away = False
         self._forget()
         try:
             while True:
                 try:
-                    await self._follow(line)
+                    await self._follow(connection)
                     retry_delay.reset()
                     is_away = False
                 except ServerError as error:
@@ -121,33 +121,33 @@ class Tail:
                     await retry_delay.wait()
         finally:
             self._forget()
-            await line.close()
+            await connection.close()
 
-    async def _follow(self, line: DurableLine) -> None:
+    async def _follow(self, connection: DurableConnection) -> None:
         """Read on behind what was read last, or from the end."""
         if self._start is None:
             last, _ = await durable.look(self._keyspace, None)
             self._start = place_of(last)
             # Readers may have looked before that, and seen less.
-            self._tell()
+            self._notify()
         else:
             last = self._window[-1].id if self._window else "{}-{}".format(*self._start)
-        found = await line.follow(last, _LOOK_AGAIN)
+        found = await connection.follow(last, _LOOK_AGAIN)
         if found:
             self._window.extend(numbered(found, self._coder, self._keyspace.channel))
             while len(self._window) > _WINDOW:
                 self._start = self._window.popleft().place
-            self._tell()
+            self._notify()
         elif (await durable.look(self._keyspace, last))[1] is None:
             # What was read is gone, all of it: the readers must see for themselves what else is.
             self._forget()
             self.epoch += 1
-            self._tell()
+            self._notify()
 
     def _forget(self) -> None:
         self._window.clear()
         self._start = None
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         news, self._news = self._news, asyncio.Event()
         news.set()

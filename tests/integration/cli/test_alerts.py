@@ -18,7 +18,9 @@ def test_what_fires_is_listed_and_can_be_silenced(run: Run, redis_url: str, pref
     async def watch() -> None:
         async with App(shop, redis=redis_url, prefix=prefix) as app:
             await app.queue("mail").add_many([("welcome", {"name": str(n)}) for n in range(3)])
-            await app.watcher(AlertSettings.load({"STOCKYARD_ALERT_NO_WORKER": "0s"}, dotenv=None)).watch()
+            await app.alert_monitor(
+                AlertSettings.load({"STOCKYARD_ALERT_NO_WORKER": "0s"}, dotenv=None)
+            ).check_once()
 
     asyncio.run(watch())
     listed = run("alerts", "list", "--json").json()

@@ -67,11 +67,11 @@ async def test_a_hung_thread_is_replaced_and_logged_with_its_stack(
     assert "it ran longer than its timeout of 0.1 s" in line.getMessage()
     assert "self.opened.wait(60)" in line.getMessage()
     assert (line.queue, line.job, line.job_name, line.attempt) == ("q", hung[0].id, "x", 1)  # type: ignore[attr-defined]
-    assert (worker.meter.abandoned, worker.meter.hung) == (concurrency, concurrency)
+    assert (worker.metrics.abandoned, worker.metrics.hung) == (concurrency, concurrency)
     gate.opened.set()
-    await eventually(lambda: worker.meter.hung == 0)
+    await eventually(lambda: worker.metrics.hung == 0)
     await eventually(lambda: len(logged("has left its thread after")) == concurrency)
-    assert worker.meter.abandoned == concurrency
+    assert worker.metrics.abandoned == concurrency
 
 
 async def test_no_more_jobs_are_taken_than_there_are_threads(
@@ -85,7 +85,7 @@ async def test_no_more_jobs_are_taken_than_there_are_threads(
         job = await queue.add("x", "hangs", timeout="50ms", attempts=1)
         with pytest.raises(JobFailed, match="JobTimeout"):
             await job.wait_for_result(25)
-        assert worker.meter.hung == number + 1
+        assert worker.metrics.hung == number + 1
     assert [line.getMessage().count("another takes its place") for line in logged("still runs in its thread")] == [
         1,
         1,

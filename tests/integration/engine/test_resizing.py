@@ -109,7 +109,7 @@ async def test_concurrency_may_be_changed_before_the_worker_runs(yard: Yard) -> 
 async def test_what_cannot_be_changed_by_assigning_refuses_to_be_assigned(yard: Yard) -> None:
     queue, app = yard.queue(), yard.app
     made: list[tuple[Any, tuple[str, ...]]] = [
-        (app.worker("q", hold_async), ("queue", "options", "id", "meter", "running", "concurency", "grace")),
+        (app.worker("q", hold_async), ("queue", "options", "id", "metrics", "running", "concurency", "grace")),
         (queue, ("name", "spec", "concurrency", "sync")),
         (app, ("topology", "settings", "url", "prefix")),
         (app.cache("prices"), ("name", "ttl")),

@@ -47,7 +47,7 @@ async def test_a_receiver_that_sends_a_byte_at_a_time_is_given_up_and_cut(
 async def test_a_hanging_receiver_has_a_bounded_number_of_threads() -> None:
     released = threading.Event()
 
-    def hang(_connection: send_thread.HeldConnection) -> None:
+    def hang(_connection: send_thread.AbortableConnection) -> None:
         released.wait(30)
 
     async def send() -> None:
@@ -101,7 +101,7 @@ async def test_an_answer_that_is_no_http_is_a_failure_of_its_own_kind(answer: by
 async def test_a_loop_that_ends_is_not_held_up_by_a_send() -> None:
     released = threading.Event()
 
-    def hang(_connection: send_thread.HeldConnection) -> None:
+    def hang(_connection: send_thread.AbortableConnection) -> None:
         released.wait(30)
 
     sending = asyncio.create_task(send_thread.send_within("cancelled", hang))

@@ -66,7 +66,7 @@ async def test_what_jobs_did_is_told_by_queue_and_name(yard: Yard, server: Metri
     await queue.add("step-aside")
     await queue.add("nobody serves this")
     worker = await yard.work(desk(), concurrency=3)
-    await eventually(lambda: _ended(worker.meter) == 8)
+    await eventually(lambda: _ended(worker.metrics) == 8)
     found = await scrape(server.url, "queue", "name", "le", "state")
     assert {name: found[f"stockyard_jobs_{name}"] for name in (
         "completed_total q fill", "failed_total q reject", "retried_total q reject", "delayed_total q step-aside",
@@ -95,7 +95,7 @@ async def test_counters_go_on_when_a_worker_is_gone(yard: Yard, server: MetricsS
         await yard.queue().add("fill")
         worker = yard.app.worker("q", desk(), handle_signals=False)
         working = asyncio.create_task(worker.run())
-        await eventually(lambda: _ended(worker.meter) == 1)
+        await eventually(lambda: _ended(worker.metrics) == 1)
         await worker.stop()
         await working
         return weakref.ref(worker)
@@ -110,7 +110,7 @@ async def test_counters_go_on_when_a_worker_is_gone(yard: Yard, server: MetricsS
 async def test_the_wait_of_a_delayed_job_begins_when_it_is_due(yard: Yard, server: MetricsServer) -> None:
     await yard.queue().add("fill", delay="300ms")
     worker = await yard.work(desk())
-    await eventually(lambda: _ended(worker.meter) == 1)
+    await eventually(lambda: _ended(worker.metrics) == 1)
     found = await scrape(server.url, "queue", "name")
     assert found["stockyard_job_wait_seconds_sum q fill"] < 0.3
 
@@ -122,7 +122,7 @@ async def test_a_job_of_a_dead_worker_is_counted_where_it_is_handed_back(
     raw.lrem(f"{prefix}:q:wait", 1, job.id)
     raw.lpush(f"{prefix}:q:active", job.id)
     worker = await yard.work(desk(), stalled_interval="50ms")
-    await eventually(lambda: _ended(worker.meter) == 1)
+    await eventually(lambda: _ended(worker.metrics) == 1)
     assert (await scrape(server.url, "queue"))["stockyard_jobs_stalled_total q"] == 1
 
 
@@ -155,8 +155,8 @@ async def test_a_scrape_is_one_round_trip_for_all_queues(make_server: Callable[.
 
 async def test_alerts_that_fire_are_told(yard: Yard, server: MetricsServer) -> None:
     await yard.queue().add("fill")
-    watcher = yard.app.watcher(AlertSettings(Thresholds(no_worker="0s"), ()))
-    await watcher.watch()
+    alert_monitor = yard.app.alert_monitor(AlertSettings(Thresholds(no_worker="0s"), ()))
+    await alert_monitor.check_once()
     assert (await scrape(server.url, "rule", "queue"))["stockyard_alerts_firing waiting without a worker q"] == 1
 
 
@@ -267,8 +267,8 @@ def test_an_address_that_is_taken_is_named(redis_url: str, prefix: str) -> None:
             Yard(redis_url, prefix).app.serve_metrics(port=port)
 
 
-def _ended(meter: Any) -> int:
-    return sum(counters.completed + counters.failed for _, counters in meter.by_name())
+def _ended(metrics: Any) -> int:
+    return sum(counters.completed + counters.failed for _, counters in metrics.by_name())
 
 
 async def _is_live(server: MetricsServer) -> bool:

@@ -37,7 +37,7 @@ async def die(consumer: Consumer[Any]) -> None:
     """Let a consumer end as if its process were killed: nothing is renewed, said or handed back."""
     await consumer._renewing.stop()
     consumer._is_closed = True
-    consumer._line.drop()
+    consumer._connection.drop()
 
 
 def value_of(item: Any) -> Any:

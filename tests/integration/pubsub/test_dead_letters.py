@@ -47,7 +47,7 @@ async def test_it_can_be_buried_at_once(app: App) -> None:
     await channel.publish(7)
     async with channel.consume("g") as messages:
         (message,) = await take(messages, 1)
-        await message.bury("hopeless")
+        await message.dead_letter("hopeless")
         await message.ack()
     assert [(each.reason, each.deliveries) for each in await channel.dead_letters()] == [("hopeless", 1)]
 
@@ -74,7 +74,7 @@ async def test_only_the_group_that_gave_it_up_gets_it_again(app: App) -> None:
         await message.ack()
     async with channel.consume("g") as messages, channel.replay() as readers:
         (message,) = await take(messages, 1)
-        await message.bury()
+        await message.dead_letter()
         (letter,) = await channel.dead_letters()
         assert await channel.redeliver(letter.id, "1-1") == 1
         assert await channel.dead_letters() == []
@@ -93,7 +93,7 @@ async def test_they_are_read_in_pages_and_discarded(app: App) -> None:
     await channel.publish_many(range(5))
     async with channel.consume("g") as messages:
         for message in await take(messages, 5):
-            await message.bury()
+            await message.dead_letter()
     first = await channel.dead_letters(count=2)
     rest = await channel.dead_letters(first[-1].id)
     assert [each.value for each in [*first, *rest]] == [0, 1, 2, 3, 4]
@@ -113,7 +113,7 @@ async def test_what_is_no_id_is_refused_before_anything_is_done(app: App) -> Non
     await channel.publish(1)
     async with channel.consume("g") as messages:
         (message,) = await take(messages, 1)
-        await message.bury()
+        await message.dead_letter()
     (letter,) = await channel.dead_letters()
     for act in (channel.redeliver, channel.discard):
         with pytest.raises(InvalidOption, match="id must be the id of a message"):
@@ -133,6 +133,6 @@ async def test_what_is_given_up_leaves_its_group_though_the_server_is_full(
             with server.client() as client:
                 memory: Any = client.info("memory")
                 client.config_set("maxmemory", memory["used_memory"] - 100_000)
-            await message.bury("unlucky")
+            await message.dead_letter("unlucky")
         assert [each.reason for each in await channel.dead_letters()] == ["unlucky"]
         assert (await channel.groups())[0].pending == 0

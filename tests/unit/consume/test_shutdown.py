@@ -32,7 +32,7 @@ class Parts:
                     stop_taking=self._stop_taking, hand_back_what_comes=self._refuse, flush=self._flush
                 ),
             ),
-            book=cast("Any", book),
+            active=cast("Any", book),
             execution=cast("Any", SimpleNamespace(stop=self._stop_children)),
             announcer=cast("Any", SimpleNamespace(wait=self._hooks)),
             now=self.now,

@@ -56,27 +56,27 @@ def test_clocks_that_differ_make_no_negative_wait() -> None:
 
 
 def test_names_that_nobody_serves_count_together() -> None:
-    meter = WorkerMetrics({"fill", "cancel"}.__contains__)
+    metrics = WorkerMetrics({"fill", "cancel"}.__contains__)
     for name in ("fill", "fil", "x" * 1000, "cancel", "fill"):
-        meter.of(name).completed += 1
-    assert {name: counters.completed for name, counters in meter.by_name()} == {"fill": 2, OTHER: 2, "cancel": 1}
+        metrics.of(name).completed += 1
+    assert {name: counters.completed for name, counters in metrics.by_name()} == {"fill": 2, OTHER: 2, "cancel": 1}
 
 
 def test_names_from_anywhere_cannot_fill_the_memory() -> None:
-    meter = WorkerMetrics()
+    metrics = WorkerMetrics()
     for number in range(MOST_NAMES * 3):
-        meter.of(f"name-{number}").completed += 1
-    counted = dict(meter.by_name())
+        metrics.of(f"name-{number}").completed += 1
+    counted = dict(metrics.by_name())
     assert len(counted) == MOST_NAMES + 1
     assert counted[OTHER].completed == MOST_NAMES * 2
 
 
 def test_a_meter_adds_what_another_counted() -> None:
     kept, gone = WorkerMetrics(), WorkerMetrics()
-    for meter, seconds in ((kept, 0.5), (gone, 0.002), (gone, 0.5)):
-        meter.stalled += 1
-        meter.of("fill").started(1)
-        meter.of("fill").ended(Completed("null", None), seconds)
+    for metrics, seconds in ((kept, 0.5), (gone, 0.002), (gone, 0.5)):
+        metrics.stalled += 1
+        metrics.of("fill").started(1)
+        metrics.of("fill").ended(Completed("null", None), seconds)
     gone.of("reject").ended(Failed("no", (), 1, None), None)
     kept.add(gone)
     by_name = dict(kept.by_name())

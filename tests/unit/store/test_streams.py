@@ -13,8 +13,8 @@ def view(first: int, last: int, *, after: int = 0, added: int | None = -1, batch
 
 
 def test_what_is_read_is_counted() -> None:
-    position, hole = advance(Position("3-0", 3), view(1, 5, after=3))
-    assert (position, hole) == (Position("5-0", 5), None)
+    position, gap = advance(Position("3-0", 3), view(1, 5, after=3))
+    assert (position, gap) == (Position("5-0", 5), None)
     assert advance(position, view(1, 5, after=5)) == (position, None)
 
 
@@ -43,17 +43,17 @@ def test_the_beginning_of_a_stream_that_was_cut_before_is_no_hole() -> None:
 
 
 def test_the_beginning_of_a_stream_that_did_not_exist_is_known() -> None:
-    position, hole = advance(Position(BEGINNING), View(exists=False))
-    assert (position, hole) == (Position(BEGINNING, 0), None)
+    position, gap = advance(Position(BEGINNING), View(exists=False))
+    assert (position, gap) == (Position(BEGINNING, 0), None)
     assert advance(position, view(1, 2)) == (Position("2-0", 2), None)
     assert advance(position, view(2, 2)) == (Position("2-0", 2), StreamGap(BEGINNING, "2-0"))
 
 
 def test_a_resumed_position_is_counted_once_it_caught_up() -> None:
-    position, hole = advance(Position("3-0"), view(2, 9, after=3, batch=2))
-    assert (position, hole) == (Position("5-0", None), None)
-    position, hole = advance(position, view(4, 9, after=5))
-    assert (position, hole) == (Position("9-0", 9), None)
+    position, gap = advance(Position("3-0"), view(2, 9, after=3, batch=2))
+    assert (position, gap) == (Position("5-0", None), None)
+    position, gap = advance(position, view(4, 9, after=5))
+    assert (position, gap) == (Position("9-0", 9), None)
     assert advance(position, view(10, 11, after=9)) == (Position("11-0", 11), None)
 
 
@@ -67,15 +67,15 @@ def test_a_resumed_position_at_the_end_of_an_emptied_stream_is_none() -> None:
 
 @pytest.mark.parametrize("number", [None, 3])
 def test_a_stream_that_is_gone_is_told_once(number: int | None) -> None:
-    position, hole = advance(Position("3-0", number), View(exists=False))
-    assert (position, hole) == (Position(BEGINNING, 0), StreamGap("3-0", None))
+    position, gap = advance(Position("3-0", number), View(exists=False))
+    assert (position, gap) == (Position(BEGINNING, 0), StreamGap("3-0", None))
     assert advance(position, View(exists=False)) == (position, None)
 
 
 @pytest.mark.parametrize("number", [None, 8])
 def test_a_new_stream_with_lower_ids_is_read_from_its_beginning(number: int | None) -> None:
-    position, hole = advance(Position("8-0", number), view(2, 5, after=8, added=4))
-    assert (position, hole) == (Position(BEGINNING, 0), StreamGap("8-0", "2-0"))
+    position, gap = advance(Position("8-0", number), view(2, 5, after=8, added=4))
+    assert (position, gap) == (Position(BEGINNING, 0), StreamGap("8-0", "2-0"))
     assert advance(position, view(2, 5, added=4)) == (Position("5-0", 4), None)
 
 
@@ -87,15 +87,15 @@ def test_a_new_stream_with_higher_ids_is_known_by_its_count() -> None:
 
 
 @pytest.mark.parametrize(
-    ("last", "number", "hole"),
+    ("last", "number", "gap"),
     [("3-0", None, None), ("2-0", None, StreamGap("2-0", "3-0")), (BEGINNING, None, None), (BEGINNING, 0, None)],
 )
 def test_a_server_that_does_not_count_is_judged_by_the_first_id(
-    last: str, number: int | None, hole: StreamGap | None
+    last: str, number: int | None, gap: StreamGap | None
 ) -> None:
     after = int(last.partition("-")[0])
     position, found = advance(Position(last, number), view(3, 5, after=after, added=None))
-    assert (position, found) == (Position("5-0", None), hole)
+    assert (position, found) == (Position("5-0", None), gap)
 
 
 def test_ids_are_numbers() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stockyard import Deduplication, JobOptions, ParentRef
-from stockyard._wire.options import decode_options, encode_options, encode_tie, parent_key
+from stockyard._wire.options import decode_options, encode_options, encode_parent_link, parent_key
 
 PARENT = ParentRef("portfolio:high", "17")
 
@@ -48,9 +48,12 @@ def test_what_is_written_is_read_back(options: dict[str, Any], fields: dict[str,
 
 
 def test_the_tie_says_what_a_failure_does() -> None:
-    assert json.loads(encode_tie(PARENT, None, prefix="bull")) == {"id": "17", "queueKey": "bull:portfolio:high"}
-    tie = json.loads(encode_tie(ParentRef("p", "1", "other"), "continue_parent", prefix="bull"))
-    assert tie == {"id": "1", "queueKey": "other:p", "cpof": True}
+    assert json.loads(encode_parent_link(PARENT, None, prefix="bull")) == {
+        "id": "17",
+        "queueKey": "bull:portfolio:high",
+    }
+    link = json.loads(encode_parent_link(ParentRef("p", "1", "other"), "continue_parent", prefix="bull"))
+    assert link == {"id": "1", "queueKey": "other:p", "cpof": True}
     assert parent_key(PARENT, "bull") == "bull:portfolio:high:17"
 
 
@@ -75,8 +78,8 @@ def test_a_value_of_an_odd_type_counts_as_unset(odd: dict[str, Any]) -> None:
 
 
 def test_what_the_reference_takes_together_is_read_as_it_means() -> None:
-    ways = {"id": "BTC", "ttl": 0, "extend": True, "replace": True, "reschedule": True, "keepLastIfActive": 1}
-    found = decode_options(json.dumps({"de": ways, "kl": 2.0, "sizeLimit": 1e300})).deduplication
+    dedup = {"id": "BTC", "ttl": 0, "extend": True, "replace": True, "reschedule": True, "keepLastIfActive": 1}
+    found = decode_options(json.dumps({"de": dedup, "kl": 2.0, "sizeLimit": 1e300})).deduplication
     assert found == Deduplication("BTC", replace=True, keep_last=True)
     endless = decode_options(json.dumps({"de": {"id": "BTC", "ttl": 1e300}})).deduplication
     assert endless is not None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from stockyard._aio.chance import jitter
+from stockyard._aio.randomness import jitter
 from stockyard._store.net.endpoint import Endpoint
 from stockyard._store.net.login import check_login, login_commands
 from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser, pack_command

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from stockyard._aio.chance import jitter
 from stockyard._aio.per_loop import PerLoop
+from stockyard._aio.randomness import jitter
 from stockyard._aio.repeats import repeats
 from stockyard._store.net.blocking_pool import BlockingPool, BlockingPools
 from stockyard._store.net.connection import Command, Connection, accepted
@@ -167,10 +167,10 @@ class Server:
         best: tuple[int, int, Any] | None = None
         for _ in range(tries):
             before = self.clock.local()
-            (told,) = await self.ask([("TIME",)])
+            (time,) = await self.ask([("TIME",)])
             after = self.clock.local()
             if best is None or after - before < best[1] - best[0]:
-                best = before, after, told
+                best = before, after, time
             if best[1] - best[0] <= _QUICK_MS:
                 break
         if best is not None:

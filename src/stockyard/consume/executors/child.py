@@ -70,14 +70,14 @@ def main(pipe: socket.socket, known: tuple[str, ...], logs: tuple[LogFormat, int
     for reference in known:
         with contextlib.suppress(HandlerError):
             handlers[reference]
-    keyspace = _Link(pipe)
+    connection = _ParentConnection(pipe)
     # The parent may be gone whenever we write; the reading thread sees to it.
     with contextlib.suppress(ConnectionError), asyncio.Runner() as runner:
-        keyspace.send(Ready())
-        while (task := keyspace.tasks.get()) is not None:
-            port = _ParentPort(keyspace)
+        connection.send(Ready())
+        while (task := connection.tasks.get()) is not None:
+            port = _ParentPort(connection)
             end = _run(task, handlers=handlers, port=port, runner=runner)
-            keyspace.finish(port, end)
+            connection.finish(port, end)
 
 
 def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asyncio.Runner) -> End:
@@ -129,7 +129,7 @@ class _Handlers(dict[str, Handler]):
         return handler
 
 
-class _Link:
+class _ParentConnection:
     """The pipe to the parent. A thread reads it, so that the parent's end is seen while a handler computes."""
 
     def __init__(self, pipe: socket.socket) -> None:
@@ -193,13 +193,13 @@ class _Link:
 class _ParentPort:
     """What a job in a child can ask of its parent: the methods of ``JobPort``, one round trip each."""
 
-    def __init__(self, keyspace: _Link) -> None:
+    def __init__(self, connection: _ParentConnection) -> None:
         self.ended = False
-        self._keyspace = keyspace
+        self._connection = connection
 
     def __getattr__(self, method: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         async def ask(*args: Any, **options: Any) -> Any:
-            answer = self._keyspace.ask(self, call_of(method, args, options))
+            answer = self._connection.ask(self, call_of(method, args, options))
             try:
                 asyncio.get_running_loop()
             except RuntimeError:

@@ -65,7 +65,7 @@ class ProcessPool:
         self._memory_limit = memory_limit
         self._term_grace = term_grace
         self._turns = asyncio.Semaphore(size)
-        self._line: asyncio.Queue[WarmChild | StockyardError] = asyncio.Queue()
+        self._idle: asyncio.Queue[WarmChild | StockyardError] = asyncio.Queue()
         self._children: set[WarmChild] = set()
         self._running: set[WarmChild] = set()
         self._known: dict[str, None] = {}
@@ -132,7 +132,7 @@ class ProcessPool:
                     end = await child.perform(task, port=port)
             except BaseException as error:
                 child.kill()
-                self._let_go(child)
+                self._discard(child)
                 if not last:
                     self._fill_place()
                 if isinstance(error, TimeoutError):
@@ -158,9 +158,9 @@ class ProcessPool:
             finally:
                 self._running.discard(child)
             if last:
-                self._let_go(child)
+                self._discard(child)
             else:
-                self._line.put_nowait(child)
+                self._idle.put_nowait(child)
         if isinstance(end, Signalled):
             raise end.revived()
         if isinstance(end, Raised):
@@ -178,22 +178,22 @@ class ProcessPool:
         if seconds is not None:
             self._term_grace = min(self._term_grace, max(seconds - _KILL_SECONDS, 0.0))
         idle = set[WarmChild | StockyardError]()
-        while not self._line.empty():
-            idle.add(self._line.get_nowait())
+        while not self._idle.empty():
+            idle.add(self._idle.get_nowait())
         for _ in range(self._size + self._retiring):
-            self._line.put_nowait(_not_open())
+            self._idle.put_nowait(_not_open())
         for child in self._children:
             if child not in idle:
                 child.kill("the pool was closed")
-            self._let_go(child)
+            self._discard(child)
         while self._tasks:
             await asyncio.wait(self._tasks)
 
     async def _next_child(self) -> WarmChild:
         while self._open:
-            match await self._line.get():
+            match await self._idle.get():
                 case WarmChild() as child if child.gone:
-                    self._let_go(child, died_idle=True)
+                    self._discard(child, died_idle=True)
                     self._fill_place()
                 case WarmChild() as child:
                     return child
@@ -207,7 +207,7 @@ class ProcessPool:
         await self._turns.acquire()
         while self._open:
             with contextlib.suppress(StockyardError):
-                self._let_go(await self._next_child())
+                self._discard(await self._next_child())
                 break
         self._retiring -= 1
 
@@ -229,14 +229,14 @@ class ProcessPool:
                 self._children.discard(child)
             if not isinstance(error, StockyardError):
                 error = ChildNotStarted(f"a child process could not be started: {error}")
-            self._line.put_nowait(error)
+            self._idle.put_nowait(error)
         else:
-            self._line.put_nowait(child)
+            self._idle.put_nowait(child)
 
-    def _let_go(self, child: WarmChild, *, died_idle: bool = False) -> None:
-        self._spawn(self._bury(child, died_idle))
+    def _discard(self, child: WarmChild, *, died_idle: bool = False) -> None:
+        self._spawn(self._reap(child, died_idle))
 
-    async def _bury(self, child: WarmChild, died_idle: bool) -> None:
+    async def _reap(self, child: WarmChild, died_idle: bool) -> None:
         code = await child.close(self._term_grace)
         self._children.discard(child)
         if died_idle:

@@ -57,7 +57,7 @@ class WarmChild:
         pid: its process id.
         runs: how many tasks it was given.
         ended: set to the exit code once it is gone, minus the signal's number if one ended it.
-        verdict: why the parent killed it, for the message; or None.
+        kill_reason: why the parent killed it, for the message; or None.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class WarmChild:
         loop = asyncio.get_running_loop()
         self.pid = pid
         self.runs = 0
-        self.verdict: str | None = None
+        self.kill_reason: str | None = None
         self.ended: asyncio.Future[int] = loop.create_future()
         self._process = process
         self._reader = reader
@@ -142,11 +142,11 @@ class WarmChild:
         """Whether an idle child has ended, even if the loop does not know it yet: it says nothing else unasked."""
         return self.ended.done() or bool(self._pipe.poll(0))
 
-    def kill(self, verdict: str | None = None) -> None:
+    def kill(self, kill_reason: str | None = None) -> None:
         """End it now, and what its handler started, by SIGKILL."""
         if self.ended.done():
             return
-        self.verdict = self.verdict or verdict
+        self.kill_reason = self.kill_reason or kill_reason
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
@@ -181,7 +181,7 @@ class WarmChild:
     async def _death(self, who: str) -> WorkerProcessDied:
         code = await self.close(grace=1.0)
         name = _signal_name(-code) if code < 0 else None
-        cause = self.verdict or cause_of(code)
+        cause = self.kill_reason or cause_of(code)
         return WorkerProcessDied(
             f"{who} died: {cause}", exit_code=None if name else code, signal=name, cause=cause
         )

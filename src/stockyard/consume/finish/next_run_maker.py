@@ -77,17 +77,17 @@ class NextRunMaker:
         held = len(records)
         try:
             records, found = await self._next_runs(records, token)
-            go_on: list[StartedRecord] = []
+            to_start: list[StartedRecord] = []
             for record, started in zip(records, found, strict=True):
                 if started is None:
-                    go_on.append(record)
+                    to_start.append(record)
                 elif started.trouble:
                     self._fail(record, token, started.trouble)
                 elif reason := self._reason_to_skip(record, started):
                     await self._skip(record, token, reason)
                 else:
-                    go_on.append(record)
-            self._start(go_on, token)
+                    to_start.append(record)
+            self._start(to_start, token)
         finally:
             self._held -= held
 

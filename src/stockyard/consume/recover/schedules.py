@@ -7,7 +7,7 @@ import logging
 from stockyard._aio.service import Periodic
 from stockyard._store import scheduling
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard.consume.hooks import Hooks, tell
+from stockyard.consume.hooks import Hooks, call_hook
 from stockyard.errors import ServerError, StockyardError
 
 _log = logging.getLogger(__name__)
@@ -57,4 +57,4 @@ class ScheduleRepairer:
                     self._keyspace.queue,
                     run,
                 )
-                await tell(self._hooks.schedule_repaired, schedule_id, run)
+                await call_hook(self._hooks.schedule_repaired, schedule_id, run)

@@ -11,7 +11,7 @@ from stockyard._aio.repeats import repeats
 from stockyard._aio.service import Periodic
 from stockyard._store import leasing
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard.consume.hooks import Hooks, tell
+from stockyard.consume.hooks import Hooks, call_hook
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import ServerError, ServerUnavailable
 
@@ -31,7 +31,7 @@ class StalledJobRecoverer:
         interval_ms: between two looks.
         max_stalled: how often a job may lose its worker before it is failed.
         hooks: called with each job.
-        meter: counts them.
+        metrics: counts them.
         dead: what the tokens of processes begin with that are known to be dead: their jobs go back at the first
             look. Defaults to none.
     """
@@ -43,14 +43,14 @@ class StalledJobRecoverer:
         interval_ms: int,
         max_stalled: int,
         hooks: Hooks,
-        meter: WorkerMetrics,
+        metrics: WorkerMetrics,
         dead: Sequence[str] = (),
     ) -> None:
         self._keyspace = keyspace
         self._interval_ms = interval_ms
         self._max_stalled = max_stalled
         self._hooks = hooks
-        self._meter = meter
+        self._metrics = metrics
         self._dead = list(dead)
         self._saw_replica = False
         self._periodic = Periodic(self.sweep, interval_ms / 1000, name=f"stalled jobs of {keyspace.queue}")
@@ -89,10 +89,10 @@ class StalledJobRecoverer:
         return recovered
 
     async def _note(self, recovered: list[str]) -> None:
-        self._meter.stalled += len(recovered)
+        self._metrics.stalled += len(recovered)
         for job_id in recovered:
             _log.warning("job %s of queue %s lost its worker; handed back", job_id, self._keyspace.queue)
-            await tell(self._hooks.stalled, job_id)
+            await call_hook(self._hooks.stalled, job_id)
 
     async def _server_was_away(self) -> bool:
         began = time.monotonic()

@@ -9,7 +9,7 @@ from typing import Any
 
 from stockyard._logging import about, about_job, plain
 from stockyard.consume.executors.results import read_result
-from stockyard.consume.hooks import Hooks, tell
+from stockyard.consume.hooks import Hooks, call_hook
 from stockyard.consume.run.error_outcome import class_of
 from stockyard.consume.run.invocation import Invocation
 from stockyard.model.job import Job, set_fields
@@ -52,7 +52,7 @@ class Announcer:
                     result = read_result(run.result, run.handler)
                     _count_attempt(job)
                     set_fields(job, return_value=result, failed_reason=None, finished_on=moment)
-                    self.call(tell(hooks.completed, job, result))
+                    self.call(call_hook(hooks.completed, job, result))
             case Failed(reason=reason):
                 error = class_of(run.result)
                 _log.error(
@@ -65,7 +65,7 @@ class Announcer:
                 set_fields(job, failed_reason=reason, stacktrace=outcome.stacktrace, finished_on=moment)
                 if hooks.failed is not None:
                     run.expose()
-                    self.call(tell(hooks.failed, job, run.result))
+                    self.call(call_hook(hooks.failed, job, run.result))
             case Retried(reason=reason, delay_ms=delay):
                 _log.warning(
                     "%s failed and is retried %s: %s",
@@ -83,7 +83,7 @@ class Announcer:
                 )
                 if hooks.retried is not None:
                     run.expose()
-                    self.call(tell(hooks.retried, job, run.result, delay))
+                    self.call(call_hook(hooks.retried, job, run.result, delay))
 
     def ended_unread(self, job_id: str, outcome: Outcome) -> None:
         """Announce the end of a job whose record could not be read, or that did not have to run."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from stockyard._store.refused_ends import refusal
 from stockyard.consume.run.announcer import Announcer
 from stockyard.consume.run.ending import Ending
-from stockyard.consume.run.error_outcome import refusal
 from stockyard.consume.run.handler_call import HandlerCall
 from stockyard.consume.worker_metrics import OTHER, WorkerMetrics
 from stockyard.leases.keeper import LeaseKeeper
@@ -17,16 +17,16 @@ class EndListener:
     Args:
         call: says how a run ends that may not end as it wanted.
         keeper: keeps the leases.
-        meter: counts ends.
+        metrics: counts ends.
         announcer: logs them and calls hooks.
     """
 
     def __init__(
-        self, *, call: HandlerCall, keeper: LeaseKeeper, meter: WorkerMetrics, announcer: Announcer
+        self, *, call: HandlerCall, keeper: LeaseKeeper, metrics: WorkerMetrics, announcer: Announcer
     ) -> None:
         self._call = call
         self._keeper = keeper
-        self._meter = meter
+        self._metrics = metrics
         self._announcer = announcer
         self._announces_completed = announcer.announces_completed
 
@@ -44,7 +44,7 @@ class EndListener:
         """
         run = ending.run
         if run is None:
-            self._meter.of(OTHER).ended(ending.outcome, None)
+            self._metrics.of(OTHER).ended(ending.outcome, None)
             self._announcer.ended_unread(ending.job_id, ending.outcome)
             return
         run.counters.ended(ending.outcome, run.seconds)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from stockyard.consume.run.run_book import Run
+from stockyard.consume.run.active_runs import Run
 from stockyard.model.outcome import Outcome
 
 

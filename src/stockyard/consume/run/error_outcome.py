@@ -6,7 +6,6 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from stockyard._store.records import ReplyCode
 from stockyard.consume.executors.not_started import NotStarted
 from stockyard.errors import (
     Delay,
@@ -25,7 +24,7 @@ from stockyard.errors import (
 from stockyard.model.backoff import FAIL_NOW, BackoffStrategy, next_delay
 from stockyard.model.duration import milliseconds
 from stockyard.model.job import Job
-from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried, WaitingChildren
+from stockyard.model.outcome import Delayed, Failed, Outcome, Requeued, Retried, WaitingChildren
 from stockyard.model.printing import message_of, storable, traceback_of
 from stockyard.model.retention import KeepOption
 from stockyard.model.retry_rule import RetryRule
@@ -100,14 +99,6 @@ def _pause_ms(job: Job[Any], rng: random.Random) -> int:
     in_a_row = max(job.attempts_started - job.attempts_made, 1)
     pause = min(_FIRST_PAUSE_MS << min(in_a_row - 1, 5), _LONGEST_PAUSE_MS)
     return round(pause * rng.uniform(0.75, 1.0))
-
-
-def refusal(job_id: str, outcome: Outcome, code: int) -> StockyardError:
-    """Return the error of a run whose end its job's children do not allow, in the words that every peer writes."""
-    if code == ReplyCode.CHILDREN_PENDING:
-        return StockyardError(f"Job {job_id} has pending dependencies. moveToFinished")
-    step = "moveToFinished" if isinstance(outcome, Completed) else "moveToWaitingChildren"
-    return UnrecoverableError(f"Cannot complete job {job_id} because it has at least one failed child. {step}")
 
 
 def _outcome_of_signal(signal: RunSignal) -> Outcome:

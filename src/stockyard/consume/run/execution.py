@@ -31,7 +31,7 @@ class Execution:
         jobs: does what handlers in child processes ask of their jobs.
         recycle_after: jobs after which a child process is replaced.
         memory_limit: bytes of resident memory of a child process, or None.
-        meter: counts abandoned threads.
+        metrics: counts abandoned threads.
         on_room: called in the loop when an abandoned thread has returned and a place is free again.
     """
 
@@ -43,7 +43,7 @@ class Execution:
         jobs: JobPort,
         recycle_after: int | None,
         memory_limit: int | None,
-        meter: WorkerMetrics,
+        metrics: WorkerMetrics,
         on_room: Callable[[], None],
     ) -> None:
         self._name = name
@@ -51,7 +51,7 @@ class Execution:
         self._jobs = jobs
         self._recycle_after = recycle_after
         self._memory_limit = memory_limit
-        self._meter = meter
+        self._metrics = metrics
         self._on_room = on_room
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hung: dict[int, tuple[str, dict[str, Any]]] = {}
@@ -162,8 +162,8 @@ class Execution:
         assert self._threads is not None
         job, hung, most = thread.subject, self._threads.hung, self._threads.most_replaced
         named, extra = self._hung[id(job)] = about(job), about_job(job)
-        self._meter.abandoned += 1
-        self._meter.hung = len(self._hung)
+        self._metrics.abandoned += 1
+        self._metrics.hung = len(self._hung)
         _log.warning(
             "%s still runs in its thread though its run has ended: %s. A thread cannot be stopped; %s. It is "
             "here:\n%s",
@@ -180,7 +180,7 @@ class Execution:
     def _returned(self, thread: AbandonedThread) -> None:
         loop = self._loop
         named, extra = self._hung.pop(id(thread.subject), ("a job", {}))
-        self._meter.hung = len(self._hung)
+        self._metrics.hung = len(self._hung)
         _log.info(
             "%s has left its thread after %.1f s; what it returned or raised is discarded",
             named,

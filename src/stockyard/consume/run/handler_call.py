@@ -16,7 +16,7 @@ from stockyard.consume.executors.results import (
     read_result,
     result_text,
 )
-from stockyard.consume.hooks import Hooks, tell
+from stockyard.consume.hooks import Hooks, call_hook
 from stockyard.consume.run.error_outcome import is_infrastructure, outcome_of_error
 from stockyard.consume.run.execution import Execution
 from stockyard.consume.run.invocation import Invocation
@@ -115,7 +115,7 @@ class HandlerCall:
             if self._shows_data:
                 invocation.expose()
                 if self._on_started is not None:
-                    await tell(self._on_started, job)
+                    await call_hook(self._on_started, job)
             handler = invocation.handler
             if handler is None:
                 handler = invocation.handler = self.find(job.name)

@@ -11,9 +11,9 @@ from stockyard import telemetry
 from stockyard._logging import current_job
 from stockyard._store.records import StartedRecord
 from stockyard._store.rows import CorruptRecord, started_job
+from stockyard.consume.run.active_runs import ActiveRuns, Run
 from stockyard.consume.run.ending import Ending
 from stockyard.consume.run.handler_call import HandlerCall
-from stockyard.consume.run.run_book import Run, RunBook
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import ConfigError
 from stockyard.leases.keeper import LeaseKeeper
@@ -29,10 +29,10 @@ class Runner:
     Args:
         queue: its name.
         call: calls handlers.
-        book: the runs in hand.
+        active: the runs in hand.
         jobs: the port of the jobs.
         keeper: keeps their leases.
-        meter: counts starts.
+        metrics: counts starts.
         lock_ms: length of a lease.
         clock: gives the time.
         on_ended: called with the end of a run, to be written.
@@ -44,10 +44,10 @@ class Runner:
         queue: str,
         *,
         call: HandlerCall,
-        book: RunBook,
+        active: ActiveRuns,
         jobs: JobPort,
         keeper: LeaseKeeper,
-        meter: WorkerMetrics,
+        metrics: WorkerMetrics,
         lock_ms: int,
         clock: Clock,
         on_ended: Callable[[Ending], None],
@@ -55,10 +55,10 @@ class Runner:
     ) -> None:
         self._queue = queue
         self._call = call
-        self._book = book
+        self._active = active
         self._jobs = jobs
         self._keeper = keeper
-        self._meter = meter
+        self._metrics = metrics
         self._lock_ms = lock_ms
         self._clock = clock
         self._on_ended = on_ended
@@ -76,11 +76,11 @@ class Runner:
             except (CorruptRecord, ConfigError) as error:
                 self._on_ended(Ending(record.id, token, call.unread(str(error)), record.start_number))
                 continue
-            counters = self._meter.of(job.name)
+            counters = self._metrics.of(job.name)
             if job.attempts_started == 1:
                 counters.started(now - job.timestamp - job.options.delay_ms)
             run = Run(job, find, token, slot, counters)
-            self._book.add(run)
+            self._active.add(run)
             deferred = record.deferred_failure
             is_doubtful = deferred is not None or call.limits_starts
             reason_to_fail = call.reason_to_fail(job, deferred) if is_doubtful else None
@@ -103,7 +103,7 @@ class Runner:
             outcome = None if run.is_lost else self._call.broken_off(run)
         if reason_to_fail is None:
             run.seconds = perf_counter() - began
-        self._book.remove(run)
+        self._active.remove(run)
         if outcome is None:
             self._keeper.release(run.slot)
             self._on_lost()

@@ -21,9 +21,9 @@ from stockyard._store.records import StartedRecord
 from stockyard.consume.finish.finisher import Finisher
 from stockyard.consume.finish.next_run_maker import NextRunMaker
 from stockyard.consume.heartbeat import Heartbeat
+from stockyard.consume.run.active_runs import ActiveRuns
 from stockyard.consume.run.ending import Ending
 from stockyard.consume.run.execution import Execution
-from stockyard.consume.run.run_book import RunBook
 from stockyard.consume.run.runner import Runner
 from stockyard.consume.take.demand import Demand
 from stockyard.consume.take.lost_replies import LostReplies
@@ -50,7 +50,7 @@ class Fetcher:
         take_defaults: what it asks for in every call, but for the number of jobs and their token.
         drain_delay: seconds to wait for the marker of an empty queue.
         finisher, runner, next_runs, doorbell: its neighbours.
-        book: the runs in hand.
+        active: the runs in hand.
         execution: says how many threads are lost.
         work: set when there is something to write, or a place is free.
         heartbeat: notes every answer and every failure.
@@ -68,7 +68,7 @@ class Fetcher:
         drain_delay: float,
         finisher: Finisher,
         runner: Runner,
-        book: RunBook,
+        active: ActiveRuns,
         execution: Execution,
         work: asyncio.Event,
         next_runs: NextRunMaker,
@@ -85,7 +85,7 @@ class Fetcher:
         self._demand = Demand(drain_delay=drain_delay)
         self._finisher = finisher
         self._runner = runner
-        self._book = book
+        self._active = active
         self._execution = execution
         self._work = work
         self._next_runs = next_runs
@@ -195,7 +195,7 @@ class Fetcher:
         """How many more jobs it could hold, whatever the rate limit says."""
         if not self._is_taking:
             return 0
-        in_hand = len(self._book) + len(self._finisher) + len(self._next_runs) + self._reserved
+        in_hand = len(self._active) + len(self._finisher) + len(self._next_runs) + self._reserved
         return min(self._size.jobs, self._concurrency - in_hand - self._execution.lost)
 
     def _batch(self) -> list[Ending]:

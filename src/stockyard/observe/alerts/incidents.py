@@ -9,7 +9,7 @@ import msgspec
 
 from stockyard.observe.alerts.rules import Alert
 
-LONGEST_TELLING = 3_600_000
+MAX_RESOLVE_RETRY_MS = 3_600_000
 """Milliseconds for which the notification of an incident's end is retried."""
 
 
@@ -121,7 +121,7 @@ def advance(
         if name in incidents:
             continue
         if before.status is Status.RESOLVED:
-            if now - before.at < LONGEST_TELLING:
+            if now - before.at < MAX_RESOLVE_RETRY_MS:
                 incidents[name] = before
         elif before.announced:
             incidents[name] = msgspec.structs.replace(before, status=Status.RESOLVED, notified=(), at=now)

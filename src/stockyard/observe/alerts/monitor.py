@@ -1,4 +1,4 @@
-"""Watches queues and server by rules, in one process of all, and notifies when alerts fire and resolve."""
+"""Monitors queues and server by rules, in one process of all, and notifies when alerts fire and resolve."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from contextlib import suppress
 from stockyard._aio.service import Periodic, Service
 from stockyard.errors import ServerError
 from stockyard.model.clock import Clock
-from stockyard.observe.alerts.book import AlertBook
 from stockyard.observe.alerts.deliveries import Deliveries
 from stockyard.observe.alerts.incidents import Incident, Silence, Status, advance, notified, pending_notifications
 from stockyard.observe.alerts.notifiers import Notifier
 from stockyard.observe.alerts.rules import Alert, Rule
+from stockyard.observe.alerts.store import AlertStore
 
 _RESIGNING = 1.0
-_TERMS = 3
-"""Intervals after which a watcher that fell silent is replaced."""
+_LEADER_INTERVALS = 3
+"""Intervals after which a leader that does not renew is replaced."""
 
 
-class Watcher:
+class AlertMonitor:
     """Evaluates rules in every interval if no other process does.
 
     Incidents are stored before and after they are sent, so that another process that takes over sends
@@ -30,7 +30,7 @@ class Watcher:
     leader's term.
 
     Args:
-        book: shared by all processes.
+        store: shared by all processes.
         rules: for how long each must hold, besides what it says.
         look: takes snapshots and returns the alerts that hold now.
         notifiers: send what fires and what resolves.
@@ -41,7 +41,7 @@ class Watcher:
 
     def __init__(
         self,
-        book: AlertBook,
+        store: AlertStore,
         *,
         rules: Sequence[Rule],
         look: Callable[[], Awaitable[list[Alert]]],
@@ -51,20 +51,20 @@ class Watcher:
         beside: Sequence[Service] = (),
     ) -> None:
         self._beside = beside
-        self._book = book
+        self._store = store
         self._durations = {rule.name: rule.for_ms for rule in rules}
         self._look = look
         self._interval = interval
         self._clock = clock
         self._token = uuid.uuid4().hex
         self._deliveries = Deliveries(notifiers, self._delivered)
-        self._periodic = Periodic(self._once, interval, name="alert watcher")
+        self._periodic = Periodic(self._once, interval, name="alert monitor")
         self._turn = asyncio.Lock()
         self._is_leader = False
 
     @property
     def is_leader(self) -> bool:
-        """Whether this process was the one that watched at the last look."""
+        """Whether this process led at the last look."""
         return self._is_leader
 
     async def start(self) -> None:
@@ -74,7 +74,7 @@ class Watcher:
         await self._periodic.start()
 
     async def stop(self) -> None:
-        """End, and let another process watch at once; stopping twice is fine."""
+        """End, and let another process lead at once; stopping twice is fine."""
         await self._periodic.stop()
         for service in self._beside:
             await service.stop()
@@ -84,13 +84,13 @@ class Watcher:
             # A server that is away must not hold up who stops: the leader's term ends by itself.
             with suppress(ServerError, TimeoutError):
                 async with asyncio.timeout(_RESIGNING):
-                    await self._book.resign(self._token)
+                    await self._store.resign(self._token)
 
-    async def watch(self) -> None:
+    async def check_once(self) -> None:
         """Look once, and wait until the notifications of this look are sent or have failed."""
         await self._once()
         while not await self._deliveries.wait(self._interval):
-            # However long a receiver takes, no other process is to tell the same meanwhile.
+            # However long a receiver takes, no other process may send the same meanwhile.
             with suppress(ServerError):
                 await self._lead()
 
@@ -138,8 +138,8 @@ class Watcher:
             await self._record(incidents, [incident] if is_first else [])
 
     async def _record(self, incidents: dict[str, Incident], history: Sequence[Incident]) -> bool:
-        self._is_leader = await self._book.record(self._token, incidents, history)
+        self._is_leader = await self._store.record(self._token, incidents, history)
         return self._is_leader
 
     async def _lead(self) -> tuple[dict[str, Incident], list[Silence]] | None:
-        return await self._book.lead(self._token, int(self._interval * _TERMS * 1000))
+        return await self._store.lead(self._token, int(self._interval * _LEADER_INTERVALS * 1000))

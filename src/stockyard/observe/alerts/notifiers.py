@@ -20,7 +20,7 @@ import msgspec
 from stockyard.errors import ConfigError, NotificationFailed
 from stockyard.model.printable import printable, readable_time
 from stockyard.observe.alerts.incidents import Incident, Status
-from stockyard.observe.alerts.send_thread import DEADLINE, HeldConnection, send_within
+from stockyard.observe.alerts.send_thread import DEADLINE, AbortableConnection, send_within
 
 _log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Webhook:
         body = msgspec.json.encode(payload(incident))
         await send_within(self.name, lambda connection: self._post(body, connection))
 
-    def _post(self, body: bytes, connection: HeldConnection) -> None:
+    def _post(self, body: bytes, connection: AbortableConnection) -> None:
         host = urlsplit(self.url).hostname
         request = urllib.request.Request(  # noqa: S310 - the scheme was checked
             self.url, body, {"Content-Type": "application/json", "User-Agent": "stockyard", **self.headers}
@@ -129,40 +129,43 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
-class _HeldHttp(http.client.HTTPConnection):
-    held: HeldConnection
+class _AbortableHttp(http.client.HTTPConnection):
+    held: AbortableConnection
 
     def connect(self) -> None:
         super().connect()
         self.held.hold(self.sock)
 
 
-class _HeldHttps(http.client.HTTPSConnection, _HeldHttp):
-    """Connects by ``_HeldHttp`` before it speaks TLS, so that a handshake without end can be cut, too."""
+class _AbortableHttps(http.client.HTTPSConnection, _AbortableHttp):
+    """Connects by ``_AbortableHttp`` before it speaks TLS, so that a handshake without end can be cut, too."""
 
 
 class _Plain(urllib.request.HTTPHandler):
-    def __init__(self, connection: HeldConnection) -> None:
+    def __init__(self, connection: AbortableConnection) -> None:
         super().__init__()
         self._connection = connection
 
     def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
-        return self.do_open(lambda *given, **named: _holding(_HeldHttp(*given, **named), self._connection), req)
+        return self.do_open(
+            lambda *given, **named: _holding(_AbortableHttp(*given, **named), self._connection), req
+        )
 
 
 class _Tls(urllib.request.HTTPSHandler):
-    def __init__(self, connection: HeldConnection) -> None:
+    def __init__(self, connection: AbortableConnection) -> None:
         super().__init__()
         self._connection = connection
 
     def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
         context = ssl.create_default_context()
         return self.do_open(
-            lambda *given, **named: _holding(_HeldHttps(*given, context=context, **named), self._connection), req
+            lambda *given, **named: _holding(_AbortableHttps(*given, context=context, **named), self._connection),
+            req,
         )
 
 
-def _holding(made: _HeldHttp, connection: HeldConnection) -> _HeldHttp:
+def _holding(made: _AbortableHttp, connection: AbortableConnection) -> _AbortableHttp:
     made.held = connection
     return made
 
@@ -218,7 +221,7 @@ class Email:
         """
         await send_within(self.name, lambda connection: self._send(incident, connection))
 
-    def _send(self, incident: Incident, connection: HeldConnection) -> None:
+    def _send(self, incident: Incident, connection: AbortableConnection) -> None:
         parts = urlsplit(self.server)
         message = EmailMessage()
         message["Subject"] = printable(f"[{incident.status.upper()}] {incident.subject}: {incident.rule}")
@@ -228,10 +231,10 @@ class Email:
         host = parts.hostname or ""
         try:
             if parts.scheme == "smtps":
-                with _HeldSmtps(connection, host, parts.port or 465) as server:
+                with _AbortableSmtps(connection, host, parts.port or 465) as server:
                     self._deliver(server, message, parts.username, parts.password)
             else:
-                with _HeldSmtp(connection, host, parts.port or 587) as server:
+                with _AbortableSmtp(connection, host, parts.port or 587) as server:
                     server.ehlo()
                     if server.has_extn("starttls"):
                         server.starttls(context=ssl.create_default_context())
@@ -251,8 +254,8 @@ class Email:
         server.send_message(message)
 
 
-class _HeldSmtp(smtplib.SMTP):
-    def __init__(self, connection: HeldConnection, host: str, port: int) -> None:
+class _AbortableSmtp(smtplib.SMTP):
+    def __init__(self, connection: AbortableConnection, host: str, port: int) -> None:
         self._connection = connection
         super().__init__(host, port, timeout=DEADLINE)
 
@@ -261,8 +264,8 @@ class _HeldSmtp(smtplib.SMTP):
         return super().getreply()
 
 
-class _HeldSmtps(smtplib.SMTP_SSL):
-    def __init__(self, connection: HeldConnection, host: str, port: int) -> None:
+class _AbortableSmtps(smtplib.SMTP_SSL):
+    def __init__(self, connection: AbortableConnection, host: str, port: int) -> None:
         self._connection = connection
         super().__init__(host, port, timeout=DEADLINE, context=ssl.create_default_context())
 
@@ -299,7 +302,7 @@ class Apprise:
                 raise NotificationFailed("apprise does not know one of the URLs given to it")
         title = printable(f"{incident.subject}: {incident.rule}")
 
-        def send(_connection: HeldConnection) -> None:
+        def send(_connection: AbortableConnection) -> None:
             if not sender.notify(title=title, body=headline(incident)):
                 raise NotificationFailed("apprise could not notify one of the services given to it")
 

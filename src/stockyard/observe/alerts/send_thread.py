@@ -20,7 +20,7 @@ _lock = threading.Lock()
 _threads: Counter[str] = Counter()
 
 
-class HeldConnection:
+class AbortableConnection:
     """The connection of a send, which another thread can cut."""
 
     def __init__(self) -> None:
@@ -52,7 +52,9 @@ class HeldConnection:
                 held.shutdown(socket.SHUT_RDWR)
 
 
-async def send_within(name: str, send: Callable[[HeldConnection], None], *, seconds: float = DEADLINE) -> None:
+async def send_within(
+    name: str, send: Callable[[AbortableConnection], None], *, seconds: float = DEADLINE
+) -> None:
     """Run ``send`` in a thread and wait for its end, at most until the deadline.
 
     The thread is a daemon: it delays neither the loop, nor other code's threads, nor the end of the process.
@@ -72,7 +74,7 @@ async def send_within(name: str, send: Callable[[HeldConnection], None], *, seco
         _threads[name] += 1
     loop = asyncio.get_running_loop()
     outcome: asyncio.Future[None] = loop.create_future()
-    connection = HeldConnection()
+    connection = AbortableConnection()
 
     def settle(error: BaseException | None) -> None:
         if outcome.done():

@@ -239,20 +239,20 @@ def _memory(facts: ServerFacts) -> Finding:
             "the operating system kills a server that takes all memory",
             "set maxmemory below what the machine has (deploy/redis.conf: 2gb)",
         )
-    told = f"{_mb(facts.used_memory)} of {_mb(facts.maxmemory)} used"
+    detail = f"{_mb(facts.used_memory)} of {_mb(facts.maxmemory)} used"
     share = facts.used_memory / facts.maxmemory
     if share >= _NEARLY_FULL:
         full = share >= _FULL
         return Finding(
             check,
             Severity.DANGER if full else Severity.WARNING,
-            told,
+            detail,
             "a full server refuses every add"
             if full
             else "the server is nearly full; a full one refuses every add",
             "clean finished jobs (stockyard queue clean), keep fewer, shrink the cache, or raise maxmemory",
         )
-    return _ok(check, told)
+    return _ok(check, detail)
 
 
 def _evicted(facts: ServerFacts) -> Finding:
@@ -330,13 +330,13 @@ def _clock(facts: ServerFacts) -> Finding:
     if facts.skew_ms is None:
         return _hidden(check, "its time", "TIME")
     away = abs(facts.skew_ms)
-    told = f"this machine is {away} ms {'ahead of' if facts.skew_ms >= 0 else 'behind'} the server"
+    detail = f"this machine is {away} ms {'ahead of' if facts.skew_ms >= 0 else 'behind'} the server"
     if away < _SKEW_WARNING_MS:
-        return _ok(check, told)
+        return _ok(check, detail)
     return Finding(
         check,
         Severity.DANGER if away >= _SKEW_DANGER_MS else Severity.WARNING,
-        told,
+        detail,
         "Stockyard corrects its own times by what it measures; BullMQ's Node workers and producers on this "
         "machine follow its clock, and so do the times in logs",
         "synchronise the clocks (chrony, systemd-timesyncd)",
@@ -347,28 +347,28 @@ def _connections(facts: ServerFacts) -> Finding:
     check = "connections"
     if facts.clients is None:
         return _hidden(check, "its connections")
-    told = f"{facts.clients:,} connections" + (f" of {facts.maxclients:,}" if facts.maxclients else "")
+    detail = f"{facts.clients:,} connections" + (f" of {facts.maxclients:,}" if facts.maxclients else "")
     if facts.maxclients and facts.clients > facts.maxclients * _NEARLY_FULL:
         return _warning(
             check,
-            told,
+            detail,
             "a server without free connections turns workers away",
             "raise maxclients, or close clients",
         )
-    return _ok(check, told)
+    return _ok(check, detail)
 
 
 def _round_trip(facts: ServerFacts) -> Finding:
     check = "round trip"
-    told = f"{facts.round_trip_ms:.1f} ms"
+    detail = f"{facts.round_trip_ms:.1f} ms"
     if facts.round_trip_ms > _SLOW_MS:
         return _warning(
             check,
-            told,
+            detail,
             "every add and every take waits that long",
             "move nearer to the server, or see its SLOWLOG",
         )
-    return _ok(check, told)
+    return _ok(check, detail)
 
 
 def _mb(size: int) -> str:

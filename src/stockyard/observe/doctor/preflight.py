@@ -73,8 +73,8 @@ class Preflight:
         if not findings or server in _warned:
             return
         _warned.add(server)
-        told = "".join(f"\n  - {each.cause}: {each.danger}. Remedy: {each.remedy}" for each in findings)
-        _log.warning("the server at %s is not safe for queues (see `stockyard doctor`):%s", server, told)
+        lines = "".join(f"\n  - {each.cause}: {each.danger}. Remedy: {each.remedy}" for each in findings)
+        _log.warning("the server at %s is not safe for queues (see `stockyard doctor`):%s", server, lines)
 
 
 class _Look:

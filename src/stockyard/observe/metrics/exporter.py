@@ -76,7 +76,7 @@ class WorkerFigures(NamedTuple):
     """One worker of this process: its queue, what it counted, how much it does."""
 
     queue: str
-    meter: WorkerMetrics
+    metrics: WorkerMetrics
     running: int
     concurrency: int
 
@@ -156,10 +156,10 @@ def _of_workers(workers: Sequence[WorkerFigures]) -> Iterator[Family]:
     for worker in workers:
         count(definitions.RUNNING, (worker.queue,), worker.running)
         count(definitions.CONCURRENCY, (worker.queue,), worker.concurrency)
-        count(definitions.STALLED, (worker.queue,), worker.meter.stalled)
-        count(definitions.ABANDONED, (worker.queue,), worker.meter.abandoned)
-        count(definitions.HUNG, (worker.queue,), worker.meter.hung)
-        for name, counters in worker.meter.by_name():
+        count(definitions.STALLED, (worker.queue,), worker.metrics.stalled)
+        count(definitions.ABANDONED, (worker.queue,), worker.metrics.abandoned)
+        count(definitions.HUNG, (worker.queue,), worker.metrics.hung)
+        for name, counters in worker.metrics.by_name():
             labels = worker.queue, name
             count(definitions.COMPLETED, labels, counters.completed)
             count(definitions.FAILED, labels, counters.failed)

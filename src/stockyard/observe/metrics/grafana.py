@@ -139,13 +139,13 @@ def _summaries(topic: str) -> list[_Panel]:
 
 
 def _now(metric: Metric) -> str:
-    if _is_told_by_all(metric):
+    if _is_exported_by_all(metric):
         return latest(metric, *_chosen(metric))
     return f"sum{_by(metric.labels)}({selected(metric.name, *_chosen(metric))})"
 
 
 def _rate(metric: Metric) -> str:
-    gather = "max" if _is_told_by_all(metric) else "sum"
+    gather = "max" if _is_exported_by_all(metric) else "sum"
     return f"{gather}{_by(metric.labels)}(rate({selected(metric.name, *_chosen(metric))}[$__rate_interval]))"
 
 
@@ -155,7 +155,7 @@ def _quantile(metric: Metric, share: float) -> tuple[str, str]:
     return series, f"{{{{queue}}}} p{share * 100:g}"
 
 
-def _is_told_by_all(metric: Metric) -> bool:
+def _is_exported_by_all(metric: Metric) -> bool:
     return metric.source == "server" or metric in _OF_ALL
 
 

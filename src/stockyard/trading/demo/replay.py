@@ -31,7 +31,7 @@ from stockyard.trading.queues import QueueName, QueuePriority
 
 _LOOK_EVERY = 0.25
 _RATE_LOOKS = 9
-_PATIENCE = 30.0
+_TIMEOUT = 30.0
 _RESENT = 300
 _RESEND_AFTER = 40
 _QUERIES = 10
@@ -72,7 +72,7 @@ class Replay:
         self._desk = desk
         self._exchange = exchange
         self._view = view
-        self._patience = _PATIENCE + 2 * pause
+        self._timeout = _TIMEOUT + 2 * pause
         self._candles = sum(len(history(symbol)) for symbol in options.chosen)
         self._repeats: Counter[str] = Counter()
         self._is_resent = False
@@ -135,8 +135,8 @@ class Replay:
             before, moved = moved, applied + sum(health.completed for health in healths if _is_driven(health))
             if moved > before:
                 moved_at = now
-            if now - moved_at > self._patience:
-                self._view.say(f"nothing was finished for {self._patience:.0f} s: giving up")
+            if now - moved_at > self._timeout:
+                self._view.say(f"nothing was finished for {self._timeout:.0f} s: giving up")
                 return
             await asyncio.sleep(_LOOK_EVERY)
 
@@ -208,7 +208,7 @@ class Replay:
             "reconcile", Reconcile(runs + 1000), job_id="reconcile-last", delay="1500ms", **KEPT
         )
         try:
-            return msgspec.convert(await last.wait_for_result(_PATIENCE), Reconciliation)
+            return msgspec.convert(await last.wait_for_result(_TIMEOUT), Reconciliation)
         except (JobFailed, ResultTimeout):
             return None
 

@@ -15,7 +15,7 @@ from stockyard.observe.health import QueueHealth
 from stockyard.trading.demo.report import Report
 
 _LINE_EVERY = 2.0
-_SAID = 6
+_MAX_LINES = 6
 _PLAIN_WIDTH = 115
 _PADDING = (0, 0, 0, 1)
 
@@ -55,7 +55,7 @@ class View:
         if not self._console.is_terminal:
             self._console.width = _PLAIN_WIDTH
         self._live = Live(console=self._console, transient=True, auto_refresh=False)
-        self._said: list[str] = []
+        self._lines: list[str] = []
         self._next_line = 0.0
 
     def __enter__(self) -> View:
@@ -68,7 +68,7 @@ class View:
 
     def say(self, text: str) -> None:
         """Print one event."""
-        self._said = [*self._said, text][-_SAID:]
+        self._lines = [*self._lines, text][-_MAX_LINES:]
         if not self._console.is_terminal:
             self._console.print(text, markup=False, soft_wrap=True)
 
@@ -76,7 +76,7 @@ class View:
         """Show the newest snapshot."""
         if self._console.is_terminal:
             self._live.update(
-                Group(_progress(moment), _moment_table(moment), *map(Text, self._said)), refresh=True
+                Group(_progress(moment), _moment_table(moment), *map(Text, self._lines)), refresh=True
             )
         elif moment.seconds >= self._next_line:
             self._next_line = moment.seconds + _LINE_EVERY

@@ -19,16 +19,16 @@ class Listener:
     """Notes what it is told of each ending."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, ...]] = []
+        self.calls: list[tuple[str, ...]] = []
 
     def settled(self, ending: Ending) -> None:
-        self.told.append(("settled", ending.job_id))
+        self.calls.append(("settled", ending.job_id))
 
     def written(self, ending: Ending, moment: int) -> None:
-        self.told.append(("written", ending.job_id, str(moment)))
+        self.calls.append(("written", ending.job_id, str(moment)))
 
     def refused(self, ending: Ending, code: int) -> Outcome:
-        self.told.append(("refused", ending.job_id, str(code)))
+        self.calls.append(("refused", ending.job_id, str(code)))
         return REFUSED
 
 
@@ -61,7 +61,7 @@ def test_a_batch_is_bounded_by_number_and_size_but_never_empty(finisher: Finishe
 def test_what_is_written_is_settled_first(finisher: Finisher, listener: Listener) -> None:
     put(finisher, "1", "2")
     finisher.read(finisher.batch(50), [0, 0], 7)
-    assert listener.told == [("settled", "1"), ("written", "1", "7"), ("settled", "2"), ("written", "2", "7")]
+    assert listener.calls == [("settled", "1"), ("written", "1", "7"), ("settled", "2"), ("written", "2", "7")]
     assert len(finisher) == 0
 
 
@@ -80,7 +80,7 @@ def test_a_run_that_is_gone_was_written_by_the_call_whose_reply_was_lost(
     put(finisher, "1")
     finisher.give_back(finisher.batch(50), may_be_written=True)
     finisher.read(finisher.batch(50), [code], 7)
-    assert listener.told == [("settled", "1"), ("written", "1", "7")]
+    assert listener.calls == [("settled", "1"), ("written", "1", "7")]
     assert caplog.records == []
 
 
@@ -93,7 +93,7 @@ def test_an_end_that_was_never_sent_before_and_is_refused_is_logged(
         finisher.read(finisher.batch(50), [code], 7)
         put(finisher, "2", outcome=Requeued())
         finisher.read(finisher.batch(50), [code], 7)
-    assert listener.told == [("settled", "1"), ("settled", "2")]
+    assert listener.calls == [("settled", "1"), ("settled", "2")]
     (record,) = caplog.records
     assert record.getMessage().startswith("the end of job 1 of queue q is not recorded: ")
 
@@ -123,11 +123,11 @@ def test_a_lock_that_may_have_run_out_in_an_outage_is_restored_before_the_next_t
     sent = finisher.batch(50)
     happened(finisher, sent)
     finisher.read(sent, [ReplyCode.LOCK_MISSING, 0], 7)
-    assert listener.told == [("settled", "2"), ("written", "2", "7")]
+    assert listener.calls == [("settled", "2"), ("written", "2", "7")]
     again = finisher.batch(50)
     assert finisher.unlocked(again) == again
     finisher.read(again, [0], 8)
-    assert listener.told[2:] == [("settled", "1"), ("written", "1", "8")]
+    assert listener.calls[2:] == [("settled", "1"), ("written", "1", "8")]
 
 
 def test_after_an_outage_has_passed_a_missing_lock_is_lost(finisher: Finisher, listener: Listener) -> None:
@@ -135,7 +135,7 @@ def test_after_an_outage_has_passed_a_missing_lock_is_lost(finisher: Finisher, l
     finisher.end_outage(-1)
     put(finisher, "1")
     finisher.read(finisher.batch(50), [ReplyCode.LOCK_MISSING], 7)
-    assert listener.told == [("settled", "1")]
+    assert listener.calls == [("settled", "1")]
 
 
 def test_a_run_that_another_worker_took_over_is_lost(finisher: Finisher, listener: Listener) -> None:
@@ -144,7 +144,7 @@ def test_a_run_that_another_worker_took_over_is_lost(finisher: Finisher, listene
     finisher.hold_up(sent)
     finisher.read(sent, [ReplyCode.LOCK_MISSING], 7)
     finisher.lose(finisher.batch(50), 8)
-    assert listener.told == [("settled", "1")]
+    assert listener.calls == [("settled", "1")]
     assert len(finisher) == 0
 
 
@@ -156,7 +156,7 @@ def test_an_end_that_children_do_not_allow_becomes_another(
     finisher.read(finisher.batch(50), [code], 7)
     (again,) = finisher.batch(50)
     assert (again.job_id, again.token, again.outcome) == ("1", "w:1", REFUSED)
-    assert listener.told == [("refused", "1", str(int(code)))]
+    assert listener.calls == [("refused", "1", str(int(code)))]
 
 
 def test_text_of_the_server_is_logged_as_the_reason(
@@ -166,4 +166,4 @@ def test_text_of_the_server_is_logged_as_the_reason(
     with caplog.at_level(logging.WARNING, "stockyard"):
         finisher.read(finisher.batch(50), ["WRONGTYPE of a key"], 7)
     assert "is not recorded: WRONGTYPE of a key" in caplog.text
-    assert listener.told == [("settled", "1")]
+    assert listener.calls == [("settled", "1")]

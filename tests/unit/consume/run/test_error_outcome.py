@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from stockyard._store.refused_ends import refusal
 from stockyard.consume.executors.not_started import ChildNotStarted, NotStarted
-from stockyard.consume.run.error_outcome import outcome_of_error, refusal
+from stockyard.consume.run.error_outcome import outcome_of_error
 from stockyard.errors import (
     AuthenticationFailed,
     Delay,
@@ -31,7 +32,9 @@ from stockyard.model.options import JobOptions
 from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried, WaitingChildren
 
 
-def verdict(error: BaseException, *, max_started: int = 0, options: JobOptions | None = None, **job: Any) -> Any:
+def kill_reason(
+    error: BaseException, *, max_started: int = 0, options: JobOptions | None = None, **job: Any
+) -> Any:
     ran: Job[Any] = Job("1", "work", None, options or JobOptions(attempts=3), "q", 0, port=None, **job)  # type: ignore[arg-type]
     return outcome_of_error(ran, error, keep=7, strategies={}, rng=random.Random(1), max_started=max_started)
 
@@ -49,13 +52,13 @@ def verdict(error: BaseException, *, max_started: int = 0, options: JobOptions |
     ],
 )
 def test_a_signal_says_where_the_job_goes(signal: RunSignal, outcome: Outcome) -> None:
-    assert verdict(signal) == outcome
-    assert verdict(signal, options=JobOptions(attempts=1), max_started=1, attempts_started=1) == outcome
+    assert kill_reason(signal) == outcome
+    assert kill_reason(signal, options=JobOptions(attempts=1), max_started=1, attempts_started=1) == outcome
 
 
 @pytest.mark.parametrize("signal", [Delay("soon"), RateLimited(-1)])
 def test_a_signal_with_a_wrong_duration_fails_the_attempt(signal: RunSignal) -> None:
-    decided = verdict(signal)
+    decided = kill_reason(signal)
     assert isinstance(decided, Retried)
     assert decided.reason.startswith(("InvalidOption: delay must", "InvalidOption: duration must"))
 
@@ -72,7 +75,7 @@ def test_a_signal_with_a_wrong_duration_fails_the_attempt(signal: RunSignal) -> 
     ],
 )
 def test_another_attempt_follows_while_some_are_left(made: int, error: Exception, kind: type[Any]) -> None:
-    decided = verdict(error, attempts_made=made)
+    decided = kill_reason(error, attempts_made=made)
     assert type(decided) is kind
     assert decided.reason == (
         str(error) if type(error) is UnrecoverableError else f"{type(error).__name__}: {error}"
@@ -81,13 +84,13 @@ def test_another_attempt_follows_while_some_are_left(made: int, error: Exception
 
 @pytest.mark.parametrize(("started", "kind"), [(1, Retried), (2, Failed), (3, Failed)])
 def test_no_attempt_follows_the_last_start(started: int, kind: type[Any]) -> None:
-    assert type(verdict(ValueError("no"), max_started=2, attempts_started=started)) is kind
+    assert type(kill_reason(ValueError("no"), max_started=2, attempts_started=started)) is kind
 
 
 @pytest.mark.parametrize(("limit", "kept"), [(None, 3), (0, 0), (1, 1), (2, 2), (9, 3)])
 def test_the_newest_traces_stay(limit: int | None, kept: int) -> None:
     options = JobOptions(attempts=3, stack_trace_limit=limit)
-    decided = verdict(ValueError("now"), options=options, stacktrace=("first", "second"))
+    decided = kill_reason(ValueError("now"), options=options, stacktrace=("first", "second"))
     assert len(decided.stacktrace) == kept
     assert not kept or "ValueError: now" in decided.stacktrace[-1]
     assert decided.stacktrace[:-1] == ("first", "second")[3 - kept :][: max(kept - 1, 0)]
@@ -107,11 +110,11 @@ def test_the_newest_traces_stay(limit: int | None, kept: int) -> None:
     ],
 )
 def test_a_reason_is_the_class_and_the_message(error: Exception, reason: str) -> None:
-    assert verdict(error).reason == reason
+    assert kill_reason(error).reason == reason
 
 
 def test_a_strategy_that_fails_leaves_no_attempt() -> None:
-    decided = verdict(ValueError("no"), options=JobOptions(attempts=3, backoff=Backoff("own", 0)))
+    decided = kill_reason(ValueError("no"), options=JobOptions(attempts=3, backoff=Backoff("own", 0)))
     assert isinstance(decided, Failed)
     assert decided.reason.startswith("ValueError: no (no retry: ")
 
@@ -157,7 +160,7 @@ def test_an_error_of_the_server_uses_up_no_attempt(error: Exception, attempts: i
     """The pause grows with the starts in a row that ended so, up to half a minute."""
     pauses = []
     for starts in (1, 2, 3, 40, 4000):
-        ran = verdict(error, options=JobOptions(attempts=attempts), attempts_made=0, attempts_started=starts)
+        ran = kill_reason(error, options=JobOptions(attempts=attempts), attempts_made=0, attempts_started=starts)
         assert isinstance(ran, Delayed)
         pauses.append(ran.delay_ms)
     for pause, longest in zip(pauses, (1000, 2000, 4000, 30_000, 30_000), strict=True):
@@ -172,19 +175,19 @@ def test_an_error_of_the_server_uses_up_no_attempt(error: Exception, attempts: i
     ],
 )
 def test_an_error_that_is_not_the_server_s_alone_uses_one_up(error: Exception) -> None:
-    assert isinstance(verdict(error), Retried)
+    assert isinstance(kill_reason(error), Retried)
 
 
 def test_a_worker_s_limit_of_starts_holds_for_errors_of_the_server() -> None:
-    assert isinstance(verdict(GONE, max_started=5, attempts_started=4), Delayed)
-    last = verdict(GONE, max_started=5, attempts_started=5)
+    assert isinstance(kill_reason(GONE, max_started=5, attempts_started=4), Delayed)
+    last = kill_reason(GONE, max_started=5, attempts_started=5)
     assert isinstance(last, Failed)
     assert "no server" in last.reason
 
 
 @pytest.mark.parametrize("error", [NotStarted("no thread"), ChildNotStarted("no child")])
 def test_a_handler_that_was_not_started_uses_up_no_attempt(error: StockyardError) -> None:
-    decided = verdict(error, options=JobOptions(attempts=1))
+    decided = kill_reason(error, options=JobOptions(attempts=1))
     assert isinstance(decided, Delayed)
     assert 750 <= decided.delay_ms <= 1000
-    assert isinstance(verdict(error, max_started=2, attempts_started=2), Failed)
+    assert isinstance(kill_reason(error, max_started=2, attempts_started=2), Failed)

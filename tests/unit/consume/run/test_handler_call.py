@@ -42,7 +42,7 @@ def execution() -> Execution:
         jobs=no_port,
         recycle_after=None,
         memory_limit=None,
-        meter=WorkerMetrics(),
+        metrics=WorkerMetrics(),
         on_room=lambda: None,
     )
 

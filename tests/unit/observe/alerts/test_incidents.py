@@ -1,7 +1,7 @@
 """What becomes of alerts over time."""
 
 from stockyard.observe.alerts.incidents import (
-    LONGEST_TELLING,
+    MAX_RESOLVE_RETRY_MS,
     Incident,
     Silence,
     Status,
@@ -76,9 +76,9 @@ def test_an_end_that_nobody_takes_is_given_up_after_an_hour() -> None:
     known = look({}, HIGH, now=1)
     notify(known, now=1)
     known = look(known, now=2)
-    known = look(known, now=2 + LONGEST_TELLING - 1)
+    known = look(known, now=2 + MAX_RESOLVE_RETRY_MS - 1)
     assert [each.status for each in known.values()] == [Status.RESOLVED]
-    assert look(known, now=2 + LONGEST_TELLING) == {}
+    assert look(known, now=2 + MAX_RESOLVE_RETRY_MS) == {}
 
 
 def test_one_that_comes_again_fires_again() -> None:

@@ -75,9 +75,9 @@ def test_a_server_that_does_not_answer_is_down_and_the_process_is_told_all_the_s
     def refuse() -> ServerSnapshot:
         raise ServerUnavailable("nobody there")
 
-    meter = WorkerMetrics()
-    meter.of("fill").completed = 5
-    found = scraped(Exporter(shared=refuse, workers=lambda: [WorkerFigures("q", meter, 1, 20)]))
+    metrics = WorkerMetrics()
+    metrics.of("fill").completed = 5
+    found = scraped(Exporter(shared=refuse, workers=lambda: [WorkerFigures("q", metrics, 1, 20)]))
     assert found["stockyard_server_up"] == 0
     assert found["stockyard_jobs_completed_total q fill"] == 5
     assert found["stockyard_worker_concurrency q"] == 20
@@ -133,11 +133,11 @@ def test_every_name_is_in_the_table_once() -> None:
 
 
 def test_what_is_exported_is_the_table() -> None:
-    meter = WorkerMetrics()
-    meter.of("n").completed = 1
+    metrics = WorkerMetrics()
+    metrics.of("n").completed = 1
     exporter = Exporter(
         shared=Overview([HEALTH], FACTS._replace(evicted=0, delayed_fsync=0, clients=1), [FIRING]).snapshot,
-        workers=lambda: [WorkerFigures("q", meter, 0, 1)],
+        workers=lambda: [WorkerFigures("q", metrics, 0, 1)],
         caches=lambda: {"c": CacheStats()},
         channels=lambda: {"c": ChannelStats()},
     )

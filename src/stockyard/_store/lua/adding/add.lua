@@ -68,5 +68,5 @@ end
 push_line()
 trim(events, cap)
 if any_ready then wake(keys) end
-if any_delayed then ring_when_due(keys) end
+if any_delayed then add_delay_marker(keys) end
 return any_custom and ids or first + 1

@@ -11,7 +11,7 @@ for index, given in ipairs(cmsgpack.unpack(jobs)) do
     answers[index] = PARENT_MISSING
   else
     answers[index] = insert(keys, given, woken)
-    if given.parent and answers[index] ~= OTHER_PARENT then let_parent_go(given.parent, given.timestamp) end
+    if given.parent and answers[index] ~= OTHER_PARENT then release_parent_if_free(given.parent, given.timestamp) end
   end
 end
 trim(events, cap)

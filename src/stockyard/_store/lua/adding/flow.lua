@@ -50,9 +50,9 @@ for _, each in ipairs(todo) do
   end
 end
 for _, parent in ipairs(to_release) do
-  local of = parent_of(parent.key, parent.tie)
+  local of = parent_of(parent.key, parent.link)
   if parent.is_early or early[parent.key] then release_parent(queue_keys(of.queueKey .. ':'), of.id, parent.timestamp)
-  else let_parent_go(parent, parent.timestamp) end
+  else release_parent_if_free(parent, parent.timestamp) end
 end
 for index, keys in ipairs(all_keys) do
   if caps[index] then trim(keys.events, caps[index]) end

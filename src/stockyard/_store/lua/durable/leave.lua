@@ -1,10 +1,10 @@
 --- Hands back all that a consumer has, at once, and forgets the consumer.
 -- needs: consumers consumer_pending
 -- keys:
--- args: base group consumer untouched idle told
+-- args: base group consumer untouched idle reported
 -- returns: how many messages it had
 if not info_of(base, group) then return 0 end
-note_told(base, group, told)
+note_reported(base, group, reported)
 local is_untouched = {}
 for _, id in ipairs(cmsgpack.unpack(untouched)) do is_untouched[id] = true end
 local count = 0

@@ -1,13 +1,13 @@
 --- Gives a consumer what nobody of its group was given yet, and what dead consumers left.
 -- needs: messages dead_letters consumers
 -- keys:
--- args: base group consumer after fresh claims idle attempts told is_known
+-- args: base group consumer after fresh claims idle attempts reported is_known
 -- returns: fresh messages, as id, text and deliveries one behind the other; claimed ones in the same way; whether
---   there is more to claim; how many the group has missed, and how many of these it was told of; whether the group
+--   there is more to claim; how many the group has missed, and how many of these were reported to it; whether the group
 --   was made anew; how many became dead letters; the last id that was given to anybody
 local stream, state = base .. 'messages', base .. 'state'
 local read_at, missed_at = 'read:' .. group, 'missed:' .. group
-local fresh_ones, claimed, is_anew, buried, has_more = {}, {}, 0, 0, 0
+local fresh_ones, claimed, is_recreated, dead_lettered, has_more = {}, {}, 0, 0, 0
 
 local function count_of(field) return tonumber(redis.call('HGET', state, field)) or 0 end
 
@@ -20,12 +20,12 @@ local info = info_of(base, group)
 if not info then
   redis.call('XGROUP', 'CREATE', stream, group, after == '' and '$' or after, 'MKSTREAM')
   redis.call('HSET', state, read_at, number_at(base, after == '' and '+' or after))
-  if is_known == '1' then is_anew = 1 end
+  if is_known == '1' then is_recreated = 1 end
   info = info_of(base, group)
 end
 local last = info['last-delivered-id']
 if is_known == '0' then forget_gone(base, group, idle) end
-note_told(base, group, told)
+note_reported(base, group, reported)
 
 if tonumber(fresh) > 0 then
   local reply = redis.call('XREADGROUP', 'GROUP', group, consumer, 'COUNT', fresh, 'STREAMS', stream, '>')
@@ -43,7 +43,7 @@ if tonumber(fresh) > 0 then
   end
   local missed = reached - read - #entries
   if missed > 0 then redis.call('HINCRBY', state, missed_at, missed) end
-  if missed < 0 then is_anew = 1 end
+  if missed < 0 then is_recreated = 1 end
   if reached ~= read then redis.call('HSET', state, read_at, reached) end
 end
 
@@ -57,7 +57,7 @@ if tonumber(claims) > 0 then
       count_missed(base, group, id)
     elseif deliveries >= tonumber(attempts) then
       dead_letter(base, group, id, deliveries, 'not acknowledged by those it was delivered to')
-      buried = buried + 1
+      dead_lettered = dead_lettered + 1
     elseif #claimed == 3 * claims then
       has_more = 1
       break
@@ -68,5 +68,5 @@ if tonumber(claims) > 0 then
 end
 
 return {
-  fresh_ones, claimed, has_more, count_of(missed_at), count_of('told:' .. group), is_anew, buried, last,
+  fresh_ones, claimed, has_more, count_of(missed_at), count_of('reported:' .. group), is_recreated, dead_lettered, last,
 }

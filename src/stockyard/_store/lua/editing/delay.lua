@@ -9,5 +9,5 @@ redis.call('HSET', job, 'delay', delay)
 local due = to_delayed(keys, id, tonumber(now), tonumber(delay))
 redis.call('XADD', events, 'MAXLEN', '~', stream_cap(meta), '*', 'event', 'delayed', 'jobId', id,
   'delay', string.format('%.0f', due))
-ring_when_due(keys)
+add_delay_marker(keys)
 return 0

@@ -12,8 +12,8 @@ for _, job in ipairs(cmsgpack.unpack(jobs)) do
     local set = out_of_sets(queue_keys(base), id)
     if set then
       -- Only the job that stays goes on when it is the last.
-      local tie = redis.call('HMGET', job, 'parentKey', 'parent')
-      if tie[1] == top then give_up_child(tie[1], tie[2], job) end
+      local link = redis.call('HMGET', job, 'parentKey', 'parent')
+      if link[1] == top then give_up_child(link[1], link[2], job) end
       if remove_record(base, id, set) then removed = removed + 1 end
     else
       listed[#listed + 1] = job

@@ -11,8 +11,8 @@ for _, id in ipairs(cmsgpack.unpack(ids)) do wanted[id] = true end
 
 local function remove(id, left)
   local job = base .. id
-  local tie = redis.call('HMGET', job, 'parentKey', 'parent')
-  if tie[1] == top then give_up_child(tie[1], tie[2], job) end
+  local link = redis.call('HMGET', job, 'parentKey', 'parent')
+  if link[1] == top then give_up_child(link[1], link[2], job) end
   remove_record(base, id, left)
   gone[#gone + 1] = id
 end

@@ -46,7 +46,7 @@ if any_ended then
   end
 end
 if batch.any_ready then wake(keys) end
-if batch.any_delayed then ring_when_due(keys) end
+if batch.any_delayed then add_delay_marker(keys) end
 
 local rows, ids, limited, due, blocked, is_much, has_more = {}, {}, 0, 0, false, false, false
 if wanted.take > 0 then

@@ -1,7 +1,7 @@
 --- Removes jobs of one state, oldest first, but not those that are too young, locked or a schedule's next run.
 -- needs: transitions next_runs bulk_remove
 -- keys: wait prioritized delayed active completed failed paused waiting_children events repeat_set stalled
--- args: base state latest room skip told parents
+-- args: base state latest room skip notifies parents
 -- returns: the removed ids; how many were passed over so far, or AT_END when the last was looked at; parents that are to
 --   go as well, by the next call
 local WINDOW, AT_END = 500, -1
@@ -64,7 +64,7 @@ for at, id in ipairs(ids) do
 end
 if marked then take_out_marked(list) end
 erase_parents(base, above, 200)
-if told == '1' or (told == '2' and #removed > 0) then
+if notifies == '1' or (notifies == '2' and #removed > 0) then
   redis.call('XADD', events, '*', 'event', 'cleaned', 'count', #removed)
 end
 return {removed, (seen == #ids and #ids < WINDOW) and AT_END or skip, cmsgpack.pack(above)}

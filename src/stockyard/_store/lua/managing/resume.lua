@@ -8,7 +8,7 @@ redis.call('SREM', stalled, '')
 local left = aside_to_ready(keys, room)
 if left > 0 then return left end
 redis.call('HDEL', meta, 'paused')
-if redis.call('EXISTS', wait, prioritized) > 0 then ring(keys) end
-ring_when_due(keys)
+if redis.call('EXISTS', wait, prioritized) > 0 then add_marker(keys) end
+add_delay_marker(keys)
 redis.call('XADD', events, '*', 'event', 'resumed')
 return 0

@@ -5,5 +5,5 @@
 -- returns: the state, whether the record exists, the result as JSON, the failure's reason, id of the last event then
 local state = state_of(keys, id)
 local fields = redis.call('HMGET', job, 'returnvalue', 'failedReason')
-local told = redis.pcall('XREVRANGE', events, '+', '-', 'COUNT', 1)
-return {state, redis.call('EXISTS', job), fields[1], fields[2], told[1] and told[1][1] or '0-0'}
+local last = redis.pcall('XREVRANGE', events, '+', '-', 'COUNT', 1)
+return {state, redis.call('EXISTS', job), fields[1], fields[2], last[1] and last[1][1] or '0-0'}

@@ -1,4 +1,4 @@
---- Makes the next runs of the schedules whose runs have just started, and tells what each schedule asks for.
+--- Makes the next runs of the schedules whose runs have just started, and returns what each schedule asks for.
 -- needs: events enqueue scheduling
 -- keys: counter wait prioritized delayed active meta events marker priority_counter repeat_set
 --   stalled

@@ -9,7 +9,7 @@ local function version_of(base, name, tag, lifetime, new)
     redis.call('SET', key, new, 'PX', 2 * lifetime)
     return new
   end
-  -- Twice as long as needed: each change is told to the near caches, which drop what they hold under the tag.
+  -- Twice as long as needed: the near caches learn of each change, which drop what they hold under the tag.
   if redis.call('PTTL', key) < lifetime then redis.call('PEXPIRE', key, 2 * lifetime) end
   return version
 end

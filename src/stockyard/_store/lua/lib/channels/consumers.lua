@@ -10,9 +10,10 @@ local function info_of(base, group)
 end
 
 -- A consumer says of how many missed messages its program knows; the others of the group need not say it again.
-local function note_told(base, group, told)
-  local state, field = base .. 'state', 'told:' .. group
-  if tonumber(told) > (tonumber(redis.call('HGET', state, field)) or 0) then redis.call('HSET', state, field, told) end
+local function note_reported(base, group, reported)
+  local state, field = base .. 'state', 'reported:' .. group
+  local before = tonumber(redis.call('HGET', state, field)) or 0
+  if tonumber(reported) > before then redis.call('HSET', state, field, reported) end
 end
 
 -- Who was killed left its name; who lives asks often, and who wakes up is known again as soon as it asks.

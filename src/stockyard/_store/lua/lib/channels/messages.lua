@@ -15,7 +15,7 @@ local function number_of(entry)
   return tonumber(fields_of(entry).n) or 0
 end
 
--- How many were ever published up to this id, as far as what is left tells.
+-- How many were ever published up to this id, as far as what is left shows.
 local function number_at(base, id)
   local stream = base .. 'messages'
   local before = redis.call('XREVRANGE', stream, id, '-', 'COUNT', 1)[1]

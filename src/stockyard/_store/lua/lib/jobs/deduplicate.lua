@@ -2,32 +2,32 @@
 -- needs: removing transitions parents
 
 -- While the last one is kept, the id is taken until its owner ends.
-local function claim(owner_key, id, ways)
-  if ways.ttl and not ways.keep_last then
-    redis.call('SET', owner_key, id, 'PX', ways.ttl)
+local function claim(owner_key, id, dedup)
+  if dedup.ttl and not dedup.keep_last then
+    redis.call('SET', owner_key, id, 'PX', dedup.ttl)
   else
     redis.call('SET', owner_key, id)
   end
 end
 
-local function tell_deduplicated(keys, id, ways, gone)
-  redis.call('XADD', keys.events, '*', 'event', 'deduplicated', 'jobId', id, 'deduplicationId', ways.id,
+local function emit_deduplicated(keys, id, dedup, gone)
+  redis.call('XADD', keys.events, '*', 'event', 'deduplicated', 'jobId', id, 'deduplicationId', dedup.id,
     'deduplicatedJobId', gone)
 end
 
 -- Returns whether the owner was still delayed, and is gone for the new job.
-local function replaced(keys, owner_key, owner, id, ways)
+local function replaced(keys, owner_key, owner, id, dedup)
   if not out_of_delayed(keys, owner) then return false end
   local job = keys.base .. owner
   -- A parent that counted on it must not wait for ever.
   forget_child(job, job)
   drop(keys.base, owner)
   redis.call('XADD', keys.events, '*', 'event', 'removed', 'jobId', owner, 'prev', 'delayed')
-  tell_deduplicated(keys, id, ways, owner)
-  if ways.ttl and not ways.extend and not ways.keep_last then
+  emit_deduplicated(keys, id, dedup, owner)
+  if dedup.ttl and not dedup.extend and not dedup.keep_last then
     redis.call('SET', owner_key, id, 'KEEPTTL')
   else
-    claim(owner_key, id, ways)
+    claim(owner_key, id, dedup)
   end
   return true
 end
@@ -53,29 +53,29 @@ end
 -- Returns the id of the job that stays in place of the given one, or nil when that is to be added. In `woken` it is
 -- noted what workers are to be woken for.
 local function deduplicated(keys, given, id, woken)
-  local ways = given.deduplication
-  local owner_key, next_key = keys.base .. OWNER .. ways.id, keys.base .. NEXT_OF .. ways.id
+  local dedup = given.deduplication
+  local owner_key, next_key = keys.base .. OWNER .. dedup.id, keys.base .. NEXT_OF .. dedup.id
   local owner = redis.call('GET', owner_key)
   if not owner then
-    claim(owner_key, id, ways)
+    claim(owner_key, id, dedup)
     return nil
   end
-  if ways.replace and replaced(keys, owner_key, owner, id, ways) then
+  if dedup.replace and replaced(keys, owner_key, owner, id, dedup) then
     redis.call('DEL', next_key)
     return nil
   end
   if redis.call('PTTL', owner_key) == -1 and redis.call('EXISTS', keys.base .. owner) == 0 then
     -- Its owner is gone, and nothing else would free the id.
     redis.call('DEL', next_key)
-    claim(owner_key, id, ways)
+    claim(owner_key, id, dedup)
     return nil
   end
-  local is_kept = ways.keep_last and kept_for_later(keys, owner_key, next_key, owner, id, given)
+  local is_kept = dedup.keep_last and kept_for_later(keys, owner_key, next_key, owner, id, given)
   -- Peers do not tell of a job that came too late to replace the owner.
-  if is_kept or not ways.replace then
-    if ways.extend and not is_kept then claim(owner_key, owner, ways) end
-    tell_deduplicated(keys, owner, ways, id)
-    if ways.reschedule then reschedule(keys, owner, given, woken) end
+  if is_kept or not dedup.replace then
+    if dedup.extend and not is_kept then claim(owner_key, owner, dedup) end
+    emit_deduplicated(keys, owner, dedup, id)
+    if dedup.reschedule then reschedule(keys, owner, given, woken) end
   end
   return owner
 end

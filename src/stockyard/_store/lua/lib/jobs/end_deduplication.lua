@@ -22,7 +22,7 @@ local function end_deduplication(keys, base, name, id, now)
   if next_job.rjk then redis.call('HSET', job, 'rjk', next_job.rjk) end
   redis.call('XADD', keys.events, '*', 'event', 'added', 'jobId', next_id, 'name', next_job.name)
   local is_delayed = enqueue(keys, next_id, now, delay, priority, options.lifo)
-  if is_delayed then ring_when_due(keys) else wake(keys) end
+  if is_delayed then add_delay_marker(keys) else wake(keys) end
   if next_job.pdk then redis.call('SADD', next_job.pdk, job) end
   redis.call('DEL', kept)
 end

@@ -15,5 +15,5 @@ end
 
 local function wake_workers(keys, any_ready, any_delayed)
   if any_ready then wake(keys) end
-  if any_delayed then ring_when_due(keys) end
+  if any_delayed then add_delay_marker(keys) end
 end

@@ -46,7 +46,7 @@ local function ways_to_end(batch)
 
   function ways.completed(run, value)
     if not leave_active(run) then return WRONG_STATE end
-    if end_for_good(run, 'completed', value, tell_parent_completed) then
+    if end_for_good(run, 'completed', value, complete_child) then
       redis.call('HSET', run.job, 'returnvalue', value, 'finishedOn', moment, 'atm', run.attempts + 1)
     end
     local entry = announce(false, 'completed', run, 'returnvalue', value, 'prev', 'active')

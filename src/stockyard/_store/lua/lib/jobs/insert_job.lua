@@ -9,7 +9,7 @@ end
 
 -- A job that exists counts for the parent as it is: one that has ended counts as ended.
 local function adopt(keys, id, job, parent, now, early)
-  redis.call('HSET', job, 'parentKey', parent.key, 'parent', parent.tie)
+  redis.call('HSET', job, 'parentKey', parent.key, 'parent', parent.link)
   local dependencies = parent.key .. DEPENDENCIES
   if redis.call('ZSCORE', keys.completed, id) then
     redis.call('HSET', parent.key .. PROCESSED, job, redis.call('HGET', job, 'returnvalue') or 'null')
@@ -18,12 +18,12 @@ local function adopt(keys, id, job, parent, now, early)
   end
   redis.call('SADD', dependencies, job)
   if redis.call('ZSCORE', keys.failed, id) then
-    count_failed_child(parent.key, parent.tie, job, redis.call('HGET', job, 'failedReason') or '', now, early)
+    count_failed_child(parent.key, parent.link, job, redis.call('HGET', job, 'failedReason') or '', now, early)
   end
 end
 
-local function let_parent_go(parent, now)
-  local of = parent_of(parent.key, parent.tie)
+local function release_parent_if_free(parent, now)
+  local of = parent_of(parent.key, parent.link)
   release_if_none_pending(parent.key, of.queueKey .. ':', of.id, now)
 end
 
@@ -35,7 +35,7 @@ local function is_wanted(given, job)
   return given.id == '' or not is_recorded(parent.key, job)
 end
 
--- Returns the id of the new job; or the one that is there instead, as `found` tells; or OTHER_PARENT when that
+-- Returns the id of the new job; or the one that is there instead, see `found`; or OTHER_PARENT when that
 -- has another. `woken` notes what workers are to be woken for, `early` gathers the parents that a failed child lets go
 -- before the others have ended.
 local function insert(keys, given, woken, early)
@@ -72,7 +72,7 @@ local function insert(keys, given, woken, early)
     woken.ready = true
   end
   if parent then
-    redis.call('HSET', job, 'parentKey', parent.key, 'parent', parent.tie)
+    redis.call('HSET', job, 'parentKey', parent.key, 'parent', parent.link)
     redis.call('SADD', parent.key .. DEPENDENCIES, job)
   end
   return id

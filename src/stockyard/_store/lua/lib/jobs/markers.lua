@@ -1,6 +1,6 @@
 -- The marker that wakes a blocked worker.
 
-local function ring(keys)
+local function add_marker(keys)
   redis.call('ZADD', keys.marker, 0, '0')
 end
 
@@ -8,11 +8,11 @@ end
 local function wake(keys)
   local limits = redis.call('HMGET', keys.meta, 'paused', 'concurrency')
   if limits[1] or limits[2] and redis.call('LLEN', keys.active) >= tonumber(limits[2]) then return end
-  ring(keys)
+  add_marker(keys)
 end
 
 -- A job was delayed: a worker waits until the first one is due.
-local function ring_when_due(keys)
+local function add_delay_marker(keys)
   local first = redis.call('ZRANGE', keys.delayed, 0, 0, 'WITHSCORES')
   if first[2] then
     redis.call('ZADD', keys.marker, first[2] / 4096, '1')

@@ -19,7 +19,7 @@ local function release_parent(keys, id, now)
   if delay == 0 then return parent_waits(keys, id, priority) end
   local due = to_delayed(keys, id, now, delay)
   redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
-  ring_when_due(keys)
+  add_delay_marker(keys)
 end
 
 local function release_if_none_pending(parent, base, id, now)
@@ -47,7 +47,7 @@ local function parent_of(parent, link)
   return of
 end
 
-local function tell_parent_completed(parent, link, child, value, now)
+local function complete_child(parent, link, child, value, now)
   if redis.call('SREM', parent .. DEPENDENCIES, child) == 0 then return end
   redis.call('HSET', parent .. PROCESSED, child, value)
   local of = parent_of(parent, link)

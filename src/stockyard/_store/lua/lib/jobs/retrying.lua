@@ -6,17 +6,17 @@ local SETTLED_AT_ONCE = 100
 
 -- Whether a child is none to wait for: it is gone, belongs to another, or has ended in a way that lets its parent go on.
 local function has_settled(job, child)
-  local tie = redis.pcall('HMGET', child, 'parentKey', 'parent', 'returnvalue', 'failedReason')
-  if tie.err or tie[1] ~= job then return true end
+  local link = redis.pcall('HMGET', child, 'parentKey', 'parent', 'returnvalue', 'failedReason')
+  if link.err or link[1] ~= job then return true end
   local base, id = child:match('^(.*:)(.*)$')
   local keys = queue_keys(base)
   if redis.call('ZSCORE', keys.completed, id) then
-    redis.call('HSET', job .. PROCESSED, child, tie[3] or 'null')
+    redis.call('HSET', job .. PROCESSED, child, link[3] or 'null')
     return true
   end
   if not redis.call('ZSCORE', keys.failed, id) then return false end
-  local of = decode_object(tie[2])
-  if of.cpof or of.idof then redis.call('HSET', job .. IGNORED, child, tie[4] or '') end
+  local of = decode_object(link[2])
+  if of.cpof or of.idof then redis.call('HSET', job .. IGNORED, child, link[4] or '') end
   return of.cpof or of.idof or of.rdof
 end
 

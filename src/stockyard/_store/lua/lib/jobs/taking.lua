@@ -111,7 +111,7 @@ local function take(keys, base, now, moment, order)
     lock_all(base, started, order)
     to_active(keys, started)
     count_started(keys, counted, max, window)
-    ring(keys)
+    add_marker(keys)
     if size > MUCH then mark_unread(keys.unread, started, rows) end
     return rows, started, 0, 0, false, size > MUCH, has_more
   end

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from stockyard.consume.run.run_book import Run, RunBook
+from stockyard.consume.run.active_runs import ActiveRuns, Run
 from stockyard.consume.worker_metrics import JobCounters
 from stockyard.errors import HandlerError
 from stockyard.leases.table import Lease
@@ -16,7 +16,7 @@ def nobody(name: str) -> Handler:
     raise HandlerError(name)
 
 
-def begun(book: RunBook, job_id: str, token: str = "w:1") -> Run:
+def begun(active: ActiveRuns, job_id: str, token: str = "w:1") -> Run:
     """Enter a run that waits until it is broken off, and then strikes itself out."""
     job: Job[Any] = Job(job_id, "submit", b"{}", JobOptions(), "q", 0, port=None)  # type: ignore[arg-type]
     run = Run(job, nobody, token, 0, JobCounters())
@@ -25,9 +25,9 @@ def begun(book: RunBook, job_id: str, token: str = "w:1") -> Run:
         try:
             await asyncio.Event().wait()
         finally:
-            book.remove(run)
+            active.remove(run)
 
-    book.add(run)
+    active.add(run)
     run.task = asyncio.create_task(wait())
     return run
 
@@ -43,36 +43,36 @@ async def ends(run: Run) -> str:
 
 
 async def test_it_knows_what_runs() -> None:
-    book = RunBook()
-    first, second = begun(book, "1"), begun(book, "2")
+    active = ActiveRuns()
+    first, second = begun(active, "1"), begun(active, "2")
     await asyncio.sleep(0)
-    assert (len(book), book.job_ids()) == (2, ["1", "2"])
-    book.cancel("1", "cancelled")
+    assert (len(active), active.job_ids()) == (2, ["1", "2"])
+    active.cancel("1", "cancelled")
     assert await ends(first) == "the job was cancelled"
-    assert (len(book), book.job_ids()) == (1, ["2"])
-    await book.hand_back_all()
+    assert (len(active), active.job_ids()) == (1, ["2"])
+    await active.hand_back_all()
     assert await ends(second) == "the worker stops, and its grace is over; the job was handed back"
-    assert len(book) == 0
-    await book.wait_idle()
+    assert len(active) == 0
+    await active.wait_idle()
 
 
 async def test_a_lost_lease_breaks_off_the_run_under_its_token_alone() -> None:
-    book = RunBook()
-    old, new = begun(book, "1", "w:1"), begun(book, "1", "w:2")
+    active = ActiveRuns()
+    old, new = begun(active, "1", "w:1"), begun(active, "1", "w:2")
     await asyncio.sleep(0)
-    book.lose(Lease("q", "1", "w:1", 1, 1000))
-    book.lose(Lease("q", "9", "w:1", 1, 1000))
+    active.lose(Lease("q", "1", "w:1", 1, 1000))
+    active.lose(Lease("q", "9", "w:1", 1, 1000))
     assert await ends(old) == "its lease passed to another worker"
-    assert (old.is_lost, new.is_lost, len(book)) == (True, False, 1)
-    await book.hand_back_all()
+    assert (old.is_lost, new.is_lost, len(active)) == (True, False, 1)
+    await active.hand_back_all()
 
 
 async def test_the_first_reason_of_a_cancellation_stays() -> None:
-    book = RunBook()
-    run = begun(book, "1")
+    active = ActiveRuns()
+    run = begun(active, "1")
     await asyncio.sleep(0)
-    book.cancel("2", "not this one")
-    book.cancel("1", "first")
-    book.cancel("1", "second")
+    active.cancel("2", "not this one")
+    active.cancel("1", "first")
+    active.cancel("1", "second")
     assert run.cancelled == "first"
     assert await ends(run) == "the job was first"

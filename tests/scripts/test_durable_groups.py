@@ -1,4 +1,4 @@
-"""durable.survey: the groups, what waits for them and what they have."""
+"""durable.groups: the groups, what waits for them and what they have."""
 
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
@@ -7,17 +7,17 @@ from tests.scripts.consumers import publish, take
 
 
 async def test_no_channel_has_no_groups(channel: ChannelKeyspace) -> None:
-    assert await durable.survey(channel) == []
+    assert await durable.read_groups(channel) == []
 
 
 async def test_each_group_is_told(channel: ChannelKeyspace) -> None:
     await publish(channel, b"a", b"b", b"c")
     await take(channel, fresh=2)
     await take(channel, "other", fresh=0)
-    (group,) = await durable.survey(channel)
+    (group,) = await durable.read_groups(channel)
     assert group._replace(oldest_ms=0) == GroupInfo("g", 1, 2, 0, group.consumers, 0)
     assert 0 <= group.oldest_ms < 10_000
     await channel.server.call("XTRIM", channel.keys.messages, "MAXLEN", 0)
     await take(channel)
-    (group,) = await durable.survey(channel)
+    (group,) = await durable.read_groups(channel)
     assert (group.waiting, group.pending, group.missed) == (0, 2, 1)

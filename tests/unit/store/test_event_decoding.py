@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from stockyard._store.event_decoding import event_of, name_of
 from stockyard._store.streams import Entry
 from stockyard.events import (
     ActiveEvent,
@@ -29,7 +30,6 @@ from stockyard.events import (
     WaitingChildrenEvent,
     WaitingEvent,
 )
-from stockyard.events.decoding import event_of, name_of
 
 AT = {"id": "1700000000123-4", "queue": "q"}
 

@@ -1,4 +1,4 @@
-"""caching.shed: the caches become smaller without a write."""
+"""caching.evict_to: the caches become smaller without a write."""
 
 from stockyard._store import caching
 from stockyard._store.caching import CacheKeyspace, CacheTotals, NewEntry

@@ -1,8 +1,18 @@
-"""The key names of the caches of one prefix, which never meet those of a queue."""
+"""The names of all keys that are not BullMQ's: of caches, channels, alerts, cancellations.
+
+Each has an empty part, ``::``, which cannot occur in a queue's name, or is below one of BullMQ's own keys.
+"""
 
 from __future__ import annotations
 
 import hashlib
+
+SUFFIXES = {
+    # Below one of BullMQ's own keys, or its sweep for lost records would take it for one.
+    "schedule_check": "stalled-check:schedules",
+    "unread": "stalled-check:unread",
+}
+"""Of a queue; name in scripts and code -> last part of the key."""
 
 _LONGEST = 256
 
@@ -58,3 +68,30 @@ def stored_key(key: str) -> str:
     if len(key) <= _LONGEST // 4 or len(key.encode()) <= _LONGEST:
         return key
     return f"{key[: _LONGEST // 4]}~{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+class ChannelKeys:
+    """The keys of one channel; the empty part of ``::channel`` cannot occur in a queue's name.
+
+    Args:
+        prefix: first part of every key.
+        channel: the channel's name; may hold single colons.
+    """
+
+    __slots__ = ("base", "dead", "live", "messages")
+
+    def __init__(self, prefix: str, channel: str) -> None:
+        self.live = f"{prefix}::channel:{channel}"
+        self.base = f"{self.live}:"
+        self.messages = f"{self.base}messages"
+        self.dead = f"{self.base}dead"
+
+
+def alerts_base(prefix: str, topology: str) -> str:
+    """Return what the keys of a topology's alerts begin with."""
+    return f"{prefix}::alerts:{topology}:"
+
+
+def cancel_channel(prefix: str, queue: str) -> str:
+    """Return the channel that running jobs of a queue are cancelled on."""
+    return f"{prefix}::cancel:{queue}"

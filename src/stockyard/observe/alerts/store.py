@@ -1,4 +1,4 @@
-"""The book of alerts that all processes share: incidents, silences, history."""
+"""The alerts that all processes share, as values: incidents, silences, history."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TypeVar
 
 import msgspec
 
-from stockyard._store.watching import AlertStore
+from stockyard._store import alerts
+from stockyard._store.alerts import AlertKeyspace
 from stockyard.model import checks
 from stockyard.model.clock import Clock
 from stockyard.model.duration import Duration, milliseconds
@@ -20,38 +21,39 @@ _incident = msgspec.json.Decoder(Incident).decode
 _silence = msgspec.json.Decoder(Silence).decode
 _encode = msgspec.json.Encoder().encode
 _log = logging.getLogger(__name__)
-_MOST_SAID = 100
-_said: set[str] = set()
+_MAX_LOGGED = 100
+_logged: set[str] = set()
 T = TypeVar("T")
 
 
-class AlertBook(Fixed):
+class AlertStore(Fixed):
     """The alerts of one prefix on one server; made by ``App.alerts``.
 
     Args:
-        store: keeps it.
+        keyspace: where they are.
         clock: gives the time that silences run from.
     """
 
-    def __init__(self, store: AlertStore, *, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, keyspace: AlertKeyspace, *, clock: Clock) -> None:
+        self._keyspace = keyspace
         self._clock = clock
         self._is_made = True
 
     async def incidents(self) -> list[Incident]:
         """Return what is pending, firing, or resolved and not notified yet, the oldest first."""
-        return incidents_of(await self._store.incidents())
+        return incidents_of(await alerts.read_incidents(self._keyspace))
 
     async def history(self, count: int = 100) -> list[Incident]:
         """Return what was notified, the newest first; the latest 1000 are kept."""
-        found = (_read(_incident, text, "an entry of the history") for text in await self._store.history(count))
-        return [each for each in found if each is not None and not _why_odd(each)]
+        texts = await alerts.read_history(self._keyspace, count)
+        incidents = (_read(_incident, text, "an entry of the history") for text in texts)
+        return [incident for incident in incidents if incident is not None and not _why_odd(incident)]
 
     async def silences(self) -> list[Silence]:
         """Return the silences that hold now."""
-        await self._store.learn_time()
-        found = _silences_of(await self._store.silences())
-        return [each for each in found.values() if self._clock() < each.until]
+        await self._learn_time()
+        silences = _silences_of(await alerts.read_silences(self._keyspace))
+        return [silence for silence in silences.values() if self._clock() < silence.until]
 
     async def silence(
         self, rule: str | None = None, queue: str | None = None, *, duration: Duration, reason: str = ""
@@ -70,47 +72,52 @@ class AlertBook(Fixed):
         for what, text in (("rule", rule), ("queue", queue), ("reason", reason)):
             if text is not None:
                 checks.line(what, text)
-        await self._store.learn_time()
+        await self._learn_time()
         until = self._clock() + milliseconds(duration, option="duration")
         silence = Silence(rule, queue, until, reason)
-        await self._store.silence(silence.name, _encode(silence))
+        await alerts.silence(self._keyspace, silence.name, _encode(silence))
         return silence
 
     async def unsilence(self, rule: str | None = None, queue: str | None = None) -> bool:
         """End a silence; say whether there was one."""
-        return bool(await self._store.unsilence(Silence(rule, queue, 0).name))
+        return bool(await alerts.unsilence(self._keyspace, Silence(rule, queue, 0).name))
 
     async def lead(self, token: str, ttl_ms: int) -> tuple[dict[str, Incident], list[Silence]] | None:
-        """Become or stay the one who watches; return what is known by name, and the silences, or None.
+        """Become or stay the leader; return incidents by name and silences; None if another leads.
 
         What cannot be read is logged and left out.
         """
-        await self._store.learn_time()
-        found = await self._store.lead(token, ttl_ms)
-        if found is None:
+        await self._learn_time()
+        stored = await alerts.lead(self._keyspace, token, ttl_ms)
+        if stored is None:
             return None
-        for key in found.broken:
+        for key in stored.broken:
             note_unreadable(f"key {key!r}", "it is no hash: another program has written over it; delete it")
-        silences = _silences_of(found.silences)
-        over = [name for name, each in silences.items() if self._clock() >= each.until]
-        await self._store.unsilence(*over)
+        silences = _silences_of(stored.silences)
+        over = [name for name, silence in silences.items() if self._clock() >= silence.until]
+        await alerts.unsilence(self._keyspace, *over)
         return (
-            {each.name: each for each in incidents_of(found.incidents)},
-            [each for name, each in silences.items() if name not in over],
+            {incident.name: incident for incident in incidents_of(stored.incidents)},
+            [silence for name, silence in silences.items() if name not in over],
         )
 
     async def record(self, token: str, incidents: Mapping[str, Incident], history: Sequence[Incident]) -> bool:
-        """Store incidents and notifications; False when another process watches by now."""
-        return await self._store.record(token, _encoded(incidents), [_encode(each) for each in history])
+        """Store incidents and notifications; False when another process leads by now."""
+        texts = {name: _encode(incident) for name, incident in incidents.items()}
+        return await alerts.record(self._keyspace, token, texts, [_encode(incident) for incident in history])
 
     async def resign(self, token: str) -> None:
-        """Let another watch at once."""
-        await self._store.resign(token)
+        """Let another process lead at once."""
+        await alerts.resign(self._keyspace, token)
+
+    async def _learn_time(self) -> None:
+        if not self._keyspace.server.clock.is_known:
+            await self._keyspace.server.learn_time()
 
 
 def incidents_of(texts: Mapping[str, bytes]) -> list[Incident]:
     """Read incidents as the store keeps them, the oldest first; one that cannot be read is logged and left out."""
-    found = []
+    incidents = []
     for name, text in texts.items():
         incident = _read(_incident, text, f"incident {name!r}")
         if incident is None:
@@ -118,13 +125,13 @@ def incidents_of(texts: Mapping[str, bytes]) -> list[Incident]:
         if why := _why_odd(incident, name):
             note_unreadable(f"incident {name!r}", why)
         else:
-            found.append(incident)
-    return sorted(found, key=lambda each: (each.since, each.name))
+            incidents.append(incident)
+    return sorted(incidents, key=lambda incident: (incident.since, incident.name))
 
 
 def _silences_of(texts: Mapping[str, bytes]) -> dict[str, Silence]:
-    found = {name: _read(_silence, text, f"silence {name!r}") for name, text in texts.items()}
-    return {name: each for name, each in found.items() if each is not None}
+    silences = {name: _read(_silence, text, f"silence {name!r}") for name, text in texts.items()}
+    return {name: silence for name, silence in silences.items() if silence is not None}
 
 
 def _read(decode: Callable[[bytes], T], text: bytes, what: str) -> T | None:
@@ -145,11 +152,7 @@ def _why_odd(incident: Incident, name: str | None = None) -> str:
 
 def note_unreadable(what: str, why: object) -> None:
     """Log what of the alerts is left out, once a process, not at every look."""
-    said = printable(f"alerts: {what} cannot be read and is left out: {why}")
-    if said not in _said and len(_said) < _MOST_SAID:
-        _said.add(said)
-        _log.warning("%s", said)
-
-
-def _encoded(incidents: Mapping[str, Incident]) -> dict[str, bytes]:
-    return {name: _encode(each) for name, each in incidents.items()}
+    text = printable(f"alerts: {what} cannot be read and is left out: {why}")
+    if text not in _logged and len(_logged) < _MAX_LOGGED:
+        _logged.add(text)
+        _log.warning("%s", text)

@@ -42,7 +42,7 @@ class Run(Invocation):
         self.seconds: float | None = None
 
 
-class RunBook:
+class ActiveRuns:
     """The jobs that one worker runs at this moment."""
 
     def __init__(self) -> None:

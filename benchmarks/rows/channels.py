@@ -19,9 +19,9 @@ def channels(bench: Bench) -> list[Row]:
 
     def live() -> Mapping[str, float]:
         messages = bench.jobs(LIVE)
-        with bench.ours("tell", what="subscribe", messages=messages) as reading:
+        with bench.ours("channel", what="subscribe", messages=messages) as reading:
             reading.answer()
-            with bench.ours("tell", what="publish", messages=messages) as publishing:
+            with bench.ours("channel", what="publish", messages=messages) as publishing:
                 answer = reading.answer()
                 publishing.end()
         if answer["missed"]:
@@ -30,9 +30,9 @@ def channels(bench: Bench) -> list[Row]:
 
     def kept() -> Mapping[str, float]:
         messages = bench.jobs(KEPT)
-        with bench.ours("tell", what="publish", durable=True, messages=messages) as publishing:
+        with bench.ours("channel", what="publish", durable=True, messages=messages) as publishing:
             published = publishing.answer()["rate"]
-        with bench.ours("tell", what="consume", messages=messages, concurrency=CONCURRENCY) as consuming:
+        with bench.ours("channel", what="consume", messages=messages, concurrency=CONCURRENCY) as consuming:
             return {"published": published, "consumed": consuming.answer()["rate"]}
 
     seen = bench.alternate({"live": live, "kept": kept})

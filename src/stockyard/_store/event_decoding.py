@@ -8,8 +8,8 @@ from typing import Any
 from stockyard._store.rows import json_or_text
 from stockyard._store.streams import Entry
 from stockyard.errors import InvalidOption, suggestion
-from stockyard.events import event as kinds
-from stockyard.events.event import CustomEvent, Event
+from stockyard.model import event as kinds
+from stockyard.model.event import CustomEvent, Event
 
 _Make = Callable[[str, str, Mapping[str, str]], Event]
 """Makes an event of its id, its queue and its fields; a KeyError or ValueError when it lacks what its kind has."""
@@ -114,5 +114,8 @@ def kind_of(name: str) -> type[Event]:
         raise InvalidOption(f"no event is called {name!r}{suggestion(name, tuple(_KINDS))}")
     return _KINDS[name][0]
 
+
+OWN_EVENTS = frozenset({*_KINDS, "debounced", "error", "obliterated"})
+"""Names that readers take for the queue's own word; of ``error`` Node makes an exception."""
 
 _NAMES = {kind: name for name, (kind, _) in _KINDS.items()} | {kinds.EventGap: "gap"}

@@ -1,4 +1,4 @@
-"""managing.let_go: a new window of the rate limit begins."""
+"""managing.clear_rate_limit: a new window of the rate limit begins."""
 
 from typing import Any
 

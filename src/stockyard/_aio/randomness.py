@@ -8,7 +8,7 @@ import random
 _source = random.SystemRandom()
 
 
-def chance() -> float:
+def random_number() -> float:
     """Return a random number, at least 0 and below 1."""
     return _source.random()
 

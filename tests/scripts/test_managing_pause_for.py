@@ -1,4 +1,4 @@
-"""managing.hold: nothing starts for a while."""
+"""managing.pause_for: nothing starts for a while."""
 
 import pytest
 

@@ -1,0 +1,66 @@
+"""Reads trees of jobs, level by level."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from stockyard._store import children as stored
+from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.records import StoredRecord
+
+
+class TreeNode(NamedTuple):
+    """A job of a tree.
+
+    Attributes:
+        queue: name of its queue.
+        record: of the job.
+        children: places of its children in the list of nodes; each is behind its parent.
+    """
+
+    queue: str
+    record: StoredRecord
+    children: list[int]
+
+
+async def read_tree(keyspace: QueueKeyspace, job_id: str, *, depth: int, children: int) -> list[TreeNode]:
+    """Return a job with what is below it, the root first; nothing when there is no such job.
+
+    Args:
+        keyspace: the queue of the root.
+        job_id: the root.
+        depth: levels, the root included.
+        children: of each job at most so many. Those under another prefix are left out.
+    """
+    root = keyspace.keys.job(job_id)
+    records: dict[str, tuple[StoredRecord, list[str]]] = {}
+    level = [root]
+    for _ in range(depth):
+        replies = await stored.look(keyspace, level, children)
+        records |= {key: reply for key, reply in zip(level, replies, strict=True) if reply}
+        below = [child for reply in replies if reply for child in reply[1]]
+        level = [key for key in dict.fromkeys(below) if key not in records]
+        if not level:
+            break
+    return _nodes(root, keyspace, records) if root in records else []
+
+
+def _nodes(
+    root: str, keyspace: QueueKeyspace, records: dict[str, tuple[StoredRecord, list[str]]]
+) -> list[TreeNode]:
+    prefix = f"{keyspace.keys.prefix}:"
+    # Taken out, so that a job that is its own descendant cannot lead in a circle.
+    order = [(root, *records.pop(root))]
+    nodes: list[TreeNode] = []
+    for key, record, keys in order:
+        places = []
+        for child in keys:
+            if child in records and child.startswith(prefix):
+                places.append(len(order))
+                order.append((child, *records.pop(child)))
+        inner = key.removeprefix(prefix)
+        # Only a root's id may hold colons; the script takes what stands behind the last one for the id.
+        queue = keyspace.queue if key == root else inner.rpartition(":")[0]
+        raw_id = inner.removeprefix(f"{queue}:").encode()
+        nodes.append(TreeNode(queue, record._replace(raw_id=raw_id), places))
+    return nodes
