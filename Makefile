@@ -17,7 +17,7 @@ PARALLEL := -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install node python-peer browser promtool luacheck demo test test-quick test-pythons coverage check bench bench-versus faults clean
+.PHONY: help install node python-peer browser promtool luacheck demo test test-quick test-pythons coverage check stubs bench bench-versus faults clean
 
 help: ## list every task
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -72,6 +72,9 @@ check: install luacheck ## ruff, mypy strict, import-linter, the rules of the tr
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/pytest -q tests/architecture
+
+stubs: install ## write the types of .sync from the asynchronous classes
+	$(BIN)/python tools/blocking_stub.py
 
 release-check: ## build the wheel and the sdist, check and list them, and run each in a clean environment
 	@PYTHON=$(PYTHON) tools/release-check.sh

@@ -90,7 +90,7 @@ else:
             "stockyard.schedule.schedules": "Schedules",
             "stockyard.topology": "QueueOptions Rate Router Topology",
         },
-        "alerts cache embedded errors events monitoring pubsub topology trading",
+        "alerts blocking cache embedded errors events monitoring pubsub topology trading",
     )
 
 __all__ = [

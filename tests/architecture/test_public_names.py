@@ -12,6 +12,7 @@ import pytest
 
 import stockyard
 import stockyard.alerts
+import stockyard.blocking
 import stockyard.cache
 import stockyard.embedded
 import stockyard.errors
@@ -31,6 +32,11 @@ PUBLIC = {
         WaitForChildren Worker WorkerOptions configure_logging
     """,
     "stockyard.alerts": "Alert AlertRule evaluate_alerts",
+    "stockyard.blocking": """
+        BlockingApp BlockingCache BlockingCaches BlockingConsumer BlockingDelivery BlockingFlows BlockingJob
+        BlockingOpenChannel BlockingQueue BlockingQueueEvents BlockingReplay BlockingSchedules
+        BlockingSubscription BlockingView
+    """,
     "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
     "stockyard.embedded": "EmbeddedServer ServerStatus acquire ephemeral find_server pin status unpin",
     "stockyard.errors": """

@@ -210,7 +210,9 @@ def test_blocking_calls_speak_it_too_and_say_what_is_wrong(place: Place, tmp_pat
     app = App(topology, place.url(), prefix="blocking")
     queue = app.queue("q").sync
     assert [queue.add("x", "y" * 100_000).id for _ in range(3)] == ["1", "2", "3"]
-    assert len(queue.get_job("2").data) == 100_000
+    stored = queue.get_job("2")
+    assert stored is not None
+    assert len(stored.data) == 100_000
     app.close()
     for url, said in (
         (place.url(ca=None), "is not trusted"),

@@ -1,11 +1,14 @@
 """Adds batches of jobs the way producers do, without their queue."""
 
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from stockyard._store.add_stream import AddStream
 from stockyard._store.adding import Answers, Batch, ExistingJob
 from stockyard._store.keyspace import QueueKeyspace
+from stockyard.blocking import BlockingQueue
 from stockyard.errors import JobError
+from stockyard.model.job import Job
 
 _streams: WeakKeyDictionary[QueueKeyspace, AddStream] = WeakKeyDictionary()
 
@@ -23,3 +26,10 @@ async def send_jobs(keyspace: QueueKeyspace, jobs: Batch) -> Answers:
         await stream.open()
     stream.write(jobs)
     return await stream.read()
+
+
+def stored(queue: BlockingQueue, job_id: str) -> Job[Any]:
+    """Read a job that is there."""
+    job = queue.get_job(job_id)
+    assert job is not None
+    return job

@@ -173,7 +173,7 @@ async def order_fails_async(job: Job[Order]) -> None:
 
 
 def updates_plain(job: Job[Order]) -> None:
-    job.sync.update_data({"symbol": "ETH", "quantity": 2})
+    job.sync.update_data({"symbol": "ETH", "quantity": 2})  # type: ignore[arg-type]
 
 
 async def updates_async(job: Job[Order]) -> None:

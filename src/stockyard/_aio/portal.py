@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any, Self, TypeVar
 
+from stockyard.blocking import BlockingView
 from stockyard.errors import BlockingCallRefused
 
 T = TypeVar("T")
@@ -95,7 +96,7 @@ class Portal:
         """Run a coroutine on the portal's loop and return the future of its result, without waiting."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
 
-    def blocking(self, target: Any, *, needs_loop: Collection[str] | None = None) -> Blocking:
+    def blocking(self, target: Any, *, needs_loop: Collection[str] | None = None) -> Any:
         """Return a view of an object whose coroutine methods block until they are done.
 
         Args:
@@ -171,7 +172,7 @@ class Portal:
             return self._loop
 
 
-class Blocking:
+class Blocking(BlockingView):
     """The blocking view of one object: same names, same arguments, same results; ``with`` and ``for`` as well."""
 
     def __init__(self, portal: Portal, target: Any, needs_loop: Collection[str] | None = None) -> None:

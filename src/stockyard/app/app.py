@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard.app.runtime import Runtime
+from stockyard.blocking import BlockingApp
 from stockyard.config import Settings
 from stockyard.errors import ServerRefused
 from stockyard.events import Event, QueueEvents
@@ -82,7 +83,7 @@ class App(Fixed):
         clock: Clock = system_clock,
     ) -> None:
         self.topology = topology
-        self.settings = settings or Settings.load(redis, prefix=prefix, call_timeout=call_timeout)
+        self.settings: Settings = settings or Settings.load(redis, prefix=prefix, call_timeout=call_timeout)
         self._clock = clock
         self._portal = Portal()
         self._opened: Runtime | None = None
@@ -97,9 +98,10 @@ class App(Fixed):
         return str(self._runtime().server.address)
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingApp:
         """This app for code without a running loop: ``app.sync.health()`` blocks until it is done."""
-        return self._portal.blocking(self)
+        view: BlockingApp = self._portal.blocking(self)
+        return view
 
     def queue(self, name: str) -> Queue:
         """Return a queue; asked again, the same.

@@ -11,6 +11,7 @@ from stockyard._aio.portal import Portal
 from stockyard._aio.randomness import random_number
 from stockyard._store import caching
 from stockyard._store.caching import STORED, CacheKeyspace, Found, NewEntry, invalidated_by
+from stockyard.blocking import BlockingCache
 from stockyard.cache.codec import Codec
 from stockyard.cache.default_key import DefaultKeys
 from stockyard.cache.entries import Entries
@@ -67,9 +68,10 @@ class Cache(Fixed, Generic[T]):
         self._is_made = True
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingCache[T]:
         """This cache for code without a running loop: ``cache.sync.get(...)`` blocks until it is done."""
-        return self._portal.blocking(self)
+        view: BlockingCache[T] = self._portal.blocking(self)
+        return view
 
     @property
     def near(self) -> NearCache | None:

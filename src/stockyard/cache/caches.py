@@ -11,6 +11,7 @@ from stockyard._aio.portal import Portal
 from stockyard._store import caching
 from stockyard._store.caching import CacheKeyspace
 from stockyard._store.net.server import Server
+from stockyard.blocking import BlockingCaches
 from stockyard.cache.background import Background
 from stockyard.cache.budget import Budget
 from stockyard.cache.cache import Cache
@@ -88,9 +89,10 @@ class Caches(Fixed):
         return known.cache
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingCaches:
         """The same for code without a running loop: ``app.caches.sync.usage()`` blocks until it is done."""
-        return self._portal.blocking(self)
+        view: BlockingCaches = self._portal.blocking(self)
+        return view
 
     def stats(self) -> dict[str, CacheStats]:
         """Return what each cache did in this process, by name."""

@@ -7,7 +7,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Collection, Iterable
-from typing import Any, Self
+from typing import Self
 
 from stockyard._aio.portal import Portal
 from stockyard._aio.repeats import repeats
@@ -15,6 +15,7 @@ from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.event_decoding import event_of
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.streams import Entry, EventStream
+from stockyard.blocking import BlockingQueueEvents
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.model import checks
 from stockyard.model.event import Event, EventGap, JobEvent
@@ -61,7 +62,7 @@ class QueueEvents(Fixed):
             raise InvalidOption(f"only must be types of stockyard.events, as in (Completed, Failed); got {only!r}")
         if isinstance(job_ids, str):
             raise InvalidOption(f"job_ids must be a collection of ids; got {job_ids!r}")
-        self.queue = keyspace.queue
+        self.queue: str = keyspace.queue
         self._stream = EventStream(keyspace, after)
         self._kinds: tuple[type[Event], ...] = kinds or (Event,)
         self._job_ids = frozenset(job_ids)
@@ -75,9 +76,10 @@ class QueueEvents(Fixed):
         self._is_made = True
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingQueueEvents:
         """These events for code without a running loop, with plain ``with`` and ``for``."""
-        return self._portal.blocking(self)
+        view: BlockingQueueEvents = self._portal.blocking(self)
+        return view
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:

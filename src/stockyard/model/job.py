@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, overload
 
 import msgspec
 
+from stockyard.blocking import BlockingJob
 from stockyard.errors import (
     Delay,
     JobNotFound,
@@ -139,9 +140,10 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         return self.attempts_made + 1 if self.ended_attempt is None else self.ended_attempt
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingJob[T]:
         """This job for code without a running loop: ``job.sync.log("…")`` blocks until it is done."""
-        return self.port.blocking(self)
+        view: BlockingJob[T] = self.port.blocking(self)
+        return view
 
     async def update_progress(self, value: Any) -> None:
         """Store progress (any JSON value) and announce it.

@@ -17,6 +17,7 @@ from stockyard._store.related_job import RelatedJob, related_job
 from stockyard._store.rows import stored_job
 from stockyard._store.tree_reading import read_tree
 from stockyard._store.trees import add_trees
+from stockyard.blocking import BlockingFlows
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.fixed import Fixed
@@ -55,9 +56,10 @@ class Flows(Fixed):
         self._is_made = True
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingFlows:
         """These flows for code without a running loop: ``app.flows.sync.add(...)`` blocks until it is done."""
-        return self._portal.blocking(self, needs_loop=())
+        view: BlockingFlows = self._portal.blocking(self, needs_loop=())
+        return view
 
     async def add(self, flow: Flow, *, check: bool | None = None) -> FlowTree:
         """Add a tree of jobs, none of it when it is refused; no parent runs before all of its children are there.

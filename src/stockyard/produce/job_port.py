@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from stockyard._aio.portal import Blocking, Portal
+from stockyard._aio.portal import Portal
 from stockyard._store import cancelling, children, editing, families, finishing, reading
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
@@ -157,7 +157,7 @@ class StoredJobs:
         self._check(job_id, code)
         return code == 1
 
-    def blocking(self, target: Any) -> Blocking:
+    def blocking(self, target: Any) -> Any:
         return self._portal.blocking(target, needs_loop=("wait_for_result",))
 
     def _check(self, job_id: str, code: int, needs: str = "") -> None:

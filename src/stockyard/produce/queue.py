@@ -14,6 +14,7 @@ from stockyard._store.adding import BATCH, ExistingJob, NewJob, new_job
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.related_job import RelatedJob, related_job
 from stockyard._store.rows import stored_job
+from stockyard.blocking import BlockingQueue
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model import checks
 from stockyard.model.fixed import Fixed
@@ -40,17 +41,17 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
 
     def __init__(self, spec: QueueSpec, *, keyspace: QueueKeyspace, jobs: JobPort, portal: Portal) -> None:
         self.spec = spec
-        self.name = spec.name
+        self.name: str = spec.name
         self._keyspace = keyspace
         self._jobs = jobs
         self._portal = portal
         direct = DirectAdds(keyspace)
         self._adders: PerLoop[Batcher | DirectAdds] = PerLoop(lambda: Batcher(keyspace), outside=lambda: direct)
-        self._sync = portal.blocking(self, needs_loop=())
+        self._sync: BlockingQueue = portal.blocking(self, needs_loop=())
         self._is_made = True
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingQueue:
         """This queue for code without a running loop: ``queue.sync.add(...)`` blocks until it is done."""
         return self._sync
 

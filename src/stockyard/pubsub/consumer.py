@@ -10,7 +10,7 @@ import socket
 from collections import deque
 from collections.abc import Sequence
 from time import monotonic
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from stockyard._aio.portal import Portal
 from stockyard._aio.repeats import repeats
@@ -19,6 +19,7 @@ from stockyard._aio.service import Periodic
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
 from stockyard._store.durable import DEAD_LETTERED, DurableConnection, PendingMessage, TakeReply
+from stockyard.blocking import BlockingConsumer
 from stockyard.errors import InvalidOption, PayloadError, ServerError
 from stockyard.model import checks
 from stockyard.model.fixed import Fixed
@@ -71,9 +72,9 @@ class Consumer(Fixed, Generic[T]):
         checks.text("a group's name", group)
         if consumer is not None and (not isinstance(consumer, str) or consumer in ("", "-")):
             raise InvalidOption(f"a consumer's name must be non-empty text and not '-'; got {consumer!r}")
-        self.channel = channel.name
+        self.channel: str = channel.name
         self.group = group
-        self.name = consumer or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
+        self.name: str = consumer or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
         self._keyspace = keyspace
         self._idle_ms = channel.idle_ms
         self._attempts = channel.attempts
@@ -102,9 +103,10 @@ class Consumer(Fixed, Generic[T]):
         self._is_made = True
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingConsumer[T]:
         """This consumer for code without a running loop, with plain ``with`` and ``for``."""
-        return self._portal.blocking(self)
+        view: BlockingConsumer[T] = self._portal.blocking(self)
+        return view
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from stockyard._aio.portal import Portal
+from stockyard.blocking import BlockingDelivery
 from stockyard.model.duration import Duration, milliseconds
 
 T = TypeVar("T")
@@ -44,9 +45,10 @@ class Delivery(Generic[T]):
         self._portal = portal
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingDelivery[T]:
         """This message for code without a running loop: ``message.sync.ack()``."""
-        return self._portal.blocking(self)
+        view: BlockingDelivery[T] = self._portal.blocking(self)
+        return view
 
     @property
     def timestamp(self) -> int:

@@ -12,6 +12,7 @@ from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store import broadcast, durable
 from stockyard._store.broadcast import ChannelKeyspace
+from stockyard.blocking import BlockingOpenChannel
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model import checks
 from stockyard.model.fixed import Fixed
@@ -43,7 +44,7 @@ class OpenChannel(Fixed, Generic[T]):
         self, channel: Channel[T], *, keyspace: ChannelKeyspace, hubs: PerLoop[Hub], portal: Portal
     ) -> None:
         self.channel = channel
-        self.name = channel.name
+        self.name: str = channel.name
         self._keyspace = keyspace
         self._hubs = hubs
         self._portal = portal
@@ -55,9 +56,10 @@ class OpenChannel(Fixed, Generic[T]):
         self._is_made = True
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingOpenChannel[T]:
         """This channel for code without a running loop: ``channel.sync.publish(...)`` blocks until it is done."""
-        return self._portal.blocking(self)
+        view: BlockingOpenChannel[T] = self._portal.blocking(self)
+        return view
 
     def stats(self) -> ChannelStats:
         """Return what this channel did in this process."""

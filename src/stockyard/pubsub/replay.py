@@ -7,13 +7,14 @@ import logging
 import re
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any, Generic, Self, TypeVar
+from typing import Generic, Self, TypeVar
 
 from stockyard._aio.portal import Portal
 from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
+from stockyard.blocking import BlockingReplay
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.message import Message, MessageGap
@@ -51,7 +52,7 @@ class Replay(Generic[T]):
         counts: Counts,
         portal: Portal,
     ) -> None:
-        self.channel = keyspace.channel
+        self.channel: str = keyspace.channel
         self._keyspace = keyspace
         self._after = None if after is None else checked_id(after)
         self._find_tail = find_tail
@@ -69,9 +70,10 @@ class Replay(Generic[T]):
         self._is_away = self._is_closed = False
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingReplay[T]:
         """This reader for code without a running loop, with plain ``with`` and ``for``."""
-        return self._portal.blocking(self)
+        view: BlockingReplay[T] = self._portal.blocking(self)
+        return view
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:

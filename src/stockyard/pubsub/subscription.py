@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, Literal, Self, TypeVar, get_args
+from typing import Generic, Literal, Self, TypeVar, get_args
 
 from stockyard._aio.portal import Portal
 from stockyard._store.broadcast import ChannelKeyspace
+from stockyard.blocking import BlockingSubscription
 from stockyard.model import checks
 from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.hub import Hub
@@ -57,7 +58,7 @@ class Subscription(Generic[T]):
         portal: Portal,
     ) -> None:
         checks.one_of("policy", policy, get_args(Policy))
-        self.channel = keyspace.channel
+        self.channel: str = keyspace.channel
         self._size = checks.whole("buffer", buffer, least=1)
         self._policy = policy
         self._keyspace = keyspace
@@ -74,9 +75,10 @@ class Subscription(Generic[T]):
         self._has_begun = self._is_pressed = self._is_cut_off = self._is_closed = False
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingSubscription[T]:
         """This subscription for code without a running loop, with plain ``with`` and ``for``."""
-        return self._portal.blocking(self)
+        view: BlockingSubscription[T] = self._portal.blocking(self)
+        return view
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:

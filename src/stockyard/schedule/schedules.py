@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import logging
-from typing import Any, Unpack
+from typing import Unpack
 
 from msgspec import UNSET
 
@@ -12,6 +12,7 @@ from stockyard._aio.portal import Portal
 from stockyard._store import scheduling
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
+from stockyard.blocking import BlockingSchedules
 from stockyard.errors import InvalidOption, ScheduleConflict
 from stockyard.model.fixed import Fixed
 from stockyard.model.payload import encode_payload
@@ -38,16 +39,17 @@ class Schedules(Fixed):
     """
 
     def __init__(self, spec: QueueSpec, *, keyspace: QueueKeyspace, portal: Portal) -> None:
-        self.queue = spec.name
+        self.queue: str = spec.name
         self._spec = spec
         self._keyspace = keyspace
         self._portal = portal
         self._is_made = True
 
     @property
-    def sync(self) -> Any:
+    def sync(self) -> BlockingSchedules:
         """These schedules for code without a running loop: ``schedules.sync.list()`` blocks until it is done."""
-        return self._portal.blocking(self, needs_loop=())
+        view: BlockingSchedules = self._portal.blocking(self, needs_loop=())
+        return view
 
     async def upsert(self, schedule_id: str, /, **options: Unpack[ScheduleOptions]) -> Schedule:
         """Make a schedule, or change the one of that id; with the same options again it changes nothing.

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, InvalidOption, Job, JobFailed, ResultTimeout, Topology
+from stockyard import App, InvalidOption, Job, JobFailed, JobState, ResultTimeout, Topology
 from stockyard.errors import BlockingCallRefused
 from tests.support.yard import Yard
 
@@ -29,9 +29,11 @@ def test_a_program_without_a_loop_adds_reads_and_waits(redis_url: str, prefix: s
     app = App(shop(), redis_url, prefix=prefix)
     queue = app.queue("q")
     job = queue.sync.add("x", {"n": 1}, priority=3)
-    assert queue.sync.counts()["prioritized"] == 1
+    assert queue.sync.counts()[JobState.PRIORITIZED] == 1
     assert job.sync.state() == "prioritized"
-    assert queue.sync.get_job(job.id).data == {"n": 1}
+    stored = queue.sync.get_job(job.id)
+    assert stored is not None
+    assert stored.data == {"n": 1}
     assert [each.id for each in queue.sync.add_many([("a",), ("b",)])] == ["2", "3"]
     with pytest.raises(InvalidOption, match="delay must not be negative"):
         queue.sync.add("x", delay=-1)

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import App, Flow, Job, Queue, ServerRefused, ServerUnavailable, Topology
+from stockyard import App, Flow, Job, JobState, Queue, ServerRefused, ServerUnavailable, Topology
 from stockyard._store.net.pool import MAX_CONNECTIONS
 from stockyard.errors import AuthenticationFailed, BlockingCallRefused, JobNotFound, ReplyLost, StockyardError
 from stockyard.produce.flows import Flows
 from stockyard.schedule.schedules import Schedules
+from tests.support.adding import stored
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import wait_until
@@ -59,9 +60,9 @@ def test_jobs_are_added_and_read_by_tcp_and_socket_file_with_and_without_a_passw
     queue = app.queue("q").sync
     job = queue.add("x", {"n": 1}, priority=2)
     assert [each.id for each in queue.add_many([("a", 1), ("b", 2, {"delay": 60_000})])] == ["2", "3"]
-    assert queue.get_job(job.id).data == {"n": 1}
+    assert stored(queue, job.id).data == {"n": 1}
     assert job.sync.log("a line") == 1
-    assert queue.counts()["delayed"] == 1
+    assert queue.counts()[JobState.DELAYED] == 1
     assert not in_portal()
     with server.client() as client:
         assert client.dbsize() == 0
@@ -158,7 +159,7 @@ def test_batches_keep_their_order_whatever_kinds_of_jobs_they_are_of(app: App) -
     jobs: list[Any] = [(f"n{n}", n, {"deduplication": f"d{n}"} if n % 7 == 3 else {}) for n in range(180)]
     added = queue.sync.add_many(jobs)
     assert [job.name for job in added] == [name for name, *_ in jobs]
-    assert [queue.sync.get_job(job.id).name for job in added[::20]] == [name for name, *_ in jobs[::20]]
+    assert [stored(queue.sync, job.id).name for job in added[::20]] == [name for name, *_ in jobs[::20]]
     assert queue.sync.add("again", deduplication="d3").was_added is False
     assert queue.sync.add("again", job_id="top").name == "top"
     assert queue.sync.add("child", parent=top).parent_key is not None
@@ -207,7 +208,7 @@ def test_what_the_server_refuses_is_said_as_in_a_loop(make_server: Callable[...,
         with pytest.raises(ServerUnavailable, match="replica"):
             queue.add("x")
         client.replicaof("NO", "ONE")
-    assert queue.counts()["waiting"] == 0
+    assert queue.counts()[JobState.WAITING] == 0
     assert queue.add("x").id == "1"
     app.close()
 
@@ -238,7 +239,7 @@ async def test_a_lost_reply_is_an_error_and_its_job_is_not_added_again(
         with pytest.raises(ReplyLost, match="may or may not have happened"):
             await asyncio.to_thread(queue.sync.add, "x")
         await asyncio.wait_for(lost.wait(), 25)
-        assert (await asyncio.to_thread(queue.sync.counts))["waiting"] == 2
+        assert (await asyncio.to_thread(queue.sync.counts))[JobState.WAITING] == 2
         assert (await asyncio.to_thread(queue.sync.add, "x")).id == "3"
         await app.aclose()
 
@@ -254,7 +255,7 @@ async def test_a_large_job_on_a_slow_link_takes_longer_than_the_call_timeout(
         began = asyncio.get_running_loop().time()
         job = await asyncio.to_thread(app.queue("q").sync.add, "x", "x" * 3_000_000)
         assert asyncio.get_running_loop().time() - began > 1
-        assert len((await asyncio.to_thread(app.queue("q").sync.get_job, job.id)).data) == 3_000_000
+        assert len((await asyncio.to_thread(stored, app.queue("q").sync, job.id)).data) == 3_000_000
         proxy.rate = 0
         await app.aclose()
 
@@ -375,7 +376,7 @@ def test_an_interrupted_call_does_not_leave_its_reply_to_the_next(own_server: Ow
     finally:
         signal.signal(signal.SIGALRM, before)
         own_server.resume()
-    wait_until(lambda: queue.counts()["waiting"] == 2)
+    wait_until(lambda: queue.counts()[JobState.WAITING] == 2)
     assert queue.add("y").id == "3"
     app.close()
 

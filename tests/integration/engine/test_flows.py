@@ -77,6 +77,7 @@ async def test_a_job_of_a_flow_is_like_any_other(yard: Yard) -> None:
 async def test_blocking_callers_have_flows_too(yard: Yard) -> None:
     added = await asyncio.to_thread(lambda: yard.app.flows.sync.add(tree(Flow("leaf", "q"))))
     found = await asyncio.to_thread(lambda: yard.app.flows.sync.get("p", added.job.id))
+    assert found is not None
     assert [job.id for job in found] == [job.id for job in added]
 
 

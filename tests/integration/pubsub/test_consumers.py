@@ -208,6 +208,7 @@ def test_code_without_a_loop_consumes(redis_url: str, prefix: str) -> None:
         found = []
         with channel.consume("g").sync as messages:
             for message in messages:
+                assert isinstance(message, Delivery)
                 found.append(message.value)
                 message.sync.ack()
                 if len(found) == 2:

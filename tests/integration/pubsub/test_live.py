@@ -212,6 +212,7 @@ def test_code_without_a_loop_publishes_and_reads(redis_url: str, prefix: str, ma
             channel.sync.publish_many([1, 2])
             found = []
             for message in messages:
+                assert isinstance(message, Message)
                 found.append(message.value)
                 if len(found) == 2:
                     break

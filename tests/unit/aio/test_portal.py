@@ -102,7 +102,8 @@ def test_the_portal_s_own_loop_refuses_too() -> None:
 
 
 def portal_of(target: object) -> Blocking:
-    return Portal().blocking(target)
+    view: Blocking = Portal().blocking(target)
+    return view
 
 
 def test_many_threads_share_one_loop() -> None:

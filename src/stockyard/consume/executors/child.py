@@ -22,6 +22,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from stockyard._logging import LogFormat, configure_logging, current_job
+from stockyard.blocking import BlockingView
 from stockyard.consume.executors.calls import call_of, result_of
 from stockyard.consume.executors.frames import (
     HEADER,
@@ -213,7 +214,7 @@ class _ParentPort:
         return _BlockingJob(target)
 
 
-class _BlockingJob:
+class _BlockingJob(BlockingView):
     """``job.sync`` of a plain ``def``: the job, with methods that block."""
 
     def __init__(self, job: Job[Any]) -> None:
