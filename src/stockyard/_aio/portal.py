@@ -94,7 +94,12 @@ class Portal:
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the portal's loop and return the future of its result, without waiting."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
+        try:
+            _refuse_without_threads()
+            return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
+        except BaseException:
+            coroutine.close()
+            raise
 
     def blocking(self, target: Any, *, needs_loop: Collection[str] | None = None) -> Any:
         """Return a view of an object whose coroutine methods block until they are done.

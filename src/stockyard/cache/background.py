@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from concurrent.futures import Future
 from typing import Any
 
 from stockyard._aio.portal import Portal
@@ -18,18 +19,18 @@ class Background:
     def __init__(self) -> None:
         self._portal = Portal()
         self._guard = threading.Lock()
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, Future[asyncio.Task[None]]] = {}
         self._owner = os.getpid()
 
     def start(self, name: str, service: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run a service, unless it runs."""
+        """Run a service, unless it runs; returns at once, as this may be called in a loop."""
         if name in self._running and self._owner == os.getpid():
             return
         with self._guard:
             if self._owner != os.getpid():
                 self._running, self._owner = {}, os.getpid()
             if name not in self._running:
-                self._running[name] = self._portal.run(_launched(name, service))
+                self._running[name] = self._portal.submit(_launched(name, service))
 
     async def call(self, action: Coroutine[Any, Any, Any]) -> Any:
         """Run a coroutine there and return its result."""
@@ -50,7 +51,9 @@ async def _launched(name: str, service: Callable[[], Coroutine[Any, Any, None]])
     return asyncio.create_task(service(), name=f"cache: {name}")
 
 
-async def _ended(tasks: Any, last: Callable[[], Awaitable[None]]) -> None:
+async def _ended(launched: Iterable[Future[asyncio.Task[None]]], last: Callable[[], Awaitable[None]]) -> None:
+    # They were given to this loop before this, so that it has made their tasks.
+    tasks = [future.result() for future in launched]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -84,12 +84,8 @@ class Server:
             ReplyLost: sent, and the outcome is unknown; it is not sent again.
         """
         limit = timeout or self.call_timeout
-        pool = self._pool()
-        connection, deadline = await pool.take(limit)
+        pool, connection, deadline, replies = await self._send(commands, limit, needs_primary=needs_primary)
         try:
-            if needs_primary:
-                await self._check_role(pool, connection, deadline)
-            replies = await connection.ask(commands, deadline - time.monotonic(), silence=limit)
             if connection.is_misled:
                 pool.drop_idle()
                 await self._ask_elsewhere(connection, commands, replies, deadline, limit)
@@ -124,12 +120,8 @@ class Server:
         limit = timeout or self.call_timeout
         commands = [call.command(reads_apart=self._reads_apart) for call in calls]
         commands += also
-        pool = self._pool()
-        connection, deadline = await pool.take(limit)
+        pool, connection, deadline, replies = await self._send(commands, limit, needs_primary=needs_primary)
         try:
-            if needs_primary:
-                await self._check_role(pool, connection, deadline)
-            replies = await connection.ask(commands, deadline - time.monotonic(), silence=limit)
             if refused := [at for at, reply in enumerate(replies) if _is_refused_as_read(reply)]:
                 self._reads_apart = False
                 for at in refused:
@@ -157,6 +149,21 @@ class Server:
         finally:
             pool.give_back(connection)
         return replies
+
+    async def _send(
+        self, commands: Sequence[Command], limit: float, *, needs_primary: bool
+    ) -> tuple[Pool | BlockingPool, Connection, float, list[Any]]:
+        """Return the replies of the first connection that is free; the caller gives it back to its pool."""
+        pool = self._pool()
+        connection, deadline = await pool.take(limit)
+        try:
+            if needs_primary:
+                await self._check_role(pool, connection, deadline)
+            replies = await connection.ask(commands, deadline - time.monotonic(), silence=limit)
+        except BaseException:
+            pool.give_back(connection)
+            raise
+        return pool, connection, deadline, replies
 
     async def measure_clock(self, tries: int = 3) -> None:
         """Measure how far this machine's clock is from the server's: by the quickest of some calls.
