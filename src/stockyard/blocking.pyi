@@ -241,12 +241,6 @@ class BlockingConsumer(BlockingView, Generic[T]):
     """What ``Consumer.sync`` returns."""
 
     @property
-    def channel(self) -> str: ...
-    @property
-    def group(self) -> str: ...
-    @property
-    def name(self) -> str: ...
-    @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop that reads it, or None before the first read and after the end."""
 
@@ -255,6 +249,12 @@ class BlockingConsumer(BlockingView, Generic[T]):
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *error: object) -> None: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def name(self) -> str: ...
     def __iter__(self) -> Iterator[Delivery[T] | MessageGap]: ...
     def acknowledge(self, message_id: str) -> None:
         """Let the group be done with a message."""
@@ -605,39 +605,39 @@ class BlockingQueueEvents(BlockingView):
     """What ``QueueEvents.sync`` returns."""
 
     @property
-    def queue(self) -> str: ...
-    @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that reads them, or None before the first read and after the end."""
-
-    def earlier(self, count: int) -> list[Event]:
-        """Return the events before the one that comes next, oldest first: what led to now, if that is the place."""
+        """The loop that reads it, or None before the first read and after the end."""
 
     def aclose(self) -> None:
         """Disconnect and end the iteration; closing twice is fine."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *error: object) -> None: ...
+    @property
+    def queue(self) -> str: ...
+    def earlier(self, count: int) -> list[Event]:
+        """Return the events before the one that comes next, oldest first: what led to now, if that is the place."""
+
     def __iter__(self) -> Iterator[Event]: ...
 
 class BlockingReplay(BlockingView, Generic[T]):
     """What ``Replay.sync`` returns."""
 
     @property
-    def channel(self) -> str: ...
-    @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop that reads it, or None before the first read and after the end."""
-
-    @property
-    def place(self) -> str:
-        """Id of the message that was read last, or behind which the first is read; ``after`` goes on there."""
 
     def aclose(self) -> None:
         """End the iteration; closing twice is fine."""
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *error: object) -> None: ...
+    @property
+    def channel(self) -> str: ...
+    @property
+    def place(self) -> str:
+        """Id of the message that was read last, or behind which the first is read; ``after`` goes on there."""
+
     def __iter__(self) -> Iterator[Message[T] | MessageGap]: ...
 
 class BlockingSchedules(BlockingView):
@@ -670,8 +670,6 @@ class BlockingSubscription(BlockingView, Generic[T]):
     """What ``Subscription.sync`` returns."""
 
     @property
-    def channel(self) -> str: ...
-    @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
         """The loop that reads it, or None before the first read and after the end."""
 
@@ -680,6 +678,8 @@ class BlockingSubscription(BlockingView, Generic[T]):
 
     def __enter__(self) -> Self: ...
     def __exit__(self, *error: object) -> None: ...
+    @property
+    def channel(self) -> str: ...
     def __iter__(self) -> Iterator[Message[T] | MessageGap]: ...
     def begin(self) -> None:
         """The channel is listened to from now on; a second time, after it was not for a while."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import deque
 from collections.abc import Collection, Iterable
 from typing import Self
 
 from stockyard._aio.portal import Portal
+from stockyard._aio.reader import RetryingReader
 from stockyard._aio.repeats import repeats
-from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.event_decoding import event_of
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.streams import Entry, EventStream
@@ -26,7 +25,7 @@ _LOOK_AGAIN = 5.0
 _ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
 
-class QueueEvents(Fixed):
+class QueueEvents(Fixed, RetryingReader[Event]):
     """The events of one queue, in order, on a connection of its own.
 
     Made by ``App.events``. The position is fixed on entering, so that whatever happens inside the block is seen:
@@ -62,17 +61,13 @@ class QueueEvents(Fixed):
             raise InvalidOption(f"only must be types of stockyard.events, as in (Completed, Failed); got {only!r}")
         if isinstance(job_ids, str):
             raise InvalidOption(f"job_ids must be a collection of ids; got {job_ids!r}")
+        super().__init__()
         self.queue: str = keyspace.queue
         self._stream = EventStream(keyspace, after)
         self._kinds: tuple[type[Event], ...] = kinds or (Event,)
         self._job_ids = frozenset(job_ids)
         self._is_choosy = bool(kinds or job_ids)
         self._portal = portal
-        self._ready: deque[Event] = deque()
-        self._turn = asyncio.Lock()
-        self._retry_delay = RetryDelay()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_away = self._is_closed = False
         self._is_made = True
 
     @property
@@ -80,11 +75,6 @@ class QueueEvents(Fixed):
         """These events for code without a running loop, with plain ``with`` and ``for``."""
         view: BlockingQueueEvents = self._portal.blocking(self)
         return view
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that reads them, or None before the first read and after the end."""
-        return None if self._is_closed else self._loop
 
     async def earlier(self, count: int) -> list[Event]:
         """Return the events before the one that comes next, oldest first: what led to now, if that is the place.
@@ -113,38 +103,19 @@ class QueueEvents(Fixed):
             self._loop = asyncio.get_running_loop()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
     async def __anext__(self) -> Event:
         if self._ready and not self._is_closed:
             return self._ready.popleft()
-        async with self._turn:
-            while not self._is_closed:
-                if self._ready:
-                    return self._ready.popleft()
-                await self.__aenter__()
-                await self._read()
-            raise StopAsyncIteration
+        return await self._next()
 
     async def _read(self) -> None:
-        try:
-            entries, gap = await self._stream.read(_LOOK_AGAIN)
-        except ServerError as error:
-            if not self._is_closed:
-                if not self._is_away:
-                    repeats.warn(_log, f"events of {self.queue} cannot be read; trying again", error)
-                self._is_away = True
-                await self._retry_delay.wait()
-            return
-        self._is_away = False
-        self._retry_delay.reset()
+        entries, gap = await self._stream.read(_LOOK_AGAIN)
         if gap is not None:
             self._ready.append(EventGap(id=gap.after, queue=self.queue, first_id=gap.first))
         self._ready.extend(self._wanted(entries))
+
+    def _warn(self, error: ServerError) -> None:
+        repeats.warn(_log, f"events of {self.queue} cannot be read; trying again", error)
 
     def _wanted(self, entries: Iterable[Entry]) -> list[Event]:
         found = [event_of(each, self.queue) for each in entries]

@@ -13,8 +13,8 @@ from time import monotonic
 from typing import Generic, Self, TypeVar
 
 from stockyard._aio.portal import Portal
+from stockyard._aio.reader import RetryingReader
 from stockyard._aio.repeats import repeats
-from stockyard._aio.retry_delay import RetryDelay
 from stockyard._aio.service import Periodic
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
@@ -36,7 +36,7 @@ _LOOK_AGAIN = 1.0
 """Seconds after which a consumer looks for what dead ones left, at the latest."""
 
 
-class Consumer(Fixed, Generic[T]):
+class Consumer(Fixed, RetryingReader[Delivery[T] | MessageGap], Generic[T]):
     """A consumer of a group of a durable channel.
 
     Made by ``OpenChannel.consume``:
@@ -72,6 +72,7 @@ class Consumer(Fixed, Generic[T]):
         checks.text("a group's name", group)
         if consumer is not None and (not isinstance(consumer, str) or consumer in ("", "-")):
             raise InvalidOption(f"a consumer's name must be non-empty text and not '-'; got {consumer!r}")
+        super().__init__()
         self.channel: str = channel.name
         self.group = group
         self.name: str = consumer or f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(3)}"
@@ -86,9 +87,6 @@ class Consumer(Fixed, Generic[T]):
         self._connection = DurableConnection(keyspace)
         self._acks: SendBuffer[str, None] = SendBuffer(self._send_acks)
         self._renewing = Periodic(self._renew, channel.idle_ms / 3000, name=f"consumer of {channel.name}")
-        self._turn = asyncio.Lock()
-        self._retry_delay = RetryDelay()
-        self._ready: deque[Delivery[T] | MessageGap] = deque()
         # What this consumer has, handed to the program or not, and until when it certainly has it.
         self._in_hand: dict[str, Delivery[T]] = {}
         self._held_until = 0.0
@@ -98,8 +96,7 @@ class Consumer(Fixed, Generic[T]):
         self._missed, self._reported = 0, -1
         # What goes on when the program stops waiting for it, as under a timeout.
         self._going: asyncio.Task[None] | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_unsure = self._is_away = self._is_closed = False
+        self._is_unsure = False
         self._is_made = True
 
     @property
@@ -107,11 +104,6 @@ class Consumer(Fixed, Generic[T]):
         """This consumer for code without a running loop, with plain ``with`` and ``for``."""
         view: BlockingConsumer[T] = self._portal.blocking(self)
         return view
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that reads it, or None before the first read and after the end."""
-        return None if self._is_closed else self._loop
 
     async def aclose(self) -> None:
         """Hand back what was not acknowledged, and end the iteration; closing twice is fine."""
@@ -151,26 +143,8 @@ class Consumer(Fixed, Generic[T]):
             await self._renewing.start()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
     async def __anext__(self) -> Delivery[T] | MessageGap:
-        async with self._turn:
-            while not self._is_closed:
-                try:
-                    if not self._has_next():
-                        await self._prepare_next()
-                    self._retry_delay.reset()
-                    self._is_away = False
-                except ServerError as error:
-                    await self._wait_out(error)
-                    continue
-                if self._ready:
-                    return self._handed(self._ready.popleft())
-            raise StopAsyncIteration
+        return await self._next()
 
     async def acknowledge(self, message_id: str) -> None:
         """Let the group be done with a message."""
@@ -199,7 +173,10 @@ class Consumer(Fixed, Generic[T]):
         now = monotonic()
         return isinstance(self._ready[0], MessageGap) or now < min(self._held_until, self._next_look)
 
-    async def _prepare_next(self) -> None:
+    async def _open(self) -> None:
+        """Take at the next read: who has not entered gets no lease that is renewed."""
+
+    async def _read(self) -> None:
         self._going = self._going or asyncio.create_task(self._prepare())
         await asyncio.wait([self._going])
         going, self._going = self._going, None
@@ -253,8 +230,8 @@ class Consumer(Fixed, Generic[T]):
             self._next_look = asked + min(self._idle_ms / 4000, _LOOK_AGAIN)
         self._last = taken.last
         self._counts.dead += taken.dead_lettered
-        claimed, spoilt = self._read(taken.claimed)
-        fresh_ones, more_spoilt = self._read(taken.fresh)
+        claimed, spoilt = self._decoded(taken.claimed)
+        fresh_ones, more_spoilt = self._decoded(taken.fresh)
         self._ready.extendleft(reversed(claimed))
         self._ready.extend(fresh_ones)
         self._note_gap(taken)
@@ -271,7 +248,7 @@ class Consumer(Fixed, Generic[T]):
         self._missed = taken.missed
         self._reported = max(self._reported, 0)
 
-    def _read(self, messages: Sequence[PendingMessage]) -> tuple[list[Delivery[T]], list[tuple[str, str]]]:
+    def _decoded(self, messages: Sequence[PendingMessage]) -> tuple[list[Delivery[T]], list[tuple[str, str]]]:
         """Take messages in hand; return those that do not fit the type apart, with the reason."""
         found, spoilt = [], []
         self._counts.received += len(messages)
@@ -313,10 +290,5 @@ class Consumer(Fixed, Generic[T]):
             self._in_hand.pop(message_id, None)
         return [None] * len(ids)
 
-    async def _wait_out(self, error: ServerError) -> None:
-        if self._is_closed:
-            return
-        if not self._is_away:
-            repeats.warn(_log, f"channel {self.channel} cannot be consumed; trying again", error)
-        self._is_away = True
-        await self._retry_delay.wait()
+    def _warn(self, error: ServerError) -> None:
+        repeats.warn(_log, f"channel {self.channel} cannot be consumed; trying again", error)

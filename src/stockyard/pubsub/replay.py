@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Generic, Self, TypeVar
 
 from stockyard._aio.portal import Portal
+from stockyard._aio.reader import RetryingReader
 from stockyard._aio.repeats import repeats
-from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
 from stockyard.blocking import BlockingReplay
@@ -26,7 +25,7 @@ _log = logging.getLogger(__name__)
 _ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
 
-class Replay(Generic[T]):
+class Replay(RetryingReader[Message[T] | MessageGap], Generic[T]):
     """The messages of a durable channel behind a place, then those that come, without a group.
 
     Made by ``OpenChannel.replay``; the place is fixed on entering:
@@ -52,6 +51,7 @@ class Replay(Generic[T]):
         counts: Counts,
         portal: Portal,
     ) -> None:
+        super().__init__()
         self.channel: str = keyspace.channel
         self._keyspace = keyspace
         self._after = None if after is None else checked_id(after)
@@ -60,25 +60,15 @@ class Replay(Generic[T]):
         self._coder = coder
         self._counts = counts
         self._portal = portal
-        self._ready: deque[Message[T] | MessageGap] = deque()
         self._last = self._place = durable.BEGINNING
         self._number: int | None = 0
         self._epoch = 0
-        self._turn = asyncio.Lock()
-        self._retry_delay = RetryDelay()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._is_away = self._is_closed = False
 
     @property
     def sync(self) -> BlockingReplay[T]:
         """This reader for code without a running loop, with plain ``with`` and ``for``."""
         view: BlockingReplay[T] = self._portal.blocking(self)
         return view
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that reads it, or None before the first read and after the end."""
-        return None if self._is_closed else self._loop
 
     @property
     def place(self) -> str:
@@ -101,25 +91,8 @@ class Replay(Generic[T]):
             self._loop = asyncio.get_running_loop()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __aiter__(self) -> Self:
-        return self
-
     async def __anext__(self) -> Message[T] | MessageGap:
-        async with self._turn:
-            while not self._is_closed:
-                if self._ready:
-                    return self._handed(self._ready.popleft())
-                await self.__aenter__()
-                try:
-                    await self._read()
-                    self._retry_delay.reset()
-                    self._is_away = False
-                except ServerError as error:
-                    await self._wait_out(error)
-            raise StopAsyncIteration
+        return await self._next()
 
     async def _read(self) -> None:
         assert self._tail is not None
@@ -165,13 +138,8 @@ class Replay(Generic[T]):
             self._counts.delivered += 1
         return item
 
-    async def _wait_out(self, error: ServerError) -> None:
-        if self._is_closed:
-            return
-        if not self._is_away:
-            repeats.warn(_log, f"channel {self.channel} cannot be read; trying again", error)
-        self._is_away = True
-        await self._retry_delay.wait()
+    def _warn(self, error: ServerError) -> None:
+        repeats.warn(_log, f"channel {self.channel} cannot be read; trying again", error)
 
 
 def checked_id(message_id: str, *, option: str = "after") -> str:

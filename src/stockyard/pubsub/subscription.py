@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Literal, Self, TypeVar, get_args
 
 from stockyard._aio.portal import Portal
+from stockyard._aio.reader import Reader
 from stockyard._store.broadcast import ChannelKeyspace
 from stockyard.blocking import BlockingSubscription
 from stockyard.model import checks
@@ -27,7 +28,7 @@ from the server, which keeps it as long as its own limits let it (``client-outpu
 """
 
 
-class Subscription(Generic[T]):
+class Subscription(Reader, Generic[T]):
     """The messages of a live channel from entering to leaving, in order.
 
     Made by ``OpenChannel.subscribe``:
@@ -58,6 +59,7 @@ class Subscription(Generic[T]):
         portal: Portal,
     ) -> None:
         checks.one_of("policy", policy, get_args(Policy))
+        super().__init__()
         self.channel: str = keyspace.channel
         self._size = checks.whole("buffer", buffer, least=1)
         self._policy = policy
@@ -71,19 +73,13 @@ class Subscription(Generic[T]):
         self._dropped = 0
         self._is_countless = False
         self._changed, self._has_room = asyncio.Event(), asyncio.Event()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._has_begun = self._is_pressed = self._is_cut_off = self._is_closed = False
+        self._has_begun = self._is_pressed = self._is_cut_off = False
 
     @property
     def sync(self) -> BlockingSubscription[T]:
         """This subscription for code without a running loop, with plain ``with`` and ``for``."""
         view: BlockingSubscription[T] = self._portal.blocking(self)
         return view
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that reads it, or None before the first read and after the end."""
-        return None if self._is_closed else self._loop
 
     async def aclose(self) -> None:
         """End the subscription; what is in the buffer can still be read. Closing twice is fine."""
@@ -99,12 +95,6 @@ class Subscription(Generic[T]):
             self._hub = self._find_hub()
             await self._hub.join(self, self._keyspace, self._coder, self._counts)
             self._loop = asyncio.get_running_loop()
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.aclose()
-
-    def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Message[T] | MessageGap:
