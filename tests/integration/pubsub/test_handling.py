@@ -144,12 +144,16 @@ async def test_gaps_are_told(app: App, caplog: pytest.LogCaptureFixture) -> None
 async def test_an_app_that_closes_ends_the_handling(app: App) -> None:
     channel = app.channel(FILLS)
 
+    is_entered = asyncio.Event()
+
     async def handler(message: Delivery[int]) -> None:
-        pass
+        is_entered.set()
 
     handling = asyncio.create_task(channel.handle("g", handler))
     await eventually(lambda: channel.groups())
-    await eventually(lambda: handling.get_coro().cr_await is not None)  # type: ignore[union-attr]
+    # The server knows the group before the consumer has its answer.
+    await channel.publish(1)
+    await is_entered.wait()
     await app.aclose()
     async with asyncio.timeout(60):
         await handling
