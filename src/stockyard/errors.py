@@ -110,7 +110,7 @@ class UnknownQueue(ConfigError):
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name
-        self.known = tuple(known)
+        self.known: tuple[str, ...] = tuple(known)
         super().__init__(f"unknown queue {name!r}{suggestion(name, self.known)}")
 
 

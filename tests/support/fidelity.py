@@ -3,11 +3,10 @@
 from typing import Any
 
 from stockyard import Channel
-from stockyard.cache.codec import Codec as CacheCodec
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job
-from stockyard.model.payload import encode_payload
-from stockyard.pubsub.coder import Coder
+from stockyard.model.payload import TypedCodec, encode_payload
+from stockyard.pubsub.message_codec import MessageCodec
 from stockyard.pubsub.stats import Counts
 
 
@@ -22,13 +21,13 @@ def through_handler(kind: Any, value: Any) -> Any:
 
 
 def through_cache(kind: Any, value: Any) -> Any:
-    codec: CacheCodec[Any] = CacheCodec("c", kind)
+    codec: TypedCodec[Any] = TypedCodec(kind, what="a value of cache", of="c", none_is_empty=True)
     return codec.decode(codec.encode(value))
 
 
 def through_channel(kind: Any, value: Any) -> Any:
-    coder: Coder[Any] = Coder(Channel("c", kind), Counts())
-    return coder.decode(coder.encode(value))
+    codec: MessageCodec[Any] = MessageCodec(Channel("c", kind), Counts())
+    return codec.decode(codec.encode(value))
 
 
 DECLARED = [through_cache, through_channel]

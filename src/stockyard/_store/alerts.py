@@ -32,7 +32,7 @@ class AlertKeyspace:
 
     def __init__(self, server: Server, prefix: str, topology: str) -> None:
         self.server = server
-        self.base = alerts_base(prefix, topology)
+        self.base: str = alerts_base(prefix, topology)
 
     @property
     def incidents_call(self) -> Command:

@@ -53,7 +53,7 @@ class BlockingTaker:
         self._client_id = 0
         self._offset = 0
         self._received_before = 0
-        self.waits_until = math.inf
+        self.waits_until: float = math.inf
 
     async def open(self) -> None:
         """Connect now, so that the worker is seen before its first wait."""

@@ -31,7 +31,7 @@ class ChannelKeyspace:
     def __init__(self, server: Server, prefix: str, channel: str) -> None:
         self.server = server
         self.channel = channel
-        self.keys = ChannelKeys(prefix, channel)
+        self.keys: ChannelKeys = ChannelKeys(prefix, channel)
 
     @property
     def live_channel(self) -> bytes:

@@ -49,7 +49,7 @@ class CacheKeyspace:
     def __init__(self, server: Server, prefix: str) -> None:
         self.server = server
         self.prefix = prefix
-        self.keys = CacheKeys(prefix)
+        self.keys: CacheKeys = CacheKeys(prefix)
 
     @property
     def place(self) -> str:

@@ -23,9 +23,9 @@ class QueueKeyspace:
     def __init__(self, server: Server, prefix: str, queue: str, *, clock: Clock | None = None) -> None:
         self.server = server
         self.queue = queue
-        self.keys = QueueKeys(prefix, queue)
+        self.keys: QueueKeys = QueueKeys(prefix, queue)
         self.clock: Clock = server.clock if clock is None else clock
-        self.follows_server = clock is None and not server.clock.is_manual
+        self.follows_server: bool = clock is None and not server.clock.is_manual
         self._script_keys: dict[str, list[str]] = {}
 
     @property

@@ -22,8 +22,8 @@ class LoadSize:
     __slots__ = ("bytes", "jobs")
 
     def __init__(self) -> None:
-        self.jobs = MOST_JOBS
-        self.bytes = MOST_BYTES
+        self.jobs: int = MOST_JOBS
+        self.bytes: int = MOST_BYTES
 
     def shrink(self) -> None:
         """A reply was lost: the next call carries half as much."""

@@ -31,9 +31,9 @@ class ServerClock:
 
     def __init__(self, clock: Clock) -> None:
         self.local = clock
-        self.is_manual = isinstance(clock, ManualClock)
-        self.offset_ms = 0
-        self.is_known = self.is_manual
+        self.is_manual: bool = isinstance(clock, ManualClock)
+        self.offset_ms: int = 0
+        self.is_known: bool = self.is_manual
         self._anchor: int | None = None
         self._warned_at: float | None = None
         self._warned_of = 0

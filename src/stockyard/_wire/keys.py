@@ -58,10 +58,10 @@ class QueueKeys:
     __slots__ = ("base", "by_name", "prefix", "queue")
 
     def __init__(self, prefix: str, queue: str) -> None:
-        self.prefix = prefix
-        self.queue = queue
-        self.base = f"{prefix}:{queue}:"
-        self.by_name = {name: self.base + suffix for name, suffix in SUFFIXES.items()}
+        self.prefix: str = prefix
+        self.queue: str = queue
+        self.base: str = f"{prefix}:{queue}:"
+        self.by_name: dict[str, str] = {name: self.base + suffix for name, suffix in SUFFIXES.items()}
 
     def __getitem__(self, name: str) -> str:
         return self.by_name[name]

@@ -29,8 +29,8 @@ class CacheKeys:
     __slots__ = ("base", "totals")
 
     def __init__(self, prefix: str) -> None:
-        self.base = f"{prefix}::cache:"
-        self.totals = f"{self.base}:totals"
+        self.base: str = f"{prefix}::cache:"
+        self.totals: str = f"{self.base}:totals"
 
     def entries(self, cache: str) -> str:
         """Return what the keys of a cache's entries begin with."""
@@ -81,10 +81,10 @@ class ChannelKeys:
     __slots__ = ("base", "dead", "live", "messages")
 
     def __init__(self, prefix: str, channel: str) -> None:
-        self.live = f"{prefix}::channel:{channel}"
-        self.base = f"{self.live}:"
-        self.messages = f"{self.base}messages"
-        self.dead = f"{self.base}dead"
+        self.live: str = f"{prefix}::channel:{channel}"
+        self.base: str = f"{self.live}:"
+        self.messages: str = f"{self.base}messages"
+        self.dead: str = f"{self.base}dead"
 
 
 def alerts_base(prefix: str, topology: str) -> str:

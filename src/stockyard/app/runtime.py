@@ -63,7 +63,7 @@ class Runtime:
 
             self._held = embedded.acquire(Path(address.path) if address.path else None)
             address = Settings.load(self._held.url, dotenv=None).address
-        self.server = Server(address, call_timeout=settings.call_timeout, clock=clock)
+        self.server: Server = Server(address, call_timeout=settings.call_timeout, clock=clock)
         self._keyspaces: dict[str, QueueKeyspace] = {}
         self._queues: dict[str, Queue] = {}
         self._ports: dict[str, StoredJobs] = {}

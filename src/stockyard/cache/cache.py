@@ -12,7 +12,6 @@ from stockyard._aio.randomness import random_number
 from stockyard._store import caching
 from stockyard._store.caching import STORED, CacheKeyspace, Found, NewEntry, invalidated_by
 from stockyard.blocking import BlockingCache
-from stockyard.cache.codec import Codec
 from stockyard.cache.default_key import DefaultKeys
 from stockyard.cache.entries import Entries
 from stockyard.cache.freshness import is_due_early, jittered
@@ -25,6 +24,7 @@ from stockyard.errors import PayloadError, ServerError, ServerRefused
 from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.fixed import Fixed
+from stockyard.model.payload import TypedCodec
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -44,7 +44,7 @@ class Cache(Fixed, Generic[T]):
         *,
         spec: CacheSpec,
         keyspace: CacheKeyspace,
-        codec: Codec[T],
+        codec: TypedCodec[T],
         entries: Entries,
         loads: Loads[T],
         near: NearCache | None,

@@ -15,7 +15,6 @@ from stockyard.blocking import BlockingCaches
 from stockyard.cache.background import Background
 from stockyard.cache.budget import Budget
 from stockyard.cache.cache import Cache
-from stockyard.cache.codec import Codec
 from stockyard.cache.entries import Entries
 from stockyard.cache.loads import Loads
 from stockyard.cache.locks import Locks
@@ -27,6 +26,7 @@ from stockyard.config import Address
 from stockyard.errors import InvalidOption
 from stockyard.leases.keeper import LeaseKeeper
 from stockyard.model.fixed import Fixed
+from stockyard.model.payload import TypedCodec
 
 _WITHOUT_END = 2**53
 
@@ -137,7 +137,7 @@ class Caches(Fixed):
         spec = CacheSpec.of(options)
         checked_name(name)
         counts = Counts()
-        codec: Codec[Any] = Codec(name, declared)
+        codec: TypedCodec[Any] = TypedCodec(declared, what="a value of cache", of=name, none_is_empty=True)
         entries = Entries(self._keyspace, name, budget=self._budget, counts=counts)
         loads = Loads(
             self._keyspace,

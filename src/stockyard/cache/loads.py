@@ -19,7 +19,6 @@ from stockyard._aio.shared import shared
 from stockyard._store import caching
 from stockyard._store.caching import OUTDATED, STORED, CacheKeyspace, Claim, NewEntry
 from stockyard.cache.budget import Budget
-from stockyard.cache.codec import Codec
 from stockyard.cache.entries import Entries
 from stockyard.cache.freshness import jittered
 from stockyard.cache.locks import Locks
@@ -27,6 +26,7 @@ from stockyard.cache.nesting import Place, enclosing, running, waiting
 from stockyard.cache.options import CacheSpec
 from stockyard.cache.stats import Counts
 from stockyard.errors import PayloadError, ServerError, ServerRefused
+from stockyard.model.payload import TypedCodec
 
 T = TypeVar("T")
 Loader = Callable[[], Any] | Callable[[str], Any]
@@ -83,7 +83,7 @@ class Loads(Generic[T]):
         *,
         spec: CacheSpec,
         entries: Entries,
-        codec: Codec[T],
+        codec: TypedCodec[T],
         locks: Locks,
         budget: Budget,
         counts: Counts,

@@ -32,9 +32,9 @@ class Load:
     __slots__ = ("is_nested", "is_running", "place")
 
     def __init__(self, place: Place, *, is_nested: bool) -> None:
-        self.place = place
-        self.is_nested = is_nested
-        self.is_running = True
+        self.place: Place = place
+        self.is_nested: bool = is_nested
+        self.is_running: bool = True
 
 
 def enclosing() -> Load | None:

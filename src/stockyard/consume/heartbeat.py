@@ -45,9 +45,10 @@ class Heartbeat:
     __slots__ = ("answered", "beat", "phase", "trouble")
 
     def __init__(self) -> None:
-        self.phase = "made"
-        self.beat = self.answered = time.monotonic()
-        self.trouble = ""
+        self.phase: str = "made"
+        self.beat: float = time.monotonic()
+        self.answered: float = self.beat
+        self.trouble: str = ""
 
     async def keep(self) -> None:
         """The loop runs."""

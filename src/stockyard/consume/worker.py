@@ -74,10 +74,10 @@ class Worker(Fixed):
         prepare: Callable[[], Awaitable[bool]],
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
     ) -> None:
-        self.queue = spec.name
+        self.queue: str = spec.name
         self.options = options
         self._concurrency = spec.concurrency if options.concurrency is None else options.concurrency
-        self.id = new_worker_id()
+        self.id: str = new_worker_id()
         self._handlers, self._find = handlers_of(
             spec, processor, spec.executor if options.executor is None else options.executor
         )
@@ -95,7 +95,7 @@ class Worker(Fixed):
         self._hooks = options.hooks
         # What it counted outlives it.
         serves = weakref.WeakMethod(self._serves)
-        self.metrics = WorkerMetrics(lambda name: (known := serves()) is not None and known(name))
+        self.metrics: WorkerMetrics = WorkerMetrics(lambda name: (known := serves()) is not None and known(name))
         self._heartbeat = Heartbeat()
         self._heart = Periodic(self._heartbeat.keep, _BEAT_SECONDS, name=f"heartbeat of {spec.name}")
         work = asyncio.Event()
@@ -186,7 +186,7 @@ class Worker(Fixed):
         self._failure: BaseException | None = None
         self._asked_at = math.inf
         self._is_running = False
-        self.ready = asyncio.Event()
+        self.ready: asyncio.Event = asyncio.Event()
         self._is_made = True
 
     @property

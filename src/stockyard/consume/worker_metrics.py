@@ -29,8 +29,8 @@ class Histogram:
     __slots__ = ("counts", "total")
 
     def __init__(self) -> None:
-        self.counts = [0] * (len(BUCKETS) + 1)
-        self.total = 0.0
+        self.counts: list[int] = [0] * (len(BUCKETS) + 1)
+        self.total: float = 0.0
 
     def observe(self, seconds: float) -> None:
         """Count one observation."""
@@ -114,9 +114,9 @@ class WorkerMetrics:
     """
 
     def __init__(self, serves: Callable[[str], bool] = lambda _name: True) -> None:
-        self.stalled = 0
-        self.abandoned = 0
-        self.hung = 0
+        self.stalled: int = 0
+        self.abandoned: int = 0
+        self.hung: int = 0
         self._serves = serves
         self._by_name: dict[str, JobCounters] = {}
 

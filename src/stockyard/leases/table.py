@@ -46,7 +46,7 @@ class LeaseTable:
     """
 
     def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
+        self.descriptor: int = descriptor
         self._memory = mmap.mmap(descriptor, _HEADER + _SLOT * CAPACITY)
         self._free: list[int] = []
         self._used = 0

@@ -22,7 +22,7 @@ class ManualClock:
     """
 
     def __init__(self, now: int | None = None) -> None:
-        self.now = system_clock() if now is None else now
+        self.now: int = system_clock() if now is None else now
 
     def __call__(self) -> int:
         return self.now

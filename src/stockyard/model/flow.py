@@ -42,13 +42,13 @@ class Flow:
         children: Iterable[Flow] = (),
         **options: Unpack[AddOptions],
     ) -> None:
-        self.name = name
-        self.queue = queue
-        self.data = {} if data is UNSET else data
-        self.options = options
+        self.name: str = name
+        self.queue: str = queue
+        self.data: Any = {} if data is UNSET else data
+        self.options: AddOptions = options
         if isinstance(children, str) or not isinstance(children, Iterable):
             raise _no_flow(name, children)
-        self.children = tuple(children)
+        self.children: tuple[Flow, ...] = tuple(children)
         for child in self.children:
             if not isinstance(child, Flow):
                 raise _no_flow(name, child)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 
 import msgspec
 
@@ -115,36 +115,54 @@ def decoder_for(declared: Any) -> Decoder:
     return read
 
 
-class Codec(Generic[T]):
+class TypedCodec(Generic[T]):
     """JSON of one declared type: what it encodes it decodes as it was.
 
     Args:
         declared: the type; ``Any`` for what JSON has by itself.
+        what: what its values are, for messages: ``"a value of cache"``.
+        of: the name that follows it there.
+        none_is_empty: None is the empty text, whatever the type. Defaults to False.
 
     Raises:
         PayloadError: the type cannot be read from JSON.
     """
 
-    def __init__(self, declared: Any) -> None:
+    def __init__(self, declared: Any, *, what: str, of: str = "", none_is_empty: bool = False) -> None:
         self._is_any = declared is Any or declared is object
         self._name = _name_of(declared)
-        self.decode: Callable[[bytes], T] = decoder_for(declared)
+        self._what, self._of = what, of
+        self._none_is_empty = none_is_empty
+        self._read: Callable[[bytes], T] = decoder_for(declared)
 
-    def encode(self, value: T, *, what: str, of: str = "") -> bytes:
-        """Return a value's text; arguments as for ``encode_payload``.
+    def decode(self, text: bytes) -> T:
+        """Return the value of a text.
+
+        Raises:
+            PayloadError: it does not fit the declared type (any more).
+        """
+        if not text and self._none_is_empty:
+            return cast("T", None)
+        return self._read(text)
+
+    def encode(self, value: T | None) -> bytes:
+        """Return a value's text.
 
         Plain JSON that fits the declared type is a value of it: a dict becomes the Struct that is declared.
 
         Raises:
             PayloadError: it is not JSON-able, does not fit the type, or would not come back as it was.
         """
+        if value is None and self._none_is_empty:
+            return b""
+        what, of = self._what, self._of
         text = json_of(value, what=what, of=of)
         if self._is_any and type(value) in SCALARS:
             return text
         try:
             if self._is_any and is_plain(value):
                 return text
-            back = self.decode(text)
+            back = self._read(text)
             if is_equal(value, back):
                 return text
             changed = difference(value, back, "$", converts=is_plain(value))

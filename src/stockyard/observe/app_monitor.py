@@ -72,7 +72,7 @@ class AppMonitor:
         self._alert_keyspace = AlertKeyspace(server, prefix, topology.name)
         # What no worker that is left has counted: by those that are gone, and by our own sweepers.
         self._others: defaultdict[str, WorkerMetrics] = defaultdict(WorkerMetrics)
-        self.alerts = AlertStore(self._alert_keyspace, clock=clock)
+        self.alerts: AlertStore = AlertStore(self._alert_keyspace, clock=clock)
 
     async def overview(self) -> Overview:
         """Return queues, server and incidents as they are now, in one round trip."""

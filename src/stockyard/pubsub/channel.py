@@ -79,10 +79,10 @@ class Channel(Generic[T]):
         self.name = name
         self.type = type
         self.durable = durable
-        self.keep_ms = None if keep is None else checks.positive_ms("keep", keep)
-        self.max_len = None if max_len is None else checks.whole("max_len", max_len, least=1)
-        self.attempts = checks.whole("attempts", options.get("attempts", 5), least=1)
-        self.idle_ms = checks.positive_ms("idle", options.get("idle", "30s"), least=100)
+        self.keep_ms: int | None = None if keep is None else checks.positive_ms("keep", keep)
+        self.max_len: int | None = None if max_len is None else checks.whole("max_len", max_len, least=1)
+        self.attempts: int = checks.whole("attempts", options.get("attempts", 5), least=1)
+        self.idle_ms: int = checks.positive_ms("idle", options.get("idle", "30s"), least=100)
         self.on_invalid = on_invalid
 
     def __eq__(self, other: object) -> bool:

@@ -24,9 +24,9 @@ from stockyard.errors import InvalidOption, PayloadError, ServerError
 from stockyard.model import checks
 from stockyard.model.fixed import Fixed
 from stockyard.pubsub.channel import Channel
-from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.delivery import Delivery
 from stockyard.pubsub.message import MessageGap
+from stockyard.pubsub.message_codec import MessageCodec
 from stockyard.pubsub.send_buffer import SendBuffer
 from stockyard.pubsub.stats import Counts
 
@@ -65,7 +65,7 @@ class Consumer(Fixed, RetryingReader[Delivery[T] | MessageGap], Generic[T]):
         *,
         after: str | None,
         buffer: int,
-        coder: Coder[T],
+        codec: MessageCodec[T],
         counts: Counts,
         portal: Portal,
     ) -> None:
@@ -81,7 +81,7 @@ class Consumer(Fixed, RetryingReader[Delivery[T] | MessageGap], Generic[T]):
         self._attempts = channel.attempts
         self._after = after
         self._size = checks.whole("buffer", buffer, least=1)
-        self._coder = coder
+        self._codec = codec
         self._counts = counts
         self._portal = portal
         self._connection = DurableConnection(keyspace)
@@ -254,7 +254,7 @@ class Consumer(Fixed, RetryingReader[Delivery[T] | MessageGap], Generic[T]):
         self._counts.received += len(messages)
         for message_id, text, deliveries in messages:
             try:
-                value = self._coder.decode(text)
+                value = self._codec.decode(text)
             except PayloadError as error:
                 spoilt.append((message_id, str(error)))
                 continue

@@ -37,10 +37,10 @@ class Delivery(Generic[T]):
     def __init__(
         self, value: T, *, channel: str, message_id: str, deliveries: int, holder: Holder, portal: Portal
     ) -> None:
-        self.value = value
-        self.channel = channel
-        self.id = message_id
-        self.deliveries = deliveries
+        self.value: T = value
+        self.channel: str = channel
+        self.id: str = message_id
+        self.deliveries: int = deliveries
         self._holder = holder
         self._portal = portal
 

@@ -12,8 +12,8 @@ from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.broadcast import Broadcast, ChannelKeyspace, ReceivedMessages
 from stockyard._store.net.server import Server
 from stockyard.errors import ServerError, ServerRefused, ServerUnavailable
-from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.message import Message
+from stockyard.pubsub.message_codec import MessageCodec
 from stockyard.pubsub.stats import Counts
 
 _log = logging.getLogger(__name__)
@@ -35,9 +35,9 @@ class Listener(Protocol):
 class _Feed:
     """One channel with its readers."""
 
-    def __init__(self, keyspace: ChannelKeyspace, coder: Coder[Any], counts: Counts) -> None:
+    def __init__(self, keyspace: ChannelKeyspace, codec: MessageCodec[Any], counts: Counts) -> None:
         self.name = keyspace.channel
-        self.coder = coder
+        self.codec = codec
         self.counts = counts
         self.listeners: list[Listener] = []
         self.joining: list[asyncio.Future[None]] = []
@@ -75,7 +75,9 @@ class Hub:
         self._task: asyncio.Task[None] | None = None
         self._trouble: ServerError | None = None
 
-    async def join(self, listener: Listener, keyspace: ChannelKeyspace, coder: Coder[Any], counts: Counts) -> None:
+    async def join(
+        self, listener: Listener, keyspace: ChannelKeyspace, codec: MessageCodec[Any], counts: Counts
+    ) -> None:
         """Return when everything that is published from now on will come to the listener.
 
         Raises:
@@ -86,7 +88,7 @@ class Hub:
         feed = self._feeds.get(key)
         is_new = feed is None
         if feed is None:
-            feed = self._feeds[key] = _Feed(keyspace, coder, counts)
+            feed = self._feeds[key] = _Feed(keyspace, codec, counts)
         feed.listeners.append(listener)
         if feed.has_begun:
             listener.begin()
@@ -161,7 +163,7 @@ class Hub:
             if feed is None:
                 continue
             feed.counts.received += len(texts)
-            messages = feed.coder.messages(texts)
+            messages = feed.codec.messages(texts)
             rests = [(listener, listener.offer(messages)) for listener in feed.listeners]
             for listener, rest in rests:
                 if rest:

@@ -17,13 +17,13 @@ from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model import checks
 from stockyard.model.fixed import Fixed
 from stockyard.pubsub.channel import Channel
-from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.consumer import Consumer
 from stockyard.pubsub.delivery import Delivery
 from stockyard.pubsub.groups import ConsumerGroup, DeadLetter
 from stockyard.pubsub.handling import handle
 from stockyard.pubsub.hub import Hub
 from stockyard.pubsub.message import Message, MessageGap
+from stockyard.pubsub.message_codec import MessageCodec
 from stockyard.pubsub.replay import Replay, checked_id
 from stockyard.pubsub.send_buffer import SendBuffer
 from stockyard.pubsub.stats import ChannelStats, Counts
@@ -49,9 +49,9 @@ class OpenChannel(Fixed, Generic[T]):
         self._hubs = hubs
         self._portal = portal
         self._counts = Counts()
-        self._coder: Coder[T] = Coder(channel, self._counts)
+        self._codec: MessageCodec[T] = MessageCodec(channel, self._counts)
         self._send_buffers: PerLoop[SendBuffer[bytes, Any]] = PerLoop(lambda: SendBuffer(self._send, weigh=len))
-        self._tails = PerLoop(lambda: Tail(keyspace, self._coder))
+        self._tails = PerLoop(lambda: Tail(keyspace, self._codec))
         self._readers: weakref.WeakSet[Subscription[T] | Consumer[T] | Replay[T]] = weakref.WeakSet()
         self._is_made = True
 
@@ -79,7 +79,7 @@ class OpenChannel(Fixed, Generic[T]):
             ServerUnavailable: the server could not be reached within the call timeout; nothing was published.
             ReplyLost: it was sent and not answered; it may or may not have been published.
         """
-        (answer,) = await self._send_buffers.get().put([self._coder.encode(value)])
+        (answer,) = await self._send_buffers.get().put([self._codec.encode(value)])
         return answer
 
     async def publish_many(self, values: Iterable[T]) -> list[Any]:
@@ -88,7 +88,7 @@ class OpenChannel(Fixed, Generic[T]):
         Returns and raises what ``publish`` does, for each; after an error, those of earlier round trips were
         published.
         """
-        texts = [self._coder.encode(value) for value in values]
+        texts = [self._codec.encode(value) for value in values]
         return list(await self._send_buffers.get().put(texts)) if texts else []
 
     def subscribe(self, *, buffer: int = 10_000, policy: Policy = "drop_oldest") -> Subscription[T]:
@@ -113,7 +113,7 @@ class OpenChannel(Fixed, Generic[T]):
                 buffer=buffer,
                 policy=policy,
                 find_hub=(lambda: Hub(server)) if policy == "block" else self._hubs.get,
-                coder=self._coder,
+                codec=self._codec,
                 counts=self._counts,
                 portal=self._portal,
             )
@@ -142,7 +142,7 @@ class OpenChannel(Fixed, Generic[T]):
                 consumer,
                 after=None if after is None else checked_id(after),
                 buffer=buffer,
-                coder=self._coder,
+                codec=self._codec,
                 counts=self._counts,
                 portal=self._portal,
             )
@@ -194,7 +194,7 @@ class OpenChannel(Fixed, Generic[T]):
                 self._durable("replay"),
                 after=after,
                 find_tail=self._tails.get,
-                coder=self._coder,
+                codec=self._codec,
                 counts=self._counts,
                 portal=self._portal,
             )
@@ -216,7 +216,7 @@ class OpenChannel(Fixed, Generic[T]):
         for each in await durable.read(keyspace, checked_id(after), checks.whole("count", count, least=1)):
             if each.group is None:
                 with suppress(PayloadError):
-                    found.append(Message(self._coder.decode(each.text), self.name, each.id))
+                    found.append(Message(self._codec.decode(each.text), self.name, each.id))
         return found
 
     async def groups(self) -> list[ConsumerGroup]:
@@ -303,7 +303,7 @@ class OpenChannel(Fixed, Generic[T]):
 
     def _value(self, text: bytes) -> T | None:
         with suppress(PayloadError):
-            return self._coder.decode(text)
+            return self._codec.decode(text)
         return None
 
     def _noted(self, reader: R) -> R:

@@ -15,8 +15,8 @@ from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
 from stockyard.blocking import BlockingReplay
 from stockyard.errors import InvalidOption, ServerError
-from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.message import Message, MessageGap
+from stockyard.pubsub.message_codec import MessageCodec
 from stockyard.pubsub.stats import Counts
 from stockyard.pubsub.tail import Numbered, Tail, numbered
 
@@ -47,7 +47,7 @@ class Replay(RetryingReader[Message[T] | MessageGap], Generic[T]):
         *,
         after: str | None,
         find_tail: Callable[[], Tail],
-        coder: Coder[T],
+        codec: MessageCodec[T],
         counts: Counts,
         portal: Portal,
     ) -> None:
@@ -57,7 +57,7 @@ class Replay(RetryingReader[Message[T] | MessageGap], Generic[T]):
         self._after = None if after is None else checked_id(after)
         self._find_tail = find_tail
         self._tail: Tail | None = None
-        self._coder = coder
+        self._codec = codec
         self._counts = counts
         self._portal = portal
         self._last = self._place = durable.BEGINNING
@@ -106,7 +106,7 @@ class Replay(RetryingReader[Message[T] | MessageGap], Generic[T]):
         if found is None:
             page = await durable.read(self._keyspace, self._last)
             self._counts.received += len(page)
-            found = numbered(page, self._coder, self.channel)
+            found = numbered(page, self._codec, self.channel)
         if found:
             self._note(found)
         else:

@@ -12,9 +12,9 @@ from stockyard._aio.reader import Reader
 from stockyard._store.broadcast import ChannelKeyspace
 from stockyard.blocking import BlockingSubscription
 from stockyard.model import checks
-from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.hub import Hub
 from stockyard.pubsub.message import Message, MessageGap
+from stockyard.pubsub.message_codec import MessageCodec
 from stockyard.pubsub.stats import Counts
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ class Subscription(Reader, Generic[T]):
         buffer: int,
         policy: Policy,
         find_hub: Callable[[], Hub],
-        coder: Coder[T],
+        codec: MessageCodec[T],
         counts: Counts,
         portal: Portal,
     ) -> None:
@@ -66,7 +66,7 @@ class Subscription(Reader, Generic[T]):
         self._keyspace = keyspace
         self._find_hub = find_hub
         self._hub: Hub | None = None
-        self._coder = coder
+        self._codec = codec
         self._counts = counts
         self._portal = portal
         self._buffer: deque[Message[T] | MessageGap] = deque()
@@ -93,7 +93,7 @@ class Subscription(Reader, Generic[T]):
     async def __aenter__(self) -> Self:
         if self._loop is None:
             self._hub = self._find_hub()
-            await self._hub.join(self, self._keyspace, self._coder, self._counts)
+            await self._hub.join(self, self._keyspace, self._codec, self._counts)
             self._loop = asyncio.get_running_loop()
         return self
 

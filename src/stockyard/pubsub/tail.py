@@ -13,8 +13,8 @@ from stockyard._store import durable
 from stockyard._store.broadcast import ChannelKeyspace
 from stockyard._store.durable import DurableConnection, StoredMessage
 from stockyard.errors import PayloadError, ServerError
-from stockyard.pubsub.coder import Coder
 from stockyard.pubsub.message import Message
+from stockyard.pubsub.message_codec import MessageCodec
 
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN = 5.0
@@ -39,16 +39,16 @@ class Numbered(NamedTuple):
     message: Message[Any] | None
 
 
-def numbered(found: list[StoredMessage], coder: Coder[Any], channel: str) -> list[Numbered]:
+def numbered(found: list[StoredMessage], codec: MessageCodec[Any], channel: str) -> list[Numbered]:
     """Return what was read, decoded."""
-    return [Numbered(each.id, place_of(each.id), each.number, _message(each, coder, channel)) for each in found]
+    return [Numbered(each.id, place_of(each.id), each.number, _message(each, codec, channel)) for each in found]
 
 
-def _message(kept: StoredMessage, coder: Coder[Any], channel: str) -> Message[Any] | None:
+def _message(kept: StoredMessage, codec: MessageCodec[Any], channel: str) -> Message[Any] | None:
     if kept.group is not None:
         return None
     try:
-        return Message(coder.decode(kept.text), channel, kept.id)
+        return Message(codec.decode(kept.text), channel, kept.id)
     except PayloadError:
         return None
 
@@ -58,18 +58,18 @@ class Tail:
 
     Args:
         keyspace: the channel.
-        coder: decodes, once for all who read.
+        codec: decodes, once for all who read.
     """
 
-    def __init__(self, keyspace: ChannelKeyspace, coder: Coder[Any]) -> None:
+    def __init__(self, keyspace: ChannelKeyspace, codec: MessageCodec[Any]) -> None:
         self._keyspace = keyspace
-        self._coder = coder
+        self._codec = codec
         self._window: deque[Numbered] = deque()
         self._start: Place | None = None
         self._news = asyncio.Event()
         self._readers: set[Any] = set()
         self._task: asyncio.Task[None] | None = None
-        self.epoch = 0
+        self.epoch: int = 0
 
     def join(self, reader: Any) -> None:
         """Follow, for this reader too."""
@@ -134,7 +134,7 @@ class Tail:
             last = self._window[-1].id if self._window else "{}-{}".format(*self._start)
         found = await connection.follow(last, _LOOK_AGAIN)
         if found:
-            self._window.extend(numbered(found, self._coder, self._keyspace.channel))
+            self._window.extend(numbered(found, self._codec, self._keyspace.channel))
             while len(self._window) > _WINDOW:
                 self._start = self._window.popleft().place
             self._notify()

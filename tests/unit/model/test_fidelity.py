@@ -15,7 +15,7 @@ import pydantic
 import pytest
 
 from stockyard import PayloadError
-from stockyard.model.payload import Codec, decoder_for, encode_payload
+from stockyard.model.payload import TypedCodec, decoder_for, encode_payload
 from tests.support.fidelity import DECLARED, through_cache, through_handler
 
 
@@ -277,5 +277,5 @@ def test_dicts_of_other_kinds_are_plain_when_they_equal_plain_ones() -> None:
 
 
 def test_codec_is_one_for_all() -> None:
-    codec: Codec[Aliased] = Codec(Aliased)
-    assert codec.encode(USER, what="it") == encode_payload(USER, what="it") == b'{"userId":7,"tags":"[1,2]"}'
+    codec: TypedCodec[Aliased] = TypedCodec(Aliased, what="it")
+    assert codec.encode(USER) == encode_payload(USER, what="it") == b'{"userId":7,"tags":"[1,2]"}'

@@ -53,8 +53,8 @@ class Connection:
         self._writer: asyncio.StreamWriter | None = None
         self._decoding: dict[str, Any] = {"encoding": "utf-8", "errors": "replace"} if reads_text else {}
         self._replies = ReplyParser()
-        self.received = 0
-        self.is_misled = False
+        self.received: int = 0
+        self.is_misled: bool = False
         self._seen_primary = -math.inf
 
     @property

@@ -53,8 +53,8 @@ class Server:
     def __init__(self, address: Address, *, call_timeout: float = 5.0, clock: Clock = system_clock) -> None:
         self.address = address
         self.call_timeout = call_timeout
-        self.clock = ServerClock(clock)
-        self.trouble = ""
+        self.clock: ServerClock = ServerClock(clock)
+        self.trouble: str = ""
         self._pools = PerLoop(lambda: Pool(address))
         self._blocking_pools = BlockingPools(address)
         self._reads_apart = True

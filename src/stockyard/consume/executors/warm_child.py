@@ -65,7 +65,7 @@ class WarmChild:
     ) -> None:
         loop = asyncio.get_running_loop()
         self.pid = pid
-        self.runs = 0
+        self.runs: int = 0
         self.kill_reason: str | None = None
         self.ended: asyncio.Future[int] = loop.create_future()
         self._process = process

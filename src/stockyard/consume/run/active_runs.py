@@ -35,9 +35,9 @@ class Run(Invocation):
         self, job: Job[Any], find: Callable[[str], Handler], token: str, slot: int, counters: JobCounters
     ) -> None:
         super().__init__(job, find)
-        self.token = token
-        self.slot = slot
-        self.counters = counters
+        self.token: str = token
+        self.slot: int = slot
+        self.counters: JobCounters = counters
         self.task: asyncio.Task[None] | None = None
         self.seconds: float | None = None
 

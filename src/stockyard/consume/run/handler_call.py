@@ -81,7 +81,7 @@ class HandlerCall:
         self._strategies = strategies or {}
         self._retries = retries
         self._max_started = max_started
-        self.limits_starts = max_started > 0
+        self.limits_starts: bool = max_started > 0
         self._keep_completed, self._keep_failed = keep
         self._rng = rng or random.Random()
 

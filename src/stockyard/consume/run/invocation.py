@@ -44,9 +44,9 @@ class Invocation:
     )
 
     def __init__(self, job: Job[Any], find: Callable[[str], Handler]) -> None:
-        self.job = job
+        self.job: Job[Any] = job
         self.handler: Handler | None = None
-        self.is_lost = False
+        self.is_lost: bool = False
         self.cancelled: str | None = None
         self.result: Any = None
         self._find = find

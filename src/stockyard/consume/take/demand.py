@@ -23,7 +23,7 @@ class Demand:
 
     def __init__(self, *, drain_delay: float) -> None:
         self._drain_delay = drain_delay
-        self.has_plenty = False
+        self.has_plenty: bool = False
         self._limited_until = 0.0
         self._next_due = 0
 

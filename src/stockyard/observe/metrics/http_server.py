@@ -42,7 +42,8 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
     def server_bind(self) -> None:
         # The library's own asks the name service who this machine is, which may take long.
         TCPServer.server_bind(self)
-        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.server_name: str = str(self.server_address[0])
+        self.server_port: int = self.server_address[1]
         self.setup_environ()
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
@@ -91,7 +92,7 @@ class BoundedServer(ThreadingMixIn, WSGIServer):
 class BoundedServerOverIPv6(BoundedServer):
     """The same on an IPv6 address."""
 
-    address_family = socket.AF_INET6
+    address_family: int = socket.AF_INET6
 
 
 class QuietHandler(WSGIRequestHandler):

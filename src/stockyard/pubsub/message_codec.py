@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Generic, TypeVar
+from typing import TypeVar
 
 from stockyard.errors import PayloadError
-from stockyard.model.payload import Codec
+from stockyard.model.payload import TypedCodec
 from stockyard.pubsub.channel import Channel
 from stockyard.pubsub.message import Message
 from stockyard.pubsub.stats import Counts
@@ -15,8 +15,8 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
-class Coder(Generic[T]):
-    """JSON in the channel's type.
+class MessageCodec(TypedCodec[T]):
+    """JSON in the channel's type; what does not fit it is counted and given to ``on_invalid``.
 
     Args:
         channel: the channel.
@@ -27,19 +27,10 @@ class Coder(Generic[T]):
     """
 
     def __init__(self, channel: Channel[T], counts: Counts) -> None:
+        super().__init__(channel.type, what="a message of channel", of=channel.name)
         self._channel = channel
         self._counts = counts
-        self._codec: Codec[T] = Codec(channel.type)
-        self._read = self._codec.decode
         self._is_logged = False
-
-    def encode(self, value: T) -> bytes:
-        """Return a message's text.
-
-        Raises:
-            PayloadError: it is not JSON-able, or would not come back as the channel's type and as it was.
-        """
-        return self._codec.encode(value, what="a message of channel", of=self._channel.name)
 
     def decode(self, text: bytes) -> T:
         """Return the value of a text.
