@@ -47,7 +47,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import timedelta
-from difflib import get_close_matches
 
 __all__ = [
     "AuthenticationFailed",
@@ -374,6 +373,9 @@ def suggestion(given: str, known: Iterable[str]) -> str:
 
     Returns text to append to a message: ``"; did you mean 'delay'? Known: attempts, delay"``.
     """
+    # Imported late: a process that misspells nothing does not need it.
+    from difflib import get_close_matches
+
     names = list(known)
     near = get_close_matches(given, names, n=1, cutoff=0.6)
     hint = f"; did you mean {near[0]!r}?" if near else "."

@@ -44,6 +44,14 @@ def test_an_app_that_only_adds_loads_neither_workers_nor_alerts() -> None:
     unused = ("cache.caches", "consume", "embedded", "observe", "produce.flows", "pubsub", "schedule")
     assert not {each for each in loaded if each.startswith(tuple(f"stockyard.{part}" for part in unused))}
     assert not loaded & {"dotenv", "http.client", "multiprocessing", "prometheus_client", "redis", "smtplib"}
+    assert not loaded & {"cronsim", "difflib", "importlib.resources", "zipfile", "zoneinfo"}
+
+
+def test_no_import_composes_a_script() -> None:
+    modules_after(
+        "from stockyard import App\nimport stockyard.consume.worker\n"
+        "from stockyard._store.composing import parts\nassert parts.cache_info().misses == 0"
+    )
 
 
 def test_a_worker_loads_neither_child_processes_nor_metrics() -> None:

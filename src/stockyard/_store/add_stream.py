@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from functools import cache
 from typing import Any
 
 from stockyard._aio.randomness import jitter
 from stockyard._store.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.net.connection import accepted
+from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import is_unknown_script, load_command
 from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
 
-_LOAD = [load_command(script) for script in (ADD, ATTACH)]
+
+@cache
+def _loads() -> list[Command]:
+    """Return what loads both scripts; composed for the first connection, not at the import of every process."""
+    return [load_command(script) for script in (ADD, ATTACH)]
 
 
 class AddStream:
@@ -51,7 +56,7 @@ class AddStream:
         await self._connection.open_until(deadline)
         try:
             # Both or none: a batch of one kind must not overtake one whose script the server lacks.
-            loaded = await self._connection.ask(_LOAD, max(deadline - time.monotonic(), 0.001))
+            loaded = await self._connection.ask(_loads(), max(deadline - time.monotonic(), 0.001))
         except ReplyLost as error:
             raise ServerUnavailable(
                 f"the server at {self._keyspace.server.address} went away while connecting"
@@ -115,17 +120,17 @@ class AddStream:
                     )
                     return
             kept = [jobs for jobs, reply in self._answered if _did_not_run(reply)]
-            again = [*_LOAD, *(add_command(self._keyspace, jobs) for jobs in kept)]
+            again = [*_loads(), *(add_command(self._keyspace, jobs) for jobs in kept)]
             self._is_ready = False
             answers = await self._connection.ask(again, self._keyspace.server.call_timeout)
             self._is_ready = True
             # Connections opened meanwhile may lead to the old server, which answers reads with old data.
             self._keyspace.server.drop_idle()
-            replies = iter(answers[len(_LOAD) :])
+            replies = iter(answers[len(_loads()) :])
             self._answered = deque(
                 (jobs, next(replies) if _did_not_run(reply) else reply) for jobs, reply in self._answered
             )
-            if any(isinstance(reply, ServerRefused) for reply in answers[: len(_LOAD)]):
+            if any(isinstance(reply, ServerRefused) for reply in answers[: len(_loads())]):
                 return
 
 

@@ -9,7 +9,7 @@ functions of the server, and an argument that is more than a name is read by a s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from itertools import pairwise
 from typing import NamedTuple
@@ -98,21 +98,31 @@ def _small(name: str, parameters: str, returns: bool, body: str) -> _Small | Non
 def _without_calls(text: str, small: _Small) -> str | None:
     """Return the text with the calls written out, or nothing when one of them must stay a call."""
     written, at = [], 0
-    for match in re.finditer(rf"(?<![\w.]){small.name}\b", text):
-        line = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
-        if match.start() < at or "--" in line or line.count("'") % 2:
+    for start in _uses(text, small.name):
+        line = text[text.rfind("\n", 0, start) + 1 : start]
+        if start < at or "--" in line or line.count("'") % 2:
             continue
-        if not text.startswith("(", match.end()):
+        if not text.startswith("(", start + len(small.name)):
             return None
-        places = _brackets(text, match.end())
+        places = _brackets(text, start + len(small.name))
         bounds = pairwise(places)
         arguments = [_without_calls(text[begin + 1 : end].strip(), small) for begin, end in bounds]
-        value = _written_out(small, [each for each in arguments if each], _before(text, match.start()))
+        value = _written_out(small, [each for each in arguments if each], _before(text, start))
         if value is None or None in arguments:
             return None
-        written += [text[at : match.start()], value]
+        written += [text[at:start], value]
         at = places[-1] + 1
     return "".join([*written, text[at:]])
+
+
+def _uses(text: str, name: str) -> Iterator[int]:
+    """Return the places where a name stands by itself; a search by pattern would look at each character."""
+    at = text.find(name)
+    while at >= 0:
+        before, behind = text[at - 1 : at], text[at + len(name) : at + len(name) + 1]
+        if not (before.isalnum() or behind.isalnum() or before in (".", "_") or behind == "_"):
+            yield at
+        at = text.find(name, at + 1)
 
 
 def _written_out(small: _Small, arguments: list[str], before: str) -> str | None:

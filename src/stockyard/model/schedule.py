@@ -10,7 +10,6 @@ import msgspec
 
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
-from stockyard.model.cron import cron_pattern, zone_of
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.moment import Moment, moment_ms
 from stockyard.model.options import JobOptions
@@ -52,6 +51,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidOption: the pattern or the zone cannot be read.
         """
+        # Imported late: time zones are a cost that a process without patterns need not pay at its start.
+        from stockyard.model.cron import cron_pattern, zone_of
+
         found = cron_pattern(self.cron or "").next(max(moment, self.start or 0), zone_of(self.tz))
         return None if found is None or (self.end is not None and found > self.end) else found
 
@@ -157,6 +159,8 @@ def checked_timing(
     if cron is not None:
         if not isinstance(cron, str):
             raise InvalidOption(f"cron must be a pattern as text, such as '0 3 * * *'; got {cron!r}")
+        from stockyard.model.cron import cron_pattern, zone_of
+
         cron_pattern(cron)
         zone_of(tz)
     return timing
