@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from datetime import datetime
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, Self, TypeVar, Unpack, overload
 
-from stockyard._store.managing import EventLimits
+from stockyard._store.jobs.managing import EventLimits
 from stockyard._store.snapshots import QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.cache.cache import Cache
 from stockyard.cache.caches import Caches

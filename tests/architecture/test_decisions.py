@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from stockyard._store.adding import BATCH as ADDED
+from stockyard._store.jobs.adding import BATCH as ADDED
 from stockyard.consume.executors.calls import _RESULTS as CALLS
 from stockyard.produce import batcher
 from tests.architecture.repository import ROOT

@@ -43,7 +43,7 @@ def test_every_contract_is_kept() -> None:
             "metrics know no alerts",
         ),
         ("app.py", "import hiredis", "Only the store's connections speak to Redis"),
-        ("_store/reading.py", "import hiredis", "Only the store's connections speak to Redis"),
+        ("_store/jobs/reading.py", "import hiredis", "Only the store's connections speak to Redis"),
         ("_store/net/endpoint.py", "import redis", "redis-py is for tests alone"),
         ("app.py", "from stockyard._wire.keys import SUFFIXES", "Only the store knows BullMQ's bytes"),
         (

@@ -55,10 +55,12 @@ _NAMED = re.compile(r"^\s*local [A-Z_]+(?:, [A-Z_]+)* = ")
 KEYSPACE = re.compile(r"\bKEYS\b|\bARGV\b")
 
 
-def test_there_is_a_python_module_for_every_folder() -> None:
-    folders = {path.name for path in LUA.iterdir()} - {"lib"}
-    assert folders == {path.stem for path in (SOURCE / "_store").glob("*.py")} & folders
-    assert {name.partition(".")[0] for name in scripts.names()} == folders
+def test_the_folders_of_scripts_are_those_of_the_python_modules() -> None:
+    folders = {source.parent.relative_to(LUA) for source in LUA.rglob("*.lua")}
+    own = {folder for folder in folders if folder.parts[0] != "lib"}
+    assert own == {folder for folder in own if (SOURCE / "_store" / folder).with_suffix(".py").is_file()}
+    assert {name.partition(".")[0] for name in scripts.names()} == {folder.name for folder in own}
+    assert len({folder.name for folder in own}) == len(own), "a script is known by its folder's name and its own"
 
 
 @pytest.mark.parametrize("name", scripts.names())

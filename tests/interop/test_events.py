@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from stockyard import App, Flow, Queue
-from stockyard._store.event_decoding import name_of
+from stockyard._store.jobs.event_decoding import name_of
 from stockyard.events import CompletedEvent, CustomEvent, DelayedEvent, Event, EventGap, FailedEvent, ProgressEvent
 from tests.interop.conftest import Work
 from tests.support.node import NodeObject, NodePeer, names_of

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from stockyard import JobOptions, ManualClock, ParentRef
-from stockyard._store import editing, families
-from stockyard._store.finishing import EndedRun, TakeRequest, finish_and_take
+from stockyard._store.jobs import editing, families
+from stockyard._store.jobs.finishing import EndedRun, TakeRequest, finish_and_take
+from stockyard._store.jobs.related_job import RelatedJob, related_job
+from stockyard._store.jobs.trees import add_trees
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
-from stockyard._store.related_job import RelatedJob, related_job
-from stockyard._store.trees import add_trees
 from stockyard.config import Settings
 from stockyard.model.outcome import Completed, Failed
 

@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from stockyard import ManualClock
-from stockyard._store import editing, leasing, reading
-from stockyard._store import families as removal
-from stockyard._store.adding import new_job
-from stockyard._store.finishing import EndedRun, TakeRequest, finish_and_take
+from stockyard._store.jobs import editing, leasing, reading
+from stockyard._store.jobs import families as removal
+from stockyard._store.jobs.adding import new_job
+from stockyard._store.jobs.finishing import EndedRun, TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.records import ReplyCode

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from stockyard import App, Deduplication, Flow, StockyardError, Topology
-from stockyard._store.finishing import EndedRun, TakeRequest, finish_and_take
+from stockyard._store.jobs.finishing import EndedRun, TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.config import Settings

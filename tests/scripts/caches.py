@@ -1,7 +1,7 @@
 """What the tests of the caching scripts share: writes within a budget, and the order of use."""
 
-from stockyard._store import caching
-from stockyard._store.caching import CacheKeyspace, NewEntry, Written
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import CacheKeyspace, NewEntry, Written
 from tests.scripts.conftest import Keyspace, Sorted
 
 BUDGET = 1_000_000

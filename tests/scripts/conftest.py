@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard._store.broadcast import ChannelKeyspace
-from stockyard._store.caching import CacheKeyspace
+from stockyard._store.caches.caching import CacheKeyspace
+from stockyard._store.channels.broadcast import ChannelKeyspace
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import names

@@ -4,9 +4,9 @@ from typing import Any
 
 import redis
 
-from stockyard._store import durable
-from stockyard._store.broadcast import ChannelKeyspace
-from stockyard._store.durable import DurableConnection, TakeReply
+from stockyard._store.channels import durable
+from stockyard._store.channels.broadcast import ChannelKeyspace
+from stockyard._store.channels.durable import DurableConnection, TakeReply
 
 
 async def publish(channel: ChannelKeyspace, *texts: bytes) -> list[str]:

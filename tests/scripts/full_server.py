@@ -6,7 +6,7 @@ from typing import Any
 
 import redis
 
-from stockyard._store.add_stream import AddStream
+from stockyard._store.jobs.add_stream import AddStream
 from stockyard._store.net.server import Server
 from stockyard.errors import ServerRefused
 

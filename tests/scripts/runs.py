@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stockyard._store.finishing import EndedRun, FinishReply, TakeRequest, finish_and_take
+from stockyard._store.jobs.finishing import EndedRun, FinishReply, TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.model.outcome import Completed, Outcome
 from tests.scripts.conftest import NOW, record

@@ -1,6 +1,6 @@
 """adding.add: where new jobs go, and what of them is told."""
 
-from stockyard._store.adding import new_job
+from stockyard._store.jobs.adding import new_job
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.model.options import JobOptions
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record

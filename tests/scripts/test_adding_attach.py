@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from stockyard import Deduplication, JobError, JobNotFound, JobOptions, JobStateError, ParentRef
+from stockyard._store.jobs.related_job import related_job
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.related_job import related_job
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.support.adding import add_jobs
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from stockyard import JobNotFound, JobOptions, JobStateError, ParentRef
+from stockyard._store.jobs.related_job import RelatedJob, related_job
+from stockyard._store.jobs.trees import add_trees
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.related_job import RelatedJob, related_job
-from stockyard._store.trees import add_trees
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 

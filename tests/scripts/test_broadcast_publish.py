@@ -4,8 +4,8 @@ from typing import Any
 
 import redis
 
-from stockyard._store import broadcast
-from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.channels import broadcast
+from stockyard._store.channels.broadcast import ChannelKeyspace
 from tests.scripts.conftest import Keyspace
 
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from stockyard._store import caching
-from stockyard._store.caching import CacheKeyspace, Claim, NewEntry
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import CacheKeyspace, Claim, NewEntry
 from tests.scripts.caches import put
 from tests.scripts.conftest import Keyspace
 

@@ -1,7 +1,7 @@
 """caching.delete: entries go with their places and their locks."""
 
-from stockyard._store import caching
-from stockyard._store.caching import CacheKeyspace, NewEntry
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import CacheKeyspace, NewEntry
 from tests.scripts.caches import counted, lru, put
 from tests.scripts.conftest import Keyspace
 

@@ -1,7 +1,7 @@
 """caching.evict_to: the caches become smaller without a write."""
 
-from stockyard._store import caching
-from stockyard._store.caching import CacheKeyspace, CacheTotals, NewEntry
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import CacheKeyspace, CacheTotals, NewEntry
 from tests.scripts.caches import counted, lru, put
 from tests.scripts.conftest import Keyspace
 from tests.support.waiting import eventually

@@ -1,7 +1,7 @@
 """caching.read: what is there and holds, and what that does to the order of use."""
 
-from stockyard._store import caching
-from stockyard._store.caching import CacheKeyspace, NewEntry, invalidated_by
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import CacheKeyspace, NewEntry, invalidated_by
 from tests.scripts.caches import BUDGET, lru, put
 from tests.scripts.conftest import Keyspace
 

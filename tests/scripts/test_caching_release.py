@@ -1,7 +1,7 @@
 """caching.release: a lock is given up by its holder alone."""
 
-from stockyard._store import caching
-from stockyard._store.caching import CacheKeyspace
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import CacheKeyspace
 from tests.scripts.conftest import Keyspace
 
 

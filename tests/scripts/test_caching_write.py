@@ -2,8 +2,8 @@
 
 import pytest
 
-from stockyard._store import caching
-from stockyard._store.caching import NO_ROOM, OUTDATED, STORED, UNBOUNDED, CacheKeyspace, NewEntry
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import NO_ROOM, OUTDATED, STORED, UNBOUNDED, CacheKeyspace, NewEntry
 from tests.scripts.caches import counted, lru, put
 from tests.scripts.conftest import Keyspace
 from tests.support.waiting import eventually

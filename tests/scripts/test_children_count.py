@@ -1,6 +1,6 @@
 """children.count: how many children there are of each kind."""
 
-from stockyard._store.children import count_children
+from stockyard._store.jobs.children import count_children
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stockyard._store.children import detach
+from stockyard._store.jobs.children import detach
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record

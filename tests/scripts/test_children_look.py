@@ -1,6 +1,6 @@
 """children.look: jobs with the keys of their children."""
 
-from stockyard._store.children import look
+from stockyard._store.jobs.children import look
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 

@@ -1,6 +1,6 @@
 """children.settle: what a finished job is to wait for when it is retried."""
 
-from stockyard._store import children
+from stockyard._store.jobs import children
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 

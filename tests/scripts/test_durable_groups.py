@@ -1,8 +1,8 @@
 """durable.groups: the groups, what waits for them and what they have."""
 
-from stockyard._store import durable
-from stockyard._store.broadcast import ChannelKeyspace
-from stockyard._store.durable import GroupInfo
+from stockyard._store.channels import durable
+from stockyard._store.channels.broadcast import ChannelKeyspace
+from stockyard._store.channels.durable import GroupInfo
 from tests.scripts.consumers import publish, take
 
 

@@ -1,7 +1,7 @@
 """durable.redeliver: dead letters come again, to their group alone."""
 
-from stockyard._store import durable
-from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.channels import durable
+from stockyard._store.channels.broadcast import ChannelKeyspace
 from tests.scripts.conftest import Keyspace
 from tests.scripts.consumers import publish, take
 

@@ -2,9 +2,9 @@
 
 import redis
 
-from stockyard._store import durable
-from stockyard._store.broadcast import ChannelKeyspace
-from stockyard._store.durable import DEAD_LETTERED, RETRIED
+from stockyard._store.channels import durable
+from stockyard._store.channels.broadcast import ChannelKeyspace
+from stockyard._store.channels.durable import DEAD_LETTERED, RETRIED
 from tests.scripts.conftest import Keyspace
 from tests.scripts.consumers import held, publish, take, texts
 

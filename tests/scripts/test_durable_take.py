@@ -4,8 +4,8 @@ from typing import Any
 
 import redis
 
-from stockyard._store import durable
-from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.channels import durable
+from stockyard._store.channels.broadcast import ChannelKeyspace
 from tests.scripts.conftest import Keyspace
 from tests.scripts.consumers import held, publish, take, texts
 from tests.support.waiting import eventually

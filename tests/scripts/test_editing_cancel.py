@@ -2,7 +2,7 @@
 
 import redis
 
-from stockyard._store import cancelling
+from stockyard._store.jobs import cancelling
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard._wire.own_keys import cancel_channel

@@ -1,6 +1,6 @@
 """editing.delay: a delayed job gets another due time."""
 
-from stockyard._store import editing
+from stockyard._store.jobs import editing
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record

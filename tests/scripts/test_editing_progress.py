@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stockyard._store import editing
+from stockyard._store.jobs import editing
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import Keyspace, record

@@ -3,7 +3,7 @@
 import pytest
 import redis
 
-from stockyard._store import families as removal
+from stockyard._store.jobs import families as removal
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record

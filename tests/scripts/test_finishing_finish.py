@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stockyard._store.finishing import FinishReply, TakeRequest, finish_and_take
+from stockyard._store.jobs.finishing import FinishReply, TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.model.outcome import Completed, Failed, Requeued, Retried
 from stockyard.model.retention import Keep, KeepOption

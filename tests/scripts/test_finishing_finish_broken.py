@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stockyard._store.finishing import EndedRun, FinishReply, TakeRequest, finish_and_take
+from stockyard._store.jobs.finishing import EndedRun, FinishReply, TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried, WaitingChildren
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from stockyard import ManualClock
-from stockyard._store.finishing import EndedRun, TakeRequest, finish_and_take
+from stockyard._store.jobs.finishing import EndedRun, TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.config import Settings

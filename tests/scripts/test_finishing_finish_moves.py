@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard._store.finishing import EndedRun, TakeRequest, finish_and_take, is_held_by_children
 from stockyard._store.ids import id_of
+from stockyard._store.jobs.finishing import EndedRun, TakeRequest, finish_and_take, is_held_by_children
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.model.outcome import (
     Completed,

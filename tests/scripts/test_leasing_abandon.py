@@ -1,7 +1,7 @@
 """leasing.abandon: the jobs of a dead process go back at once, and those of no other."""
 
+from stockyard._store.jobs.leasing import abandon
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.leasing import abandon
 from tests.scripts.conftest import Keyspace, Sorted, record
 
 GIVEN_UP = "job stalled more than allowable limit"

@@ -1,7 +1,7 @@
 """leasing.reclaim: finds what was started under a token."""
 
+from stockyard._store.jobs.leasing import reclaim
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.leasing import reclaim
 from tests.scripts.conftest import Keyspace, record
 
 

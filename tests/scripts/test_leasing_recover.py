@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from stockyard._store.jobs.leasing import recover_stalled
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.leasing import recover_stalled
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 GIVEN_UP = "job stalled more than allowable limit"

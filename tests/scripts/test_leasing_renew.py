@@ -1,7 +1,7 @@
 """leasing.renew: locks that are still the caller's live on, the others are named."""
 
+from stockyard._store.jobs.leasing import renew
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.leasing import renew
 from tests.scripts.conftest import Keyspace, record
 
 

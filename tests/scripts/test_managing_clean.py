@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard._store import managing
+from stockyard._store.jobs import managing
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.families import Families

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stockyard._store import managing
+from stockyard._store.jobs import managing
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import Keyspace, Sorted
 

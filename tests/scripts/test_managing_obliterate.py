@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard._store import managing
+from stockyard._store.jobs import managing
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load

@@ -1,6 +1,6 @@
 """managing.pause: nothing starts any more."""
 
-from stockyard._store import managing
+from stockyard._store.jobs import managing
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import Keyspace, Sorted, record
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stockyard._store import managing
+from stockyard._store.jobs import managing
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 

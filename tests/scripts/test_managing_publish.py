@@ -1,6 +1,6 @@
 """managing.publish: an event of one's own."""
 
-from stockyard._store import managing
+from stockyard._store.jobs import managing
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import Keyspace
 

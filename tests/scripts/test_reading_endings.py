@@ -4,8 +4,8 @@ from typing import Any
 
 import redis
 
+from stockyard._store.jobs.reading import find_endings
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.reading import find_endings
 from tests.scripts.conftest import Keyspace
 
 

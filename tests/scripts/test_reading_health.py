@@ -2,8 +2,8 @@
 
 import pytest
 
+from stockyard._store.jobs.reading import QueueFacts, read_facts
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.reading import QueueFacts, read_facts
 from stockyard.errors import ServerRefused
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 

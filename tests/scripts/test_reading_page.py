@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from stockyard._store.jobs.reading import read_page
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.reading import read_page
 from tests.scripts.conftest import Keyspace, Sorted, record
 
 IN_ORDER = Sorted({job_id: at for at, job_id in enumerate("abcde")})

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 import redis
 
+from stockyard._store.jobs.reading import Ending, read_state
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.reading import Ending, read_state
 from tests.scripts.conftest import Keyspace, Sorted, record
 
 

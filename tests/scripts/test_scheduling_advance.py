@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from stockyard._store import scheduling
-from stockyard._store.finishing import TakeRequest, finish_and_take
+from stockyard._store.jobs import scheduling
+from stockyard._store.jobs.finishing import TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StartedRecord
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record

@@ -1,6 +1,6 @@
 """scheduling.list: schedules as snapshots, in the order in which they come, and nothing is changed by looking."""
 
-from stockyard._store import scheduling
+from stockyard._store.jobs import scheduling
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.model.options import JobOptions
 from stockyard.model.schedule import Timing

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stockyard._store import scheduling
+from stockyard._store.jobs import scheduling
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.test_scheduling_upsert import HOUR, RUN

@@ -1,6 +1,6 @@
 """scheduling.remove: a schedule ends, and its next run with it unless that waits or runs."""
 
-from stockyard._store import scheduling
+from stockyard._store.jobs import scheduling
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.test_scheduling_upsert import HOUR, RUN, upsert

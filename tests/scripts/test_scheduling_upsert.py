@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from stockyard._store import scheduling
+from stockyard._store.jobs import scheduling
+from stockyard._store.jobs.scheduling import NewSchedule
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
-from stockyard._store.scheduling import NewSchedule
 from stockyard.model.options import JobOptions
 from stockyard.model.schedule import Timing
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record

@@ -3,8 +3,8 @@
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from stockyard._store.add_stream import AddStream
-from stockyard._store.adding import Answers, Batch, ExistingJob
+from stockyard._store.jobs.add_stream import AddStream
+from stockyard._store.jobs.adding import Answers, Batch, ExistingJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.blocking import BlockingQueue
 from stockyard.errors import JobError

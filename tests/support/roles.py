@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Any, cast, get_args
 
 from stockyard import App, Deduplication, Flow
-from stockyard._store import leasing
-from stockyard._store.finishing import TakeRequest, finish_and_take
+from stockyard._store.jobs import leasing
+from stockyard._store.jobs.finishing import TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.model.family import ChildKind

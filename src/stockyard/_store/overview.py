@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from stockyard._store.alerts import AlertKeyspace, texts_by_name
 from stockyard._store.inspecting import ServerFacts, facts_of_info
+from stockyard._store.jobs.reading import CLIENT_LIST, QueueFacts, fact_calls, facts_of
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
-from stockyard._store.reading import CLIENT_LIST, QueueFacts, fact_calls, facts_of
 from stockyard.errors import ServerRefused
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from importlib.resources.abc import Traversable
 
 from stockyard._store.composing import ScriptError, assemble, lua_root, sorted_parts, written_out
 from stockyard._wire.keys import SUFFIXES
@@ -79,9 +81,10 @@ def load(name: str) -> Script:
     Raises:
         ScriptError: there is no such script, or its header names what does not exist.
     """
-    folder, _, leaf = name.partition(".")
-    source = lua_root() / folder / f"{leaf}.lua"
-    if not leaf or not source.is_file():
+    module, _, leaf = name.partition(".")
+    folder = _folders().get(module)
+    source = folder / f"{leaf}.lua" if folder is not None and leaf else None
+    if source is None or not source.is_file():
         raise ScriptError(f"no script {name!r}; known: {', '.join(names())}")
     return _parsed(name, source.read_text())
 
@@ -91,13 +94,27 @@ def names() -> tuple[str, ...]:
     """Return the names of all scripts, sorted."""
     return tuple(
         sorted(
-            f"{folder.name}.{source.name.removesuffix('.lua')}"
-            for folder in lua_root().iterdir()
-            if folder.is_dir() and folder.name != "lib"
+            f"{module}.{source.name.removesuffix('.lua')}"
+            for module, folder in _folders().items()
             for source in folder.iterdir()
             if source.name.endswith(".lua")
         )
     )
+
+
+@cache
+def _folders() -> dict[str, Traversable]:
+    """Return the folder of the scripts of each module by the module's name; the tree is that of the modules."""
+    return dict(_script_folders(lua_root()))
+
+
+def _script_folders(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        if entry.is_dir() and entry.name != "lib":
+            if any(source.name.endswith(".lua") for source in entry.iterdir()):
+                yield entry.name, entry
+            else:
+                yield from _script_folders(entry)
 
 
 def _parsed(name: str, source: str) -> Script:

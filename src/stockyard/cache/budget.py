@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from stockyard._store.caching import UNBOUNDED, CacheKeyspace, Memory, evict_to, read_memory
+from stockyard._store.caches.caching import UNBOUNDED, CacheKeyspace, Memory, evict_to, read_memory
 from stockyard.errors import ServerError
 
 _log = logging.getLogger(__name__)

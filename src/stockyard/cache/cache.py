@@ -9,8 +9,8 @@ from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from stockyard._aio.portal import Portal
 from stockyard._aio.randomness import random_number
-from stockyard._store import caching
-from stockyard._store.caching import STORED, CacheKeyspace, Found, NewEntry, invalidated_by
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import STORED, CacheKeyspace, Found, NewEntry, invalidated_by
 from stockyard.blocking import BlockingCache
 from stockyard.cache.default_key import DefaultKeys
 from stockyard.cache.entries import Entries

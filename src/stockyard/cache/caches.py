@@ -8,8 +8,8 @@ from typing import Any
 from stockyard._aio.elastic_threads import ElasticThreads
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
-from stockyard._store import caching
-from stockyard._store.caching import CacheKeyspace
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import CacheKeyspace
 from stockyard._store.net.server import Server
 from stockyard.blocking import BlockingCaches
 from stockyard.cache.background import Background

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stockyard._aio.per_loop import PerLoop
-from stockyard._store import caching
-from stockyard._store.caching import BATCH, NO_ROOM, CacheKeyspace, Found, NewEntry
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import BATCH, NO_ROOM, CacheKeyspace, Found, NewEntry
 from stockyard.cache.batcher import Batcher
 from stockyard.cache.budget import Budget
 from stockyard.cache.stats import Counts

@@ -16,8 +16,8 @@ from stockyard._aio.elastic_threads import ElasticThreads
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.randomness import jitter, random_number
 from stockyard._aio.shared import shared
-from stockyard._store import caching
-from stockyard._store.caching import OUTDATED, STORED, CacheKeyspace, Claim, NewEntry
+from stockyard._store.caches import caching
+from stockyard._store.caches.caching import OUTDATED, STORED, CacheKeyspace, Claim, NewEntry
 from stockyard.cache.budget import Budget
 from stockyard.cache.entries import Entries
 from stockyard.cache.freshness import jittered

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from stockyard._store.caching import lock_of
+from stockyard._store.caches.caching import lock_of
 from stockyard.cache.background import Background
 from stockyard.errors import StockyardError
 from stockyard.leases.keeper import LeaseKeeper

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from stockyard._aio.retry_delay import RetryDelay
-from stockyard._store.caching import CacheKeyspace
-from stockyard._store.tracking import Tracking
+from stockyard._store.caches.caching import CacheKeyspace
+from stockyard._store.caches.tracking import Tracking
 from stockyard.cache.near import NearCache
 from stockyard.errors import ServerError, ServerRefused
 

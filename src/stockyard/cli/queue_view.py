@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import msgspec
 from cyclopts import Parameter
 
-from stockyard._store.event_decoding import kind_of, name_of
+from stockyard._store.jobs.event_decoding import kind_of, name_of
 from stockyard._store.snapshots import QueueMetrics
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import say, seconds, show_json, show_table, when

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from stockyard._aio.retry_delay import RetryDelay
-from stockyard._store.cancelling import CancelChannel, read_cancelled
+from stockyard._store.jobs.cancelling import CancelChannel, read_cancelled
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.errors import ServerError

@@ -16,8 +16,8 @@ from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
 from stockyard._aio.service import Periodic
 from stockyard._aio.stop_signals import on_stop_signal
-from stockyard._store.blocking_taker import BlockingTaker
-from stockyard._store.finishing import TakeRequest
+from stockyard._store.jobs.blocking_taker import BlockingTaker
+from stockyard._store.jobs.finishing import TakeRequest
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.consume.cancel_listener import CancelListener, CancelTarget
 from stockyard.consume.finish.finisher import Finisher

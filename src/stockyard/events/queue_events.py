@@ -11,9 +11,9 @@ from typing import Self
 from stockyard._aio.portal import Portal
 from stockyard._aio.reader import RetryingReader
 from stockyard._aio.repeats import repeats
-from stockyard._store.event_decoding import event_of
+from stockyard._store.jobs.event_decoding import event_of
+from stockyard._store.jobs.streams import Entry, EventStream
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.streams import Entry, EventStream
 from stockyard.blocking import BlockingQueueEvents
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.model import checks

@@ -10,10 +10,10 @@ from typing import Any
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.retry_delay import RetryDelay
 from stockyard._aio.shared import cancelled
-from stockyard._store import reading
+from stockyard._store.jobs import reading
+from stockyard._store.jobs.rows import json_or_text
+from stockyard._store.jobs.streams import BEGINNING, Entry, EventStream, is_later
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.rows import json_or_text
-from stockyard._store.streams import BEGINNING, Entry, EventStream, is_later
 from stockyard.errors import JobFailed, JobNotFound, ResultTimeout, ServerError
 
 _LOOK_AGAIN = 5.0

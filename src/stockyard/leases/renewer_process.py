@@ -12,8 +12,8 @@ from pathlib import Path
 import msgspec
 
 from stockyard._aio.parent_watch import watch_parent
+from stockyard._store.jobs.leasing import renew
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.leasing import renew
 from stockyard._store.net.server import Server
 from stockyard.config import Address
 from stockyard.errors import ServerError

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from stockyard._store.jobs.reading import QueueFacts, read_facts
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.reading import QueueFacts, read_facts
 from stockyard.model.printable import printable
 
 

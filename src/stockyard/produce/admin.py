@@ -6,12 +6,12 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 
-from stockyard._store import managing
-from stockyard._store.event_decoding import OWN_EVENTS
+from stockyard._store.jobs import managing
+from stockyard._store.jobs.event_decoding import OWN_EVENTS
+from stockyard._store.jobs.managing import EventLimits
+from stockyard._store.jobs.streams import NAME_FIELD
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.managing import EventLimits
 from stockyard._store.records import ReplyCode
-from stockyard._store.streams import NAME_FIELD
 from stockyard.errors import InvalidOption, QueueStateError
 from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from stockyard._aio.shared import cancelled
-from stockyard._store.add_stream import AddStream
-from stockyard._store.adding import BATCH, Answer, ExistingJob, NewJob
+from stockyard._store.jobs.add_stream import AddStream
+from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, NewJob
+from stockyard._store.jobs.related_job import RelatedJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
-from stockyard._store.related_job import RelatedJob
 from stockyard.errors import JobError, ReplyLost, ServerRefused
 
 _ON_THE_WIRE = 3

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from stockyard._store import clients, reading
+from stockyard._store import clients
+from stockyard._store.jobs import reading
+from stockyard._store.jobs.rows import stored_job
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.rows import stored_job
 from stockyard._store.snapshots import QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.errors import InvalidOption
 from stockyard.model import checks

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stockyard._store.adding import BATCH, Answer, ExistingJob, NewJob, add_call, answers_of
+from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, NewJob, add_call, answers_of
+from stockyard._store.jobs.related_job import RelatedJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.net.connection import accepted
-from stockyard._store.related_job import RelatedJob
 from stockyard.errors import JobError, ReplyLost
 from stockyard.produce.batcher import within
 

@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 
 from stockyard._aio.portal import Portal
-from stockyard._store.adding import ExistingJob
+from stockyard._store.jobs.adding import ExistingJob
+from stockyard._store.jobs.related_job import RelatedJob, related_job
+from stockyard._store.jobs.rows import stored_job
+from stockyard._store.jobs.tree_reading import read_tree
+from stockyard._store.jobs.trees import add_trees
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.related_job import RelatedJob, related_job
-from stockyard._store.rows import stored_job
-from stockyard._store.tree_reading import read_tree
-from stockyard._store.trees import add_trees
 from stockyard.blocking import BlockingFlows
 from stockyard.errors import InvalidOption
 from stockyard.model import checks

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from stockyard._aio.portal import Portal
-from stockyard._store import cancelling, children, editing, families, finishing, reading
+from stockyard._store.jobs import cancelling, children, editing, families, finishing, reading
+from stockyard._store.jobs.rows import stored_job
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
-from stockyard._store.rows import stored_job
 from stockyard.errors import JobLocked, JobNotFound, JobStateError
 from stockyard.events.results import Results
 from stockyard.model import checks

@@ -10,10 +10,10 @@ from msgspec import UNSET
 from stockyard import telemetry
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
-from stockyard._store.adding import BATCH, ExistingJob, NewJob, new_job
+from stockyard._store.jobs.adding import BATCH, ExistingJob, NewJob, new_job
+from stockyard._store.jobs.related_job import RelatedJob, related_job
+from stockyard._store.jobs.rows import stored_job
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.related_job import RelatedJob, related_job
-from stockyard._store.rows import stored_job
 from stockyard.blocking import BlockingQueue
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model import checks

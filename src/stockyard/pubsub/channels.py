@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
-from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.channels.broadcast import ChannelKeyspace
 from stockyard._store.net.server import Server
 from stockyard.errors import InvalidOption
 from stockyard.pubsub.channel import Channel

@@ -16,9 +16,9 @@ from stockyard._aio.portal import Portal
 from stockyard._aio.reader import RetryingReader
 from stockyard._aio.repeats import repeats
 from stockyard._aio.service import Periodic
-from stockyard._store import durable
-from stockyard._store.broadcast import ChannelKeyspace
-from stockyard._store.durable import DEAD_LETTERED, DurableConnection, PendingMessage, TakeReply
+from stockyard._store.channels import durable
+from stockyard._store.channels.broadcast import ChannelKeyspace
+from stockyard._store.channels.durable import DEAD_LETTERED, DurableConnection, PendingMessage, TakeReply
 from stockyard.blocking import BlockingConsumer
 from stockyard.errors import InvalidOption, PayloadError, ServerError
 from stockyard.model import checks

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
-from stockyard._store.broadcast import Broadcast, ChannelKeyspace, ReceivedMessages
+from stockyard._store.channels.broadcast import Broadcast, ChannelKeyspace, ReceivedMessages
 from stockyard._store.net.server import Server
 from stockyard.errors import ServerError, ServerRefused, ServerUnavailable
 from stockyard.pubsub.message import Message

@@ -10,8 +10,8 @@ from typing import Any, Generic, TypeVar
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
-from stockyard._store import broadcast, durable
-from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.channels import broadcast, durable
+from stockyard._store.channels.broadcast import ChannelKeyspace
 from stockyard.blocking import BlockingOpenChannel
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model import checks

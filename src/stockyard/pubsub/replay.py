@@ -11,8 +11,8 @@ from typing import Generic, Self, TypeVar
 from stockyard._aio.portal import Portal
 from stockyard._aio.reader import RetryingReader
 from stockyard._aio.repeats import repeats
-from stockyard._store import durable
-from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.channels import durable
+from stockyard._store.channels.broadcast import ChannelKeyspace
 from stockyard.blocking import BlockingReplay
 from stockyard.errors import InvalidOption, ServerError
 from stockyard.pubsub.message import Message, MessageGap

@@ -9,7 +9,7 @@ from typing import Generic, Literal, Self, TypeVar, get_args
 
 from stockyard._aio.portal import Portal
 from stockyard._aio.reader import Reader
-from stockyard._store.broadcast import ChannelKeyspace
+from stockyard._store.channels.broadcast import ChannelKeyspace
 from stockyard.blocking import BlockingSubscription
 from stockyard.model import checks
 from stockyard.pubsub.hub import Hub

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
-from stockyard._store import durable
-from stockyard._store.broadcast import ChannelKeyspace
-from stockyard._store.durable import DurableConnection, StoredMessage
+from stockyard._store.channels import durable
+from stockyard._store.channels.broadcast import ChannelKeyspace
+from stockyard._store.channels.durable import DurableConnection, StoredMessage
 from stockyard.errors import PayloadError, ServerError
 from stockyard.pubsub.message import Message
 from stockyard.pubsub.message_codec import MessageCodec

@@ -9,7 +9,7 @@ from typing import Unpack
 from msgspec import UNSET
 
 from stockyard._aio.portal import Portal
-from stockyard._store import scheduling
+from stockyard._store.jobs import scheduling
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard.blocking import BlockingSchedules

@@ -9,10 +9,10 @@ from collections.abc import Callable
 import pytest
 
 from stockyard import App, Cache, Settings, Topology
-from stockyard._store.caching import CacheKeyspace
+from stockyard._store.caches.caching import CacheKeyspace
+from stockyard._store.caches.tracking import Tracking
 from stockyard._store.net.connection import Connection
 from stockyard._store.net.server import Server
-from stockyard._store.tracking import Tracking
 from stockyard.cache.near import NearCache
 from tests.integration.cache.conftest import MakeApp
 from tests.support.proxy import Proxy

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from stockyard import InvalidOption, Job, JobNotFound, JobState, JobStateError, PayloadError, UnrecoverableError
-from stockyard._store import editing
+from stockyard._store.jobs import editing
 from stockyard._store.net.server import Server
 from stockyard.errors import JobLocked
 from tests.support.waiting import eventually

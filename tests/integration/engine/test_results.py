@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from stockyard import Job, JobFailed, JobNotFound, Queue, ResultTimeout
-from stockyard._store.streams import EventStream
+from stockyard._store.jobs.streams import EventStream
 from stockyard.errors import SharedWorkCancelled
 from stockyard.events.results import Results
 from tests.support.waiting import eventually, results_awaited, stays

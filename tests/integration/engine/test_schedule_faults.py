@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from stockyard import Job, ReplyLost, ServerUnavailable
-from stockyard._store import scheduling
+from stockyard._store.jobs import scheduling
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StartedRecord
 from tests.support.waiting import eventually

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stockyard._store.caching import Memory
+from stockyard._store.caches.caching import Memory
 from stockyard.cache.budget import DEFAULT, allowed
 
 MB = 2**20

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from stockyard._store.adding import BATCH, NewJob
+from stockyard._store.jobs.adding import BATCH, NewJob
+from stockyard._store.jobs.related_job import RelatedJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import MOST_BYTES
-from stockyard._store.related_job import RelatedJob
 from stockyard.errors import JobError, ReplyLost, ServerRefused, ServerUnavailable, SharedWorkCancelled
 from stockyard.produce import batcher as module
 from stockyard.produce.batcher import Batcher

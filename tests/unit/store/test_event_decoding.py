@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from stockyard._store.event_decoding import event_of, name_of
-from stockyard._store.streams import Entry
+from stockyard._store.jobs.event_decoding import event_of, name_of
+from stockyard._store.jobs.streams import Entry
 from stockyard.events import (
     ActiveEvent,
     AddedEvent,

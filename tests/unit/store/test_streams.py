@@ -2,7 +2,7 @@
 
 import pytest
 
-from stockyard._store.streams import BEGINNING, Entry, Position, StreamGap, View, advance
+from stockyard._store.jobs.streams import BEGINNING, Entry, Position, StreamGap, View, advance
 
 
 def view(first: int, last: int, *, after: int = 0, added: int | None = -1, batch: int = 100) -> View:

@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from stockyard._store.finishing import WHY_NOT_WRITTEN
+from stockyard._store.jobs.finishing import WHY_NOT_WRITTEN
 from stockyard._store.load_size import MOST_BYTES
 from stockyard._store.records import ReplyCode
 from stockyard.consume.run.end_listener import EndListener

@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 
 from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
-from stockyard._store import editing, leasing, scheduling
+from stockyard._store.jobs import editing, leasing, scheduling
+from stockyard._store.jobs.rows import CorruptRecord, options_of
+from stockyard._store.jobs.scheduling import Started
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StartedRecord
-from stockyard._store.rows import CorruptRecord, options_of
-from stockyard._store.scheduling import Started
 from stockyard.consume.finish.finisher import Finisher
 from stockyard.consume.run.ending import Ending
 from stockyard.errors import ServerError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from stockyard._aio.service import Periodic
-from stockyard._store import scheduling
+from stockyard._store.jobs import scheduling
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.consume.hooks import Hooks, call_hook
 from stockyard.errors import ServerError, StockyardError

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from stockyard._aio.repeats import repeats
 from stockyard._aio.service import Periodic
-from stockyard._store import leasing
+from stockyard._store.jobs import leasing
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.consume.hooks import Hooks, call_hook
 from stockyard.consume.worker_metrics import WorkerMetrics

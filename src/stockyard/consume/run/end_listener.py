@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stockyard._store.refused_ends import refusal
+from stockyard._store.jobs.refused_ends import refusal
 from stockyard.consume.run.announcer import Announcer
 from stockyard.consume.run.ending import Ending
 from stockyard.consume.run.handler_call import HandlerCall

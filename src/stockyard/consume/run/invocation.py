@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from stockyard._store.rows import json_or_text
+from stockyard._store.jobs.rows import json_or_text
 from stockyard.errors import PayloadError
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job, set_field

@@ -9,8 +9,8 @@ from typing import Any
 
 from stockyard import telemetry
 from stockyard._logging import current_job
+from stockyard._store.jobs.rows import CorruptRecord, started_job
 from stockyard._store.records import StartedRecord
-from stockyard._store.rows import CorruptRecord, started_job
 from stockyard.consume.run.active_runs import ActiveRuns, Run
 from stockyard.consume.run.ending import Ending
 from stockyard.consume.run.handler_call import HandlerCall

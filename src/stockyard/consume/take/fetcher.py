@@ -12,9 +12,9 @@ from collections.abc import Callable
 from stockyard import telemetry
 from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
-from stockyard._store import leasing
-from stockyard._store.blocking_taker import BlockingTaker
-from stockyard._store.finishing import TakeRequest, finish_and_take
+from stockyard._store.jobs import leasing
+from stockyard._store.jobs.blocking_taker import BlockingTaker
+from stockyard._store.jobs.finishing import TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.records import StartedRecord

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from stockyard._store import leasing
+from stockyard._store.jobs import leasing
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.records import StartedRecord

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 
-from stockyard._store import leasing
+from stockyard._store.jobs import leasing
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.errors import ServerError
 

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from stockyard._store import editing, leasing, scheduling
+from stockyard._store.jobs import editing, leasing, scheduling
+from stockyard._store.jobs.scheduling import Started
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StartedRecord
-from stockyard._store.scheduling import Started
 from stockyard.consume.finish.finisher import Finisher
 from stockyard.consume.finish.next_run_maker import NextRunMaker
 from stockyard.consume.run.ending import Ending

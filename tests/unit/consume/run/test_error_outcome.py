@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from stockyard._store.refused_ends import refusal
+from stockyard._store.jobs.refused_ends import refusal
 from stockyard.consume.executors.not_started import ChildNotStarted, NotStarted
 from stockyard.consume.run.error_outcome import outcome_of_error
 from stockyard.errors import (

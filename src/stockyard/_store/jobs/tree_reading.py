@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from stockyard._store import children as stored
+from stockyard._store.jobs import children as stored
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StoredRecord
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from stockyard._store.broadcast import ChannelKeyspace, packed
+from stockyard._store.channels.broadcast import ChannelKeyspace, packed
 from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script, run_unknown
 from stockyard._store.numbers import whole

@@ -8,9 +8,9 @@ from typing import Any
 import msgspec
 
 from stockyard._store.ids import shown_id
+from stockyard._store.jobs.rows import json_or_text
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import StoredRecord
-from stockyard._store.rows import json_or_text
 from stockyard._store.scripts import load
 from stockyard.model.family import ChildKind
 

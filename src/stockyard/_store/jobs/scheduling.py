@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from stockyard._store.ids import shown_id
+from stockyard._store.jobs.rows import CorruptRecord, json_or_text, options_of
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode, StartedRecord
-from stockyard._store.rows import CorruptRecord, json_or_text, options_of
 from stockyard._store.scripts import load
 from stockyard._wire.options import encode_options
 from stockyard._wire.repeat import rule_of, timing_of_record, timing_of_rule, whole

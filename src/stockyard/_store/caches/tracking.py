@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from stockyard._store.caching import CacheKeyspace
+from stockyard._store.caches.caching import CacheKeyspace
 from stockyard._store.net.connection import accepted
 from stockyard._store.net.parser import PushNotification, ReplyParser
 from stockyard._wire.own_keys import is_cut

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from stockyard._store import children
 from stockyard._store.ids import shown_id
+from stockyard._store.jobs import children
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.scripts import load
 from stockyard._wire.fields import MAX_EVENTS

@@ -7,7 +7,7 @@ import contextlib
 import math
 import time
 
-from stockyard._store.finishing import (
+from stockyard._store.jobs.finishing import (
     FINISH,
     FinishReply,
     TakeRequest,

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 from stockyard._aio.randomness import jitter
-from stockyard._store.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
+from stockyard._store.jobs.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import is_unknown_script, load_command

@@ -10,11 +10,11 @@ import msgspec
 from msgspec.structs import astuple
 
 from stockyard._store.ids import shown_id
+from stockyard._store.jobs.related_job import RelatedJob, refusal
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command
 from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.records import StoredRecord
-from stockyard._store.related_job import RelatedJob, refusal
 from stockyard._store.scripts import load
 from stockyard._wire.options import encode_options
 from stockyard.errors import JobError

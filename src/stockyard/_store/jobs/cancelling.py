@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from stockyard._store.broadcast import Broadcast
+from stockyard._store.channels.broadcast import Broadcast
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import load

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stockyard._store import children
+from stockyard._store.jobs import children
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.scripts import load
 

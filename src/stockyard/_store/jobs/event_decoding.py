@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from stockyard._store.rows import json_or_text
-from stockyard._store.streams import Entry
+from stockyard._store.jobs.rows import json_or_text
+from stockyard._store.jobs.streams import Entry
 from stockyard.errors import InvalidOption, suggestion
 from stockyard.model import event as kinds
 from stockyard.model.event import CustomEvent, Event

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import msgspec
 
-from stockyard._store.adding import Answer, ExistingJob, answer_of
+from stockyard._store.jobs.adding import Answer, ExistingJob, answer_of
+from stockyard._store.jobs.related_job import RelatedJob, refusal
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.related_job import RelatedJob, refusal
 from stockyard._store.scripts import load
 from stockyard.errors import JobError
 

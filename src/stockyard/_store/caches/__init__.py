@@ -1,0 +1,1 @@
+"""Reads, writes and tracks the entries of caches."""

@@ -1,0 +1,1 @@
+"""Publishes and reads messages: live ones and durable ones."""

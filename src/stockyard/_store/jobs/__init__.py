@@ -1,0 +1,1 @@
+"""Adds, takes, ends, changes, reads and schedules jobs: one module per kind of operation."""
