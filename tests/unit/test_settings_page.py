@@ -16,7 +16,7 @@ from tests.unit.observe.doctor.test_checks import CACHE_FAULTS, FAULTS, GOOD, lo
 SETTINGS = (ROOT / "docs" / "configuration.md").read_text()
 DOCTOR = (ROOT / "docs" / "operations" / "doctor.md").read_text()
 ALERTS = {f"STOCKYARD_ALERT_{each.name.upper()}" for each in fields(Thresholds)}
-ALERTS |= {f"STOCKYARD_ALERT_{each}" for each in ("WEBHOOK", "EMAIL", "APPRISE", "INTERVAL")}
+ALERTS |= {f"STOCKYARD_ALERT_{each}" for each in ("WEBHOOK", "APPRISE", "INTERVAL")}
 NAME = re.compile(r"\b(?:STOCKYARD|REDIS|CACHE_REDIS|XDG)_[A-Z_]*[A-Z]\b")
 
 

@@ -299,8 +299,7 @@ def test_settings_come_from_the_environment() -> None:
             "STOCKYARD_ALERT_WAITING": "5",
             "STOCKYARD_ALERT_ACTIVE": "2s",
             "STOCKYARD_ALERT_WEBHOOK": "https://hooks.example.org/a https://hooks.example.org/b",
-            "STOCKYARD_ALERT_EMAIL": "desk@example.org",
-            "STOCKYARD_SMTP_URL": "smtp://user:s3cret@mail.example.org",
+            "STOCKYARD_ALERT_APPRISE": "mailtos://user:s3cret@mail.example.org",
             "STOCKYARD_ALERT_INTERVAL": "500ms",
         },
         dotenv=None,
@@ -325,7 +324,6 @@ def test_settings_come_from_the_environment() -> None:
         ("INTERVAL", "0"),
         ("WEBHOOK", "ftp://x"),
         ("WEBHOOK", "http:///path"),
-        ("EMAIL", "desk@example.org"),
     ],
 )
 def test_a_wrong_setting_is_named(name: str, value: str) -> None:
@@ -334,6 +332,6 @@ def test_a_wrong_setting_is_named(name: str, value: str) -> None:
 
 
 def test_every_wrong_setting_is_named() -> None:
-    wrong = {"WAITING": "many", "ACTIVE": "soon", "WEBHOOK": "ftp://x ftp://y", "EMAIL": "desk@example.org"}
+    wrong = {"WAITING": "many", "ACTIVE": "soon", "WEBHOOK": "ftp://x ftp://y http:///z"}
     with pytest.raises(ConfigError, match="5 wrong settings"):
         AlertSettings.load({f"STOCKYARD_ALERT_{name}": value for name, value in wrong.items()}, dotenv=None)

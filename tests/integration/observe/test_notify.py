@@ -10,7 +10,7 @@ import pytest
 from stockyard.errors import NotificationFailed
 from stockyard.observe.alerts import send_thread
 from stockyard.observe.alerts.incidents import Incident, Status
-from stockyard.observe.alerts.notifiers import Email, Notifier, Webhook
+from stockyard.observe.alerts.notifiers import Notifier, Webhook
 from tests.support.receivers import dripping, receiver, saying
 from tests.support.waiting import eventually
 
@@ -30,9 +30,8 @@ def short_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         (lambda port: Webhook(f"http://127.0.0.1:{port}/hook"), HEAD),
         (lambda port: Webhook(f"https://127.0.0.1:{port}/hook"), b"\x16\x03\x03\x40\x00" + b"\x02" * 500),
-        (lambda port: Email(("desk@example.org",), f"smtp://127.0.0.1:{port}"), b"220-busy, be patient "),
     ],
-    ids=["webhook", "TLS handshake", "e-mail"],
+    ids=["webhook", "TLS handshake"],
 )
 async def test_a_receiver_that_sends_a_byte_at_a_time_is_given_up_and_cut(
     make: Callable[[int], Notifier], drip: bytes

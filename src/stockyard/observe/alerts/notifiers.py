@@ -1,19 +1,17 @@
-"""Sends notifications of incidents: to the log, webhooks, e-mail, and services of Apprise."""
+"""Sends notifications of incidents: to the log, webhooks, and services of Apprise, e-mail among them."""
 
 from __future__ import annotations
 
 import http.client
 import logging
-import smtplib
 import ssl
 import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from typing import Any, Protocol
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -183,103 +181,11 @@ def _answer(error: urllib.error.HTTPError) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Email:
-    """Sends mail.
-
-    Attributes:
-        to: addresses.
-        server: ``smtp://user:password@host:587?from=alerts@example.org``; ``smtps://`` speaks TLS from the start,
-            ``smtp://`` changes to TLS when the server offers it. Where it does not, no password is sent, unless
-            ``plaintext=1`` in the query allows that.
-    """
-
-    to: tuple[str, ...]
-    server: str = field(repr=False)
-
-    def __post_init__(self) -> None:
-        parts = urlsplit(self.server)
-        if parts.scheme not in ("smtp", "smtps") or not parts.hostname or not self.to:
-            raise ConfigError("alert e-mail needs addresses and a server such as smtp://user:password@host:587")
-        options = parse_qs(parts.query, keep_blank_values=True)
-        if unknown := options.keys() - {"from", "plaintext"}:
-            raise ConfigError(
-                f"an e-mail server's URL has the options from and plaintext; got {len(unknown)} other"
-            )
-        if options.get("plaintext", ["0"])[0] not in ("0", "1"):
-            raise ConfigError("plaintext in an e-mail server's URL must be 1 or 0")
-
-    @property
-    def name(self) -> str:
-        """Its addresses."""
-        return f"e-mail to {', '.join(self.to)}"
-
-    async def notify(self, incident: Incident) -> None:
-        """Send one message, within 10 seconds in all.
-
-        Raises:
-            NotificationFailed: the server did not take it.
-        """
-        await send_within(self.name, lambda connection: self._send(incident, connection))
-
-    def _send(self, incident: Incident, connection: AbortableConnection) -> None:
-        parts = urlsplit(self.server)
-        message = EmailMessage()
-        message["Subject"] = printable(f"[{incident.status.upper()}] {incident.subject}: {incident.rule}")
-        message["From"] = parse_qs(parts.query).get("from", [f"stockyard@{parts.hostname}"])[0]
-        message["To"] = ", ".join(self.to)
-        message.set_content(f"{headline(incident)}\n\nWhat to do: {incident.action}\n")
-        host = parts.hostname or ""
-        try:
-            if parts.scheme == "smtps":
-                with _AbortableSmtps(connection, host, parts.port or 465) as server:
-                    self._deliver(server, message, parts.username, parts.password)
-            else:
-                with _AbortableSmtp(connection, host, parts.port or 587) as server:
-                    server.ehlo()
-                    if server.has_extn("starttls"):
-                        server.starttls(context=ssl.create_default_context())
-                    elif parts.password and parse_qs(parts.query).get("plaintext") != ["1"]:
-                        raise NotificationFailed(
-                            f"mail server {host} offers no TLS (STARTTLS), so the password was not sent: use "
-                            "smtps://, or allow it with plaintext=1 in STOCKYARD_SMTP_URL"
-                        )
-                    self._deliver(server, message, parts.username, parts.password)
-        except (OSError, ValueError, smtplib.SMTPException) as error:
-            raise NotificationFailed(f"mail server {host} did not take it: {error}") from None
-
-    @staticmethod
-    def _deliver(server: smtplib.SMTP, message: EmailMessage, user: str | None, password: str | None) -> None:
-        if user and password:
-            server.login(unquote(user), unquote(password))
-        server.send_message(message)
-
-
-class _AbortableSmtp(smtplib.SMTP):
-    def __init__(self, connection: AbortableConnection, host: str, port: int) -> None:
-        self._connection = connection
-        super().__init__(host, port, timeout=DEADLINE)
-
-    def getreply(self) -> tuple[int, bytes]:
-        self._connection.hold(self.sock)
-        return super().getreply()
-
-
-class _AbortableSmtps(smtplib.SMTP_SSL):
-    def __init__(self, connection: AbortableConnection, host: str, port: int) -> None:
-        self._connection = connection
-        super().__init__(host, port, timeout=DEADLINE, context=ssl.create_default_context())
-
-    def getreply(self) -> tuple[int, bytes]:
-        self._connection.hold(self.sock)
-        return super().getreply()
-
-
-@dataclass(frozen=True, slots=True)
 class Apprise:
     """Speaks to any service that Apprise knows (extra ``alerts``).
 
     Attributes:
-        urls: Apprise's own, such as ``tgram://token/chat``.
+        urls: Apprise's own, such as ``tgram://token/chat`` or ``mailtos://user:password@host?to=desk@example.org``.
     """
 
     urls: tuple[str, ...] = field(repr=False)

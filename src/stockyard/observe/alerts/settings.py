@@ -13,7 +13,7 @@ from stockyard.config import read_environment
 from stockyard.errors import ConfigError, InvalidOption
 from stockyard.model.duration import milliseconds
 from stockyard.observe.alerts.default_rules import Thresholds
-from stockyard.observe.alerts.notifiers import Apprise, Email, LogNotifier, Notifier, Webhook
+from stockyard.observe.alerts.notifiers import Apprise, LogNotifier, Notifier, Webhook
 
 _PREFIX = "STOCKYARD_ALERT_"
 _DURATIONS = ("active", "oldest_waiting", "schedule_late", "no_worker")
@@ -26,8 +26,8 @@ class AlertSettings:
     Attributes:
         thresholds: ``STOCKYARD_ALERT_WAITING``, ``_FAILED``, ``_ACTIVE``, ``_OLDEST_WAITING``,
             ``_SCHEDULE_LATE``, ``_NO_WORKER``, ``_MEMORY``; see ``Thresholds``.
-        notifiers: the log; with ``STOCKYARD_ALERT_WEBHOOK`` (URLs), ``STOCKYARD_ALERT_EMAIL`` (addresses, sent by
-            ``STOCKYARD_SMTP_URL``) and ``STOCKYARD_ALERT_APPRISE`` (URLs) those, too; several apart by spaces.
+        notifiers: the log; with ``STOCKYARD_ALERT_WEBHOOK`` and ``STOCKYARD_ALERT_APPRISE`` (URLs) those, too;
+            several apart by spaces.
         interval: ``STOCKYARD_ALERT_INTERVAL``, seconds between two looks. Defaults to 15.
     """
 
@@ -88,8 +88,6 @@ def _notifiers(given: Mapping[str, str], problems: list[str]) -> list[Notifier]:
 
     for url in given.get(f"{_PREFIX}WEBHOOK", "").split():
         add("WEBHOOK", partial(Webhook, url))
-    if addresses := given.get(f"{_PREFIX}EMAIL", "").split():
-        add("EMAIL", partial(Email, tuple(addresses), given.get("STOCKYARD_SMTP_URL", "")))
     if urls := given.get(f"{_PREFIX}APPRISE", "").split():
         add("APPRISE", partial(Apprise, tuple(urls)))
     return found
