@@ -286,3 +286,22 @@ def stat(pid: int | str) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except OSError:
         return []
+
+
+def note_job(job: Job[str]) -> None:
+    """Write the job's id to a file, in one step."""
+    with Path(job.data).open("a") as place:
+        place.write(f"{job.id}\n")
+
+
+def note_or_die(job: Job[str]) -> None:
+    if job.name == "dies":
+        kill_itself(job)
+    note_job(job)
+
+
+def meet_or_note(job: Job[Any]) -> bool:
+    if job.name == "meet":
+        return meet(job)
+    note_job(job)
+    return False

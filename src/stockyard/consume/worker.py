@@ -300,7 +300,9 @@ class Worker(Fixed):
             await self._stopped.wait()
 
     async def _start(self) -> None:
-        await self._execution.warm(self._handlers)
+        # Middleware and hooks of jobs that wait for a child would see more of them at a time than it runs.
+        is_seen = bool(self.options.middleware) or self._hooks.started is not None
+        await self._execution.warm(self._handlers, takes_ahead=not is_seen)
         await self._open()
         await self._keeper.start(self.id, self._lock_ms, self._active.lose)
         await self._cancels.start(self.id, CancelTarget(self._keyspace, self._active.job_ids, self._active.cancel))

@@ -1,4 +1,4 @@
-"""A child process: takes one task at a time from its parent and runs the handler."""
+"""A child process: runs the handlers of the tasks that its parent sends, one after another."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from functools import partial, reduce
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from stockyard._logging import LogFormat, configure_logging, current_job
@@ -36,6 +36,8 @@ from stockyard.consume.executors.frames import (
     Returned,
     Signalled,
     ToChild,
+    Withdraw,
+    Withdrawn,
     encode,
     to_child,
 )
@@ -76,7 +78,7 @@ def main(pipe: socket.socket, known: tuple[str, ...], logs: tuple[LogFormat, int
     with contextlib.suppress(ConnectionError), asyncio.Runner() as runner:
         connection.send(Ready())
         while (task := connection.tasks.get()) is not None:
-            port = _ParentPort(connection)
+            port = _ParentPort(connection, task.id)
             end = _run(task, handlers=handlers, port=port, runner=runner)
             connection.finish(port, end)
 
@@ -137,8 +139,9 @@ class _ParentConnection:
         self.tasks: SimpleQueue[ChildTask | None] = SimpleQueue()
         self._pipe = pipe
         self._sending = threading.Lock()
-        self._open_requests: deque[Future[Answer]] = deque()
-        self._running: str | None = None
+        self._open_requests: deque[tuple[str, Future[Answer]]] = deque()
+        # Each is counted by one thread: the one that reads, and the one that runs handlers.
+        self._received = self._finished = 0
         threading.Thread(target=self._read, name="stockyard-parent", daemon=True).start()
 
     def send(self, frame: FromChild) -> None:
@@ -155,7 +158,7 @@ class _ParentConnection:
             if port.ended:
                 raise StockyardError("the job has ended: nothing more can be asked of it")
             # Answers come in the order of the requests.
-            self._open_requests.append(answer)
+            self._open_requests.append((port.job_id, answer))
             self._pipe.sendall(text)
         return answer
 
@@ -164,7 +167,7 @@ class _ParentConnection:
         text = encode(end)
         with self._sending:
             port.ended = True
-            self._running = None
+            self._finished += 1
             self._pipe.sendall(text)
 
     def _read(self) -> None:
@@ -175,27 +178,42 @@ class _ParentConnection:
                     if len(body := stream.read(size)) == size:
                         self._take(to_child.decode(body))
         finally:
+            self._take_back()
             self.tasks.put(None)
-            if self._running is None:
+            if self._received == self._finished:
                 time.sleep(_LINGER)
             os.killpg(0, signal.SIGKILL)
 
     def _take(self, frame: ToChild) -> None:
         match frame:
             case ChildTask():
-                self._running = frame.id
+                self._received += 1
                 self.tasks.put(frame)
+            case Withdraw():
+                self.send(Withdrawn(self._take_back()))
             case Answer():
-                self._open_requests.popleft().set_result(frame)
+                self._open_requests.popleft()[1].set_result(frame)
             case Raised():
-                self._open_requests.popleft().set_exception(frame.revived(self._running or ""))
+                job_id, answer = self._open_requests.popleft()
+                answer.set_exception(frame.revived(job_id))
+
+    def _take_back(self) -> int:
+        """Remove the tasks that have not begun; return how many there were."""
+        count = 0
+        with contextlib.suppress(Empty):
+            while True:
+                self.tasks.get_nowait()
+                count += 1
+        self._received -= count
+        return count
 
 
 class _ParentPort:
     """What a job in a child can ask of its parent: the methods of ``JobPort``, one round trip each."""
 
-    def __init__(self, connection: _ParentConnection) -> None:
+    def __init__(self, connection: _ParentConnection, job_id: str) -> None:
         self.ended = False
+        self.job_id = job_id
         self._connection = connection
 
     def __getattr__(self, method: str) -> Callable[..., Coroutine[Any, Any, Any]]:

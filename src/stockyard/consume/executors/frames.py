@@ -88,6 +88,20 @@ class Ready(msgspec.Struct, array_like=True, tag="ready"):
     """The child waits for its first task."""
 
 
+class Withdraw(msgspec.Struct, array_like=True, tag="withdraw"):
+    """The child is to give back the tasks that it has not begun; answered by ``Withdrawn``."""
+
+
+class Withdrawn(msgspec.Struct, array_like=True, tag="withdrawn"):
+    """The child gives back the latest of its tasks: it has not begun them, and will not.
+
+    Attributes:
+        count: how many.
+    """
+
+    count: int
+
+
 class Call(msgspec.Struct, array_like=True, tag="call"):
     """The handler asks its job for something that the parent does; answered.
 
@@ -206,8 +220,8 @@ _REVIVED: dict[str, Callable[[str, str], StockyardError]] = {
 }
 
 
-ToChild = ChildTask | Answer | Raised
-FromChild = Ready | Call | Returned | Signalled | Raised
+ToChild = ChildTask | Answer | Raised | Withdraw
+FromChild = Ready | Call | Returned | Signalled | Raised | Withdrawn
 End = Returned | Signalled | Raised
 
 _ENCODER = msgspec.msgpack.Encoder()
@@ -219,3 +233,25 @@ def encode(frame: ToChild | FromChild) -> bytes:
     """Return a frame with its length before it."""
     body = _ENCODER.encode(frame)
     return HEADER.pack(len(body)) + body
+
+
+class FrameReader:
+    """Cuts what a child sent into frames, however the pipe has cut it."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+
+    def feed(self, received: bytes) -> list[FromChild]:
+        """Add what was received; return the frames that are whole by now."""
+        self._received += received
+        frames: list[FromChild] = []
+        at = 0
+        while len(self._received) >= at + HEADER.size:
+            (size,) = HEADER.unpack_from(self._received, at)
+            end = at + HEADER.size + size
+            if len(self._received) < end:
+                break
+            frames.append(from_child.decode(bytes(self._received[at + HEADER.size : end])))
+            at = end
+        del self._received[:at]
+        return frames

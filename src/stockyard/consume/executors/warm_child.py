@@ -10,28 +10,17 @@ import os
 import select
 import signal
 import socket
+from collections import deque
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
+from time import perf_counter
 
 from stockyard._logging import chosen_logging
 from stockyard.consume.executors import calls, child
-from stockyard.consume.executors.frames import (
-    HEADER,
-    Call,
-    ChildTask,
-    End,
-    FromChild,
-    Raised,
-    Ready,
-    Returned,
-    Signalled,
-    ToChild,
-    encode,
-    from_child,
-)
+from stockyard.consume.executors.entry import Entry
+from stockyard.consume.executors.frames import Call, FrameReader, FromChild, Raised, ToChild, Withdraw, encode
 from stockyard.consume.executors.not_started import ChildNotStarted
 from stockyard.errors import StockyardError, WorkerProcessDied
-from stockyard.model.job import JobPort
 
 _READY_WITHIN = 60.0
 """Seconds for a new child to import the main module and the handlers."""
@@ -50,12 +39,20 @@ _FROM_OUTSIDE = ("SIGKILL", "SIGTERM")
 """Signals that no failing program sends itself: memory is short, or an operator sent them."""
 
 
+_CHUNK = 65_536
+_MOST_BYTES = 262_144
+"""Bytes of payloads in the pipe of one child, but for a single larger one."""
+
+
 class WarmChild:
-    """One child process; it runs one task at a time.
+    """One child process; it runs one task at a time, and may have others behind that one in its pipe.
 
     Attributes:
         pid: its process id.
-        runs: how many tasks it was given.
+        runs: how many tasks it was given, and did not give back.
+        in_flight: the jobs that it has, the one that runs first.
+        keeps_place: whether another child is to take its place when it ends.
+        killed_for: the job for whose sake the parent killed it; or None.
         ended: set to the exit code once it is gone, minus the signal's number if one ended it.
         kill_reason: why the parent killed it, for the message; or None.
     """
@@ -66,11 +63,19 @@ class WarmChild:
         loop = asyncio.get_running_loop()
         self.pid = pid
         self.runs: int = 0
+        self.in_flight: deque[Entry] = deque()
+        self.keeps_place: bool = True
+        self.killed_for: Entry | None = None
         self.kill_reason: str | None = None
         self.ended: asyncio.Future[int] = loop.create_future()
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._frames = FrameReader()
+        self._bytes = 0
+        self._unsent: list[bytes] = []
+        self._is_asked_back = False
+        self._answering: asyncio.Task[None] | None = None
         self._pipe = select.poll()
         self._pipe.register(writer.get_extra_info("socket").fileno(), select.POLLIN)
         loop.add_reader(process.sentinel, self._on_end, process.sentinel)
@@ -101,12 +106,12 @@ class WarmChild:
         """
         try:
             async with asyncio.timeout(_READY_WITHIN):
-                await self._receive()
+                await self.receive()
         except TimeoutError:
             self.kill(f"it was not ready within {_READY_WITHIN:g} s")
-            raise ChildNotStarted(str(await self._death("a new child process"))) from None
+            raise ChildNotStarted(str(await self.death("a new child process"))) from None
         except (EOFError, ConnectionError):
-            death = await self._death("a new child process")
+            death = await self.death("a new child process")
             if death.signal in _FROM_OUTSIDE or death.exit_code == _FORKSERVER_LOST:
                 raise ChildNotStarted(str(death)) from None
             raise WorkerProcessDied(
@@ -117,36 +122,88 @@ class WarmChild:
                 cause=death.cause,
             ) from None
 
-    async def perform(self, task: ChildTask, *, port: JobPort) -> End:
-        """Run a task, and carry what it asks to ``port``; return how the handler ended.
+    def takes(self, entry: Entry, depth: int) -> bool:
+        """Say whether it may be given another job, of so many at a time."""
+        if not self.in_flight:
+            return True
+        return len(self.in_flight) < depth and self._bytes + len(entry.task.data) <= _MOST_BYTES
+
+    def add(self, entry: Entry) -> None:
+        """Let it have a job; ``send`` sends it."""
+        self.runs += 1
+        self._bytes += len(entry.task.data)
+        entry.left.clear()
+        self.in_flight.append(entry)
+        self._unsent.append(encode(entry.task))
+
+    def send(self) -> None:
+        """Send the jobs that were added, in one write; those behind the first wait for it in the pipe."""
+        unsent, self._unsent = self._unsent, []
+        self._write(b"".join(unsent))
+
+    @property
+    def seconds(self) -> float:
+        """For how long its first job has run."""
+        began = self.in_flight[0].began
+        return 0.0 if began is None else perf_counter() - began
+
+    def take_back(self) -> None:
+        """Ask for the jobs that it has not begun; ``Withdrawn`` says how many these are."""
+        if not self._is_asked_back:
+            self._is_asked_back = True
+            self._write(encode(Withdraw()))
+
+    def withdrawn(self, count: int) -> list[Entry]:
+        """Return the jobs that it gave back, in their order."""
+        self._is_asked_back = False
+        self.runs -= count
+        entries = [self.in_flight.pop() for _ in range(count)][::-1]
+        self._bytes -= sum(len(entry.task.data) for entry in entries)
+        return entries
+
+    def ended_first(self) -> Entry:
+        """Remove the job that has run, and return it."""
+        entry = self.in_flight.popleft()
+        self._bytes -= len(entry.task.data)
+        return entry
+
+    async def receive(self) -> list[FromChild]:
+        """Return what it sends next.
 
         Raises:
-            WorkerProcessDied: the child ended first.
+            EOFError, ConnectionError: it has ended.
         """
-        self.runs += 1
-        try:
-            await self._send(task)
-            while True:
-                match await self._receive():
-                    case Call() as call:
-                        await self._answer(call, port)
-                    case Returned() | Signalled() | Raised() as end:
-                        return end
-                    case Ready():
-                        pass
-        except (EOFError, ConnectionError):
-            raise await self._death(f"the child process of job {task.id}") from None
+        while not (frames := self._frames.feed(received := await self._reader.read(_CHUNK))):
+            if not received:
+                raise EOFError
+        return frames
+
+    async def answer(self, call: Call) -> None:
+        """Do what the handler that runs asks for, and send the answer; broken off when the child is killed."""
+        entry = self.in_flight[0]
+        self._answering = asyncio.get_running_loop().create_task(self._answer(call, entry), context=entry.context)
+        await asyncio.wait([self._answering])
+        if not self._answering.cancelled():
+            self._answering.result()
 
     @property
     def gone(self) -> bool:
         """Whether an idle child has ended, even if the loop does not know it yet: it says nothing else unasked."""
         return self.ended.done() or bool(self._pipe.poll(0))
 
-    def kill(self, kill_reason: str | None = None) -> None:
-        """End it now, and what its handler started, by SIGKILL."""
+    def kill(self, kill_reason: str | None = None, *, for_job: Entry | None = None) -> None:
+        """End it now, and what its handler started, by SIGKILL.
+
+        Args:
+            kill_reason: why, for the message of the job that runs. Defaults to how it ended.
+            for_job: the job whose end this is: no other fails with it. Defaults to the one that runs.
+        """
         if self.ended.done():
             return
         self.kill_reason = self.kill_reason or kill_reason
+        self.killed_for = self.killed_for or for_job
+        if self._answering is not None:
+            self._answering.cancel()
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
@@ -163,22 +220,25 @@ class WarmChild:
             await self._writer.wait_closed()
         return await asyncio.shield(self.ended)
 
-    async def _answer(self, call: Call, port: JobPort) -> None:
+    async def _answer(self, call: Call, entry: Entry) -> None:
         try:
-            answer: ToChild = await calls.perform(call, port)
+            answer: ToChild = await calls.perform(call, entry.port)
         except Exception as error:
             answer = Raised.of(error)
-        await self._send(answer)
-
-    async def _send(self, frame: ToChild) -> None:
-        self._writer.write(encode(frame))
+        self._write(encode(answer))
         await self._writer.drain()
 
-    async def _receive(self) -> FromChild:
-        (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
-        return from_child.decode(await self._reader.readexactly(size))
+    def _write(self, frames: bytes) -> None:
+        # Where it has ended, what reads from it finds out.
+        if not self._writer.is_closing():
+            self._writer.write(frames)
 
-    async def _death(self, who: str) -> WorkerProcessDied:
+    async def death(self, who: str) -> WorkerProcessDied:
+        """Wait until it has ended, and return the error of the job that it ran.
+
+        Args:
+            who: it, in the message.
+        """
         code = await self.close(grace=1.0)
         name = _signal_name(-code) if code < 0 else None
         cause = self.kill_reason or cause_of(code)

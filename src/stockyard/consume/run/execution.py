@@ -57,14 +57,26 @@ class Execution:
         self._hung: dict[int, tuple[str, dict[str, Any]]] = {}
         self._threads: ThreadPool | None = None
         self._processes: ProcessPool | None = None
+        self._takes_ahead = False
 
     @property
     def lost(self) -> int:
         """How many jobs fewer may run at a time, because abandoned threads hang."""
         return 0 if self._threads is None else self._threads.lost
 
-    async def warm(self, handlers: list[Handler]) -> None:
-        """Start child processes if one of the handlers needs them."""
+    @property
+    def ahead(self) -> int:
+        """How many jobs more may be in hand, so that child processes begin the next as soon as they end one."""
+        return self._processes.ahead if self._takes_ahead and self._processes is not None else 0
+
+    async def warm(self, handlers: list[Handler], *, takes_ahead: bool = False) -> None:
+        """Start child processes if one of the handlers needs them.
+
+        Args:
+            handlers: all that may run.
+            takes_ahead: jobs may wait for a child in this process, where all handlers run in one.
+        """
+        self._takes_ahead = takes_ahead and all(handler.executor == "process" for handler in handlers)
         if self._processes is None and any(handler.executor == "process" for handler in handlers):
             from stockyard.consume.executors.process import ProcessPool
 
@@ -95,11 +107,20 @@ class Execution:
         return await self._in_thread(job, handler, limit)
 
     async def run_in_child(
-        self, job: Job[Any], handler: Handler, data: bytes, *, on_data: Callable[[Any], None]
+        self,
+        job: Job[Any],
+        handler: Handler,
+        data: bytes,
+        *,
+        on_data: Callable[[Any], None],
+        on_begin: Callable[[], None],
     ) -> ChildResult:
         """Run the handler in a child process, which decodes the payload ``data`` and encodes the result.
 
-        ``on_data`` is called with plain values when the handler has replaced the stored payload.
+        Args:
+            job, handler, data: what to run.
+            on_data: called with plain values when the handler has replaced the stored payload.
+            on_begin: called when a child begins with it.
         """
         from stockyard.consume.executors.frames import ChildTask
 
@@ -107,7 +128,8 @@ class Execution:
         limit = job.options.timeout_ms
         task = ChildTask.of(job, handler=reference(handler.function), data=data)
         port: Any = _ChildPort(self._jobs, job, on_data)
-        text = await self._processes.run(task, port=port, timeout=None if limit is None else limit / 1000)
+        seconds = None if limit is None else limit / 1000
+        text = await self._processes.run(task, port=port, timeout=seconds, on_begin=on_begin)
         return ChildResult(text)
 
     async def stop(self, seconds: float | None = None) -> None:

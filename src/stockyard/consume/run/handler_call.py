@@ -191,7 +191,9 @@ class HandlerCall:
             data = invocation.data_for(handler, job)
             if handler.executor != "process":
                 return await self._execution.run(job, handler)
-            result = await self._execution.run_in_child(job, handler, data, on_data=invocation.updated)
+            result = await self._execution.run_in_child(
+                job, handler, data, on_data=invocation.updated, on_begin=invocation.begin
+            )
             return read_result(result, handler) if depth else result
 
         async def call_next(job: Job[Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 from stockyard._store.jobs.rows import json_or_text
@@ -27,6 +28,7 @@ class Invocation:
         is_lost: its lease passed to another worker: whatever comes of it is not written.
         cancelled: why it was cancelled, None if it was not.
         result: what the hooks are called with once the end is written.
+        began: when a child process began with it, by ``perf_counter``; None if it did not wait for one.
     """
 
     __slots__ = (
@@ -36,6 +38,7 @@ class Invocation:
         "_is_exposed",
         "_is_misfit",
         "_text",
+        "began",
         "cancelled",
         "handler",
         "is_lost",
@@ -49,9 +52,14 @@ class Invocation:
         self.is_lost: bool = False
         self.cancelled: str | None = None
         self.result: Any = None
+        self.began: float | None = None
         self._find = find
         self._is_exposed = False
         self._is_misfit = False
+
+    def begin(self) -> None:
+        """Note that a child process begins with it now: until then it waited for one."""
+        self.began = perf_counter()
 
     def expose(self) -> None:
         """Let user code see ``job.data`` as the handler declares it; plain values where it does not fit.

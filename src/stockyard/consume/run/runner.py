@@ -102,7 +102,7 @@ class Runner:
         except asyncio.CancelledError:
             outcome = None if run.is_lost else self._call.broken_off(run)
         if reason_to_fail is None:
-            run.seconds = perf_counter() - began
+            run.seconds = perf_counter() - (run.began or began)
         self._active.remove(run)
         if outcome is None:
             self._keeper.release(run.slot)

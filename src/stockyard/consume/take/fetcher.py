@@ -196,7 +196,7 @@ class Fetcher:
         if not self._is_taking:
             return 0
         in_hand = len(self._active) + len(self._finisher) + len(self._next_runs) + self._reserved
-        return min(self._size.jobs, self._concurrency - in_hand - self._execution.lost)
+        return min(self._size.jobs, self._concurrency + self._execution.ahead - self._execution.lost - in_hand)
 
     def _batch(self) -> list[Ending]:
         return self._finisher.batch(self._size.jobs, self._size.bytes)

@@ -205,7 +205,7 @@ async def test_a_child_that_cannot_be_started_is_no_death_of_the_jobs(
     with monkeypatch.context() as short:
         short.setattr(warm_child, "_forked", refuse)
         await pool.start()
-        await eventually(lambda: not pool._tasks)
+        await eventually(lambda: not pool._places._tasks)
     with pytest.raises(ChildNotStarted, match="could not be started: unexpected EOF"):
         await pool.run(task(handlers.own_pid), port=port)
     assert await pid_of_next(pool)
@@ -231,7 +231,7 @@ async def test_a_new_child_that_is_killed_from_outside_is_no_death_of_the_jobs(
     with monkeypatch.context() as short:
         short.setattr(WarmChild, "ready", kill_first)
         await pool.start()
-        await eventually(lambda: not pool._tasks)
+        await eventually(lambda: not pool._places._tasks)
     with pytest.raises(StockyardError, match=f"a new child process died: killed by {number.name}") as caught:
         await pool.run(task(handlers.own_pid), port=port)
     assert type(caught.value) is expected
