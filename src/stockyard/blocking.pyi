@@ -49,6 +49,7 @@ from stockyard.topology import QueueSpec, Rate, Router, Topology
 from stockyard.topology.schedule_declaration import ScheduleOptions
 
 T = TypeVar("T")
+D = TypeVar("D")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -151,12 +152,18 @@ class BlockingCache(BlockingView, Generic[T]):
     def near(self) -> NearCache | None:
         """This process's own copies, or None."""
 
-    def peek(self, key: str, default: Any = None) -> T | Any:
+    @overload
+    def peek(self, key: str) -> T | None:
         """Return this process's own copy of an entry, without asking the server; ``default`` if there is none."""
 
-    def get(self, key: str, default: Any = None) -> T | Any:
+    @overload
+    def peek(self, key: str, default: D) -> T | D: ...
+    @overload
+    def get(self, key: str) -> T | None:
         """Return an entry's value, or ``default`` when there is none in date."""
 
+    @overload
+    def get(self, key: str, default: D) -> T | D: ...
     def get_many(self, keys: Iterable[str]) -> dict[str, T]:
         """Return the values of those keys that have one, in few round trips; errors are those of ``get``."""
 

@@ -81,6 +81,9 @@ def caches(app: App) -> None:
     """Remember answers."""
     cache = assert_type(app.cache("prices", Price).sync, BlockingCache[Price])
     assert_type(cache.get_or_set("a", lambda: Price("A"), "5m"), Price)
+    assert_type(cache.get("a"), Price | None)
+    assert_type(cache.get("a", 0), Price | int)
+    assert_type(cache.peek("a"), Price | None)
     assert_type(cache.set("a", Price("A")), bool)
     assert_type(cache.get_many(["a"]), dict[str, Price])
     cache.set("a", 5)  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from time import monotonic, sleep
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
@@ -27,6 +28,7 @@ from stockyard.model.fixed import Fixed
 from stockyard.model.payload import TypedCodec
 
 T = TypeVar("T")
+D = TypeVar("D")
 P = ParamSpec("P")
 
 
@@ -78,15 +80,24 @@ class Cache(Fixed, Generic[T]):
         """This process's own copies, or None."""
         return self._near
 
-    def peek(self, key: str, default: Any = None) -> T | Any:
+    @overload
+    def peek(self, key: str) -> T | None: ...
+    @overload
+    def peek(self, key: str, default: D) -> T | D: ...
+    def peek(self, key: str, default: Any = None) -> Any:
         """Return this process's own copy of an entry, without asking the server; ``default`` if there is none."""
         kept = self._kept.get(key)
         return default if kept is None or kept.until <= monotonic() else self._copy(kept)
 
-    async def get(self, key: str, default: Any = None) -> T | Any:
+    @overload
+    async def get(self, key: str) -> T | None: ...
+    @overload
+    async def get(self, key: str, default: D) -> T | D: ...
+    async def get(self, key: str, default: Any = None) -> Any:
         """Return an entry's value, or ``default`` when there is none in date.
 
         Raises:
+            InvalidOption: the key is no text.
             ServerError: the server did not answer.
         """
         kept = self._kept.get(key)
@@ -101,8 +112,8 @@ class Cache(Fixed, Generic[T]):
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, T]:
         """Return the values of those keys that have one, in few round trips; errors are those of ``get``."""
-        wanted = list(dict.fromkeys(keys))
-        missing = object()
+        wanted = tuple(dict.fromkeys(checks.several("keys", keys, of="texts")))
+        missing: Any = object()
         values = await asyncio.gather(*(self.get(key, missing) for key in wanted))
         return {key: value for key, value in zip(wanted, values, strict=True) if value is not missing}
 
@@ -121,6 +132,7 @@ class Cache(Fixed, Generic[T]):
             Whether it was stored; False when there is no room for it, which is counted as an error.
 
         Raises:
+            InvalidOption: a key or a tag is no text, or the ttl is no duration.
             PayloadError: the value is not JSON-able or does not fit the declared type.
             ServerError: the server did not answer.
         """
@@ -252,15 +264,12 @@ class Cache(Fixed, Generic[T]):
             return await self.get_or_set(name, loader, ttl, tags=found, **options)
 
         def decorate(target: Callable[..., Any]) -> Memo[..., T]:
-            def sync(call: Any) -> Any:
-                return lambda *args, **kwargs: self._portal.call(call, *args, **kwargs)
-
             return Memo(
                 target,
                 key=self._default_keys.of(target) if key is None else key,
                 ask=ask,
                 forget=self.delete,
-                sync=sync,
+                sync=lambda call: partial(self._portal.call, call),
             )
 
         return decorate if function is None else decorate(function)

@@ -79,9 +79,7 @@ def checked_key(key: str) -> str:
 
 def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Return tags, each once, if they can be tags."""
-    if isinstance(tags, str):
-        raise InvalidOption(f"tags must be a list of texts; got the text {tags!r}: write [{tags!r}]")
-    found = tuple(tags)
+    found = checks.several("tags", tags, of="texts")
     for tag in found:
         checks.text("a tag", tag)
     return tuple(dict.fromkeys(found))

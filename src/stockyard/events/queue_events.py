@@ -56,17 +56,18 @@ class QueueEvents(Fixed, RetryingReader[Event]):
     ) -> None:
         if after is not None and not (isinstance(after, str) and _ID.fullmatch(after)):
             raise InvalidOption(f"after must be the id of an event, '0-0' or None; got {after!r}")
-        kinds = tuple(only)
+        kinds = checks.several("only", only, of="types of stockyard.events")
         if not all(isinstance(each, type) and issubclass(each, Event) for each in kinds):
-            raise InvalidOption(f"only must be types of stockyard.events, as in (Completed, Failed); got {only!r}")
-        if isinstance(job_ids, str):
-            raise InvalidOption(f"job_ids must be a collection of ids; got {job_ids!r}")
+            raise InvalidOption(
+                f"only must be types of stockyard.events, as in (CompletedEvent, FailedEvent); got {only!r}"
+            )
+        ids = checks.several("job_ids", job_ids, of="ids")
         super().__init__()
         self.queue: str = keyspace.queue
         self._stream = EventStream(keyspace, after)
         self._kinds: tuple[type[Event], ...] = kinds or (Event,)
-        self._job_ids = frozenset(job_ids)
-        self._is_choosy = bool(kinds or job_ids)
+        self._job_ids = frozenset(ids)
+        self._is_choosy = bool(kinds or ids)
         self._portal = portal
         self._is_made = True
 

@@ -68,6 +68,9 @@ class Backoff:
             InvalidOption: it is neither.
         """
         if isinstance(value, Backoff):
+            checks.whole("the delay_ms of backoff", value.delay_ms)
+            if value.maximum_ms is not None:
+                checks.whole("the maximum_ms of backoff", value.maximum_ms)
             return value
         try:
             return cls.fixed(value)

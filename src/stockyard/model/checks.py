@@ -147,6 +147,23 @@ def function(option: str, value: T) -> T:
     return value
 
 
+def several(option: str, value: Iterable[T], *, of: str) -> tuple[T, ...]:
+    """Return all of several values; one text is not several.
+
+    Args:
+        option: the option's name, for the message.
+        value: what was given.
+        of: what they are, for the message: ``"ids"``.
+
+    Raises:
+        InvalidOption: it is one value, and not several.
+    """
+    if isinstance(value, str | bytes) or not isinstance(value, Iterable):
+        hint = f"write [{shown(value)}]" if isinstance(value, str) else ""
+        raise InvalidOption(f"{option} must be a list of {of}; got {shown(value)}{_added(hint)}")
+    return tuple(value)
+
+
 def text(what: str, value: Any, *, longest: int | None = None) -> str:
     """Return text that is not empty and can be sent.
 

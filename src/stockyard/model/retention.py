@@ -41,7 +41,12 @@ def checked_keep(value: Any, *, option: str) -> KeepOption:
     Raises:
         InvalidOption: it is none.
     """
-    if isinstance(value, bool | Keep):
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Keep):
+        for name in value.__struct_fields__:
+            if (amount := getattr(value, name)) is not None:
+                checks.whole(f"the {name} of {option}", amount)
         return value
     if isinstance(value, int) and value >= 0:
         # As a Keep, because True == 1 and False == 0 mean the opposite of each other.

@@ -92,7 +92,7 @@ class QueueBrowser:
         Raises:
             InvalidOption: a priority is out of its range.
         """
-        asked = tuple(dict.fromkeys(priorities))
+        asked = tuple(dict.fromkeys(checks.several("priorities", priorities, of="whole numbers")))
         for each in asked:
             checks.whole("priority", each, most=MAX_PRIORITY)
         return dict(zip(asked, await reading.count_by_priority(self._keyspace, asked), strict=True))
@@ -159,7 +159,7 @@ class QueueBrowser:
 
 
 def _states(given: Iterable[JobState | str]) -> list[str]:
-    states = list(dict.fromkeys(str(each) for each in given))
+    states = list(dict.fromkeys(str(each) for each in checks.several("state", given, of="states")))
     for each in states:
         checks.one_of("state", each, LISTED_STATES)
     if not states:

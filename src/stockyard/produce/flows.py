@@ -96,10 +96,11 @@ class Flows(Fixed):
 
     async def add_many(self, flows: Iterable[Flow], *, check: bool | None = None) -> list[FlowTree]:
         """Add several trees as if they were one, in the order given; raises the errors of ``add``."""
+        wanted = checks.several("flows", flows, of="Flow values")
         for spec in islice(self._topology, 1):
             await self._keyspace(spec).learn_time()
         plan = _Plan(self._topology, self._keyspace, check)
-        roots = plan.include(flows)
+        roots = plan.include(wanted)
         if not roots:
             return []
         answers = await add_trees(plan.keyspaces, [node.sent for node in plan.nodes])

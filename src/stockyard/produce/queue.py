@@ -110,8 +110,9 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         Raises:
             The errors of ``add``; a job that is refused for its parent does not keep the others from being added.
         """
+        given_jobs = checks.several("jobs", jobs, of="tuples (name, data, options)")
         await self._keyspace.learn_time()
-        checked = [self._checked_tuple(each, check) for each in jobs]
+        checked = [self._checked_tuple(each, check) for each in given_jobs]
         if not checked:
             return []
         adder = self._adders.get()

@@ -88,7 +88,7 @@ class OpenChannel(Fixed, Generic[T]):
         Returns and raises what ``publish`` does, for each; after an error, those of earlier round trips were
         published.
         """
-        texts = [self._codec.encode(value) for value in values]
+        texts = [self._codec.encode(value) for value in checks.several("values", values, of="messages")]
         return list(await self._send_buffers.get().put(texts)) if texts else []
 
     def subscribe(self, *, buffer: int = 10_000, policy: Policy = "drop_oldest") -> Subscription[T]:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.duration import milliseconds
 
 _TEXT = re.compile(r"(\d+)\s*/\s*(.+)")
@@ -27,6 +28,8 @@ class Rate:
             InvalidOption: it is no rate.
         """
         if isinstance(value, Rate):
+            checks.whole("the max of rate", value.max, least=1)
+            checks.whole("the duration_ms of rate", value.duration_ms, least=1)
             return value
         match = _TEXT.fullmatch(value) if isinstance(value, str) else None
         if match:

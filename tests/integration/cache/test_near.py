@@ -37,7 +37,7 @@ async def kept(cache: Cache[int], key: str = "k") -> int:
         return cache.peek(key) is not None
 
     await eventually(is_kept)
-    return int(cache.peek(key))
+    return int(cache.peek(key, 0))
 
 
 async def test_a_write_that_is_told_in_one_piece_with_the_answer_to_tracking_is_heard(

@@ -157,7 +157,7 @@ async def test_filters_that_are_none_are_refused(yard: Yard) -> None:
     yard.queue()
     with pytest.raises(InvalidOption, match=r"only must be types of stockyard\.events"):
         yard.app.events("q", only=["completed"])  # type: ignore[list-item]
-    with pytest.raises(InvalidOption, match="job_ids must be a collection"):
+    with pytest.raises(InvalidOption, match="job_ids must be a list of ids"):
         yard.app.events("q", job_ids="12")
     with pytest.raises(UnknownQueue):
         yard.app.events("qq")
