@@ -5,6 +5,7 @@ import os
 import time
 
 import msgspec
+import redis
 import uvloop
 from cache_calls import VALUE, cache_calls
 from entry import JOBS, URL, main
@@ -31,37 +32,35 @@ async def calls():
     print(json.dumps(rates), flush=True)
 
 
-async def publish():
-    client, group, encode = Redis.from_url(URL), int(os.environ["BENCH_GROUP"]), msgspec.json.encode
+def publish():
+    # The blocking client was the quicker one: 18,000 messages a second by redis.asyncio, 20,000 to 28,000 by this.
+    client, group, encode = redis.Redis.from_url(URL), int(os.environ["BENCH_GROUP"]), msgspec.json.encode
     start = time.perf_counter()
     for at in range(0, JOBS, group):
         pipeline = client.pipeline(transaction=False)
         for number in range(at, min(at + group, JOBS)):
             pipeline.publish("prices", encode(Price("BTCUSDT", number, 64_000.5)))
-        await pipeline.execute()
-    rate = JOBS / (time.perf_counter() - start)
-    await client.aclose()
-    print(json.dumps({"rate": rate}), flush=True)
+        pipeline.execute()
+    print(json.dumps({"rate": JOBS / (time.perf_counter() - start)}), flush=True)
 
 
-async def subscribe():
+def subscribe():
     decode = msgspec.json.Decoder(Price).decode
-    client = Redis.from_url(URL)
-    pubsub = client.pubsub(ignore_subscribe_messages=True)
-    await pubsub.subscribe("prices")
+    pubsub = redis.Redis.from_url(URL).pubsub(ignore_subscribe_messages=True)
+    pubsub.subscribe("prices")
     print(json.dumps({"ready": True}), flush=True)
     count = 0
-    async for message in pubsub.listen():
+    for message in pubsub.listen():
+        if message is None:
+            continue
         if not count:
             start = time.perf_counter()
         count += 1
         if decode(message["data"]).number == JOBS - 1:
             break
     rate = count / (time.perf_counter() - start)
-    await pubsub.aclose()
-    await client.aclose()
     print(json.dumps({"rate": rate, "missed": JOBS - count}), flush=True)
 
 
 if __name__ == "__main__":
-    main(**{side.__name__: lambda side=side: uvloop.run(side()) for side in (calls, publish, subscribe)})
+    main(calls=lambda: uvloop.run(calls()), publish=publish, subscribe=subscribe)

@@ -53,11 +53,11 @@ def live_channel(bench: Bench) -> list[Row]:
     messages = bench.jobs(COMPARED)
     environment = {"BENCH_JOBS": str(messages), "BENCH_GROUP": str(GROUP)}
 
-    def turn(start: Callable[[str], Side]) -> Turn:
+    def turn(run: Callable[[str], Side]) -> Turn:
         def measured() -> Mapping[str, float]:
-            with start("subscribe") as reading:
+            with run("subscribe") as reading:
                 reading.answer()
-                with start("publish") as publishing:
+                with run("publish") as publishing:
                     read = reading.answer()
                     published = publishing.answer()
             if read["missed"]:
@@ -66,7 +66,7 @@ def live_channel(bench: Bench) -> list[Row]:
 
         return measured
 
-    sides = {"ours": turn(lambda what: bench.ours("tell", what=what, messages=messages, group=GROUP))}
+    sides = {"ours": turn(lambda what: bench.ours("channel", what=what, messages=messages, group=GROUP))}
     if bench.versus:
         sides["redis"] = turn(lambda verb: bench.python(REDIS, verb, environment))
     seen = bench.alternate(sides)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 from collections.abc import Iterator
 from typing import Self
 
@@ -39,7 +38,7 @@ class Lease(msgspec.Struct, array_like=True):
 
 
 class LeaseTable:
-    """Slots of fixed size in an unlinked file, written by one process and read by another without a lock.
+    """Slots of fixed size in a file without a name, written by one process and read by another without a lock.
 
     A slot begins with a flag byte that is written last; the reader looks at a slot twice, and passes over one
     that changed meanwhile. A slot that is read although its job has just ended costs one renewal in vain.
@@ -57,9 +56,9 @@ class LeaseTable:
     @classmethod
     def create(cls) -> Self:
         """Make an empty table."""
-        with tempfile.TemporaryFile() as file:
-            file.truncate(_HEADER + _SLOT * CAPACITY)
-            return cls(os.dup(file.fileno()))
+        descriptor = _unnamed_file()
+        os.ftruncate(descriptor, _HEADER + _SLOT * CAPACITY)
+        return cls(descriptor)
 
     def hold(self, lease: Lease) -> int:
         """Write a lease and return its slot.
@@ -119,3 +118,15 @@ class LeaseTable:
             self._memory.close()
             os.close(self.descriptor)
             self.descriptor = -1
+
+
+def _unnamed_file() -> int:
+    """Open a file that has no name and ends with its last user: in memory, where the system has such files."""
+    try:
+        return os.memfd_create("stockyard-leases")
+    except (AttributeError, OSError):
+        # Imported late: neither a worker on Linux nor its lease child needs it.
+        import tempfile
+
+        with tempfile.TemporaryFile() as file:
+            return os.dup(file.fileno())

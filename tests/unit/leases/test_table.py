@@ -52,3 +52,14 @@ def test_a_full_table_and_an_endless_id_are_refused() -> None:
     table.release(7)
     assert table.hold(lease(0)) == 7
     table.close()
+
+
+def test_a_system_without_files_in_memory_has_an_unlinked_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    table = LeaseTable.create()
+    view = LeaseTable(os.dup(table.descriptor))
+    table.hold(lease(1))
+    assert list(view) == [lease(1)]
+    assert not os.get_inheritable(table.descriptor)
+    table.close()
+    view.close()
