@@ -19,12 +19,13 @@ from stockyard.cache.entries import Entries
 from stockyard.cache.loads import Loads
 from stockyard.cache.locks import Locks
 from stockyard.cache.near import NearCache
-from stockyard.cache.options import CacheOptions, CacheSpec, checked_name
+from stockyard.cache.options import CacheOptions, CacheSpec
 from stockyard.cache.stats import CacheStats, CacheUsage, Counts
 from stockyard.cache.tracker import track
 from stockyard.config import Address
 from stockyard.errors import InvalidOption
 from stockyard.leases.keeper import LeaseKeeper
+from stockyard.model import checks
 from stockyard.model.fixed import Fixed
 from stockyard.model.payload import TypedCodec
 
@@ -135,7 +136,7 @@ class Caches(Fixed):
 
     def _make(self, name: str, declared: Any, options: CacheOptions) -> Cache[Any]:
         spec = CacheSpec.of(options)
-        checked_name(name)
+        checks.name("a cache's name", name)
         counts = Counts()
         codec: TypedCodec[Any] = TypedCodec(declared, what="a value of cache", of=name, none_is_empty=True)
         entries = Entries(self._keyspace, name, budget=self._budget, counts=counts)

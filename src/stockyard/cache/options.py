@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypedDict
 
-from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.duration import Duration
-
-_NAME = re.compile(r"[\w.-]+(:[\w.-]+)*", re.ASCII)
 
 
 class CacheOptions(TypedDict, total=False):
@@ -61,15 +57,6 @@ class CacheSpec:
             checks.whole("near_entries", given.get("near_entries", 10_000), least=1),
             max(checks.positive_ms("lock", given.get("lock", "10s")), 100),
         )
-
-
-def checked_name(name: str) -> str:
-    """Return a cache's name if it can be one."""
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidOption(
-            f"a cache's name must be letters, digits, '_', '.', '-', and single ':' between them; got {name!r}"
-        )
-    return name
 
 
 def checked_key(key: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Collection, Iterable
 from typing import Self
 
@@ -22,7 +21,6 @@ from stockyard.model.fixed import Fixed
 
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN = 5.0
-_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
 
 class QueueEvents(Fixed, RetryingReader[Event]):
@@ -54,8 +52,8 @@ class QueueEvents(Fixed, RetryingReader[Event]):
         job_ids: Collection[str],
         portal: Portal,
     ) -> None:
-        if after is not None and not (isinstance(after, str) and _ID.fullmatch(after)):
-            raise InvalidOption(f"after must be the id of an event, '0-0' or None; got {after!r}")
+        if after is not None:
+            checks.stream_id("after", after, of="an event")
         kinds = checks.several("only", only, of="types of stockyard.events")
         if not all(isinstance(each, type) and issubclass(each, Event) for each in kinds):
             raise InvalidOption(

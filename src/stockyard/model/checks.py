@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -11,6 +12,8 @@ from stockyard.errors import InvalidOption, suggestion
 from stockyard.model.duration import Duration, milliseconds
 
 T = TypeVar("T")
+_NAME = re.compile(r"[\w.-]+(:[\w.-]+)*", re.ASCII)
+_STREAM_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
 
 def refuse_unknown(given: Iterable[str], known: Iterable[str], *, what: str = "option", of: str = "") -> None:
@@ -186,6 +189,35 @@ def line(what: str, value: Any) -> str:
     if not isinstance(value, str) or not is_sendable(value):
         raise InvalidOption(f"{what} must be text{_surrogates(value)}; got {shown(value)}")
     return str(value)
+
+
+def name(what: str, value: Any) -> str:
+    """Return what can be a part of keys, as the name of a cache or a channel.
+
+    Raises:
+        InvalidOption: it has other characters, or ':' elsewhere than between them.
+    """
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise InvalidOption(
+            f"{what} must be letters, digits, '_', '.', '-', and single ':' between them; got {shown(value)}"
+        )
+    return value
+
+
+def stream_id(option: str, value: Any, *, of: str) -> str:
+    """Return the id of an entry of a stream.
+
+    Args:
+        option: the option's name, for the message.
+        value: what was given.
+        of: what the stream is made of, for the message: ``"a message"``.
+
+    Raises:
+        InvalidOption: it is none.
+    """
+    if not isinstance(value, str) or not _STREAM_ID.fullmatch(value):
+        raise InvalidOption(f"{option} must be the id of {of}, or '0-0' to begin; got {shown(value)}")
+    return value
 
 
 def is_text(value: Any) -> bool:

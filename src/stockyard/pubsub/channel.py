@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any, Generic, TypedDict, TypeVar, Unpack, overload
 
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.duration import Duration
+from stockyard.model.fixed import Fixed
 
 T = TypeVar("T")
 OnInvalid = Callable[[bytes, Exception], None]
 """Called with a message's text and the reason why it does not fit."""
-
-_NAME = re.compile(r"[\w.-]+(:[\w.-]+)*", re.ASCII)
 
 
 class ChannelOptions(TypedDict, total=False):
@@ -38,7 +36,7 @@ class ChannelOptions(TypedDict, total=False):
     on_invalid: OnInvalid | None
 
 
-class Channel(Generic[T]):
+class Channel(Fixed, Generic[T]):
     """A declared channel; ``app.channel(it)`` publishes and reads.
 
     Args:
@@ -62,11 +60,6 @@ class Channel(Generic[T]):
     def __init__(self: Channel[Any], name: str, type: Any = Any, **options: Unpack[ChannelOptions]) -> None: ...
 
     def __init__(self, name: str, type: Any = Any, **options: Unpack[ChannelOptions]) -> None:  # noqa: A002
-        if not isinstance(name, str) or not _NAME.fullmatch(name):
-            raise InvalidOption(
-                "a channel's name must be letters, digits, '_', '.', '-', and single ':' between them; "
-                f"got {name!r}"
-            )
         checks.refuse_unknown(options, ChannelOptions.__annotations__, what="channel option")
         durable = checks.flag("durable", options.get("durable", False))
         for option in options:
@@ -76,7 +69,7 @@ class Channel(Generic[T]):
         on_invalid = options.get("on_invalid")
         if on_invalid is not None:
             checks.function("on_invalid", on_invalid)
-        self.name = name
+        self.name = checks.name("a channel's name", name)
         self.type = type
         self.durable = durable
         self.keep_ms: int | None = None if keep is None else checks.positive_ms("keep", keep)
@@ -84,6 +77,7 @@ class Channel(Generic[T]):
         self.attempts: int = checks.whole("attempts", options.get("attempts", 5), least=1)
         self.idle_ms: int = checks.positive_ms("idle", options.get("idle", "30s"), least=100)
         self.on_invalid = on_invalid
+        self._is_made = True
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Channel) and vars(self) == vars(other)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Iterable
 from typing import Generic, Self, TypeVar
 
@@ -14,7 +13,8 @@ from stockyard._aio.repeats import repeats
 from stockyard._store.channels import durable
 from stockyard._store.channels.broadcast import ChannelKeyspace
 from stockyard.blocking import BlockingReplay
-from stockyard.errors import InvalidOption, ServerError
+from stockyard.errors import ServerError
+from stockyard.model import checks
 from stockyard.pubsub.message import Message, MessageGap
 from stockyard.pubsub.message_codec import MessageCodec
 from stockyard.pubsub.stats import Counts
@@ -22,7 +22,6 @@ from stockyard.pubsub.tail import Numbered, Tail, numbered
 
 T = TypeVar("T")
 _log = logging.getLogger(__name__)
-_ID = re.compile(r"\d{1,19}(-\d{1,19})?", re.ASCII)
 
 
 class Replay(RetryingReader[Message[T] | MessageGap], Generic[T]):
@@ -148,6 +147,4 @@ def checked_id(message_id: str, *, option: str = "after") -> str:
     Raises:
         InvalidOption: it cannot.
     """
-    if not isinstance(message_id, str) or not _ID.fullmatch(message_id):
-        raise InvalidOption(f"{option} must be the id of a message, or '0-0' to begin; got {message_id!r}")
-    return message_id
+    return checks.stream_id(option, message_id, of="a message")

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from stockyard import InvalidOption
-from stockyard.cache.options import CacheSpec, checked_name, checked_tags
+from stockyard.cache.options import CacheSpec, checked_tags
+from stockyard.model import checks
 
 
 def test_the_defaults_are_the_documented_ones() -> None:
@@ -35,13 +36,13 @@ def test_a_wrong_option_is_named(given: Any, complaint: str) -> None:
 
 @pytest.mark.parametrize("name", ["risk", "risk:approvals", "a.b-c_d:e"])
 def test_a_name_may_have_parts(name: str) -> None:
-    assert checked_name(name) == name
+    assert checks.name("a cache's name", name) == name
 
 
 @pytest.mark.parametrize("name", ["", ":a", "a:", "a::b", "a b", "é", 5])
 def test_a_name_that_would_blur_keys_is_refused(name: Any) -> None:
     with pytest.raises(InvalidOption, match="a cache's name must be"):
-        checked_name(name)
+        checks.name("a cache's name", name)
 
 
 def test_tags_are_kept_once_and_in_order() -> None:

@@ -22,6 +22,7 @@ def test_what_fits_is_returned() -> None:
     assert checks.function("f", print) is print
     assert checks.text("t", "é", longest=1) == "é"
     assert checks.line("t", "") == ""
+    assert checks.stream_id("after", "17-0", of="a message") == "17-0"
     assert checks.several("t", iter([1, 2]), of="numbers") == (1, 2)
     checks.refuse_unknown({"a": 1}, ("a", "b"))
 
@@ -62,6 +63,7 @@ def test_a_number_is_within_its_range(value: Any) -> None:
         ),
         (lambda: checks.text("t", "\ud800"), r"t must be non-empty text without lone surrogates.*'\\ud800'"),
         (lambda: checks.line("t", 5), "t must be text; got 5"),
+        (lambda: checks.stream_id("after", "x", of="an event"), "after must be the id of an event, or '0-0'"),
         (lambda: checks.several("t", 5, of="ids"), "t must be a list of ids; got 5"),  # type: ignore[arg-type]
         (lambda: checks.several("t", "a", of="ids"), r"t must be a list of ids; got 'a': write \['a'\]"),
         (

@@ -56,3 +56,8 @@ def test_the_same_declaration_is_the_same_channel() -> None:
     assert Channel("c", int) != Channel("c", int, durable=True)
     assert Channel("c", int) != "c"
     assert repr(Channel("c", int, durable=True)) == "<Channel 'c' of int, durable>"
+
+
+def test_a_declared_channel_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError, match=r"Channel\.durable is fixed once it is made"):
+        Channel("c").durable = True
