@@ -11,6 +11,8 @@ from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeue
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Upper bounds of the histograms in seconds; one more bucket holds what is longer."""
 
+_SHORTEST = BUCKETS[0]
+
 MOST_NAMES = 100
 """Job names counted apart; the rest count together as ``OTHER``, for names may come from anywhere."""
 
@@ -34,7 +36,7 @@ class Histogram:
 
     def observe(self, seconds: float) -> None:
         """Count one observation."""
-        self.counts[bisect_left(BUCKETS, seconds)] += 1
+        self.counts[bisect_left(BUCKETS, seconds) if seconds > _SHORTEST else 0] += 1
         self.total += seconds
 
     def add(self, other: Histogram) -> None:

@@ -94,6 +94,11 @@ class LeaseKeeper:
         assert self._table is not None
         return self._table.hold(lease)
 
+    def holder(self, queue: str, token: str, lock_ms: int) -> Callable[[str, int], int]:
+        """Return what keeps the leases of one call: given a job's id and its start, it returns the slot."""
+        assert self._table is not None
+        return self._table.holder(queue, token, lock_ms)
+
     def release(self, slot: int) -> None:
         """Let a lease go."""
         if self._table is not None:

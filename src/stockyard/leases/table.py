@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Self
 
 import msgspec
@@ -15,6 +15,9 @@ _SLOT = 1024
 _HEADER = 8
 _SIZE = 3
 _LONGEST = 2**32 - 1
+_ARRAY_OF_FIVE = b"\x95"
+"""How MessagePack begins a ``Lease``."""
+
 CAPACITY = 16_384
 """Jobs that one process can hold at a time."""
 
@@ -66,30 +69,48 @@ class LeaseTable:
         Raises:
             ConfigError: the table is full, or the job's id is longer than a slot.
         """
-        text = self._encoder.encode(lease)
-        if len(text) > _SLOT - _SIZE:
-            raise ConfigError(f"job id {lease.job_id[:40]!r}… is too long: {len(lease.job_id)} characters")
-        if self._free:
-            slot = self._free.pop()
-        elif self._used < CAPACITY:
-            slot = self._used
-            self._used += 1
-            self._memory[0:4] = self._used.to_bytes(4, "little")
-        else:
-            raise ConfigError(f"one process can hold {CAPACITY:,} running jobs; start more processes instead")
-        if lease.lock_ms < self._shortest:
-            self._shortest = lease.lock_ms
-            self._memory[4:8] = lease.lock_ms.to_bytes(4, "little")
-        at = _HEADER + slot * _SLOT
-        end = at + _SIZE + len(text)
-        self._memory[at + 1 : end] = len(text).to_bytes(2, "little") + text
-        self._memory[at] = 1
-        return slot
+        return self.holder(lease.queue, lease.token, lease.lock_ms)(lease.job_id, lease.starts)
+
+    def holder(self, queue: str, token: str, lock_ms: int) -> Callable[[str, int], int]:
+        """Return what writes the leases of one call: given a job's id and its start, it returns the slot.
+
+        What the leases share is encoded once. The errors are those of ``hold``.
+        """
+        encode, memory, free = self._encoder.encode, self._memory, self._free
+        head = _ARRAY_OF_FIVE + encode(queue)
+        tails: dict[int, bytes] = {}
+        if lock_ms < self._shortest:
+            self._shortest = lock_ms
+            memory[4:8] = lock_ms.to_bytes(4, "little")
+
+        def hold(job_id: str, starts: int) -> int:
+            tail = tails.get(starts)
+            if tail is None:
+                tail = tails[starts] = encode(token) + encode(starts) + encode(lock_ms)
+            text = head + encode(job_id) + tail
+            size = len(text)
+            if size > _SLOT - _SIZE:
+                raise ConfigError(f"job id {job_id[:40]!r}… is too long: {len(job_id)} characters")
+            slot = free.pop() if free else self._fresh_slot()
+            at = _HEADER + slot * _SLOT
+            memory[at + 1 : at + _SIZE + size] = size.to_bytes(2, "little") + text
+            memory[at] = 1
+            return slot
+
+        return hold
 
     def release(self, slot: int) -> None:
         """Empty a slot."""
         self._memory[_HEADER + slot * _SLOT] = 0
         self._free.append(slot)
+
+    def _fresh_slot(self) -> int:
+        slot = self._used
+        if slot >= CAPACITY:
+            raise ConfigError(f"one process can hold {CAPACITY:,} running jobs; start more processes instead")
+        self._used += 1
+        self._memory[0:4] = self._used.to_bytes(4, "little")
+        return slot
 
     @property
     def shortest_ms(self) -> int:

@@ -19,6 +19,7 @@ Decode = Callable[[bytes], Any]
 
 _plain: Decode = tolerant(msgspec.json.Decoder().decode)
 _texts = tolerant(msgspec.json.Decoder(tuple[str, ...]).decode)
+_ZERO = b"0"
 _known_options: dict[bytes, JobOptions] = {}
 
 
@@ -61,14 +62,13 @@ def started_job(record: StartedRecord, queue: str, port: JobPort, now: int) -> J
             data or b"{}",
             options_of(opts),
             queue,
-            # Not every peer keeps to whole milliseconds.
-            int(float(timestamp or 0)),
+            _milliseconds(timestamp),
             port,
-            int(priority or 0),
-            int(float(delay or 0)),
-            int(made or 0),
+            0 if priority == _ZERO else int(priority or 0),
+            0 if delay == _ZERO else _milliseconds(delay),
+            int(made) if made else 0,
             int(starts or 0),
-            int(stalls or 0),
+            int(stalls) if stalls else 0,
             _json(progress, "progress") if progress else None,
             None,
             reason.decode(errors="replace") if reason else None,
@@ -123,6 +123,11 @@ def stored_job(record: StoredRecord, queue: str, port: JobPort) -> Job[Any]:
         worker.decode(errors="replace") if worker else None,
         parent.decode(errors="replace") if parent else None,
     )
+
+
+def _milliseconds(text: bytes | None) -> int:
+    """Return a time; not every peer keeps to whole milliseconds."""
+    return int(text) if text and text.isdigit() else int(float(text or 0))
 
 
 def _number(text: bytes | None) -> int | None:

@@ -119,10 +119,11 @@ class Finisher:
 
     def read(self, runs: list[Ending], codes: list[int | str], moment: int) -> None:
         """Note what became of each run of a batch that was written at that moment."""
+        if not any(codes):
+            self._listener.written(runs, moment)
+            return
         for run, code in zip(runs, codes, strict=True):
-            if code == 0:
-                self._settle(run, 0, moment)
-            elif code == _RAN_OUT and (self.restores_locks or run.was_held_up or self._is_lenient):
+            if code == _RAN_OUT and (self.restores_locks or run.was_held_up or self._is_lenient):
                 run.is_unlocked = True
                 self.put(run)
             elif code in _CHILDREN:
@@ -132,11 +133,11 @@ class Finisher:
                 self._settle(run, code, moment)
 
     def _settle(self, run: Ending, code: int | str, moment: int) -> None:
-        self._listener.settled(run)
         # Of a run that is gone, the call whose reply was lost had written the end.
         if code == 0 or (code in _GONE and run.may_be_written):
-            self._listener.written(run, moment)
+            self._listener.written([run], moment)
             return
+        self._listener.unwritten(run)
         why = WHY_NOT_WRITTEN.get(code, "") if isinstance(code, int) else code
         if not isinstance(run.outcome, Requeued):
             _log.warning("the end of job %s of queue %s is not recorded: %s", run.job_id, self._queue, why)

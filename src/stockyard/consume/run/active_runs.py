@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from typing import Any
 
 from stockyard.consume.run.invocation import Invocation
 from stockyard.consume.worker_metrics import JobCounters
 from stockyard.leases.table import Lease
-from stockyard.model.handler import Handler
-from stockyard.model.job import Job
 
 
-class Run(Invocation):
+class Run(Invocation, kw_only=True, eq=False):
     """One job in hand.
 
-    Args:
-        job: the job, its payload still JSON text.
-        find: gives the handler of a job's name; raises HandlerError.
+    Attributes:
         token: of its lock.
         slot: of its lease.
         counters: count it.
-
-    Attributes:
-        token, slot, counters: as given.
         task: runs it.
         seconds: how long it ran; None if it did not.
     """
 
-    __slots__ = ("counters", "seconds", "slot", "task", "token")
-
-    def __init__(
-        self, job: Job[Any], find: Callable[[str], Handler], token: str, slot: int, counters: JobCounters
-    ) -> None:
-        super().__init__(job, find)
-        self.token: str = token
-        self.slot: int = slot
-        self.counters: JobCounters = counters
-        self.task: asyncio.Task[None] | None = None
-        self.seconds: float | None = None
+    token: str
+    slot: int
+    counters: JobCounters
+    task: asyncio.Task[None] | None = None
+    seconds: float | None = None
 
 
 class ActiveRuns:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from stockyard._store.jobs.refused_ends import refusal
 from stockyard.consume.run.announcer import Announcer
 from stockyard.consume.run.ending import Ending
@@ -30,26 +32,29 @@ class EndListener:
         self._announcer = announcer
         self._announces_completed = announcer.announces_completed
 
-    def settled(self, ending: Ending) -> None:
-        """Release a lease once the end is not sent any more: no other worker may begin the job before."""
-        if ending.run is not None:
-            self._keeper.release(ending.run.slot)
-
-    def written(self, ending: Ending, moment: int) -> None:
-        """Count an end that is written, and announce it.
+    def written(self, endings: Sequence[Ending], moment: int) -> None:
+        """Release the leases of ends that are written, count them, and announce them.
 
         Args:
-            ending: the end of a run.
-            moment: when it was written, ms since the epoch.
+            endings: ends of runs; no other worker may begin their jobs before their leases are released.
+            moment: when they were written, ms since the epoch.
         """
-        run = ending.run
-        if run is None:
-            self._metrics.of(OTHER).ended(ending.outcome, None)
-            self._announcer.ended_unread(ending.job_id, ending.outcome)
-            return
-        run.counters.ended(ending.outcome, run.seconds)
-        if self._announces_completed or type(ending.outcome) is not Completed:
-            self._announcer.ended(run, ending.outcome, moment)
+        release, announces_completed = self._keeper.release, self._announces_completed
+        for ending in endings:
+            run, outcome = ending.run, ending.outcome
+            if run is None:
+                self._metrics.of(OTHER).ended(outcome, None)
+                self._announcer.ended_unread(ending.job_id, outcome)
+                continue
+            release(run.slot)
+            run.counters.ended(outcome, run.seconds)
+            if announces_completed or type(outcome) is not Completed:
+                self._announcer.ended(run, outcome, moment)
+
+    def unwritten(self, ending: Ending) -> None:
+        """Release the lease of a run whose end is not written, and not sent any more."""
+        if ending.run is not None:
+            self._keeper.release(ending.run.slot)
 
     def refused(self, ending: Ending, code: int) -> Outcome:
         """Return how a run ends whose job's children do not let it end as it wanted."""

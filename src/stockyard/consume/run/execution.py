@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from stockyard._logging import about, about_job
@@ -92,19 +92,22 @@ class Execution:
         if self._processes is not None:
             self._processes.resize(size)
 
-    async def run(self, job: Job[Any], handler: Handler) -> Any:
-        """Run the handler in the loop or in a thread, on a job whose payload is decoded; return its result.
+    def run(self, job: Job[Any], handler: Handler) -> Awaitable[Any]:
+        """Run the handler in the loop or in a thread, on a job whose payload is decoded.
+
+        Returns:
+            What to await for the result, which may be awaitable, too: without a timeout, what the handler's own
+            function returned, as each coroutine between a task and its handler would cost every job.
 
         Raises:
-            JobTimeout: the handler ran longer than the job's timeout, counted from when its function started.
+            JobTimeout: when awaited: the handler ran longer than the job's timeout, counted from when its function
+                started.
         """
         limit = job.options.timeout_ms
-        if handler.executor == "async":
-            if limit is None:
-                result = await handler.function(handler.argument(job))
-                return await awaited(result) if result is not None and is_awaitable(result) else result
-            return await _within(awaited(handler.function(handler.argument(job))), limit / 1000, limit)
-        return await self._in_thread(job, handler, limit)
+        if handler.executor != "async":
+            return self._in_thread(job, handler, limit)
+        running: Awaitable[Any] = handler.function(handler.argument(job))
+        return running if limit is None else _within(awaited(running), limit / 1000, limit)
 
     async def run_in_child(
         self,

@@ -121,15 +121,11 @@ class HandlerCall:
                 handler = invocation.handler = self.find(job.name)
             if self._middleware or handler.executor == "process":
                 value = await self._through_middleware(invocation, job, handler, 0)
-            elif handler.executor == "async" and job.options.timeout_ms is None:
-                # As Execution.run does, without the coroutines between: this is how most jobs run.
-                invocation.data_for(handler, job)
-                value = await handler.function(handler.argument(job))
-                if value is not None and is_awaitable(value):
-                    value = await awaited(value)
             else:
                 invocation.data_for(handler, job)
                 value = await self._execution.run(job, handler)
+                if value is not None and is_awaitable(value):
+                    value = await awaited(value)
             text = "null" if value is None else result_text(value, of=job.name, declared=handler.result).decode()
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -190,7 +186,7 @@ class HandlerCall:
         if depth == len(self._middleware):
             data = invocation.data_for(handler, job)
             if handler.executor != "process":
-                return await self._execution.run(job, handler)
+                return await awaited(self._execution.run(job, handler))
             result = await self._execution.run_in_child(
                 job, handler, data, on_data=invocation.updated, on_begin=invocation.begin
             )

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from time import perf_counter
 from typing import Any
 
+import msgspec
+
 from stockyard._store.jobs.rows import json_or_text
 from stockyard.errors import PayloadError
 from stockyard.model.handler import Handler
@@ -13,17 +15,14 @@ from stockyard.model.job import Job, set_field
 from stockyard.model.payload import encode_payload
 
 
-class Invocation:
+class Invocation(msgspec.Struct, eq=False):
     """One job that is called.
 
     ``job.data`` is the stored JSON text until ``expose`` or ``data_for`` decodes it, once.
 
-    Args:
+    Attributes:
         job: the job, its payload still JSON text.
         find: gives the handler of a job's name; raises HandlerError.
-
-    Attributes:
-        job: as given.
         handler: what runs it, once it is known.
         is_lost: its lease passed to another worker: whatever comes of it is not written.
         cancelled: why it was cancelled, None if it was not.
@@ -31,31 +30,18 @@ class Invocation:
         began: when a child process began with it, by ``perf_counter``; None if it did not wait for one.
     """
 
-    __slots__ = (
-        "_data",
-        "_encoded",
-        "_find",
-        "_is_exposed",
-        "_is_misfit",
-        "_text",
-        "began",
-        "cancelled",
-        "handler",
-        "is_lost",
-        "job",
-        "result",
-    )
-
-    def __init__(self, job: Job[Any], find: Callable[[str], Handler]) -> None:
-        self.job: Job[Any] = job
-        self.handler: Handler | None = None
-        self.is_lost: bool = False
-        self.cancelled: str | None = None
-        self.result: Any = None
-        self.began: float | None = None
-        self._find = find
-        self._is_exposed = False
-        self._is_misfit = False
+    job: Job[Any]
+    find: Callable[[str], Handler]
+    handler: Handler | None = None
+    is_lost: bool = False
+    cancelled: str | None = None
+    result: Any = None
+    began: float | None = None
+    _is_exposed: bool = False
+    _is_misfit: bool = False
+    _text: bytes = b""
+    _data: Any = None
+    _encoded: bytes | None = None
 
     def begin(self) -> None:
         """Note that a child process begins with it now: until then it waited for one."""
@@ -70,9 +56,9 @@ class Invocation:
             return
         self._is_exposed = True
         job = self.job
-        self._text: bytes = job.data
+        self._text = job.data
         try:
-            handler = self.handler = self.handler or self._find(job.name)
+            handler = self.handler = self.handler or self.find(job.name)
             job.data = handler.decode(self._text)
         except BaseException:  # validators of payload types are anybody's code
             self._is_misfit = True

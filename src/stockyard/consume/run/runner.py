@@ -17,7 +17,6 @@ from stockyard.consume.run.handler_call import HandlerCall
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import ConfigError
 from stockyard.leases.keeper import LeaseKeeper
-from stockyard.leases.table import Lease
 from stockyard.model.clock import Clock
 from stockyard.model.job import Job, JobPort
 from stockyard.model.outcome import Outcome
@@ -68,18 +67,19 @@ class Runner:
         """Start these jobs, held under one token."""
         loop = asyncio.get_running_loop()
         now = self._clock()
-        call, find = self._call, self._call.find
+        call, find, counters_of = self._call, self._call.find, self._metrics.of
+        hold = self._keeper.holder(self._queue, token, self._lock_ms)
         for record in records:
             try:
                 job: Job[Any] = started_job(record, self._queue, self._jobs, now)
-                slot = self._keeper.hold(Lease(self._queue, job.id, token, job.attempts_started, self._lock_ms))
+                slot = hold(job.id, job.attempts_started)
             except (CorruptRecord, ConfigError) as error:
                 self._on_ended(Ending(record.id, token, call.unread(str(error)), record.start_number))
                 continue
-            counters = self._metrics.of(job.name)
+            counters = counters_of(job.name)
             if job.attempts_started == 1:
                 counters.started(now - job.timestamp - job.options.delay_ms)
-            run = Run(job, find, token, slot, counters)
+            run = Run(job, find, token=token, slot=slot, counters=counters)
             self._active.add(run)
             deferred = record.deferred_failure
             is_doubtful = deferred is not None or call.limits_starts

@@ -1,6 +1,7 @@
 """Ended runs on their way to the server: batches, lost replies, missing locks, refused ends."""
 
 import logging
+from collections.abc import Sequence
 from typing import Any, cast
 
 import pytest
@@ -21,11 +22,11 @@ class Listener:
     def __init__(self) -> None:
         self.calls: list[tuple[str, ...]] = []
 
-    def settled(self, ending: Ending) -> None:
-        self.calls.append(("settled", ending.job_id))
+    def written(self, endings: Sequence[Ending], moment: int) -> None:
+        self.calls += [("written", ending.job_id, str(moment)) for ending in endings]
 
-    def written(self, ending: Ending, moment: int) -> None:
-        self.calls.append(("written", ending.job_id, str(moment)))
+    def unwritten(self, ending: Ending) -> None:
+        self.calls.append(("unwritten", ending.job_id))
 
     def refused(self, ending: Ending, code: int) -> Outcome:
         self.calls.append(("refused", ending.job_id, str(code)))
@@ -58,10 +59,10 @@ def test_a_batch_is_bounded_by_number_and_size_but_never_empty(finisher: Finishe
     assert len(finisher) == 0
 
 
-def test_what_is_written_is_settled_first(finisher: Finisher, listener: Listener) -> None:
+def test_what_is_written_is_announced_in_its_order(finisher: Finisher, listener: Listener) -> None:
     put(finisher, "1", "2")
     finisher.read(finisher.batch(50), [0, 0], 7)
-    assert listener.calls == [("settled", "1"), ("written", "1", "7"), ("settled", "2"), ("written", "2", "7")]
+    assert listener.calls == [("written", "1", "7"), ("written", "2", "7")]
     assert len(finisher) == 0
 
 
@@ -80,7 +81,7 @@ def test_a_run_that_is_gone_was_written_by_the_call_whose_reply_was_lost(
     put(finisher, "1")
     finisher.give_back(finisher.batch(50), may_be_written=True)
     finisher.read(finisher.batch(50), [code], 7)
-    assert listener.calls == [("settled", "1"), ("written", "1", "7")]
+    assert listener.calls == [("written", "1", "7")]
     assert caplog.records == []
 
 
@@ -93,7 +94,7 @@ def test_an_end_that_was_never_sent_before_and_is_refused_is_logged(
         finisher.read(finisher.batch(50), [code], 7)
         put(finisher, "2", outcome=Requeued())
         finisher.read(finisher.batch(50), [code], 7)
-    assert listener.calls == [("settled", "1"), ("settled", "2")]
+    assert listener.calls == [("unwritten", "1"), ("unwritten", "2")]
     (record,) = caplog.records
     assert record.getMessage().startswith("the end of job 1 of queue q is not recorded: ")
 
@@ -123,11 +124,11 @@ def test_a_lock_that_may_have_run_out_in_an_outage_is_restored_before_the_next_t
     sent = finisher.batch(50)
     happened(finisher, sent)
     finisher.read(sent, [ReplyCode.LOCK_MISSING, 0], 7)
-    assert listener.calls == [("settled", "2"), ("written", "2", "7")]
+    assert listener.calls == [("written", "2", "7")]
     again = finisher.batch(50)
     assert finisher.unlocked(again) == again
     finisher.read(again, [0], 8)
-    assert listener.calls[2:] == [("settled", "1"), ("written", "1", "8")]
+    assert listener.calls[1:] == [("written", "1", "8")]
 
 
 def test_after_an_outage_has_passed_a_missing_lock_is_lost(finisher: Finisher, listener: Listener) -> None:
@@ -135,7 +136,7 @@ def test_after_an_outage_has_passed_a_missing_lock_is_lost(finisher: Finisher, l
     finisher.end_outage(-1)
     put(finisher, "1")
     finisher.read(finisher.batch(50), [ReplyCode.LOCK_MISSING], 7)
-    assert listener.calls == [("settled", "1")]
+    assert listener.calls == [("unwritten", "1")]
 
 
 def test_a_run_that_another_worker_took_over_is_lost(finisher: Finisher, listener: Listener) -> None:
@@ -144,7 +145,7 @@ def test_a_run_that_another_worker_took_over_is_lost(finisher: Finisher, listene
     finisher.hold_up(sent)
     finisher.read(sent, [ReplyCode.LOCK_MISSING], 7)
     finisher.lose(finisher.batch(50), 8)
-    assert listener.calls == [("settled", "1")]
+    assert listener.calls == [("unwritten", "1")]
     assert len(finisher) == 0
 
 
@@ -166,4 +167,4 @@ def test_text_of_the_server_is_logged_as_the_reason(
     with caplog.at_level(logging.WARNING, "stockyard"):
         finisher.read(finisher.batch(50), ["WRONGTYPE of a key"], 7)
     assert "is not recorded: WRONGTYPE of a key" in caplog.text
-    assert listener.calls == [("settled", "1")]
+    assert listener.calls == [("unwritten", "1")]

@@ -19,7 +19,7 @@ def nobody(name: str) -> Handler:
 def begun(active: ActiveRuns, job_id: str, token: str = "w:1") -> Run:
     """Enter a run that waits until it is broken off, and then strikes itself out."""
     job: Job[Any] = Job(job_id, "submit", b"{}", JobOptions(), "q", 0, port=None)  # type: ignore[arg-type]
-    run = Run(job, nobody, token, 0, JobCounters())
+    run = Run(job, nobody, token=token, slot=0, counters=JobCounters())
 
     async def wait() -> None:
         try:
