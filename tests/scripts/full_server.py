@@ -75,7 +75,7 @@ class FullFor:
         self._room = self._client.config_get("maxmemory")["maxmemory"]
 
         async def run_many_when_full(self: Server, runs: Any, *also: Any, **options: Any) -> list[Any]:
-            if all(script.name != full._script for script, *_ in runs):
+            if all(script.plain_name != full._script for script, *_ in runs):
                 return await run_many(self, runs, *also, **options)
             before = full._fill()
             try:

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from stockyard._store.gates import gates_text
 from stockyard._store.inlining import inlined, with_constants
 from stockyard._wire.codes import ReplyCode
 from stockyard._wire.fields import PLACES, STARTED, STORED
@@ -25,7 +26,10 @@ QUEUE_KEYS = "queue_keys"
 """A part that is generated: the keys of a queue that a script finds on its way."""
 
 ROWS = "rows"
-"""The other: reads the fields of a job in the order of ``_wire.fields``."""
+"""Another: reads the fields of a job in the order of ``_wire.fields``."""
+
+GATES = "gates"
+"""The third: asks the gates of a script, one behind the other; see ``gates.gates_part``."""
 
 _COMMENT = re.compile(r"--.*")
 _NAMES = re.compile(r"local (?:function (\w+)|([\w, ]+))")
@@ -56,8 +60,12 @@ def lua_root() -> Path:
 
 
 @cache
-def parts() -> dict[str, Part]:
-    """Return all parts by name."""
+def parts(gates: tuple[str, ...] = ()) -> dict[str, Part]:
+    """Return all parts by name.
+
+    Args:
+        gates: those that ``gates`` asks, in order. Defaults to none.
+    """
     found = {QUEUE_KEYS: Part(QUEUE_KEYS, (), _queue_keys()), ROWS: Part(ROWS, (), _rows())}
     for source in sorted(_lua_files(lua_root() / "lib"), key=lambda each: each.name):
         name = source.name.removesuffix(".lua")
@@ -68,35 +76,50 @@ def parts() -> dict[str, Part]:
             found[name] = Part(name, tuple(second.removeprefix("-- needs: ").split()), f"{first}\n{rest}")
         else:
             found[name] = Part(name, (), f"{first}\n{second}\n{rest}")
+    if unknown := [gate for gate in gates if gate not in found]:
+        raise ScriptError(f"there is no gate {unknown[0]!r} in lua/lib")
+    found[GATES] = Part(GATES, gates, gates_text({gate: found[gate].text for gate in gates}))
     return found
 
 
-def sorted_parts(needs: tuple[str, ...], of: str) -> list[Part]:
+def sorted_parts(needs: tuple[str, ...], of: str, gates: tuple[str, ...] = ()) -> list[Part]:
     """Return the parts that these need, in an order in which each comes behind all that it needs itself.
+
+    Args:
+        needs: their names.
+        of: what needs them, for an error.
+        gates: those that ``gates`` asks. Defaults to none.
 
     Raises:
         ScriptError: there is no such part, or two need each other.
     """
     order: dict[str, Part] = {}
     for name in needs:
-        _visit(name, of, (), order)
+        _visit(name, of, (), order, parts(gates))
     return list(order.values())
 
 
-def _visit(name: str, by: str, above: tuple[str, ...], order: dict[str, Part]) -> None:
+def _visit(name: str, by: str, above: tuple[str, ...], order: dict[str, Part], known: dict[str, Part]) -> None:
     if name in order:
         return
     if name in above:
         raise ScriptError(f"parts of lua/lib need each other: {' -> '.join((*above, name))}")
-    part = parts().get(name)
+    part = known.get(name)
     if part is None:
         raise ScriptError(f"{by} needs {name!r}, and there is no such part in lua/lib")
     for needed in part.needs:
-        _visit(needed, f"part {name}", (*above, name), order)
+        _visit(needed, f"part {name}", (*above, name), order, known)
     order[name] = part
 
 
-def assemble(needs: tuple[str, ...], keys: tuple[str, ...], args: tuple[str, ...], body: str, of: str) -> str:
+def assemble(
+    needs: tuple[str, ...],
+    keys: tuple[str, ...],
+    args: tuple[str, ...],
+    body: str,
+    of: str,
+    gates: tuple[str, ...] = (),
+) -> str:
     """Return a script with its parts, as it is written.
 
     Args:
@@ -104,10 +127,11 @@ def assemble(needs: tuple[str, ...], keys: tuple[str, ...], args: tuple[str, ...
         keys, args: what becomes of KEYS and ARGV.
         body: its own lines.
         of: what the script is called in an error.
+        gates: what may keep jobs from being taken, in order. Defaults to nothing.
     """
     kept: list[str] = []
     used = set(_words(body))
-    for part in reversed(sorted_parts(needs, of)):
+    for part in reversed(sorted_parts(needs, of, gates)):
         chunks: list[str] = []
         for chunk in reversed(chunks_of(part.text)):
             if defined_by(chunk) & used:

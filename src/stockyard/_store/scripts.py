@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources.abc import Traversable
+from itertools import combinations
 
 from stockyard._store.composing import ScriptError, assemble, lua_root, sorted_parts, written_out
 from stockyard._wire.keys import SUFFIXES
 
-_FIELD = re.compile(r"^-- (needs|keys|args|returns):\s*(.*)$")
+_FIELD = re.compile(r"^-- (needs|gates|keys|args|returns):\s*(.*)$")
+_OPTIONAL = re.compile(r"\[(\w+)\]")
 
 
 _READS = frozenset(
@@ -31,9 +33,10 @@ class Script:
     """One script; its text is composed when it is first asked for.
 
     Attributes:
-        name: ``module.script``, as in ``finishing.finish``.
+        name: ``module.script``, as in ``finishing.finish``, with its optional gates: ``finishing.finish+rate``.
         purpose: its first line.
         needs: shared parts from ``lua/lib`` that its own lines use.
+        gates: what may keep jobs from being taken, in order; parts, too.
         keys: names of its keys in order; see ``_wire.keys.SUFFIXES``.
         args: names of its arguments in order.
         returns: what it answers.
@@ -43,20 +46,26 @@ class Script:
     name: str
     purpose: str
     needs: tuple[str, ...]
+    gates: tuple[str, ...]
     keys: tuple[str, ...]
     args: tuple[str, ...]
     returns: str
     body: str
 
+    @property
+    def plain_name(self) -> str:
+        """Its name without its optional gates."""
+        return self.name.partition("+")[0]
+
     @cached_property
     def parts(self) -> tuple[str, ...]:
         """All shared parts that it may be composed of, in order."""
-        return tuple(part.name for part in sorted_parts(self.needs, f"script {self.name}"))
+        return tuple(part.name for part in sorted_parts(self.needs, f"script {self.name}", self.gates))
 
     @cached_property
     def source(self) -> str:
         """Its own lines with its parts, as they are written."""
-        return assemble(self.needs, self.keys, self.args, self.body, f"script {self.name}")
+        return assemble(self.needs, self.keys, self.args, self.body, f"script {self.name}", self.gates)
 
     @cached_property
     def text(self) -> str:
@@ -76,28 +85,30 @@ class Script:
 
 @cache
 def load(name: str) -> Script:
-    """Return a script by its name.
+    """Return a script by its name; its optional gates follow, as in ``finishing.finish+rate``.
 
     Raises:
         ScriptError: there is no such script, or its header names what does not exist.
     """
-    module, _, leaf = name.partition(".")
+    plain, *chosen = name.split("+")
+    module, _, leaf = plain.partition(".")
     folder = _folders().get(module)
     source = folder / f"{leaf}.lua" if folder is not None and leaf else None
     if source is None or not source.is_file():
         raise ScriptError(f"no script {name!r}; known: {', '.join(names())}")
-    return _parsed(name, source.read_text())
+    return _parsed(name, source.read_text(), chosen)
 
 
 @cache
 def names() -> tuple[str, ...]:
-    """Return the names of all scripts, sorted."""
+    """Return the names of all scripts, sorted, with each combination of optional gates."""
     return tuple(
         sorted(
-            f"{module}.{source.name.removesuffix('.lua')}"
+            "+".join((f"{module}.{source.name.removesuffix('.lua')}", *gates))
             for module, folder in _folders().items()
             for source in folder.iterdir()
             if source.name.endswith(".lua")
+            for gates in _combinations(source.read_text())
         )
     )
 
@@ -117,11 +128,17 @@ def _script_folders(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
                 yield from _script_folders(entry)
 
 
-def _parsed(name: str, source: str) -> Script:
+def _combinations(source: str) -> list[tuple[str, ...]]:
+    line = next((line for line in source.splitlines() if line.startswith("-- gates:")), "")
+    optional = _OPTIONAL.findall(line)
+    return [chosen for number in range(len(optional) + 1) for chosen in combinations(optional, number)]
+
+
+def _parsed(name: str, source: str, chosen: list[str]) -> Script:
     first, *rest = source.splitlines()
     if not first.startswith("--- "):
         raise ScriptError(f"script {name}: its first line must be '--- <what it does>'")
-    header = {"needs": "", "keys": "", "args": "", "returns": ""}
+    header = {"needs": "", "gates": "", "keys": "", "args": "", "returns": ""}
     at, field = 0, ""
     for at, line in enumerate(rest):  # noqa: B007
         if match := _FIELD.match(line):
@@ -135,5 +152,11 @@ def _parsed(name: str, source: str) -> Script:
     unknown = [key for key in keys if key not in SUFFIXES]
     if unknown:
         raise ScriptError(f"script {name}: unknown key {', '.join(unknown)}; known: {', '.join(SUFFIXES)}")
+    optional = _OPTIONAL.findall(header["gates"])
+    if chosen != [gate for gate in optional if gate in chosen]:
+        raise ScriptError(f"script {name}: its optional gates are {', '.join(optional) or 'none'}, in this order")
+    gates = tuple(
+        gate.strip("[]") for gate in header["gates"].split() if gate[0] != "[" or gate.strip("[]") in chosen
+    )
     body = "\n".join(rest[at:]) + "\n"
-    return Script(name, first.removeprefix("--- "), needs, keys, args, header["returns"], body)
+    return Script(name, first.removeprefix("--- "), needs, gates, keys, args, header["returns"], body)

@@ -24,7 +24,7 @@ PARTS = {
 
 @pytest.fixture(autouse=True)
 def only_these(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(composing, "parts", lambda: PARTS)
+    monkeypatch.setattr(composing, "parts", lambda gates=(): PARTS)
 
 
 def test_each_part_comes_behind_what_it_needs() -> None:

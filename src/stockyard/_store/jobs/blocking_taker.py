@@ -8,12 +8,12 @@ import math
 import time
 
 from stockyard._store.jobs.finishing import (
-    FINISH,
     FinishReply,
     TakeRequest,
     exchange_of,
     finish_and_take,
     finish_arguments,
+    finish_script,
 )
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import accepted
@@ -84,7 +84,8 @@ class BlockingTaker:
         wait = ("BZPOPMIN", self._keyspace.keys["marker"], f"{max(seconds, 0.001):.3f}")
         order.clock_offset = self._offset
         arguments = finish_arguments(self._keyspace, [], order, now="")
-        take = ScriptCall(FINISH, self._keyspace.script_keys(FINISH), arguments).command()
+        script = finish_script(order)
+        take = ScriptCall(script, self._keyspace.script_keys(script), arguments).command()
         self.waits_until = time.monotonic() + seconds
         self._received_before = self._connection.received
         try:

@@ -11,11 +11,12 @@ from stockyard._store.ids import packable_id
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import MOST_BYTES
 from stockyard._store.records import ReplyCode, StartedRecord
-from stockyard._store.scripts import load
+from stockyard._store.scripts import Script, load
 from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried, WaitingChildren
 from stockyard.model.retention import KeepOption
 
 FINISH = load("finishing.finish")
+_FINISH_AT_RATE = load("finishing.finish+rate")
 _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
 
@@ -118,7 +119,7 @@ async def finish_and_take(keyspace: QueueKeyspace, ended: Sequence[RunEnd], orde
     """
     return exchange_of(
         await keyspace.run(
-            FINISH,
+            finish_script(order),
             *finish_arguments(keyspace, ended, order, now="" if keyspace.follows_server else keyspace.clock()),
         )
     )
@@ -128,6 +129,11 @@ async def is_held_by_children(keyspace: QueueKeyspace, job_id: str) -> bool:
     """Say whether the job could not complete now: a child has not ended, or has failed it."""
     keys = [keyspace.keys.of_job(job_id, what) for what in ("dependencies", "unsuccessful")]
     return bool(await keyspace.server.call("EXISTS", *keys))
+
+
+def finish_script(order: TakeRequest) -> Script:
+    """Return the script that has the gates which the queue's declaration asks for, and no other optional one."""
+    return FINISH if order.limit_max is None else _FINISH_AT_RATE
 
 
 def finish_arguments(

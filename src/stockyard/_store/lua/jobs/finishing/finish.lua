@@ -1,5 +1,6 @@
 --- Writes how runs ended, then starts as many jobs as the worker has room for.
 -- needs: events markers retention metrics finish_runs taking
+-- gates: paused concurrency [rate] window
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
 --   waiting_children metrics_completed metrics_failed unread
 -- args: base now settled order

@@ -1,38 +1,5 @@
 -- Starts jobs: out of where they wait, locked, announced, and handed to the worker.
--- needs: markers bulk_transitions promoting rows
-
--- What a manual limit leaves as the number of started jobs.
-local BY_HAND = 9007199254740991
-
--- How many more may start in this window, or nothing for no limit; and for how many ms none may.
-local function left_in_window(limiter, max)
-  local started = tonumber(redis.call('GET', limiter) or 0)
-  if started < (max or BY_HAND) then return max and max - started, 0 end
-  local left = redis.call('PTTL', limiter)
-  if left > 0 then return 0, left end
-  if left == 0 then redis.call('DEL', limiter) end
-  return left == 0 and max or nil, 0
-end
-
--- How many more may start now, and for how long not, by the queue's and the worker's limits.
-local function allowance(keys, order)
-  local limits = redis.call('HMGET', keys.meta, 'paused', 'concurrency', 'max', 'duration')
-  if limits[1] then return 0, 0 end
-  local room = order.take
-  if limits[2] then
-    room = math.min(room, math.max(0, tonumber(limits[2]) - redis.call('LLEN', keys.active)))
-  end
-  local max = tonumber(limits[3]) or order.limit_max
-  local window = order.limit_max and order.limit_window or tonumber(limits[4])
-  local in_window, limited = left_in_window(keys.limiter, max)
-  return math.min(room, in_window or room), limited, max, window
-end
-
-local function count_started(keys, number, max, window)
-  if max and number > 0 and redis.call('INCRBY', keys.limiter, number) == number and window then
-    redis.call('PEXPIRE', keys.limiter, math.floor(window))
-  end
-end
+-- needs: markers bulk_transitions promoting rows gates
 
 -- From here on a worker confirms that it has the records before it runs the jobs.
 local MUCH = 65536
@@ -85,7 +52,8 @@ end
 -- `moment` is `now` as text: formatted once, not by the server for each job.
 local function take(keys, base, now, moment, order)
   if promote_due(keys, base, now) then wake(keys) end
-  local room, limited, max, window = allowance(keys, order)
+  local taking = pass_gates(keys, order)
+  local room = taking.room
   local rows, started, counted, size, most, has_more = {}, {}, 0, 0, order.most_bytes, false
   while #started < room and not has_more do
     local wanted = room - #started
@@ -110,12 +78,12 @@ local function take(keys, base, now, moment, order)
   if #started > 0 then
     lock_all(base, started, order)
     to_active(keys, started)
-    count_started(keys, counted, max, window)
+    note_started(keys, taking, counted)
     add_marker(keys)
     if size > MUCH then mark_unread(keys.unread, started, rows) end
     return rows, started, 0, 0, false, size > MUCH, has_more
   end
-  if limited > 0 then return rows, started, limited, 0 end
+  if taking.limited > 0 then return rows, started, taking.limited, 0 end
   local first = redis.call('ZRANGE', keys.delayed, 0, 0, 'WITHSCORES')
   return rows, started, 0, first[2] and math.floor(first[2] / 4096) or 0, room == 0
 end
