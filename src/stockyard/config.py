@@ -137,7 +137,7 @@ class Settings:
         if trust is None:
             trust = _yes_or_no(given.get("STOCKYARD_TRUST_SERVER"), "STOCKYARD_TRUST_SERVER", problems)
         if problems:
-            lines = "\n".join(f"  - {each}" for each in problems)
+            lines = "\n".join(f"  - {problem}" for problem in problems)
             raise ConfigError(f"{len(problems)} wrong setting{'s' if len(problems) > 1 else ''}:\n{lines}")
         return cls(address, name, timeout, cache_address, budget, trust)
 
@@ -297,9 +297,9 @@ def _bytes(given: int | str | None, problems: list[str]) -> int | None:
 
 
 def _yes_or_no(text: str | None, name: str, problems: list[str]) -> bool:
-    if (said := (text or "0").strip()) not in ("0", "1"):
+    if (flag := (text or "0").strip()) not in ("0", "1"):
         problems.append(f"{name} must be 1 or 0; got {text!r}")
-    return said == "1"
+    return flag == "1"
 
 
 def _shown(parts: SplitResult) -> str:

@@ -17,7 +17,7 @@ PRIVATE = re.compile(
 PRIVATE_PARTS = frozenset(
     """
     tell tells told telling whoever somebody everybody anew heed heeds bury buried rung doom lookout roster
-    terms doorbell verdict postpone postponed pulse vital meter tally spread patience chance sweeper rescuer
+    said terms doorbell verdict postpone postponed pulse vital meter tally spread patience chance sweeper rescuer
     advancer tie tied hole heard survey landed shed outbox gatherer wishes sight
     """.split()
 )

@@ -166,10 +166,10 @@ async def fleet(app: App, waiting: int) -> None:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Exporter(shared=overview.snapshot, workers=list))
     assert b'stockyard_jobs{queue="parcels",state="failed"} 1.0' in generate_latest(registry)
-    sight = await look(app, (), 10, is_first=True)
-    assert "parcels" in {each.queue for each in sight.running}
-    msgspec.json.encode(record_of(sight, None))
-    Console(quiet=True).print(draw(sight, None, 10, width=200))
+    dashboard = await look(app, (), 10, is_first=True)
+    assert "parcels" in {each.queue for each in dashboard.running}
+    msgspec.json.encode(record_of(dashboard, None))
+    Console(quiet=True).print(draw(dashboard, None, 10, width=200))
 
 
 def of_one_queue(app: App) -> list[Awaitable[Any]]:

@@ -107,7 +107,7 @@ def _without_calls(text: str, small: _Small) -> str | None:
         places = _brackets(text, start + len(small.name))
         bounds = pairwise(places)
         arguments = [_without_calls(text[begin + 1 : end].strip(), small) for begin, end in bounds]
-        value = _written_out(small, [each for each in arguments if each], _before(text, start))
+        value = _written_out(small, [argument for argument in arguments if argument], _before(text, start))
         if value is None or None in arguments:
             return None
         written += [text[at:start], value]

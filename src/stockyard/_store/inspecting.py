@@ -71,8 +71,8 @@ async def read_server(server: Server) -> ServerFacts:
     # One section a call: servers before 7 take no more than one.
     replies = await server.ask([("INFO", section) for section in _SECTIONS])
     refused = next((str(reply) for reply in replies if isinstance(reply, ServerRefused)), "")
-    said = _parsed(b"".join(reply for reply in replies if isinstance(reply, bytes)).decode(errors="replace"))
-    return _facts(str(server.address), said)._replace(
+    info = _parsed(b"".join(reply for reply in replies if isinstance(reply, bytes)).decode(errors="replace"))
+    return _facts(str(server.address), info)._replace(
         skew_ms=skew, round_trip_ms=round_trip * 1000, hidden=refused
     )
 
@@ -91,24 +91,24 @@ def facts_of_info(url: str, reply: Any) -> ServerFacts:
     return _facts(url, _parsed(reply.decode(errors="replace")))
 
 
-def _facts(url: str, said: dict[str, str]) -> ServerFacts:
+def _facts(url: str, info: dict[str, str]) -> ServerFacts:
     def number(name: str) -> int | None:
-        text = said.get(name, "")
+        text = info.get(name, "")
         return int(text) if text.isdecimal() else None
 
-    appendonly = said.get("aof_enabled")
-    role = said.get("role")
-    cluster = said.get("cluster_enabled")
+    appendonly = info.get("aof_enabled")
+    role = info.get("role")
+    cluster = info.get("cluster_enabled")
     return ServerFacts(
         url,
-        product="valkey" if "valkey_version" in said else "redis" if "redis_version" in said else None,
-        version=said.get("valkey_version") or said.get("redis_version"),
-        policy=said.get("maxmemory_policy"),
+        product="valkey" if "valkey_version" in info else "redis" if "redis_version" in info else None,
+        version=info.get("valkey_version") or info.get("redis_version"),
+        policy=info.get("maxmemory_policy"),
         maxmemory=number("maxmemory"),
         used_memory=number("used_memory"),
         evicted=number("evicted_keys"),
         appendonly=None if appendonly is None else appendonly == "1",
-        persistence_error=_persistence_error(said),
+        persistence_error=_persistence_error(info),
         delayed_fsync=number("aof_delayed_fsync"),
         role="replica" if role in ("slave", "replica") else role,
         is_cluster=None if cluster is None else cluster == "1",
@@ -117,13 +117,13 @@ def _facts(url: str, said: dict[str, str]) -> ServerFacts:
     )
 
 
-def _persistence_error(said: dict[str, str]) -> str:
+def _persistence_error(info: dict[str, str]) -> str:
     failed = [
         name
         for name in ("aof_last_write_status", "aof_last_bgrewrite_status", "rdb_last_bgsave_status")
-        if said.get(name, "ok") != "ok"
+        if info.get(name, "ok") != "ok"
     ]
-    return ", ".join(f"{name}: {said[name]}" for name in failed)
+    return ", ".join(f"{name}: {info[name]}" for name in failed)
 
 
 def _parsed(text: str) -> dict[str, str]:

@@ -136,7 +136,7 @@ def _fields(value: Any) -> list[tuple[str, Any]]:
         beside = [(name, getattr(value, name, None)) for name in ("__pydantic_extra__", "__pydantic_private__")]
         return [(name, getattr(value, name)) for name in kind.model_fields] + [each for each in beside if each[1]]
     elif hasattr(kind, "__attrs_attrs__"):
-        names = [each.name for each in kind.__attrs_attrs__]
+        names = [attr.name for attr in kind.__attrs_attrs__]
     elif isinstance(value, tuple) and hasattr(kind, "_fields"):
         names = kind._fields
     else:

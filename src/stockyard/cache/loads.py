@@ -66,7 +66,7 @@ class Loads(Generic[T]):
     """The loads of one cache.
 
     Args:
-        link, cache: where the locks are.
+        keyspace, cache: where the locks are.
         spec: how long the locks hold.
         entries: where loaded values go.
         codec: how they are written.

@@ -71,4 +71,4 @@ class Counts:
 
     def snapshot(self) -> CacheStats:
         """Return them as they are now."""
-        return CacheStats(*(getattr(self, each) for each in self.__slots__))
+        return CacheStats(*(getattr(self, slot) for slot in self.__slots__))

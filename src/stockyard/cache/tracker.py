@@ -17,19 +17,19 @@ async def track(keyspace: CacheKeyspace, cache: str, near: NearCache) -> None:
     """Serve the copies of one cache until cancelled; they are off while the server is not heard."""
     tracking = Tracking(keyspace, cache)
     retry_delay = RetryDelay()
-    said = ""
+    logged = ""
     try:
         while True:
             try:
                 await tracking.open()
                 near.turn_on()
                 retry_delay.reset()
-                said = ""
+                logged = ""
                 await _listen(tracking, near)
             except ServerError as error:
                 near.turn_off()
-                if str(error) != said:
-                    said = str(error)
+                if str(error) != logged:
+                    logged = str(error)
                     level = logging.WARNING if isinstance(error, ServerRefused) else logging.INFO
                     _log.log(level, "cache %s keeps no copies in this process for now: %s", cache, error)
                 await retry_delay.wait()

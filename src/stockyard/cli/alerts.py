@@ -95,7 +95,7 @@ async def watch(*, log_format: LogFormat | None = None, connection: Connection =
             settings = AlertSettings.load()
             alert_monitor = app.alert_monitor(settings)
             await alert_monitor.start()
-            names = ", ".join(each.name for each in settings.notifiers)
+            names = ", ".join(notifier.name for notifier in settings.notifiers)
             _log.info("watching %s every %g s; notifying by %s", app.topology.name, settings.interval, names)
             await stopped.wait()
             await alert_monitor.stop()

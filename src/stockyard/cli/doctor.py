@@ -17,6 +17,9 @@ async def doctor(*, connection: Connection = DEFAULT, json: AsJson = False) -> i
     else:
         show_table(
             ("", "check", "found", "danger", "remedy"),
-            [(each.severity.upper(), each.check, each.cause, each.danger, each.remedy) for each in findings],
+            [
+                (finding.severity.upper(), finding.check, finding.cause, finding.danger, finding.remedy)
+                for finding in findings
+            ],
         )
     return 1 if worst(findings) is Severity.DANGER else 0

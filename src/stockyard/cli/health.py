@@ -45,14 +45,14 @@ async def _read(names: tuple[str, ...], connection: Connection) -> tuple[Overvie
     async with connection.open() as app:
         chosen = [app.topology.spec(name).name for name in names] or list(app.topology.names)
         seen = await app.monitor.overview()
-        seen = seen._replace(queues=[each for each in seen.queues if each.name in chosen])
+        seen = seen._replace(queues=[queue for queue in seen.queues if queue.name in chosen])
         rules = every_rule(app.topology, thresholds)
         alerts = evaluate_alerts(rules, seen.queues, seen.server)
-        early = {id(each) for each in alerts if not _has_held(each, rules, seen)}
+        early = {id(alert) for alert in alerts if not _has_held(alert, rules, seen)}
         return (
             seen,
-            [each for each in alerts if id(each) not in early],
-            [each for each in alerts if id(each) in early],
+            [alert for alert in alerts if id(alert) not in early],
+            [alert for alert in alerts if id(alert) in early],
         )
 
 
@@ -60,10 +60,10 @@ def _has_held(alert: Alert, rules: Sequence[Rule], seen: Overview) -> bool:
     """Say whether an alert holds for as long as its rule asks, as far as one look can know."""
     longest = next(rule.for_ms for rule in rules if rule.name == alert.rule)
     known = any(
-        each.status is Status.FIRING and (each.rule, each.subject) == (alert.rule, alert.queue)
-        for each in seen.incidents
+        incident.status is Status.FIRING and (incident.rule, incident.subject) == (alert.rule, alert.queue)
+        for incident in seen.incidents
     )
-    waits = max((each.oldest_waiting_age for each in seen.queues if each.name == alert.queue), default=0.0)
+    waits = max((queue.oldest_waiting_age for queue in seen.queues if queue.name == alert.queue), default=0.0)
     return known or waits * 1000 >= longest
 
 

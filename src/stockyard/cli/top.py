@@ -101,7 +101,7 @@ class _Top:
 
 
 def record_of(dashboard: Dashboard, before: Dashboard | None) -> dict[str, Any]:
-    per_second = {each.name: rates(each, dashboard, before) for each in dashboard.queues}
+    per_second = {queue.name: rates(queue, dashboard, before) for queue in dashboard.queues}
     return {
         "at": dashboard.at,
         "queues": dashboard.queues,

@@ -97,7 +97,7 @@ def draw(
     """Return the frame; rates are since ``before``, or of the last full minute without it."""
     parts: list[RenderableType] = [Text(f"{dashboard.server}   {when(dashboard.at)}", style="bold")]
     parts += [Text(printable(trouble), style="red")] if trouble else []
-    parts += [Text(f"ALERT  {printable(each.message)}", style="red") for each in dashboard.alerts[:rows]]
+    parts += [Text(f"ALERT  {printable(alert.message)}", style="red") for alert in dashboard.alerts[:rows]]
     parts += [Text(f"DAMAGE  {each}", style="red") for each in damage_of(dashboard.queues)[:rows]]
     parts += [
         _queues_table(dashboard, before, width),
@@ -135,8 +135,8 @@ def last_minute(metrics: QueueMetrics, now: int) -> int:
 
 def _queues_table(dashboard: Dashboard, before: Dashboard | None, width: int) -> Table:
     lines = [_cells(each, rates(each, dashboard, before)) for each in dashboard.queues]
-    heads = [each for each in _HEADS if width >= _WIDE or each not in _FOR_WIDE]
-    return _table(heads, [[line[each] for each in heads] for line in lines], right=heads[1:])
+    heads = [head for head in _HEADS if width >= _WIDE or head not in _FOR_WIDE]
+    return _table(heads, [[line[head] for head in heads] for line in lines], right=heads[1:])
 
 
 def _cells(health: QueueHealth, ended: tuple[float, float]) -> dict[str, object]:
@@ -195,7 +195,7 @@ async def _longest(queue: Queue, rows: int) -> list[Job[Any]]:
 
 async def _firing(app: App) -> list[Incident]:
     try:
-        return [each for each in await app.alerts.incidents() if each.status is Status.FIRING]
+        return [incident for incident in await app.alerts.incidents() if incident.status is Status.FIRING]
     except ServerRefused:
         return []
 
@@ -205,7 +205,7 @@ async def _workers(queues: Sequence[Queue]) -> list[WorkerInfo] | None:
         found = await asyncio.gather(*(queue.workers() for queue in queues))
     except ServerRefused:
         return None
-    return [each for workers in found for each in workers]
+    return [worker for workers in found for worker in workers]
 
 
 def _running(job: Job[Any], now: int) -> Running:

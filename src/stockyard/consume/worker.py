@@ -220,9 +220,9 @@ class Worker(Fixed):
             server_trouble=self._server.trouble,
         )
         if health_checks and (lost := self._execution.lost):
-            said = f"{lost} of {self.concurrency} places are lost to threads that hang"
+            detail = f"{lost} of {self.concurrency} places are lost to threads that hang"
             health_checks.append(
-                HealthCheck(f"{self.queue}: threads", False, said, is_fatal=lost >= self.concurrency)
+                HealthCheck(f"{self.queue}: threads", False, detail, is_fatal=lost >= self.concurrency)
             )
         return health_checks
 

@@ -117,7 +117,7 @@ class QueueEvents(Fixed, RetryingReader[Event]):
         repeats.warn(_log, f"events of {self.queue} cannot be read; trying again", error)
 
     def _wanted(self, entries: Iterable[Entry]) -> list[Event]:
-        found = [event_of(each, self.queue) for each in entries]
+        found = [event_of(entry, self.queue) for entry in entries]
         return [each for each in found if self._is_wanted(each)] if self._is_choosy else found
 
     def _is_wanted(self, event: Event) -> bool:

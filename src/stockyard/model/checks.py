@@ -134,7 +134,7 @@ def one_of(option: str, value: T, known: Iterable[Any]) -> T:
     """
     names = tuple(known)
     if value not in names:
-        listed = ", ".join(repr(str(each)) for each in names)
+        listed = ", ".join(repr(str(name)) for name in names)
         raise InvalidOption(f"{option} must be one of {listed}; got {shown(value)}")
     return value
 

@@ -192,7 +192,7 @@ def _numbers(pattern: str, field: _Field, item: str, original: str) -> list[int]
     numbers = list(range(first, last + 1, int(step or 1)))
     if field.high == 7 and 7 in numbers:
         # Sunday is 0; that 7 means it too is no second Sunday.
-        numbers = sorted({each % 7 for each in numbers})
+        numbers = sorted({number % 7 for number in numbers})
     return numbers
 
 

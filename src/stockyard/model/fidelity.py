@@ -105,7 +105,7 @@ def field_names(value: Any) -> list[str] | None:
     """Return the fields of an object of a Struct, dataclass, model, attrs class or named tuple; else None."""
     kind = type(value)
     if dataclasses.is_dataclass(kind):
-        return [each.name for each in dataclasses.fields(kind)]
+        return [field.name for field in dataclasses.fields(kind)]
     for attribute in ("__struct_fields__", "model_fields", "_fields", "__attrs_attrs__"):
         found = getattr(kind, attribute, None)
         if found is None or (attribute == "_fields" and not isinstance(value, tuple)):

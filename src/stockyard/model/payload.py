@@ -208,8 +208,8 @@ def _pydantic_decoder(declared: Any, validate: Callable[[bytes], Any]) -> Decode
 
 def _problems(error: ValueError) -> str:
     details: list[dict[str, Any]] = getattr(error, "errors", list)()
-    said = "; ".join(f"{'.'.join(map(str, each['loc'])) or '$'}: {each['msg']}" for each in details)
-    return said or str(error)
+    message = "; ".join(f"{'.'.join(map(str, detail['loc'])) or '$'}: {detail['msg']}" for detail in details)
+    return message or str(error)
 
 
 def _named(what: str, of: str) -> str:

@@ -61,7 +61,7 @@ def _is_one_of(error: BaseException, classes: tuple[type[BaseException], ...]) -
     remote = error if isinstance(error, RemoteHandlerError) else error.__cause__
     if isinstance(remote, RemoteHandlerError) and remote.lineage:
         # Raised in a child process, from which only names came.
-        return any(_name_of(each) in remote.lineage for each in classes) or isinstance(error, classes)
+        return any(_name_of(kind) in remote.lineage for kind in classes) or isinstance(error, classes)
     return isinstance(error, classes)
 
 

@@ -169,10 +169,10 @@ def _read(declared: Any, function: Any) -> tuple[Any, bool]:
 
 def _read_union(declared: Any, function: Any) -> tuple[Any, bool]:
     members = get_args(declared)
-    jobs = [each for each in members if _mentions_job(_expanded(each))]
+    jobs = [member for member in members if _mentions_job(_expanded(member))]
     if not jobs:
         return declared, True
-    rest = [each for each in members if each not in jobs and each is not type(None)]
+    rest = [member for member in members if member not in jobs and member is not type(None)]
     if rest:
         raise _no_job_of_that_kind(function, declared)
     payloads = [_read(each, function)[0] for each in jobs]

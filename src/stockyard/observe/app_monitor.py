@@ -184,14 +184,14 @@ def metrics_server(monitors: Sequence[AppMonitor], *, host: str, port: int) -> M
     from stockyard.observe.metrics.metrics_server import MetricsServer
 
     def health_checks() -> list[HealthCheck]:
-        return [check for each in monitors for check in each.health_checks()]
+        return [check for monitor in monitors for check in monitor.health_checks()]
 
     return MetricsServer(
         Exporter(
-            shared=lambda: merged([each.read() for each in monitors]).snapshot(),
-            workers=lambda: [figures for each in monitors for figures in each.figures()],
-            caches=lambda: {name: stats for each in monitors for name, stats in each.caches().items()},
-            channels=lambda: {name: stats for each in monitors for name, stats in each.channels().items()},
+            shared=lambda: merged([monitor.read() for monitor in monitors]).snapshot(),
+            workers=lambda: [figures for monitor in monitors for figures in monitor.figures()],
+            caches=lambda: {name: stats for monitor in monitors for name, stats in monitor.caches().items()},
+            channels=lambda: {name: stats for monitor in monitors for name, stats in monitor.channels().items()},
         ),
         live=lambda: [each for each in health_checks() if each.is_fatal],
         ready=health_checks,

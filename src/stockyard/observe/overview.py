@@ -30,7 +30,7 @@ class Overview(NamedTuple):
         """Return what is exported as metrics: of the incidents those that fire."""
         from stockyard.observe.metrics.exporter import ServerSnapshot
 
-        firing = [each for each in self.incidents if each.status is Status.FIRING]
+        firing = [incident for incident in self.incidents if incident.status is Status.FIRING]
         return ServerSnapshot(self.queues, self.server, [(each.rule, each.subject) for each in firing])
 
 

@@ -228,9 +228,9 @@ class OpenChannel(Fixed, Generic[T]):
         """
         return [
             ConsumerGroup(
-                each.name, each.waiting, each.pending, each.oldest_ms / 1000, each.consumers, each.missed
+                group.name, group.waiting, group.pending, group.oldest_ms / 1000, group.consumers, group.missed
             )
-            for each in await durable.read_groups(self._durable("groups"))
+            for group in await durable.read_groups(self._durable("groups"))
         ]
 
     async def delete_group(self, group: str) -> bool:

@@ -43,4 +43,4 @@ class Counts:
 
     def snapshot(self) -> ChannelStats:
         """Return them as they are now."""
-        return ChannelStats(*(getattr(self, each) for each in self.__slots__))
+        return ChannelStats(*(getattr(self, slot) for slot in self.__slots__))

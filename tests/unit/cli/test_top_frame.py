@@ -26,9 +26,9 @@ SIGHT = Dashboard(
 )
 
 
-def drawn(sight: Dashboard, *, width: int = 200, **options: Any) -> str:
+def drawn(dashboard: Dashboard, *, width: int = 200, **options: Any) -> str:
     console = Console(width=width, file=io.StringIO(), record=True)
-    console.print(draw(sight, None, 2, width=width, **options))
+    console.print(draw(dashboard, None, 2, width=width, **options))
     return console.export_text()
 
 

@@ -148,16 +148,16 @@ async def write(keyspace: CacheKeyspace, cache: str, entries: Sequence[NewEntry]
     """
     rows = [
         (
-            stored_key(each.key),
-            _as_text(each.value),
-            each.ttl_ms,
-            each.stale_ms,
-            each.took_ms,
-            each.token,
-            each.tags,
-            each.versions,
+            stored_key(entry.key),
+            _as_text(entry.value),
+            entry.ttl_ms,
+            entry.stale_ms,
+            entry.took_ms,
+            entry.token,
+            entry.tags,
+            entry.versions,
         )
-        for each in entries
+        for entry in entries
     ]
     *answers, size, count, evictions = await keyspace.server.run(
         _WRITE, (), keyspace.keys.base, cache, budget, _pack(rows), _new_version()
@@ -180,7 +180,7 @@ async def claim(
     """Take the lock for loading an entry, unless it is held or the entry is there.
 
     Args:
-        link, cache, key: the entry.
+        keyspace, cache, key: the entry.
         token: of the lock.
         lease_ms: how long the lock holds unless it is renewed.
         stale_ms: an entry that is stale no longer than this will do.
@@ -238,7 +238,7 @@ async def evict_to(keyspace: CacheKeyspace, budget: int) -> dict[str, CacheTotal
     numbers = {name.decode(errors="replace"): whole(number) or 0 for name, number in counted}
     caches = sorted({name.rpartition(":")[0] for name in numbers} - {""})
     return {
-        cache: CacheTotals(*(numbers.get(f"{cache}:{each}", 0) for each in CacheTotals._fields))
+        cache: CacheTotals(*(numbers.get(f"{cache}:{field}", 0) for field in CacheTotals._fields))
         for cache in caches
     }
 
@@ -270,8 +270,8 @@ async def names(keyspace: CacheKeyspace) -> list[str]:
 async def read_memory(keyspace: CacheKeyspace) -> Memory:
     """Ask the server how much of its memory is used, and by the caches."""
     info, cached = await keyspace.server.ask([("INFO", "memory"), ("HGET", keyspace.keys.totals, "bytes")])
-    said = info.decode(errors="replace") if isinstance(info, bytes) else ""
-    used, limit = (re.search(rf"^{name}:(\d+)", said, re.M) for name in ("used_memory", "maxmemory"))
+    text = info.decode(errors="replace") if isinstance(info, bytes) else ""
+    used, limit = (re.search(rf"^{name}:(\d+)", text, re.M) for name in ("used_memory", "maxmemory"))
     return Memory(
         int(used[1]) if used else None,
         int(limit[1]) if limit else None,

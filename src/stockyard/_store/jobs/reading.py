@@ -91,7 +91,7 @@ class QueueFacts(NamedTuple):
 async def read_job(keyspace: QueueKeyspace, job_id: str) -> StoredRecord | None:
     """Return a job's record, or None when it does not exist."""
     fields = await keyspace.server.call("HMGET", keyspace.keys.job(job_id), *STORED)
-    return None if all(each is None for each in fields) else StoredRecord._make([*fields, job_id.encode()])
+    return None if all(field is None for field in fields) else StoredRecord._make([*fields, job_id.encode()])
 
 
 async def read_page(
@@ -148,7 +148,7 @@ def facts_of(keyspaces: Sequence[QueueKeyspace], replies: Sequence[Any]) -> list
         ServerRefused: all of them are errors.
     """
     answers = replies[: len(keyspaces)]
-    if answers and all(isinstance(each, ServerRefused) for each in answers):
+    if answers and all(isinstance(answer, ServerRefused) for answer in answers):
         raise answers[0]
     names = client_names(replies[len(keyspaces)])
     return [
@@ -161,7 +161,7 @@ def _facts(keyspace: QueueKeyspace, reply: Any, workers: int) -> QueueFacts:
     if isinstance(reply, ServerRefused):
         return QueueFacts._make([*_BLANK[:-1], workers, (str(reply),)])
     *fields, damage = reply
-    texts = [each.decode(errors="replace") if isinstance(each, bytes) else each for each in fields]
+    texts = [field.decode(errors="replace") if isinstance(field, bytes) else field for field in fields]
     return QueueFacts._make([*texts, workers, tuple(each.decode(errors="replace") for each in damage)])
 
 

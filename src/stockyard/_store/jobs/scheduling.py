@@ -260,7 +260,7 @@ def _schedule(
     if name is None and len(parts) == 5:
         # BullMQ before 5 kept everything in the key: name, id, end, zone, pattern.
         timing = timing_of_record(
-            (None, *(each.encode() for each in (parts[4], parts[3])), None, None, None, None)
+            (None, *(part.encode() for part in (parts[4], parts[3])), None, None, None, None)
         )
         name = parts[0].encode()
     try:

@@ -52,7 +52,7 @@ def refusal_of(text: str, address: object) -> ServerError:
         failover; else ``ServerRefused``.
     """
     wrapped = _WRAPPED.match(text)
-    code, _, said = text.partition(" ")
+    code, _, message = text.partition(" ")
     if wrapped is not None:
         code = wrapped[1]
     if (why := _WRONG_SERVER.get(code)) is not None:
@@ -67,12 +67,12 @@ def refusal_of(text: str, address: object) -> ServerError:
     if code in _LOGIN or any(words in text for words in _LOGIN_WORDS):
         return AuthenticationFailed(text)
     # Callers recognise a script that the server does not hold by this code.
-    return ServerRefused(said if code == "ERR" else text)
+    return ServerRefused(message if code == "ERR" else text)
 
 
-def is_out_of_connections(said: str) -> bool:
+def is_out_of_connections(message: str) -> bool:
     """Say whether a server turned a new connection away because it has too many."""
-    return _MAX_CLIENTS in said
+    return _MAX_CLIENTS in message
 
 
 def out_of_connections(address: object) -> str:

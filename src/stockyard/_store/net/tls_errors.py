@@ -23,14 +23,14 @@ def tls_failure(address: Address, error: BaseException) -> TlsFailed | None:
     # OpenSSL gives no reason when a file is no PEM at all.
     where, reason = f"the server at {address}", cause.reason or ("NO_PEM" if "PEM" in str(cause) else "")
     if isinstance(cause, ssl.SSLCertVerificationError):
-        said = cause.verify_message
+        why = cause.verify_message
         if cause.verify_code in _WRONG_NAME:
             return TlsFailed(
-                f"{where} shows another server's certificate ({said}): connect by a name that it is made out "
+                f"{where} shows another server's certificate ({why}): connect by a name that it is made out "
                 "to, or have this one added to it"
             )
         return TlsFailed(
-            f"the certificate of {where} is not trusted ({said}): name the file of the authority that signed it, "
+            f"the certificate of {where} is not trusted ({why}): name the file of the authority that signed it, "
             "as in rediss://host:6379/0?ca=/path/ca.crt"
         )
     if "ALERT" in reason and ("CERTIFICATE" in reason or "UNKNOWN_CA" in reason):

@@ -19,7 +19,7 @@ def is_turned_away(address: Address) -> bool:
     """
     if address.scheme not in ("redis", "unix"):
         return False
-    said = b""
+    answer = b""
     with contextlib.suppress(OSError):
         if address.scheme == "unix":
             plain = socket.socket(socket.AF_UNIX)
@@ -29,5 +29,5 @@ def is_turned_away(address: Address) -> bool:
             plain.settimeout(_SECONDS)
             if address.scheme == "unix":
                 plain.connect(address.path or "")
-            said = plain.recv(200)
-    return is_out_of_connections(said.decode(errors="replace"))
+            answer = plain.recv(200)
+    return is_out_of_connections(answer.decode(errors="replace"))

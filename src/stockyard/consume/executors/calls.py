@@ -29,7 +29,7 @@ def call_of(method: str, args: tuple[Any, ...], options: Mapping[str, Any]) -> C
             f"job.{_ASKED_BY.get(method, method)}() is not there in a child process, which has no connection to "
             "the server: open the queue in the handler, and get the job from it"
         )
-    given = [[_plain(each) for each in args], {name: _plain(value) for name, value in options.items()}]
+    given = [[_plain(arg) for arg in args], {name: _plain(value) for name, value in options.items()}]
     return Call(method, encode_payload(given, what=f"an argument of job.{method}()"))
 
 
@@ -51,7 +51,7 @@ def _plain(value: Any) -> Any:
 
 
 def _has_job(hint: Any) -> bool:
-    return Job in (hint, get_origin(hint)) or any(_has_job(each) for each in get_args(hint))
+    return Job in (hint, get_origin(hint)) or any(_has_job(arg) for arg in get_args(hint))
 
 
 def _results() -> dict[str, msgspec.json.Decoder[Any]]:

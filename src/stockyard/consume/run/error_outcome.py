@@ -89,7 +89,7 @@ def is_infrastructure(error: BaseException) -> bool:
     A refusal for the type of a key is none of these: it would come again however long one waits.
     """
     if isinstance(error, BaseExceptionGroup):
-        return all(is_infrastructure(each) for each in error.exceptions)
+        return all(is_infrastructure(exception) for exception in error.exceptions)
     is_for_ever = isinstance(error, ServerRefused) and str(error).startswith("WRONGTYPE")
     return isinstance(error, ServerError | NotStarted) and not is_for_ever
 

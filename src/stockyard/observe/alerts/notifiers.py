@@ -169,15 +169,15 @@ def _holding(made: _AbortableHttp, connection: AbortableConnection) -> _Abortabl
 
 
 def _answer(error: urllib.error.HTTPError) -> str:
-    said = f"{error.code} {error.reason}"
+    answer = f"{error.code} {error.reason}"
     if not 300 <= error.code < 400:
-        return said
+        return answer
     try:
         target = urlsplit(error.headers.get("Location") or "").hostname
     except ValueError:
         target = None
     where = f" to {target}" if target else ""
-    return f"{said}, a redirect{where}: redirects are not followed; set the URL that it leads to"
+    return f"{answer}, a redirect{where}: redirects are not followed; set the URL that it leads to"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,5 +103,5 @@ def evaluate_alerts(
 
 def _alert(rule: Rule, subject: str, value: float, detail: str = "") -> Alert:
     measured = f"{rule.name} is {value:g}{rule.unit}, more than {rule.threshold:g}{rule.unit}"
-    said = f"{subject}: {measured}{f' ({detail})' if detail else ''}: {rule.action}"
-    return Alert(rule.name, subject, value, rule.threshold, rule.action, printable(said))
+    message = f"{subject}: {measured}{f' ({detail})' if detail else ''}: {rule.action}"
+    return Alert(rule.name, subject, value, rule.threshold, rule.action, printable(message))

@@ -56,24 +56,24 @@ class AlertSettings:
             _span(given.get(f"{_PREFIX}INTERVAL") or "15s", f"{_PREFIX}INTERVAL", problems, least=0.1),
         )
         if problems:
-            lines = "\n".join(f"  - {each}" for each in problems)
+            lines = "\n".join(f"  - {problem}" for problem in problems)
             raise ConfigError(f"{len(problems)} wrong setting{'s' if len(problems) > 1 else ''}:\n{lines}")
         return settings
 
 
 def _thresholds(given: Mapping[str, str], problems: list[str]) -> Thresholds:
     chosen: dict[str, Any] = {}
-    for each in fields(Thresholds):
-        name = f"{_PREFIX}{each.name.upper()}"
+    for threshold in fields(Thresholds):
+        name = f"{_PREFIX}{threshold.name.upper()}"
         text = (given.get(name) or "").strip()
         if not text:
             continue
-        if each.name in _DURATIONS:
-            chosen[each.name] = _span(text, name, problems)
-        elif each.name == "memory":
-            chosen[each.name] = _number(text, name, problems, "a share between 0 and 1, such as 0.9", most=1)
+        if threshold.name in _DURATIONS:
+            chosen[threshold.name] = _span(text, name, problems)
+        elif threshold.name == "memory":
+            chosen[threshold.name] = _number(text, name, problems, "a share between 0 and 1, such as 0.9", most=1)
         else:
-            chosen[each.name] = _number(text, name, problems, "a whole number")
+            chosen[threshold.name] = _number(text, name, problems, "a whole number")
     return Thresholds(**chosen)
 
 

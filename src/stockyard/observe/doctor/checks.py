@@ -166,7 +166,7 @@ def in_order(findings: Iterable[Finding]) -> list[Finding]:
 
 def worst(findings: Iterable[Finding]) -> Severity:
     """Return the worst severity among findings."""
-    seen = {each.severity for each in findings}
+    seen = {finding.severity for finding in findings}
     return next((each for each in (Severity.DANGER, Severity.WARNING) if each in seen), Severity.OK)
 
 

@@ -45,7 +45,7 @@ class Preflight:
             UnsafeServer: the queue is critical, and the server evicts keys or hides what must be known.
             ServerUnavailable, ReplyLost: it does not answer.
         """
-        bad = [each for each in await self._findings() if each.severity is not Severity.OK]
+        bad = [finding for finding in await self._findings() if finding.severity is not Severity.OK]
         for each in bad:
             if spec.critical and each.check in ESSENTIAL and (each.is_hidden or not allow_eviction):
                 raise self._refusal(spec, each)
@@ -73,7 +73,9 @@ class Preflight:
         if not findings or server in _warned:
             return
         _warned.add(server)
-        lines = "".join(f"\n  - {each.cause}: {each.danger}. Remedy: {each.remedy}" for each in findings)
+        lines = "".join(
+            f"\n  - {finding.cause}: {finding.danger}. Remedy: {finding.remedy}" for finding in findings
+        )
         _log.warning("the server at %s is not safe for queues (see `stockyard doctor`):%s", server, lines)
 
 

@@ -124,15 +124,17 @@ class Exporter:
             return
         yield _filled(definitions.UP, {(): 1})
         queues, server = shared.queues, shared.server
-        yield _filled(definitions.JOBS, {(each.name, state): n for each in queues for state, n in _states(each)})
-        yield _filled(definitions.PAUSED, {(each.name,): float(each.paused) for each in queues})
-        yield _filled(definitions.OLDEST, {(each.name,): each.oldest_waiting_age for each in queues})
-        yield _filled(definitions.LONGEST, {(each.name,): each.longest_active for each in queues})
-        yield _filled(definitions.LATE, {(each.name,): each.schedule_late for each in queues})
-        yield _filled(definitions.FLEET_COMPLETED, {(each.name,): each.completed_total for each in queues})
-        yield _filled(definitions.FLEET_FAILED, {(each.name,): each.failed_total for each in queues})
-        yield _filled(definitions.WORKERS, {(each.name,): each.workers for each in queues})
-        yield _filled(definitions.UNREADABLE, {(each.name,): len(each.damage) for each in queues})
+        yield _filled(
+            definitions.JOBS, {(queue.name, state): n for queue in queues for state, n in _states(queue)}
+        )
+        yield _filled(definitions.PAUSED, {(queue.name,): float(queue.paused) for queue in queues})
+        yield _filled(definitions.OLDEST, {(queue.name,): queue.oldest_waiting_age for queue in queues})
+        yield _filled(definitions.LONGEST, {(queue.name,): queue.longest_active for queue in queues})
+        yield _filled(definitions.LATE, {(queue.name,): queue.schedule_late for queue in queues})
+        yield _filled(definitions.FLEET_COMPLETED, {(queue.name,): queue.completed_total for queue in queues})
+        yield _filled(definitions.FLEET_FAILED, {(queue.name,): queue.failed_total for queue in queues})
+        yield _filled(definitions.WORKERS, {(queue.name,): queue.workers for queue in queues})
+        yield _filled(definitions.UNREADABLE, {(queue.name,): len(queue.damage) for queue in queues})
         yield _filled(definitions.MEMORY, _known(server.used_memory))
         yield _filled(definitions.MAXMEMORY, _known(server.maxmemory))
         yield _filled(definitions.EVICTED, _known(server.evicted))
@@ -185,7 +187,9 @@ def _of_named(metrics: Mapping[Metric, str], stats: Mapping[str, object]) -> Ite
 
 def _cumulative(histograms: Sequence[Histogram]) -> list[tuple[str, int]]:
     buckets, below = [], 0
-    for bound, numbers in zip(_BOUNDS, zip(*(each.counts for each in histograms), strict=True), strict=True):
+    for bound, numbers in zip(
+        _BOUNDS, zip(*(histogram.counts for histogram in histograms), strict=True), strict=True
+    ):
         below += sum(numbers)
         buckets.append((bound, below))
     return buckets

@@ -110,7 +110,7 @@ def _panel(metric: Metric) -> _Panel:
             series = f"max by ({', '.join(metric.labels)}) ({metric.name}_info)"
             return _Panel(title, "none", "table", [(series, "")])
         case "histogram":
-            return _Panel(title, "s", "timeseries", [_quantile(metric, each) for each in _QUANTILES])
+            return _Panel(title, "s", "timeseries", [_quantile(metric, quantile) for quantile in _QUANTILES])
         case "counter":
             return _Panel(f"{title}, per second", "ops", "timeseries", [(_rate(metric), legend)])
     unit = "s" if metric.name.endswith("_seconds") else "bytes" if metric.name.endswith("_bytes") else "short"

@@ -100,9 +100,9 @@ class MetricsServer:
             return "200 OK", *self._metrics(environ.get("HTTP_ACCEPT", ""))
         if path in self._probes:
             health_checks = self._probes[path]()
-            well = all(each.ok for each in health_checks)
+            well = all(check.ok for check in health_checks)
             status = "200 OK" if well else "503 Service Unavailable"
-            signs = [{"name": each.name, "ok": each.ok, "detail": each.detail} for each in health_checks]
+            signs = [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in health_checks]
             return status, "application/json", msgspec.json.encode({"ok": well, "checks": signs})
         return "404 Not Found", "text/plain", b"try /metrics, /live or /ready\n"
 

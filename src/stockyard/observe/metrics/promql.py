@@ -29,5 +29,5 @@ def selected(name: str, *matchers: str) -> str:
 def one_of(label: str, values: Iterable[str]) -> str:
     """Return a matcher of any of these values; of none when there are none."""
     # The expression stands in a quoted string, where a backslash is written twice and a quote behind one.
-    pattern = "|".join(re.escape(each) for each in sorted(values)).replace("\\", "\\\\").replace('"', '\\"')
+    pattern = "|".join(re.escape(value) for value in sorted(values)).replace("\\", "\\\\").replace('"', '\\"')
     return f'{label}=~"{pattern}"'

@@ -43,7 +43,7 @@ def metric_reference() -> str:
     """Return docs/reference/metrics.md."""
     topics = dict.fromkeys(metric.topic for metric in METRICS)
     tables = [_table(topic, [each for each in METRICS if each.topic == topic]) for topic in topics]
-    tail = _TAIL.format(names=MOST_NAMES, other=OTHER, bounds=", ".join(f"{each:g}" for each in BUCKETS))
+    tail = _TAIL.format(names=MOST_NAMES, other=OTHER, bounds=", ".join(f"{bucket:g}" for bucket in BUCKETS))
     return "\n".join([_HEAD, *tables, tail])
 
 
