@@ -154,7 +154,7 @@ async def silence_calls(fleet: Fleet) -> None:
     assert fleet.workers.silence(lambda sent: b"EVALSHA" in sent and b"BZPOPMIN" not in sent)
 
 
-async def silence_doorbells(fleet: Fleet) -> None:
+async def silence_blocking_takers(fleet: Fleet) -> None:
     assert fleet.workers.silence(lambda sent: b"BZPOPMIN" in sent) == 2
 
 
@@ -203,7 +203,9 @@ SERVER = (
 WIRES = (
     Scenario("silent-producers", "connections of the producers silently cut", silence_producers),
     Scenario("silent-calls", "connections of the workers' calls silently cut", silence_calls),
-    Scenario("silent-doorbells", "blocking connections silently cut", silence_doorbells, is_busy=False),
+    Scenario(
+        "silent-blocking-takers", "blocking connections silently cut", silence_blocking_takers, is_busy=False
+    ),
     Scenario("silent", "every connection silently cut", silence_all),
     Scenario("lost", "ten replies lost, their connections with them", lose_replies("cut")),
     Scenario("half", "ten connections cut in the middle of a reply", lose_replies("half")),

@@ -56,7 +56,7 @@ async def test_it_stays_fatal_until_there_is_a_new_connection(yard: Yard, proxy:
     await eventually(lambda: _waits(proxy))
     proxy.hold()
     await eventually(lambda: _live_is(probes, 503), within=15)
-    # Longer than the doorbell waits for a late answer: it tries to connect, and nobody answers.
+    # Longer than the blocking taker waits for a late answer: it tries to connect, and nobody answers.
     await stays(lambda: _live_is(probes, 503), during=3.5, every=0.1)
     proxy.release()
     await eventually(lambda: _live_is(probes, 200), within=15)

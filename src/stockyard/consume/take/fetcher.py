@@ -49,7 +49,7 @@ class Fetcher:
         concurrency: jobs in hand at most.
         take_defaults: what it asks for in every call, but for the number of jobs and their token.
         drain_delay: seconds to wait for the marker of an empty queue.
-        finisher, runner, next_runs, doorbell: its neighbours.
+        finisher, runner, next_runs, blocking_taker: its neighbours.
         active: the runs in hand.
         execution: says how many threads are lost.
         work: set when there is something to write, or a place is free.
@@ -128,7 +128,7 @@ class Fetcher:
             asyncio.create_task(self._lane(), name=f"lane {number} of {self._keyspace.queue}")
             for number in range(LANES)
         ]
-        self._tasks.append(asyncio.create_task(self._listen(), name=f"doorbell of {self._keyspace.queue}"))
+        self._tasks.append(asyncio.create_task(self._listen(), name=f"blocking taker of {self._keyspace.queue}"))
         for task in self._tasks:
             task.add_done_callback(self._ended)
 
