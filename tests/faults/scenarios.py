@@ -13,7 +13,7 @@ from tests.faults.fleet import Fleet
 from tests.support.history import Verdict
 from tests.support.proxy import Fate, Proxy
 from tests.support.servers import OwnServer
-from tests.support.waiting import ticks, wait_until
+from tests.support.waiting import eventually, ticks, wait_until
 
 ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "1"))
 """How often each fault happens in a run."""
@@ -155,7 +155,15 @@ async def silence_calls(fleet: Fleet) -> None:
 
 
 async def silence_blocking_takers(fleet: Fleet) -> None:
-    assert fleet.workers.silence(lambda sent: b"BZPOPMIN" in sent) == 2
+    # Both of our workers wait for jobs; on a busy machine they may still be starting.
+    cut = 0
+
+    def both_are_cut() -> bool:
+        nonlocal cut
+        cut += fleet.workers.silence(lambda sent: b"BZPOPMIN" in sent)
+        return cut == 2
+
+    await eventually(both_are_cut)
 
 
 async def silence_all(fleet: Fleet) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import redis
@@ -11,6 +12,7 @@ import redis
 from stockyard import JobState, Queue
 from tests.faults.programs import LOCK_SECONDS, Journal, WorkerProcess, children_of
 from tests.support.child_handlers import alive
+from tests.support.contention import contention
 from tests.support.waiting import eventually
 
 Start = Callable[..., WorkerProcess]
@@ -32,7 +34,8 @@ async def test_a_killed_worker_s_jobs_run_again_within_twice_the_lock(
     for job in jobs:
         await job.wait_for_result(25)
 
-    assert time.monotonic() - died < 2 * LOCK_SECONDS + 1
+    took = time.monotonic() - died
+    assert took < 2 * LOCK_SECONDS + await contention()
     done = [await job.refresh() for job in jobs]
     counts = [(each.stalled_count, each.attempts_made, each.attempts_started) for each in done]
     # One of the five may have been handed to the frozen worker, which runs it when it wakes.
@@ -95,17 +98,21 @@ async def test_a_job_that_kills_its_workers_is_failed_in_the_end(
     assert len(journal.of("started")) == 4
 
 
-async def test_a_killed_lease_child_is_replaced(queue: Queue, worker: Start, journal: Journal) -> None:
-    # Longer than three children in a row need to start on a busy machine.
-    first = worker("patient", lock="3s")
-    job = await queue.add("x", 5)
+async def test_a_killed_lease_child_is_replaced(
+    queue: Queue, worker: Start, journal: Journal, raw: "redis.Redis"
+) -> None:
+    # Longer than a child needs to start on a busy machine.
+    first = worker("patient", lock="5s")
+    job = await queue.add("x", 8)
     await eventually(lambda: journal.of("started"))
+    lock = queue._keyspace.keys.job(job.id) + ":lock"
     for _ in range(3):
         (helper,) = children_of(first.pid)
         os.kill(helper, signal.SIGKILL)
         await eventually(lambda: not alive(helper))  # noqa: B023
-        await eventually(lambda: list(children_of(first.pid)))
-    worker("brief", lock="3s")
+        left: Any = raw.pttl(lock)
+        await eventually(lambda: raw.pttl(lock) > left or journal.of("ended"))  # noqa: B023
+    worker("brief", lock="5s")
     await job.wait_for_result(25)
     assert journal.of("ended") == [job.id]
 

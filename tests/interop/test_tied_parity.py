@@ -125,7 +125,7 @@ async def deduplicated_roots(side: Side, raw: "redis.Redis") -> None:
 
 async def a_tree_that_runs(side: Side, raw: "redis.Redis") -> None:
     middle = node("mid", "p", node("a", "q"), node("b", "q", priority=1))
-    await side.add_flow(node("root", "q", middle, node("c", "q", delay=400)))
+    await side.add_flow(node("root", "q", middle, node("c", "q", delay=2000)))
     async with side.work():
         await eventually(lambda: has_counts(side.queues["q"], completed=3))
     async with side.work("p"):

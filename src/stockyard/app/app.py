@@ -320,16 +320,21 @@ class App(Fixed):
 
     def close(self) -> None:
         """End the threads of metrics and of blocking callers, and release the embedded server; needs no loop."""
+        # First, as they ask the server on the portal's loop: a request under way would be cut off.
+        self._stop_metrics()
         if self._portal.is_open:
             if self._opened is not None:
                 self._portal.run(self._opened.aclose())
             self._portal.close()
         self._release()
 
-    def _release(self) -> None:
-        """End the threads of metrics, and release the embedded server."""
+    def _stop_metrics(self) -> None:
         while self._metrics_servers:
             self._metrics_servers.pop().stop()
+
+    def _release(self) -> None:
+        """End the threads of metrics, and release the embedded server."""
+        self._stop_metrics()
         runtime = self._opened
         if runtime is not None and runtime.close():
             # The next server may be another one: whatever was bound to this one goes with it.

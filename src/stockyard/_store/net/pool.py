@@ -31,6 +31,7 @@ class Pool:
         self._idle: list[Connection] = []
         self._places = asyncio.Semaphore(MAX_CONNECTIONS)
         self._answered = 0
+        self._is_closed = False
         self.dedicated: list[Connection] = []
         self.former: WeakSet[Connection] = WeakSet()
         self.measuring: asyncio.Task[None] | None = None
@@ -61,8 +62,8 @@ class Pool:
         return connection, deadline
 
     def give_back(self, connection: Connection) -> None:
-        """Let the next caller have a connection."""
-        if connection.is_open:
+        """Let the next caller have a connection; a pool that was closed meanwhile has no next caller."""
+        if connection.is_open and not self._is_closed:
             self._answered += 1
             self._idle.append(connection)
         else:
@@ -76,6 +77,7 @@ class Pool:
 
     async def close(self) -> list[Connection]:
         """Close every connection that nobody uses, and the dedicated ones; return those."""
+        self._is_closed = True
         dedicated = [*self.dedicated, *self.former]
         await asyncio.gather(*(connection.close() for connection in [*self._idle, *dedicated]))
         return dedicated

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encoder, generate_latest
 
 from stockyard.consume.heartbeat import HealthCheck
-from stockyard.errors import ConfigError
+from stockyard.errors import BlockingCallRefused, ConfigError
 from stockyard.observe.metrics.exporter import Exporter
 from stockyard.observe.metrics.http_server import BoundedServer, BoundedServerOverIPv6, QuietHandler
 
@@ -85,6 +85,10 @@ class MetricsServer:
     def _answer(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         try:
             status, kind, body = self._answered(environ)
+        except BlockingCallRefused as error:
+            # The app closes while somebody asks: nothing is wrong, and there is nobody to answer.
+            _log.debug("the metrics server did not answer %s: %s", environ.get("PATH_INFO", ""), error)
+            status, kind, body = "503 Service Unavailable", "text/plain", b"this process is closing\n"
         except Exception as error:
             _log.exception("the metrics server could not answer %s", environ.get("PATH_INFO", ""))
             status, kind = "500 Internal Server Error", "text/plain"

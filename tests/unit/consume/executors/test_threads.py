@@ -1,6 +1,7 @@
 """The pool of daemon threads."""
 
 import asyncio
+import itertools
 import threading
 from typing import Any
 
@@ -44,7 +45,7 @@ async def test_what_was_cancelled_while_it_stood_in_line_never_runs() -> None:
     pool = ThreadPool(size=1, name="t")
     gate = threading.Event()
     ran: list[str] = []
-    first = asyncio.create_task(pool.run(lambda _: gate.wait(5), None))
+    first = asyncio.create_task(pool.run(lambda _: gate.wait(60), None))
     second = asyncio.create_task(pool.run(ran.append, "second"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
@@ -65,7 +66,7 @@ async def test_a_cancelled_caller_goes_on_at_once() -> None:
 
     def work(_: Any) -> None:
         entered.set()
-        gate.wait(5)
+        gate.wait(60)
 
     task = asyncio.create_task(pool.run(work, None))
     await eventually(entered.is_set)
@@ -103,7 +104,7 @@ async def test_a_timeout_counts_from_when_the_function_starts() -> None:
     pool = ThreadPool(size=1, name="t", on_abandoned=abandoned.append)
     gate = threading.Event()
     ran: list[str] = []
-    first = asyncio.create_task(pool.run(lambda _: gate.wait(5), None))
+    first = asyncio.create_task(pool.run(lambda _: gate.wait(60), None))
     await asyncio.sleep(0)
     second = asyncio.create_task(pool.run(ran.append, "second", timeout=0.02))
     loop = asyncio.get_running_loop()
@@ -169,11 +170,14 @@ async def test_a_pool_changes_its_size_while_it_works() -> None:
     pool.close()
 
 
-def refuse_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the machine give no more threads."""
+def refuse_threads(monkeypatch: pytest.MonkeyPatch, *, after: int = 0) -> None:
+    """Let the machine give so many threads and no more."""
+    begin, given = threading.Thread.start, itertools.count()
 
-    def start(_: threading.Thread) -> None:
-        raise RuntimeError("can't start new thread")
+    def start(thread: threading.Thread) -> None:
+        if next(given) >= after:
+            raise RuntimeError("can't start new thread")
+        begin(thread)
 
     monkeypatch.setattr(threading.Thread, "start", start)
 
@@ -210,12 +214,12 @@ async def test_an_abandoned_thread_that_cannot_be_replaced_ends_the_wait_of_the_
 
     def hang(_: Any) -> None:
         entered.set()
-        gate.wait(5)
+        gate.wait(60)
 
+    refuse_threads(monkeypatch, after=1)
     hung = asyncio.create_task(pool.run(hang, None, timeout=0.05))
     waiting = asyncio.create_task(pool.run(lambda _: None, None))
     await eventually(entered.is_set)
-    refuse_threads(monkeypatch)
     with pytest.raises(JobTimeout):
         await hung
     with pytest.raises(NotStarted):
