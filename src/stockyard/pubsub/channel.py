@@ -69,7 +69,7 @@ class Channel(Fixed, Generic[T]):
         on_invalid = options.get("on_invalid")
         if on_invalid is not None:
             checks.function("on_invalid", on_invalid)
-        self.name = checks.name("a channel's name", name)
+        self.name: str = checks.name("a channel's name", name)
         self.type = type
         self.durable = durable
         self.keep_ms: int | None = None if keep is None else checks.positive_ms("keep", keep)
