@@ -36,3 +36,10 @@ def test_what_a_child_may_ask_is_what_the_decision_says() -> None:
     assert named == {"get_job", "wait_for_result"}
     assert not named & set(CALLS)
     assert {"log", "update_progress", "state", "retry"} & set(CALLS)
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    pages = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    numbers = [int(page.name.partition("-")[0]) for page in pages]
+    assert numbers == list(range(1, len(pages) + 1))
+    assert [page.read_text().split(".")[0] for page in pages] == [f"# {number}" for number in numbers]
