@@ -13,13 +13,13 @@ end
 -- until `erase_parents` has come to it.
 local function erase(base, id, above)
   local job = base .. id
-  local link = redis.pcall('HMGET', job, 'parentKey', 'parent')
-  if link.err then return end
+  local ties = redis.pcall('HMGET', job, 'parentKey', 'parent')
+  if ties.err then return end
   release_deduplication_of_removed(base, job, id)
   drop(base, id)
-  local parent = link[1]
+  local parent, link = unpack(ties)
   if not parent then return end
-  local of = parent_of(parent, link[2])
+  local of = parent_of(parent, link)
   if of.queueKey .. ':' == base then
     above[#above + 1] = {parent, of.id, job}
   elseif redis.call('SREM', parent .. DEPENDENCIES, job) == 1

@@ -20,13 +20,14 @@ end
 -- mark goes, and the mark moves behind this entry: so the stream holds the limit and one text at most, and the last
 -- half of it always, without looking at an entry again.
 local function count_large(events, meta, entry, bytes)
-  local fields = redis.call('HMGET', meta, 'stockyard.events.maxBytes', 'stockyard.events.bytes', 'stockyard.events.mark')
-  local limit, added = tonumber(fields[1]) or 16777216, (tonumber(fields[2]) or 0) + bytes
+  local limit, added, mark = unpack(
+    redis.call('HMGET', meta, 'stockyard.events.maxBytes', 'stockyard.events.bytes', 'stockyard.events.mark'))
+  limit, added = tonumber(limit) or 16777216, (tonumber(added) or 0) + bytes
   if added * 2 <= limit then
     redis.call('HSET', meta, 'stockyard.events.bytes', string.format('%.0f', added))
     return
   end
-  if fields[3] then redis.call('XTRIM', events, 'MINID', '~', fields[3]) end
+  if mark then redis.call('XTRIM', events, 'MINID', '~', mark) end
   local milliseconds, sequence = string.match(entry, '^(%d+)-(%d+)$')
   redis.call('HSET', meta, 'stockyard.events.bytes', '0', 'stockyard.events.mark',
     milliseconds .. '-' .. string.format('%.0f', sequence + 1))

@@ -6,8 +6,8 @@ end
 
 -- A job became ready: wakes one unless the queue is paused, or as many run as may.
 local function wake(keys)
-  local limits = redis.call('HMGET', keys.meta, 'paused', 'concurrency')
-  if limits[1] or limits[2] and redis.call('LLEN', keys.active) >= tonumber(limits[2]) then return end
+  local paused, concurrency = unpack(redis.call('HMGET', keys.meta, 'paused', 'concurrency'))
+  if paused or concurrency and redis.call('LLEN', keys.active) >= tonumber(concurrency) then return end
   add_marker(keys)
 end
 

@@ -14,8 +14,8 @@ end
 -- The parent leaves waiting-children and goes where its own delay and priority say.
 local function release_parent(keys, id, now)
   if not leave_waiting_children(keys, id) then return end
-  local fields = redis.call('HMGET', keys.base .. id, 'delay', 'priority')
-  local delay, priority = tonumber(fields[1]) or 0, tonumber(fields[2]) or 0
+  local delay, priority = unpack(redis.call('HMGET', keys.base .. id, 'delay', 'priority'))
+  delay, priority = tonumber(delay) or 0, tonumber(priority) or 0
   if delay == 0 then return parent_waits(keys, id, priority) end
   local due = to_delayed(keys, id, now, delay)
   redis.call('XADD', keys.events, '*', 'event', 'delayed', 'jobId', id, 'delay', due)
@@ -108,6 +108,6 @@ end
 
 -- A record goes although its parent still counts on it: the parent must not wait for ever.
 local function forget_child(job, child)
-  local fields = redis.call('HMGET', job, 'parentKey', 'parent')
-  if fields[1] then give_up_child(fields[1], fields[2], child) end
+  local parent, link = unpack(redis.call('HMGET', job, 'parentKey', 'parent'))
+  if parent then give_up_child(parent, link, child) end
 end

@@ -6,17 +6,19 @@ local SETTLED_AT_ONCE = 100
 
 -- Whether a child is none to wait for: it is gone, belongs to another, or has ended in a way that lets its parent go on.
 local function has_settled(job, child)
-  local link = redis.pcall('HMGET', child, 'parentKey', 'parent', 'returnvalue', 'failedReason')
-  if link.err or link[1] ~= job then return true end
+  local ties = redis.pcall('HMGET', child, 'parentKey', 'parent', 'returnvalue', 'failedReason')
+  if ties.err then return true end
+  local parent, link, result, reason = unpack(ties)
+  if parent ~= job then return true end
   local base, id = child:match('^(.*:)(.*)$')
   local keys = queue_keys(base)
   if redis.call('ZSCORE', keys.completed, id) then
-    redis.call('HSET', job .. PROCESSED, child, link[3] or 'null')
+    redis.call('HSET', job .. PROCESSED, child, result or 'null')
     return true
   end
   if not redis.call('ZSCORE', keys.failed, id) then return false end
-  local of = decode_object(link[2])
-  if of.cpof or of.idof then redis.call('HSET', job .. IGNORED, child, link[4] or '') end
+  local of = decode_object(link)
+  if of.cpof or of.idof then redis.call('HSET', job .. IGNORED, child, reason or '') end
   return of.cpof or of.idof or of.rdof
 end
 
@@ -58,14 +60,15 @@ end
 
 -- The caller has taken it out of the set of that state, and rings the marker.
 local function wait_again(keys, job, id, state, cap, now)
-  local fields = redis.call('HMGET', job, 'priority', 'opts', 'parentKey', 'parent')
+  local priority, options, parent, link =
+    unpack(redis.call('HMGET', job, 'priority', 'opts', 'parentKey', 'parent'))
   redis.call('HDEL', job, 'finishedOn', 'processedOn', 'defa', state == 'failed' and 'failedReason' or 'returnvalue')
   if redis.call('SCARD', job .. DEPENDENCIES) > 0 then
     to_parent(keys, id, now)
     redis.call('XADD', keys.events, 'MAXLEN', '~', cap, '*', 'event', 'waiting-children', 'jobId', id, 'prev', state)
   else
-    to_ready(keys, id, tonumber(fields[1]) or 0, decode_object(fields[2]).lifo)
+    to_ready(keys, id, tonumber(priority) or 0, decode_object(options).lifo)
     redis.call('XADD', keys.events, 'MAXLEN', '~', cap, '*', 'event', 'waiting', 'jobId', id, 'prev', state)
   end
-  if fields[3] and redis.call('EXISTS', fields[3]) == 1 then give_back(fields[3], fields[4], job, state, now) end
+  if parent and redis.call('EXISTS', parent) == 1 then give_back(parent, link, job, state, now) end
 end
