@@ -7,6 +7,7 @@ import compileall
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -30,6 +31,8 @@ def main() -> int:
     A quick check measures too little for a miss to count.
     """
     options = _options()
+    # As an exception, so that the server and the sides, which have sessions of their own, end with this process.
+    signal.signal(signal.SIGTERM, lambda _signal, _frame: sys.exit(128 + signal.SIGTERM))
     names = [name.partition(":")[0] for name in options.only] or list(ROWS)
     peers = frozenset(part for name in options.only if (part := name.partition(":")[2]))
     _compile()
