@@ -34,7 +34,7 @@ class Batcher(Generic[Item, Answer]):
         self._weigh = weigh
         self._heaviest = heaviest
         self._loop = asyncio.get_running_loop()
-        self._asked: list[tuple[Item, asyncio.Future[Answer]]] = []
+        self._asked: list[tuple[Item, asyncio.Future[Answer] | None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ask(self, item: Item) -> asyncio.Future[Answer]:
@@ -45,8 +45,34 @@ class Batcher(Generic[Item, Answer]):
         self._asked.append((item, future))
         return future
 
+    async def answer(self, item: Item) -> Answer:
+        """Return the answer to a question; one that is alone in its turn of the loop needs no task and no future.
+
+        Raises:
+            The error of the call that carried it.
+        """
+        if self._asked:
+            return await self.ask(item)
+        self._asked.append((item, None))
+        try:
+            # Those of this turn line up behind it.
+            await asyncio.sleep(0)
+        except BaseException:
+            del self._asked[0]
+            self._leave()
+            raise
+        if len(self._asked) == 1:
+            self._asked.clear()
+            (answer,) = await self._send([item])
+            return answer
+        future: asyncio.Future[Answer] = self._loop.create_future()
+        self._asked[0] = (item, future)
+        self._leave()
+        return await future
+
     def _leave(self) -> None:
-        asked, self._asked = self._asked, []
+        asked = [(item, future) for item, future in self._asked if future is not None]
+        self._asked = []
         batch: list[tuple[Item, asyncio.Future[Answer]]] = []
         weight = 0
         for each in asked:
@@ -56,7 +82,8 @@ class Batcher(Generic[Item, Answer]):
                 batch, weight = [], 0
             batch.append(each)
             weight += more
-        self._carry_apart(batch)
+        if batch:
+            self._carry_apart(batch)
 
     def _carry_apart(self, batch: list[tuple[Item, asyncio.Future[Answer]]]) -> None:
         task = self._loop.create_task(self._carry(batch))

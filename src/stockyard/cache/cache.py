@@ -149,7 +149,7 @@ class Cache(Fixed, Generic[T]):
         ]
         self._touched(self)
         try:
-            answers = await asyncio.gather(*(self._entries.write(entry) for entry in new))
+            answers = await self._entries.write_many(new)
         finally:
             self._forget(values)
         return answers.count(STORED)

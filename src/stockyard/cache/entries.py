@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from stockyard._aio.per_loop import PerLoop
@@ -40,7 +41,7 @@ class Entries:
         Raises:
             ServerError: the server did not answer.
         """
-        return await self._reads.get().ask(key)
+        return await self._reads.get().answer(key)
 
     async def write(self, entry: NewEntry) -> int:
         """Write an entry; return ``STORED``, ``OUTDATED`` or, counted as an error, ``NO_ROOM``.
@@ -48,7 +49,14 @@ class Entries:
         Raises:
             ServerError: the server did not answer, or refused for another reason than being full.
         """
-        return await self._writes.get().ask(entry)
+        return await self._writes.get().answer(entry)
+
+    async def write_many(self, entries: Sequence[NewEntry]) -> list[int]:
+        """Write entries at once; the answers and errors are those of ``write``."""
+        if len(entries) == 1:
+            # As ``gather`` would, without a task.
+            return [await self.write(entries[0])]
+        return await asyncio.gather(*map(self.write, entries))
 
     async def _read(self, keys: Sequence[str]) -> list[Found | None]:
         wanted = list(dict.fromkeys(keys))

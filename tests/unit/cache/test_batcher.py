@@ -69,3 +69,51 @@ async def test_a_call_that_is_cancelled_does_not_pass_for_the_callers_own_end() 
     for future in (first, second):
         with pytest.raises(SharedWorkCancelled):
             await future
+
+
+async def test_a_question_that_is_alone_in_its_turn_takes_no_task() -> None:
+    tasks: list[int] = []
+
+    async def send(items: Sequence[int]) -> list[int]:
+        tasks.append(len(asyncio.all_tasks()))
+        return [2 * each for each in items]
+
+    batcher = Batcher(send, most=5)
+    assert [await batcher.answer(each) for each in range(3)] == [0, 2, 4]
+    assert tasks == [1, 1, 1]
+
+
+async def test_questions_of_one_turn_travel_together_in_their_order() -> None:
+    carrier = Carrier()
+    batcher = Batcher(carrier.send, most=3)
+    assert await asyncio.gather(*map(batcher.answer, range(7))) == [0, 2, 4, 6, 8, 10, 12]
+    assert carrier.batches == [[0, 1, 2], [3, 4, 5], [6]]
+    assert await asyncio.gather(*map(batcher.answer, range(7, 9))) == [14, 16]
+    assert carrier.batches[3:] == [[7, 8]]
+    with pytest.raises(ValueError, match="13"):
+        await batcher.answer(13)
+    assert await batcher.answer(1) == 2
+
+
+async def test_the_first_of_a_turn_may_be_cancelled_before_it_leaves_and_after() -> None:
+    carrier = Carrier()
+    batcher = Batcher(carrier.send, most=5)
+    for turns in range(3):
+        asked = [asyncio.create_task(batcher.answer(each)) for each in range(3)]
+        for _ in range(turns + 1):
+            await asyncio.sleep(0)
+        asked[0].cancel()
+        assert await asyncio.gather(*asked[1:]) == [2, 4]
+        assert asked[0].cancelled()
+    assert await batcher.answer(4) == 8
+
+
+async def test_all_of_a_turn_may_be_cancelled() -> None:
+    batcher = Batcher(Carrier().send, most=5)
+    asked = [asyncio.create_task(batcher.answer(each)) for each in range(3)]
+    await asyncio.sleep(0)
+    for each in asked:
+        each.cancel()
+    await asyncio.wait(asked)
+    assert all(each.cancelled() for each in asked)
+    assert await batcher.answer(4) == 8
