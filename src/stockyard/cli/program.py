@@ -11,23 +11,7 @@ from importlib.metadata import version
 from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from stockyard._logging import TextFormatter
-from stockyard.cli.alerts import alerts
-from stockyard.cli.bench import bench
-from stockyard.cli.cache import cache
-from stockyard.cli.channel import channel
-from stockyard.cli.demo import demo
-from stockyard.cli.deploy import deploy
 from stockyard.cli.display import about, complain
-from stockyard.cli.doctor import doctor
-from stockyard.cli.health import health
-from stockyard.cli.job import job
-from stockyard.cli.metrics import metrics
-from stockyard.cli.queue import queue
-from stockyard.cli.schedule import schedule
-from stockyard.cli.scripts import scripts
-from stockyard.cli.server import server
-from stockyard.cli.top import top
-from stockyard.cli.worker import worker
 from stockyard.errors import JobFailed, ResultTimeout, StockyardError
 from stockyard.model.masking import mask_secrets
 
@@ -40,27 +24,37 @@ program = App(
     help_epilogue="Exit status: 0 done, 1 the answer is no (alerts, a failed job), 2 a mistake or no server.",
     help_format="plaintext",
     default_parameter=Parameter(negative="", show_default=False),
-    version=version("stockyard"),
+    version=lambda: version("stockyard"),
 )
-for command in (
-    worker,
-    demo,
-    health,
-    top,
-    alerts,
-    metrics,
-    doctor,
-    bench,
-    queue,
-    job,
-    schedule,
-    server,
-    cache,
-    channel,
-    scripts,
-    deploy,
-):
-    program.command(command)
+COMMANDS: dict[str, str] = {
+    "worker": "Run workers until SIGTERM or Ctrl-C (the second hands running jobs back at once), or list them.",
+    "demo": "Replay real candles through the platform's queues; without a server it starts one.",
+    "health": (
+        "Show queues and alerts, by every rule and the thresholds of STOCKYARD_ALERT_*; the exit "
+        "status is 0 when no rule holds and every key can be read, else 1."
+    ),
+    "top": (
+        "Watch queues, workers and the longest runs; q or Ctrl-C ends. A pipe gets one frame after "
+        "the other, by --json one a line."
+    ),
+    "alerts": "Watch the queues and the server, and see what fires.",
+    "metrics": "List, explain, draw and serve the metrics for Prometheus.",
+    "doctor": "Examine the server; the exit status is 1 when something is dangerous, else 0.",
+    "bench": "Measure Stockyard; needs a clone of the repository.",
+    "queue": "Show the declared queues, watch and count their jobs, pause, limit, clean them.",
+    "job": "Add, show, list, change, retry or remove jobs, and read their logs.",
+    "schedule": "List, make, change or end recurring jobs, or run one now.",
+    "server": "Start, look at or stop the embedded server (embedded://).",
+    "cache": "Show what the caches hold on the server, and drop it.",
+    "channel": "Publish messages on a channel, and see what is published.",
+    "scripts": "List the Lua scripts, or show one with the line numbers of its errors.",
+    "deploy": "List or print the files for servers, users, Kubernetes, systemd, Prometheus and Grafana.",
+}
+"""What each command is for, in the words of its module. The module is imported when its command is run: all
+of them together take longer to import than most commands to run."""
+
+for _noun, _help in COMMANDS.items():
+    program.command(f"stockyard.cli.{_noun}:{_noun}", name=_noun, help=_help)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

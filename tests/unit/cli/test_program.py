@@ -1,13 +1,20 @@
 """The command as a whole, where no server is asked."""
 
+import inspect
 import re
+import subprocess
+import sys
+from importlib import import_module
 from importlib.metadata import version
+from typing import Any
 
 import msgspec
 import pytest
+from cyclopts import App
 
 from stockyard._store.scripts import names
 from stockyard.cli import main
+from stockyard.cli import program as program_module
 from stockyard.trading import QueueName
 
 Captured = pytest.CaptureFixture[str]
@@ -19,6 +26,24 @@ queue pause, queue resume, queue drain, queue clean, queue obliterate, schedule 
 schedule remove, worker list, alerts list, alerts silence, cache stats, cache drop, channel tail, channel publish,
 job list, health, top, doctor, metrics serve
 """.replace("\n", " ").split(", ")
+
+
+@pytest.mark.parametrize("command", program_module.COMMANDS)
+def test_the_list_of_commands_says_what_each_says_itself(command: str) -> None:
+    found: Any = getattr(import_module(f"stockyard.cli.{command}"), command)
+    text = found.help if isinstance(found, App) else inspect.getdoc(found).partition("\n\n")[0]  # type: ignore[union-attr]
+    assert program_module.COMMANDS[command] == " ".join(text.split())
+
+
+def test_a_command_imports_no_other(capsys: Captured) -> None:
+    program = """
+import sys
+from stockyard.cli import main
+main(['scripts', 'list'])
+print(*(name for name in ('stockyard.app.app', 'stockyard.cli.worker', 'asyncio') if name in sys.modules))
+"""
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert shown.splitlines()[-1] == ""
 
 
 def test_the_help_names_every_command(capsys: Captured) -> None:
