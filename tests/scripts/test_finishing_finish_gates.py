@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from stockyard._store import composing, scripts
-from stockyard._store.jobs.finishing import TakeRequest, exchange_of, finish_arguments
+from stockyard._store.jobs.finishing import TakeRequest, finish_arguments, finish_reply_of
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.scripts import Script
 from tests.scripts.conftest import NOW, Keyspace, record
@@ -48,9 +48,9 @@ async def test_a_gate_that_a_queue_declares_is_asked_and_costs_no_other(
     composed: Callable[[str], Script], keyspace: QueueKeyspace, keys: Keyspace
 ) -> None:
     async def take(script: Script) -> list[str]:
-        order = TakeRequest(1, "w:2", 30_000, limit_max=9, limit_window=60_000)
-        reply = await keyspace.run(script, *finish_arguments(keyspace, [], order, now=NOW))
-        return [started.id for started in exchange_of(reply).records]
+        request = TakeRequest(1, "w:2", 30_000, limit_max=9, limit_window=60_000)
+        reply = await keyspace.run(script, *finish_arguments(keyspace, [], request, now=NOW))
+        return [started.id for started in finish_reply_of(reply).records]
 
     keys.put({"wait": ["3", "2", "1"], "1": record(), "2": record(), "3": record(), "meta": {"halted": "1"}})
     assert await take(composed("finishing.finish+halted")) == []

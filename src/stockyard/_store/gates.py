@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_OWN = ("keys", "order", "taking", "number")
+_OWN = ("keys", "request", "taking", "number")
 """What a gate may be given beside fields of the queue's ``meta``."""
 
 
@@ -15,7 +15,7 @@ def gates_text(gates: Mapping[str, str]) -> str:
     A gate ``x`` is a part with a function ``x_gate``. It lowers ``taking.room``, and notes in ``taking`` what
     others are to know; or it returns what is true where no job may start, and no other gate is asked. With a
     function ``x_started`` it learns how many jobs started. Each parameter says by its name what is given:
-    ``keys``, ``order`` (the take request), ``taking``, ``number`` (of started jobs), or else that field of the
+    ``keys``, ``request`` (the take request), ``taking``, ``number`` (of started jobs), or else that field of the
     queue's ``meta``. All these fields are read by one command.
 
     Args:
@@ -28,8 +28,8 @@ def gates_text(gates: Mapping[str, str]) -> str:
         f"-- What may keep jobs from being taken: {', '.join(gates) or 'nothing'}.",
         "",
         "-- Returns what the gates note: `room`, how many jobs may start; `limited`, for how many ms none may.",
-        "local function pass_gates(keys, order)",
-        "  local taking = {room = order.take, limited = 0}",
+        "local function pass_gates(keys, request)",
+        "  local taking = {room = request.take, limited = 0}",
     ]
     if fields:
         names = ", ".join(f"'{field}'" for field in fields)

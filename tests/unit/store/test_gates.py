@@ -15,7 +15,7 @@ end
 """
 FEW = """-- A few at a time.
 
-local function few_gate(taking, order, fewest, most)
+local function few_gate(taking, request, fewest, most)
   taking.room = math.min(taking.room, most)
 end
 
@@ -30,15 +30,15 @@ def test_gates_are_asked_in_their_order_with_what_their_parameters_name() -> Non
         "-- What may keep jobs from being taken: halted, few.",
         "",
         "-- Returns what the gates note: `room`, how many jobs may start; `limited`, for how many ms none may.",
-        "local function pass_gates(keys, order)",
-        "  local taking = {room = order.take, limited = 0}",
+        "local function pass_gates(keys, request)",
+        "  local taking = {room = request.take, limited = 0}",
         "  local halted, fewest, most =",
         "    unpack(redis.call('HMGET', keys.meta, 'halted', 'fewest', 'most'))",
         "  if halted_gate(halted) then",
         "    taking.room = 0",
         "    return taking",
         "  end",
-        "  few_gate(taking, order, fewest, most)",
+        "  few_gate(taking, request, fewest, most)",
         "  return taking",
         "end",
         "",

@@ -10,9 +10,9 @@ import time
 from stockyard._store.jobs.finishing import (
     FinishReply,
     TakeRequest,
-    exchange_of,
     finish_and_take,
     finish_arguments,
+    finish_reply_of,
     finish_script,
 )
 from stockyard._store.keyspace import QueueKeyspace
@@ -72,19 +72,19 @@ class BlockingTaker:
         """Say whether the reply of the wait that is under way has begun to come."""
         return self._connection.received > self._received_before
 
-    async def wait_and_take(self, seconds: float, order: TakeRequest) -> FinishReply:
+    async def wait_and_take(self, seconds: float, request: TakeRequest) -> FinishReply:
         """Wait until the marker is set, at most so long, and take jobs then.
 
         Raises:
             ServerUnavailable: nothing was sent.
-            ReplyLost: the connection broke or fell silent; jobs may have been started under the order's token.
+            ReplyLost: the connection broke or fell silent; jobs may have been started under the request's token.
         """
         if not self._connection.is_open:
             await self.open()
         wait = ("BZPOPMIN", self._keyspace.keys["marker"], f"{max(seconds, 0.001):.3f}")
-        order.clock_offset = self._offset
-        arguments = finish_arguments(self._keyspace, [], order, now="")
-        script = finish_script(order)
+        request.clock_offset = self._offset
+        arguments = finish_arguments(self._keyspace, [], request, now="")
+        script = finish_script(request)
         take = ScriptCall(script, self._keyspace.script_keys(script), arguments).command()
         self.waits_until = time.monotonic() + seconds
         self._received_before = self._connection.received
@@ -95,13 +95,13 @@ class BlockingTaker:
             if time.monotonic() < self.waits_until:
                 self.waits_until = math.inf
         if is_unknown_script(taken):
-            return await finish_and_take(self._keyspace, [], order)
+            return await finish_and_take(self._keyspace, [], request)
         if self._connection.is_misled:
             self._keyspace.server.drop_idle()
-        exchange = exchange_of(accepted(taken))
-        if not exchange.records:
+        reply = finish_reply_of(accepted(taken))
+        if not reply.records:
             accepted(marker)
-        return exchange
+        return reply
 
     async def interrupt(self) -> None:
         """Break off a wait; when this returns, the server will not start jobs for it any more."""

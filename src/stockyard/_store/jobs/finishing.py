@@ -109,18 +109,18 @@ class FinishReply(NamedTuple):
     has_more: int = 0
 
 
-async def finish_and_take(keyspace: QueueKeyspace, ended: Sequence[RunEnd], order: TakeRequest) -> FinishReply:
-    """Write the ended runs, each guarded by its own lease, then start up to ``order.take`` jobs.
+async def finish_and_take(keyspace: QueueKeyspace, ended: Sequence[RunEnd], request: TakeRequest) -> FinishReply:
+    """Write the ended runs, each guarded by its own lease, then start up to ``request.take`` jobs.
 
     Raises:
         ServerUnavailable: nothing happened.
         ReplyLost: it may have happened: writing the same runs again is safe, the jobs it started are found
             by ``leasing.reclaim``.
     """
-    return exchange_of(
+    return finish_reply_of(
         await keyspace.run(
-            finish_script(order),
-            *finish_arguments(keyspace, ended, order, now="" if keyspace.follows_server else keyspace.clock()),
+            finish_script(request),
+            *finish_arguments(keyspace, ended, request, now="" if keyspace.follows_server else keyspace.clock()),
         )
     )
 
@@ -131,15 +131,15 @@ async def is_held_by_children(keyspace: QueueKeyspace, job_id: str) -> bool:
     return bool(await keyspace.server.call("EXISTS", *keys))
 
 
-def finish_script(order: TakeRequest) -> Script:
+def finish_script(request: TakeRequest) -> Script:
     """Return the script that has the gates which the queue's declaration asks for, and no other optional one."""
-    return FINISH if order.limit_max is None else _FINISH_AT_RATE
+    return FINISH if request.limit_max is None else _FINISH_AT_RATE
 
 
 def finish_arguments(
-    keyspace: QueueKeyspace, ended: Sequence[RunEnd], order: TakeRequest, *, now: int | str
+    keyspace: QueueKeyspace, ended: Sequence[RunEnd], request: TakeRequest, *, now: int | str
 ) -> tuple[str | bytes | int, ...]:
-    """Return the script's arguments; an empty ``now`` reads the server's clock and the order's offset."""
+    """Return the script's arguments; an empty ``now`` reads the server's clock and the request's offset."""
     keeps: list[KeepOption] = []
     settled: list[Any] = [keeps]
     token = ""
@@ -161,10 +161,10 @@ def finish_arguments(
             way,
         )
         token = run.token
-    return keyspace.base, now, _pack(settled) if ended else "", _pack(order)
+    return keyspace.base, now, _pack(settled) if ended else "", _pack(request)
 
 
-def exchange_of(reply: Any) -> FinishReply:
+def finish_reply_of(reply: Any) -> FinishReply:
     """Read the script's reply."""
     codes, rows, ids, limited, due, moment, is_much, has_more = reply
     for row, raw_id in zip(rows, ids, strict=True):

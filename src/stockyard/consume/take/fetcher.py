@@ -230,12 +230,12 @@ class Fetcher:
             if unlocked := self._finisher.unlocked(ended):
                 ended = await self._locked_again(ended, unlocked)
             if telemetry.tracer is None:
-                await self._exchange(ended, room, token, waits=waits)
+                await self._finish_and_take(ended, room, token, waits=waits)
             else:
                 with telemetry.span(
                     telemetry.EXCHANGE, queue=self._keyspace.queue, ended=len(ended), room=room, waits=waits
                 ) as span:
-                    span.note(taken=await self._exchange(ended, room, token, waits=waits))
+                    span.note(taken=await self._finish_and_take(ended, room, token, waits=waits))
         except ServerError as error:
             failure = error
             was_sent = isinstance(error, ReplyLost)
@@ -280,20 +280,20 @@ class Fetcher:
         self._finisher.lose([run for run in unlocked if run.job_id in lost], self._keyspace.clock())
         return [run for run in ended if run.job_id not in lost or run not in unlocked]
 
-    async def _exchange(self, ended: list[Ending], room: int, token: str, *, waits: bool) -> int:
+    async def _finish_and_take(self, ended: list[Ending], room: int, token: str, *, waits: bool) -> int:
         """Write ended runs and start new ones in one call; return how many started."""
-        order = self._take_defaults.of(room, token, self._size.bytes)
+        request = self._take_defaults.of(room, token, self._size.bytes)
         asked = time.monotonic()
         if waits:
             with self._transit.holding(token, self._blocking_taker.is_receiving):
                 done = await self._blocking_taker.wait_and_take(
-                    self._demand.block_seconds(time.monotonic(), self._keyspace.clock()), order
+                    self._demand.block_seconds(time.monotonic(), self._keyspace.clock()), request
                 )
         elif room:
             with self._transit.holding(token):
-                done = await finish_and_take(self._keyspace, ended, order)
+                done = await finish_and_take(self._keyspace, ended, request)
         else:
-            done = await finish_and_take(self._keyspace, ended, order)
+            done = await finish_and_take(self._keyspace, ended, request)
         if ended:
             if (time.monotonic() - asked) * 1000 > self._lock_ms / 2:
                 self._finisher.hold_up(ended)

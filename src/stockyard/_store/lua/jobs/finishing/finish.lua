@@ -3,11 +3,11 @@
 -- gates: paused concurrency [rate] window
 -- keys: counter wait prioritized delayed active completed failed meta events marker priority_counter stalled limiter
 --   waiting_children metrics_completed metrics_failed unread
--- args: base now settled order
+-- args: base now settled request
 -- returns: a code per ended run (0, or why not), or their number when all are written; rows of started jobs, their ids,
 --   ms to wait for a limit, next due time, its time, 1 when the worker is to confirm that it has the rows, 1 when more
 --   wait that would make the reply too large
-local wanted = cmsgpack.unpack(order)
+local wanted = cmsgpack.unpack(request)
 if now == '' then
   -- This call was sent before it was known when it would run.
   local time = redis.call('TIME')

@@ -15,20 +15,20 @@ local function mark_unread(unread, started, rows)
 end
 
 -- By one command where the server has it and the caller may use it.
-local function lock_all(base, ids, order)
+local function lock_all(base, ids, request)
   local locks = {}
-  for at = 1, #ids do locks[2 * at - 1], locks[2 * at] = base .. ids[at] .. LOCK, order.token end
+  for at = 1, #ids do locks[2 * at - 1], locks[2 * at] = base .. ids[at] .. LOCK, request.token end
   local is_known, is_allowed
   if #ids > 2 then
-    is_known, is_allowed = pcall(redis.acl_check_cmd, 'MSETEX', 1, locks[1], order.token, 'PX', order.lock_ms)
+    is_known, is_allowed = pcall(redis.acl_check_cmd, 'MSETEX', 1, locks[1], request.token, 'PX', request.lock_ms)
   end
   if is_known and is_allowed then
     locks[#locks + 1] = 'PX'
-    locks[#locks + 1] = order.lock_ms
+    locks[#locks + 1] = request.lock_ms
     redis.call('MSETEX', #ids, unpack(locks))
     return
   end
-  for at = 1, 2 * #ids, 2 do redis.call('SET', locks[at], order.token, 'PX', order.lock_ms) end
+  for at = 1, 2 * #ids, 2 do redis.call('SET', locks[at], request.token, 'PX', request.lock_ms) end
 end
 
 -- Returns the job's fields as the caller reads them, or nothing for an id whose record is gone.
@@ -50,11 +50,11 @@ end
 -- Returns the started jobs, their ids, the wait in ms that a limit asks for, the next due time, whether limits keep all
 -- from starting, whether the records are to be confirmed, and whether more wait that would make the reply too large.
 -- `moment` is `now` as text: formatted once, not by the server for each job.
-local function take(keys, base, now, moment, order)
+local function take(keys, base, now, moment, request)
   if promote_due(keys, base, now) then wake(keys) end
-  local taking = pass_gates(keys, order)
+  local taking = pass_gates(keys, request)
   local room = taking.room
-  local rows, started, counted, size, most, has_more = {}, {}, 0, 0, order.most_bytes, false
+  local rows, started, counted, size, most, has_more = {}, {}, 0, 0, request.most_bytes, false
   while #started < room and not has_more do
     local wanted = room - #started
     local ids, plain, by_priority = pop_ready(keys, wanted)
@@ -64,7 +64,7 @@ local function take(keys, base, now, moment, order)
         has_more = true
         break
       end
-      local row = start(keys, base .. id, id, moment, order.worker)
+      local row = start(keys, base .. id, id, moment, request.worker)
       if row then
         rows[#rows + 1] = row
         started[#started + 1] = id
@@ -76,7 +76,7 @@ local function take(keys, base, now, moment, order)
     if #ids == 0 then break end
   end
   if #started > 0 then
-    lock_all(base, started, order)
+    lock_all(base, started, request)
     to_active(keys, started)
     note_started(keys, taking, counted)
     add_marker(keys)
