@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources.abc import Traversable
 from itertools import combinations
+from pathlib import Path
 
 from stockyard._store.composing import ScriptError, assemble, lua_root, sorted_parts, written_out
 from stockyard._wire.keys import SUFFIXES
@@ -114,12 +114,12 @@ def names() -> tuple[str, ...]:
 
 
 @cache
-def _folders() -> dict[str, Traversable]:
+def _folders() -> dict[str, Path]:
     """Return the folder of the scripts of each module by the module's name; the tree is that of the modules."""
     return dict(_script_folders(lua_root()))
 
 
-def _script_folders(folder: Traversable) -> Iterator[tuple[str, Traversable]]:
+def _script_folders(folder: Path) -> Iterator[tuple[str, Path]]:
     for entry in folder.iterdir():
         if entry.is_dir() and entry.name != "lib":
             if any(source.name.endswith(".lua") for source in entry.iterdir()):
