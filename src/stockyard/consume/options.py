@@ -7,7 +7,7 @@ import re
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 from stockyard.consume.hooks import Hooks
 from stockyard.errors import InvalidOption
@@ -115,9 +115,8 @@ def _name(_option: str, name: Any) -> str | None:
     raise InvalidOption(f"a worker's name must be ASCII text without spaces, or None for none; got {name!r}")
 
 
-def _as_given(_option: str, value: Any) -> Any:
-    # Whoever makes the handler checks it, against the function.
-    return value
+def _executor(option: str, value: Any) -> Executor | None:
+    return None if value is None else checks.one_of(option, value, get_args(Executor))
 
 
 def _count(option: str, value: Any) -> int | None:
@@ -161,7 +160,7 @@ def _strategies(option: str, value: Any) -> Mapping[str, BackoffStrategy]:
 _CHECKS: dict[str, tuple[str, Any]] = {
     "name": ("name", _name),
     "concurrency": ("concurrency", _count),
-    "executor": ("executor", _as_given),
+    "executor": ("executor", _executor),
     "lock": ("lock_ms", _lease),
     "stalled_interval": ("stalled_interval_ms", _duration_or_none),
     "grace": ("grace_ms", _duration),

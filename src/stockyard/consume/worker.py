@@ -78,9 +78,7 @@ class Worker(Fixed):
         self.options = options
         self._concurrency = spec.concurrency if options.concurrency is None else options.concurrency
         self.id: str = new_worker_id()
-        self._handlers, self._find = handlers_of(
-            spec, processor, spec.executor if options.executor is None else options.executor
-        )
+        self._handlers, self._find = handlers_of(spec, processor, options.executor)
         self._lock_ms = spec.lock_ms if options.lock_ms is None else options.lock_ms
         interval = options.stalled_interval_ms
         interval_ms = self._lock_ms // 2 if interval is None else interval
@@ -300,9 +298,11 @@ class Worker(Fixed):
             await self._stopped.wait()
 
     async def _start(self) -> None:
-        # Middleware and hooks of jobs that wait for a child would see more of them at a time than it runs.
+        # Middleware and hooks of jobs that wait for a child would see more of them at a time than it runs; and one
+        # that goes back to the queue without having run was started once more.
         is_seen = bool(self.options.middleware) or self._hooks.started is not None
-        await self._execution.warm(self._handlers, takes_ahead=not is_seen)
+        takes_ahead = not is_seen and not self.options.max_started_attempts
+        await self._execution.warm(self._handlers, takes_ahead=takes_ahead)
         await self._open()
         await self._keeper.start(self.id, self._lock_ms, self._active.lose)
         await self._cancels.start(self.id, CancelTarget(self._keyspace, self._active.job_ids, self._active.cancel))

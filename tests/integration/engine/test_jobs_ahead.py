@@ -147,3 +147,18 @@ async def test_with_middleware_no_more_jobs_are_in_hand_than_run(yard: Yard, tmp
     await yard.work(handlers.note_job, executor="process", concurrency=2, middleware=[count])
     await asyncio.gather(*(job.wait_for_result(60) for job in jobs))
     assert most <= 2
+
+
+async def test_no_job_is_taken_ahead_where_starts_are_limited(yard: Yard, tmp_path: Path) -> None:
+    # What goes back without having run was started all the same.
+    queue = yard.queue()
+    here, there = tmp_path / "here", tmp_path / "there"
+    worker = await yard.work(handlers.meet_or_note, executor="process", concurrency=1, max_started_attempts=1)
+    first = await queue.add("meet", [str(here), str(there)])
+    jobs = await queue.add_many([("note", str(tmp_path / "ran"))] * 20)
+    await handlers.announced(here)
+    assert (worker.running, await queue.count("active")) == (1, 1)
+    there.touch()
+    for job in (first, *jobs):
+        await job.wait_for_result(60)
+    assert {(await job.refresh()).attempts_started for job in jobs} == {1}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from stockyard.errors import HandlerError
+from stockyard.errors import HandlerError, InvalidOption
 from stockyard.model.handler import Executor, Handler
 from stockyard.model.job import Job
 from stockyard.topology import QueueSpec, Router
@@ -19,11 +19,17 @@ def handlers_of(
     Args:
         spec: the queue.
         processor: one handler for every job, a Router, or None for the handlers of the queue's declaration.
-        executor: where one handler runs.
+        executor: where the worker's one handler runs. Defaults to the declaration's.
 
     Raises:
+        InvalidOption: an executor is named, and there is not one handler that it is for.
         HandlerError: there is nothing to run, or the processor cannot serve.
     """
+    if executor is not None and (processor is None or isinstance(processor, Router)):
+        raise InvalidOption(
+            f"executor={executor!r} is for the one handler that a worker is given: the handlers of a queue's "
+            "declaration or of a Router name their own, `@queue.handler('name', executor='process')`"
+        )
     if processor is None:
         processor = spec.router
         if not processor:
@@ -41,7 +47,7 @@ def handlers_of(
             return handler
 
         return list(router), find
-    single = Handler.of(processor, executor, spec.retries)
+    single = Handler.of(processor, spec.executor if executor is None else executor, spec.retries)
     return [single], lambda name: single
 
 

@@ -264,14 +264,14 @@ class Fetcher:
                 _log.info("worker of queue %s: the server answers again", self._keyspace.queue)
             self._heartbeat.reply()
             return
-        if waits and self._is_interrupted:
+        if waits and (self._is_interrupted or not self._is_taking):
+            # It was broken off here: by a call, or by the worker's stop.
             self._is_interrupted = False
             return
         self._heartbeat.trouble = str(failure)
         self._finisher.begin_outage()
-        if self._is_taking or not waits:
-            repeats.warn(_log, f"worker of queue {self._keyspace.queue}", failure)
-            await retry_delay.wait()
+        repeats.warn(_log, f"worker of queue {self._keyspace.queue}", failure)
+        await retry_delay.wait()
 
     async def _locked_again(self, ended: list[Ending], unlocked: list[Ending]) -> list[Ending]:
         """Restore locks that were evicted; return the runs without those that are not ours any more."""

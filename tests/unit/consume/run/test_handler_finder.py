@@ -6,7 +6,7 @@ import pytest
 
 from stockyard import Router
 from stockyard.consume.run.handler_finder import handlers_of
-from stockyard.errors import HandlerError
+from stockyard.errors import HandlerError, InvalidOption
 from stockyard.topology import QueueSpec
 
 
@@ -55,3 +55,9 @@ def test_an_unknown_name_says_which_are_served() -> None:
 def test_nothing_to_run_is_refused() -> None:
     with pytest.raises(HandlerError, match="'orders' has nothing to run: give it a processor"):
         handlers_of(QueueSpec("orders"), None, None)
+
+
+@pytest.mark.parametrize("processor", [None, routed()], ids=["declared", "router"])
+def test_an_executor_for_handlers_that_name_their_own_is_refused(processor: Router | None) -> None:
+    with pytest.raises(InvalidOption, match="executor='process' is for the one handler that a worker is given"):
+        handlers_of(QueueSpec("q", router=routed()), processor, "process")
