@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
 from stockyard.errors import ConfigError, suggestion
 from stockyard.model import checks
@@ -209,13 +209,24 @@ def _address(url: str, name: str, problems: list[str]) -> Address:
     username = unquote(parts.username) if parts.username else None
     password = unquote(parts.password) if parts.password else None
     if parts.scheme in ("unix", "embedded"):
-        if parts.scheme == "unix" and not parts.path:
+        if stray_host := parts.netloc.rpartition("@")[2]:
+            problems.append(_host_refused(parts, stray_host, name))
+        elif parts.scheme == "unix" and not parts.path:
             problems.append(f"{name}: unix:// needs the path of a socket, as in unix:///run/redis.sock")
         return Address(
             parts.scheme, path=unquote(parts.path) or None, username=username, password=password, database=database
         )
     return Address(
         parts.scheme, parts.hostname or "localhost", port or 6379, None, username, password, database, tls
+    )
+
+
+def _host_refused(parts: SplitResult, host: str, name: str) -> str:
+    expected = "unix:///absolute/path" if parts.scheme == "unix" else "embedded:// or embedded:///absolute/path"
+    path = Path(unquote(host + parts.path)).absolute()
+    return (
+        f"{name}: {parts.scheme}:// takes no host; expected {expected}; got {_shown(parts)}{parts.path}: "
+        f"write {parts.scheme}://{quote(str(path))} for this path in the working directory"
     )
 
 

@@ -44,6 +44,36 @@ def test_an_url_is_taken_apart(url: str, address: Address) -> None:
     assert load(REDIS_URL=url).address == address
 
 
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("embedded://data", "data"),
+        ("embedded://relative/path", "relative/path"),
+        ("embedded://./x%20y", "x%20y"),
+        ("embedded://data:1/x", "data%3A1/x"),
+        ("unix://rel.sock", "rel.sock"),
+        ("unix://run/r.sock", "run/r.sock"),
+    ],
+)
+def test_a_url_of_a_path_takes_no_host(url: str, path: str) -> None:
+    scheme = url.partition(":")[0]
+    expected = {"unix": "unix:///absolute/path", "embedded": "embedded:// or embedded:///absolute/path"}[scheme]
+    with pytest.raises(ConfigError) as wrong:
+        load(url)
+    lines = str(wrong.value).splitlines()
+    assert lines[1:] == [
+        f"  - redis: {scheme}:// takes no host; expected {expected}; got {url}: "
+        f"write {scheme}://{Path.cwd()}/{path} for this path in the working directory"
+    ]
+
+
+def test_a_login_of_a_refused_path_is_not_quoted() -> None:
+    with pytest.raises(ConfigError) as wrong:
+        load("embedded://me:secret@data/x")
+    assert "got embedded://data/x" in str(wrong.value)
+    assert "secret" not in str(wrong.value)
+
+
 def test_arguments_win_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
     file = tmp_path / ".env"
     file.write_text("REDIS_URL=redis://file\nREDIS_DB=4\nSTOCKYARD_PREFIX=file\nSTOCKYARD_CALL_TIMEOUT=7\n")

@@ -54,16 +54,21 @@ async def list_alerts(
 
 @alerts.command
 async def silence(
-    rule: Annotated[str, Parameter(help="Name of the rule, or * for all.")] = "*",
-    queue: Annotated[str, Parameter(help="Name of the queue, 'server', or * for all.")] = "*",
+    rule: Annotated[str | None, Parameter(help="Name of the rule, or * for all.")] = None,
+    queue: Annotated[str | None, Parameter(help="Name of the queue, 'server', or * for all.")] = None,
     /,
     *,
+    every: Annotated[bool, Parameter(name="--all", negative="", help="Every rule of every queue.")] = False,
     duration: Annotated[Span, Parameter(name="--for", help="For how long, 1h by default.")] = "1h",
     reason: str = "",
     end: Annotated[bool, Parameter(help="End the silence instead.")] = False,
     connection: Connection = DEFAULT,
 ) -> int:
     """Send no notification of a rule or a queue for a time; what still fires afterwards is sent then."""
+    if every and (rule is not None or queue is not None):
+        raise InvalidOption("--all silences every rule of every queue: give it without a rule and a queue")
+    if not every and rule is None:
+        raise InvalidOption("name what to silence: RULE, RULE QUEUE, '*' QUEUE for a queue, or --all")
     chosen = _or_none(rule), _or_none(queue)
     if end:
         async with connection.open() as app:
@@ -169,5 +174,5 @@ def _row(incident: Incident) -> tuple[object, ...]:
     )
 
 
-def _or_none(text: str) -> str | None:
+def _or_none(text: str | None) -> str | None:
     return None if text == "*" else text

@@ -18,13 +18,16 @@ from stockyard.errors import InvalidOption, ServerError
 
 server = Command(name="server", help="Start, look at or stop the embedded server (embedded://).")
 
-_Data = Annotated[Path | None, Parameter(name="--data", help="Its data folder. Defaults to this user's.")]
+_DATA_HELP = (
+    "Its data folder. Defaults to that of $REDIS_URL where this is embedded:///path, else to this project's."
+)
+_Data = Annotated[Path | None, Parameter(name="--data", help=_DATA_HELP)]
 
 
 @server.command
 def start(*, data: _Data = None, json: AsJson = False) -> None:
     """Start the server and keep it running until `stockyard server stop`."""
-    _show(embedded.pin(data), json)
+    _show(embedded.pin(data or _data_of_environment()), json)
 
 
 @server.command
@@ -74,7 +77,19 @@ async def _show_other(address: Address, as_json: bool) -> int:
 @server.command
 def stop(*, data: _Data = None, json: AsJson = False) -> None:
     """Stop the server; one that is in use stops after its last user."""
-    _show(embedded.unpin(data), json)
+    _show(embedded.unpin(data or _data_of_environment()), json)
+
+
+def _data_of_environment() -> Path | None:
+    """Return the folder that REDIS_URL names; None is the project's.
+
+    A REDIS_URL of another server names no folder, and does not keep a project from having a server of its own.
+    """
+    url = read_environment().get("REDIS_URL") or ""
+    if not url.startswith("embedded:"):
+        return None
+    path = Settings.load(url).address.path
+    return Path(path) if path else None
 
 
 def _show(found: embedded.ServerStatus, as_json: bool) -> None:

@@ -37,6 +37,19 @@ def test_what_fires_is_listed_and_can_be_silenced(run: Run, redis_url: str, pref
     assert (ended.status, ended.out) == (1, "there was no such silence\n")
 
 
+def test_everything_is_silenced_only_when_asked_for(run: Run) -> None:
+    for arguments in ([], ["--end"], ["--for", "2h"]):
+        unasked = run("alerts", "silence", *arguments)
+        assert (unasked.status, unasked.out) == (2, "")
+        assert "name what to silence: RULE, RULE QUEUE, '*' QUEUE for a queue, or --all" in unasked.err
+    both = run("alerts", "silence", "memory", "--all")
+    assert both.status == 2
+    assert "give it without a rule and a queue" in both.err
+    assert run("alerts", "list", "--silences", "--json").json() == []
+    assert "is silenced until" in run("alerts", "silence", "--all").out
+    assert run("alerts", "silence", "--all", "--end").out == "the silence is over\n"
+
+
 def test_what_is_not_there_cannot_be_silenced(run: Run) -> None:
     rule = run("alerts", "silence", "wating", "--for", "90")
     queue = run("alerts", "silence", "waiting", "mial")
