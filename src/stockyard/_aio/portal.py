@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
 from typing import Any, Self, TypeVar
 
+from stockyard._aio.process_lock import ProcessLock
 from stockyard.blocking import BlockingView
 from stockyard.errors import BlockingCallRefused
 
@@ -23,12 +24,12 @@ class Portal:
     """A loop in a thread of its own, started at the first call; a forked child gets a new one."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
+        self._guard = ProcessLock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._owner = 0
-        self._pending: set[Future[Any]] = set()
-        self._cut_off: set[Future[Any]] = set()
+        self._pending: dict[Coroutine[Any, Any, Any], Future[Any]] = {}
+        self._cut_off: set[Coroutine[Any, Any, Any]] = set()
 
     @property
     def is_open(self) -> bool:
@@ -43,14 +44,24 @@ class Portal:
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine on the portal's loop and return its result, or raise its error."""
         try:
-            future = self._begin(coroutine)
+            loop = self._loop_of_call()
         except BaseException:
             coroutine.close()
             raise
         try:
+            return self._result(self._hand_over(coroutine, loop), coroutine)
+        except BaseException:
+            _abandon(coroutine, loop)
+            raise
+        finally:
+            self._pending.pop(coroutine, None)
+            self._cut_off.discard(coroutine)
+
+    def _result(self, future: Future[T], coroutine: Coroutine[Any, Any, T]) -> T:
+        try:
             return future.result()
         except CancelledError:
-            if future in self._cut_off:
+            if coroutine in self._cut_off:
                 raise cut_off() from None
             raise
         except RuntimeError as error:
@@ -58,12 +69,6 @@ class Portal:
             if "interpreter shutdown" in str(error):
                 raise _shut_down() from error
             raise
-        except BaseException:
-            future.cancel()
-            raise
-        finally:
-            self._pending.discard(future)
-            self._cut_off.discard(future)
 
     def call(self, method: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
         """Run a coroutine method on the portal's loop, for a caller that has no loop.
@@ -96,9 +101,14 @@ class Portal:
         """Run a coroutine on the portal's loop and return the future of its result, without waiting."""
         try:
             _refuse_without_threads()
-            return asyncio.run_coroutine_threadsafe(coroutine, self._running_loop())
+            loop = self._running_loop()
         except BaseException:
             coroutine.close()
+            raise
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, loop)
+        except BaseException:
+            _abandon(coroutine, loop)
             raise
 
     def blocking(self, target: Any, *, needs_loop: Collection[str] | None = None) -> Any:
@@ -130,12 +140,12 @@ class Portal:
 
     def _cut_off_pending(self) -> list[Future[Any]]:
         """Note the calls under way as cut off, before anything cancels them: they raise another error."""
-        with self._guard:
-            pending = list(self._pending)
-            self._cut_off.update(pending)
-        return pending
+        # No lock: a signal handler may close the portal while its thread has it, and calls begin no more.
+        pending = self._pending.copy()
+        self._cut_off.update(pending)
+        return list(pending.values())
 
-    def _begin(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+    def _loop_of_call(self) -> asyncio.AbstractEventLoop:
         _refuse_without_threads()
         try:
             loop = self._running_loop()
@@ -143,11 +153,14 @@ class Portal:
             raise _shut_down() from error
         if self.is_current:
             raise RuntimeError("a blocking call from the portal's own loop would wait for itself: use await")
+        return loop
+
+    def _hand_over(self, coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> Future[T]:
         with self._guard:
             if loop is not self._loop:
+                coroutine.close()
                 raise closed_before()
-            future = asyncio.run_coroutine_threadsafe(coroutine, loop)
-            self._pending.add(future)
+            future = self._pending[coroutine] = asyncio.run_coroutine_threadsafe(coroutine, loop)
         return future
 
     def _refuse_in_loop(self, method: Callable[..., Any]) -> None:
@@ -169,6 +182,9 @@ class Portal:
         with self._guard:
             if self._loop is None or self._owner != os.getpid():
                 loop = asyncio.new_event_loop()
+                if self._owner != os.getpid():
+                    # Calls of the parent's threads: their futures may be locked for ever.
+                    self._pending, self._cut_off = {}, set()
                 self._loop, self._owner = loop, os.getpid()
                 self._thread = threading.Thread(
                     target=self._serve, args=(loop,), name="stockyard-portal", daemon=True
@@ -255,6 +271,28 @@ def _is_patched() -> bool:
     if gevent is not None and any(map(gevent.is_module_patched, ("threading", "select", "selectors"))):
         return True
     return eventlet is not None and any(map(eventlet.is_monkey_patched, ("thread", "select")))
+
+
+def _abandon(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> None:
+    """End what an exception left under way, such as one of a signal handler.
+
+    The loop does it, which alone knows whether it has the coroutine; to close it here might be in its middle.
+    """
+    if inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED:
+        return
+    try:
+        loop.call_soon_threadsafe(_end, coroutine)
+    except RuntimeError:
+        # The loop is closed, and runs nothing any more.
+        coroutine.close()
+
+
+def _end(coroutine: Coroutine[Any, Any, Any]) -> None:
+    tasks = [task for task in asyncio.all_tasks() if task.get_coro() is coroutine]
+    for task in tasks:
+        task.cancel()
+    if not tasks:
+        coroutine.close()
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop, cut_off: Callable[[], object]) -> None:

@@ -6,10 +6,11 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 
+from stockyard._aio.cached_property import CachedProperty
 from stockyard._store.composing import ScriptError, assemble, lua_root, sorted_parts, written_out
 from stockyard._wire.keys import SUFFIXES
 
@@ -57,27 +58,27 @@ class Script:
         """Its name without its optional gates."""
         return self.name.partition("+")[0]
 
-    @cached_property
+    @CachedProperty
     def parts(self) -> tuple[str, ...]:
         """All shared parts that it may be composed of, in order."""
         return tuple(part.name for part in sorted_parts(self.needs, f"script {self.name}", self.gates))
 
-    @cached_property
+    @CachedProperty
     def source(self) -> str:
         """Its own lines with its parts, as they are written."""
         return assemble(self.needs, self.keys, self.args, self.body, f"script {self.name}", self.gates)
 
-    @cached_property
+    @CachedProperty
     def text(self) -> str:
         """What the server runs."""
         return written_out(self.source)
 
-    @cached_property
+    @CachedProperty
     def sha(self) -> str:
         """SHA-1 of the text, for EVALSHA."""
         return hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
 
-    @cached_property
+    @CachedProperty
     def reads_only(self) -> bool:
         """Whether it calls no command that writes, so that a user who may only read can run it."""
         return set(_WORD.findall(self.text)) <= _READS | _ARGUMENTS

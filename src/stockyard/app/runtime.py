@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable, Iterable
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from stockyard._aio.cached_property import CachedProperty
 from stockyard._aio.portal import Portal
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
@@ -100,21 +100,21 @@ class Runtime:
         """Close this reader of events, too, when its loop closes what it opened."""
         self._events.add(events)
 
-    @cached_property
+    @CachedProperty
     def keeper(self) -> LeaseKeeper:
         """Renews the leases of all workers of the App."""
         from stockyard.leases.keeper import LeaseKeeper
 
         return LeaseKeeper(self.server.address, prefix=self._settings.prefix)
 
-    @cached_property
+    @CachedProperty
     def cancels(self) -> CancelListener:
         """Passes cancellations on to the workers of the App."""
         from stockyard.consume.cancel_listener import CancelListener
 
         return CancelListener(self.server)
 
-    @cached_property
+    @CachedProperty
     def preflight(self) -> Preflight:
         """Judges whether workers may start here."""
         from stockyard.observe.doctor.preflight import Preflight
@@ -136,7 +136,7 @@ class Runtime:
         finally:
             await second.aclose()
 
-    @cached_property
+    @CachedProperty
     def channels(self) -> Channels:
         """The channels that were asked for."""
         from stockyard.pubsub.channels import Channels
@@ -147,7 +147,7 @@ class Runtime:
     def _cache_address(self) -> Address:
         return self._settings.cache or self.server.address
 
-    @cached_property
+    @CachedProperty
     def caches(self) -> Caches:
         """The caches, on this server or on one of their own."""
         from stockyard.cache.caches import Caches
@@ -162,7 +162,7 @@ class Runtime:
             portal=self._portal,
         )
 
-    @cached_property
+    @CachedProperty
     def monitor(self) -> AppMonitor:
         """Reads all this for alerts, metrics and probes."""
         from stockyard.observe.app_monitor import AppMonitor

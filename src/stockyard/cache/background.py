@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from concurrent.futures import Future
 from typing import Any
 
 from stockyard._aio.portal import Portal
+from stockyard._aio.process_lock import ProcessLock
 from stockyard._aio.shared import shared
 
 
@@ -18,7 +18,7 @@ class Background:
 
     def __init__(self) -> None:
         self._portal = Portal()
-        self._guard = threading.Lock()
+        self._guard = ProcessLock()
         self._running: dict[str, Future[asyncio.Task[None]]] = {}
         self._owner = os.getpid()
 

@@ -6,10 +6,10 @@ import itertools
 import logging
 import os
 import secrets
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from stockyard._aio.process_lock import ProcessLock
 from stockyard._store.caches.caching import lock_of
 from stockyard.cache.background import Background
 from stockyard.errors import StockyardError
@@ -30,7 +30,7 @@ class Locks:
     def __init__(self, make_keeper: Callable[[], LeaseKeeper], background: Background) -> None:
         self._make_keeper = make_keeper
         self._background = background
-        self._guard = threading.Lock()
+        self._guard = ProcessLock()
         self._owner = 0
         self._numbers = itertools.count(1)
         self._reset()

@@ -1,14 +1,19 @@
 """The loop in a thread, for code without one."""
 
 import asyncio
+import inspect
 import os
+import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
+from stockyard._aio.cached_property import CachedProperty
 from stockyard._aio.portal import Blocking, Portal
 from stockyard.errors import BlockingCallRefused
 
@@ -239,3 +244,100 @@ portal.close()
     ended = run_program(program)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert said in ended.stdout
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")
+def test_a_child_forked_while_another_thread_makes_a_call_is_not_blocked() -> None:
+    portal, held, release = Portal(), threading.Event(), threading.Event()
+    view = portal.blocking(Target())
+    assert view.add(1, b=2) == 3
+
+    def hold() -> None:
+        with portal._guard:
+            held.set()
+            release.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    assert held.wait(10)
+    child = os.fork()
+    if child == 0:
+        signal.alarm(10)
+        os._exit(0 if view.add(2, b=2) == 4 else 1)
+    release.set()
+    thread.join(10)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    portal.close()
+
+
+def test_a_signal_handler_that_interrupts_a_call_may_make_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    portal, results = Portal(), []
+    view = portal.blocking(Target())
+    hand_over = asyncio.run_coroutine_threadsafe
+
+    def interrupted(*given: Any) -> Any:
+        # As a handler runs within the locked part of a call.
+        monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", hand_over)
+        results.append(view.add(1, b=1))
+        return hand_over(*given)
+
+    monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
+    thread = threading.Thread(target=lambda: results.append(view.add(1, b=2)), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert results == [2, 3]
+    portal.close()
+
+
+@pytest.mark.parametrize("is_handed_over", [False, True])
+def test_an_interrupt_of_a_call_is_what_it_raises(monkeypatch: pytest.MonkeyPatch, is_handed_over: bool) -> None:
+    portal, ended = Portal(), threading.Event()
+    portal.run(asyncio.sleep(0))
+    hand_over = asyncio.run_coroutine_threadsafe
+    begun = threading.Event()
+
+    async def work() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    def interrupted(*given: Any) -> None:
+        if is_handed_over:
+            hand_over(*given)
+            assert begun.wait(10)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asyncio, "run_coroutine_threadsafe", interrupted)
+        coroutine = work()
+        with pytest.raises(KeyboardInterrupt):
+            portal.run(coroutine)
+    portal.run(asyncio.sleep(0))
+    assert begun.is_set() is is_handed_over
+    assert not is_handed_over or ended.wait(10)
+    portal.close()
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
+    assert not portal._pending
+
+
+def test_threads_compute_a_cached_property_once() -> None:
+    class Holder:
+        computed = 0
+
+        @CachedProperty
+        def value(self) -> object:
+            Holder.computed += 1
+            return object()
+
+    holder, barrier = Holder(), threading.Barrier(8)
+
+    def read() -> object:
+        barrier.wait(10)
+        return holder.value
+
+    with ThreadPoolExecutor(8) as pool:
+        values = {future.result() for future in [pool.submit(read) for _ in range(8)]}
+    assert values == {holder.value}
+    assert Holder.computed == 1

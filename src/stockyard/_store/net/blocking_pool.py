@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import threading
+import queue
 import time
 
 from stockyard._aio.portal import closed_before
@@ -28,7 +28,10 @@ class BlockingPool:
         self._address = address
         self._idle: list[BlockingConnection] = []
         self._used: set[BlockingConnection] = set()
-        self._places = threading.Semaphore(MAX_CONNECTIONS)
+        # No semaphore, whose lock a signal handler that makes a call may find held by the call it interrupts.
+        self._places: queue.SimpleQueue[None] = queue.SimpleQueue()
+        for _ in range(MAX_CONNECTIONS):
+            self._places.put(None)
         self._answered = 0
         self._is_closed = False
 
@@ -43,7 +46,9 @@ class BlockingPool:
             BlockingCallRefused: the pool was closed.
         """
         deadline = time.monotonic() + limit
-        if not self._places.acquire(blocking=False):
+        try:
+            self._places.get(block=False)
+        except queue.Empty:
             self._wait(limit)
             # Those before us were answered: the server is there, and our own time begins now.
             deadline = max(deadline, time.monotonic() + limit / 2)
@@ -71,7 +76,7 @@ class BlockingPool:
                 self.drop_idle()
         else:
             connection.drop()
-        self._places.release()
+        self._places.put(None)
 
     def drop_idle(self) -> None:
         """Close the connections that nobody uses: they lead to a server that is not the one to ask."""
@@ -108,8 +113,10 @@ class BlockingPool:
     def _wait(self, limit: float) -> None:
         while True:
             answered = self._answered
-            if self._places.acquire(timeout=limit):
-                return
+            try:
+                return self._places.get(timeout=limit)
+            except queue.Empty:
+                pass
             # Where those before us are answered, their replies are large, or their link is slow.
             if self._answered == answered:
                 raise ServerUnavailable(

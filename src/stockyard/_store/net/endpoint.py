@@ -6,8 +6,8 @@ import asyncio
 import socket
 import ssl
 import time
-from functools import cached_property
 
+from stockyard._aio.cached_property import CachedProperty
 from stockyard.config import Address
 
 _KEEPALIVE = {"TCP_KEEPIDLE": 30, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3}
@@ -85,7 +85,7 @@ class Endpoint:
         where = address.path if address.scheme == "unix" else f"{address.host}:{address.port}"
         return ConnectionError(_explained(error, where))
 
-    @cached_property
+    @CachedProperty
     def _tls(self) -> ssl.SSLContext:
         files = self._address.tls
         context = ssl.create_default_context()

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
+from stockyard._aio.process_lock import ProcessLock
 from stockyard.errors import NotificationFailed
 
 DEADLINE = 10.0
@@ -16,7 +17,7 @@ DEADLINE = 10.0
 MOST_THREADS = 8
 """Threads of one notifier at a time, those that no longer count included."""
 
-_lock = threading.Lock()
+_lock = ProcessLock()
 _threads: Counter[str] = Counter()
 
 
