@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
+from stockyard._aio.process_lock import ProcessLock
 from stockyard.app.runtime import Runtime
 from stockyard.blocking import BlockingApp
 from stockyard.config import Settings
@@ -86,6 +87,7 @@ class App(Fixed):
         self.settings: Settings = settings or Settings.load(redis, prefix=prefix, call_timeout=call_timeout)
         self._clock = clock
         self._portal = Portal()
+        self._opening = ProcessLock()
         self._opened: Runtime | None = None
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         self._metrics_servers: list[MetricsServer] = []
@@ -338,7 +340,9 @@ class App(Fixed):
         runtime = self._opened
         if runtime is not None and runtime.close():
             # The next server may be another one: whatever was bound to this one goes with it.
-            self._opened = None
+            with self._opening:
+                if self._opened is runtime:
+                    self._opened = None
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._runtime)
@@ -363,15 +367,20 @@ class App(Fixed):
         return Lifespan(self.topology.lifespans)
 
     def _runtime(self) -> Runtime:
-        if self._opened is None:
-            self._opened = Runtime(
-                self.topology,
-                self.settings,
-                workers=lambda: list(self._workers),
-                clock=self._clock,
-                portal=self._portal,
-            )
-        return self._opened
+        runtime = self._opened
+        if runtime is not None:
+            return runtime
+        # Threads that come first at the same time get the same one.
+        with self._opening:
+            if self._opened is None:
+                self._opened = Runtime(
+                    self.topology,
+                    self.settings,
+                    workers=lambda: list(self._workers),
+                    clock=self._clock,
+                    portal=self._portal,
+                )
+            return self._opened
 
 
 def owner_of(worker: Worker) -> App:

@@ -73,28 +73,29 @@ class Runtime:
     def keyspace(self, spec: QueueSpec) -> QueueKeyspace:
         """Return a queue's keys here."""
         keyspace = self._keyspaces.get(spec.name)
-        if keyspace is None:
-            keyspace = QueueKeyspace(self.server, self._settings.prefix, spec.name)
-            self._keyspaces[spec.name] = keyspace
-        return keyspace
+        if keyspace is not None:
+            return keyspace
+        # One step, so that threads that come first at the same time get the same one.
+        made = QueueKeyspace(self.server, self._settings.prefix, spec.name)
+        return self._keyspaces.setdefault(spec.name, made)
 
     def port(self, spec: QueueSpec) -> StoredJobs:
         """Return the port of a queue's jobs."""
         port = self._ports.get(spec.name)
-        if port is None:
-            results = self._results[spec.name] = Results(self.keyspace(spec))
-            port = self._ports[spec.name] = StoredJobs(
-                self.keyspace(spec), results=results, find=spec.router.get, portal=self._portal
-            )
-        return port
+        if port is not None:
+            return port
+        keyspace = self.keyspace(spec)
+        results = self._results.setdefault(spec.name, Results(keyspace))
+        made = StoredJobs(keyspace, results=results, find=spec.router.get, portal=self._portal)
+        return self._ports.setdefault(spec.name, made)
 
     def queue(self, spec: QueueSpec) -> Queue:
         """Return a queue; asked again, the same."""
         queue = self._queues.get(spec.name)
-        if queue is None:
-            queue = Queue(spec, keyspace=self.keyspace(spec), jobs=self.port(spec), portal=self._portal)
-            self._queues[spec.name] = queue
-        return queue
+        if queue is not None:
+            return queue
+        made = Queue(spec, keyspace=self.keyspace(spec), jobs=self.port(spec), portal=self._portal)
+        return self._queues.setdefault(spec.name, made)
 
     def add_reader(self, events: QueueEvents) -> None:
         """Close this reader of events, too, when its loop closes what it opened."""

@@ -81,8 +81,10 @@ class Caches(Fixed):
         """
         known = self._declared.get(name)
         if known is None:
-            known = self._declared[name] = _Declared(self._make(name, declared, options), declared, options)
-        elif (declared is not Any and declared != known.type) or (options and options != known.options):
+            made = _Declared(self._make(name, declared, options), declared, options)
+            # One step: another thread may have declared it meanwhile.
+            known = self._declared.setdefault(name, made)
+        if (declared is not Any and declared != known.type) or (options and options != known.options):
             raise InvalidOption(
                 f"cache {name!r} was declared before with type {known.type!r} and {dict(known.options)!r}; "
                 "ask for it by its name alone, or say the same"

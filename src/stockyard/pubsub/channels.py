@@ -45,10 +45,10 @@ class Channels:
         found = self._open.get(channel.name)
         if found is None:
             keyspace = ChannelKeyspace(self._server, self._prefix, channel.name)
-            found = self._open[channel.name] = OpenChannel(
-                channel, keyspace=keyspace, hubs=self._hubs, portal=self._portal
-            )
-        elif found.channel != channel:
+            opened = OpenChannel(channel, keyspace=keyspace, hubs=self._hubs, portal=self._portal)
+            # One step: another thread may have opened it meanwhile.
+            found = self._open.setdefault(channel.name, opened)
+        if found.channel != channel:
             raise InvalidOption(
                 f"two channels are called {channel.name!r}: {found.channel!r} and {channel!r}; declare it once"
             )

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, InvalidOption, Job, JobFailed, JobState, ResultTimeout, Topology
+from stockyard import App, Channel, InvalidOption, Job, JobFailed, JobState, ResultTimeout, Topology
+from stockyard.app.runtime import Runtime
 from stockyard.errors import BlockingCallRefused
 from tests.support.yard import Yard
 
@@ -108,3 +109,34 @@ def test_one_app_serves_several_loops_in_turn(redis_url: str, prefix: str) -> No
             await app.aclose()
 
     assert [asyncio.run(use()) for _ in range(3)] == ["1", "2", "3"]
+
+
+def test_threads_that_use_an_app_first_get_the_same_objects(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = App(shop(), redis_url, prefix=prefix)
+    count, made = 8, []
+    start, inside = threading.Barrier(count), threading.Event()
+
+    def runtime(*given: Any, **named: Any) -> Runtime:
+        # Until the others had their chance to make one, too.
+        inside.wait(10)
+        made.append(Runtime(*given, **named))
+        return made[-1]
+
+    monkeypatch.setattr("stockyard.app.app.Runtime", runtime)
+    channel = Channel("prices", int)
+
+    def use(number: int) -> tuple[object, ...]:
+        if start.wait(10) == 0:
+            inside.set()
+        queue = app.queue("q")
+        queue.sync.add("x", number)
+        return (queue, app.cache("c"), app.channel(channel), app.monitor, queue._jobs)
+
+    with ThreadPoolExecutor(count) as pool:
+        objects = set(pool.map(use, range(count)))
+    assert len(objects) == 1
+    assert len(made) == 1
+    assert app.queue("q").sync.counts()[JobState.WAITING] == count
+    app.close()
