@@ -39,8 +39,8 @@ def app(redis_url: str, prefix: str) -> Iterator[App]:
     made.close()
 
 
-def in_portal() -> bool:
-    return any(thread.name == "stockyard-portal" for thread in threading.enumerate())
+def in_portal(app: App) -> bool:
+    return app._portal.is_open
 
 
 def connections(client: "redis.Redis") -> set[str]:
@@ -63,7 +63,7 @@ def test_jobs_are_added_and_read_by_tcp_and_socket_file_with_and_without_a_passw
     assert stored(queue, job.id).data == {"n": 1}
     assert job.sync.log("a line") == 1
     assert queue.counts()[JobState.DELAYED] == 1
-    assert not in_portal()
+    assert not in_portal(app)
     with server.client() as client:
         assert client.dbsize() == 0
         client.select(3)
@@ -150,7 +150,7 @@ def test_no_method_but_waiting_for_a_result_needs_a_loop(kind: type, app: App) -
         called += not isinstance(refused, BlockingCallRefused)
         queue.sync.resume()
     assert called == len(methods) > 2
-    assert not in_portal()
+    assert not in_portal(app)
 
 
 def test_batches_keep_their_order_whatever_kinds_of_jobs_they_are_of(app: App) -> None:
