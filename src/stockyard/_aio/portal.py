@@ -10,11 +10,12 @@ import sys
 import threading
 from collections.abc import Callable, Collection, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
+from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
 from stockyard._aio.process_lock import ProcessLock
 from stockyard.blocking import BlockingView
-from stockyard.errors import BlockingCallRefused
+from stockyard.errors import BlockingCallRefused, SharedWorkCancelled
 
 T = TypeVar("T")
 _SPELLINGS = {"__aenter__": "async with …", "__aexit__": "async with …", "__anext__": "async for … in …"}
@@ -30,6 +31,7 @@ class Portal:
         self._owner = 0
         self._pending: dict[Coroutine[Any, Any, Any], Future[Any]] = {}
         self._cut_off: set[Coroutine[Any, Any, Any]] = set()
+        self._closers = 0
 
     @property
     def is_open(self) -> bool:
@@ -60,7 +62,7 @@ class Portal:
     def _result(self, future: Future[T], coroutine: Coroutine[Any, Any, T]) -> T:
         try:
             return future.result()
-        except CancelledError:
+        except (CancelledError, SharedWorkCancelled):
             if coroutine in self._cut_off:
                 raise cut_off() from None
             raise
@@ -121,6 +123,18 @@ class Portal:
         """
         return Blocking(self, target, needs_loop)
 
+    @contextmanager
+    def cutting_off(self) -> Iterator[None]:
+        """Let the calls that the block breaks off, as their shared work ends, say that the App was closed."""
+        with self._guard:
+            self._closers += 1
+            self._cut_off_pending()
+        try:
+            yield
+        finally:
+            with self._guard:
+                self._closers -= 1
+
     def close(self) -> None:
         """End the thread; closing twice is fine, and a later call starts a new one."""
         with self._guard:
@@ -161,6 +175,8 @@ class Portal:
                 coroutine.close()
                 raise closed_before()
             future = self._pending[coroutine] = asyncio.run_coroutine_threadsafe(coroutine, loop)
+            if self._closers:
+                self._cut_off.add(coroutine)
         return future
 
     def _refuse_in_loop(self, method: Callable[..., Any]) -> None:
@@ -184,7 +200,7 @@ class Portal:
                 loop = asyncio.new_event_loop()
                 if self._owner != os.getpid():
                     # Calls of the parent's threads: their futures may be locked for ever.
-                    self._pending, self._cut_off = {}, set()
+                    self._pending, self._cut_off, self._closers = {}, set(), 0
                 self._loop, self._owner = loop, os.getpid()
                 self._thread = threading.Thread(
                     target=self._serve, args=(loop,), name="stockyard-portal", daemon=True

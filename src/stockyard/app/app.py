@@ -316,7 +316,8 @@ class App(Fixed):
         """
         await asyncio.gather(*(worker.stop(grace=0) for worker in self._workers if worker.is_running))
         if self._opened is not None:
-            await self._opened.aclose()
+            with self._portal.cutting_off():
+                await self._opened.aclose()
         # The thread of blocking callers cannot wait for its own end: after ``app.sync.aclose()`` it stays idle.
         await asyncio.to_thread(self._release if self._portal.is_current else self.close)
 
@@ -325,9 +326,10 @@ class App(Fixed):
         # First, as they ask the server on the portal's loop: a request under way would be cut off.
         self._stop_metrics()
         if self._portal.is_open:
-            if self._opened is not None:
-                self._portal.run(self._opened.aclose())
-            self._portal.close()
+            with self._portal.cutting_off():
+                if self._opened is not None:
+                    self._portal.run(self._opened.aclose())
+                self._portal.close()
         self._release()
 
     def _stop_metrics(self) -> None:

@@ -10,6 +10,7 @@ import pytest
 from stockyard import App, Channel, InvalidOption, Job, JobFailed, JobState, ResultTimeout, Topology
 from stockyard.app.runtime import Runtime
 from stockyard.errors import BlockingCallRefused
+from stockyard.events.results import Results
 from tests.support.yard import Yard
 
 
@@ -142,4 +143,37 @@ def test_threads_that_use_an_app_first_get_the_same_objects(
     assert len(objects) == 1
     assert len(made) == 1
     assert app.queue("q").sync.counts()[JobState.WAITING] == count
+    app.close()
+
+
+@pytest.mark.parametrize("closes", ["close", "aclose"])
+def test_closing_the_app_ends_waits_for_results_and_loads(redis_url: str, prefix: str, closes: str) -> None:
+    app = App(shop(), redis_url, prefix=prefix)
+    job = app.queue("q").sync.add("x")
+    cache = app.cache("c").sync
+    loading, waited = threading.Event(), threading.Event()
+
+    async def load() -> int:
+        loading.set()
+        await asyncio.Event().wait()
+        return 1
+
+    reading = Results.wait
+
+    async def wait(*given: Any) -> Any:
+        waited.set()
+        return await reading(*given)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(2) as pool:
+        patch.setattr(Results, "wait", wait)
+        calls = [pool.submit(job.sync.wait_for_result, 60), pool.submit(cache.get_or_set, "k", load)]
+        assert loading.wait(10)
+        assert waited.wait(10)
+        if closes == "close":
+            app.close()
+        else:
+            app.sync.aclose()
+        for call in calls:
+            with pytest.raises(BlockingCallRefused, match="the app was closed"):
+                call.result(30)
     app.close()

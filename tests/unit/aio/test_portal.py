@@ -15,7 +15,8 @@ import pytest
 
 from stockyard._aio.cached_property import CachedProperty
 from stockyard._aio.portal import Blocking, Portal
-from stockyard.errors import BlockingCallRefused
+from stockyard._aio.shared import cancelled
+from stockyard.errors import BlockingCallRefused, SharedWorkCancelled
 
 
 class Target:
@@ -341,3 +342,18 @@ def test_threads_compute_a_cached_property_once() -> None:
         values = {future.result() for future in [pool.submit(read) for _ in range(8)]}
     assert values == {holder.value}
     assert Holder.computed == 1
+
+
+def test_a_close_that_breaks_off_shared_work_is_named_as_the_cause() -> None:
+    portal = Portal()
+
+    async def fail() -> None:
+        raise cancelled("the load")
+
+    with pytest.raises(SharedWorkCancelled):
+        portal.run(fail())
+    with portal.cutting_off(), pytest.raises(BlockingCallRefused, match="the app was closed while"):
+        portal.run(fail())
+    with pytest.raises(SharedWorkCancelled):
+        portal.run(fail())
+    portal.close()
