@@ -213,11 +213,13 @@ class Blocking(BlockingView):
     """The blocking view of one object: same names, same arguments, same results; ``with`` and ``for`` as well."""
 
     def __init__(self, portal: Portal, target: Any, needs_loop: Collection[str] | None = None) -> None:
-        self._portal = portal
-        self._target = target
-        self._needs_loop = needs_loop
+        values = self.__dict__
+        values["_portal"], values["_target"], values["_needs_loop"] = portal, target, needs_loop
 
     def __getattr__(self, name: str) -> Any:
+        # A copy is asked for special methods before it has its target.
+        if name.startswith("__") or name == "_target":
+            raise AttributeError(f"a blocking view has no {name}")
         found = getattr(self._target, name)
         if not inspect.iscoroutinefunction(found):
             return found
@@ -232,6 +234,12 @@ class Blocking(BlockingView):
         # Found without this method from now on.
         self.__dict__[name] = call
         return call
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{name} cannot be assigned on {self!r}: it passes calls on, and holds nothing")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *(name for name in dir(self._target) if not name.startswith("_"))})
 
     def __enter__(self) -> Self:
         self._portal.call(self._target.__aenter__)

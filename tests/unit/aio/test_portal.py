@@ -1,6 +1,7 @@
 """The loop in a thread, for code without one."""
 
 import asyncio
+import copy
 import inspect
 import os
 import signal
@@ -356,4 +357,18 @@ def test_a_close_that_breaks_off_shared_work_is_named_as_the_cause() -> None:
         portal.run(fail())
     with pytest.raises(SharedWorkCancelled):
         portal.run(fail())
+    portal.close()
+
+
+def test_a_view_lists_what_its_object_has_can_be_copied_and_is_not_assigned() -> None:
+    portal = Portal()
+    view = portal.blocking(Target())
+    assert {"add", "fail", "plain", "constant"} <= set(dir(view))
+    assert view.add(1, b=2) == 3
+    assert copy.copy(view).add(2, b=2) == 4
+    with pytest.raises(AttributeError, match="constant cannot be assigned on <blocking view"):
+        view.constant = 8
+    assert view.constant == 7
+    with pytest.raises(AttributeError):
+        view.__missing__  # noqa: B018
     portal.close()
