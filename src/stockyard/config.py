@@ -167,6 +167,9 @@ def _file_values(dotenv: Path | str | None) -> dict[str, str]:
 
 def _address(url: str, name: str, problems: list[str]) -> Address:
     # Nothing of a URL that cannot be read is quoted: any part of it may be a part of the password.
+    if not isinstance(url, str):
+        problems.append(f"{name} must be a URL as text, such as {DEFAULT_URL}; got {type(url).__name__}")
+        return Address("redis")
     if "://" not in url:
         problems.append(f"{name} has no scheme; expected one of {', '.join(f'{each}://' for each in _SCHEMES)}")
         return Address("redis")

@@ -17,6 +17,7 @@ from stockyard.blocking import BlockingApp
 from stockyard.config import Settings
 from stockyard.errors import ServerRefused
 from stockyard.events import Event, QueueEvents
+from stockyard.model import checks
 from stockyard.model.clock import Clock, system_clock
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import JobProcessor
@@ -64,6 +65,7 @@ class App(Fixed):
 
     Raises:
         ConfigError: settings are wrong; every problem is named.
+        InvalidOption: ``topology`` is no Topology, or ``settings`` are no Settings.
 
     Connections open at the first call, so an App may be made at import; ``async with`` or ``aclose`` ends them.
 
@@ -83,7 +85,9 @@ class App(Fixed):
         call_timeout: float | None = None,
         clock: Clock = system_clock,
     ) -> None:
-        self.topology = topology
+        self.topology: Topology = checks.instance("topology", topology, Topology)
+        if settings is not None:
+            checks.instance("settings", settings, Settings)
         self.settings: Settings = settings or Settings.load(redis, prefix=prefix, call_timeout=call_timeout)
         self._clock = clock
         self._portal = Portal()
@@ -295,6 +299,7 @@ class App(Fixed):
 
         Raises:
             ConfigError: the address cannot be listened on.
+            InvalidOption: the host is no text, or the port is out of its range.
         """
         from stockyard.observe.app_monitor import metrics_server
 

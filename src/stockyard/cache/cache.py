@@ -23,7 +23,7 @@ from stockyard.cache.options import CacheSpec, checked_key, checked_tags
 from stockyard.cache.stats import CacheStats, Counts
 from stockyard.errors import PayloadError, ServerError, ServerRefused
 from stockyard.model import checks
-from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.duration import Duration
 from stockyard.model.fixed import Fixed
 from stockyard.model.payload import TypedCodec
 
@@ -145,7 +145,7 @@ class Cache(Fixed, Generic[T]):
         ttl_ms, checked = self._ttl_ms(ttl), checked_tags(tags)
         new = [
             NewEntry(checked_key(key), self._codec.encode(value), self._jittered(ttl_ms), tags=checked)
-            for key, value in values.items()
+            for key, value in checks.by_name("values", values, of="values").items()
         ]
         self._touched(self)
         try:
@@ -180,6 +180,7 @@ class Cache(Fixed, Generic[T]):
             tags: names under which it can be invalidated; one that is invalidated while the load runs counts.
 
         Raises:
+            InvalidOption: the key is no text, the loader no function, or another argument out of its range.
             What the loader raises, in every caller of this process that waits for it; other processes try
                 themselves.
             PayloadError: the value is not JSON-able, does not fit the declared type, or would not come back as it
@@ -193,7 +194,11 @@ class Cache(Fixed, Generic[T]):
         kept = self._kept.get(key)
         if kept is not None and kept.until > monotonic():
             return self._copy(kept)
-        plan = self._plan(checked_key(key), ttl, stale, negative_ttl, tags)
+        checked_key(key)
+        checks.function("loader", loader)
+        checks.number("early", early, least=0)
+        plan = Plan.of(self._ttl_ms(ttl), stale, negative_ttl, tags)
+        self._touched(self)
         while True:
             found, value = await self._read_anyway(key)
             if found is not None and value is not _MISSING and found.fresh_ms > -plan.stale_ms:
@@ -250,13 +255,16 @@ class Cache(Fixed, Generic[T]):
             ttl, stale, early, negative_ttl: as in ``get_or_set``.
 
         Raises:
-            InvalidOption: without ``key``: the function has no name of its own; when called: an argument has no
-                canonical text, as an object without declared fields.
+            InvalidOption: ``early`` is out of its range, or it is no function; without ``key``: it has no name of
+                its own; when called: an argument has no canonical text, as an object without declared fields.
 
         Example:
             @approvals.memo(ttl="1m", key=lambda account, order: f"{account}/{order}")
             async def approve(account: str, order: str) -> Approval: ...
         """
+        checks.number("early", early, least=0)
+        if function is not None:
+            checks.function("function", function)
 
         async def ask(name: str, loader: Loader, args: tuple[Any, ...], kwargs: dict[str, Any]) -> T:
             found = tags(*args, **kwargs) if callable(tags) else tags
@@ -378,22 +386,6 @@ class Cache(Fixed, Generic[T]):
 
     def _jittered(self, ttl_ms: int) -> int:
         return jittered(ttl_ms, self._spec.jitter, random_number())
-
-    def _plan(
-        self,
-        key: str,
-        ttl: Duration | None,
-        stale: Duration | None,
-        negative_ttl: Duration | None,
-        tags: Iterable[str],
-    ) -> Plan:
-        self._touched(self)
-        return Plan(
-            self._ttl_ms(ttl),
-            0 if stale is None else milliseconds(stale, option="stale"),
-            None if negative_ttl is None else milliseconds(negative_ttl, option="negative_ttl"),
-            checked_tags(tags),
-        )
 
 
 _BREATH = 2**10 - 1

@@ -6,7 +6,7 @@ import asyncio
 import inspect
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -23,9 +23,10 @@ from stockyard.cache.entries import Entries
 from stockyard.cache.freshness import jittered
 from stockyard.cache.locks import Locks
 from stockyard.cache.nesting import Place, enclosing, running, waiting
-from stockyard.cache.options import CacheSpec
+from stockyard.cache.options import CacheSpec, checked_tags
 from stockyard.cache.stats import Counts
 from stockyard.errors import PayloadError, ServerError, ServerRefused
+from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.payload import TypedCodec
 
 T = TypeVar("T")
@@ -47,6 +48,16 @@ class Plan:
     stale_ms: int = 0
     negative_ms: int | None = None
     tags: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, ttl_ms: int, stale: Duration | None, negative_ttl: Duration | None, tags: Iterable[str]) -> Plan:
+        """Check what ``Cache.get_or_set`` was given; raises InvalidOption."""
+        return cls(
+            ttl_ms,
+            0 if stale is None else milliseconds(stale, option="stale"),
+            None if negative_ttl is None else milliseconds(negative_ttl, option="negative_ttl"),
+            checked_tags(tags),
+        )
 
     @property
     def lifetime_ms(self) -> int:

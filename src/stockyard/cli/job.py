@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import say, show_facts, show_json, show_table, when
 from stockyard.cli.job_control import CONTROLS, found_job
-from stockyard.cli.options import AsJson, Span
+from stockyard.cli.options import AsJson, Span, StateName
 from stockyard.cli.payload import payload_of
 from stockyard.model.job import Job, JobState
 from stockyard.model.options import AddOptions
@@ -102,7 +102,7 @@ async def show(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, 
 @job.command(name="list")
 async def list_jobs(
     queue: str,
-    state: JobState = JobState.FAILED,
+    state: StateName = "failed",
     /,
     *,
     page: int = 1,
@@ -123,7 +123,7 @@ async def list_jobs(
     async with connection.open() as app:
         jobs = await app.queue(queue).get_jobs(state, page=page, size=size, newest_first=not oldest_first)
     if json:
-        show_json([_record(each, state) for each in jobs])
+        show_json([_record(each, JobState(state)) for each in jobs])
         return
     columns = ("id", "name", "added", "attempts", "data", "failed_reason")
     rows = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Group, Parameter, Token
 
@@ -46,6 +46,9 @@ RedisUrl = Annotated[
 Prefix = Annotated[
     str | None, Parameter(name="--prefix", group=WHERE, help="First part of every key. Defaults to bull.")
 ]
+StateName = Literal["waiting", "prioritized", "delayed", "active", "completed", "failed", "waiting-children"]
+"""A state whose jobs can be listed."""
+EndedStateName = Literal["failed", "completed"]
 AsJson = Annotated[bool, Parameter(name="--json", help="Print JSON, for programs.")]
 Span = Annotated[str | None, Parameter(converter=_checked_duration)]
 """A duration as it is written: ``5m``, ``250ms``, seconds."""

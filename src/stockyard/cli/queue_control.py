@@ -10,9 +10,8 @@ from typing import Any, Literal
 from stockyard.cli.confirmation import Yes, is_agreed
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import show_json
-from stockyard.cli.options import AsJson, Span
+from stockyard.cli.options import AsJson, EndedStateName, Span, StateName
 from stockyard.errors import InvalidOption
-from stockyard.model.job import JobState
 from stockyard.produce.queue import Queue
 
 DECLINED = 1
@@ -56,6 +55,11 @@ async def limit(
         pause_for: start nothing for so long, as in 30s.
         clear_rate_limit: end what --pause-for began, and begin a new window of the rate.
     """
+    if isinstance(concurrency, int) and concurrency < 1:
+        raise InvalidOption(
+            f"--concurrency must be 1 or more, or none for no limit; got {concurrency}: "
+            "`stockyard queue pause` lets nothing start"
+        )
     orders: list[Callable[[Queue], Awaitable[None]]] = []
     if concurrency is not None:
         orders.append(lambda queue: queue.set_concurrency(None if concurrency == "none" else concurrency))
@@ -100,7 +104,7 @@ def drain(
 
 def clean(
     name: str,
-    state: JobState,
+    state: StateName,
     /,
     *,
     older_than: Span = None,
@@ -142,7 +146,7 @@ def obliterate(name: str, /, *, force: bool = False, yes: Yes = False, connectio
 
 async def retry(
     name: str,
-    state: JobState = JobState.FAILED,
+    state: EndedStateName = "failed",
     /,
     *,
     limit: int | None = None,

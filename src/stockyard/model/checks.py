@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from stockyard.errors import InvalidOption, suggestion
@@ -165,6 +165,45 @@ def several(option: str, value: Iterable[T], *, of: str) -> tuple[T, ...]:
         hint = f"write [{shown(value)}]" if isinstance(value, str) else ""
         raise InvalidOption(f"{option} must be a list of {of}; got {shown(value)}{_added(hint)}")
     return tuple(value)
+
+
+def by_name(option: str, value: Any, *, of: str) -> Mapping[Any, Any]:
+    """Return a mapping; what it holds is not looked into.
+
+    Args:
+        option: the option's name, for the message.
+        value: what was given.
+        of: what it holds by name, for the message: ``"values"``.
+
+    Raises:
+        InvalidOption: it is no mapping.
+    """
+    if not isinstance(value, Mapping):
+        raise InvalidOption(f"{option} must be {of} by name, {{'name': …}}; got {shown(value)}")
+    return value
+
+
+def instance(option: str, value: T, kind: type) -> T:
+    """Return a value that is of a class.
+
+    Raises:
+        InvalidOption: it is not.
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        raise InvalidOption(f"{option} must be {article} {kind.__name__}; got {shown(value)}")
+    return value
+
+
+def place(option: str, value: Any) -> int:
+    """Return a place in a list, from 0; below 0 it counts from the end.
+
+    Raises:
+        InvalidOption: it is no whole number.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise InvalidOption(f"{option} must be a whole number; got {shown(value)}")
+    return value
 
 
 def text(what: str, value: Any, *, longest: int | None = None) -> str:

@@ -27,7 +27,8 @@ class Deduplication:
     With ``ttl``, ``extend``, ``replace`` and a delay, a job runs once its adds have been quiet for that long.
 
     Raises:
-        InvalidOption: ``ttl`` is no duration or 0, two arguments exclude each other, or one is not known.
+        InvalidOption: ``ttl`` is no duration or 0, a flag is neither True nor False, two arguments
+            exclude each other, or one is not known.
 
     Example:
         await queue.add("price", tick, deduplication=Deduplication(tick.symbol, ttl="5s"))
@@ -49,18 +50,14 @@ class Deduplication:
         reschedule: bool = False,
         keep_last: bool = False,
     ) -> None:
+        flags = {"extend": extend, "replace": replace, "reschedule": reschedule, "keep_last": keep_last}
+        for option, chosen in flags.items():
+            checks.flag(option, chosen)
         hint = "leave it out to wait for the owner's end"
         ttl_ms = None if ttl is None else checks.positive_ms("ttl", ttl, hint=hint)
         if extend and ttl_ms is None:
             raise InvalidOption("extend restarts the ttl; give a ttl, as in Deduplication(id, '5s', extend=True)")
         if replace and reschedule:
             raise InvalidOption("replace and reschedule exclude each other: the owner is removed or delayed again")
-        for name, value in (
-            ("id", id),
-            ("ttl_ms", ttl_ms),
-            ("extend", extend),
-            ("replace", replace),
-            ("reschedule", reschedule),
-            ("keep_last", keep_last),
-        ):
+        for name, value in {"id": id, "ttl_ms": ttl_ms, **flags}.items():
             object.__setattr__(self, name, value)

@@ -11,7 +11,7 @@ from msgspec import UNSET
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.job import Job
-from stockyard.model.options import AddOptions
+from stockyard.model.options import KNOWN_OPTIONS, AddOptions
 
 
 class Flow:
@@ -26,7 +26,7 @@ class Flow:
             its children have ended. ``on_failure`` says what a child's failure means to its parent.
 
     Raises:
-        InvalidOption: the children are not Flow values.
+        InvalidOption: the children are not Flow values, or an option is not known.
 
     Example:
         Flow("report", "reports", children=[Flow("fetch", "downloads", {"day": day}) for day in days])
@@ -42,6 +42,7 @@ class Flow:
         children: Iterable[Flow] = (),
         **options: Unpack[AddOptions],
     ) -> None:
+        checks.refuse_unknown(options, KNOWN_OPTIONS, of=f"flow {name!r}")
         self.name: str = name
         self.queue: str = queue
         self.data: Any = {} if data is UNSET else data

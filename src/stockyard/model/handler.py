@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from stockyard.errors import HandlerError, PayloadError
+from stockyard.model import checks
 from stockyard.model.job import Job
 from stockyard.model.payload import Decoder, decoder_for
 from stockyard.model.retry_rule import RetryRule
@@ -55,6 +56,7 @@ class Handler:
         Raises:
             HandlerError: it is no callable of one argument, its annotation cannot be resolved, or the executor
                 cannot run it.
+            InvalidOption: there is no such executor.
             PayloadError: the declared payload type cannot be read from JSON.
         """
         if not callable(function) or isinstance(function, type):
@@ -69,10 +71,10 @@ class Handler:
             raise HandlerError(
                 f"handler {name_of(function)} is a generator: a job has one result, so use `return`, not `yield`"
             )
+        if executor is not None:
+            checks.one_of("executor", executor, get_args(Executor))
         is_async = _is_async(function)
         chosen = executor if executor is not None else "async" if is_async else "thread"
-        if chosen not in get_args(Executor):
-            raise HandlerError(f"executor must be 'async', 'thread' or 'process'; got {executor!r}")
         if chosen == "async" and not is_async:
             raise HandlerError(f"handler {name_of(function)} is a plain def: use executor='thread' or 'process'")
         if chosen == "thread" and is_async:

@@ -165,7 +165,11 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         return await self.port.log(self.id, checks.line("a line of a job's log", line))
 
     async def logs(self, start: int = 0, end: int = -1) -> list[str]:
-        """Return log lines ``start`` to ``end`` inclusive, oldest first; -1 is the last."""
+        """Return log lines ``start`` to ``end`` inclusive, oldest first; -1 is the last.
+
+        Raises:
+            InvalidOption: ``start`` or ``end`` is no whole number.
+        """
         return await self.port.logs(self.id, start, end)
 
     async def clear_logs(self, keep: int = 0) -> None:
@@ -209,7 +213,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
             lifo: put it before those of the same priority instead. Defaults to False.
 
         Raises:
-            InvalidOption: the priority is out of its range.
+            InvalidOption: the priority is out of its range, or ``lifo`` is neither True nor False.
             JobNotFound: the job was removed.
         """
         checks.whole("priority", priority, most=MAX_PRIORITY)
@@ -229,7 +233,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
                 it has one more attempt, and is tried again only while some of its attempts are left.
 
         Raises:
-            InvalidOption: the state is another one.
+            InvalidOption: the state is another one, or ``reset_attempts`` is neither True nor False.
             JobNotFound: the job was removed.
             JobStateError: it is in another state, which the message names; nothing was changed.
         """
@@ -285,10 +289,10 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
             JobFailed: it ended failed; the reason is carried.
             ResultTimeout: it did not end in time.
             JobNotFound: it was removed before its result could be read.
-            PayloadError: the result does not fit its type; the job itself has completed.
+            PayloadError: the type cannot be read from JSON; or the result does not fit it: the job has completed.
         """
-        value = await self.port.wait_for_result(self.id, timeout)
         decode = self.port.result_decoder(self.name) if result_type is None else decoder_for(result_type)
+        value = await self.port.wait_for_result(self.id, timeout)
         if decode is None:
             return value
         try:

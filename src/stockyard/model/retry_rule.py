@@ -72,7 +72,8 @@ def _name_of(kind: type) -> str:
 
 
 def _classes(option: str, value: Any) -> tuple[type[BaseException], ...]:
-    given = (value,) if isinstance(value, type) else tuple(value) if isinstance(value, Iterable) else (value,)
+    is_one = isinstance(value, type | str | bytes) or not isinstance(value, Iterable)
+    given = (value,) if is_one else tuple(value)
     for each in given:
         if not isinstance(each, type) or not issubclass(each, BaseException):
             raise InvalidOption(f"{option} must be exception classes, such as (ConnectionError,); got {each!r}")

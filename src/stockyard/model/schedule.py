@@ -133,7 +133,9 @@ def checked_timing(
     Raises:
         InvalidOption: one is out of its range, or two exclude each other.
     """
-    if (every is None) == (cron is None):
+    if every is None and cron is None:
+        raise InvalidOption("a schedule needs either every or cron; got neither")
+    if every is not None and cron is not None:
         raise InvalidOption(f"a schedule needs either every or cron, not both; got every={every!r}, cron={cron!r}")
     every_ms = None if every is None else checks.positive_ms("every", every)
     if cron is None and tz is not None:

@@ -86,8 +86,11 @@ class QueueAdmin:
 
         Args:
             delayed: remove the delayed jobs as well. Defaults to False.
+
+        Raises:
+            InvalidOption: ``delayed`` is neither True nor False.
         """
-        return await managing.drain(self._keyspace, delayed=delayed)
+        return await managing.drain(self._keyspace, delayed=checks.flag("delayed", delayed))
 
     async def clean(self, state: JobState | str, *, older_than: Duration = 0, limit: int = 0) -> list[str]:
         """Remove jobs of one state, the oldest first; return their ids.
@@ -117,9 +120,10 @@ class QueueAdmin:
             force: even if jobs are running; their workers' results are lost. Defaults to False.
 
         Raises:
+            InvalidOption: ``force`` is neither True nor False.
             QueueStateError: jobs are running (nothing was removed then), or the queue was resumed meanwhile.
         """
-        code = await managing.obliterate(self._keyspace, force=force)
+        code = await managing.obliterate(self._keyspace, force=checks.flag("force", force))
         if code == ReplyCode.JOBS_ACTIVE:
             raise QueueStateError(
                 self.name, f"queue {self.name!r} has running jobs: let them end, or obliterate it with force=True"
@@ -162,6 +166,7 @@ class QueueAdmin:
             children: remove all below it as well, in whatever queues they are. Defaults to True.
 
         Raises:
+            InvalidOption: the id is no text, or ``children`` is neither True nor False.
             JobNotFound: there is no such job.
             JobLocked: a worker is running it, or one below it; nothing was removed.
             JobStateError: it is the next run of a schedule.
@@ -219,7 +224,8 @@ class QueueAdmin:
                 f"got {checks.shown(name)}"
             )
         texts = {}
-        for field, value in (fields or {}).items():
+        given = {} if fields is None else checks.by_name("fields", fields, of="text and numbers")
+        for field, value in given.items():
             if not checks.is_text(field) or field == NAME_FIELD:
                 raise InvalidOption(
                     f"a field's name must be text other than {NAME_FIELD!r}; got {checks.shown(field)}"

@@ -138,10 +138,11 @@ class QueueBrowser:
             start, end: places of the first and last minute, inclusive; 0 is the newest, -1 the oldest.
 
         Raises:
-            InvalidOption: the kind is neither.
+            InvalidOption: the kind is neither, or a place is no whole number.
         """
         checks.one_of("kind", kind, ("completed", "failed"))
-        return await reading.read_metrics(self._keyspace, kind, start, end)
+        first, last = checks.place("start", start), checks.place("end", end)
+        return await reading.read_metrics(self._keyspace, kind, first, last)
 
     async def prometheus(self, labels: Mapping[str, str] | None = None) -> str:
         """Return the queue's numbers as text for Prometheus, under BullMQ's names.

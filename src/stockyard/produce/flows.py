@@ -96,6 +96,8 @@ class Flows(Fixed):
 
     async def add_many(self, flows: Iterable[Flow], *, check: bool | None = None) -> list[FlowTree]:
         """Add several trees as if they were one, in the order given; raises the errors of ``add``."""
+        if check is not None:
+            checks.flag("check", check)
         wanted = checks.several("flows", flows, of="Flow values")
         for spec in islice(self._topology, 1):
             await self._keyspace(spec).learn_time()

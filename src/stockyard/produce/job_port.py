@@ -48,7 +48,8 @@ class StoredJobs:
         return count
 
     async def logs(self, job_id: str, start: int, end: int) -> list[str]:
-        return await editing.read_logs(self._keyspace, job_id, start, end)
+        first, last = checks.place("start", start), checks.place("end", end)
+        return await editing.read_logs(self._keyspace, job_id, first, last)
 
     async def state(self, job_id: str) -> JobState:
         return JobState((await reading.read_state(self._keyspace, job_id)).state)
@@ -66,10 +67,12 @@ class StoredJobs:
         return length
 
     async def change_priority(self, job_id: str, priority: int, *, lifo: bool) -> None:
+        checks.flag("lifo", lifo)
         self._check(job_id, await editing.change_priority(self._keyspace, job_id, priority, lifo=lifo))
 
     async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> None:
         checks.one_of("state", state, ENDED_STATES)
+        checks.flag("reset_attempts", reset_attempts)
         found = await editing.retry(self._keyspace, job_id, state=state, reset_attempts=reset_attempts)
         if isinstance(found, str):
             hint = "; retry(state='completed') runs it again" if found == JobState.COMPLETED else ""
@@ -93,6 +96,7 @@ class StoredJobs:
 
     async def remove(self, job_id: str, *, children: bool = True) -> None:
         checks.text("job_id", job_id)
+        checks.flag("children", children)
         code = await families.remove(self._keyspace, job_id, children=children)
         if code == 0:
             below = ", or one below it" if children else ""

@@ -84,6 +84,8 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             ServerUnavailable: the server could not be reached within the call timeout; nothing was added.
             ReplyLost: it was sent and not answered; add it again under the same ``job_id`` to be sure.
         """
+        if check is not None:
+            checks.flag("check", check)
         chosen = self.spec.defaults.merged(**options) if options else self.spec.defaults
         if not self._keyspace.knows_time:
             await self._keyspace.learn_time()
@@ -110,6 +112,8 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         Raises:
             The errors of ``add``; a job that is refused for its parent does not keep the others from being added.
         """
+        if check is not None:
+            checks.flag("check", check)
         given_jobs = checks.several("jobs", jobs, of="tuples (name, data, options)")
         await self._keyspace.learn_time()
         checked = [self._checked_tuple(each, check) for each in given_jobs]

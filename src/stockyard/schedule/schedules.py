@@ -14,6 +14,7 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard.blocking import BlockingSchedules
 from stockyard.errors import InvalidOption, ScheduleConflict
+from stockyard.model import checks
 from stockyard.model.fixed import Fixed
 from stockyard.model.payload import encode_payload
 from stockyard.model.schedule import Schedule, Timing
@@ -91,8 +92,12 @@ class Schedules(Fixed):
         """Return the schedules at positions ``first`` to ``last`` inclusive, the next to run first.
 
         Repeatable jobs of BullMQ 5 are among them, and nothing is changed by looking.
+
+        Raises:
+            InvalidOption: a position is no whole number.
         """
-        return tuple(await scheduling.read_page(self._keyspace, first, last))
+        places = checks.place("first", first), checks.place("last", last)
+        return tuple(await scheduling.read_page(self._keyspace, *places))
 
     async def get(self, schedule_id: str, /) -> Schedule | None:
         """Return one schedule, or None."""

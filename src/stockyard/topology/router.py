@@ -59,7 +59,8 @@ class Router:
 
         Raises:
             HandlerError: the name is taken, or the function cannot serve.
-            InvalidOption: an option is not known, or something else than exception classes.
+            InvalidOption: an option is not known, there is no such executor, or something else than exception
+                classes.
         """
         checks.refuse_unknown(options, HandlerOptions.__annotations__, of="a handler")
         executor = options.get("executor")
@@ -67,6 +68,8 @@ class Router:
         if callable(name):
             self.add(_own_name(name), name, executor=executor, retries=retries)
             return name
+        if name is not None:
+            _check_name(name)
 
         def register(function: F) -> F:
             own = _own_name(function) if name is None else name
@@ -84,8 +87,7 @@ class Router:
         retries: RetryRule | None = None,
     ) -> None:
         """Register a function for jobs of that name; the same errors as ``handler``."""
-        if not checks.is_text(name):
-            raise HandlerError(f"a handler's name must be non-empty text, the name of its jobs; got {name!r}")
+        _check_name(name)
         if name in self._handlers:
             raise HandlerError(f"a handler for {name!r} is registered already")
         self._handlers[name] = Handler.of(function, executor, self._retries if retries is None else retries)
@@ -104,6 +106,13 @@ class Router:
 
     def __iter__(self) -> Iterator[Handler]:
         return iter(self._handlers.values())
+
+
+def _check_name(name: Any) -> None:
+    if not checks.is_text(name):
+        raise HandlerError(
+            f"a handler's name must be non-empty text, the name of its jobs; got {checks.shown(name)}"
+        )
 
 
 def _own_name(function: Any) -> str:

@@ -44,10 +44,11 @@ class Topology(Fixed):
 
         Raises:
             InvalidOption: an option is not known, or a value is out of its range.
-            ConfigError: the name is taken, or is a part of another queue's name before a colon, so that
-                the keys of one would look like those of a job of the other.
+            ConfigError: the name cannot be a queue's, is taken, or is a part of another queue's name before a
+                colon, so that the keys of one would look like those of a job of the other.
         """
-        spec = QueueSpec.declare(str(name), **options)
+        # str(None) is text too: only text, such as a member of a StrEnum, is made plain.
+        spec = QueueSpec.declare(str(name) if isinstance(name, str) else name, **options)
         for other in self._queues:
             if other == spec.name:
                 raise ConfigError(f"queue {other!r} is declared twice")

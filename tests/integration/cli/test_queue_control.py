@@ -3,11 +3,14 @@
 import asyncio
 import io
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from stockyard import App, JobState
+from stockyard.cli.options import EndedStateName, StateName
+from stockyard.model.job import ENDED_STATES
+from stockyard.produce.browse import LISTED_STATES
 from tests.integration.cli.conftest import Run, Start
 from tests.integration.cli.shop import shop
 
@@ -122,3 +125,23 @@ def test_failed_and_delayed_jobs_run_again(run: Run, start: Start) -> None:
     assert run("queue", "retry", "mail", JobState.ACTIVE).status == 2
     assert run("queue", "promote", "mail").out == "1 job promoted\n"
     assert counts(run) == {"waiting": 3}
+
+
+def test_a_limit_that_lets_nothing_run_is_refused(run: Run) -> None:
+    refused = run("queue", "limit", "mail", "--concurrency", "0")
+    assert refused.status == 2
+    assert "--concurrency must be 1 or more, or none for no limit; got 0" in refused.err
+
+
+def test_a_command_offers_only_states_that_it_takes(run: Run) -> None:
+    for command in (["job", "list", "mail"], ["queue", "clean", "mail"]):
+        states = run(*command, "unknown").err
+        assert "waiting-children" in states
+        assert "failed" in states
+        assert states.count("unknown") == 1
+    refused = run("queue", "retry", "mail", "active")
+    assert refused.status == 2
+    assert "completed" in refused.err
+    assert "delayed" not in refused.err
+    assert set(get_args(StateName)) == set(LISTED_STATES)
+    assert set(get_args(EndedStateName)) == set(ENDED_STATES)

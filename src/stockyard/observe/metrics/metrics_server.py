@@ -14,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, choose_encode
 
 from stockyard.consume.heartbeat import HealthCheck
 from stockyard.errors import BlockingCallRefused, ConfigError
+from stockyard.model import checks
 from stockyard.observe.metrics.exporter import Exporter
 from stockyard.observe.metrics.http_server import BoundedServer, BoundedServerOverIPv6, QuietHandler
 
@@ -36,6 +37,7 @@ class MetricsServer:
 
     Raises:
         ConfigError: the address cannot be listened on.
+        InvalidOption: the host is no text, or the port is out of its range.
     """
 
     def __init__(
@@ -47,6 +49,8 @@ class MetricsServer:
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
+        checks.line("host", host)
+        checks.whole("port", port, most=65_535, hint="0 chooses one")
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(exporter)
         self._probes = {"/live": live, "/ready": ready}
