@@ -33,6 +33,10 @@ DOORS: dict[str, tuple[Callable[[Any], Any], str]] = {
         lambda app: app.events("q", only=5),
         "only must be a list of types of stock",
     ),
+    "backoff strategies": (
+        lambda app: app.worker("q", lambda job: 1, backoff_strategies={1: lambda *_: 0}),
+        "backoff_strategies must be functions by name",
+    ),
     "one id": (lambda app: app.events("q", job_ids="17"), "job_ids must be a list of ids; got '17'"),
     "jobs": (lambda app: app.queue("q").add_many(5), "jobs must be a list of tuples"),
     "states": (lambda app: app.queue("q").get_jobs(5), "state must be a list of states; got 5"),

@@ -152,7 +152,10 @@ def _hooks(_option: str, value: Any) -> Hooks:
 
 
 def _strategies(option: str, value: Any) -> Mapping[str, BackoffStrategy]:
-    if not isinstance(value, Mapping) or not all(callable(each) for each in value.values()):
+    is_fit = isinstance(value, Mapping) and all(
+        checks.is_text(name) and callable(strategy) for name, strategy in value.items()
+    )
+    if not is_fit:
         raise InvalidOption(f"{option} must be functions by name, {{'name': function}}; got {value!r}")
     return value
 
