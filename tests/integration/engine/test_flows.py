@@ -93,7 +93,6 @@ async def test_many_trees_in_one_step(yard: Yard) -> None:
     ("flow", "error", "said"),
     [
         (Flow("x", "q", children=[Flow("y", "nowhere")]), UnknownQueue, "unknown queue 'nowhere'"),
-        (Flow("x", "q", children=[Flow("y", "q", dealy=1)]), InvalidOption, "unknown option 'dealy'"),  # type: ignore[call-arg]
         (Flow("x", "q", children=[Flow("y", "p", {1j})]), PayloadError, "payload of 'y' is not JSON-able"),
         (Flow("x", "q", children=[Flow("y", "p", "long", size_limit=3)]), PayloadError, "'y' has 6 bytes"),
         (
