@@ -157,7 +157,8 @@ def _strategies(option: str, value: Any) -> Mapping[str, BackoffStrategy]:
     )
     if not is_fit:
         raise InvalidOption(f"{option} must be functions by name, {{'name': function}}; got {value!r}")
-    return value
+    strategies: Mapping[str, BackoffStrategy] = value
+    return strategies
 
 
 _CHECKS: dict[str, tuple[str, Any]] = {
