@@ -67,7 +67,7 @@ def running_allocator(pid: int, built_in: str) -> str:
 
 def _candidates() -> Iterator[str]:
     setting = os.environ.get("STOCKYARD_SERVER_ALLOCATOR", "")
-    # Elsewhere there is no such variable, and whoever sets it for all programs has chosen already.
+    # Other systems do not know LD_PRELOAD, and where it is set, its user has chosen an allocator.
     if setting == _OFF or sys.platform != "linux" or "LD_PRELOAD" in os.environ:
         return
     if setting:

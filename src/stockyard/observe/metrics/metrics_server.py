@@ -90,7 +90,7 @@ class MetricsServer:
         try:
             status, kind, body = self._answered(environ)
         except BlockingCallRefused as error:
-            # The app closes while somebody asks: nothing is wrong, and there is nobody to answer.
+            # The app closed during this request: that is no fault, so no traceback.
             _log.debug("the metrics server did not answer %s: %s", environ.get("PATH_INFO", ""), error)
             status, kind, body = "503 Service Unavailable", "text/plain", b"this process is closing\n"
         except Exception as error:
