@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from stockyard import App, Job, Queue, ReplyLost, ServerUnavailable, Topology, UnrecoverableError
-from tests.support.history import Diary
+from tests.support.history import Diary, diary_of, drop_unfinished_line
 from tests.support.node import NODE_FOLDER
 
 LEASE_MS = 5000
@@ -125,6 +125,7 @@ class Player:
         self.was_killed = False
         where = {"HISTORY_URL": url, "HISTORY_PREFIX": prefix, "HISTORY_FOLDER": str(folder)}
         command = ["node", "history.mjs"] if node else [sys.executable, "-m", "tests.faults.players"]
+        drop_unfinished_line(diary_of(folder, name))
         with open(folder / f"{name}.log", "ab") as log:
             self._process = subprocess.Popen(
                 [*command, role, name, json.dumps(options)],

@@ -2,10 +2,21 @@
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.support.history import Faults, Note, Remains, Verdict, judge
+from tests.support.history import (
+    Diary,
+    Faults,
+    Note,
+    Remains,
+    Verdict,
+    diary_of,
+    drop_unfinished_line,
+    judge,
+    read_diaries,
+)
 
 FAULTS = Faults([(10.0, 11.0)], until=20.0)
 SOUND = Remains(
@@ -109,3 +120,13 @@ def test_what_the_server_may_forget_is_counted_and_no_problem() -> None:
     assert verdict(remains=remains, faults=FAULTS._replace(forgets=1.0)).problems != []
     found = verdict(remains=remains, faults=FAULTS._replace(forgets=2.0))
     assert (found.problems, found.lost) == ([], 1)
+
+
+def test_a_line_that_is_not_finished_yet_is_not_read(tmp_path: Path) -> None:
+    Diary(tmp_path, "w").write("start", "a", "1", 1)
+    with diary_of(tmp_path, "w").open("ab") as diary:
+        diary.write(b'[9.5, "e')
+    assert [note.what for note in read_diaries(tmp_path)] == ["start"]
+    drop_unfinished_line(diary_of(tmp_path, "w"))
+    Diary(tmp_path, "w").write("end", "a", "1", 1, "completed")
+    assert [note.what for note in read_diaries(tmp_path)] == ["start", "end"]

@@ -42,14 +42,31 @@ class Note(NamedTuple):
     player: str = ""
 
 
+def diary_of(folder: Path, player: str) -> Path:
+    """Return the file of a player's diary."""
+    return folder / f"{player}.diary"
+
+
 class Diary:
     """Lines at the end of a file; each has reached the system when `write` returns: no SIGKILL loses it."""
 
     def __init__(self, folder: Path, player: str) -> None:
-        self._file = os.open(folder / f"{player}.diary", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._file = os.open(diary_of(folder, player), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
 
     def write(self, what: str, key: str, job_id: str = "", run: int = 0, result: str = "") -> None:
         os.write(self._file, (json.dumps([time.time(), what, key, job_id, run, result]) + "\n").encode())
+
+
+def whole_lines(file: Path) -> list[bytes]:
+    """Return the lines of a file that another process writes, without a last one that is not finished yet."""
+    # A write that spans two pages of the file is seen in two steps.
+    return [line for line in file.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+
+
+def drop_unfinished_line(file: Path) -> None:
+    """Cut off what a player wrote of a line when it was killed: it never acted on it, and another writes on."""
+    if file.exists():
+        file.write_bytes(b"".join(whole_lines(file)))
 
 
 def read_diaries(folder: Path) -> list[Note]:
@@ -57,7 +74,7 @@ def read_diaries(folder: Path) -> list[Note]:
     notes = [
         Note(*json.loads(line))._replace(player=file.stem)
         for file in folder.glob("*.diary")
-        for line in file.read_text().splitlines()
+        for line in whole_lines(file)
     ]
     return sorted(notes)
 
