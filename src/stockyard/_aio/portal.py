@@ -13,6 +13,8 @@ from concurrent.futures import CancelledError, Future
 from contextlib import contextmanager
 from typing import Any, Self, TypeVar
 
+from stockyard._aio.blocking_refusals import closed_before, cut_off, shut_down
+from stockyard._aio.direct import run_to_end
 from stockyard._aio.process_lock import ProcessLock
 from stockyard.blocking import BlockingView
 from stockyard.errors import BlockingCallRefused, SharedWorkCancelled
@@ -69,7 +71,7 @@ class Portal:
         except RuntimeError as error:
             # Executors and threads say so by words alone.
             if "interpreter shutdown" in str(error):
-                raise _shut_down() from error
+                raise shut_down() from error
             raise
 
     def call(self, method: Callable[..., Coroutine[Any, Any, T]], *args: Any, **kwargs: Any) -> T:
@@ -90,14 +92,7 @@ class Portal:
         if asyncio._get_running_loop() is not None:
             return self.call(method, *args, **kwargs)
         _refuse_without_threads()
-        coroutine = method(*args, **kwargs)
-        try:
-            coroutine.send(None)
-        except StopIteration as end:
-            returned: T = end.value
-            return returned
-        coroutine.close()
-        raise RuntimeError(f"{method.__qualname__} waits for a loop, and is not named as one that does")
+        return run_to_end(method(*args, **kwargs))
 
     def submit(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
         """Run a coroutine on the portal's loop and return the future of its result, without waiting."""
@@ -164,7 +159,7 @@ class Portal:
         try:
             loop = self._running_loop()
         except RuntimeError as error:
-            raise _shut_down() from error
+            raise shut_down() from error
         if self.is_current:
             raise RuntimeError("a blocking call from the portal's own loop would wait for itself: use await")
         return loop
@@ -259,34 +254,15 @@ class Blocking(BlockingView):
         return f"<blocking view of {self._target!r}>"
 
 
-def cut_off() -> BlockingCallRefused:
-    """Return what a blocking call raises that the close of its App broke off."""
-    return BlockingCallRefused(
-        "the app was closed while this blocking call was under way; it may or may not have happened"
-    )
-
-
-def closed_before() -> BlockingCallRefused:
-    """Return what a blocking call raises that began while its App closed."""
-    return BlockingCallRefused("the app was closed when this blocking call began; nothing happened")
-
-
 def _refuse_without_threads() -> None:
     if sys.is_finalizing():
-        raise _shut_down()
+        raise shut_down()
     if _is_patched():
         raise BlockingCallRefused(
             "blocking calls (.sync) run an event loop in a thread, and gevent or eventlet has replaced "
             "threads or the waiting for sockets here: patch with monkey.patch_all(thread=False, "
             "select=False), or call from a process that is not patched"
         )
-
-
-def _shut_down() -> BlockingCallRefused:
-    return BlockingCallRefused(
-        "the interpreter shuts down, and the thread that blocking calls (.sync) need does not run any more: make "
-        "them before the program ends, not in __del__ of an object that lives as long as the program"
-    )
 
 
 def _is_patched() -> bool:

@@ -11,7 +11,7 @@ import pytest
 from stockyard import App, Cache, Settings, Topology
 from stockyard._store.caches.caching import CacheKeyspace
 from stockyard._store.caches.tracking import Tracking
-from stockyard._store.net.connection import Connection
+from stockyard._store.net.async_connection import AsyncConnection
 from stockyard._store.net.server import Server
 from stockyard.cache.near import NearCache
 from tests.integration.cache.conftest import MakeApp
@@ -43,16 +43,16 @@ async def kept(cache: Cache[int], key: str = "k") -> int:
 async def test_a_write_that_is_told_in_one_piece_with_the_answer_to_tracking_is_heard(
     app: App, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cache, read = app.cache("c", int), Connection.read_bytes
+    cache, read = app.cache("c", int), AsyncConnection.read_bytes
 
-    async def read_more(line: Connection, seconds: float) -> bytes:
+    async def read_more(line: AsyncConnection, seconds: float) -> bytes:
         piece = await read(line, seconds)
         if piece == b"+OK\r\n":
             await cache.set("k", 1)
             piece += await read(line, seconds)
         return piece
 
-    monkeypatch.setattr(Connection, "read_bytes", read_more)
+    monkeypatch.setattr(AsyncConnection, "read_bytes", read_more)
     server = Server(app.settings.address)
     tracking = Tracking(CacheKeyspace(server, prefix), "c")
     await tracking.open()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from stockyard import App, Job, ServerRefused, ServerUnavailable, Topology
-from stockyard._store.net.connection import Connection
+from stockyard._store.net.async_connection import AsyncConnection
 from stockyard.config import Settings
 from stockyard.errors import AuthenticationFailed, ServerTooOld
 from tests.support.servers import OwnServer
@@ -163,7 +163,7 @@ class SilentServer:
 @pytest.mark.parametrize("answer", [b"", b"$21\r\nredis_version:7.4"])
 async def test_a_login_that_is_cancelled_leaves_no_connection(answer: bytes) -> None:
     async with SilentServer(answer) as server:
-        connection = Connection(Settings.load(server.url, dotenv=None).address)
+        connection = AsyncConnection(Settings.load(server.url, dotenv=None).address)
         opening = asyncio.create_task(connection.open(60))
         await asyncio.wait_for(server.asked.wait(), 60)
         opening.cancel()
@@ -175,7 +175,7 @@ async def test_a_login_that_is_cancelled_leaves_no_connection(answer: bytes) -> 
 
 async def test_a_login_that_is_not_answered_leaves_no_connection() -> None:
     async with SilentServer() as server:
-        connection = Connection(Settings.load(server.url, dotenv=None).address)
+        connection = AsyncConnection(Settings.load(server.url, dotenv=None).address)
         with pytest.raises(ServerUnavailable, match=r"\(no answer\); start one"):
             await connection.open(0.5)
         await asyncio.wait_for(server.ended.wait(), 60)
@@ -185,7 +185,7 @@ async def test_a_login_that_is_not_answered_leaves_no_connection() -> None:
 
 async def test_a_connection_logs_in_once_and_reads_text(make_server: Callable[..., OwnServer]) -> None:
     server = make_server(password="s3cret", port=True)
-    connection = Connection(
+    connection = AsyncConnection(
         Settings.load(f"redis://:s3cret@127.0.0.1:{server.port}/3", dotenv=None).address,
         client_name="here",
         reads_text=True,

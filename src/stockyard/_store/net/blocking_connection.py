@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from stockyard._aio.portal import cut_off
+from stockyard._aio.blocking_refusals import cut_off
 from stockyard._store.net.connection import LOST, Command, Connection
 from stockyard._store.net.turned_away import is_turned_away
 from stockyard._store.net.unsent import Unsent, unsent
@@ -91,7 +91,7 @@ class BlockingConnection(Connection):
         time.sleep(seconds)  # noqa: ASYNC251
 
     async def _connect(self) -> None:
-        plain = self._socket = self._endpoint.connect_blocking(self._left())
+        plain = self._socket = self._endpoint.connect(self._left())
         self._poll = select.poll()
         self._poll.register(plain, select.POLLIN)
         if self._is_cut_off:

@@ -7,15 +7,15 @@ import os
 import queue
 import time
 
-from stockyard._aio.portal import closed_before
+from stockyard._aio.blocking_refusals import closed_before
 from stockyard._store.net.blocking_connection import BlockingConnection
 from stockyard._store.net.connection import Connection
-from stockyard._store.net.pool import MAX_CONNECTIONS
+from stockyard._store.net.pool import MAX_CONNECTIONS, Pool
 from stockyard.config import Address
 from stockyard.errors import ServerUnavailable
 
 
-class BlockingPool:
+class BlockingPool(Pool):
     """The connections that no thread uses now, and how many more there may be.
 
     A thread has one for the time of its call, so that threads that ended leave nothing behind.

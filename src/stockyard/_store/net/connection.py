@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -14,24 +14,21 @@ from stockyard._store.net.endpoint import Endpoint
 from stockyard._store.net.login import check_login, login_commands
 from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser, pack_command
 from stockyard._store.net.refusals import is_out_of_connections, out_of_connections, refusal_of
-from stockyard._store.net.tls_errors import tls_failure
-from stockyard._store.net.turned_away import is_turned_away
-from stockyard._store.net.unsent import Unsent, unsent
+from stockyard._store.net.unsent import Unsent
 from stockyard.config import Address
-from stockyard.errors import InvalidOption, ReplyLost, ServerError, ServerUnavailable
+from stockyard.errors import InvalidOption, ReplyLost, ServerError, ServerUnavailable, TlsFailed
 
 Command = Sequence[str | bytes | int | float]
 
 LOST = (OSError, EOFError, ParserError)
 _INCOMPLETE = object()
-_CHUNK = 65_536
 _ROLE_SECONDS = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between two attempts to connect."""
 
 
-class Connection:
-    """A connection used by one caller at a time.
+class Connection(ABC):
+    """A connection used by one caller at a time; its subclasses know how it waits: in a loop, or in a thread.
 
     Args:
         address: where the server is.
@@ -49,8 +46,6 @@ class Connection:
         self.address = address
         self._client_name = client_name
         self._endpoint = Endpoint(address)
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
         self._decoding: dict[str, Any] = {"encoding": "utf-8", "errors": "replace"} if reads_text else {}
         self._replies = ReplyParser()
         self.received: int = 0
@@ -58,12 +53,9 @@ class Connection:
         self._seen_primary = -math.inf
 
     @property
+    @abstractmethod
     def is_open(self) -> bool:
         """Whether it is connected to the server to ask, and its replies are in step with its calls."""
-        reader, writer = self._reader, self._writer
-        if self.is_misled or reader is None or writer is None:
-            return False
-        return not reader.at_eof() and not writer.transport.is_closing()
 
     async def open(self, timeout: float) -> None:
         """Connect, log in, and look at the server's version.
@@ -91,7 +83,7 @@ class Connection:
             raise
         except LOST as error:
             await self.close()
-            if (failure := tls_failure(self.address, error)) is not None:
+            if (failure := self._tls_failure(error)) is not None:
                 raise failure from error
             if is_out_of_connections(str(error)) or (_was_closed_on(error) and await self._is_turned_away()):
                 raise ServerUnavailable(out_of_connections(self.address)) from error
@@ -212,83 +204,49 @@ class Connection:
             self.received += len(received)
             return received
 
-    async def read_bytes(self, timeout: float) -> bytes:
-        """Return what the server sent, unread by anybody else; nothing when it was silent for so many seconds.
-
-        Raises:
-            ReplyLost: the connection broke.
-        """
-        reader = self._reader
-        try:
-            if reader is None:
-                raise ConnectionError("not connected")
-            async with asyncio.timeout(timeout):
-                if sent := await reader.read(65_536):
-                    return sent
-            raise ConnectionError("closed by the server")
-        except TimeoutError:
-            return b""
-        except OSError as error:
-            self.drop()
-            raise ReplyLost(f"the connection to the server at {self.address} broke ({error})") from error
-
+    @abstractmethod
     def drop(self) -> None:
-        """Close at once, without waiting for the transport."""
-        writer, self._reader, self._writer = self._writer, None, None
-        if writer is not None:
-            writer.transport.abort()
+        """Close at once, without waiting."""
 
+    @abstractmethod
     async def close(self) -> None:
         """Disconnect; closing twice is fine."""
-        writer, self._reader, self._writer = self._writer, None, None
-        if writer is None:
-            return
-        try:
-            writer.close()
-            if self.address.scheme == "rediss":
-                # TLS says goodbye before its socket closes: a loop that ends meanwhile would leave that open.
-                async with asyncio.timeout(1):
-                    await writer.wait_closed()
-        # RuntimeError: the connection's loop is closed.
-        except (OSError, RuntimeError):
-            writer.transport.abort()
-        except BaseException:
-            writer.transport.abort()
-            raise
 
+    @abstractmethod
     async def pause(self, seconds: float) -> None:
         """Wait before another attempt."""
-        await asyncio.sleep(seconds)
 
+    @abstractmethod
     async def _connect(self) -> None:
-        self._reader, self._writer = await self._endpoint.connect()
-        # The server begins with what is written in this turn of the loop; uvloop would wait for its end.
-        self._writer.transport.set_write_buffer_limits(high=0)
+        """Reach the server; raise ConnectionError that says why it cannot be reached, or TimeoutError."""
 
+    @abstractmethod
     def _within(self, seconds: float) -> AbstractAsyncContextManager[object]:
         """Raise TimeoutError in a block that takes longer."""
-        return asyncio.timeout(seconds)
 
+    @abstractmethod
     def _send(self, packed: list[bytes]) -> None:
-        assert self._writer is not None
-        self._writer.writelines(packed)
+        """Put bytes on the wire."""
 
+    @abstractmethod
     async def _some(self, seconds: float | None) -> bytes:
         """Return bytes that came, nothing at the end of the stream; raise TimeoutError when none come in time."""
-        stream = self._reader
-        if stream is None:
-            raise ConnectionError("not connected")
-        async with asyncio.timeout(seconds):
-            return await stream.read(_CHUNK)
 
+    @abstractmethod
     def _unsent(self) -> Unsent | None:
-        if self._writer is None:
-            return None
-        transport = self._writer.transport
-        return unsent(transport.get_extra_info("socket"), transport.get_write_buffer_size())
+        """Return what is still to go out, or None when nothing is."""
 
+    @abstractmethod
     async def _is_turned_away(self) -> bool:
-        return await asyncio.to_thread(is_turned_away, self.address)
+        """Say whether the server has too many connections."""
+
+    def _tls_failure(self, error: BaseException) -> TlsFailed | None:
+        if self.address.scheme != "rediss":
+            return None
+        # Imported late: without TLS, no process needs it.
+        from stockyard._store.net.tls_errors import tls_failure
+
+        return tls_failure(self.address, error)
 
     def _lost(self, error: BaseException) -> Exception:
         """Return what to raise when a call was sent and not answered."""

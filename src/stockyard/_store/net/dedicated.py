@@ -5,15 +5,16 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from stockyard._store.net.connection import Command, Connection
+from stockyard._store.net.async_connection import AsyncConnection
+from stockyard._store.net.connection import Command
 from stockyard.config import Address
 
 
-class DedicatedConnection(Connection):
+class DedicatedConnection(AsyncConnection):
     """A connection that is not shared, as it blocks, or as the server speaks on it unasked.
 
     Args:
-        address, client_name, reads_text: those of ``Connection``.
+        address, client_name, reads_text: those of ``AsyncConnection``.
         call_timeout: seconds until it is open, and until a reply.
     """
 

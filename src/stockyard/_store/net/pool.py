@@ -1,41 +1,19 @@
-"""One event loop's connections to a server: shared by its callers, one call after another on each."""
+"""What a pool of connections does for the calls on a server, whichever way its callers wait."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from weakref import WeakSet
+from abc import ABC, abstractmethod
 
 from stockyard._store.net.connection import Connection
-from stockyard.config import Address
-from stockyard.errors import ServerUnavailable
 
 MAX_CONNECTIONS = 8
-"""Connections of one loop that are in use at the same time; more callers wait for one."""
+"""Connections of one pool that are in use at the same time; more callers wait for one."""
 
 
-class Pool:
-    """The connections that nobody uses now, and how many more there may be.
+class Pool(ABC):
+    """The connections that nobody uses now, and how many more there may be."""
 
-    Args:
-        address: where the server is.
-
-    Attributes:
-        dedicated: connections of one user alone, closed with the others.
-        former: those of a pool that was closed; their users may have opened them again.
-        measuring: the measurement of the server's clock that callers wait for, if one is under way.
-    """
-
-    def __init__(self, address: Address) -> None:
-        self._address = address
-        self._idle: list[Connection] = []
-        self._places = asyncio.Semaphore(MAX_CONNECTIONS)
-        self._answered = 0
-        self._is_closed = False
-        self.dedicated: list[Connection] = []
-        self.former: WeakSet[Connection] = WeakSet()
-        self.measuring: asyncio.Task[None] | None = None
-
+    @abstractmethod
     async def take(self, limit: float) -> tuple[Connection, float]:
         """Return an open connection, the caller's until given back, and when its call is to be answered.
 
@@ -45,53 +23,11 @@ class Pool:
         Raises:
             ServerUnavailable: none was free, or none could be opened, in that time.
         """
-        deadline = time.monotonic() + limit
-        if self._places.locked():
-            await self._wait(limit)
-            # Those before us were answered: the server is there, and our own time begins now.
-            deadline = max(deadline, time.monotonic() + limit / 2)
-        else:
-            await self._places.acquire()
-        connection = self._idle.pop() if self._idle else Connection(self._address)
-        if not connection.is_open:
-            try:
-                await connection.open_until(deadline)
-            except BaseException:
-                self.give_back(connection)
-                raise
-        return connection, deadline
 
+    @abstractmethod
     def give_back(self, connection: Connection) -> None:
         """Let the next caller have a connection; a pool that was closed meanwhile has no next caller."""
-        if connection.is_open and not self._is_closed:
-            self._answered += 1
-            self._idle.append(connection)
-        else:
-            connection.drop()
-        self._places.release()
 
+    @abstractmethod
     def drop_idle(self) -> None:
         """Close the connections that nobody uses: they lead to a server that is not the one to ask."""
-        while self._idle:
-            self._idle.pop().drop()
-
-    async def close(self) -> list[Connection]:
-        """Close every connection that nobody uses, and the dedicated ones; return those."""
-        self._is_closed = True
-        dedicated = [*self.dedicated, *self.former]
-        await asyncio.gather(*(connection.close() for connection in [*self._idle, *dedicated]))
-        return dedicated
-
-    async def _wait(self, limit: float) -> None:
-        while True:
-            answered = self._answered
-            try:
-                async with asyncio.timeout(limit):
-                    await self._places.acquire()
-                return
-            except TimeoutError:
-                # Where those before us are answered, their replies are large, or their link is slow.
-                if self._answered == answered:
-                    raise ServerUnavailable(
-                        f"all {MAX_CONNECTIONS} connections to {self._address} were busy until the call's timeout"
-                    ) from None

@@ -1,169 +1,45 @@
-"""The server as a whole: runs calls and scripts on its connections, a pool per event loop and one outside."""
+"""The server as a whole: its connections, a pool per event loop and one outside, and its clock."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 from stockyard._aio.per_loop import PerLoop
-from stockyard._aio.randomness import jitter
 from stockyard._aio.repeats import repeats
+from stockyard._store.net.async_pool import AsyncPool
 from stockyard._store.net.blocking_pool import BlockingPool, BlockingPools
-from stockyard._store.net.connection import Command, Connection, accepted
 from stockyard._store.net.dedicated import DedicatedConnection
-from stockyard._store.net.pool import Pool
-from stockyard._store.net.refusals import refusal_of
-from stockyard._store.net.script_call import ScriptCall, is_unknown_script, run_unknown
-from stockyard._store.scripts import Script
+from stockyard._store.net.server_calls import ServerCalls
 from stockyard._store.server_clock import ServerClock
 from stockyard.config import Address
-from stockyard.errors import ServerRefused, ServerUnavailable
 from stockyard.model.clock import Clock, system_clock
 
 _log = logging.getLogger(__name__)
 _QUICK_MS = 20
 """A round trip that is quicker measures a clock well enough."""
 
-_FIRST_PAUSE = 0.02
-_LONGEST_PAUSE = 0.5
-"""Seconds between two attempts to find the primary."""
 
-
-class Server:
+class Server(ServerCalls):
     """One Redis or Valkey server.
 
     Where no loop runs in the thread, the coroutines of calls and scripts never suspend: ``Portal.call_directly``
     runs them to their end on connections that block.
 
     Args:
-        address: where it is.
-        call_timeout: seconds until a call's first byte of reply, connecting included, and then from one byte to
-            the next; a call whose bytes come or go does not time out, however slow the link is.
+        address, call_timeout: those of ``ServerCalls``.
         clock: this machine's. Defaults to the system's.
 
     Attributes:
         clock: gives the server's time, once it was measured.
-        trouble: why calls are being sent again, as during a failover; empty while none is.
     """
 
     def __init__(self, address: Address, *, call_timeout: float = 5.0, clock: Clock = system_clock) -> None:
-        self.address = address
-        self.call_timeout = call_timeout
+        super().__init__(address, call_timeout=call_timeout)
         self.clock: ServerClock = ServerClock(clock)
-        self.trouble: str = ""
-        self._pools = PerLoop(lambda: Pool(address))
+        self._pools = PerLoop(lambda: AsyncPool(address))
         self._blocking_pools = BlockingPools(address)
-        self._reads_apart = True
-        """Whether scripts that only read are called as such: Redis 6.2 cannot, and a user may not be allowed."""
-
-    async def call(self, *command: str | bytes | int | float, timeout: float | None = None) -> Any:
-        """Run one command and return its reply; the errors are those of ``ask``, and ServerRefused."""
-        (reply,) = await self.ask([command], timeout=timeout)
-        return accepted(reply)
-
-    async def ask(
-        self, commands: Sequence[Command], *, timeout: float | None = None, needs_primary: bool = False
-    ) -> list[Any]:
-        """Run commands in one round trip; error replies are returned in place.
-
-        A server that refuses because it is not the one to ask, as after a failover, did nothing: its name is
-        resolved again and what it refused is sent again, until the timeout.
-
-        Args:
-            commands: in their order.
-            timeout: seconds. Defaults to the call timeout.
-            needs_primary: they mean nothing to a replica, which accepts them all the same, as PUBLISH: look at the
-                server's role before, at most once a second on each connection.
-
-        Raises:
-            ServerUnavailable: no connection within the time; nothing was sent.
-            ReplyLost: sent, and the outcome is unknown; it is not sent again.
-        """
-        limit = timeout or self.call_timeout
-        pool, connection, deadline, replies = await self._send(commands, limit, needs_primary=needs_primary)
-        try:
-            if connection.is_misled:
-                pool.drop_idle()
-                await self._ask_elsewhere(connection, commands, replies, deadline, limit)
-                pool.drop_idle()
-        finally:
-            pool.give_back(connection)
-        return replies
-
-    async def run(
-        self, script: Script, keys: Sequence[str], *args: str | bytes | int | float, stays: bool = False
-    ) -> Any:
-        """Run a script and return its reply; it is sent again only if it did not run: see ``ask``."""
-        (reply,) = await self.run_many([ScriptCall(script, keys, args)], stays=stays)
-        return accepted(reply)
-
-    async def run_many(
-        self,
-        calls: Sequence[ScriptCall],
-        *also: Command,
-        timeout: float | None = None,
-        needs_primary: bool = False,
-        stays: bool = False,
-    ) -> list[Any]:
-        """Run scripts, and plain commands after them, in one round trip; error replies are returned in place.
-
-        Args:
-            calls, also: what to run.
-            timeout, needs_primary: those of ``ask``.
-            stays: what was true of the old primary may be wrong by the time a new one answers: do not send it
-                there.
-        """
-        limit = timeout or self.call_timeout
-        commands = [call.command(reads_apart=self._reads_apart) for call in calls]
-        commands += also
-        pool, connection, deadline, replies = await self._send(commands, limit, needs_primary=needs_primary)
-        try:
-            if refused := [at for at, reply in enumerate(replies) if _is_refused_as_read(reply)]:
-                self._reads_apart = False
-                for at in refused:
-                    commands[at] = ("EVALSHA", *commands[at][1:])
-                answers = await connection.ask([commands[at] for at in refused], limit)
-                for at, reply in zip(refused, answers, strict=True):
-                    replies[at] = reply
-            while connection.is_misled or any(map(is_unknown_script, replies)):
-                if connection.is_misled:
-                    pool.drop_idle()
-                    if stays:
-                        break
-                    is_done = await self._ask_elsewhere(connection, commands, replies, deadline, limit)
-                    # Connections that others opened meanwhile may lead to the old server, whose data is old.
-                    pool.drop_idle()
-                    if not is_done:
-                        break
-                    continue
-                # It has just answered, maybe after much that a slow link took past the deadline.
-                left = max(deadline - time.monotonic(), limit / 2)
-                if not await run_unknown(
-                    partial(connection.ask, timeout=left, silence=limit), calls, commands, replies
-                ):
-                    break
-        finally:
-            pool.give_back(connection)
-        return replies
-
-    async def _send(
-        self, commands: Sequence[Command], limit: float, *, needs_primary: bool
-    ) -> tuple[Pool | BlockingPool, Connection, float, list[Any]]:
-        """Return the replies of the first connection that is free; the caller gives it back to its pool."""
-        pool = self._pool()
-        connection, deadline = await pool.take(limit)
-        try:
-            if needs_primary:
-                await self._check_role(pool, connection, deadline)
-            replies = await connection.ask(commands, deadline - time.monotonic(), silence=limit)
-        except BaseException:
-            pool.give_back(connection)
-            raise
-        return pool, connection, deadline, replies
 
     async def measure_clock(self, tries: int = 3) -> None:
         """Measure how far this machine's clock is from the server's: by the quickest of some calls.
@@ -204,26 +80,6 @@ class Server:
             if dedicated:
                 self._pools.get().former.update(dedicated)
 
-    async def leads_to_primary(self) -> bool:
-        """Say whether the server at the address is a primary; connections to a replica are dropped.
-
-        Raises:
-            ServerUnavailable, ReplyLost: it does not answer.
-        """
-        pool = self._pool()
-        connection, deadline = await pool.take(self.call_timeout)
-        try:
-            is_primary = await connection.leads_to_primary(deadline - time.monotonic())
-            if not is_primary:
-                pool.drop_idle()
-        finally:
-            pool.give_back(connection)
-        return is_primary
-
-    def drop_idle(self) -> None:
-        """Close the caller's connections that nobody uses: a server has shown that it is not the one to ask."""
-        self._pool().drop_idle()
-
     def close(self) -> None:
         """Close the connections of callers without a loop; a later call opens others."""
         self._blocking_pools.close()
@@ -244,79 +100,9 @@ class Server:
             self._pools.get().dedicated.append(connection)
         return connection
 
-    def _pool(self) -> Pool | BlockingPool:
-        """Return the running loop's connections, or those of callers without one."""
+    def _pool(self) -> AsyncPool | BlockingPool:
         return self._blocking_pools.get() if asyncio._get_running_loop() is None else self._pools.get()
 
-    async def _check_role(self, pool: Pool | BlockingPool, connection: Connection, deadline: float) -> None:
-        """Let a connection lead to a primary; ServerUnavailable at the deadline."""
-        if not await connection.leads_to_primary(deadline - time.monotonic()):
-            pool.drop_idle()
-            await self._find_primary(connection, deadline)
-            pool.drop_idle()
-
-    async def _find_primary(self, connection: Connection, deadline: float) -> None:
-        """Resolve the server's name again until it leads to a primary; ServerUnavailable at the deadline."""
-        pause = _FIRST_PAUSE
-        refusal = refusal_of("READONLY", connection.address)
-        self._note_trouble(str(refusal))
-        try:
-            while True:
-                wait = jitter(pause)
-                if time.monotonic() + wait >= deadline:
-                    raise refusal
-                await connection.pause(wait)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-                await connection.open_until(deadline)
-                if await connection.leads_to_primary(max(deadline - time.monotonic(), 0.001)):
-                    return
-        finally:
-            self.trouble = ""
-
     def _note_trouble(self, why: str) -> None:
-        self.trouble = why
+        super()._note_trouble(why)
         repeats.warn(_log, "calls are sent again until a primary answers", why)
-
-    async def _ask_elsewhere(
-        self,
-        connection: Connection,
-        commands: Sequence[Command],
-        replies: list[Any],
-        deadline: float,
-        silence: float,
-    ) -> bool:
-        """Resolve the server's name again, and send again what was refused, until it is done or the deadline.
-
-        Each new reply takes the place of the refusal. Returns whether none is left.
-        """
-        pause = _FIRST_PAUSE
-        self._note_trouble(next(str(reply) for reply in replies if isinstance(reply, ServerUnavailable)))
-        try:
-            while connection.is_misled:
-                # Of a transaction, all or nothing was done.
-                all_or_none = commands[0][0] == "MULTI"
-                refused = [
-                    at for at, reply in enumerate(replies) if all_or_none or isinstance(reply, ServerUnavailable)
-                ]
-                wait = jitter(pause)
-                if time.monotonic() + wait >= deadline:
-                    return False
-                await connection.pause(wait)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-                try:
-                    await connection.open_until(deadline)
-                except ServerUnavailable as error:
-                    for at in refused:
-                        replies[at] = error
-                    return False
-                left = max(deadline - time.monotonic(), 0.001)
-                answers = await connection.ask([commands[at] for at in refused], left, silence=silence)
-                for at, reply in zip(refused, answers, strict=True):
-                    replies[at] = reply
-        finally:
-            self.trouble = ""
-        return True
-
-
-def _is_refused_as_read(reply: Any) -> bool:
-    return isinstance(reply, ServerRefused) and "evalsha_ro" in str(reply.__cause__ or reply).lower()
