@@ -30,7 +30,11 @@ def test_every_contract_is_kept() -> None:
     [
         ("model/clock.py", "from stockyard.config import Settings", "Imports point down"),
         ("consume/hooks.py", "from stockyard.produce.queue import Queue", "siblings are strangers"),
-        ("config.py", "if TYPE_CHECKING:\n    from stockyard.topology import Rate", "siblings are strangers"),
+        (
+            "config/settings.py",
+            "if TYPE_CHECKING:\n    from stockyard.topology import Rate",
+            "siblings are strangers",
+        ),
         ("telegram.py", "", "Imports point down"),
         (
             "consume/run/runner.py",

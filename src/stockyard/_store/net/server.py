@@ -14,6 +14,7 @@ from stockyard._store.net.dedicated import DedicatedConnection
 from stockyard._store.net.server_calls import ServerCalls
 from stockyard._store.server_clock import ServerClock
 from stockyard.config import Address
+from stockyard.errors import ConfigError
 from stockyard.model.clock import Clock, system_clock
 
 _log = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ class Server(ServerCalls):
     """
 
     def __init__(self, address: Address, *, call_timeout: float = 5.0, clock: Clock = system_clock) -> None:
+        if address.kind != "server":
+            raise ConfigError(f"{address.scheme}:// is not supported by this version")
         super().__init__(address, call_timeout=call_timeout)
         self.clock: ServerClock = ServerClock(clock)
         self._pools = PerLoop(lambda: AsyncPool(address))

@@ -6,15 +6,14 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlsplit
 
+from stockyard.config.address import Address
+from stockyard.config.urls import CLUSTER_DATABASE, DEFAULT_URL, names_database, read_address, read_number
 from stockyard.errors import ConfigError, suggestion
 from stockyard.model import checks
 
-DEFAULT_URL = "redis://localhost:6379"
-_SCHEMES = ("redis", "rediss", "unix", "embedded")
 KNOWN_VARIABLES = (
     *("STOCKYARD_PREFIX", "STOCKYARD_CALL_TIMEOUT", "STOCKYARD_CACHE_BYTES", "STOCKYARD_TRUST_SERVER"),
     *("STOCKYARD_SERVER", "STOCKYARD_SERVER_ALLOCATOR", "STOCKYARD_APP"),
@@ -26,44 +25,8 @@ KNOWN_VARIABLES = (
 
 _log = logging.getLogger(__name__)
 _warned: set[str] = set()
-_HOST = re.compile(r"[^:/?#]*://([^/?#]*)")
-_TLS_OPTIONS = ("ca", "cert", "key")
 _SIZE = re.compile(r"(\d+)\s*(kb|mb|gb|b)?")
 _UNITS = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where the server is, taken apart.
-
-    Attributes:
-        scheme: ``redis``, ``rediss`` (TLS), ``unix`` or ``embedded``.
-        host, port: for ``redis`` and ``rediss``.
-        path: the socket of ``unix``, the data folder of ``embedded`` (None: the user's default).
-        username, password: credentials, or None.
-        database: number, from 0.
-        tls: files for ``rediss``: ``ca``, ``cert``, ``key``.
-    """
-
-    scheme: str
-    host: str = "localhost"
-    port: int = 6379
-    path: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    database: int = 0
-    tls: Mapping[str, str] = field(default_factory=dict)
-
-    def is_server_of(self, other: Address) -> bool:
-        """Say whether both name one server, whatever the login and the database."""
-        return (self.host, self.port, self.path) == (other.host, other.port, other.path)
-
-    def __str__(self) -> str:
-        """Return the URL with its password masked, fit for logs."""
-        user = f"{self.username or ''}:***@" if self.password else f"{self.username}@" if self.username else ""
-        if self.scheme in ("unix", "embedded"):
-            return f"{self.scheme}://{user}{self.path or ''}" + (f"?db={self.database}" if self.database else "")
-        return f"{self.scheme}://{user}{self.host}:{self.port}/{self.database}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +82,10 @@ class Settings:
         given = read_environment(environ, dotenv)
         problems: list[str] = []
         if redis is None:
-            address = _address(given.get("REDIS_URL") or DEFAULT_URL, "REDIS_URL", problems)
+            address = read_address(given.get("REDIS_URL") or DEFAULT_URL, "REDIS_URL", problems)
             address = _with_credentials(address, given, problems)
         else:
-            address = _address(redis, "redis", problems)
+            address = read_address(redis, "redis", problems)
         name = prefix if prefix is not None else given.get("STOCKYARD_PREFIX") or "bull"
         if not checks.is_text(name) or name != name.strip(":") or any(each.isspace() for each in name):
             problems.append(
@@ -165,116 +128,25 @@ def _file_values(dotenv: Path | str | None) -> dict[str, str]:
     return {name: value for name, value in dotenv_values(dotenv).items() if value is not None}
 
 
-def _address(url: str, name: str, problems: list[str]) -> Address:
-    # Nothing of a URL that cannot be read is quoted: any part of it may be a part of the password.
-    if not isinstance(url, str):
-        problems.append(f"{name} must be a URL as text, such as {DEFAULT_URL}; got {type(url).__name__}")
-        return Address("redis")
-    if "://" not in url:
-        problems.append(f"{name} has no scheme; expected one of {', '.join(f'{each}://' for each in _SCHEMES)}")
-        return Address("redis")
-    host = _HOST.match(url)
-    if host and host[1] and "@" in url[host.end() :]:
-        problems.append(
-            f"{name} has an '@' behind its host: characters such as '/', '?', '#' and '@' in a password must be "
-            "percent-encoded (%2F, %3F, %23, %40), or the password given as REDIS_PASSWORD"
-        )
-        return Address("redis")
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        problems.append(f"{name} is no URL that can be read; expected redis://user:password@host:port/0")
-        return Address("redis")
-    if port == 0:
-        problems.append(f"{name}: port must be from 1 to 65535, or left out for 6379; got 0")
-    if parts.scheme not in _SCHEMES:
-        later = parts.scheme in ("redis+sentinel", "redis+cluster")
-        why = "is not supported by this version" if later else "is not known"
-        problems.append(
-            f"{name}: scheme {parts.scheme!r} {why}; expected one of "
-            f"{', '.join(f'{each}://' for each in _SCHEMES)}; got {_shown(parts)!r}"
-        )
-        return Address("redis")
-    query = dict(parse_qsl(parts.query))
-    database = _database_number(_database_text(parts, query), f"{name}: database", problems)
-    tls = {option: query[option] for option in _TLS_OPTIONS if option in query}
-    unknown = sorted(query.keys() - {"db", *_TLS_OPTIONS})
-    if unknown:
-        problems.append(f"{name}: unknown URL option {', '.join(unknown)}; known: db, {', '.join(_TLS_OPTIONS)}")
-    if tls and parts.scheme != "rediss":
-        problems.append(f"{name}: {', '.join(tls)} need a rediss:// URL; got {_shown(parts)!r}")
-    for option, path in tls.items():
-        if not Path(path).is_file() or not os.access(path, os.R_OK):
-            problems.append(f"{name}: {option} must name a file that can be read; got {path!r}")
-    if "key" in tls and "cert" not in tls:
-        problems.append(f"{name}: key belongs to a certificate; give its file as cert")
-    username = unquote(parts.username) if parts.username else None
-    password = unquote(parts.password) if parts.password else None
-    if parts.scheme in ("unix", "embedded"):
-        if stray_host := parts.netloc.rpartition("@")[2]:
-            problems.append(_host_refused(parts, stray_host, name))
-        elif parts.scheme == "unix" and not parts.path:
-            problems.append(f"{name}: unix:// needs the path of a socket, as in unix:///run/redis.sock")
-        return Address(
-            parts.scheme, path=unquote(parts.path) or None, username=username, password=password, database=database
-        )
-    return Address(
-        parts.scheme, parts.hostname or "localhost", port or 6379, None, username, password, database, tls
-    )
-
-
-def _host_refused(parts: SplitResult, host: str, name: str) -> str:
-    expected = "unix:///absolute/path" if parts.scheme == "unix" else "embedded:// or embedded:///absolute/path"
-    path = Path(unquote(host + parts.path)).absolute()
-    return (
-        f"{name}: {parts.scheme}:// takes no host; expected {expected}; got {_shown(parts)}{parts.path}: "
-        f"write {parts.scheme}://{quote(str(path))} for this path in the working directory"
-    )
-
-
-def _database_text(parts: SplitResult, query: Mapping[str, str]) -> str:
-    return query.get("db") or (parts.path.strip("/") if parts.scheme in ("redis", "rediss") else "")
-
-
-def _database_number(text: str, name: str, problems: list[str]) -> int:
-    if text and not text.isdecimal():
-        problems.append(f"{name} must be a whole number, 0 or more; got {text!r}")
-        return 0
-    return int(text or 0)
-
-
 def _with_credentials(address: Address, given: Mapping[str, str], problems: list[str]) -> Address:
     """REDIS_PASSWORD and REDIS_DB fill what the URL leaves open; a contradiction is refused."""
     password = given.get("REDIS_PASSWORD") or None
     text = (given.get("REDIS_DB") or "").strip()
-    database = _database_number(text, "REDIS_DB", problems)
-    named = _names_database(given.get("REDIS_URL") or DEFAULT_URL)
+    database = read_number(text, "REDIS_DB", problems)
+    named = names_database(given.get("REDIS_URL") or DEFAULT_URL)
     if password and address.password and password != address.password:
         problems.append("REDIS_PASSWORD and the password in REDIS_URL differ; give one of them")
     if text and named and database != address.database:
         problems.append(
             f"REDIS_DB is {database} and REDIS_URL names database {address.database}; give one of them"
         )
-    return Address(
-        address.scheme,
-        address.host,
-        address.port,
-        address.path,
-        address.username,
-        address.password or password,
-        address.database if named else database,
-        address.tls,
+    if database and not named and address.kind == "cluster":
+        problems.append(f"REDIS_DB: {CLUSTER_DATABASE}; got {database}")
+    return replace(
+        address,
+        password=address.password or password,
+        database=address.database if named else database,
     )
-
-
-def _names_database(url: str) -> bool:
-    """Say whether a URL names a database; 0 is one."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return bool(_database_text(parts, dict(parse_qsl(parts.query))))
 
 
 def _seconds(argument: float | None, text: str | None, problems: list[str]) -> float:
@@ -292,9 +164,11 @@ def _seconds(argument: float | None, text: str | None, problems: list[str]) -> f
 def _cache_address(url: str | None, name: str, problems: list[str]) -> Address | None:
     if url is None:
         return None
-    address = _address(url, name, problems)
-    if address.scheme == "embedded":
-        problems.append(f"{name}: embedded:// starts the server of the queues; name one that runs, or none")
+    address = read_address(url, name, problems)
+    if address.is_embedded:
+        problems.append(
+            f"{name}: {address.scheme}:// starts the server of the queues; name one that runs, or none"
+        )
     return address
 
 
@@ -314,8 +188,3 @@ def _yes_or_no(text: str | None, name: str, problems: list[str]) -> bool:
     if (flag := (text or "0").strip()) not in ("0", "1"):
         problems.append(f"{name} must be 1 or 0; got {text!r}")
     return flag == "1"
-
-
-def _shown(parts: SplitResult) -> str:
-    """Return the scheme and the host: login, path and query of a foreign URL may all hold secrets."""
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
