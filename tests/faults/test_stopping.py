@@ -9,6 +9,7 @@ import redis
 
 from stockyard import Job, JobState, Queue
 from stockyard._wire.client_name import worker_client_name
+from stockyard.model.naming import Naming
 from tests.faults.programs import Journal, WorkerProcess, children_of
 from tests.support.child_handlers import alive
 from tests.support.waiting import eventually
@@ -112,7 +113,7 @@ def _listens_to_signals(pid: int) -> bool:
 
 def _takes_jobs(raw: "redis.Redis", prefix: str) -> bool:
     """Whether a worker's blocking connection is seen."""
-    return any(client["name"].startswith(worker_client_name(prefix, "q")) for client in raw.client_list())
+    return any(client["name"].startswith(worker_client_name(Naming(prefix), "q")) for client in raw.client_list())
 
 
 async def _is_waiting(job: Job[Any]) -> bool:

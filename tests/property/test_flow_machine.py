@@ -18,6 +18,7 @@ from stockyard._store.jobs.trees import add_trees
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.config import Settings
+from stockyard.model.naming import Naming
 from stockyard.model.outcome import Completed, Failed
 
 POLICIES = [None, "fail_parent", "continue_parent", "ignore_dependency", "remove_dependency"]
@@ -35,8 +36,8 @@ class FlowMachine(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.server = Server(Settings.load(self.url, environ={}, dotenv=None).address)
-        prefix, clock = f"t:{secrets.token_hex(4)}", ManualClock(1_800_000_000_000)
-        self.keyspaces = {name: QueueKeyspace(self.server, prefix, name, clock=clock) for name in ("p", "c")}
+        naming, clock = Naming(f"t:{secrets.token_hex(4)}"), ManualClock(1_800_000_000_000)
+        self.keyspaces = {name: QueueKeyspace(self.server, naming, name, clock=clock) for name in ("p", "c")}
         self.raw: Any = redis.Redis.from_url(self.url, decode_responses=True)
         self.policies: dict[str, Any] = {}
         self.keeps: dict[str, bool] = {}
@@ -68,7 +69,7 @@ class FlowMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.server.aclose())
         self.loop.close()
-        prefix = self.keyspaces["p"].keys.prefix
+        prefix = self.keyspaces["p"].keys.naming
         if keys := list(self.raw.scan_iter(match=f"{prefix}:*", count=1000)):
             self.raw.unlink(*keys)
         self.raw.close()

@@ -21,6 +21,7 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.records import ReplyCode
 from stockyard.config import Settings
+from stockyard.model.naming import Naming
 from stockyard.model.options import JobOptions
 from stockyard.model.outcome import Completed, Delayed, Failed, Requeued, Retried, WaitingChildren
 from tests.support.adding import add_jobs
@@ -110,8 +111,8 @@ class QueueMachine(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.clock = ManualClock(START)
         self.server = Server(Settings.load(self.url, environ={}, dotenv=None).address)
-        self.keyspace = QueueKeyspace(self.server, f"t:{secrets.token_hex(4)}", "q", clock=self.clock)
-        self.kids = QueueKeyspace(self.server, self.keyspace.keys.prefix, "kids", clock=self.clock)
+        self.keyspace = QueueKeyspace(self.server, Naming(f"t:{secrets.token_hex(4)}"), "q", clock=self.clock)
+        self.kids = QueueKeyspace(self.server, self.keyspace.keys.naming, "kids", clock=self.clock)
         self.raw: Any = redis.Redis.from_url(self.url, decode_responses=True)
         self.model = Model()
         self.calls = 0
@@ -123,7 +124,7 @@ class QueueMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.server.aclose())
         self.loop.close()
-        if keys := list(self.raw.scan_iter(match=f"{self.keyspace.keys.prefix}:*", count=1000)):
+        if keys := list(self.raw.scan_iter(match=f"{self.keyspace.keys.naming}:*", count=1000)):
             self.raw.unlink(*keys)
         self.raw.close()
 

@@ -18,6 +18,7 @@ from stockyard._store.jobs.finishing import EndedRun, TakeRequest, finish_and_ta
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.config import Settings
+from stockyard.model.naming import Naming
 from stockyard.model.outcome import Completed, Failed, Outcome, Requeued, Retried
 from tests.interop.keyspace import dump
 from tests.support.node import NodePeer
@@ -68,7 +69,7 @@ class TwoEngines(RuleBasedStateMachine):
         self.app = App(topology, redis=self.url, prefix=f"{self.base}:ours")
         self.ours = self.app.queue("q")
         self.server = Server(Settings.load(self.url, environ={}, dotenv=None).address)
-        self.keyspace = QueueKeyspace(self.server, f"{self.base}:ours", "q")
+        self.keyspace = QueueKeyspace(self.server, Naming(f"{self.base}:ours"), "q")
         # Node's Queue writes it soon after it is made, ours with the first job.
         wait_until(lambda: self.raw.hexists(f"{self.base}:node:q:meta", "opts.maxLenEvents"))
         self.raw.hset(f"{self.base}:ours:q:meta", "opts.maxLenEvents", 10_000)

@@ -12,6 +12,7 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import names
 from stockyard.config import Settings
+from stockyard.model.naming import Naming
 from tests.scripts.full_server import FullFor, script_of
 
 NOW = 1_700_000_000_000
@@ -102,7 +103,7 @@ def memory(request: pytest.FixtureRequest, redis_url: str, monkeypatch: pytest.M
 async def keyspace_at(redis_url: str, prefix: str) -> AsyncIterator[Callable[[int], QueueKeyspace]]:
     """Makes the link of the queue ``q`` whose clock stands at the given time."""
     server = Server(Settings.load(redis_url, dotenv=None).address)
-    yield lambda now: QueueKeyspace(server, prefix, "q", clock=lambda: now)
+    yield lambda now: QueueKeyspace(server, Naming(prefix), "q", clock=lambda: now)
     await server.aclose()
 
 
@@ -122,7 +123,7 @@ def keys(raw: "redis.Redis", keyspace: QueueKeyspace) -> Keyspace:
 async def cache(redis_url: str, prefix: str) -> AsyncIterator[CacheKeyspace]:
     """All caches of this test's prefix."""
     server = Server(Settings.load(redis_url, dotenv=None).address)
-    yield CacheKeyspace(server, prefix)
+    yield CacheKeyspace(server, Naming(prefix))
     await server.aclose()
 
 
@@ -136,7 +137,7 @@ def cache_keys(raw: "redis.Redis", cache: CacheKeyspace) -> Keyspace:
 async def channel(redis_url: str, prefix: str) -> AsyncIterator[ChannelKeyspace]:
     """The channel ``c`` of this test's prefix."""
     server = Server(Settings.load(redis_url, dotenv=None).address)
-    yield ChannelKeyspace(server, prefix, "c")
+    yield ChannelKeyspace(server, Naming(prefix), "c")
     await server.aclose()
 
 

@@ -40,7 +40,7 @@ class Sent:
 @pytest.fixture
 def other(keyspace: QueueKeyspace) -> QueueKeyspace:
     """A second queue, ``r``."""
-    return QueueKeyspace(keyspace.server, keyspace.keys.prefix, "r", clock=lambda: NOW)
+    return QueueKeyspace(keyspace.server, keyspace.keys.naming, "r", clock=lambda: NOW)
 
 
 @pytest.fixture

@@ -8,10 +8,11 @@ import redis
 from stockyard._store import alerts
 from stockyard._store.alerts import AlertKeyspace
 from stockyard._store.keyspace import QueueKeyspace
+from stockyard.model.naming import Naming
 
 
 async def test_the_first_leads_and_stays_it(keyspace: QueueKeyspace, raw: "redis.Redis", prefix: str) -> None:
-    desk = AlertKeyspace(keyspace.server, prefix, "desk")
+    desk = AlertKeyspace(keyspace.server, Naming(prefix), "desk")
     assert await alerts.lead(desk, "a", 60_000) == ({}, {}, ())
     assert await alerts.lead(desk, "b", 60_000) is None
     assert await alerts.lead(desk, "a", 60_000) == ({}, {}, ())
@@ -19,7 +20,7 @@ async def test_the_first_leads_and_stays_it(keyspace: QueueKeyspace, raw: "redis
 
 
 async def test_the_next_takes_over_what_is_known(keyspace: QueueKeyspace, raw: "redis.Redis", prefix: str) -> None:
-    desk = AlertKeyspace(keyspace.server, prefix, "desk")
+    desk = AlertKeyspace(keyspace.server, Naming(prefix), "desk")
     await alerts.lead(desk, "a", 60_000)
     assert await alerts.record(desk, "a", {"waiting/q": b'{"n":1}'}, [b"first"])
     await alerts.silence(desk, "*/q", b"hush")
@@ -37,7 +38,7 @@ async def test_a_leader_that_another_program_wrote_is_replaced(
     values = {"DEL": (), "SET": ("x",), "LPUSH": ("x",), "HSET": ("x", "y"), "ZADD": (1, "x")}[garbage]
     run: Any = raw.execute_command
     run(garbage, key, *values)
-    desk = AlertKeyspace(keyspace.server, prefix, "desk")
+    desk = AlertKeyspace(keyspace.server, Naming(prefix), "desk")
     assert await alerts.lead(desk, "a", 60_000) == ({}, {}, ())
     assert await alerts.lead(desk, "b", 60_000) is None
 
@@ -48,7 +49,7 @@ async def test_incidents_and_silences_that_are_no_hash_are_named(
     base = f"{prefix}::alerts:desk:"
     raw.set(f"{base}incidents", "x")
     raw.lpush(f"{base}silences", "x")
-    desk = AlertKeyspace(keyspace.server, prefix, "desk")
+    desk = AlertKeyspace(keyspace.server, Naming(prefix), "desk")
     assert await alerts.lead(desk, "a", 60_000) == ({}, {}, (f"{base}incidents", f"{base}silences"))
     assert await alerts.record(desk, "a", {"waiting/q": b"1"}, [])
     assert await alerts.read_incidents(desk) == {"waiting/q": b"1"}

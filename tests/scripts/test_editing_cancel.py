@@ -13,7 +13,7 @@ async def test_a_job_that_waits_or_runs_is_marked_and_its_workers_are_notified(
     keyspace: QueueKeyspace, keys: Keyspace, raw: "redis.Redis"
 ) -> None:
     with raw.pubsub() as heard:  # type: ignore[no-untyped-call]
-        heard.subscribe(cancel_channel(keyspace.keys.prefix, keyspace.queue))
+        heard.subscribe(cancel_channel(keyspace.keys.naming, keyspace.queue))
         assert heard.get_message(timeout=60)["type"] == "subscribe"
         keys.put({"1": record(), "2": record(), "wait": ["1"], "active": ["2"]})
         assert await cancelling.cancel(keyspace, "1", "cancelled") == 0

@@ -13,6 +13,7 @@ from stockyard._store.jobs.finishing import EndedRun, TakeRequest, finish_and_ta
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.config import Settings
+from stockyard.model.naming import Naming
 from stockyard.model.outcome import Completed, Failed, Retried
 from tests.scripts.conftest import NOW, Keyspace
 from tests.scripts.runs import DONE, running
@@ -112,7 +113,7 @@ def test_ends_of_one_call_count_like_ends_one_by_one(
     async def run() -> None:
         server = Server(Settings.load(redis_url, dotenv=None).address)
         clock, ends = ManualClock(NOW), list[int]()
-        keyspace = QueueKeyspace(server, prefix, "q", clock=clock)
+        keyspace = QueueKeyspace(server, Naming(prefix), "q", clock=clock)
         for pause, number in calls:
             clock.advance(pause)
             ends += [clock()] * number

@@ -10,6 +10,7 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load
 from stockyard._wire.keys import SUFFIXES
+from stockyard.model.naming import Naming
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.families import Families
 
@@ -123,7 +124,7 @@ async def test_a_queue_whose_name_goes_on_keeps_all(keyspace: QueueKeyspace, key
 
 
 async def test_a_name_is_no_pattern(raw: "redis.Redis", keyspace: QueueKeyspace, prefix: str) -> None:
-    odd = QueueKeyspace(keyspace.server, prefix, r"a[b]*?\^", clock=keyspace.clock)
+    odd = QueueKeyspace(keyspace.server, Naming(prefix), r"a[b]*?\^", clock=keyspace.clock)
     alike = Keyspace(raw, f"{prefix}:abxy:")
     alike.put({"1": record()})
     Keyspace(raw, odd.base).put({"1": record(), "de:D": "1"})

@@ -11,6 +11,7 @@ from stockyard._store.jobs.finishing import TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.model.family import ChildKind
+from stockyard.model.naming import Naming
 from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.pubsub import Channel, Delivery, OpenChannel
 from tests.support.stage import Stage
@@ -155,7 +156,7 @@ async def _is_limited(queue: Any) -> bool:
 
 
 async def recover(stage: Stage) -> None:
-    keyspace = QueueKeyspace(Server(stage.app.settings.address), stage.app.settings.prefix, stage.name)
+    keyspace = QueueKeyspace(Server(stage.app.settings.address), Naming(stage.app.settings.prefix), stage.name)
     await stage.prepared.add("x")
     order = TakeRequest(take=1, token="mine", lock_ms=100)
     try:

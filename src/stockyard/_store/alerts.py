@@ -14,6 +14,7 @@ from stockyard._store.net.connection import Command
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
 from stockyard._wire.own_keys import alerts_base
+from stockyard.model.naming import Naming
 
 _LEAD = load("alerts.lead")
 _RECORD = load("alerts.record")
@@ -26,13 +27,13 @@ class AlertKeyspace:
 
     Args:
         server: the server.
-        prefix: first part of every key.
+        naming: how keys are spelled.
         topology: its name.
     """
 
-    def __init__(self, server: Server, prefix: str, topology: str) -> None:
+    def __init__(self, server: Server, naming: Naming, topology: str) -> None:
         self.server = server
-        self.base: str = alerts_base(prefix, topology)
+        self.base: str = alerts_base(naming, topology)
 
     @property
     def incidents_call(self) -> Command:

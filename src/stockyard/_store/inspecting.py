@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from stockyard._store.net.server import Server
 from stockyard._wire.keys import QueueKeys
 from stockyard.errors import ServerRefused
+from stockyard.model.naming import Naming
 
 _SECTIONS = ("server", "memory", "persistence", "stats", "replication", "cluster", "clients")
 
@@ -77,9 +78,9 @@ async def read_server(server: Server) -> ServerFacts:
     )
 
 
-async def read_event_streams(server: Server, prefix: str, queues: Sequence[str]) -> dict[str, int]:
+async def read_event_streams(server: Server, naming: Naming, queues: Sequence[str]) -> dict[str, int]:
     """Return how many bytes the event streams of queues take, by the server's estimate, if it gives one."""
-    keys = [QueueKeys(prefix, queue)["events"] for queue in queues]
+    keys = [QueueKeys(naming, queue)["events"] for queue in queues]
     sizes = await server.ask([("MEMORY", "USAGE", key) for key in keys]) if keys else []
     return {queue: size for queue, size in zip(queues, sizes, strict=True) if isinstance(size, int)}
 

@@ -8,6 +8,7 @@ from stockyard._store.net.server import Server
 from stockyard._store.scripts import Script
 from stockyard._wire.keys import QueueKeys
 from stockyard.model.clock import Clock
+from stockyard.model.naming import Naming, hash_tag
 
 
 class QueueKeyspace:
@@ -15,15 +16,15 @@ class QueueKeyspace:
 
     Args:
         server: the server.
-        prefix: first part of every key.
+        naming: how keys are spelled.
         queue: the queue's name.
         clock: gives the time that is written, in ms. Defaults to the server's.
     """
 
-    def __init__(self, server: Server, prefix: str, queue: str, *, clock: Clock | None = None) -> None:
+    def __init__(self, server: Server, naming: Naming, queue: str, *, clock: Clock | None = None) -> None:
         self.server = server
         self.queue = queue
-        self.keys: QueueKeys = QueueKeys(prefix, queue)
+        self.keys: QueueKeys = QueueKeys(naming, queue)
         self.clock: Clock = server.clock if clock is None else clock
         self.follows_server: bool = clock is None and not server.clock.is_manual
         self._script_keys: dict[str, list[str]] = {}
@@ -32,6 +33,11 @@ class QueueKeyspace:
     def base(self) -> str:
         """What every key of the queue begins with."""
         return self.keys.base
+
+    @property
+    def slot_tag(self) -> str:
+        """What the keys have in common that one script may use; empty where one may use all keys."""
+        return "" if self.keys.naming.slots is None else hash_tag(self.base)
 
     @property
     def knows_time(self) -> bool:

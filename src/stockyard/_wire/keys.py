@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from stockyard._wire import own_keys
+from stockyard.model.naming import Naming
 
 SUFFIXES = {
     "counter": "id",
@@ -51,16 +52,16 @@ class QueueKeys:
     """The keys of one queue.
 
     Args:
-        prefix: first part of every key.
+        naming: how keys are spelled.
         queue: the queue's name; may hold colons.
     """
 
-    __slots__ = ("base", "by_name", "prefix", "queue")
+    __slots__ = ("base", "by_name", "naming", "queue")
 
-    def __init__(self, prefix: str, queue: str) -> None:
-        self.prefix: str = prefix
+    def __init__(self, naming: Naming, queue: str) -> None:
+        self.naming: Naming = naming
         self.queue: str = queue
-        self.base: str = f"{prefix}:{queue}:"
+        self.base: str = f"{naming.place(queue)}:"
         self.by_name: dict[str, str] = {name: self.base + suffix for name, suffix in SUFFIXES.items()}
 
     def __getitem__(self, name: str) -> str:

@@ -9,6 +9,7 @@ import msgspec
 from stockyard.model.backoff import Backoff
 from stockyard.model.deduplication import Deduplication
 from stockyard.model.duration import LONGEST
+from stockyard.model.naming import Naming
 from stockyard.model.options import JobOptions
 from stockyard.model.parent import OnFailure, ParentRef
 from stockyard.model.retention import Keep, KeepOption
@@ -26,14 +27,15 @@ _MODES = (
     ("keep_last", "keepLastIfActive"),
 )
 _FLAGS: dict[OnFailure | None, str] = dict(_POLICIES)
+_NO_PARENT = Naming("")
 
 
-def encode_options(options: JobOptions, *, prefix: str = "") -> str:
+def encode_options(options: JobOptions, *, naming: Naming = _NO_PARENT) -> str:
     """Return BullMQ's JSON of these options; what is not set is left out, never null.
 
     Args:
         options: checked options.
-        prefix: first part of the keys of a parent that names none.
+        naming: spells the queue of a parent that names no prefix. Needed for one alone.
     """
     fields: dict[str, Any] = {"attempts": options.attempts}
     if options.job_id is not None:
@@ -57,7 +59,7 @@ def encode_options(options: JobOptions, *, prefix: str = "") -> str:
     if options.deduplication is not None:
         fields["de"] = _deduplication_fields(options.deduplication)
     if options.parent is not None:
-        fields["parent"] = {"id": options.parent.id, "queue": _queue_of(options.parent, prefix)}
+        fields["parent"] = {"id": options.parent.id, "queue": _queue_of(options.parent, naming)}
     if options.on_failure is not None:
         fields[_FLAGS[options.on_failure]] = True
     rest = {
@@ -71,17 +73,17 @@ def encode_options(options: JobOptions, *, prefix: str = "") -> str:
     return msgspec.json.encode(fields).decode()
 
 
-def encode_parent_link(parent: ParentRef, on_failure: OnFailure | None, *, prefix: str) -> str:
+def encode_parent_link(parent: ParentRef, on_failure: OnFailure | None, *, naming: Naming) -> str:
     """Return the field ``parent`` of a child's record: it, not the options, says what a failure does."""
-    fields: dict[str, Any] = {"id": parent.id, "queueKey": _queue_of(parent, prefix)}
+    fields: dict[str, Any] = {"id": parent.id, "queueKey": _queue_of(parent, naming)}
     if on_failure is not None:
         fields[_FLAGS[on_failure]] = True
     return msgspec.json.encode(fields).decode()
 
 
-def parent_key(parent: ParentRef, prefix: str) -> str:
+def parent_key(parent: ParentRef, naming: Naming) -> str:
     """Return the key of a parent's hash."""
-    return f"{_queue_of(parent, prefix)}:{parent.id}"
+    return f"{_queue_of(parent, naming)}:{parent.id}"
 
 
 def decode_options(text: bytes | str | None) -> JobOptions:
@@ -197,15 +199,16 @@ def _keep_of(found: bool | float | _KeepFields | None) -> KeepOption | None:
             return False if found < 0 else Keep(count=int(found))
 
 
-def _queue_of(parent: ParentRef, prefix: str) -> str:
-    return f"{prefix if parent.prefix is None else parent.prefix}:{parent.queue}"
+def _queue_of(parent: ParentRef, naming: Naming) -> str:
+    return naming.place(parent.queue) if parent.prefix is None else f"{parent.prefix}:{parent.queue}"
 
 
 def _parent_of(found: Any) -> ParentRef | None:
     match found:
         case {"id": str(job_id), "queue": str(place)} if ":" in place:
             # Any cut gives the same keys; a prefix seldom holds a colon, names of queues may.
-            prefix, _, queue = place.partition(":")
+            opened, closed, rest = place.partition("}:")
+            prefix, _, queue = (f"{opened}}}", "", rest) if closed else place.partition(":")
             return ParentRef(queue, job_id, prefix)
     return None
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 
+from stockyard.model.naming import Naming
+
 SUFFIXES = {
     # Below one of BullMQ's own keys, or its sweep for lost records would take it for one.
     "schedule_check": "stalled-check:schedules",
@@ -23,13 +25,13 @@ class CacheKeys:
     What belongs to all caches follows the base with a colon, which no cache's name begins with.
 
     Args:
-        prefix: first part of every key.
+        naming: how keys are spelled.
     """
 
     __slots__ = ("base", "totals")
 
-    def __init__(self, prefix: str) -> None:
-        self.base: str = f"{prefix}::cache:"
+    def __init__(self, naming: Naming) -> None:
+        self.base: str = f"{naming.part('cache')}:"
         self.totals: str = f"{self.base}:totals"
 
     def entries(self, cache: str) -> str:
@@ -74,24 +76,24 @@ class ChannelKeys:
     """The keys of one channel; the empty part of ``::channel`` cannot occur in a queue's name.
 
     Args:
-        prefix: first part of every key.
+        naming: how keys are spelled.
         channel: the channel's name; may hold single colons.
     """
 
     __slots__ = ("base", "dead", "live", "messages")
 
-    def __init__(self, prefix: str, channel: str) -> None:
-        self.live: str = f"{prefix}::channel:{channel}"
+    def __init__(self, naming: Naming, channel: str) -> None:
+        self.live: str = naming.part("channel", channel)
         self.base: str = f"{self.live}:"
         self.messages: str = f"{self.base}messages"
         self.dead: str = f"{self.base}dead"
 
 
-def alerts_base(prefix: str, topology: str) -> str:
+def alerts_base(naming: Naming, topology: str) -> str:
     """Return what the keys of a topology's alerts begin with."""
-    return f"{prefix}::alerts:{topology}:"
+    return f"{naming.part('alerts', topology)}:"
 
 
-def cancel_channel(prefix: str, queue: str) -> str:
+def cancel_channel(naming: Naming, queue: str) -> str:
     """Return the channel that running jobs of a queue are cancelled on."""
-    return f"{prefix}::cancel:{queue}"
+    return naming.part("cancel", queue)

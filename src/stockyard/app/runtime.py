@@ -64,6 +64,7 @@ class Runtime:
             self._held = embedded.acquire(Path(address.path) if address.path else None)
             address = Settings.load(self._held.url, dotenv=None).address
         self.server: Server = Server(address, call_timeout=settings.call_timeout, clock=clock)
+        self._naming = settings.naming(topology.slots)
         self._keyspaces: dict[str, QueueKeyspace] = {}
         self._queues: dict[str, Queue] = {}
         self._ports: dict[str, StoredJobs] = {}
@@ -76,7 +77,7 @@ class Runtime:
         if keyspace is not None:
             return keyspace
         # One step, so that threads that come first at the same time get the same one.
-        made = QueueKeyspace(self.server, self._settings.prefix, spec.name)
+        made = QueueKeyspace(self.server, self._naming, spec.name)
         return self._keyspaces.setdefault(spec.name, made)
 
     def port(self, spec: QueueSpec) -> StoredJobs:
@@ -106,7 +107,7 @@ class Runtime:
         """Renews the leases of all workers of the App."""
         from stockyard.leases.keeper import LeaseKeeper
 
-        return LeaseKeeper(self.server.address, prefix=self._settings.prefix)
+        return LeaseKeeper(self.server.address, naming=self._naming)
 
     @CachedProperty
     def cancels(self) -> CancelListener:
@@ -120,14 +121,14 @@ class Runtime:
         """Judges whether workers may start here."""
         from stockyard.observe.doctor.preflight import Preflight
 
-        return Preflight(self.server, prefix=self._settings.prefix, trusts=self._settings.trust_server)
+        return Preflight(self.server, naming=self._naming, trusts=self._settings.trust_server)
 
     async def check_server(self) -> list[Finding]:
         """Look at the server, and at one of the caches alone; return every finding, the dangers first."""
         from stockyard.observe.doctor.checks import check_server, examine_cache, in_order
 
         settings, trusts = self._settings, self._settings.trust_server
-        found = await check_server(self.server, prefix=settings.prefix, trusts=trusts, queues=self._topology.names)
+        found = await check_server(self.server, naming=self._naming, trusts=trusts, queues=self._topology.names)
         if self._cache_address.is_server_of(self.server.address):
             return found
         second = Server(self._cache_address, call_timeout=settings.call_timeout)
@@ -142,7 +143,7 @@ class Runtime:
         """The channels that were asked for."""
         from stockyard.pubsub.channels import Channels
 
-        return Channels(self.server, self._settings.prefix, portal=self._portal)
+        return Channels(self.server, self._naming, portal=self._portal)
 
     @property
     def _cache_address(self) -> Address:
@@ -156,7 +157,7 @@ class Runtime:
         settings, address = self._settings, self._cache_address
         return Caches(
             address,
-            prefix=settings.prefix,
+            naming=self._naming,
             call_timeout=settings.call_timeout,
             budget=settings.cache_bytes,
             is_bounded=settings.cache_bytes is not None or address.is_server_of(self.server.address),
@@ -171,7 +172,7 @@ class Runtime:
         return AppMonitor(
             self._topology,
             server=self.server,
-            prefix=self._settings.prefix,
+            naming=self._naming,
             keyspace=self.keyspace,
             workers=self._workers,
             caches=lambda: self.caches.stats() if "caches" in vars(self) else {},

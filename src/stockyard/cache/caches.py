@@ -27,6 +27,7 @@ from stockyard.errors import InvalidOption
 from stockyard.leases.keeper import LeaseKeeper
 from stockyard.model import checks
 from stockyard.model.fixed import Fixed
+from stockyard.model.naming import Naming
 from stockyard.model.payload import TypedCodec
 
 _WITHOUT_END = 2**53
@@ -44,7 +45,7 @@ class Caches(Fixed):
 
     Args:
         address: of the server that holds them.
-        prefix: first part of every key.
+        naming: how keys are spelled.
         call_timeout: seconds of a call.
         budget: bytes for all of them; None for a quarter of the server's memory.
         is_bounded: False for a server of their own, which evicts by itself.
@@ -55,17 +56,17 @@ class Caches(Fixed):
         self,
         address: Address,
         *,
-        prefix: str,
+        naming: Naming,
         call_timeout: float,
         budget: int | None,
         is_bounded: bool,
         portal: Portal,
     ) -> None:
         self._server = Server(address, call_timeout=call_timeout)
-        self._keyspace = CacheKeyspace(self._server, prefix)
+        self._keyspace = CacheKeyspace(self._server, naming)
         self._budget = Budget(self._keyspace, budget, is_bounded=is_bounded)
         self._background = Background()
-        self._locks = Locks(lambda: LeaseKeeper(address, prefix=prefix), self._background)
+        self._locks = Locks(lambda: LeaseKeeper(address, naming=naming), self._background)
         # Of each loop: a forked child has loops of its own, but no thread of its parent.
         self._threads = PerLoop(ElasticThreads)
         self._portal = portal

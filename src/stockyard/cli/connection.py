@@ -52,6 +52,14 @@ class Connection:
         about(f"{topology.name}  {self.target}")
         return topology
 
+    def settings(self) -> Settings:
+        """Return the settings of the App to use; asks no server.
+
+        Raises:
+            ConfigError: a setting is wrong.
+        """
+        return bound(self._found(), self.redis_url, self.prefix).settings
+
     def open(self) -> App:
         """Return the App to use; the caller closes it.
 

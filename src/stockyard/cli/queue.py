@@ -14,6 +14,7 @@ from stockyard.cli.queue_control import CONTROLS
 from stockyard.cli.queue_view import VIEWS
 from stockyard.model.backoff import Backoff
 from stockyard.model.job import JobState
+from stockyard.model.naming import Naming
 from stockyard.model.retention import Keep, KeepOption
 from stockyard.produce.queue import Queue
 from stockyard.topology import QueueSpec
@@ -55,9 +56,9 @@ def show(name: str, /, *, connection: Connection = DEFAULT, json: AsJson = False
     Args:
         name: the queue.
     """
-    declaration = _declaration(connection.topology().spec(name))
-    prefix = connection.prefix or "bull"
-    declaration["node"] = _node_spelling(prefix, declaration["name"])
+    topology = connection.topology()
+    declaration = _declaration(topology.spec(name))
+    declaration["node"] = _node_spelling(connection.settings().naming(topology.slots), declaration["name"])
     if json:
         show_json(declaration)
     else:
@@ -106,8 +107,8 @@ def _declaration(spec: QueueSpec) -> dict[str, Any]:
     }
 
 
-def _node_spelling(prefix: str, name: str) -> str:
-    head, _, tail = f"{prefix}:{name}".rpartition(":")
+def _node_spelling(naming: Naming, name: str) -> str:
+    head, tail = naming.node(name)
     options = "" if head == "bull" else f", {{prefix: '{head}'}}"
     return f"new Queue('{tail}'{options})"
 

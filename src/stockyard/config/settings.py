@@ -13,6 +13,7 @@ from stockyard.config.address import Address
 from stockyard.config.urls import CLUSTER_DATABASE, DEFAULT_URL, names_database, read_address, read_number
 from stockyard.errors import ConfigError, suggestion
 from stockyard.model import checks
+from stockyard.model.naming import Naming, Slots
 
 KNOWN_VARIABLES = (
     *("STOCKYARD_PREFIX", "STOCKYARD_CALL_TIMEOUT", "STOCKYARD_CACHE_BYTES", "STOCKYARD_TRUST_SERVER"),
@@ -50,6 +51,10 @@ class Settings:
     cache: Address | None = None
     cache_bytes: int | None = None
     trust_server: bool = False
+
+    def naming(self, slots: Slots | None) -> Naming:
+        """Return how keys are spelled; a cluster needs slots, ``family`` unless a topology chooses others."""
+        return Naming(self.prefix, "family" if slots is None and "cluster" in self.address.scheme else slots)
 
     @classmethod
     def load(

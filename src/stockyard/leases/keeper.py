@@ -14,6 +14,7 @@ from stockyard.config import Address
 from stockyard.errors import ConfigError
 from stockyard.leases.renewer_process import READY, Assignment
 from stockyard.leases.table import Lease, LeaseTable
+from stockyard.model.naming import Naming
 
 _log = logging.getLogger(__name__)
 Lost = Callable[[Lease], None]
@@ -30,12 +31,12 @@ class LeaseKeeper:
 
     Args:
         address: the server.
-        prefix: first part of every key.
+        naming: how keys are spelled.
     """
 
-    def __init__(self, address: Address, *, prefix: str) -> None:
+    def __init__(self, address: Address, *, naming: Naming) -> None:
         self._address = address
-        self._prefix = prefix
+        self._naming = naming
         self._table: LeaseTable | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._listeners: dict[str, Lost] = {}
@@ -130,7 +131,7 @@ class LeaseKeeper:
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         # By pipe, not by argument: the address holds the password.
-        assignment = Assignment(self._address, self._prefix, self._table.descriptor, is_replacement)
+        assignment = Assignment(self._address, self._naming, self._table.descriptor, is_replacement)
         text = msgspec.msgpack.encode(assignment)
         self._child.stdin.write(len(text).to_bytes(4, "big") + text)
         self._loop.add_reader(self._child.stdout.fileno(), self._child_spoke, self._child)

@@ -18,6 +18,7 @@ from stockyard._store.net.server import Server
 from stockyard.config import Address
 from stockyard.errors import ServerError
 from stockyard.leases.table import Lease, LeaseTable
+from stockyard.model.naming import Naming
 
 READY = b"ready"
 """What it says first; after that, each line is a lease that is not its parent's any more."""
@@ -31,13 +32,13 @@ class Assignment(msgspec.Struct):
 
     Attributes:
         address: the server.
-        prefix: first part of every key.
+        naming: how keys are spelled.
         table: file descriptor of the leases.
         is_replacement: the leases are those of a child that died, and due at once.
     """
 
     address: Address
-    prefix: str
+    naming: Naming
     table: int
     is_replacement: bool
 
@@ -45,7 +46,7 @@ class Assignment(msgspec.Struct):
 class _Renewer:
     def __init__(self, assignment: Assignment) -> None:
         self._server = Server(assignment.address, call_timeout=2.0)
-        self._prefix = assignment.prefix
+        self._naming = assignment.naming
         self._keyspaces: dict[str, QueueKeyspace] = {}
         self._parent = os.getppid()
         self._reported: set[tuple[str, str]] = set()
@@ -74,7 +75,7 @@ class _Renewer:
     async def _renew(self, queue: str, lock_ms: int, held: list[Lease]) -> None:
         keyspace = self._keyspaces.get(queue)
         if keyspace is None:
-            keyspace = self._keyspaces[queue] = QueueKeyspace(self._server, self._prefix, queue)
+            keyspace = self._keyspaces[queue] = QueueKeyspace(self._server, self._naming, queue)
         wanted = {lease.job_id: lease for lease in held}
         for job_id in await renew(keyspace, [(each.job_id, each.token, each.starts) for each in held], lock_ms):
             lease = wanted[job_id]

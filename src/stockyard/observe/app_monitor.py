@@ -20,6 +20,7 @@ from stockyard.consume.worker import Worker
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import ServerError
 from stockyard.model.clock import Clock
+from stockyard.model.naming import Naming
 from stockyard.observe.alerts.store import AlertStore, incidents_of, note_unreadable
 from stockyard.observe.health import health_of
 from stockyard.observe.overview import Overview, merged
@@ -40,7 +41,7 @@ class AppMonitor:
     Args:
         topology: its queues.
         server: where they are.
-        prefix: first part of every key.
+        naming: how keys are spelled.
         keyspace: gives a queue's keys.
         workers: gives those that it made and that are still of use.
         caches, channels: give what these did in this process, by name.
@@ -53,7 +54,7 @@ class AppMonitor:
         topology: Topology,
         *,
         server: Server,
-        prefix: str,
+        naming: Naming,
         keyspace: Callable[[QueueSpec], QueueKeyspace],
         workers: Callable[[], Iterable[Worker]],
         caches: Callable[[], Mapping[str, CacheStats]],
@@ -69,7 +70,7 @@ class AppMonitor:
         self._channels = channels
         self._portal = portal
         self._clock = clock
-        self._alert_keyspace = AlertKeyspace(server, prefix, topology.name)
+        self._alert_keyspace = AlertKeyspace(server, naming, topology.name)
         # What no worker that is left has counted: by those that are gone, and by our own sweepers.
         self._others: defaultdict[str, WorkerMetrics] = defaultdict(WorkerMetrics)
         self.alerts: AlertStore = AlertStore(self._alert_keyspace, clock=clock)

@@ -95,7 +95,10 @@ class Flows(Fixed):
         return tree
 
     async def add_many(self, flows: Iterable[Flow], *, check: bool | None = None) -> list[FlowTree]:
-        """Add several trees as if they were one, in the order given; raises the errors of ``add``."""
+        """Add several trees as if they were one, in the order given; raises the errors of ``add``.
+
+        Of trees that have not the same slot of a cluster, those of one slot are added before those of the next.
+        """
         if check is not None:
             checks.flag("check", check)
         wanted = checks.several("flows", flows, of="Flow values")

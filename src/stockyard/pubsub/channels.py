@@ -9,6 +9,7 @@ from stockyard._aio.portal import Portal
 from stockyard._store.channels.broadcast import ChannelKeyspace
 from stockyard._store.net.server import Server
 from stockyard.errors import InvalidOption
+from stockyard.model.naming import Naming
 from stockyard.pubsub.channel import Channel
 from stockyard.pubsub.hub import Hub
 from stockyard.pubsub.open_channel import OpenChannel
@@ -22,13 +23,13 @@ class Channels:
 
     Args:
         server: the server.
-        prefix: first part of every key.
+        naming: how keys are spelled.
         portal: runs blocking calls.
     """
 
-    def __init__(self, server: Server, prefix: str, *, portal: Portal) -> None:
+    def __init__(self, server: Server, naming: Naming, *, portal: Portal) -> None:
         self._server = server
-        self._prefix = prefix
+        self._naming = naming
         self._portal = portal
         self._hubs = PerLoop(lambda: Hub(server))
         self._open: dict[str, OpenChannel[Any]] = {}
@@ -44,7 +45,7 @@ class Channels:
             raise InvalidOption(f"expected a Channel, as in Channel('prices', Price); got {channel!r}")
         found = self._open.get(channel.name)
         if found is None:
-            keyspace = ChannelKeyspace(self._server, self._prefix, channel.name)
+            keyspace = ChannelKeyspace(self._server, self._naming, channel.name)
             opened = OpenChannel(channel, keyspace=keyspace, hubs=self._hubs, portal=self._portal)
             # One step: another thread may have opened it meanwhile.
             found = self._open.setdefault(channel.name, opened)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any, TypeVar, Unpack
+from typing import Any, TypeVar, Unpack, get_args
 
 from stockyard.errors import ConfigError, UnknownQueue
 from stockyard.model import checks
 from stockyard.model.fixed import Fixed
+from stockyard.model.naming import Slots
 from stockyard.topology.queue_options import QueueOptions
 from stockyard.topology.queue_spec import QueueSpec
 
@@ -22,19 +23,28 @@ class Topology(Fixed):
 
     Args:
         name: of the application, for people.
+        slots: what shares a slot of a cluster, by a hash tag in the names of keys: ``family`` (queues whose names
+            begin alike, up to the first colon), ``queue`` (each has its own), or ``one`` (all share one). Flows
+            and parents stay within a slot. Defaults to ``family`` on a cluster, and to no tags elsewhere: set it
+            to have the same names before and after a move to a cluster.
 
     Raises:
-        ConfigError: the name is no text.
+        ConfigError: the name is no text, or ``slots`` is none of these.
 
     Example:
         shop = Topology("shop")
         mail = shop.queue("mail", concurrency=50, attempts=5, rate="100/s")
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, slots: Slots | None = None) -> None:
         if not checks.is_text(name):
             raise ConfigError(f"a topology's name is text without lone surrogates; got {checks.shown(name)}")
+        if slots is not None and slots not in get_args(Slots):
+            raise ConfigError(
+                f"slots must be one of {', '.join(get_args(Slots))}, or None; got {checks.shown(slots)}"
+            )
         self.name = name
+        self.slots = slots
         self._queues: dict[str, QueueSpec] = {}
         self.lifespans: list[LifespanFactory] = []
         self._is_made = True

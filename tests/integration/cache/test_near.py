@@ -14,6 +14,7 @@ from stockyard._store.caches.tracking import Tracking
 from stockyard._store.net.async_connection import AsyncConnection
 from stockyard._store.net.server import Server
 from stockyard.cache.near import NearCache
+from stockyard.model.naming import Naming
 from tests.integration.cache.conftest import MakeApp
 from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
@@ -54,7 +55,7 @@ async def test_a_write_that_is_told_in_one_piece_with_the_answer_to_tracking_is_
 
     monkeypatch.setattr(AsyncConnection, "read_bytes", read_more)
     server = Server(app.settings.address)
-    tracking = Tracking(CacheKeyspace(server, prefix), "c")
+    tracking = Tracking(CacheKeyspace(server, Naming(prefix)), "c")
     await tracking.open()
     assert (await tracking.hear()).entries == ["k"]
     await tracking.close()

@@ -9,6 +9,7 @@ from stockyard.config import Settings
 from stockyard.leases import keeper
 from stockyard.leases.keeper import LeaseKeeper
 from stockyard.leases.table import Lease
+from stockyard.model.naming import Naming
 from tests.support.waiting import eventually
 
 
@@ -22,7 +23,7 @@ async def test_a_child_that_starts_slowly_is_waited_for(
     """A worker on an overloaded machine begins late; it does not end."""
     monkeypatch.setattr(keeper, "_SLOW_START_SECONDS", 0.01)
     address = Settings.load("redis://127.0.0.1:1", environ={}).address
-    leases = LeaseKeeper(address, prefix="x")
+    leases = LeaseKeeper(address, naming=Naming("x"))
     with caplog.at_level(logging.WARNING):
         starting = asyncio.create_task(leases.start("w", 400, ignore))
         await eventually(lambda: len(caplog.records) >= 2)
@@ -35,7 +36,7 @@ async def test_a_child_that_starts_slowly_is_waited_for(
 async def test_a_wait_for_the_child_can_be_broken_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeper, "_SLOW_START_SECONDS", 0.01)
     monkeypatch.setattr(keeper, "READY", b"never said")
-    leases = LeaseKeeper(Settings.load("redis://127.0.0.1:1", environ={}).address, prefix="x")
+    leases = LeaseKeeper(Settings.load("redis://127.0.0.1:1", environ={}).address, naming=Naming("x"))
     starting = asyncio.create_task(leases.start("w", 400, ignore))
     await eventually(lambda: leases._child is not None)
     starting.cancel()

@@ -7,12 +7,13 @@ import pytest
 
 from stockyard import Deduplication, JobOptions, ParentRef
 from stockyard._wire.options import decode_options, encode_options, encode_parent_link, parent_key
+from stockyard.model.naming import Naming
 
 PARENT = ParentRef("portfolio:high", "17")
 
 
 def encoded(**options: Any) -> dict[str, Any]:
-    fields: dict[str, Any] = json.loads(encode_options(JobOptions().merged(**options), prefix="bull"))
+    fields: dict[str, Any] = json.loads(encode_options(JobOptions().merged(**options), naming=Naming("bull")))
     del fields["attempts"]
     return fields
 
@@ -44,17 +45,17 @@ def test_what_is_written_is_read_back(options: dict[str, Any], fields: dict[str,
     expected = JobOptions().merged(**options)
     if expected.parent:
         expected = expected.merged(parent=ParentRef("portfolio:high", "17", "bull"))
-    assert decode_options(encode_options(JobOptions().merged(**options), prefix="bull")) == expected
+    assert decode_options(encode_options(JobOptions().merged(**options), naming=Naming("bull"))) == expected
 
 
 def test_the_tie_says_what_a_failure_does() -> None:
-    assert json.loads(encode_parent_link(PARENT, None, prefix="bull")) == {
+    assert json.loads(encode_parent_link(PARENT, None, naming=Naming("bull"))) == {
         "id": "17",
         "queueKey": "bull:portfolio:high",
     }
-    link = json.loads(encode_parent_link(ParentRef("p", "1", "other"), "continue_parent", prefix="bull"))
+    link = json.loads(encode_parent_link(ParentRef("p", "1", "other"), "continue_parent", naming=Naming("bull")))
     assert link == {"id": "1", "queueKey": "other:p", "cpof": True}
-    assert parent_key(PARENT, "bull") == "bull:portfolio:high:17"
+    assert parent_key(PARENT, Naming("bull")) == "bull:portfolio:high:17"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load
 from stockyard._wire.own_keys import CacheKeys, lock_job, lock_queue, stored_key
 from stockyard.errors import ServerRefused
+from stockyard.model.naming import Naming
 
 _READ = load("caching.read")
 _WRITE = load("caching.write")
@@ -43,13 +44,13 @@ class CacheKeyspace:
 
     Args:
         server: the server.
-        prefix: first part of every key.
+        naming: how keys are spelled.
     """
 
-    def __init__(self, server: Server, prefix: str) -> None:
+    def __init__(self, server: Server, naming: Naming) -> None:
         self.server = server
-        self.prefix = prefix
-        self.keys: CacheKeys = CacheKeys(prefix)
+        self.naming = naming
+        self.keys: CacheKeys = CacheKeys(naming)
 
     @property
     def place(self) -> str:
@@ -209,7 +210,7 @@ async def claim(
 async def release(keyspace: CacheKeyspace, cache: str, key: str, token: str) -> None:
     """Give up a lock; one that is not held any more is left alone."""
     queue, job = lock_of(cache, key)
-    await keyspace.server.run(_RELEASE, (), f"{keyspace.prefix}:{queue}:{job}:lock", token)
+    await keyspace.server.run(_RELEASE, (), f"{keyspace.naming.place(queue)}:{job}:lock", token)
 
 
 async def delete(keyspace: CacheKeyspace, cache: str, keys: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
 from stockyard._wire.own_keys import ChannelKeys
 from stockyard.errors import ReplyLost, ServerRefused
+from stockyard.model.naming import Naming
 
 _PUBLISH = load("broadcast.publish")
 _HEARTBEAT = 1.0
@@ -24,14 +25,14 @@ class ChannelKeyspace:
 
     Args:
         server: the server.
-        prefix: first part of every key.
+        naming: how keys are spelled.
         channel: the channel's name.
     """
 
-    def __init__(self, server: Server, prefix: str, channel: str) -> None:
+    def __init__(self, server: Server, naming: Naming, channel: str) -> None:
         self.server = server
         self.channel = channel
-        self.keys: ChannelKeys = ChannelKeys(prefix, channel)
+        self.keys: ChannelKeys = ChannelKeys(naming, channel)
 
     @property
     def live_channel(self) -> bytes:

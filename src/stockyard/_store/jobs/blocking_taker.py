@@ -48,7 +48,7 @@ class BlockingTaker:
     def __init__(self, keyspace: QueueKeyspace, *, worker: str | None = None) -> None:
         self._keyspace = keyspace
         self._connection = keyspace.server.dedicated(
-            client_name=worker_client_name(keyspace.keys.prefix, keyspace.queue, worker)
+            client_name=worker_client_name(keyspace.keys.naming, keyspace.queue, worker)
         )
         self._client_id = 0
         self._offset = 0

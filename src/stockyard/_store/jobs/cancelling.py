@@ -34,7 +34,7 @@ _decode = msgspec.json.Decoder(Cancellation).decode
 async def cancel(keyspace: QueueKeyspace, job_id: str, reason: str) -> int:
     """Let a job fail with this reason; return 0, ``JOB_MISSING``, or ``WRONG_STATE`` when it has ended."""
     message = msgspec.json.encode(Cancellation(job_id, reason))
-    channel = cancel_channel(keyspace.keys.prefix, keyspace.queue)
+    channel = cancel_channel(keyspace.keys.naming, keyspace.queue)
     return int(await keyspace.run(_CANCEL, keyspace.keys.job(job_id), job_id, reason, channel, message))
 
 
@@ -89,7 +89,7 @@ class CancelChannel:
 
     def listen(self, keyspace: QueueKeyspace) -> None:
         """Ask for the cancellations of one more queue."""
-        channel = cancel_channel(keyspace.keys.prefix, keyspace.queue).encode()
+        channel = cancel_channel(keyspace.keys.naming, keyspace.queue).encode()
         self._queues[channel] = keyspace.queue
         self._broadcast.listen(channel)
 

@@ -7,8 +7,9 @@ import msgspec
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard._wire.options import encode_options, encode_parent_link, parent_key
-from stockyard.errors import JobError, JobNotFound, JobStateError
+from stockyard.errors import InvalidOption, JobError, JobNotFound, JobStateError
 from stockyard.model.deduplication import Deduplication
+from stockyard.model.naming import hash_tag
 from stockyard.model.options import JobOptions
 
 
@@ -84,18 +85,21 @@ def related_job(
         name, data, options: the job; the payload is JSON text.
         now: creation in ms.
         job_id: its id if its options name none. Defaults to the counter's.
+
+    Raises:
+        InvalidOption: its parent lies in another slot.
     """
     return RelatedJob(
         options.job_id or job_id,
         name,
         data,
-        encode_options(options, prefix=keyspace.keys.prefix),
+        encode_options(options, naming=keyspace.keys.naming),
         now,
         options.delay_ms,
         options.priority,
         options.lifo,
         _dedup_options(options.deduplication),
-        _parent_link(options, keyspace.keys.prefix),
+        _parent_link(options, keyspace),
         has_own_id=options.job_id is not None,
     )
 
@@ -125,8 +129,16 @@ def _dedup_options(deduplication: Deduplication | None) -> DedupOptions | None:
     )
 
 
-def _parent_link(options: JobOptions, prefix: str) -> ParentLink | None:
+def _parent_link(options: JobOptions, keyspace: QueueKeyspace) -> ParentLink | None:
     if options.parent is None:
         return None
-    link = encode_parent_link(options.parent, options.on_failure, prefix=prefix)
-    return ParentLink(parent_key(options.parent, prefix), link)
+    naming = keyspace.keys.naming
+    key = parent_key(options.parent, naming)
+    if naming.slots is not None and hash_tag(key) != hash_tag(keyspace.base):
+        raise InvalidOption(
+            f"a job of queue {keyspace.queue!r} cannot have a parent in queue {options.parent.queue!r}: a cluster "
+            f"changes the jobs of one slot at a time, and with slots={naming.slots!r} these two have not the same "
+            "(declare them in one family, as in 'execution:orders' and 'execution:fills', or the topology with "
+            "slots='one')"
+        )
+    return ParentLink(key, encode_parent_link(options.parent, options.on_failure, naming=naming))

@@ -138,7 +138,7 @@ class EventStream:
     def __init__(self, keyspace: QueueKeyspace, after: str | None = None) -> None:
         self._keyspace = keyspace
         self._after = after
-        name = reader_client_name(keyspace.keys.prefix, keyspace.queue)
+        name = reader_client_name(keyspace.keys.naming, keyspace.queue)
         # Texts are made in C while replies are parsed: half of what an event costs otherwise.
         self._connection = keyspace.server.dedicated(client_name=name, reads_text=True)
         self._position = Position(after or BEGINNING)

@@ -48,19 +48,18 @@ async def read_tree(keyspace: QueueKeyspace, job_id: str, *, depth: int, childre
 def _nodes(
     root: str, keyspace: QueueKeyspace, records: dict[str, tuple[StoredRecord, list[str]]]
 ) -> list[TreeNode]:
-    prefix = f"{keyspace.keys.prefix}:"
+    naming = keyspace.keys.naming
     # Taken out, so that a job that is its own descendant cannot lead in a circle.
     order = [(root, *records.pop(root))]
     nodes: list[TreeNode] = []
     for key, record, keys in order:
         places = []
         for child in keys:
-            if child in records and child.startswith(prefix):
+            if child in records and naming.queue_of(child.rpartition(":")[0]) is not None:
                 places.append(len(order))
                 order.append((child, *records.pop(child)))
-        inner = key.removeprefix(prefix)
         # Only a root's id may hold colons; the script takes what stands behind the last one for the id.
-        queue = keyspace.queue if key == root else inner.rpartition(":")[0]
-        raw_id = inner.removeprefix(f"{queue}:").encode()
-        nodes.append(TreeNode(queue, record._replace(raw_id=raw_id), places))
+        place = naming.place(keyspace.queue) if key == root else key.rpartition(":")[0]
+        raw_id = key.removeprefix(f"{place}:").encode()
+        nodes.append(TreeNode(naming.queue_of(place) or keyspace.queue, record._replace(raw_id=raw_id), places))
     return nodes

@@ -202,5 +202,19 @@ def _parts(steps: Iterable[_Step]) -> Iterator[list[_Step]]:
 
 
 async def add_trees(keyspaces: Sequence[QueueKeyspace], jobs: Sequence[RelatedJob]) -> list[str | ExistingJob]:
-    """Add all jobs of trees, each parent before its children; see ``TreeAdder``."""
-    return await TreeAdder(keyspaces, jobs).add()
+    """Add all jobs of trees, each parent before its children; see ``TreeAdder``.
+
+    Trees of several slots of a cluster are added slot by slot.
+    """
+    slots: dict[str, list[int]] = {}
+    for at, job in enumerate(jobs):
+        slots.setdefault(keyspaces[job.queue - 1].slot_tag, []).append(at)
+    answers: list[str | ExistingJob] = [""] * len(jobs)
+    for tag, numbers in slots.items():
+        own = [at for at, keyspace in enumerate(keyspaces, start=1) if keyspace.slot_tag == tag]
+        for at in numbers:
+            jobs[at].queue = own.index(jobs[at].queue) + 1
+        adder = TreeAdder([keyspaces[at - 1] for at in own], [jobs[at] for at in numbers])
+        for at, answer in zip(numbers, await adder.add(), strict=True):
+            answers[at] = answer
+    return answers

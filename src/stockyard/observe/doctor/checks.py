@@ -9,6 +9,7 @@ from enum import StrEnum
 from stockyard._store.inspecting import ServerFacts, read_event_streams, read_server
 from stockyard._store.net.server import Server
 from stockyard.errors import ServerError
+from stockyard.model.naming import Naming, hash_tag
 
 _VERSION, EVICTION = "version", "eviction policy"
 ESSENTIAL = (_VERSION, EVICTION)
@@ -52,7 +53,7 @@ class Finding:
 
 
 async def check_server(
-    server: Server, *, prefix: str, trusts: bool = False, queues: Sequence[str] = ()
+    server: Server, *, naming: Naming, trusts: bool = False, queues: Sequence[str] = ()
 ) -> list[Finding]:
     """Ask the server about itself and return every finding, the dangers first; arguments as for ``diagnose``.
 
@@ -63,18 +64,18 @@ async def check_server(
         ServerTooOld: it cannot be worked with at all.
     """
     facts = await read_server(server)
-    found = diagnose(facts, prefix=prefix, trusts=trusts)
+    found = diagnose(facts, naming=naming, trusts=trusts)
     if not queues:
         return found
-    return in_order([*found, diagnose_streams(facts, await read_event_streams(server, prefix, queues))])
+    return in_order([*found, diagnose_streams(facts, await read_event_streams(server, naming, queues))])
 
 
-def diagnose(facts: ServerFacts, *, prefix: str, trusts: bool = False) -> list[Finding]:
+def diagnose(facts: ServerFacts, *, naming: Naming, trusts: bool = False) -> list[Finding]:
     """Return every finding on these facts, the dangers first.
 
     Args:
         facts: what the server says of itself.
-        prefix: first part of the queues' keys.
+        naming: how keys are spelled.
         trusts: what the server hides is taken to be as it should. Defaults to False.
     """
     found = [
@@ -84,7 +85,7 @@ def diagnose(facts: ServerFacts, *, prefix: str, trusts: bool = False) -> list[F
         _evicted(facts),
         _persistence(facts),
         _role(facts),
-        _cluster(facts, prefix),
+        _cluster(facts, naming),
         _clock(facts),
         _connections(facts),
         _round_trip(facts),
@@ -308,15 +309,17 @@ def _role(facts: ServerFacts) -> Finding:
     return _ok(check, "primary")
 
 
-def _cluster(facts: ServerFacts, prefix: str) -> Finding:
+def _cluster(facts: ServerFacts, naming: Naming) -> Finding:
     check = "cluster"
     if facts.is_cluster is None:
         return _hidden(check, "whether it is a node of a cluster")
     if not facts.is_cluster:
         return _ok(check, "not a cluster")
-    opened, closed = prefix.find("{"), prefix.find("}")
-    if 0 <= opened < closed - 1:
+    prefix = naming.prefix
+    if hash_tag(prefix) != prefix:
         return _ok(check, f"one slot by the hash tag of prefix {prefix!r}")
+    if naming.slots is not None:
+        return _ok(check, f"hash tags in the names of keys: slots={naming.slots!r}")
     return _danger(
         check,
         f"a cluster, and prefix {prefix!r} has no hash tag",

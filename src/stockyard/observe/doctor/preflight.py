@@ -9,6 +9,7 @@ import time
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store.net.server import Server
 from stockyard.errors import UnsafeServer
+from stockyard.model.naming import Naming
 from stockyard.observe.doctor.checks import ESSENTIAL, EVICTION, Finding, Severity, check_server
 from stockyard.topology import QueueSpec
 
@@ -22,13 +23,13 @@ class Preflight:
 
     Args:
         server: the server.
-        prefix: first part of the queues' keys.
+        naming: how keys are spelled.
         trusts: what the server hides is taken to be as it should.
     """
 
-    def __init__(self, server: Server, *, prefix: str, trusts: bool) -> None:
+    def __init__(self, server: Server, *, naming: Naming, trusts: bool) -> None:
         self._server = server
-        self._prefix = prefix
+        self._naming = naming
         self._trusts = trusts
         self._looks = PerLoop(_Look)
 
@@ -56,7 +57,7 @@ class Preflight:
         look = self._looks.get()
         async with look.lock:
             if time.monotonic() > look.fresh_until:
-                look.findings = await check_server(self._server, prefix=self._prefix, trusts=self._trusts)
+                look.findings = await check_server(self._server, naming=self._naming, trusts=self._trusts)
                 look.fresh_until = time.monotonic() + _FRESH_SECONDS
         return look.findings
 

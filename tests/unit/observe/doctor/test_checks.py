@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from stockyard._store.inspecting import ServerFacts
+from stockyard.model.naming import Naming
 from stockyard.monitoring import Finding, Severity
 from stockyard.observe.doctor.checks import diagnose, diagnose_cache, diagnose_streams, worst
 
@@ -70,7 +71,7 @@ def test_a_server_of_caches_alone_may_evict() -> None:
 
 
 def look(prefix: str = "bull", **changed: Any) -> list[Finding]:
-    return diagnose(GOOD._replace(**changed), prefix=prefix)
+    return diagnose(GOOD._replace(**changed), naming=Naming(prefix))
 
 
 def test_a_good_server_has_nothing_but_good_findings() -> None:
@@ -92,12 +93,12 @@ def test_each_fault_is_found_first_with_its_danger_and_its_remedy(
 
 def test_what_is_hidden_is_a_warning_and_fine_when_the_server_is_trusted() -> None:
     nothing = ServerFacts("redis://localhost:6379/0")
-    hidden = [each for each in diagnose(nothing, prefix="bull") if each.is_hidden]
+    hidden = [each for each in diagnose(nothing, naming=Naming("bull")) if each.is_hidden]
     assert len(hidden) == 9
     assert all(each.severity is Severity.WARNING for each in hidden)
     assert {each.check for each in hidden if "+info" not in each.remedy} == {"clock"}
     assert all("+time" in each.remedy for each in hidden if each.check == "clock")
-    trusted = diagnose(nothing, prefix="bull", trusts=True)
+    trusted = diagnose(nothing, naming=Naming("bull"), trusts=True)
     assert worst(trusted) is Severity.OK
     assert next(each.cause for each in trusted if each.is_hidden) == (
         "the server hides its version; trusted by STOCKYARD_TRUST_SERVER"
@@ -105,7 +106,7 @@ def test_what_is_hidden_is_a_warning_and_fine_when_the_server_is_trusted() -> No
 
 
 def test_trust_excuses_nothing_that_is_seen() -> None:
-    seen = diagnose(GOOD._replace(policy="allkeys-lru"), prefix="bull", trusts=True)
+    seen = diagnose(GOOD._replace(policy="allkeys-lru"), naming=Naming("bull"), trusts=True)
     assert worst(seen) is Severity.DANGER
 
 
