@@ -54,7 +54,7 @@ class Settings:
 
     def naming(self, slots: Slots | None) -> Naming:
         """Return how keys are spelled; a cluster needs slots, ``family`` unless a topology chooses others."""
-        return Naming(self.prefix, "family" if slots is None and "cluster" in self.address.scheme else slots)
+        return Naming(self.prefix, "family" if slots is None and self.address.kind == "cluster" else slots)
 
     @classmethod
     def load(
