@@ -17,6 +17,7 @@ from stockyard._aio.repeats import repeats
 from tests.support.node import NodePeer
 from tests.support.python_peer import PythonPeer
 from tests.support.servers import OwnServer
+from tests.support.sets import ClusterSet, SentinelSet
 from tests.support.webhook import Listener
 
 # How long an example takes says nothing on a machine that runs other tests beside it.
@@ -99,6 +100,30 @@ def make_server() -> Iterator[Callable[..., OwnServer]]:
 def own_server(make_server: Callable[..., OwnServer]) -> OwnServer:
     """A started private server, which the test may kill, stop, pause and start again."""
     return make_server()
+
+
+@pytest.fixture(scope="module")
+def sentinel_set() -> Iterator[SentinelSet]:
+    """One primary, its replica and three Sentinels, of this module's tests alone; what one kills, it restarts."""
+    with tempfile.TemporaryDirectory(prefix="stockyard-test-") as data:
+        servers = SentinelSet(Path(data))
+        try:
+            servers.start()
+            yield servers
+        finally:
+            servers.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster_set() -> Iterator[ClusterSet]:
+    """Three primaries with a replica each, of this module's tests alone; what one kills, it restarts."""
+    with tempfile.TemporaryDirectory(prefix="stockyard-test-") as data:
+        servers = ClusterSet(Path(data))
+        try:
+            servers.start()
+            yield servers
+        finally:
+            servers.stop()
 
 
 @pytest.fixture

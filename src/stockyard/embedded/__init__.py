@@ -2,12 +2,14 @@
 
 from stockyard.embedded.binary import find_server
 from stockyard.embedded.inspection import ServerStatus, status
+from stockyard.embedded.layout import SetShape
 from stockyard.embedded.pinning import pin, unpin
 from stockyard.embedded.server import EmbeddedServer, acquire, ephemeral
 
 __all__ = [
     "EmbeddedServer",
     "ServerStatus",
+    "SetShape",
     "acquire",
     "ephemeral",
     "find_server",

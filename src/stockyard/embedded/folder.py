@@ -24,13 +24,17 @@ class Folder:
     path: Path
 
     @classmethod
-    def at(cls, data: Path | None) -> "Folder":
+    def at(cls, data: Path | None, kind: str = "") -> "Folder":
         """Name the folder `data`, or the one of this user's project when it is `None`.
+
+        Args:
+            data: its path.
+            kind: `sentinel` or `cluster` for that of the project's set.
 
         Raises:
             EmbeddedServerError: a symbolic link of another user leads there.
         """
-        path = Path(os.path.abspath((default_data() if data is None else data).expanduser()))
+        path = Path(os.path.abspath((default_data(kind) if data is None else data).expanduser()))
         _refuse_foreign_links(path)
         return cls(path.resolve())
 
@@ -70,7 +74,7 @@ class Folder:
         try:
             return guardian.is_locked(self.path / guardian.GUARDIAN_LOCK)
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
 
     def prepare(self) -> None:
         """Create what is missing and close the folder to all other users.
@@ -96,7 +100,7 @@ class Folder:
             if self.socket.parent != self.path:
                 _make_short_place(self.socket.parent)
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
 
     def open_lock(self, path: Path) -> int:
         """Open one of the folder's lock files or its pin.
@@ -124,7 +128,7 @@ class Folder:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise self._unusable(error) from error
+            raise self.unusable(error) from error
         if self.socket.parent != self.path and self.socket.parent.is_dir():
             _check_short_place(self.socket.parent)
 
@@ -157,7 +161,8 @@ class Folder:
                     "that folder: name a folder elsewhere"
                 )
 
-    def _unusable(self, error: OSError) -> EmbeddedServerError:
+    def unusable(self, error: OSError) -> EmbeddedServerError:
+        """Return the error that says why the system refuses this folder."""
         return EmbeddedServerError(
             f"{self.path} cannot be an embedded server's data folder ({error.strerror}): "
             "give embedded:// a folder that you own and can write"

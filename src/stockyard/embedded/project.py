@@ -22,10 +22,14 @@ def project_root(start: Path) -> Path:
     return next((folder for folder in folders if (folder / ".env").is_file()), start)
 
 
-def default_data() -> Path:
-    """Return the data folder of this project: one for all of its folders, and for no other project."""
+def default_data(kind: str = "") -> Path:
+    """Return the data folder of this project: one for all of its folders, and for no other project.
+
+    Args:
+        kind: of a set, which has a folder beside that of a single server.
+    """
     home = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share").expanduser()
     root = project_root(Path.cwd())
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", root.name)[:_NAME_LENGTH].strip(".-") or "root"
     digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:8]
-    return home / "stockyard" / "projects" / f"{name}-{digest}"
+    return home / "stockyard" / "projects" / "-".join(filter(None, (name, digest, kind)))

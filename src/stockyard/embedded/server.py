@@ -1,11 +1,8 @@
 """Gives this process its share of an embedded server, starting it for the first user."""
 
 import fcntl
-import logging
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,17 +11,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from stockyard.embedded import guardian, probe
-from stockyard.embedded.allocator import ServerBuild, build_of
-from stockyard.embedded.binary import find_server
+from stockyard.embedded import guardian, probe, readiness
 from stockyard.embedded.folder import Folder
+from stockyard.embedded.launch import launch_guardian
+from stockyard.embedded.layout import Layout, SetShape
+from stockyard.embedded.set_folder import NODES, layout_for, mark_formed
 from stockyard.errors import EmbeddedServerError
 
-_POLL = 0.01
+_POLL, _SET_POLL = 0.01, 0.05
+_MEMBER_TIMEOUT = 1.0
 _STOP_TIMEOUT = 10.0
-_LATENCY_TRACKING = 7  # the major version that brought the directive; an older server refuses to start on it
-
-_log = logging.getLogger(__name__)
+_SERVER_TIMEOUT, _SET_TIMEOUT = 10.0, 30.0
 
 
 class EmbeddedServer:
@@ -34,15 +31,16 @@ class EmbeddedServer:
     `fork` made inherits it and keeps the server running for as long as it lives.
     """
 
-    def __init__(self, folder: Folder, share: int, *, wait_for_stop: bool) -> None:
+    def __init__(self, folder: Folder, share: int, *, url: str, wait_for_stop: bool) -> None:
         self._folder = folder
+        self._url = url
         self._share: int | None = share
         self._wait_for_stop = wait_for_stop
 
     @property
     def url(self) -> str:
-        """The server's URL for a Redis client: `unix:///.../valkey.sock`."""
-        return self._folder.url
+        """The URL for clients: `unix:///.../valkey.sock`; of a set, `redis+sentinel://…` or `redis+cluster://…`."""
+        return self._url
 
     @property
     def data(self) -> Path:
@@ -68,34 +66,41 @@ class EmbeddedServer:
         self.release()
 
 
-def acquire(data: Path | None = None, *, timeout: float = 10.0) -> EmbeddedServer:
+def acquire(
+    data: Path | None = None, *, shape: SetShape | None = None, timeout: float | None = None
+) -> EmbeddedServer:
     """Use the embedded server of a data folder, starting it if it does not run; blocks until it answers.
 
     Args:
         data: The folder; created when missing. Defaults to the one of this user's project, under
             `$XDG_DATA_HOME/stockyard/projects`, that is `~/.local/share/stockyard/projects`.
-        timeout: Seconds to wait for the server. Defaults to 10.
+        shape: Of the Sentinel set or cluster to start instead; ready when all members agree. Defaults to one
+            server.
+        timeout: Seconds to wait. Defaults to 10, and to 30 for a set.
 
     Raises:
         EmbeddedServerError: no server program, no usable folder, or no answer in time; the message quotes
             the server's log.
     """
-    return _acquire(Folder.at(data), timeout=timeout, appendonly=True, delete=False)
+    return _acquire(Folder.at(data, shape.kind if shape else ""), shape, timeout, appendonly=True, delete=False)
 
 
-def ephemeral(*, appendonly: bool = True, timeout: float = 10.0) -> EmbeddedServer:
+def ephemeral(
+    *, shape: SetShape | None = None, appendonly: bool = True, timeout: float | None = None
+) -> EmbeddedServer:
     """Start an embedded server in a fresh temporary folder that is deleted with its last user.
 
     Args:
-        appendonly: Whether the server keeps its append-only file. Defaults to True.
-        timeout: Seconds to wait for the server. Defaults to 10.
+        shape: Of the Sentinel set or cluster to start instead. Defaults to one server.
+        appendonly: Whether servers keep their append-only files. Defaults to True.
+        timeout: Seconds to wait. Defaults to 10, and to 30 for a set.
 
     Raises:
         EmbeddedServerError: no server program, or no answer in time.
     """
     folder = Folder.at(Path(tempfile.mkdtemp(prefix="stockyard-")))
     try:
-        return _acquire(folder, timeout=timeout, appendonly=appendonly, delete=True)
+        return _acquire(folder, shape, timeout, appendonly=appendonly, delete=True)
     except EmbeddedServerError:
         shutil.rmtree(folder.path, ignore_errors=True)
         raise
@@ -108,20 +113,28 @@ def await_stop(folder: Folder) -> None:
         time.sleep(_POLL)
 
 
-def _acquire(folder: Folder, *, timeout: float, appendonly: bool, delete: bool) -> EmbeddedServer:
-    deadline = time.monotonic() + timeout
+def _acquire(
+    folder: Folder, shape: SetShape | None, timeout: float | None, *, appendonly: bool, delete: bool
+) -> EmbeddedServer:
+    seconds = timeout if timeout is not None else _SET_TIMEOUT if shape else _SERVER_TIMEOUT
+    deadline = time.monotonic() + seconds
     folder.prepare()
     share = folder.open_lock(folder.users_lock)
     try:
         _take(share, fcntl.LOCK_SH, deadline, folder)
         with _turn_to_start(folder, deadline):
+            layout = layout_for(folder, shape)
             if not folder.is_guarded:
-                _launch_guardian(folder, appendonly=appendonly, delete=delete)
-        _await_answer(folder, deadline, timeout)
+                launch_guardian(folder, layout, appendonly=appendonly, delete=delete)
+        if layout is None:
+            _await_answer(folder, deadline, seconds)
+        else:
+            _await_set(folder, layout, deadline, seconds)
     except BaseException:
         os.close(share)
         raise
-    return EmbeddedServer(folder, share, wait_for_stop=delete)
+    url = folder.url if layout is None else layout.url
+    return EmbeddedServer(folder, share, url=url, wait_for_stop=delete)
 
 
 @contextmanager
@@ -144,60 +157,31 @@ def _take(lock: int, operation: int, deadline: float, folder: Folder) -> None:
         time.sleep(_POLL)
 
 
-def _launch_guardian(folder: Folder, *, appendonly: bool, delete: bool) -> None:
-    program = find_server()
-    build = build_of(program)
-    _log.debug("starting %s for %s, allocator %s", program, folder.path, build.preload or build.allocator)
-    launched = subprocess.run(  # noqa: S603 - this interpreter, on our own file
-        [
-            sys.executable,
-            "-IS",
-            guardian.__file__,
-            str(folder.path),
-            "delete" if delete else "keep",
-            build.preload or "",
-            str(program),
-            *_options(folder, build, appendonly=appendonly),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        check=False,
-    )
-    if launched.returncode:
-        raise EmbeddedServerError(
-            f"the guardian of {folder.path} could not be started by {sys.executable}: "
-            f"{launched.stderr.decode(errors='replace').strip()}"
-        )
-
-
-def _options(folder: Folder, build: ServerBuild, *, appendonly: bool) -> list[str]:
-    options = {
-        "dir": str(folder.path),
-        "port": "0",
-        "unixsocket": str(folder.socket),
-        "unixsocketperm": "700",
-        "save": "",
-        "appendonly": "yes" if appendonly else "no",
-        "appendfsync": "everysec",
-        "maxmemory-policy": "noeviction",
-    }
-    if build.major >= _LATENCY_TRACKING:
-        # A histogram for each command, kept on each call and read by nobody here.
-        options["latency-tracking"] = "no"
-    return [part for name, value in options.items() for part in (f"--{name}", value)]
-
-
 def _await_answer(folder: Folder, deadline: float, timeout: float) -> None:
     while not probe.answers(folder.socket, within=max(deadline - time.monotonic(), _POLL)):
-        if not folder.is_guarded:
-            raise EmbeddedServerError(
-                f"the embedded server of {folder.path} refused to start; its log ends:\n{folder.log_tail()}"
-            )
+        _refuse_unguarded(folder)
         if time.monotonic() > deadline:
             raise EmbeddedServerError(
                 f"the embedded server of {folder.path} did not answer within {timeout:g} s: if it is still "
                 f"loading its data, allow a longer timeout; its log ends:\n{folder.log_tail()}"
             )
         time.sleep(_POLL)
+
+
+def _await_set(folder: Folder, layout: Layout, deadline: float, timeout: float) -> None:
+    while lack := readiness.missing(layout, within=_MEMBER_TIMEOUT):
+        _refuse_unguarded(folder)
+        if time.monotonic() > deadline:
+            raise EmbeddedServerError(
+                f"the embedded set of {folder.path} was not ready within {timeout:g} s: {lack}; the logs of its "
+                f"members are in {folder.path / NODES}"
+            )
+        time.sleep(_SET_POLL)
+    mark_formed(folder)
+
+
+def _refuse_unguarded(folder: Folder) -> None:
+    if not folder.is_guarded:
+        raise EmbeddedServerError(
+            f"the embedded server of {folder.path} refused to start; its log ends:\n{folder.log_tail()}"
+        )
