@@ -47,7 +47,7 @@ class Kept:
     def __init__(self, raw: "redis.Redis", prefix: str) -> None:
         self.raw = raw
         self._prefix = prefix
-        self.values: dict[bytes, bytes] = {key: self._dump(key) for key in self.keys()}
+        self.values = self._dumps(self.keys())
 
     def keys(self) -> list[bytes]:
         return sorted(key for key in self.raw.scan_iter(match=f"{self._prefix}*", count=1000))
@@ -56,7 +56,8 @@ class Kept:
     def damaged(self, damage: Callable[[], Any]) -> Iterator[None]:
         damage()
         yield
-        changed = [key for key in self.values if self.raw.dump(key) != self.values[key]]
+        left = self._dumps(list(self.values))
+        changed = [key for key in self.values if left[key] != self.values[key]]
         with self.raw.pipeline(transaction=False) as pipe:
             for key in set(self.keys()) - self.values.keys():
                 pipe.delete(key)
@@ -98,10 +99,11 @@ class Kept:
                 fields: Any = {"event": "completed", "jobId": text, "g": text, "n": text}
                 yield what, partial(raw.xadd, key, fields)
 
-    def _dump(self, key: bytes) -> bytes:
-        value = self.raw.dump(key)
-        assert value is not None
-        return value
+    def _dumps(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        with self.raw.pipeline(transaction=False) as pipe:
+            for key in keys:
+                pipe.dump(key)
+            return dict(zip(keys, pipe.execute(), strict=True))
 
 
 async def populate(app: App, raw: "redis.Redis", prefix: str) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 import redis
 
+from tests.support.reading import read_keys
+
 _UNEQUAL = {"version", "prevCount", "swept"}
 _PASSING = (":marker", ":stalled", ":stalled-check", ":metrics:completed:data", ":metrics:failed:data")
 _TIME = r"1[789]\d{11}"
@@ -13,36 +15,31 @@ _TIME = r"1[789]\d{11}"
 
 def dump(raw: "redis.Redis", prefix: str) -> dict[str, Any]:
     """Every key below the prefix, with times and what nobody relies on taken out."""
-    found = {}
-    for key in raw.scan_iter(f"{prefix}:*", count=1000):
-        name = key.removeprefix(f"{prefix}:")
+    keys = [
+        key
+        for key in raw.scan_iter(f"{prefix}:*", count=1000)
         # Wake-up tokens and the sweeper's notes depend on the moment a worker left, points on when a minute ended.
-        if not name.endswith(_PASSING):
-            found[name] = _plain(raw, key, prefix)
-    return found
+        if not key.endswith(_PASSING)
+    ]
+    return {
+        key.removeprefix(f"{prefix}:"): _plain(key, kind, value, prefix)
+        for key, (kind, value) in zip(keys, read_keys(raw, keys), strict=True)
+    }
 
 
-def _plain(raw: Any, key: str, prefix: str) -> Any:
-    match raw.type(key):
-        case "string":
-            value: Any = raw.get(key)
-        case "list":
-            value = raw.lrange(key, 0, -1)
+def _plain(key: str, kind: str, value: Any, prefix: str) -> Any:
+    match kind:
         case "set":
-            value = sorted(raw.smembers(key))
+            value = sorted(value)
         case "zset":
-            members = raw.zrange(key, 0, -1, withscores=True)
             # Which of two ended first may be a matter of the same millisecond.
-            value = (
-                sorted(members)
-                if key.endswith((":completed", ":failed", ":waiting-children", ":unsuccessful"))
-                else members
-            )
+            if key.endswith((":completed", ":failed", ":waiting-children", ":unsuccessful")):
+                value = sorted(value)
             value = [(member, _score(key, score)) for member, score in value]
         case "stream":
-            value = [list(fields.items()) for _, fields in raw.xrange(key)]
-        case _:
-            value = {name: _field(name, text) for name, text in raw.hgetall(key).items() if name not in _UNEQUAL}
+            value = [list(fields.items()) for _, fields in value]
+        case "hash":
+            value = {name: _field(name, text) for name, text in value.items() if name not in _UNEQUAL}
     text = json.dumps(value, sort_keys=True).replace(prefix, "P")
     # Times that stand alone, and those in the ids of schedules' runs.
     text = re.sub(rf"([\[ ]){_TIME}(?=[,\]}}])", r'\1"TIME"', text)

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+from collections.abc import Collection
 from typing import Any
 
 import hypothesis.strategies as st
@@ -25,6 +26,7 @@ POLICIES = [None, "fail_parent", "continue_parent", "ignore_dependency", "remove
 # The root has a child with children of its own, and leaves.
 ABOVE = {"root": None, "middle": "root", "a": "root", "b": "root", "x": "middle", "y": "middle"}
 PARENTS = {"root", "middle"}
+STATES = ("wait", "active", "completed", "failed", "waiting_children", "delayed")
 
 
 class FlowMachine(RuleBasedStateMachine):
@@ -54,17 +56,20 @@ class FlowMachine(RuleBasedStateMachine):
         return self.keyspace(job_id).keys.job(job_id)
 
     def place(self, job_id: str) -> str:
-        keys = self.keyspace(job_id).keys
-        sets = ("completed", "failed", "waiting_children", "delayed")
+        return self.places([job_id])[job_id]
+
+    def places(self, job_ids: Collection[str]) -> dict[str, str]:
         with self.raw.pipeline(transaction=False) as pipe:
-            for name in ("wait", "active"):
-                pipe.lpos(keys[name], job_id)
-            for name in sets:
-                pipe.zscore(keys[name], job_id)
+            for job_id in job_ids:
+                keys = self.keyspace(job_id).keys
+                pipe.lpos(keys["wait"], job_id).lpos(keys["active"], job_id)
+                for name in STATES[2:]:
+                    pipe.zscore(keys[name], job_id)
             found = pipe.execute()
-        return next(
-            (name for name, at in zip(("wait", "active", *sets), found, strict=True) if at is not None), ""
-        )
+        return {
+            job_id: next((name for name, at in zip(STATES, found[first:], strict=False) if at is not None), "")
+            for job_id, first in zip(job_ids, range(0, len(found), len(STATES)), strict=True)
+        }
 
     def teardown(self) -> None:
         self.run(self.server.aclose())
@@ -95,11 +100,12 @@ class FlowMachine(RuleBasedStateMachine):
             if job.parent:
                 job.parent.is_new = True
             jobs.append(job)
-        before = {name: self.place(name) for name in ABOVE}
+        before = self.places(ABOVE)
         self.run(add_trees(keyspaces, jobs))
+        after = self.places(ABOVE)
         for name, place in before.items():
             if place in ("active", "completed", "failed"):
-                assert self.place(name) == place
+                assert after[name] == place
 
     @rule(queue=st.sampled_from(["p", "c"]))
     def start(self, queue: str) -> None:
@@ -158,24 +164,27 @@ class FlowMachine(RuleBasedStateMachine):
         self.run(families.remove(self.keyspace(name), name, children=children))
 
     @invariant()
-    def whoever_waits_for_children_has_some_to_wait_for(self) -> None:
-        for name in PARENTS:
-            if self.place(name) != "waiting_children":
+    def every_record_has_a_place_and_every_parent_a_child_to_wait_for(self) -> None:
+        places = self.places(ABOVE)
+        with self.raw.pipeline(transaction=False) as pipe:
+            for name in ABOVE:
+                pipe.exists(self.key(name))
+            for name in PARENTS:
+                pipe.smembers(f"{self.key(name)}:dependencies")
+            *exist, first, second = pipe.execute()
+        for name, exists in zip(ABOVE, exist, strict=True):
+            assert bool(exists) == (places[name] != ""), f"{name} has no record, or is nowhere"
+        names = {self.key(name): name for name, exists in zip(ABOVE, exist, strict=True) if exists}
+        for name, pending in zip(PARENTS, (first, second), strict=True):
+            if places[name] != "waiting_children":
                 continue
-            pending = self.raw.smembers(f"{self.key(name)}:dependencies")
             assert pending, f"{name} waits for nothing"
             for child in pending:
-                job_id = child.rpartition(":")[2]
-                assert self.raw.exists(child), f"{name} waits for {job_id}, which is gone"
-                place = self.place(job_id)
+                assert child in names, f"{name} waits for {child}, which is gone"
+                place = places[names[child]]
                 assert place != "completed"
                 # Of those that failed, only these are waited for: they may be retried.
-                assert place != "failed" or self.policies.get(job_id) in (None, "fail_parent")
-
-    @invariant()
-    def every_record_has_a_place(self) -> None:
-        for name in ABOVE:
-            assert bool(self.raw.exists(self.key(name))) == (self.place(name) != "")
+                assert place != "failed" or self.policies.get(names[child]) in (None, "fail_parent")
 
 
 @pytest.mark.timeout(900)

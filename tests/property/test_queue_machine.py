@@ -291,31 +291,37 @@ class QueueMachine(RuleBasedStateMachine):
     @invariant()
     def both_hold_the_same(self) -> None:
         keys, model = self.keyspace.keys, self.model
-        assert self.raw.lrange(keys["wait"], 0, -1)[::-1] == model.wait
-        assert self.raw.zrange(keys["prioritized"], 0, -1) == [each[2] for each in sorted(model.prioritized)]
-        assert self.raw.zrange(keys["delayed"], 0, -1) == [each[2] for each in sorted(model.delayed)]
-        assert set(self.raw.lrange(keys["active"], 0, -1)) == model.active
-        assert set(self.raw.zrange(keys["completed"], 0, -1)) == model.completed
-        assert set(self.raw.zrange(keys["failed"], 0, -1)) == model.failed
-        assert set(self.raw.zrange(keys["waiting_children"], 0, -1)) == model.parked
-        assert self.raw.exists(keys["limiter"]) == model.is_limited
+        with self.raw.pipeline(transaction=False) as pipe:
+            for name in ("wait", "active"):
+                pipe.lrange(keys[name], 0, -1)
+            for name in ("prioritized", "delayed", "completed", "failed", "waiting_children"):
+                pipe.zrange(keys[name], 0, -1)
+            pipe.exists(keys["limiter"]).zcard(keys["marker"])
+            wait, active, prioritized, delayed, completed, failed, parked, is_limited, markers = pipe.execute()
+        assert wait[::-1] == model.wait
+        assert prioritized == [each[2] for each in sorted(model.prioritized)]
+        assert delayed == [each[2] for each in sorted(model.delayed)]
+        assert set(active) == model.active
+        assert set(completed) == model.completed
+        assert set(failed) == model.failed
+        assert set(parked) == model.parked
+        assert is_limited == model.is_limited
+        if model.wait or model.prioritized or model.delayed:
+            assert markers > 0, "no marker wakes a worker for the jobs that wait"
 
     @invariant()
     def leases_and_counts_are_right(self) -> None:
-        base = self.keyspace.base
-        for job_id, known in self.model.jobs.items():
-            record = self.raw.hgetall(base + job_id)
-            assert (int(record.get("atm", 0)), int(record.get("ats", 0))) == (known.made, known.starts)
-            lock = self.raw.get(f"{base}{job_id}:lock")
+        base, jobs = self.keyspace.base, self.model.jobs
+        with self.raw.pipeline(transaction=False) as pipe:
+            for job_id in jobs:
+                pipe.hmget(base + job_id, "atm", "ats").get(f"{base}{job_id}:lock")
+            replies = iter(pipe.execute())
+        for (job_id, known), (made, starts), lock in zip(jobs.items(), replies, replies, strict=True):
+            assert (int(made or 0), int(starts or 0)) == (known.made, known.starts)
             assert lock == (known.token if job_id in self.model.active else None)
         facts = self.run(reading.read_facts([self.keyspace]))[0]
         assert facts.wait + facts.prioritized == len(self.model.wait) + len(self.model.prioritized)
         assert (facts.active, facts.delayed) == (len(self.model.active), len(self.model.delayed))
-
-    @invariant()
-    def somebody_is_rung_for_when_work_waits(self) -> None:
-        if self.model.wait or self.model.prioritized or self.model.delayed:
-            assert self.raw.zcard(self.keyspace.keys["marker"]) > 0
 
 
 def _outcome(end: str) -> Any:

@@ -14,6 +14,7 @@ from stockyard._store.scripts import names
 from stockyard.config import Settings
 from stockyard.model.naming import Naming
 from tests.scripts.full_server import FullFor, script_of
+from tests.support.reading import read_keys
 
 NOW = 1_700_000_000_000
 
@@ -47,26 +48,15 @@ class Keyspace:
 
     def get(self, name: str) -> Any:
         """A key's value in the form of `put`, or None; of a stream its entries, as lists of values."""
-        key = self._base + name
-        match self._raw.type(key):
-            case "none":
-                return None
-            case "string":
-                return self._raw.get(key)
-            case "list":
-                return self._raw.lrange(key, 0, -1)
-            case "set":
-                return self._raw.smembers(key)
-            case "zset":
-                return Sorted(self._raw.zrange(key, 0, -1, withscores=True))
-            case "stream":
-                return [list(fields.values()) for _, fields in self._raw.xrange(key)]
-            case _:
-                return self._raw.hgetall(key)
+        return self._values([name])[name]
 
     def all(self) -> dict[str, Any]:
         """Every key but ``meta``, which holds the event stream's length alone."""
-        return {name: self.get(name) for name in self.names() if name != "meta"}
+        return self._values([name for name in self.names() if name != "meta"])
+
+    def _values(self, names: list[str]) -> dict[str, Any]:
+        read = read_keys(self._raw, [self._base + name for name in names])
+        return {name: _plain(kind, value) for name, (kind, value) in zip(names, read, strict=True)}
 
     def names(self) -> list[str]:
         """The keys there are, sorted."""
@@ -79,6 +69,16 @@ class Keyspace:
     def ttl(self, name: str) -> int:
         """Milliseconds until a key goes."""
         return int(self._raw.pttl(self._base + name))
+
+
+def _plain(kind: str, value: Any) -> Any:
+    match kind:
+        case "zset":
+            return Sorted(value)
+        case "stream":
+            return [list(fields.values()) for _, fields in value]
+        case _:
+            return value
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
