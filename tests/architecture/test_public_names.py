@@ -38,7 +38,9 @@ PUBLIC = {
         BlockingSubscription BlockingView
     """,
     "stockyard.cache": "Cache CacheOptions CacheStats CacheUsage Memo",
-    "stockyard.embedded": "EmbeddedServer ServerStatus SetShape acquire ephemeral find_server pin status unpin",
+    "stockyard.embedded": """
+        EmbeddedServer MemberStatus ServerStatus SetShape acquire ephemeral find_server pin status unpin
+    """,
     "stockyard.errors": """
         AuthenticationFailed BlockingCallRefused ConfigError Delay EmbeddedServerError HandlerError
         InvalidOption JobCancelled JobError JobFailed JobLocked JobNotFound JobStateError JobTimeout LeaseLost

@@ -13,15 +13,16 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from stockyard.embedded import find_server
+from stockyard.embedded import SetShape, find_server
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 _USER = """
 import sys
 from pathlib import Path
-from stockyard.embedded import acquire
-server = acquire(Path(sys.argv[1]))
+from stockyard.embedded import SetShape, acquire
+_, data, *shape = sys.argv
+server = acquire(Path(data), shape=SetShape(shape[0], int(shape[1]), int(shape[2])) if shape else None)
 print(server.url, flush=True)
 sys.stdin.read()
 """
@@ -146,11 +147,12 @@ class OwnServer:
 
 
 class EmbeddedUser:
-    """A process that holds a share of the server of `data` until it leaves or is killed."""
+    """A process that holds a share of the server or set of `data` until it leaves or is killed."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, shape: SetShape | None = None) -> None:
+        asked = [shape.kind, str(shape.nodes), str(shape.replicas)] if shape else []
         self._process = subprocess.Popen(
-            [sys.executable, "-c", _USER, data], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", _USER, data, *asked], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
     @property

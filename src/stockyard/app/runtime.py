@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stockyard._aio.cached_property import CachedProperty
@@ -58,11 +57,10 @@ class Runtime:
         self._portal = portal
         self._held: EmbeddedServer | None = None
         address = settings.address
-        if address.scheme == "embedded":
-            from stockyard import embedded
+        if address.is_embedded:
+            from stockyard.embedded.server import acquire_address
 
-            self._held = embedded.acquire(Path(address.path) if address.path else None)
-            address = Settings.load(self._held.url, dotenv=None).address
+            self._held, address = acquire_address(address)
         self.server: Server = Server(address, call_timeout=settings.call_timeout, clock=clock)
         self._naming = settings.naming(topology.slots)
         self._keyspaces: dict[str, QueueKeyspace] = {}

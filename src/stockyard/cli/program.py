@@ -44,7 +44,7 @@ COMMANDS: dict[str, str] = {
     "queue": "Show the declared queues, watch and count their jobs, pause, limit, clean them.",
     "job": "Add, show, list, change, retry or remove jobs, and read their logs.",
     "schedule": "List, make, change or end recurring jobs, or run one now.",
-    "server": "Start, look at or stop the embedded server (embedded://).",
+    "server": "Start, look at or stop the embedded server, Sentinel set or cluster (embedded://).",
     "cache": "Show what the caches hold on the server, and drop it.",
     "channel": "Publish messages on a channel, and see what is published.",
     "scripts": "List the Lua scripts, or show one with the line numbers of its errors.",

@@ -23,8 +23,8 @@ _HOST_AND_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|([^\[\]:,@%\s
 _SERVICE = re.compile(r"[A-Za-z0-9._-]+")
 _TLS_OPTIONS = ("ca", "cert", "key")
 _LOGIN_OPTIONS = ("sentinel_username", "sentinel_password")
-_SIZE_OPTIONS = {"nodes": (3, 3, 50), "replicas": (1, 0, 5)}
-"""What is started without the option, the fewest and the most; a cluster needs three primaries to elect one."""
+SET_SIZES = {"nodes": (3, 3, 50), "replicas": (1, 0, 5)}
+"""Of a cluster: what is started without the option, the fewest and the most; three primaries can elect one."""
 
 
 def read_address(url: str, name: str, problems: list[str]) -> Address:
@@ -137,7 +137,7 @@ def _set(parts: SplitResult, hosts: str, name: str, problems: list[str]) -> Addr
         "db",
         *(_TLS_OPTIONS if first != "embedded" else ()),
         *(_LOGIN_OPTIONS if first != "embedded" and kind == "sentinel" else ()),
-        *(_SIZE_OPTIONS if first == "embedded" and kind == "cluster" else ()),
+        *(SET_SIZES if first == "embedded" and kind == "cluster" else ()),
     )
     _refuse_unknown(parts, query, known, name, problems)
     database = read_number(_database_text(parts, query), f"{name}: database", problems)
@@ -215,7 +215,7 @@ def _service(parts: SplitResult, name: str, problems: list[str]) -> str:
 
 
 def _size(query: Mapping[str, str], option: str, name: str, problems: list[str]) -> int:
-    default, least, most = _SIZE_OPTIONS[option]
+    default, least, most = SET_SIZES[option]
     text = query.get(option) or str(default)
     if not (text.isascii() and text.isdecimal() and least <= int(text) <= most):
         problems.append(f"{name}: {option} must be a whole number from {least} to {most}; got {text!r}")

@@ -1,13 +1,14 @@
 """A real Valkey or Redis as a child process: private, persistent, shared by the processes of one machine."""
 
 from stockyard.embedded.binary import find_server
-from stockyard.embedded.inspection import ServerStatus, status
+from stockyard.embedded.inspection import MemberStatus, ServerStatus, status
 from stockyard.embedded.layout import SetShape
 from stockyard.embedded.pinning import pin, unpin
 from stockyard.embedded.server import EmbeddedServer, acquire, ephemeral
 
 __all__ = [
     "EmbeddedServer",
+    "MemberStatus",
     "ServerStatus",
     "SetShape",
     "acquire",

@@ -33,7 +33,7 @@ LOG = "server.log"
 
 _PIN_POLL = 0.1
 _RESTART_PAUSE_LIMIT = 5.0
-_LOG_TAIL = 12
+_LOG_TAIL = 11  # and a line that names the member: as many as an error quotes
 _ORPHAN_GRACE = 10.0
 _PR_SET_PDEATHSIG = 1
 
@@ -250,7 +250,10 @@ def main(arguments: Sequence[str]) -> int:
     os.dup2(log, sys.stderr.fileno())
     status = Guardian(data, plans, preload).run()
     if after == "delete" and not status:  # the log of a refusal is for the user to read
-        shutil.rmtree(data, ignore_errors=True)
+        # Out of the way first: who looks for a guardian meanwhile would make a lock in what is being deleted.
+        gone = data.with_name(f"{data.name}.gone")
+        os.rename(data, gone)
+        shutil.rmtree(gone, ignore_errors=True)
     # Released before the users' lock, which ends with this process: whoever comes next finds no guardian.
     os.close(guard)
     return status

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from stockyard.config import Address
+from stockyard.config.urls import SET_SIZES
+from stockyard.errors import InvalidOption
 
 SetKind = Literal["sentinel", "cluster"]
 Role = Literal["primary", "replica", "sentinel"]
@@ -19,6 +21,7 @@ BUS = 10_000
 SLOTS = 16_384
 
 _SENTINELS = 3
+_WATCHED = {"nodes": (1, 1), "replicas": (1, 1)}
 _DOWN_AFTER = 2000
 _FAILOVER_TIMEOUT = 6000
 NODE_TIMEOUT = 2000
@@ -37,6 +40,18 @@ class SetShape:
     kind: SetKind
     nodes: int = 1
     replicas: int = 1
+
+    def __post_init__(self) -> None:
+        """Check it.
+
+        Raises:
+            InvalidOption: there are no such sets.
+        """
+        limits = {option: sizes[1:] for option, sizes in SET_SIZES.items()} if self.kind == "cluster" else _WATCHED
+        for option, (least, most) in limits.items():
+            if not least <= (given := getattr(self, option)) <= most:
+                expected = least if least == most else f"from {least} to {most}"
+                raise InvalidOption(f"{option} of {self.kind!r} must be {expected}; got {given}")
 
     @classmethod
     def of(cls, address: Address) -> SetShape | None:

@@ -8,27 +8,29 @@ from pathlib import Path
 from stockyard.embedded import guardian
 from stockyard.embedded.folder import Folder
 from stockyard.embedded.inspection import ServerStatus, status
+from stockyard.embedded.layout import SetShape
 from stockyard.embedded.server import acquire, await_stop
 
 
-def pin(data: Path | None = None, *, timeout: float = 10.0) -> ServerStatus:
+def pin(data: Path | None = None, *, shape: SetShape | None = None, timeout: float | None = None) -> ServerStatus:
     """Start the embedded server of a data folder, if need be, and keep it running without users.
 
     Args:
         data: The folder. Defaults to this user's.
-        timeout: Seconds to wait for the server. Defaults to 10.
+        shape: Of the Sentinel set or cluster to start instead. Defaults to one server.
+        timeout: Seconds to wait. Defaults to 10, and to 30 for a set.
 
     Raises:
         EmbeddedServerError: the server does not start.
     """
-    with acquire(data, timeout=timeout) as server:
-        folder = Folder.at(data)
+    with acquire(data, shape=shape, timeout=timeout) as server:
+        folder = Folder.at(server.data)
         os.close(folder.open_lock(folder.pin_mark))
         return status(server.data)
 
 
 def unpin(data: Path | None = None) -> ServerStatus:
-    """Let the embedded server stop: now, if nobody uses it, else after its last user.
+    """Let the embedded server or set stop: now, if nobody uses it, else after its last user.
 
     The status that is returned says which: `running` is True while a process still uses it.
     """

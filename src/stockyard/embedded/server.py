@@ -7,10 +7,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from stockyard.config import Address, Settings
 from stockyard.embedded import guardian, probe, readiness
 from stockyard.embedded.folder import Folder
 from stockyard.embedded.launch import launch_guardian
@@ -83,6 +85,14 @@ def acquire(
             the server's log.
     """
     return _acquire(Folder.at(data, shape.kind if shape else ""), shape, timeout, appendonly=True, delete=False)
+
+
+def acquire_address(address: Address) -> tuple[EmbeddedServer, Address]:
+    """Use the server or set that an ``embedded`` address names; return the share, and the address of what runs."""
+    path = Path(address.path) if address.path else None
+    server = acquire(path, shape=SetShape.of(address))
+    running = Settings.load(server.url, environ={}, dotenv=None).address
+    return server, replace(running, database=address.database)
 
 
 def ephemeral(

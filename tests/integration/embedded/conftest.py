@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stockyard.embedded import status, unpin
+from stockyard.embedded import SetShape, status, unpin
 from tests.support.servers import EmbeddedUser
 from tests.support.waiting import wait_until
 
@@ -21,12 +21,12 @@ def data(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def start_user(data: Path) -> Iterator[Callable[[], EmbeddedUser]]:
+def start_user(data: Path) -> Iterator[Callable[..., EmbeddedUser]]:
     """Starts users of `data`; whoever is left when the test is over is killed."""
     with ExitStack() as ending:
 
-        def start() -> EmbeddedUser:
-            user = EmbeddedUser(data)
+        def start(shape: SetShape | None = None) -> EmbeddedUser:
+            user = EmbeddedUser(data, shape)
             ending.callback(user.kill)
             return user
 

@@ -17,6 +17,7 @@ import uvloop
 from stockyard import embedded
 from stockyard.app import App
 from stockyard.config import Settings
+from stockyard.embedded.server import acquire_address
 from stockyard.trading.demo.desk import Desk
 from stockyard.trading.demo.exchange import PaperExchange
 from stockyard.trading.demo.fleet import Fleet
@@ -88,9 +89,9 @@ def _settings(options: DemoOptions, ending: ExitStack) -> Settings:
     if url is None and not os.environ.get("REDIS_URL"):
         url = ending.enter_context(embedded.ephemeral()).url
     settings = Settings.load(url, prefix=f"bull-demo-{secrets.token_hex(4)}")
-    if settings.address.scheme == "embedded":
-        # Held until the end, so that every process reaches one server by its socket.
-        path = settings.address.path
-        server = ending.enter_context(embedded.acquire(Path(path) if path else None))
-        settings = replace(settings, address=Settings.load(server.url, dotenv=None).address)
+    if settings.address.is_embedded:
+        # Held until the end, so that every process reaches what runs by its own address.
+        server, address = acquire_address(settings.address)
+        ending.enter_context(server)
+        settings = replace(settings, address=address)
     return settings
