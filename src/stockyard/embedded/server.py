@@ -17,7 +17,7 @@ from stockyard.embedded import guardian, probe, readiness
 from stockyard.embedded.folder import Folder
 from stockyard.embedded.launch import launch_guardian
 from stockyard.embedded.layout import Layout, SetShape
-from stockyard.embedded.set_folder import NODES, layout_for, mark_formed
+from stockyard.embedded.set_folder import NODES, forget_ready, layout_for, mark_ready, was_ready
 from stockyard.errors import EmbeddedServerError
 
 _POLL, _SET_POLL = 0.01, 0.05
@@ -135,10 +135,12 @@ def _acquire(
         with _turn_to_start(folder, deadline):
             layout = layout_for(folder, shape)
             if not folder.is_guarded:
+                forget_ready(folder)
                 launch_guardian(folder, layout, appendonly=appendonly, delete=delete)
         if layout is None:
             _await_answer(folder, deadline, seconds)
-        else:
+        elif not was_ready(folder):
+            # Once it was, a failover is for the clients to follow, not for those who join.
             _await_set(folder, layout, deadline, seconds)
     except BaseException:
         os.close(share)
@@ -187,7 +189,7 @@ def _await_set(folder: Folder, layout: Layout, deadline: float, timeout: float) 
                 f"members are in {folder.path / NODES}"
             )
         time.sleep(_SET_POLL)
-    mark_formed(folder)
+    mark_ready(folder)
 
 
 def _refuse_unguarded(folder: Folder) -> None:

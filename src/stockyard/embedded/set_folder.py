@@ -15,7 +15,7 @@ from stockyard.embedded.folder import Folder
 from stockyard.embedded.layout import BUS, HOST, Layout, SetShape
 from stockyard.errors import EmbeddedServerError
 
-_LAYOUT, _FORMED, NODES = "set.json", "formed", "nodes"
+_LAYOUT, _FORMED, _READY, NODES = "set.json", "formed", "ready", "nodes"
 # Below the ports that systems give to outgoing connections, and so are those of the bus.
 _PORTS = range(11_000, 22_000)
 _PORT_TIMEOUT = 5.0
@@ -75,9 +75,20 @@ def layout_for(folder: Folder, shape: SetShape | None) -> Layout | None:
     return layout
 
 
-def mark_formed(folder: Folder) -> None:
-    """Note that the set was ready once: from now on, its data and its addresses stay."""
-    (folder.path / _FORMED).touch(mode=0o600)
+def mark_ready(folder: Folder) -> None:
+    """Note that the set was ready: its data and its addresses stay, and those who join it now need not wait."""
+    for name in (_FORMED, _READY):
+        (folder.path / name).touch(mode=0o600)
+
+
+def was_ready(folder: Folder) -> bool:
+    """Say whether the set was ready since its guardian was launched, whatever has happened to members since."""
+    return (folder.path / _READY).exists()
+
+
+def forget_ready(folder: Folder) -> None:
+    """Note that the set is about to be launched."""
+    (folder.path / _READY).unlink(missing_ok=True)
 
 
 def make_files(layout: Layout, nodes: Path) -> None:

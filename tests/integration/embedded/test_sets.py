@@ -76,6 +76,8 @@ def test_a_killed_node_of_a_cluster_comes_back_as_a_replica_with_its_data(data: 
             client.execute_command("WAIT", 1, 1000)
         kill(primary)
         wait_until(lambda: status(data).problem, every=0.05)
+        with acquire(data, shape=CLUSTER, timeout=1):  # those who join do not wait until it is whole
+            assert status(data).problem
         wait_until(lambda: not status(data).problem, within=40, every=0.2)
         back = next(member for member in status(data).members if member.name == primary.name)
         assert back.role == "replica"

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import redis
 
+from stockyard.config import Address
 from stockyard.embedded import acquire, ephemeral, status
+from stockyard.embedded.server import acquire_address
 from tests.support.servers import EmbeddedUser
 from tests.support.waiting import wait_until
 
@@ -162,3 +164,11 @@ def test_an_ephemeral_one_leaves_no_folder_when_its_user_is_killed() -> None:
 def test_an_ephemeral_one_can_do_without_persistence() -> None:
     with ephemeral(appendonly=False) as server, redis.Redis.from_url(server.url, decode_responses=True) as client:
         assert client.config_get("appendonly") == {"appendonly": "no"}
+
+
+def test_an_embedded_address_keeps_its_database(data: Path) -> None:
+    server, address = acquire_address(Address("embedded", path=str(data), database=2))
+    with server, redis.Redis.from_url(server.url, db=2) as client:
+        assert (address.scheme, address.path, address.database) == ("unix", f"{data}/valkey.sock", 2)
+        client.set("k", "v")
+        assert client.info("keyspace")["db2"]["keys"] == 1

@@ -11,7 +11,7 @@ from stockyard.embedded import SetShape
 from stockyard.embedded import set_folder as folders
 from stockyard.embedded.folder import Folder
 from stockyard.embedded.layout import Layout
-from stockyard.embedded.set_folder import layout_for, mark_formed, read_layout
+from stockyard.embedded.set_folder import layout_for, mark_ready, read_layout
 from stockyard.errors import EmbeddedServerError, InvalidOption
 
 SENTINEL, CLUSTER = SetShape("sentinel"), SetShape("cluster", 3, 2)
@@ -70,7 +70,7 @@ def test_every_sentinel_knows_all_others() -> None:
 def test_a_set_keeps_its_layout_once_it_was_ready(folder: Folder) -> None:
     layout = layout_for(folder, SENTINEL)
     assert layout is not None
-    mark_formed(folder)
+    mark_ready(folder)
     assert layout_for(folder, SENTINEL) == layout == read_layout(folder)
 
 
@@ -87,7 +87,7 @@ def test_one_that_was_never_ready_is_made_from_nothing(folder: Folder) -> None:
 
 def test_a_folder_of_another_shape_is_refused(folder: Folder) -> None:
     layout_for(folder, CLUSTER)
-    mark_formed(folder)
+    mark_ready(folder)
     holds = r"holds a cluster of 3 primaries with 2 replicas each, not "
     with pytest.raises(EmbeddedServerError, match=holds + "a Sentinel set"):
         layout_for(folder, SENTINEL)
@@ -114,7 +114,7 @@ def test_a_port_that_another_program_took_is_named(folder: Folder, monkeypatch: 
     monkeypatch.setattr(folders, "_PORT_TIMEOUT", 0.0)
     layout = layout_for(folder, CLUSTER)
     assert layout is not None
-    mark_formed(folder)
+    mark_ready(folder)
     bus = layout.members[1].port + 10_000
     message = rf"another program uses port {bus}, which belongs to node-2"
     with socket.create_server(("127.0.0.1", bus)), pytest.raises(EmbeddedServerError, match=message):
