@@ -46,7 +46,10 @@ Foreign exceptions stop at the border: each error here carries the foreign one a
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import timedelta
 
 __all__ = [
     "AuthenticationFailed",

@@ -1,5 +1,8 @@
 """leasing.renew: locks that are still the caller's live on, the others are named."""
 
+import pytest
+
+from stockyard._store.ids import id_of
 from stockyard._store.jobs.leasing import renew
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import Keyspace, record
@@ -35,3 +38,12 @@ async def test_who_renews_a_lease_has_the_record(keyspace: QueueKeyspace, keys: 
     keys.put({"1": record(ats=1), "1:lock": "w:1", "stalled-check:unread": {"1": "1:0", "2": "1:0"}})
     assert await renew(keyspace, [("1", "w:1", 1)], 5000) == []
     assert keys.get("stalled-check:unread") == {"2": "1:0"}
+
+
+@pytest.mark.parametrize("raw", [b"\xff\xfe1", "Ærø-2".encode(), b'a"\\/b', b"nul\0-and-\x1f\x7f"])
+async def test_an_id_may_be_any_bytes(keyspace: QueueKeyspace, raw: bytes) -> None:
+    lock = keyspace.base.encode() + raw + b":lock"
+    await keyspace.server.call("SET", lock, "w:1")
+    own, other = id_of(raw), id_of(raw + b"?")
+    assert await renew(keyspace, [(own, "w:1", 1), (other, "w:1", 1)], 5000) == [other]
+    assert 4000 < await keyspace.server.call("PTTL", lock) <= 5000

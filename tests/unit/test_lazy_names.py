@@ -37,6 +37,9 @@ def test_the_process_that_renews_leases_loads_what_it_uses() -> None:
         for each in loaded
         if each.startswith(("stockyard.app", "stockyard.cache", "stockyard.consume", "prometheus_client"))
     }
+    assert not loaded & {"asyncio", "concurrent.futures", "msgspec", "pathlib", "ssl", "subprocess"}
+    assert not loaded & {"dataclasses", "datetime", "hashlib", "inspect", "logging", "random", "urllib.parse"}
+    assert not loaded & {"stockyard._store.composing", "stockyard._store.scripts", "stockyard.config.settings"}
 
 
 def test_an_app_that_only_adds_loads_neither_workers_nor_alerts() -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import random
-
-# The system's source: the same numbers never come twice, not even in processes that were forked.
-_source = random.SystemRandom()
+import os
 
 
 def random_number() -> float:
     """Return a random number, at least 0 and below 1."""
-    return _source.random()
+    # As SystemRandom: the same numbers never come twice, not even in processes that were forked. The import of
+    # ``random`` loads OpenSSL.
+    return (int.from_bytes(os.urandom(7)) >> 3) * 2**-53
 
 
 def jitter(seconds: float) -> float:
     """Return a pause of half to one and a half of a given one, so that those who wait do not return together."""
-    return seconds * (0.5 + _source.random())
+    return seconds * (0.5 + random_number())

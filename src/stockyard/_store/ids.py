@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import msgspec
-
-_STR16, _STR32 = b"\xda", b"\xdb"
-
 
 def id_of(raw: bytes) -> str:
     """Return an id as text; bytes that are no UTF-8 stay in it as lone surrogates, so that none is lost."""
@@ -15,14 +11,3 @@ def id_of(raw: bytes) -> str:
 def shown_id(raw: bytes) -> str:
     """Return an id for people and programs: U+FFFD stands for what is no UTF-8."""
     return raw.decode(errors="replace")
-
-
-def packable_id(job_id: str) -> str | msgspec.Raw:
-    """Return what MessagePack writes as the id's own bytes, though they may be no UTF-8."""
-    if job_id.isascii():
-        return job_id
-    raw = job_id.encode(errors="surrogateescape")
-    # The server's MessagePack reads text alone, and does not look at what is in it.
-    size = len(raw)
-    head = _STR16 + size.to_bytes(2, "big") if size < 2**16 else _STR32 + size.to_bytes(4, "big")
-    return msgspec.Raw(head + raw)

@@ -11,6 +11,7 @@ from itertools import combinations
 from pathlib import Path
 
 from stockyard._aio.cached_property import CachedProperty
+from stockyard._store.composed_script import ComposedScript
 from stockyard._store.composing import ScriptError, assemble, lua_root, sorted_parts, written_out
 from stockyard._wire.keys import SUFFIXES
 
@@ -82,6 +83,10 @@ class Script:
     def reads_only(self) -> bool:
         """Whether it calls no command that writes, so that a user who may only read can run it."""
         return set(_WORD.findall(self.text)) <= _READS | _ARGUMENTS
+
+    def composed(self) -> ComposedScript:
+        """Return it for a process that composes none."""
+        return ComposedScript(self.sha, self.text, self.keys, self.reads_only)
 
 
 @cache

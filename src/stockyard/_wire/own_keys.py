@@ -5,8 +5,6 @@ Each has an empty part, ``::``, which cannot occur in a queue's name, or is belo
 
 from __future__ import annotations
 
-import hashlib
-
 from stockyard.model.naming import Naming
 
 SUFFIXES = {
@@ -69,6 +67,9 @@ def stored_key(key: str) -> str:
     """Return a key as it is written: a long one is cut and gets a digest."""
     if len(key) <= _LONGEST // 4 or len(key.encode()) <= _LONGEST:
         return key
+    # Imported late: it loads OpenSSL, which neither short keys nor the process that renews leases need.
+    import hashlib
+
     return f"{key[: _LONGEST // 4]}~{hashlib.sha256(key.encode()).hexdigest()}"
 
 

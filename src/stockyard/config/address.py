@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal["server", "sentinel", "cluster"]
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Where the server is, taken apart.
 
     Attributes:
@@ -32,13 +30,13 @@ class Address:
     port: int = 6379
     path: str | None = None
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
     database: int = 0
-    tls: Mapping[str, str] = field(default_factory=dict)
+    tls: Mapping[str, str] = {}
     hosts: tuple[tuple[str, int], ...] = ()
     service: str = ""
     sentinel_username: str | None = None
-    sentinel_password: str | None = field(default=None, repr=False)
+    sentinel_password: str | None = None
     nodes: int = 0
     replicas: int = 0
 
@@ -67,8 +65,7 @@ class Address:
         if self.kind != "sentinel":
             return []
         return [
-            replace(
-                self.at(host, port),
+            self.at(host, port)._replace(
                 username=self.sentinel_username,
                 password=self.sentinel_password,
                 database=0,
@@ -93,6 +90,9 @@ class Address:
         hosts = ",".join(_joined(host, port) for host, port in self.hosts)
         name = f"/{self.service}" if self.service else ""
         return _with_options(f"{self.scheme}://{user}{hosts}{name}", database)
+
+    def __repr__(self) -> str:
+        return f"Address({str(self)!r})"
 
 
 def _joined(host: str, port: int) -> str:

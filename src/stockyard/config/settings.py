@@ -6,7 +6,7 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from stockyard.config.address import Address
@@ -147,8 +147,7 @@ def _with_credentials(address: Address, given: Mapping[str, str], problems: list
         )
     if database and not named and address.kind == "cluster":
         problems.append(f"REDIS_DB: {CLUSTER_DATABASE}; got {database}")
-    return replace(
-        address,
+    return address._replace(
         password=address.password or password,
         database=address.database if named else database,
     )

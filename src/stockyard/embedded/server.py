@@ -7,7 +7,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -92,7 +91,7 @@ def acquire_address(address: Address) -> tuple[EmbeddedServer, Address]:
     path = Path(address.path) if address.path else None
     server = acquire(path, shape=SetShape.of(address))
     running = Settings.load(server.url, environ={}, dotenv=None).address
-    return server, replace(running, database=address.database)
+    return server, running._replace(database=address.database)
 
 
 def ephemeral(

@@ -8,11 +8,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-import msgspec
-
+from stockyard._store.jobs.leasing import renewing_script
 from stockyard.config import Address
 from stockyard.errors import ConfigError
-from stockyard.leases.renewer_process import READY, Assignment
+from stockyard.leases.assignment import READY, Assignment, messages
 from stockyard.leases.table import Lease, LeaseTable
 from stockyard.model.naming import Naming
 
@@ -131,9 +130,10 @@ class LeaseKeeper:
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         # By pipe, not by argument: the address holds the password.
-        assignment = Assignment(self._address, self._naming, self._table.descriptor, is_replacement)
-        text = msgspec.msgpack.encode(assignment)
-        self._child.stdin.write(len(text).to_bytes(4, "big") + text)
+        assignment = Assignment(
+            self._address, self._naming, renewing_script(), self._table.descriptor, is_replacement
+        )
+        self._child.stdin.write(assignment.packed())
         self._loop.add_reader(self._child.stdout.fileno(), self._child_spoke, self._child)
 
     def _spawn_again(self) -> None:
@@ -151,13 +151,11 @@ class LeaseKeeper:
                 self._loop.call_later(_PAUSE_SECONDS, self._spawn_again)
             return
         self._output += output
-        *lines, rest = bytes(self._output).split(b"\n")
-        self._output = bytearray(rest)
-        for line in lines:
-            if line == READY:
+        for message in messages(self._output):
+            if message == READY:
                 self._ready.set()
                 continue
-            lease = msgspec.json.decode(line, type=Lease)
+            lease = Lease.unpacked(message)
             listener = self._listeners.get(lease.token.partition(":")[0])
             if listener is not None:
                 listener(lease)

@@ -1,57 +1,37 @@
-"""The process that renews leases: it runs no user code, so nothing that a handler does can starve it."""
+"""The process that renews leases: it runs no user code, so nothing that a handler does can starve it.
+
+It imports as little as it can, as each worker has one: no asyncio, no TLS where the server does not use it, and
+neither msgspec nor what composes scripts. A test has the list.
+"""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
 import signal
-import sys
-from pathlib import Path
+import threading
+import time
+from functools import partial
 
-import msgspec
-
-from stockyard._aio.parent_watch import watch_parent
-from stockyard._store.jobs.leasing import renew
-from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.net.server import Server
-from stockyard.config import Address
+from stockyard._store.jobs.renewing import Renewals
 from stockyard.errors import ServerError
+from stockyard.leases.assignment import READY, Assignment, framed
 from stockyard.leases.table import Lease, LeaseTable
-from stockyard.model.naming import Naming
-
-READY = b"ready"
-"""What it says first; after that, each line is a lease that is not its parent's any more."""
 
 _PER_CALL = 200
 _LONGEST_PAUSE = 5.0
-
-
-class Assignment(msgspec.Struct):
-    """What the parent says first, on standard input.
-
-    Attributes:
-        address: the server.
-        naming: how keys are spelled.
-        table: file descriptor of the leases.
-        is_replacement: the leases are those of a child that died, and due at once.
-    """
-
-    address: Address
-    naming: Naming
-    table: int
-    is_replacement: bool
+_CALL_SECONDS = 2.0
 
 
 class _Renewer:
     def __init__(self, assignment: Assignment) -> None:
-        self._server = Server(assignment.address, call_timeout=2.0)
-        self._naming = assignment.naming
-        self._keyspaces: dict[str, QueueKeyspace] = {}
+        self._renewals = Renewals(
+            assignment.address, assignment.naming, assignment.script, call_timeout=_CALL_SECONDS
+        )
         self._parent = os.getppid()
         self._reported: set[tuple[str, str]] = set()
 
-    async def renew_all(self, table: LeaseTable) -> float:
+    def renew_all(self, table: LeaseTable) -> float:
         """Renew every lease of the table once; return the seconds until that is due again."""
         leases = list(table)
         if _is_stopped(self._parent):
@@ -63,7 +43,7 @@ class _Renewer:
         for (queue, lock_ms), held in by_queue.items():
             with contextlib.suppress(ServerError):
                 for at in range(0, len(held), _PER_CALL):
-                    await self._renew(queue, lock_ms, held[at : at + _PER_CALL])
+                    self._renew(queue, lock_ms, held[at : at + _PER_CALL])
         self._reported &= {(lease.job_id, lease.token) for lease in leases}
         return self.pause(table)
 
@@ -72,49 +52,59 @@ class _Renewer:
         # Of the shortest ever, not of those in hand: the next of that length may begin at any moment.
         return min(table.shortest_ms / 4000, _LONGEST_PAUSE) or _LONGEST_PAUSE
 
-    async def _renew(self, queue: str, lock_ms: int, held: list[Lease]) -> None:
-        keyspace = self._keyspaces.get(queue)
-        if keyspace is None:
-            keyspace = self._keyspaces[queue] = QueueKeyspace(self._server, self._naming, queue)
+    def _renew(self, queue: str, lock_ms: int, held: list[Lease]) -> None:
         wanted = {lease.job_id: lease for lease in held}
-        for job_id in await renew(keyspace, [(each.job_id, each.token, each.starts) for each in held], lock_ms):
+        leases = [(lease.job_id, lease.token, lease.starts) for lease in held]
+        for job_id in self._renewals.renew(queue, leases, lock_ms):
             lease = wanted[job_id]
             # Once: a parent that does not read must not fill the pipe and hold up the other leases.
             if (job_id, lease.token) not in self._reported:
                 self._reported.add((job_id, lease.token))
-                sys.stdout.buffer.write(msgspec.json.encode(lease) + b"\n")
-        sys.stdout.buffer.flush()
+                _say(lease.packed())
+
+
+def _say(message: bytes) -> None:
+    rest = framed(message)
+    while rest:
+        rest = rest[os.write(1, rest) :]
 
 
 def _is_stopped(process: int) -> bool:
     try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][:1]
+        with open(f"/proc/{process}/stat") as stat:
+            state = stat.read().rpartition(") ")[2][:1]
     except OSError:
         return False
     return state in "Tt"
 
 
-async def _run(assignment: Assignment) -> None:
+def _watch_parent(hint: threading.Event) -> None:
+    """Read what the parent writes; end the process when it is gone.
+
+    In a thread of its own: it ends at once, whatever the other thread waits for.
+    """
+    while os.read(0, 4096):
+        # Something shorter is held now.
+        hint.set()
+    # The leases are gone with the parent.
+    os._exit(0)
+
+
+def _run(assignment: Assignment) -> None:
     table = LeaseTable(assignment.table)
     renewer = _Renewer(assignment)
-    loop = asyncio.get_running_loop()
-    hint = asyncio.Event()
-
-    # A message: something shorter is held now. The parent is gone: so are its leases.
-    watch_parent(on_message=hint.set, on_gone=lambda: os._exit(0))
-    sys.stdout.buffer.write(READY + b"\n")
-    sys.stdout.buffer.flush()
+    hint = threading.Event()
+    threading.Thread(target=_watch_parent, args=(hint,), daemon=True).start()
+    _say(READY)
     # What is in the table of a first child was just taken: its renewal is not due yet.
-    last, pause = loop.time(), 0.0 if assignment.is_replacement else renewer.pause(table)
+    last, pause = time.monotonic(), 0.0 if assignment.is_replacement else renewer.pause(table)
     while True:
-        while (left := last + pause - loop.time()) > 0:
-            hint.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(left):
-                    await hint.wait()
-                    pause = renewer.pause(table)
-        last = loop.time()
-        pause = await renewer.renew_all(table)
+        while (left := last + pause - time.monotonic()) > 0:
+            if hint.wait(left):
+                hint.clear()
+                pause = renewer.pause(table)
+        last = time.monotonic()
+        pause = renewer.renew_all(table)
 
 
 def main() -> None:
@@ -122,5 +112,5 @@ def main() -> None:
     # Ctrl-C and a service manager's stop reach the whole group; the parent still needs its leases then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    length = int.from_bytes(os.read(0, 4), "big")
-    asyncio.run(_run(msgspec.msgpack.decode(os.read(0, length), type=Assignment)))
+    with contextlib.suppress(EOFError):
+        _run(Assignment.read(partial(os.read, 0)))

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 from collections.abc import Callable, Iterator
-from typing import Self
-
-import msgspec
+from typing import NamedTuple, Self
 
 from stockyard.errors import ConfigError
 
@@ -15,14 +14,14 @@ _SLOT = 1024
 _HEADER = 8
 _SIZE = 3
 _LONGEST = 2**32 - 1
-_ARRAY_OF_FIVE = b"\x95"
-"""How MessagePack begins a ``Lease``."""
+_HEAD = struct.Struct("<HHqq")
+"""Begins a lease: the sizes of its queue and its token, its start, its length. Then come queue, token and id."""
 
 CAPACITY = 16_384
 """Jobs that one process can hold at a time."""
 
 
-class Lease(msgspec.Struct, array_like=True):
+class Lease(NamedTuple):
     """One running job.
 
     Attributes:
@@ -39,6 +38,19 @@ class Lease(msgspec.Struct, array_like=True):
     starts: int
     lock_ms: int
 
+    def packed(self) -> bytes:
+        """Return it as bytes."""
+        return _shared(self.queue, self.token, self.starts, self.lock_ms) + _id_bytes(self.job_id)
+
+    @classmethod
+    def unpacked(cls, text: bytes) -> Self:
+        """Return a lease by its bytes; a ValueError or a struct.error when they are none."""
+        queue_size, token_size, starts, lock_ms = _HEAD.unpack_from(text)
+        token_at = _HEAD.size + queue_size
+        id_at = token_at + token_size
+        queue, token = text[_HEAD.size : token_at].decode(), text[token_at:id_at].decode()
+        return cls(queue, text[id_at:].decode(errors="surrogateescape"), token, starts, lock_ms)
+
 
 class LeaseTable:
     """Slots of fixed size in a file without a name, written by one process and read by another without a lock.
@@ -53,8 +65,6 @@ class LeaseTable:
         self._free: list[int] = []
         self._used = 0
         self._shortest = _LONGEST
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(Lease)
 
     @classmethod
     def create(cls) -> Self:
@@ -76,18 +86,17 @@ class LeaseTable:
 
         What the leases share is encoded once. The errors are those of ``hold``.
         """
-        encode, memory, free = self._encoder.encode, self._memory, self._free
-        head = _ARRAY_OF_FIVE + encode(queue)
-        tails: dict[int, bytes] = {}
+        memory, free = self._memory, self._free
+        heads: dict[int, bytes] = {}
         if lock_ms < self._shortest:
             self._shortest = lock_ms
             memory[4:8] = lock_ms.to_bytes(4, "little")
 
         def hold(job_id: str, starts: int) -> int:
-            tail = tails.get(starts)
-            if tail is None:
-                tail = tails[starts] = encode(token) + encode(starts) + encode(lock_ms)
-            text = head + encode(job_id) + tail
+            head = heads.get(starts)
+            if head is None:
+                head = heads[starts] = _shared(queue, token, starts, lock_ms)
+            text = head + _id_bytes(job_id)
             size = len(text)
             if size > _SLOT - _SIZE:
                 raise ConfigError(f"job id {job_id[:40]!r}… is too long: {len(job_id)} characters")
@@ -127,8 +136,8 @@ class LeaseTable:
             seen = memory[at : at + _SLOT]
             size = int.from_bytes(seen[1:3], "little")
             try:
-                lease = self._decoder.decode(seen[_SIZE : _SIZE + size])
-            except msgspec.MsgspecError:
+                lease = Lease.unpacked(seen[_SIZE : _SIZE + size])
+            except (ValueError, struct.error):
                 continue
             if memory[at : at + _SLOT] == seen:
                 yield lease
@@ -139,6 +148,16 @@ class LeaseTable:
             self._memory.close()
             os.close(self.descriptor)
             self.descriptor = -1
+
+
+def _shared(queue: str, token: str, starts: int, lock_ms: int) -> bytes:
+    """Return what the leases of one call begin with."""
+    names = queue.encode(), token.encode()
+    return _HEAD.pack(*map(len, names), starts, lock_ms) + b"".join(names)
+
+
+def _id_bytes(job_id: str) -> bytes:
+    return job_id.encode(errors="surrogateescape")
 
 
 def _unnamed_file() -> int:

@@ -23,4 +23,4 @@ async def test_the_line_of_an_error_is_the_line_shown(redis_url: str, capsys: py
     assert main(["scripts", "show", "leasing.renew"]) == 0
     shown = capsys.readouterr().out.splitlines()[int(quoted[1]) - 1]
     assert shown.split()[0] == quoted[1]
-    assert "cmsgpack.unpack(held)" in shown
+    assert "cjson.decode(held)" in shown

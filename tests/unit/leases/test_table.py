@@ -28,6 +28,16 @@ def test_a_second_view_sees_what_is_held_and_not_what_was_let_go() -> None:
     view.close()
 
 
+@pytest.mark.parametrize("raw", [b"\xff\xfe1", "Ærø:2".encode(), b"nul\0", b""])
+def test_an_id_may_be_any_bytes(raw: bytes) -> None:
+    table = LeaseTable.create()
+    held = Lease("q:ø", raw.decode(errors="surrogateescape"), "token:ø", 2**40, 2**40)
+    table.hold(held)
+    assert list(table) == [held]
+    assert Lease.unpacked(held.packed()) == held
+    table.close()
+
+
 def test_the_shortest_lease_ever_is_remembered() -> None:
     table = LeaseTable.create()
     view = LeaseTable(os.dup(table.descriptor))

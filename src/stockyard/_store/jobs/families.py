@@ -9,8 +9,9 @@ from typing import Any
 
 import msgspec
 
-from stockyard._store.ids import id_of, packable_id
+from stockyard._store.ids import id_of
 from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.packing import packable_id
 from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load
 

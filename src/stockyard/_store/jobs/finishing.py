@@ -7,9 +7,9 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from stockyard._store.ids import packable_id
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import MOST_BYTES
+from stockyard._store.packing import packable_id
 from stockyard._store.records import ReplyCode, StartedRecord
 from stockyard._store.scripts import Script, load
 from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried, WaitingChildren

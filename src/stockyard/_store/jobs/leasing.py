@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from stockyard._store.ids import id_of, packable_id, shown_id
+from stockyard._store.composed_script import ComposedScript
+from stockyard._store.ids import shown_id
+from stockyard._store.jobs import renewing
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import MOST_BYTES
 from stockyard._store.records import StartedRecord
@@ -20,14 +22,13 @@ _pack = msgspec.msgpack.Encoder().encode
 
 
 async def renew(keyspace: QueueKeyspace, leases: Sequence[tuple[str, str, int]], lock_ms: int) -> list[str]:
-    """Renew leases given as (job id, token, start number of the job).
+    """Renew leases; see ``renewing.renew``."""
+    return await renewing.renew(keyspace.server, keyspace.keys, _RENEW, leases, lock_ms)
 
-    One that the server lost while nobody else took the job is restored; the ids of all that are not the
-    caller's any more are returned.
-    """
-    held = [(packable_id(job_id), token, starts) for job_id, token, starts in leases]
-    lost = await keyspace.run(_RENEW, keyspace.base, lock_ms, _pack(held))
-    return [id_of(each) for each in lost]
+
+def renewing_script() -> ComposedScript:
+    """Return the script that ``Renewals`` calls."""
+    return _RENEW.composed()
 
 
 async def recover_stalled(keyspace: QueueKeyspace, *, interval_ms: int, max_stalled: int) -> list[str]:

@@ -241,7 +241,7 @@ class Connection(ABC):
         """Say whether the server has too many connections."""
 
     def _tls_failure(self, error: BaseException) -> TlsFailed | None:
-        if self.address.scheme != "rediss":
+        if not self.address.scheme.startswith("rediss"):
             return None
         # Imported late: without TLS, no process needs it.
         from stockyard._store.net.tls_errors import tls_failure

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from stockyard._store.net.connection import Command
-from stockyard._store.scripts import Script
 from stockyard.errors import ServerError, ServerRefused
+
+if TYPE_CHECKING:
+    from stockyard._store.composed_script import ComposedScript
+    from stockyard._store.scripts import Script
 
 
 class ScriptCall(NamedTuple):
@@ -19,7 +22,7 @@ class ScriptCall(NamedTuple):
         arguments: what follows them.
     """
 
-    script: Script
+    script: Script | ComposedScript
     keys: Sequence[str]
     arguments: Sequence[str | bytes | int | float]
 
@@ -29,7 +32,7 @@ class ScriptCall(NamedTuple):
         return (verb, self.script.sha, len(self.keys), *self.keys, *self.arguments)
 
 
-def load_command(script: Script) -> Command:
+def load_command(script: Script | ComposedScript) -> Command:
     """Return the command after which the server holds a script."""
     return ("SCRIPT", "LOAD", script.text)
 

@@ -6,16 +6,19 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stockyard._aio.randomness import jitter
 from stockyard._store.net.connection import Command, Connection, accepted
 from stockyard._store.net.pool import Pool
 from stockyard._store.net.refusals import refusal_of
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script, run_unknown
-from stockyard._store.scripts import Script
 from stockyard.config import Address
 from stockyard.errors import ServerRefused, ServerUnavailable
+
+if TYPE_CHECKING:
+    from stockyard._store.composed_script import ComposedScript
+    from stockyard._store.scripts import Script
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.5
@@ -80,7 +83,11 @@ class ServerCalls(ABC):
         return replies
 
     async def run(
-        self, script: Script, keys: Sequence[str], *args: str | bytes | int | float, stays: bool = False
+        self,
+        script: Script | ComposedScript,
+        keys: Sequence[str],
+        *args: str | bytes | int | float,
+        stays: bool = False,
     ) -> Any:
         """Run a script and return its reply; it is sent again only if it did not run: see ``ask``."""
         (reply,) = await self.run_many([ScriptCall(script, keys, args)], stays=stays)

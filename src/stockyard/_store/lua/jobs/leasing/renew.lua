@@ -11,7 +11,7 @@ local function is_still_ours(id, starts)
   return redis.call('LPOS', active, id) and tonumber(redis.call('HGET', base .. id, 'ats')) == starts
 end
 
-for _, lease in ipairs(cmsgpack.unpack(held)) do
+for _, lease in ipairs(cjson.decode(held)) do
   local id, token, starts = lease[1], lease[2], lease[3]
   local lock = base .. id .. LOCK
   local holder = redis.call('GET', lock)

@@ -1,0 +1,53 @@
+"""The process that renews leases, beside a server that says nothing."""
+
+import os
+import socket
+import subprocess
+import sys
+
+from stockyard._store.composed_script import ComposedScript
+from stockyard.config import Address
+from stockyard.leases.assignment import READY, Assignment, framed
+from stockyard.leases.table import Lease, LeaseTable
+from stockyard.model.naming import Naming
+
+PATIENT = """
+from stockyard.leases import renewer_process
+renewer_process._CALL_SECONDS = 600
+renewer_process.main()
+"""
+
+
+def test_it_ends_with_its_parent_though_a_call_waits_for_the_server() -> None:
+    table = LeaseTable.create()
+    table.hold(Lease("q", "1", "w:1", 1, 30_000))
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        subprocess.Popen(
+            [sys.executable, "-c", PATIENT],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=(table.descriptor,),
+            bufsize=0,
+        ) as child,
+    ):
+        assert child.stdin is not None
+        assert child.stdout is not None
+        address = Address("redis", "127.0.0.1", server.getsockname()[1])
+        script = ComposedScript("sha", "return {}", ("active",), reads_only=False)
+        assignment = Assignment(address, Naming("bull"), script, table.descriptor, is_replacement=True)
+        child.stdin.write(assignment.packed())
+        assert os.read(child.stdout.fileno(), 100) == framed(READY)
+        connection, _ = server.accept()
+        with connection:
+            assert connection.recv(1) == b"*"
+            child.stdin.close()
+            assert child.wait(60) == 0
+    table.close()
+
+
+def test_it_ends_when_its_parent_ends_before_it_has_said_anything() -> None:
+    with subprocess.Popen([sys.executable, "-c", PATIENT], stdin=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        child.stdin.close()
+        assert child.wait(60) == 0
