@@ -78,7 +78,7 @@ class SetShape:
         """Return it in words."""
         if self.kind == "sentinel":
             return "a Sentinel set"
-        return f"a cluster of {self.nodes} primaries with {self.replicas} replicas each"
+        return f"a cluster of {self.nodes} primaries with {self.replicas} replica{'s' * (self.replicas != 1)} each"
 
 
 @dataclass(frozen=True, slots=True)

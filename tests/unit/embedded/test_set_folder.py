@@ -93,7 +93,7 @@ def test_a_folder_of_another_shape_is_refused(folder: Folder) -> None:
         layout_for(folder, SENTINEL)
     with pytest.raises(EmbeddedServerError, match=holds + "a single server"):
         layout_for(folder, None)
-    with pytest.raises(EmbeddedServerError, match=holds + "a cluster of 3 primaries with 1 replicas each"):
+    with pytest.raises(EmbeddedServerError, match=holds + "a cluster of 3 primaries with 1 replica each"):
         layout_for(folder, SetShape("cluster", 3, 1))
 
 
