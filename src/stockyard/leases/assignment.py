@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Self
 
@@ -57,6 +59,37 @@ class Assignment(NamedTuple):
 def framed(message: bytes) -> bytes:
     """Return a message with its size in front."""
     return len(message).to_bytes(_SIZE) + message
+
+
+class MessageWriter:
+    """Writes messages into a pipe, and never waits for the side that reads.
+
+    Args:
+        descriptor: of the pipe.
+
+    Attributes:
+        is_behind: whether some bytes are still to be written, as the pipe is full.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
+        self._descriptor = descriptor
+        self._rest = bytearray()
+
+    @property
+    def is_behind(self) -> bool:
+        return bool(self._rest)
+
+    def write(self, message: bytes) -> None:
+        """Write a message, or as much of it as the pipe takes now."""
+        self._rest += framed(message)
+        self.flush()
+
+    def flush(self) -> None:
+        """Write as much of what is left as the pipe takes now."""
+        with contextlib.suppress(BlockingIOError):
+            while self._rest:
+                del self._rest[: os.write(self._descriptor, self._rest)]
 
 
 def messages(received: bytearray) -> Iterator[bytes]:

@@ -15,16 +15,18 @@ from functools import partial
 
 from stockyard._store.jobs.renewing import Renewals
 from stockyard.errors import ServerError
-from stockyard.leases.assignment import READY, Assignment, framed
+from stockyard.leases.assignment import READY, Assignment, MessageWriter
 from stockyard.leases.table import Lease, LeaseTable
 
 _PER_CALL = 200
 _LONGEST_PAUSE = 5.0
 _CALL_SECONDS = 2.0
+_FULL_PIPE_SECONDS = 0.1
 
 
 class _Renewer:
-    def __init__(self, assignment: Assignment) -> None:
+    def __init__(self, assignment: Assignment, output: MessageWriter) -> None:
+        self._output = output
         self._renewals = Renewals(
             assignment.address, assignment.naming, assignment.script, call_timeout=_CALL_SECONDS
         )
@@ -57,16 +59,10 @@ class _Renewer:
         leases = [(lease.job_id, lease.token, lease.starts) for lease in held]
         for job_id in self._renewals.renew(queue, leases, lock_ms):
             lease = wanted[job_id]
-            # Once: a parent that does not read must not fill the pipe and hold up the other leases.
+            # Once: what a parent does not read must not grow.
             if (job_id, lease.token) not in self._reported:
                 self._reported.add((job_id, lease.token))
-                _say(lease.packed())
-
-
-def _say(message: bytes) -> None:
-    rest = framed(message)
-    while rest:
-        rest = rest[os.write(1, rest) :]
+                self._output.write(lease.packed())
 
 
 def _is_stopped(process: int) -> bool:
@@ -92,17 +88,19 @@ def _watch_parent(hint: threading.Event) -> None:
 
 def _run(assignment: Assignment) -> None:
     table = LeaseTable(assignment.table)
-    renewer = _Renewer(assignment)
+    output = MessageWriter(1)
+    renewer = _Renewer(assignment, output)
     hint = threading.Event()
     threading.Thread(target=_watch_parent, args=(hint,), daemon=True).start()
-    _say(READY)
+    output.write(READY)
     # What is in the table of a first child was just taken: its renewal is not due yet.
     last, pause = time.monotonic(), 0.0 if assignment.is_replacement else renewer.pause(table)
     while True:
         while (left := last + pause - time.monotonic()) > 0:
-            if hint.wait(left):
+            if hint.wait(min(left, _FULL_PIPE_SECONDS) if output.is_behind else left):
                 hint.clear()
                 pause = renewer.pause(table)
+            output.flush()
         last = time.monotonic()
         pause = renewer.renew_all(table)
 

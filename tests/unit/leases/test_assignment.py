@@ -1,12 +1,13 @@
 """The messages between a worker and its lease process."""
 
 import io
+import os
 
 import pytest
 
 from stockyard._store.composed_script import ComposedScript
 from stockyard.config import Address
-from stockyard.leases.assignment import READY, Assignment, framed, messages
+from stockyard.leases.assignment import READY, Assignment, MessageWriter, framed, messages
 from stockyard.model.naming import Naming
 
 ASSIGNMENT = Assignment(
@@ -44,3 +45,22 @@ def test_messages_come_whole_and_in_order(piece: int) -> None:
         seen += messages(received)
     assert seen == [READY, b"", b"a\nb"]
     assert not received
+
+
+def test_a_reader_that_is_away_holds_up_nobody_and_misses_nothing() -> None:
+    end, start = os.pipe()
+    writer = MessageWriter(start)
+    sent = [f"{number}".encode() * 50 for number in range(3_000)]
+    for message in sent:
+        writer.write(message)
+    assert writer.is_behind
+    received = bytearray()
+    seen: list[bytes] = []
+    while len(seen) < len(sent):
+        received += os.read(end, 4096)
+        seen += messages(received)
+        writer.flush()
+    assert seen == sent
+    assert not writer.is_behind
+    os.close(end)
+    os.close(start)
