@@ -17,7 +17,7 @@ PARALLEL := -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install node python-peer browser promtool luacheck demo test test-quick test-pythons coverage check stubs bench bench-versus faults clean
+.PHONY: help install node python-peer browser postgresql promtool luacheck demo test test-quick test-pythons coverage check stubs bench bench-versus faults clean
 
 help: ## list every task
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ python-peer: $(PEER_STAMP) ## install the real PyPI bullmq for the interop tests
 browser: ## install Chromium, which the tests of Bull Board drive
 	@tests/browser/chromium.sh
 
+postgresql: ## install PostgreSQL, which the tests of outboxes start
+	@tests/outbox/postgresql.sh
+
 promtool: install ## fetch promtool and amtool, which check the files of deploy/
 	@tests/deploy/promtool.sh $(BIN)
 
@@ -54,7 +57,7 @@ luacheck: ## install luacheck, which reads every Lua script as the server runs i
 demo: install ## run the platform's main job on the embedded server
 	$(BIN)/stockyard demo
 
-test: install node python-peer browser promtool ## run every test, on the embedded server, against the real bullmq, and in a browser
+test: install node python-peer browser postgresql promtool ## run every test, on the embedded server, against the real bullmq, and in a browser
 	$(BIN)/pytest -q $(PARALLEL) $(ARGS)
 
 test-quick: install ## run the architecture, unit and script tests

@@ -90,7 +90,7 @@ else:
             "stockyard.schedule.schedules": "Schedules",
             "stockyard.topology": "QueueOptions Rate Router Topology",
         },
-        "alerts blocking cache embedded errors events monitoring pubsub topology trading",
+        "alerts blocking cache embedded errors events monitoring outbox pubsub topology trading",
     )
 
 __all__ = [

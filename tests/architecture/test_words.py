@@ -18,7 +18,7 @@ PRIVATE_PARTS = frozenset(
     """
     tell tells told telling whoever somebody everybody anew heed heeds bury buried rung doom lookout roster
     said terms doorbell verdict postpone postponed pulse vital meter tally spread patience chance sweeper rescuer
-    advancer tie tied hole heard survey landed shed outbox gatherer wishes sight
+    advancer tie tied hole heard survey landed shed gatherer wishes sight
     """.split()
 )
 """Words that no name of the package contains."""

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
@@ -54,6 +56,14 @@ def test_the_ledger_is_told_of_every_order_s_end(tmp_path: Path) -> None:
         "booked: accepted A1-1",
         "booked: accepted A1-2",
     ]
+
+
+def test_orders_and_their_jobs_are_committed_together(tmp_path: Path) -> None:
+    pytest.importorskip("sqlalchemy", reason="the example needs the extra outbox: `make install`")
+    answers = run_example("outbox_orders.py", tmp_path)
+    assert answers[0] == "refused A2: neither the order nor its job is stored"
+    assert sorted(answers[1:3]) == ["filled A1", "filled A3"]
+    assert answers[3:] == ["orders A1, A3; fills A1, A3; runs 3"]
 
 
 def run_example(name: str, data: Path, logs: str = "") -> list[str]:

@@ -32,7 +32,7 @@ WORKS = frozenset(
 
 REFUSED = frozenset(
     """
-    adding.add adding.attach adding.flow
+    adding.add adding.attach adding.flow adding.relay
     caching.claim caching.write
     durable.publish
     editing.data editing.log editing.progress

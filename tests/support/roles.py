@@ -5,7 +5,9 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, cast, get_args
 
-from stockyard import App, Deduplication, Flow
+from msgspec.structs import replace as replaced
+
+from stockyard import App, Deduplication, Flow, JobOptions, ParentRef
 from stockyard._store.jobs import leasing
 from stockyard._store.jobs.finishing import TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
@@ -13,6 +15,7 @@ from stockyard._store.net.server import Server
 from stockyard.model.family import ChildKind
 from stockyard.model.naming import Naming
 from stockyard.observe.alerts.settings import AlertSettings
+from stockyard.produce.relayed_adds import Relayed, RelayedAdds, StoredAdd
 from stockyard.pubsub import Channel, Delivery, OpenChannel
 from tests.support.stage import Stage
 from tests.support.waiting import eventually
@@ -84,7 +87,16 @@ async def schedule(stage: Stage) -> None:
     await schedules.remove("every")
 
 
-PRODUCER = (add, deduplicate, add_flows, follow, schedule)
+async def relay(stage: Stage) -> None:
+    """What the relay of an outbox does."""
+    await stage.prepared.add("parent", job_id="parent")
+    of_job = JobOptions().merged(parent=ParentRef(stage.name, "parent"))
+    jobs = [StoredAdd(f"{number}", "x", "{}", replaced(of_job, job_id=f"o-{number}")) for number in range(3)]
+    adds = RelayedAdds(stage.queue, memory_ms=60_000, most=100)
+    assert await adds.add_first(jobs) == await adds.add_first(jobs) == Relayed(3, None, False)
+
+
+PRODUCER = (add, deduplicate, add_flows, follow, schedule, relay)
 
 
 async def work(stage: Stage) -> None:

@@ -44,8 +44,9 @@ PREFIXES = {
     "owner": "de:",
     "next_of": "dn:",
     "run": "repeat:",
+    **own_keys.PREFIXES,
 }
-"""Name in scripts and code -> what comes before an id of deduplication, or of a schedule."""
+"""Name in scripts and code -> what comes before an id: of deduplication, of a schedule, of a row of an outbox."""
 
 
 class QueueKeys:

@@ -1,4 +1,4 @@
-"""The names of all keys that are not BullMQ's: of caches, channels, alerts, cancellations.
+"""The names of all keys that are not BullMQ's: of caches, channels, alerts, cancellations, outboxes.
 
 Each has an empty part, ``::``, which cannot occur in a queue's name, or is below one of BullMQ's own keys.
 """
@@ -13,6 +13,12 @@ SUFFIXES = {
     "unread": "stalled-check:unread",
 }
 """Of a queue; name in scripts and code -> last part of the key."""
+
+PREFIXES = {
+    # Beside a job that an outbox sent: that it was, for a while, whatever has become of the job.
+    "relayed": ":outbox:",
+}
+"""Of a queue; name in scripts and code -> what comes before an id."""
 
 _LONGEST = 256
 

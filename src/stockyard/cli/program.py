@@ -47,6 +47,7 @@ COMMANDS: dict[str, str] = {
     "server": "Start, look at or stop the embedded server, Sentinel set or cluster (embedded://).",
     "cache": "Show what the caches hold on the server, and drop it.",
     "channel": "Publish messages on a channel, and see what is published.",
+    "outbox": "Relay the jobs of an outbox in your database, and see what it holds.",
     "scripts": "List the Lua scripts, or show one with the line numbers of its errors.",
     "deploy": "List or print the files for servers, users, Kubernetes, systemd, Prometheus and Grafana.",
 }

@@ -137,21 +137,8 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         return added
 
     def _checked(self, name: str, data: Any, options: JobOptions, check: bool | None) -> NewJob | RelatedJob:
-        try:
-            text = payload_text(name, data)
-        except PayloadError:
-            # What plain JSON does not bring back, the type that the handler declares may.
-            handler = self.spec.router.get(name)
-            if handler is None:
-                raise
-            text = payload_text(name, data, handler.payload)
-        if self.spec.router:
-            check_job(self.spec, name, data, text, check=check)
-        is_related = options.parent is not None or options.deduplication is not None
-        if is_related or options.size_limit is not None:
-            check_size(name, text, options)
-            refuse_both_ties(options)
-        if is_related:
+        text = checked_text(self.spec, name, data, options, check=check)
+        if options.parent is not None or options.deduplication is not None:
             return related_job(self._keyspace, name, text, options, self._keyspace.clock())
         return new_job(name, text, options, self._keyspace.clock())
 
@@ -184,6 +171,29 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         if options.parent is not None and isinstance(sent, RelatedJob):
             set_fields(job, parent_key=sent.parent_key)
         return job
+
+
+def keyspace_of(queue: Queue) -> QueueKeyspace:
+    """Return the keys of a queue, for what adds to it in a way of its own."""
+    return queue._keyspace
+
+
+def checked_text(spec: QueueSpec, name: str, data: Any, options: JobOptions, *, check: bool | None = None) -> str:
+    """Check a job as ``Queue.add`` does, with its errors; return the JSON of its payload."""
+    try:
+        text = payload_text(name, data)
+    except PayloadError:
+        # What plain JSON does not bring back, the type that the handler declares may.
+        handler = spec.router.get(name)
+        if handler is None:
+            raise
+        text = payload_text(name, data, handler.payload)
+    if spec.router:
+        check_job(spec, name, data, text, check=check)
+    if options.parent is not None or options.deduplication is not None or options.size_limit is not None:
+        check_size(name, text, options)
+        refuse_both_ties(options)
+    return text
 
 
 async def existing_job(answer: ExistingJob, given: Job[Any]) -> Job[Any]:

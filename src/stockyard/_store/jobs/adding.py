@@ -25,6 +25,7 @@ BATCH = 50
 
 ADD = load("adding.add")
 ATTACH = load("adding.attach")
+_RELAY = load("adding.relay")
 _SHORT = 2
 """Values of an answer that is no record, at most."""
 
@@ -134,3 +135,22 @@ def answer_of(answer: bytes | int | list[Any], job: msgspec.Struct) -> Answer:
     job_id = answer[0]
     assert isinstance(job_id, bytes)
     return ExistingJob(shown_id(job_id), is_unread=len(answer) == 1)
+
+
+async def relay(
+    keyspace: QueueKeyspace, jobs: Sequence[RelatedJob], *, memory_ms: int, most: int | None = None
+) -> Answers:
+    """Add jobs of an outbox in one call, in the order given, up to the first that is refused or finds no room.
+
+    Args:
+        keyspace: the queue.
+        jobs: at most ``BATCH``, each with its row.
+        memory_ms: a row that was added within so many milliseconds is not added again.
+        most: jobs that may wait in the queue. Defaults to no limit.
+
+    Returns:
+        What became of each job; one that was refused is the last, and those that found no room are left out.
+    """
+    limit = -1 if most is None else most
+    reply = await keyspace.run(_RELAY, keyspace.base, _pack(jobs), memory_ms, limit)
+    return [answer_of(answer, job) for answer, job in zip(reply, jobs, strict=False)]

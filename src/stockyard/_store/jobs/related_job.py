@@ -53,6 +53,7 @@ class RelatedJob(msgspec.Struct, omit_defaults=True, gc=False):
         is_parent: of a flow: it waits for children that follow.
         queue: of a flow: number of its queue in the call, from 1.
         has_own_id: the producer gave the id, so that the job may exist.
+        row: of an outbox: what names its row there.
     """
 
     id: str
@@ -68,6 +69,7 @@ class RelatedJob(msgspec.Struct, omit_defaults=True, gc=False):
     is_parent: bool = False
     queue: int = 0
     has_own_id: bool = False
+    row: str = ""
 
     @property
     def parent_key(self) -> str | None:
