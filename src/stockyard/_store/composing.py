@@ -66,6 +66,16 @@ def parts(gates: tuple[str, ...] = ()) -> dict[str, Part]:
     Args:
         gates: those that ``gates`` asks, in order. Defaults to none.
     """
+    found = dict(_parts_of_files())
+    if unknown := [gate for gate in gates if gate not in found]:
+        raise ScriptError(f"there is no gate {unknown[0]!r} in lua/lib")
+    found[GATES] = Part(GATES, gates, gates_text({gate: found[gate].text for gate in gates}))
+    return found
+
+
+@cache
+def _parts_of_files() -> dict[str, Part]:
+    """Return the parts that are the same for all gates."""
     found = {QUEUE_KEYS: Part(QUEUE_KEYS, (), _queue_keys()), ROWS: Part(ROWS, (), _rows())}
     for source in sorted(_lua_files(lua_root() / "lib"), key=lambda each: each.name):
         name = source.name.removesuffix(".lua")
@@ -76,9 +86,6 @@ def parts(gates: tuple[str, ...] = ()) -> dict[str, Part]:
             found[name] = Part(name, tuple(second.removeprefix("-- needs: ").split()), f"{first}\n{rest}")
         else:
             found[name] = Part(name, (), f"{first}\n{second}\n{rest}")
-    if unknown := [gate for gate in gates if gate not in found]:
-        raise ScriptError(f"there is no gate {unknown[0]!r} in lua/lib")
-    found[GATES] = Part(GATES, gates, gates_text({gate: found[gate].text for gate in gates}))
     return found
 
 
