@@ -3,7 +3,6 @@
 import asyncio
 import hashlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,6 +14,7 @@ import redis
 
 from stockyard import App, Job, Topology
 from stockyard.model.handler import Executor
+from tests.support.interpreter import hold_interpreter
 
 LOCK = "400ms"
 LOCK_SECONDS = 0.4
@@ -58,15 +58,6 @@ def spin(seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         hashlib.sha256(b"x" * 100).digest()
-
-
-def hold_interpreter(seconds: float) -> None:
-    """Compute in C, without letting any other thread of the process run."""
-    until = time.monotonic() + seconds
-    size = 22
-    while time.monotonic() < until:
-        re.match(r"(a+)+$", "a" * size + "b")
-        size = min(size + 1, 24)
 
 
 async def brief(job: Job[Any]) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Any, Self
 import redis
 
 from stockyard import App, Settings, Topology
+from tests.support.interpreter import hold_interpreter
 
 LOCK = "1s"
 LOCK_SECONDS = 1.0
@@ -26,15 +26,6 @@ def note(kind: str) -> None:
     """Write down that this process did something."""
     with redis.Redis.from_url(os.environ["CACHE_TEST_URL"]) as client:
         client.rpush(f"{os.environ['CACHE_TEST_PREFIX']}-notes:{kind}", os.getpid())
-
-
-def hold_interpreter(seconds: float) -> None:
-    """Compute in C, without letting any other thread of the process run."""
-    until = time.monotonic() + seconds
-    size = 22
-    while time.monotonic() < until:
-        re.match(r"(a+)+$", "a" * size + "b")
-        size = min(size + 1, 24)
 
 
 async def ask(callers: str, seconds: str) -> None:

@@ -145,7 +145,7 @@ async def test_jobs_live_beside_a_cache_that_is_written_ten_times_over(
             locks = {f"{prefix}:q:lock{each}": "x" for each in range(100)}
             for key, value in locks.items():
                 client.set(key, value, px=600_000)
-            writers = [start("fill", 60, 2000, url=server.url) for _ in range(2)]
+            writers = [start("fill", 60, 20_000, url=server.url) for _ in range(2)]
             added = []
             async for _ in ticks(0.01):
                 if not any(each.running for each in writers):
