@@ -27,20 +27,29 @@ class BoardServer:
 
     Args:
         redis_url: of the server.
-        prefix: of the keys.
         queues: their names, as we say them; a colon splits what Node calls prefix and name.
     """
 
-    def __init__(self, redis_url: str, prefix: str, queues: Sequence[str]) -> None:
+    def __init__(self, redis_url: str, queues: Sequence[str]) -> None:
         self._process = subprocess.Popen(
-            ["node", "board.mjs", redis_url, prefix, *queues],
+            ["node", "board.mjs", redis_url, *queues],
             cwd=NODE_FOLDER,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        self.url = self._line()
+
+    def show(self, prefix: str) -> None:
+        """Show the queues whose keys have a prefix, and no longer those of the last one."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{prefix}\n")
+        self._process.stdin.flush()
+        assert self._line() == prefix
+
+    def _line(self) -> str:
         assert self._process.stdout is not None
-        self.url = self._process.stdout.readline().strip()
+        return self._process.stdout.readline().strip()
 
     def __enter__(self) -> Self:
         return self

@@ -2,11 +2,11 @@
 
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, Page, async_playwright, expect
 
 from stockyard.trading import QueueName
 from stockyard.trading.queues import declare_platform
@@ -15,6 +15,8 @@ from tests.support.yard import Yard
 
 _ARGUMENTS = """--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking
 --disable-component-update --disable-sync""".split()
+# Nothing is fetched from elsewhere. Routes in the browser would switch its cache off.
+_HERE_ALONE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,20 +36,34 @@ async def browser() -> AsyncIterator[Browser]:
         raise RuntimeError("no Chromium found: run `make browser` first, or name one by CHROMIUM=/path/to/chrome")
     expect.set_options(timeout=15_000)
     async with async_playwright() as driver:
-        chromium = await driver.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        chromium = await driver.chromium.launch(executable_path=path, args=[*_ARGUMENTS, _HERE_ALONE])
         yield chromium
         await chromium.close()
 
 
+@pytest.fixture(scope="session")
+def board_server(redis_url: str) -> Iterator[BoardServer]:
+    """Bull Board on the seven queues, for all tests of this process."""
+    with BoardServer(redis_url, list(QueueName)) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """The page of all tests: it keeps the board's program, which takes long to fetch and to compile."""
+    async with await browser.new_context(reduced_motion="reduce") as context:
+        page = await context.new_page()
+        page.set_default_timeout(15_000)
+        yield page
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def board(browser: Browser, redis_url: str, prefix: str) -> AsyncIterator[Board]:
-    """Bull Board on the seven queues; nothing is fetched from elsewhere."""
-    async with await browser.new_context() as context:
-        with BoardServer(redis_url, prefix, list(QueueName)) as server:
-            await context.route(lambda url: not url.startswith(server.url), lambda route: route.abort())
-            page = await context.new_page()
-            page.set_default_timeout(15_000)
-            yield Board(page, server.url)
+async def board(page: Page, board_server: BoardServer, prefix: str) -> AsyncIterator[Board]:
+    """Bull Board on this test's prefix, as somebody finds it who has never been there."""
+    board_server.show(prefix)
+    yield Board(page, board_server.url)
+    await page.evaluate("localStorage.clear()")
+    await page.goto("about:blank")
 
 
 @pytest_asyncio.fixture(loop_scope="session")
