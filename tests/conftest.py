@@ -15,6 +15,7 @@ from hypothesis import settings
 from stockyard import embedded
 from stockyard._aio.repeats import repeats
 from tests.support.node import NodePeer
+from tests.support.order import long_first
 from tests.support.python_peer import PythonPeer
 from tests.support.servers import OwnServer
 from tests.support.sets import ClusterSet, SentinelSet
@@ -29,6 +30,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse to share a server among pytest workers: a test may empty it, fill it, or close all connections."""
     if os.environ.get("REDIS_URL") and getattr(config.option, "numprocesses", None):
         raise pytest.UsageError("REDIS_URL names one server, and each pytest worker needs its own: use -n 0")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the long tests where several workers share the tests, so that none of them is the last to end."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        items[:] = long_first(items, lambda item: item.get_closest_marker("long") is not None, workers)
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.architecture.repository import ROOT
 
 _HEAD = """
@@ -37,6 +39,7 @@ _WRONG = {
 }
 
 
+@pytest.mark.long
 def test_a_wrong_option_is_reported_by_the_type_checker(tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(_HEAD + "\n".join(_WRONG) + "\n")

@@ -76,6 +76,7 @@ class Desk:
         return added
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_nothing_of_the_queues_is_lost_and_no_add_refused(
     make_server: Callable[..., OwnServer], capsys: pytest.CaptureFixture[str]

@@ -5,6 +5,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
 import redis
 
 from stockyard import App, JobState
@@ -15,6 +16,7 @@ JOBS = int(os.environ.get("HERD", "10000"))
 CONCURRENCY = 50
 
 
+@pytest.mark.long
 async def test_no_job_is_lost_when_one_worker_is_killed_and_one_is_stopped(
     redis_url: str, prefix: str, raw: "redis.Redis", worker: Callable[..., WorkerProcess], journal: Journal
 ) -> None:

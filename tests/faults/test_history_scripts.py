@@ -55,6 +55,7 @@ def one_in_ten(proxy: Proxy, how: Fate) -> Callable[[int], object]:
     return lambda number: number % 10 == 3 and proxy.lose_reply(is_call, how)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", FATES)
 async def test_an_add_is_one_run_of_a_script(yard: Yard, proxy: Proxy, server: OwnServer, how: Fate) -> None:
     queue = yard.queue()
@@ -66,6 +67,7 @@ async def test_an_add_is_one_run_of_a_script(yard: Yard, proxy: Proxy, server: O
     assert (await queue.counts())[JobState.WAITING] == CALLS + 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", FATES)
 async def test_a_change_is_one_run_of_a_script(yard: Yard, proxy: Proxy, server: OwnServer, how: Fate) -> None:
     job = await yard.queue().add("x")
@@ -93,6 +95,7 @@ async def test_a_script_that_the_server_forgot_runs_once(yard: Yard, server: Own
     assert (await queue.counts())[JobState.WAITING] == CALLS + 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", FATES)
 async def test_a_worker_sends_no_call_twice(yard: Yard, proxy: Proxy, server: OwnServer, how: Fate) -> None:
     """Each of its calls has a token of its own; an end whose reply was lost is sent again under another one."""

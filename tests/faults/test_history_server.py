@@ -8,6 +8,7 @@ from tests.support.contention import contention
 CHOSEN = [each for each in (*SERVER, *WORKERS) if IS_LONG or not each.is_long]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", CHOSEN, ids=lambda each: each.name)
 async def test_every_acknowledged_job_ends_once(scenario: Scenario) -> None:
     before = await contention()

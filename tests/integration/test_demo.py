@@ -21,6 +21,7 @@ def test_a_replay_holds_and_leaves_nothing_behind(
     assert not list(raw.scan_iter(match="bull-demo-*"))
 
 
+@pytest.mark.long
 def test_a_replay_holds_through_failures(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -208,6 +208,7 @@ async def _events(app: App) -> None:
         await events.earlier(100)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_no_value_of_another_program_blinds_a_reader(redis_url: str, prefix: str) -> None:
     faults: list[str] = []

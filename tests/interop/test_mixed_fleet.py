@@ -11,6 +11,8 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from stockyard import App, Flow
 from tests.interop.conftest import Work
 from tests.support.node import NodePeer
@@ -22,6 +24,7 @@ BY_NODE = {"node-fast": 150, "node-slow": 400}
 LEASE_MS = 1000
 
 
+@pytest.mark.long
 async def test_a_mixed_fleet_loses_nothing_and_runs_every_tick_once(
     node: NodePeer,
     start_node: Callable[..., NodePeer],

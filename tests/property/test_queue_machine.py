@@ -344,6 +344,7 @@ def _outcome(end: str) -> Any:
             return Retried("no", ("trace",), 50 if end == "later" else 0, end == "front")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_a_queue_does_what_its_model_does(redis_url: str) -> None:
     QueueMachine.url = redis_url

@@ -319,6 +319,7 @@ NODE_ENDS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 def test_two_engines_agree(redis_url: str, node_process: NodePeer) -> None:
     TwoEngines.url, TwoEngines.node = redis_url, node_process

@@ -195,6 +195,7 @@ end
 """Adds children like the first one to a parent, much faster than adding them one by one."""
 
 
+@pytest.mark.long
 @pytest.mark.timeout(900)
 async def test_no_call_is_long_with_100_000_children(yard: Yard, own_server: OwnServer) -> None:
     raw: Any = redis.Redis.from_url(own_server.url)
