@@ -147,5 +147,5 @@ async def _is_active(queue: Queue, job_id: str) -> bool:
 
 
 def _are_waiting(client: "redis.Redis", workers: int) -> bool:
-    """Whether so many workers' blocking connections wait for a marker."""
-    return sum("b" in each["flags"] for each in client.client_list()) >= workers
+    """Whether so many workers wait for a marker; a reader of events blocks too, by another command."""
+    return sum(each["cmd"] == "bzpopmin" and "b" in each["flags"] for each in client.client_list()) >= workers
