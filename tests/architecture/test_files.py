@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -100,13 +101,21 @@ def _lines(path: Path) -> int:
 
 
 def _first_line(path: Path) -> str:
-    return (ast.get_docstring(ast.parse(path.read_text())) or "").partition("\n")[0]
+    # A docstring is the first token but comments and empty lines: no need to read the rest.
+    with path.open("rb") as file:
+        for token in tokenize.tokenize(file.readline):
+            if token.type not in (tokenize.ENCODING, tokenize.COMMENT, tokenize.NL):
+                break
+    text = ast.literal_eval(token.string) if token.type == tokenize.STRING else ""
+    return text.strip().partition("\n")[0] if isinstance(text, str) else ""
 
 
 def _hits(pattern: re.Pattern[str]) -> list[str]:
+    texts = ((path, path.read_text()) for path in files())
     return [
         f"{name(path)}:{number}: {line.strip()}"
-        for path in files()
-        for number, line in enumerate(path.read_text().splitlines(), 1)
+        for path, text in texts
+        if pattern.search(text)
+        for number, line in enumerate(text.splitlines(), 1)
         if pattern.search(line)
     ]
