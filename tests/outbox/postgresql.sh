@@ -14,7 +14,9 @@ fi
 root=""
 if [ "$(id -u)" != 0 ]; then root="sudo"; fi
 $root apt-get update -qq
-# Without a cluster of its own: postgresql-common would make one and start it.
-$root mkdir -p /etc/postgresql-common/createcluster.d
-echo "create_main_cluster = false" | $root tee /etc/postgresql-common/createcluster.d/no-main.conf >/dev/null
+# Without a cluster of its own, which the package would make and start.
+setting=/etc/postgresql-common/createcluster.d/stockyard-tests.conf
+$root mkdir -p "$(dirname "$setting")"
+trap '$root rm -f "$setting"' EXIT
+echo "create_main_cluster = false" | $root tee "$setting" >/dev/null
 $root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql

@@ -6,6 +6,8 @@ from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import create_mock_engine
+from sqlalchemy.orm import Session
 
 from stockyard import (
     App,
@@ -145,6 +147,12 @@ def test_a_connection_that_commits_by_itself_is_refused(database: OwnDatabase, o
     connection.execute("COMMIT")
     connection.close()
     assert len(database.select(ROWS)) == 1
+
+
+def test_a_session_of_another_database_is_refused(outbox: Outbox) -> None:
+    engine = create_mock_engine("mssql+pymssql://", lambda *_: None)
+    with pytest.raises(InvalidOption, match="'postgresql', 'sqlite'; got 'mssql'"):
+        outbox.add(Session(engine), "orders", "submit")  # type: ignore[arg-type]
 
 
 def test_what_is_no_connection_is_refused(outbox: Outbox, database: OwnDatabase) -> None:

@@ -10,15 +10,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Executable
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
-from stockyard.outbox.tables import dialect_of
+from stockyard.outbox.tables import DIALECTS, dialect_of
 
 if TYPE_CHECKING:
     import psycopg
-    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
 
     SyncConnection: TypeAlias = (
         Session | scoped_session[Any] | Connection | psycopg.Connection[Any] | sqlite3.Connection
@@ -96,17 +96,13 @@ def operator_of(connection: Any) -> Operator:
         return Operator("sqlite", lambda step: _on_sqlite(connection, step), False)
     if isinstance(connection, Session | scoped_session | Connection):
         return Operator(_dialect_name(connection), lambda step: _reply(connection.execute(*step)), False)
-    # Who has such a connection has imported its module.
-    asyncio_kinds = sys.modules.get("sqlalchemy.ext.asyncio")
-    if asyncio_kinds is not None and isinstance(
-        connection,
-        (asyncio_kinds.AsyncSession, asyncio_kinds.async_scoped_session, asyncio_kinds.AsyncConnection),
-    ):
+    if isinstance(connection, AsyncSession | async_scoped_session | AsyncConnection):
 
         async def execute(step: Step) -> Reply:
             return _reply(await connection.execute(*step))
 
         return Operator(_dialect_name(connection), execute, True)
+    # Who has a connection of psycopg has imported it; others need not.
     psycopg = sys.modules.get("psycopg")
     if psycopg is not None and isinstance(connection, (psycopg.Connection, psycopg.AsyncConnection)):
         is_idle = connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
@@ -131,7 +127,6 @@ def _run(execute: Callable[[Step], Reply], steps: Steps[T]) -> T:
 
 
 async def _run_async(execute: Callable[[Step], Awaitable[Reply]], steps: Steps[T]) -> T:
-    # Not by try and except alone: a coroutine cannot raise StopIteration.
     reply: Reply | None = None
     while True:
         try:
@@ -143,9 +138,8 @@ async def _run_async(execute: Callable[[Step], Awaitable[Reply]], steps: Steps[T
 
 
 def _dialect_name(connection: Any) -> str:
-    if hasattr(connection, "dialect"):
-        return str(connection.dialect.name)
-    return str(connection.get_bind().dialect.name)
+    bound = connection if hasattr(connection, "dialect") else connection.get_bind()
+    return checks.one_of("the database of the connection", str(bound.dialect.name), DIALECTS)
 
 
 def _reply(result: Any) -> Reply:

@@ -14,6 +14,7 @@ from stockyard.errors import ConfigError, InvalidOption
 from stockyard.model import checks
 from stockyard.model.masking import mask_secrets
 from stockyard.outbox.connections import Steps, operator_of
+from stockyard.outbox.tables import DIALECTS
 
 T = TypeVar("T")
 Operation = Callable[[str], Steps[T]]
@@ -39,7 +40,7 @@ class Database:
         if not isinstance(self.engine, Engine | AsyncEngine):
             raise InvalidOption(f"database must be a URL or an engine of SQLAlchemy; got {checks.shown(database)}")
         self.dialect: str = self.engine.dialect.name
-        if self.dialect not in ("postgresql", "sqlite"):
+        if self.dialect not in DIALECTS:
             raise ConfigError(f"an outbox can be in PostgreSQL or SQLite; the database is {self.dialect}")
 
     async def run(self, operation: Operation[T]) -> T:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import msgspec
-from sqlalchemy import Table, bindparam, delete, select, tuple_, update
+from sqlalchemy import Executable, Table, bindparam, delete, select, tuple_, update
 
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
@@ -54,7 +54,7 @@ class Inbox:
         self.table: Table = tables.inbox_table(table)
         self._clock = clock
         columns = self.table.c
-        self._begin = {name: insert_if_new(name, self.table) for name in ("postgresql", "sqlite")}
+        self._begin: dict[str, Executable] = {name: insert_if_new(name, self.table) for name in tables.DIALECTS}
         is_entry = (
             columns.queue == bindparam("of_queue"),
             columns.job_id == bindparam("of_job"),
@@ -83,7 +83,7 @@ class Inbox:
         checks.instance("job", job, Job)
         return InboxEntry(self, operator_of(connection), job, checks.line("step", step))
 
-    def ddl(self, dialect: Literal["postgresql", "sqlite"]) -> str:
+    def ddl(self, dialect: tables.DialectName) -> str:
         """Return the statements that make the table, for a migration; each ends with a semicolon.
 
         Raises:

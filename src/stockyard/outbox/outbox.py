@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias, Unpack, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack, overload
 
 from msgspec import UNSET
 from sqlalchemy import Executable, Table, func, insert, literal, select
@@ -184,7 +184,7 @@ class Outbox:
         )
         return added
 
-    def ddl(self, dialect: Literal["postgresql", "sqlite"]) -> str:
+    def ddl(self, dialect: tables.DialectName) -> str:
         """Return the statements that make the tables, for a migration; each ends with a semicolon.
 
         Raises:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, Table, Text, text
 from sqlalchemy.dialects.postgresql.psycopg import dialect as _Postgresql  # noqa: N812
@@ -14,7 +14,8 @@ from stockyard.errors import InvalidOption
 from stockyard.model import checks
 
 DialectName = Literal["postgresql", "sqlite"]
-"""A database that an outbox can be in."""
+DIALECTS: tuple[DialectName, ...] = get_args(DialectName)
+"""The databases that an outbox can be in."""
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}(\.[a-z_][a-z0-9_]{0,39})?")
 
@@ -28,7 +29,7 @@ def dialect_of(name: str) -> Dialect:
     Raises:
         InvalidOption: an outbox cannot be in that database.
     """
-    checks.one_of("dialect", name, ("postgresql", "sqlite"))
+    checks.one_of("dialect", name, DIALECTS)
     if name == "sqlite":
         return _Sqlite(paramstyle="named")
     made: Dialect = _Postgresql(paramstyle="pyformat")  # type: ignore[no-untyped-call]
