@@ -33,6 +33,7 @@
     │   └── RateLimited          no job of the queue starts for a while; it is the first one after that
     └── ServerError              the server did not do what was asked
         ├── ServerUnavailable    it cannot be reached; nothing was sent
+        │   └── SlotMoving       a cluster moves the keys of a slot; nothing was done
         ├── ReplyLost            sent, and no reply came: the outcome is unknown
         ├── ServerRefused        it answered with an error
         │   └── AuthenticationFailed
@@ -84,6 +85,7 @@ __all__ = [
     "ServerTooOld",
     "ServerUnavailable",
     "SharedWorkCancelled",
+    "SlotMoving",
     "StockyardError",
     "TlsFailed",
     "UnknownQueue",
@@ -345,6 +347,10 @@ class ServerError(StockyardError):
 
 class ServerUnavailable(ServerError):
     """The server cannot be reached; nothing was sent, so repeating is safe."""
+
+
+class SlotMoving(ServerUnavailable):
+    """A cluster is moving the keys of a slot and did nothing for the whole timeout; repeating is safe."""
 
 
 class ReplyLost(ServerError):

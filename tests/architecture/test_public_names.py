@@ -46,7 +46,7 @@ PUBLIC = {
         InvalidOption JobCancelled JobError JobFailed JobLocked JobNotFound JobStateError JobTimeout LeaseLost
         LoadCycle NotificationFailed PayloadError QueueStateError RateLimited RemoteHandlerError ReplyLost
         Requeue ResultTimeout RunSignal ScheduleConflict ScheduleNotFound ServerError ServerRefused
-        ServerTooOld ServerUnavailable SharedWorkCancelled StockyardError TlsFailed UnknownQueue
+        ServerTooOld ServerUnavailable SharedWorkCancelled SlotMoving StockyardError TlsFailed UnknownQueue
         UnrecoverableError UnsafeServer WaitForChildren WorkerProcessDied
     """,
     "stockyard.events": """

@@ -34,7 +34,7 @@ def composed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callab
     (tree / "lib" / "gates" / "halted.lua").write_text(HALTED)
     finish = tree / "jobs" / "finishing" / "finish.lua"
     finish.write_text(finish.read_text().replace("concurrency [rate]", "[halted] concurrency [rate]"))
-    caches: list[Any] = [composing.parts, scripts.load, scripts.names, scripts._folders]
+    caches: list[Any] = [composing._parts_of_files, composing.parts, scripts.load, scripts.names, scripts._folders]
     for module in (composing, scripts):
         monkeypatch.setattr(module, "lua_root", lambda: tree)
     for cache in caches:

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from stockyard import ConfigError, Settings
-from stockyard._store.net.server import Server
 from stockyard.config import Address
 
 FILE = __file__
@@ -247,9 +246,3 @@ def test_a_login_of_each_host_is_refused() -> None:
 def test_a_set_that_is_started_is_not_for_caches_alone(url: str) -> None:
     with pytest.raises(ConfigError, match=r"cache: embedded\+\w+:// starts the server of the queues"):
         Settings.load(cache=url, environ={}, dotenv=None)
-
-
-@pytest.mark.parametrize("url", ["redis+sentinel://h1/p", "redis+cluster://h1", "embedded+cluster://"])
-def test_no_server_is_made_of_a_set(url: str) -> None:
-    with pytest.raises(ConfigError, match="is not supported by this version"):
-        Server(read(url))

@@ -6,13 +6,13 @@ Incidents and silences are JSON text, which is not read here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from stockyard._store.net.connection import Command
 from stockyard._store.net.server import Server
-from stockyard._store.scripts import load
+from stockyard._store.scripts import Script, load
 from stockyard._wire.own_keys import alerts_base
 from stockyard.model.naming import Naming
 
@@ -35,6 +35,10 @@ class AlertKeyspace:
         self.server = server
         self.base: str = alerts_base(naming, topology)
 
+    async def run(self, script: Script, *args: str | bytes | int | float) -> Any:
+        """Run a script that makes its keys itself, of what they begin with."""
+        return await self.server.run(script, (self.base,), self.base, *args)
+
     @property
     def incidents_call(self) -> Command:
         """The command whose reply ``texts_by_name`` reads as the incidents."""
@@ -51,7 +55,7 @@ class StoredAlerts(NamedTuple):
 
 async def lead(keyspace: AlertKeyspace, token: str, ttl_ms: int) -> StoredAlerts | None:
     """Become or stay the leader; return what is stored, None if another process leads."""
-    reply = await keyspace.server.run(_LEAD, (), keyspace.base, token, ttl_ms)
+    reply = await keyspace.run(_LEAD, token, ttl_ms)
     if reply is None:
         return None
     incidents, silences, broken = reply
@@ -65,7 +69,7 @@ async def record(
     """Replace the incidents and append to the history; False when another process leads by now."""
     current = _json([(name, text.decode()) for name, text in incidents.items()])
     entries = _json([text.decode() for text in history])
-    return bool(await keyspace.server.run(_RECORD, (), keyspace.base, token, current, entries, _MAX_HISTORY))
+    return bool(await keyspace.run(_RECORD, token, current, entries, _MAX_HISTORY))
 
 
 async def resign(keyspace: AlertKeyspace, token: str) -> None:

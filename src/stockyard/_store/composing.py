@@ -22,6 +22,9 @@ CONSTANTS: dict[str, str | int] = {
 }
 """Names that Lua takes from Python, and their values; a script has those that it uses."""
 
+HOME = "home"
+"""The key of a script that makes all its keys itself: one in the slot of a cluster where they are."""
+
 QUEUE_KEYS = "queue_keys"
 """A part that is generated: the keys of a queue that a script finds on its way."""
 
@@ -193,7 +196,7 @@ def _literal(value: str | int) -> str:
 
 
 def _locals(names: tuple[str, ...], table: str) -> str:
-    if not names:
+    if not names or names == (HOME,):
         return ""
     values = ", ".join(f"{table}[{index}]" for index in range(1, len(names) + 1))
     return f"local {', '.join(names)} = {values}\n"
@@ -202,7 +205,7 @@ def _locals(names: tuple[str, ...], table: str) -> str:
 def _keys_table(keys: tuple[str, ...], args: tuple[str, ...], body: str, kept: list[str]) -> str:
     """Return the table of the script's own keys, as parts take it, when the body hands it on."""
     code = _COMMENT.sub("", body)
-    if not keys or not re.search(r"(?<!local )\bkeys\b", code):
+    if not keys or keys == (HOME,) or not re.search(r"(?<!local )\bkeys\b", code):
         return ""
     text = _COMMENT.sub("", "\n".join([*kept, body]))
     names = (*(("base",) if "base" in args else ()), *keys)

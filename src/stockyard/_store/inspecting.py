@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from stockyard._store.net.server import Server
+from stockyard._store.net.server_calls import ServerCalls
 from stockyard._wire.keys import QueueKeys
 from stockyard.errors import ServerRefused
 from stockyard.model.naming import Naming
@@ -56,7 +57,7 @@ class ServerFacts(NamedTuple):
     hidden: str = ""
 
 
-async def read_server(server: Server) -> ServerFacts:
+async def read_server(server: ServerCalls) -> ServerFacts:
     """Ask the server about itself; what it refuses is left out, with its words in ``hidden``.
 
     Raises:

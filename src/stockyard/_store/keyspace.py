@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from stockyard._store.composing import HOME
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import Script
 from stockyard._wire.keys import QueueKeys
@@ -53,7 +54,9 @@ class QueueKeyspace:
         """Return the script's keys in its order."""
         keys = self._script_keys.get(script.name)
         if keys is None:
-            keys = self._script_keys[script.name] = [self.keys[name] for name in script.keys]
+            keys = self._script_keys[script.name] = [
+                self.base if name == HOME else self.keys[name] for name in script.keys
+            ]
         return keys
 
     async def run(self, script: Script, *args: str | bytes | int | float, stays: bool = False) -> Any:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from stockyard._aio.cached_property import CachedProperty
 from stockyard._store.composed_script import ComposedScript
-from stockyard._store.composing import ScriptError, assemble, lua_root, sorted_parts, written_out
+from stockyard._store.composing import HOME, ScriptError, assemble, lua_root, sorted_parts, written_out
 from stockyard._wire.keys import SUFFIXES
 
 _FIELD = re.compile(r"^-- (needs|gates|keys|args|returns):\s*(.*)$")
@@ -39,7 +39,7 @@ class Script:
         purpose: its first line.
         needs: shared parts from ``lua/lib`` that its own lines use.
         gates: what may keep jobs from being taken, in order; parts, too.
-        keys: names of its keys in order; see ``_wire.keys.SUFFIXES``.
+        keys: names of its keys in order; see ``_wire.keys.SUFFIXES``. ``home`` names a slot of a cluster alone.
         args: names of its arguments in order.
         returns: what it answers.
         body: its own lines.
@@ -155,7 +155,7 @@ def _parsed(name: str, source: str, chosen: list[str]) -> Script:
         else:
             break
     needs, keys, args = (tuple(header[each].split()) for each in ("needs", "keys", "args"))
-    unknown = [key for key in keys if key not in SUFFIXES]
+    unknown = [key for key in keys if key not in SUFFIXES and key != HOME]
     if unknown:
         raise ScriptError(f"script {name}: unknown key {', '.join(unknown)}; known: {', '.join(SUFFIXES)}")
     optional = _OPTIONAL.findall(header["gates"])

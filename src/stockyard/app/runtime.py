@@ -11,6 +11,7 @@ from stockyard._aio.cached_property import CachedProperty
 from stockyard._aio.portal import Portal
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
+from stockyard._store.net.server_at import server_at
 from stockyard.config import Address, Settings
 from stockyard.events import QueueEvents
 from stockyard.events.results import Results
@@ -61,7 +62,7 @@ class Runtime:
             from stockyard.embedded.server import acquire_address
 
             self._held, address = acquire_address(address)
-        self.server: Server = Server(address, call_timeout=settings.call_timeout, clock=clock)
+        self.server: Server = server_at(address, call_timeout=settings.call_timeout, clock=clock)
         self._naming = settings.naming(topology.slots)
         self._keyspaces: dict[str, QueueKeyspace] = {}
         self._queues: dict[str, Queue] = {}
@@ -129,7 +130,7 @@ class Runtime:
         found = await check_server(self.server, naming=self._naming, trusts=trusts, queues=self._topology.names)
         if self._cache_address.is_server_of(self.server.address):
             return found
-        second = Server(self._cache_address, call_timeout=settings.call_timeout)
+        second = server_at(self._cache_address, call_timeout=settings.call_timeout)
         try:
             has_budget = settings.cache_bytes is not None
             return in_order([*found, await examine_cache(second, has_budget=has_budget, trusts=trusts)])

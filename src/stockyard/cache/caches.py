@@ -10,7 +10,7 @@ from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store.caches import caching
 from stockyard._store.caches.caching import CacheKeyspace
-from stockyard._store.net.server import Server
+from stockyard._store.net.server_at import server_at
 from stockyard.blocking import BlockingCaches
 from stockyard.cache.background import Background
 from stockyard.cache.budget import Budget
@@ -62,7 +62,7 @@ class Caches(Fixed):
         is_bounded: bool,
         portal: Portal,
     ) -> None:
-        self._server = Server(address, call_timeout=call_timeout)
+        self._server = server_at(address, call_timeout=call_timeout)
         self._keyspace = CacheKeyspace(self._server, naming)
         self._budget = Budget(self._keyspace, budget, is_bounded=is_bounded)
         self._background = Background()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -13,7 +13,7 @@ from stockyard._store.net.refusals import FULL
 from stockyard._store.net.server import Server
 from stockyard._store.numbers import whole
 from stockyard._store.records import ReplyCode
-from stockyard._store.scripts import load
+from stockyard._store.scripts import Script, load
 from stockyard._wire.own_keys import CacheKeys, lock_job, lock_queue, stored_key
 from stockyard.errors import ServerRefused
 from stockyard.model.naming import Naming
@@ -51,6 +51,10 @@ class CacheKeyspace:
         self.server = server
         self.naming = naming
         self.keys: CacheKeys = CacheKeys(naming)
+
+    async def run(self, script: Script, *args: str | bytes | int | float) -> Any:
+        """Run a script that makes its keys itself, of what they begin with."""
+        return await self.server.run(script, (self.keys.base,), self.keys.base, *args)
 
     @property
     def place(self) -> str:
@@ -136,7 +140,7 @@ async def read(keyspace: CacheKeyspace, cache: str, keys: Sequence[str]) -> list
     wanted = [stored_key(key) for key in keys]
     found: list[Found | None] = []
     while len(found) < len(wanted):
-        replies = await keyspace.server.run(_READ, (), keyspace.keys.base, cache, _pack(wanted[len(found) :]))
+        replies = await keyspace.run(_READ, cache, _pack(wanted[len(found) :]))
         found += [None if reply is None else Found._make(reply) for reply in replies]
     return found
 
@@ -160,9 +164,7 @@ async def write(keyspace: CacheKeyspace, cache: str, entries: Sequence[NewEntry]
         )
         for entry in entries
     ]
-    *answers, size, count, evictions = await keyspace.server.run(
-        _WRITE, (), keyspace.keys.base, cache, budget, _pack(rows), _new_version()
-    )
+    *answers, size, count, evictions = await keyspace.run(_WRITE, cache, budget, _pack(rows), _new_version())
     return Written(answers, size, count, evictions)
 
 
@@ -188,10 +190,8 @@ async def claim(
         seen: stamp of an entry that will not do; empty for none.
         tags, lifetime_ms: of the entry that will be loaded.
     """
-    kind, result = await keyspace.server.run(
+    kind, result = await keyspace.run(
         _CLAIM,
-        (),
-        keyspace.keys.base,
         cache,
         stored_key(key),
         token,
@@ -210,7 +210,8 @@ async def claim(
 async def release(keyspace: CacheKeyspace, cache: str, key: str, token: str) -> None:
     """Give up a lock; one that is not held any more is left alone."""
     queue, job = lock_of(cache, key)
-    await keyspace.server.run(_RELEASE, (), f"{keyspace.naming.place(queue)}:{job}:lock", token)
+    lock = f"{keyspace.naming.place(queue)}:{job}:lock"
+    await keyspace.server.run(_RELEASE, (lock,), lock, token)
 
 
 async def delete(keyspace: CacheKeyspace, cache: str, keys: Sequence[str]) -> int:
@@ -218,7 +219,7 @@ async def delete(keyspace: CacheKeyspace, cache: str, keys: Sequence[str]) -> in
     deleted = 0
     for at in range(0, len(keys), BATCH):
         unwanted = _pack([stored_key(key) for key in keys[at : at + BATCH]])
-        deleted += int(await keyspace.server.run(_DELETE, (), keyspace.keys.base, cache, unwanted))
+        deleted += int(await keyspace.run(_DELETE, cache, unwanted))
     return deleted
 
 
@@ -232,7 +233,7 @@ async def invalidate(keyspace: CacheKeyspace, cache: str, tags: Sequence[str]) -
 async def evict_to(keyspace: CacheKeyspace, budget: int) -> dict[str, CacheTotals]:
     """Let entries go until all caches are within so many bytes; return what each of them holds then."""
     for _ in range(1000):
-        is_reached, totals = await keyspace.server.run(_EVICT_TO, (), keyspace.keys.base, budget)
+        is_reached, totals = await keyspace.run(_EVICT_TO, budget)
         if is_reached:
             break
     counted = zip(totals[::2], totals[1::2], strict=True)
@@ -299,9 +300,9 @@ def lock_of(cache: str, key: str) -> tuple[str, str]:
 
 async def _scan(server: Server, start: str) -> AsyncIterator[list[str]]:
     pattern = re.sub(r"([*?\[\]\\])", r"\\\1", start) + "*"
-    cursor = b"0"
+    cursor, holder = b"0", await server.at(start)
     while True:
-        cursor, page = await server.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
+        cursor, page = await holder.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
         if page:
             yield [key.decode(errors="replace") for key in page]
         if cursor == b"0":

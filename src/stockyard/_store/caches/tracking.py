@@ -39,7 +39,7 @@ class Tracking:
         self._keyspace = keyspace
         self._entries = keyspace.keys.entries(cache)
         self._tags = keyspace.keys.tags(cache)
-        self._connection = keyspace.server.dedicated()
+        self._connection = keyspace.server.dedicated(keyspace.keys.base)
         self._reader = ReplyParser()
         self._is_asked = False
 

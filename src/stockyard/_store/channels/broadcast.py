@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from typing import Any
 
 from stockyard._store.net.connection import accepted
 from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser
 from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.net.server import Server
-from stockyard._store.scripts import load
+from stockyard._store.scripts import Script, load
 from stockyard._wire.own_keys import ChannelKeys
 from stockyard.errors import ReplyLost, ServerRefused
 from stockyard.model.naming import Naming
@@ -33,6 +34,10 @@ class ChannelKeyspace:
         self.server = server
         self.channel = channel
         self.keys: ChannelKeys = ChannelKeys(naming, channel)
+
+    async def run(self, script: Script, *args: str | bytes | int | float) -> Any:
+        """Run a script that makes its keys itself, of what they begin with."""
+        return await self.server.run(script, (self.keys.base,), self.keys.base, *args)
 
     @property
     def live_channel(self) -> bytes:
@@ -86,7 +91,7 @@ class Broadcast:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._connection = server.dedicated()
+        self._connection = server.dedicated(None)
         self._reader = ReplyParser()
         # What each reply will be to, as they come in the order of the calls.
         self._asked: deque[tuple[str, bytes]] = deque()

@@ -101,7 +101,7 @@ async def publish(
 ) -> list[str]:
     """Append messages and trim the oldest; return their ids. Errors are those of ``broadcast.publish``."""
     keep, most = ("" if limit is None else limit for limit in (keep_ms, max_len))
-    ids = await keyspace.server.run(_PUBLISH, (), keyspace.keys.base, packed(texts), keep, most)
+    ids = await keyspace.run(_PUBLISH, packed(texts), keep, most)
     return [each.decode() for each in ids]
 
 
@@ -112,7 +112,7 @@ async def look(keyspace: ChannelKeyspace, after: str | None) -> tuple[str, int |
         keyspace: the channel.
         after: an id; None for the end.
     """
-    place, number = await keyspace.server.run(_LOOK, (), keyspace.keys.base, after or "")
+    place, number = await keyspace.run(_LOOK, after or "")
     return place.decode(), None if number < 0 else number
 
 
@@ -137,9 +137,7 @@ async def renew(
         idle_ms: after so long, others claim.
         strays: let others have what it was given and does not know of.
     """
-    lost = await keyspace.server.run(
-        _RENEW, (), keyspace.keys.base, group, consumer, _packed(ids), idle_ms, int(strays)
-    )
+    lost = await keyspace.run(_RENEW, group, consumer, _packed(ids), idle_ms, int(strays))
     return {each.decode() for each in lost}
 
 
@@ -154,9 +152,7 @@ async def release(
     idle_ms: int,
 ) -> int:
     """Hand a message back as if it had been idle for so long; return what became of it."""
-    found: int = await keyspace.server.run(
-        _RELEASE, (), keyspace.keys.base, group, consumer, message_id, attempts, reason, idle_ms
-    )
+    found: int = await keyspace.run(_RELEASE, group, consumer, message_id, attempts, reason, idle_ms)
     return found
 
 
@@ -164,9 +160,7 @@ async def leave(
     keyspace: ChannelKeyspace, group: str, consumer: str, untouched: Sequence[str], *, idle_ms: int, reported: int
 ) -> None:
     """Hand back all that a consumer has; what is untouched counts as not delivered."""
-    await keyspace.server.run(
-        _LEAVE, (), keyspace.keys.base, group, consumer, _packed(untouched), idle_ms, reported
-    )
+    await keyspace.run(_LEAVE, group, consumer, _packed(untouched), idle_ms, reported)
 
 
 async def read_dead_letters(keyspace: ChannelKeyspace, after: str, count: int) -> list[DeadLetterRow]:
@@ -189,7 +183,7 @@ async def read_dead_letters(keyspace: ChannelKeyspace, after: str, count: int) -
 
 async def redeliver(keyspace: ChannelKeyspace, ids: Sequence[str]) -> int:
     """Give dead letters to their groups again; return how many there were."""
-    return int(await keyspace.server.run(_REDELIVER, (), keyspace.keys.base, _packed(ids)))
+    return int(await keyspace.run(_REDELIVER, _packed(ids)))
 
 
 async def discard(keyspace: ChannelKeyspace, ids: Sequence[str]) -> int:
@@ -199,7 +193,7 @@ async def discard(keyspace: ChannelKeyspace, ids: Sequence[str]) -> int:
 
 async def read_groups(keyspace: ChannelKeyspace) -> list[GroupInfo]:
     """Return the groups by name."""
-    found = await keyspace.server.run(_GROUPS, (), keyspace.keys.base)
+    found = await keyspace.run(_GROUPS)
     return sorted(GroupInfo(name.decode(errors="replace"), *numbers) for name, *numbers in found)
 
 
@@ -223,7 +217,7 @@ class DurableConnection:
 
     def __init__(self, keyspace: ChannelKeyspace) -> None:
         self._keyspace = keyspace
-        self._connection = keyspace.server.dedicated()
+        self._connection = keyspace.server.dedicated(keyspace.keys.base)
 
     async def follow(self, after: str, seconds: float) -> list[StoredMessage]:
         """Return the next messages behind an id, or none after so many seconds.
@@ -263,7 +257,7 @@ class DurableConnection:
         """
         keys = self._keyspace.keys
         arguments = (keys.base, group, consumer, after or "", fresh, claims, idle_ms, attempts, max(reported, 0))
-        call = ScriptCall(_TAKE, (), (*arguments, int(reported >= 0)))
+        call = ScriptCall(_TAKE, (keys.base,), (*arguments, int(reported >= 0)))
         commands = [call.command()]
         wait = [] if behind is None else [self._wait_call(behind, seconds, 1)]
         *waited, reply = await self._ask([*wait, *commands], seconds)

@@ -31,7 +31,7 @@ class AddStream:
 
     def __init__(self, keyspace: QueueKeyspace) -> None:
         self._keyspace = keyspace
-        self._connection = keyspace.server.dedicated(closes_with_server=True)
+        self._connection = keyspace.server.dedicated(keyspace.base, closes_with_server=True)
         self._is_ready = False
         self._sent: deque[Batch] = deque()
         self._answered: deque[tuple[Batch, Any]] = deque()

@@ -48,7 +48,7 @@ class BlockingTaker:
     def __init__(self, keyspace: QueueKeyspace, *, worker: str | None = None) -> None:
         self._keyspace = keyspace
         self._connection = keyspace.server.dedicated(
-            client_name=worker_client_name(keyspace.keys.naming, keyspace.queue, worker)
+            keyspace.base, client_name=worker_client_name(keyspace.keys.naming, keyspace.queue, worker)
         )
         self._client_id = 0
         self._offset = 0
@@ -112,8 +112,9 @@ class BlockingTaker:
         # The server forgets what a closed connection waits for as soon as it notices that. Killing it would need
         # a right to kill any connection.
         with contextlib.suppress(ServerError):
+            server = await self._keyspace.server.at(self._keyspace.base)
             for _ in range(_LOOKS):
-                if not await self._keyspace.server.call("CLIENT", "LIST", "ID", waiting):
+                if not await server.call("CLIENT", "LIST", "ID", waiting):
                     return
                 await asyncio.sleep(_LOOK_PAUSE)
 

@@ -190,9 +190,9 @@ _LISTED = {suffix.encode() for suffix in SUFFIXES.values()}
 async def _sweep(keyspace: QueueKeyspace) -> None:
     base = keyspace.base.encode()
     pattern = re.sub(rb"([\\*?\[\]^-])", rb"\\\1", base) + b"*"
-    cursor = b"0"
+    cursor, server = b"0", await keyspace.server.at(keyspace.base)
     while True:
-        cursor, keys = await keyspace.server.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
+        cursor, keys = await server.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
         names = [key[len(base) :] for key in keys]
         found = [base + name for name in names if name not in _LISTED and _SWEPT.fullmatch(name)]
         types = await keyspace.server.ask([("TYPE", key) for key in found]) if found else []

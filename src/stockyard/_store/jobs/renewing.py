@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from stockyard._aio.direct import run_to_end
 from stockyard._store.ids import id_of
-from stockyard._store.net.blocking_server import BlockingServer
+from stockyard._store.net.blocking_server import blocking_server_at
 from stockyard._store.net.server_calls import ServerCalls
 from stockyard._wire.keys import QueueKeys
 from stockyard.config import Address
@@ -48,7 +48,7 @@ class Renewals:
     """
 
     def __init__(self, address: Address, naming: Naming, script: ComposedScript, *, call_timeout: float) -> None:
-        self._server = BlockingServer(address, call_timeout=call_timeout)
+        self._server = blocking_server_at(address, call_timeout=call_timeout)
         self._naming = naming
         self._script = script
         self._keys: dict[str, QueueKeys] = {}

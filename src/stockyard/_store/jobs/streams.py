@@ -140,7 +140,7 @@ class EventStream:
         self._after = after
         name = reader_client_name(keyspace.keys.naming, keyspace.queue)
         # Texts are made in C while replies are parsed: half of what an event costs otherwise.
-        self._connection = keyspace.server.dedicated(client_name=name, reads_text=True)
+        self._connection = keyspace.server.dedicated(keyspace.base, client_name=name, reads_text=True)
         self._position = Position(after or BEGINNING)
 
     async def start(self) -> None:

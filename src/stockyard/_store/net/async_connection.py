@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 from stockyard._store.net.connection import Connection
 from stockyard._store.net.endpoint import Endpoint, set_options
+from stockyard._store.net.locator import Locator
 from stockyard._store.net.turned_away import is_turned_away
 from stockyard._store.net.unsent import Unsent, unsent
 from stockyard.config import Address
@@ -19,11 +20,18 @@ class AsyncConnection(Connection):
     """A ``Connection`` over a stream of the running loop.
 
     Args:
-        address, client_name, reads_text: those of ``Connection``.
+        address, client_name, reads_text, locator: those of ``Connection``.
     """
 
-    def __init__(self, address: Address, *, client_name: str | None = None, reads_text: bool = False) -> None:
-        super().__init__(address, client_name=client_name, reads_text=reads_text)
+    def __init__(
+        self,
+        address: Address,
+        *,
+        client_name: str | None = None,
+        reads_text: bool = False,
+        locator: Locator | None = None,
+    ) -> None:
+        super().__init__(address, client_name=client_name, reads_text=reads_text, locator=locator)
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -54,6 +62,9 @@ class AsyncConnection(Connection):
             self.drop()
             raise ReplyLost(f"the connection to the server at {self.address} broke ({error})") from error
 
+    def sibling(self, address: Address) -> AsyncConnection:
+        return AsyncConnection(address)
+
     def drop(self) -> None:
         writer, self._reader, self._writer = self._writer, None, None
         if writer is not None:
@@ -65,7 +76,7 @@ class AsyncConnection(Connection):
             return
         try:
             writer.close()
-            if self.address.scheme == "rediss":
+            if self._endpoint.address.scheme == "rediss":
                 # TLS says goodbye before its socket closes: a loop that ends meanwhile would leave that open.
                 async with asyncio.timeout(1):
                     await writer.wait_closed()
@@ -105,7 +116,7 @@ class AsyncConnection(Connection):
         return unsent(transport.get_extra_info("socket"), transport.get_write_buffer_size())
 
     async def _is_turned_away(self) -> bool:
-        return await asyncio.to_thread(is_turned_away, self.address)
+        return await asyncio.to_thread(is_turned_away, self._endpoint.address)
 
 
 async def _open_stream(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from weakref import WeakSet
 
 from stockyard._store.net.async_connection import AsyncConnection
 from stockyard._store.net.connection import Connection
+from stockyard._store.net.locator import Locator
 from stockyard._store.net.pool import MAX_CONNECTIONS, Pool
 from stockyard.config import Address
 from stockyard.errors import ServerUnavailable
@@ -18,6 +20,8 @@ class AsyncPool(Pool):
 
     Args:
         address: where the server is.
+        locator: that of ``Connection``.
+        connect_timeout: seconds in which a connection must be open. Defaults to those of the call.
 
     Attributes:
         dedicated: connections of one user alone, closed with the others.
@@ -25,8 +29,12 @@ class AsyncPool(Pool):
         measuring: the measurement of the server's clock that callers wait for, if one is under way.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(
+        self, address: Address, *, locator: Locator | None = None, connect_timeout: float = math.inf
+    ) -> None:
         self._address = address
+        self._locator = locator
+        self._connect_timeout = connect_timeout
         self._idle: list[AsyncConnection] = []
         self._places = asyncio.Semaphore(MAX_CONNECTIONS)
         self._answered = 0
@@ -51,10 +59,10 @@ class AsyncPool(Pool):
             deadline = max(deadline, time.monotonic() + limit / 2)
         else:
             await self._places.acquire()
-        connection = self._idle.pop() if self._idle else AsyncConnection(self._address)
+        connection = self._idle.pop() if self._idle else AsyncConnection(self._address, locator=self._locator)
         if not connection.is_open:
             try:
-                await connection.open_until(deadline)
+                await connection.open_until(min(deadline, time.monotonic() + self._connect_timeout))
             except BaseException:
                 self.give_back(connection)
                 raise

@@ -13,6 +13,7 @@ from typing import Any
 
 from stockyard._aio.blocking_refusals import cut_off
 from stockyard._store.net.connection import LOST, Command, Connection
+from stockyard._store.net.locator import Locator
 from stockyard._store.net.turned_away import is_turned_away
 from stockyard._store.net.unsent import Unsent, unsent
 from stockyard.config import Address
@@ -27,11 +28,11 @@ class BlockingConnection(Connection):
     What is sent, read, tried again and raised is what ``Connection`` does; only the waiting is another.
 
     Args:
-        address: where the server is.
+        address, locator: those of ``Connection``.
     """
 
-    def __init__(self, address: Address) -> None:
-        super().__init__(address)
+    def __init__(self, address: Address, *, locator: Locator | None = None) -> None:
+        super().__init__(address, locator=locator)
         self._socket: socket.socket | None = None
         self._poll: select.poll | None = None
         self._until = math.inf
@@ -76,6 +77,9 @@ class BlockingConnection(Connection):
             # As when Ctrl-C comes in the middle: the server may wait for the rest.
             self.drop()
             raise
+
+    def sibling(self, address: Address) -> BlockingConnection:
+        return BlockingConnection(address)
 
     def drop(self) -> None:
         plain, self._socket, self._poll = self._socket, None, None
@@ -140,7 +144,7 @@ class BlockingConnection(Connection):
         return unsent(self._socket)
 
     async def _is_turned_away(self) -> bool:
-        return is_turned_away(self.address)
+        return is_turned_away(self._endpoint.address)
 
     def _lost(self, error: BaseException) -> Exception:
         return cut_off() if self._is_cut_off else super()._lost(error)

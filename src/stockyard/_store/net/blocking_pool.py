@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import queue
 import time
+from collections.abc import Callable
 
 from stockyard._aio.blocking_refusals import closed_before
 from stockyard._store.net.blocking_connection import BlockingConnection
 from stockyard._store.net.connection import Connection
+from stockyard._store.net.locator import Locator
 from stockyard._store.net.pool import MAX_CONNECTIONS, Pool
 from stockyard.config import Address
 from stockyard.errors import ServerUnavailable
@@ -22,10 +25,16 @@ class BlockingPool(Pool):
 
     Args:
         address: where the server is.
+        locator: that of ``Connection``.
+        connect_timeout: seconds in which a connection must be open. Defaults to those of the call.
     """
 
-    def __init__(self, address: Address) -> None:
+    def __init__(
+        self, address: Address, *, locator: Locator | None = None, connect_timeout: float = math.inf
+    ) -> None:
         self._address = address
+        self._locator = locator
+        self._connect_timeout = connect_timeout
         self._idle: list[BlockingConnection] = []
         self._used: set[BlockingConnection] = set()
         # No semaphore, whose lock a signal handler that makes a call may find held by the call it interrupts.
@@ -52,13 +61,13 @@ class BlockingPool(Pool):
             self._wait(limit)
             # Those before us were answered: the server is there, and our own time begins now.
             deadline = max(deadline, time.monotonic() + limit / 2)
-        connection = self._idle_one() or BlockingConnection(self._address)
+        connection = self._idle_one() or BlockingConnection(self._address, locator=self._locator)
         self._used.add(connection)
         try:
             # Who closes the pool sees the connection among those in use, or we see that it is closed.
             self._check_open()
             if not connection.is_open:
-                await connection.open_until(deadline)
+                await connection.open_until(min(deadline, time.monotonic() + self._connect_timeout))
                 self._check_open()
         except BaseException:
             self.give_back(connection)
@@ -128,11 +137,11 @@ class BlockingPools:
     """The pool of each process: a forked child makes one of its own.
 
     Args:
-        address: where the server is.
+        make: makes one.
     """
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    def __init__(self, make: Callable[[], BlockingPool]) -> None:
+        self._make = make
         self._pools: dict[int, BlockingPool] = {}
 
     def get(self) -> BlockingPool:
@@ -141,7 +150,7 @@ class BlockingPools:
         pool = self._pools.get(own)
         if pool is None:
             # No lock, which a fork may find locked for ever; setdefault is one step.
-            pool = self._pools.setdefault(own, BlockingPool(self._address))
+            pool = self._pools.setdefault(own, self._make())
             for parent in [process for process in list(self._pools) if process != own]:
                 self._pools.pop(parent).abandon()
         return pool

@@ -11,9 +11,10 @@ from typing import Any
 
 from stockyard._aio.randomness import jitter
 from stockyard._store.net.endpoint import Endpoint
+from stockyard._store.net.locator import Locator
 from stockyard._store.net.login import check_login, login_commands
 from stockyard._store.net.parser import ParserError, ReplyError, ReplyParser, pack_command
-from stockyard._store.net.refusals import is_out_of_connections, out_of_connections, refusal_of
+from stockyard._store.net.refusals import is_out_of_connections, leads_astray, out_of_connections, refusal_of
 from stockyard._store.net.unsent import Unsent
 from stockyard.config import Address
 from stockyard.errors import InvalidOption, ReplyLost, ServerError, ServerUnavailable, TlsFailed
@@ -34,6 +35,7 @@ class Connection(ABC):
         address: where the server is.
         client_name: name shown by ``CLIENT LIST``, or None.
         reads_text: replies are str, with U+FFFD for what is no UTF-8, in place of bytes.
+        locator: finds the server each time that it connects. Defaults to what is at the address.
 
     Attributes:
         address: where the server is.
@@ -42,9 +44,17 @@ class Connection(ABC):
             more, though replies that are under way can still be read.
     """
 
-    def __init__(self, address: Address, *, client_name: str | None = None, reads_text: bool = False) -> None:
+    def __init__(
+        self,
+        address: Address,
+        *,
+        client_name: str | None = None,
+        reads_text: bool = False,
+        locator: Locator | None = None,
+    ) -> None:
         self.address = address
         self._client_name = client_name
+        self._locator = locator
         self._endpoint = Endpoint(address)
         self._decoding: dict[str, Any] = {"encoding": "utf-8", "errors": "replace"} if reads_text else {}
         self._replies = ReplyParser()
@@ -70,14 +80,22 @@ class Connection(ABC):
         try:
             async with self._within(timeout):
                 await self.close()
+                if self._locator is not None:
+                    self._endpoint = Endpoint(await self._locator.locate(self.sibling))
+            async with self._within(
+                timeout if self._locator is None else min(timeout, self._locator.connect_timeout)
+            ):
                 await self._connect()
                 self._replies = ReplyParser(notEnoughData=_INCOMPLETE, **self._decoding)
                 self.is_misled = False
                 self._seen_primary = -math.inf
-                commands = login_commands(self.address, self._client_name)
+                place = self._endpoint.address
+                commands = login_commands(place, self._client_name)
                 # Whether the server has closed it by now, the replies show: it may have said why.
                 self._send(_packed(commands))
-                check_login(self.address, await self._receive(len(commands), None))
+                check_login(place, await self._receive(len(commands), None))
+                if self._locator is not None and self._locator.names_primaries:
+                    await self._check_role()
         except ServerError:
             await self.close()
             raise
@@ -128,6 +146,16 @@ class Connection(ABC):
         """
         self.write(commands)
         return await self.read(len(commands), timeout, silence=silence)
+
+    async def _check_role(self) -> None:
+        self._send(_packed([("HELLO",)]))
+        (greeting,) = await self._receive(1, None)
+        if isinstance(greeting, list) and _is_replica(greeting):
+            raise ServerUnavailable(
+                f"the primary of {self.address} is not known yet: {self._endpoint.address}, which is named as it, "
+                "is a replica; a failover that is under way ends by itself"
+            )
+        self._seen_primary = time.monotonic()
 
     async def leads_to_primary(self, timeout: float) -> bool:
         """Say whether the server is a primary; one that was a second ago still counts as one.
@@ -181,7 +209,9 @@ class Connection(ABC):
             if reply.__class__ is ReplyError:
                 reply = refusal_of(str(reply), self.address)
                 # The caller reads on: what it wrote behind may have been answered otherwise.
-                self.is_misled |= isinstance(reply, ServerUnavailable)
+                self.is_misled |= leads_astray(reply)
+                if self._locator is not None and isinstance(reply, ServerUnavailable):
+                    self.is_misled |= self._locator.note_refusal(reply)
             replies.append(reply)
         return replies
 
@@ -203,6 +233,10 @@ class Connection(ABC):
                 raise ConnectionError("closed by the server")
             self.received += len(received)
             return received
+
+    @abstractmethod
+    def sibling(self, address: Address) -> Connection:
+        """Return a connection to another address that waits as this one does."""
 
     @abstractmethod
     def drop(self) -> None:
@@ -241,12 +275,12 @@ class Connection(ABC):
         """Say whether the server has too many connections."""
 
     def _tls_failure(self, error: BaseException) -> TlsFailed | None:
-        if not self.address.scheme.startswith("rediss"):
+        if self._endpoint.address.scheme != "rediss":
             return None
         # Imported late: without TLS, no process needs it.
         from stockyard._store.net.tls_errors import tls_failure
 
-        return tls_failure(self.address, error)
+        return tls_failure(self._endpoint.address, error)
 
     def _lost(self, error: BaseException) -> Exception:
         """Return what to raise when a call was sent and not answered."""
@@ -257,7 +291,11 @@ class Connection(ABC):
 
     @property
     def _silence(self) -> str:
-        return "no answer; does it speak TLS at this port?" if self.address.scheme == "rediss" else "no answer"
+        return (
+            "no answer; does it speak TLS at this port?"
+            if self._endpoint.address.scheme == "rediss"
+            else "no answer"
+        )
 
 
 def _packed(commands: Sequence[Command]) -> list[bytes]:

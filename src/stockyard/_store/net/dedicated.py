@@ -7,6 +7,7 @@ from typing import Any
 
 from stockyard._store.net.async_connection import AsyncConnection
 from stockyard._store.net.connection import Command
+from stockyard._store.net.locator import Locator
 from stockyard.config import Address
 
 
@@ -14,14 +15,20 @@ class DedicatedConnection(AsyncConnection):
     """A connection that is not shared, as it blocks, or as the server speaks on it unasked.
 
     Args:
-        address, client_name, reads_text: those of ``AsyncConnection``.
+        address, client_name, reads_text, locator: those of ``AsyncConnection``.
         call_timeout: seconds until it is open, and until a reply.
     """
 
     def __init__(
-        self, address: Address, *, call_timeout: float, client_name: str | None = None, reads_text: bool = False
+        self,
+        address: Address,
+        *,
+        call_timeout: float,
+        client_name: str | None = None,
+        reads_text: bool = False,
+        locator: Locator | None = None,
     ) -> None:
-        super().__init__(address, client_name=client_name, reads_text=reads_text)
+        super().__init__(address, client_name=client_name, reads_text=reads_text, locator=locator)
         self.call_timeout = call_timeout
 
     async def reopen(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from stockyard.errors import AuthenticationFailed, ServerError, ServerRefused, ServerUnavailable
+from stockyard._store.net.slot_map import Node
+from stockyard.errors import AuthenticationFailed, ServerError, ServerRefused, ServerUnavailable, SlotMoving
 
 FULL = "the server is full"
 """What the message of a server without memory begins with."""
@@ -16,6 +17,7 @@ _WRONG_SERVER = {
     "LOADING": "it is still loading its data",
     "UNBLOCKED": _HANDED_OVER,
     "REDIRECT": _HANDED_OVER,
+    "CLUSTERDOWN": "no node of the cluster serves these keys now",
 }
 """Replies after which nothing was written: the name is resolved again, and the call sent again."""
 
@@ -40,6 +42,27 @@ _MAX_CLIENTS = "max number of clients reached"
 _WRAPPED = re.compile(r"^ERR Error running script \(.*@user_script: ?\d+: -?([A-Z]{3,}) ", re.DOTALL)
 
 
+class Redirected(ServerUnavailable):
+    """A node of a cluster did nothing, as a slot is another's, or becomes another's.
+
+    Attributes:
+        slot: its number.
+        node: where to ask; a node without a host is on the host that was asked.
+        is_asking: only this once, and with ``ASKING``: the slot is still being moved.
+    """
+
+    def __init__(self, message: str, slot: int, node: Node, *, is_asking: bool) -> None:
+        super().__init__(message)
+        self.slot = slot
+        self.node = node
+        self.is_asking = is_asking
+
+
+def leads_astray(refusal: ServerError) -> bool:
+    """Say whether a refusal shows that a connection does not lead to the server to ask (any more)."""
+    return isinstance(refusal, ServerUnavailable) and not isinstance(refusal, Redirected | SlotMoving)
+
+
 def refusal_of(text: str, address: object) -> ServerError:
     """Return the error for an error reply.
 
@@ -60,6 +83,13 @@ def refusal_of(text: str, address: object) -> ServerError:
             f"the server at {address} did nothing: {why}. A failover or a start that is under way ends by itself; "
             "otherwise let REDIS_URL name the primary"
         )
+    if code in ("MOVED", "ASK"):
+        return _redirected(code, message, address)
+    if code == "TRYAGAIN":
+        return SlotMoving(
+            f"the cluster at {address} did nothing: it is moving the keys of a slot to another node; try again "
+            "when that is done"
+        )
     if (advice := _ADVICE.get(code)) is not None:
         return ServerRefused(advice)
     if _MAX_CLIENTS in text:
@@ -68,6 +98,18 @@ def refusal_of(text: str, address: object) -> ServerError:
         return AuthenticationFailed(text)
     # Callers recognise a script that the server does not hold by this code.
     return ServerRefused(message if code == "ERR" else text)
+
+
+def _redirected(code: str, message: str, address: object) -> Redirected:
+    slot, _, place = message.partition(" ")
+    host, _, port = place.strip().rpartition(":")
+    return Redirected(
+        f"the server at {address} did nothing: it is a node of a cluster, and these keys are at {place}; let "
+        "REDIS_URL name the cluster, as in redis+cluster://host:port",
+        int(slot),
+        Node(host, int(port)),
+        is_asking=code == "ASK",
+    )
 
 
 def is_out_of_connections(message: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from typing import Any
 
 from stockyard._aio.per_loop import PerLoop
@@ -11,10 +12,11 @@ from stockyard._aio.repeats import repeats
 from stockyard._store.net.async_pool import AsyncPool
 from stockyard._store.net.blocking_pool import BlockingPool, BlockingPools
 from stockyard._store.net.dedicated import DedicatedConnection
+from stockyard._store.net.locator import Locator
+from stockyard._store.net.sentinels import Sentinels
 from stockyard._store.net.server_calls import ServerCalls
 from stockyard._store.server_clock import ServerClock
 from stockyard.config import Address
-from stockyard.errors import ConfigError
 from stockyard.model.clock import Clock, system_clock
 
 _log = logging.getLogger(__name__)
@@ -23,7 +25,7 @@ _QUICK_MS = 20
 
 
 class Server(ServerCalls):
-    """One Redis or Valkey server.
+    """One Redis or Valkey server, or the primary of a Sentinel set.
 
     Where no loop runs in the thread, the coroutines of calls and scripts never suspend: ``Portal.call_directly``
     runs them to their end on connections that block.
@@ -31,18 +33,27 @@ class Server(ServerCalls):
     Args:
         address, call_timeout: those of ``ServerCalls``.
         clock: this machine's. Defaults to the system's.
+        connect_timeout: seconds in which a connection must be open. Defaults to those of the call.
 
     Attributes:
         clock: gives the server's time, once it was measured.
     """
 
-    def __init__(self, address: Address, *, call_timeout: float = 5.0, clock: Clock = system_clock) -> None:
-        if address.kind != "server":
-            raise ConfigError(f"{address.scheme}:// is not supported by this version")
+    def __init__(
+        self,
+        address: Address,
+        *,
+        call_timeout: float = 5.0,
+        clock: Clock = system_clock,
+        connect_timeout: float = math.inf,
+    ) -> None:
         super().__init__(address, call_timeout=call_timeout)
         self.clock: ServerClock = ServerClock(clock)
-        self._pools = PerLoop(lambda: AsyncPool(address))
-        self._blocking_pools = BlockingPools(address)
+        locator = self._locator = Sentinels(address) if address.kind == "sentinel" else None
+        self._pools = PerLoop(lambda: AsyncPool(address, locator=locator, connect_timeout=connect_timeout))
+        self._blocking_pools = BlockingPools(
+            lambda: BlockingPool(address, locator=locator, connect_timeout=connect_timeout)
+        )
 
     async def measure_clock(self, tries: int = 3) -> None:
         """Measure how far this machine's clock is from the server's: by the quickest of some calls.
@@ -88,16 +99,41 @@ class Server(ServerCalls):
         self._blocking_pools.close()
 
     def dedicated(
-        self, *, client_name: str | None = None, reads_text: bool = False, closes_with_server: bool = False
+        self,
+        key: str | None,
+        *,
+        client_name: str | None = None,
+        reads_text: bool = False,
+        closes_with_server: bool = False,
     ) -> DedicatedConnection:
         """Return a connection for one user alone, not open yet.
 
         Args:
+            key: one of those that it is for; None where all servers will do.
             client_name, reads_text: those of ``Connection``.
             closes_with_server: ``aclose`` of this loop closes it; else its user does.
         """
+        return self._dedicated(
+            self._locator,
+            client_name=client_name,
+            reads_text=reads_text,
+            closes_with_server=closes_with_server,
+        )
+
+    def _dedicated(
+        self,
+        locator: Locator | None,
+        *,
+        client_name: str | None,
+        reads_text: bool,
+        closes_with_server: bool,
+    ) -> DedicatedConnection:
         connection = DedicatedConnection(
-            self.address, call_timeout=self.call_timeout, client_name=client_name, reads_text=reads_text
+            self.address,
+            call_timeout=self.call_timeout,
+            client_name=client_name,
+            reads_text=reads_text,
+            locator=locator,
         )
         if closes_with_server:
             self._pools.get().dedicated.append(connection)

@@ -157,6 +157,24 @@ class ServerCalls(ABC):
             raise
         return pool, connection, deadline, replies
 
+    async def ask_once(self, commands: Sequence[Command], *, timeout: float) -> list[Any]:
+        """Run commands in one round trip, whatever becomes of them; the errors are those of ``ask``."""
+        pool, connection, _, replies = await self._send(commands, timeout, needs_primary=False)
+        pool.give_back(connection)
+        return replies
+
+    async def primaries(self) -> list[ServerCalls]:
+        """Return every server that holds a part of the keys: of a cluster, its primaries.
+
+        Raises:
+            ServerUnavailable: no node of the cluster says which there are.
+        """
+        return [self]
+
+    async def at(self, key: str) -> ServerCalls:
+        """Return the server that holds a key; the errors are those of ``primaries``."""
+        return self
+
     async def leads_to_primary(self) -> bool:
         """Say whether the server at the address is a primary; connections to a replica are dropped.
 

@@ -31,6 +31,9 @@ class Severity(StrEnum):
     DANGER = "danger"
 
 
+_RANK = {Severity.DANGER: 0, Severity.WARNING: 1, Severity.OK: 2}
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at.
@@ -63,11 +66,11 @@ async def check_server(
         ServerUnavailable, ReplyLost: it does not answer.
         ServerTooOld: it cannot be worked with at all.
     """
-    facts = await read_server(server)
-    found = diagnose(facts, naming=naming, trusts=trusts)
+    nodes = [await read_server(node) for node in await server.primaries()]
+    found = _worst_of([diagnose(facts, naming=naming, trusts=trusts) for facts in nodes], nodes)
     if not queues:
         return found
-    return in_order([*found, diagnose_streams(facts, await read_event_streams(server, naming, queues))])
+    return in_order([*found, diagnose_streams(nodes[0], await read_event_streams(server, naming, queues))])
 
 
 def diagnose(facts: ServerFacts, *, naming: Naming, trusts: bool = False) -> list[Finding]:
@@ -91,6 +94,18 @@ def diagnose(facts: ServerFacts, *, naming: Naming, trusts: bool = False) -> lis
         _round_trip(facts),
     ]
     return in_order(_trusted(each) if trusts and each.is_hidden else each for each in found)
+
+
+def _worst_of(found: Sequence[Sequence[Finding]], nodes: Sequence[ServerFacts]) -> list[Finding]:
+    """Return of each check the finding of the node where it is worst, with the address of one of several."""
+    worst: dict[str, Finding] = {}
+    for findings, facts in zip(found, nodes, strict=True):
+        for each in findings:
+            is_first = each.check not in worst
+            if is_first or _RANK[each.severity] < _RANK[worst[each.check].severity]:
+                is_named = len(nodes) > 1 and each.severity is not Severity.OK
+                worst[each.check] = replace(each, cause=f"{facts.url}: {each.cause}") if is_named else each
+    return in_order(worst.values())
 
 
 async def examine_cache(server: Server, *, has_budget: bool, trusts: bool = False) -> Finding:
@@ -161,8 +176,7 @@ def diagnose_streams(facts: ServerFacts, sizes: Mapping[str, int]) -> Finding:
 
 def in_order(findings: Iterable[Finding]) -> list[Finding]:
     """Return findings, the dangers first."""
-    rank = {Severity.DANGER: 0, Severity.WARNING: 1, Severity.OK: 2}
-    return sorted(findings, key=lambda each: rank[each.severity])
+    return sorted(findings, key=lambda each: _RANK[each.severity])
 
 
 def worst(findings: Iterable[Finding]) -> Severity:

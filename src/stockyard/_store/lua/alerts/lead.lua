@@ -1,5 +1,5 @@
 --- Makes the caller the leader, or keeps it so, and gives it what the last one stored.
--- keys:
+-- keys: home
 -- args: base token ttl
 -- returns: nothing when another process leads; else the incidents and the silences, each as a flat list of a hash, and
 --   which of the two is no hash

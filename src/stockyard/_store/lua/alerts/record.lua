@@ -1,5 +1,5 @@
 --- Stores what the leader found, unless another process leads by now.
--- keys:
+-- keys: home
 -- args: base token incidents notified max_history
 -- returns: 1 when it is stored, 0 when the caller does not lead any more
 if redis.pcall('GET', base .. 'leader') ~= token then return 0 end

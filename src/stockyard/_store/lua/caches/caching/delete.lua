@@ -1,6 +1,6 @@
 --- Deletes entries of a cache, and what is being loaded for them counts as outdated.
 -- needs: cache_budget entries
--- keys:
+-- keys: home
 -- args: base name unwanted
 -- returns: how many of them there were
 local deleted = 0

@@ -1,6 +1,6 @@
 --- Lets expired entries of all caches leave the budget, and the least recently used until so many bytes are left.
 -- needs: cache_budget entries evicting
--- keys:
+-- keys: home
 -- args: base budget
 -- returns: whether that was done (1 or 0), then the totals by name
 local swept = sweep(base, math.floor(now_us() / 1000), 1000)

@@ -1,6 +1,6 @@
 --- Reads entries of a cache that are there and whose tags hold; each becomes the most recently used.
 -- needs: cache_budget entries
--- keys:
+-- keys: home
 -- args: base name wanted
 -- returns: for each key false, or value, ms it stays fresh, ms its load took, its stamp, its packed tags; fewer than
 --   asked when they are large, so that the answer does not fill the server

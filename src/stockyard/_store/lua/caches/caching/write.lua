@@ -1,6 +1,6 @@
 --- Writes entries of a cache; expired ones leave the budget, then the least recently used, until there is room.
 -- needs: cache_budget entries evicting versions
--- keys:
+-- keys: home
 -- args: base name budget entries version
 -- returns: for each entry 1, 0 when it is outdated already, NO_ROOM when there is none; then the cache's bytes,
 --   entries and evictions

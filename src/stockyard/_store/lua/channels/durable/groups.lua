@@ -1,5 +1,5 @@
 --- Looks at the groups of a durable channel.
--- keys:
+-- keys: home
 -- args: base
 -- returns: for each group its name, how many messages wait for it, how many are in its consumers' hands, for how many
 --   ms the oldest of these has shown no sign of life, how many consumers it has, and how many messages it missed

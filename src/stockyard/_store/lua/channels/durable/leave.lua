@@ -1,6 +1,6 @@
 --- Hands back all that a consumer has, at once, and forgets the consumer.
 -- needs: consumers consumer_pending
--- keys:
+-- keys: home
 -- args: base group consumer untouched idle reported
 -- returns: how many messages it had
 if not info_of(base, group) then return 0 end

@@ -1,6 +1,6 @@
 --- Finds the place behind an id, or behind everything.
 -- needs: messages
--- keys:
+-- keys: home
 -- args: base after
 -- returns: the id to go on behind, and the number of the message there; PLACE_UNKNOWN when some behind it may be gone
 local stream = base .. 'messages'

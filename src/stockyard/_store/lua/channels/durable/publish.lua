@@ -1,5 +1,5 @@
 --- Appends messages, each with its number, and lets go of the oldest.
--- keys:
+-- keys: home
 -- args: base texts keep max_len
 -- returns: the id of each message
 local stream, ids = base .. 'messages', {}

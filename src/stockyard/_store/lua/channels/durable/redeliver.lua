@@ -1,6 +1,6 @@
 --- Publishes dead letters again, for the group that gave them up alone.
 -- needs: messages
--- keys:
+-- keys: home
 -- args: base ids
 -- returns: how many there were
 local dead, count = base .. 'dead', 0

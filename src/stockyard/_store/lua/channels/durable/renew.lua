@@ -1,6 +1,6 @@
 --- Keeps what a consumer has in hand from being claimed, and lets others have what it does not know that it has.
 -- needs: consumers consumer_pending
--- keys:
+-- keys: home
 -- args: base group consumer ids idle strays
 -- returns: the ids that are not the consumer's any more
 local lost, in_hand = {}, {}

@@ -1,6 +1,6 @@
 --- Gives a consumer what nobody of its group was given yet, and what dead consumers left.
 -- needs: messages dead_letters consumers
--- keys:
+-- keys: home
 -- args: base group consumer after fresh claims idle attempts reported is_known
 -- returns: fresh messages, as id, text and deliveries one behind the other; claimed ones in the same way; whether
 --   there is more to claim; how many the group has missed, and how many of these were reported to it; whether the group

@@ -1,6 +1,6 @@
 --- Adds trees of jobs across queues, or a part of them: parents first, then what they wait for, then the rest.
 -- needs: events queue_keys parents enqueue insert_job
--- keys:
+-- keys: home
 -- args: queues checks steps releases
 -- returns: what became of each job of the steps, as adding.attach answers, and the keys of the parents to release
 --   early; or PARENT_MISSING or OTHER_PARENT and the number of the check whose parent that is

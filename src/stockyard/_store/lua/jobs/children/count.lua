@@ -1,5 +1,5 @@
 --- Counts a job's children by what became of them.
--- keys:
+-- keys: home
 -- args: job
 -- returns: how many were processed, are unprocessed, were ignored, and failed
 return {

@@ -1,6 +1,6 @@
 --- Detaches a child that its parent waits for; a parent that waits for no other goes on.
 -- needs: parents
--- keys:
+-- keys: home
 -- args: job
 -- returns: 1, 0 when the parent does not wait for it, JOB_MISSING without the job, PARENT_MISSING without the parent
 if redis.call('EXISTS', job) == 0 then return JOB_MISSING end

@@ -1,6 +1,6 @@
 --- Reads jobs and the keys of their children, at most so many of each job.
 -- needs: rows
--- keys:
+-- keys: home
 -- args: jobs limit
 -- returns: for each job its fields with the id last, and the keys; or nothing when it does not exist
 limit = tonumber(limit)

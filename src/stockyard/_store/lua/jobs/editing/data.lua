@@ -1,5 +1,5 @@
 --- Replaces a job's payload.
--- keys:
+-- keys: home
 -- args: job data
 -- returns: 0, or JOB_MISSING when the job does not exist
 if redis.call('EXISTS', job) == 0 then return JOB_MISSING end

@@ -1,6 +1,6 @@
 --- Lists the children of some jobs, about a hundred of each kind a call; each job as key, stage from 1, and cursor.
 -- needs: families
--- keys:
+-- keys: home
 -- args: jobs idle_only
 -- returns: a job that a worker holds or '', children, the jobs that were not listed to their end
 local PAGE = 100

@@ -1,6 +1,6 @@
 --- Appends a line to a job's log; keeps the last so many if the job asks for that.
 -- needs: decoding
--- keys:
+-- keys: home
 -- args: job line
 -- returns: how many lines there are, or JOB_MISSING when the job does not exist
 local options = redis.call('HGET', job, 'opts')

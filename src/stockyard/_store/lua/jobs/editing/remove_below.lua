@@ -1,6 +1,6 @@
 --- Removes jobs of a family that is too large for one call, but for those that stand in a list; parents do not go on.
 -- needs: parents queue_keys transitions families
--- keys:
+-- keys: home
 -- args: jobs top idle_only
 -- returns: how many were removed, one that a worker holds or '', those that stand in no set
 local removed, held, listed = 0, '', {}

@@ -1,6 +1,6 @@
 --- Removes jobs of a family out of a part of a list of their queue, or wherever they are when none is named.
 -- needs: parents queue_keys transitions families
--- keys:
+-- keys: home
 -- args: base list skip size ids top
 -- returns: the ids that are no longer there, one that a worker holds or ''
 -- A full server refuses nothing more to a script that has written: what makes room must work.
