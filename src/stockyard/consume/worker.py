@@ -248,11 +248,11 @@ class Worker(Fixed):
             raise ConfigError("this worker has been run already; make another")
         self._is_running = True
         self._heartbeat.phase = "starting"
-        await self._heart.start()
         takes_signals = self.options.handle_signals if handle_signals is None else handle_signals
         end_signals = on_stop_signal(self.request_stop) if takes_signals else lambda: None
         opened = AsyncExitStack()
         try:
+            await self._heart.start()
             if await enter_unless(self._stop_asked, opened.enter_async_context(self._lifespan())):
                 await start_unless(self._stop_asked, self._start())
             await self._stop_asked.wait()
@@ -265,12 +265,15 @@ class Worker(Fixed):
             try:
                 await self._shut_down()
             finally:
-                await close(opened)
-                await self._heart.stop()
-                self._heartbeat.phase = "stopped"
-                _log.info("worker of queue %s has stopped", self.queue, extra={"queue": self.queue})
-                end_signals()
-                self._stopped.set()
+                try:
+                    await close(opened)
+                    await self._heart.stop()
+                finally:
+                    # Those who wait for its end must not wait for ever, wherever it is cancelled.
+                    self._heartbeat.phase = "stopped"
+                    _log.info("worker of queue %s has stopped", self.queue, extra={"queue": self.queue})
+                    end_signals()
+                    self._stopped.set()
 
     def request_stop(self) -> None:
         """Ask it to stop; asked again, it hands back what runs at once."""

@@ -1,6 +1,7 @@
 """A program that ends while its worker runs."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -41,3 +42,29 @@ def test_a_program_that_ends_in_the_middle_hands_its_jobs_back(
     assert raw.llen(f"{prefix}:q:wait") == 6
     assert list(raw.scan_iter(f"{prefix}:q:*:lock")) == []
     assert raw.hget(f"{prefix}:q:1", "atm") is None
+
+
+async def test_a_run_that_is_cancelled_while_it_closes_keeps_nobody_waiting(redis_url: str, prefix: str) -> None:
+    topology = Topology("test")
+    topology.queue("q")
+    closing = asyncio.Event()
+
+    async def work(job: Job[Any]) -> None: ...
+
+    @topology.lifespan
+    async def slow_to_close() -> AsyncIterator[None]:
+        yield
+        closing.set()
+        await asyncio.Event().wait()
+
+    async with App(topology, redis_url, prefix=prefix) as app:
+        worker = app.worker("q", work)
+        task = asyncio.create_task(worker.run())
+        await worker.ready.wait()
+        task.cancel()
+        await closing.wait()
+        task.cancel()
+        await asyncio.wait([task])
+        async with asyncio.timeout(25):
+            await worker.stop()
+        assert not worker.is_running
