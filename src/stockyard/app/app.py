@@ -12,25 +12,24 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._aio.process_lock import ProcessLock
-from stockyard.app.runtime import Runtime
 from stockyard.blocking import BlockingApp
 from stockyard.config import Settings
 from stockyard.errors import ServerRefused
-from stockyard.events import Event, QueueEvents
 from stockyard.model import checks
 from stockyard.model.clock import Clock, system_clock
 from stockyard.model.fixed import Fixed
-from stockyard.model.job import JobProcessor
-from stockyard.produce.queue import Queue
 from stockyard.topology import QueueSpec, Router, Topology
 
 if TYPE_CHECKING:
+    from stockyard.app.runtime import Runtime
     from stockyard.cache.cache import Cache
     from stockyard.cache.caches import Caches
     from stockyard.cache.options import CacheOptions
     from stockyard.consume.lifespan import Lifespan
     from stockyard.consume.options import WorkerOptions
     from stockyard.consume.worker import Worker
+    from stockyard.events import Event, QueueEvents
+    from stockyard.model.job import JobProcessor
     from stockyard.model.schedule import Schedule
     from stockyard.observe.alerts.monitor import AlertMonitor
     from stockyard.observe.alerts.rules import Rule
@@ -41,6 +40,7 @@ if TYPE_CHECKING:
     from stockyard.observe.health import QueueHealth
     from stockyard.observe.metrics.metrics_server import MetricsServer
     from stockyard.produce.flows import Flows
+    from stockyard.produce.queue import Queue
     from stockyard.pubsub.channel import Channel
     from stockyard.pubsub.channels import Channels
     from stockyard.pubsub.open_channel import OpenChannel
@@ -171,6 +171,8 @@ class App(Fixed):
             InvalidOption: an argument is not what it should be.
         """
         spec, runtime = self.topology.spec(name), self._runtime()
+        from stockyard.events import QueueEvents
+
         keyspace = runtime.keyspace(spec)
         events = QueueEvents(keyspace, after=after, only=only, job_ids=job_ids, portal=self._portal)
         runtime.add_reader(events)
@@ -380,6 +382,9 @@ class App(Fixed):
         # Threads that come first at the same time get the same one.
         with self._opening:
             if self._opened is None:
+                # Half of what an App imports; who declares queues alone does not need it.
+                from stockyard.app.runtime import Runtime
+
                 self._opened = Runtime(
                     self.topology,
                     self.settings,

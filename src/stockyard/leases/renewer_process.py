@@ -110,5 +110,6 @@ def main() -> None:
     # Ctrl-C and a service manager's stop reach the whole group; the parent still needs its leases then.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    with contextlib.suppress(EOFError):
+    # A parent that closes quickly may be gone before the first word to it.
+    with contextlib.suppress(EOFError, BrokenPipeError):
         _run(Assignment.read(partial(os.read, 0)))

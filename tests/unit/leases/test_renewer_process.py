@@ -51,3 +51,25 @@ def test_it_ends_when_its_parent_ends_before_it_has_said_anything() -> None:
         assert child.stdin is not None
         child.stdin.close()
         assert child.wait(60) == 0
+
+
+def test_it_ends_without_a_word_when_nobody_hears_its_first() -> None:
+    table = LeaseTable.create()
+    child = subprocess.Popen(
+        [sys.executable, "-c", PATIENT],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        pass_fds=(table.descriptor,),
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    assert child.stderr is not None
+    child.stdout.close()
+    script = ComposedScript("sha", "return {}", ("active",), reads_only=False)
+    address = Address("redis", "127.0.0.1", 1)
+    with child, child.stdin as parent:
+        parent.write(Assignment(address, Naming("bull"), script, table.descriptor, is_replacement=False).packed())
+        parent.flush()
+        assert (child.stderr.read(), child.wait(60)) == (b"", 0)
+    table.close()
