@@ -258,7 +258,7 @@ class DurableConnection:
         keys = self._keyspace.keys
         arguments = (keys.base, group, consumer, after or "", fresh, claims, idle_ms, attempts, max(reported, 0))
         call = ScriptCall(_TAKE, (keys.base,), (*arguments, int(reported >= 0)))
-        commands = [call.command()]
+        commands = [self._keyspace.server.script_command(call)]
         wait = [] if behind is None else [self._wait_call(behind, seconds, 1)]
         *waited, reply = await self._ask([*wait, *commands], seconds)
         replies = [reply]

@@ -103,7 +103,7 @@ def _encoded_once(options: JobOptions) -> str:
 
 def add_command(keyspace: QueueKeyspace, jobs: Batch) -> Command:
     """Return the command that adds one batch."""
-    return add_call(keyspace, jobs).command()
+    return keyspace.server.script_command(add_call(keyspace, jobs))
 
 
 def add_call(keyspace: QueueKeyspace, jobs: Batch) -> ScriptCall:

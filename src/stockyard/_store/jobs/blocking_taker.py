@@ -85,7 +85,8 @@ class BlockingTaker:
         request.clock_offset = self._offset
         arguments = finish_arguments(self._keyspace, [], request, now="")
         script = finish_script(request)
-        take = ScriptCall(script, self._keyspace.script_keys(script), arguments).command()
+        call = ScriptCall(script, self._keyspace.script_keys(script), arguments)
+        take = self._keyspace.server.script_command(call)
         self.waits_until = time.monotonic() + seconds
         self._received_before = self._connection.received
         try:

@@ -125,6 +125,9 @@ class ClusterCalls(ServerCalls):
         finally:
             self.trouble = ""
 
+    def script_command(self, call: ScriptCall) -> Command:
+        return guarded(call).command()
+
     async def _run_with_clients(
         self, calls: Sequence[ScriptCall], also: Sequence[Command], limit: float
     ) -> list[Any]:

@@ -157,6 +157,10 @@ class ServerCalls(ABC):
             raise
         return pool, connection, deadline, replies
 
+    def script_command(self, call: ScriptCall) -> Command:
+        """Return the command of a script for a connection of the caller's own."""
+        return call.command()
+
     async def ask_once(self, commands: Sequence[Command], *, timeout: float) -> list[Any]:
         """Run commands in one round trip, whatever becomes of them; the errors are those of ``ask``."""
         pool, connection, _, replies = await self._send(commands, timeout, needs_primary=False)
