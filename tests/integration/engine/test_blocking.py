@@ -128,7 +128,7 @@ def test_threads_that_use_an_app_first_get_the_same_objects(
         made.append(Runtime(*given, **named))
         return made[-1]
 
-    monkeypatch.setattr("stockyard.app.app.Runtime", runtime)
+    monkeypatch.setattr("stockyard.app.runtime.Runtime", runtime)
     channel = Channel("prices", int)
 
     def use(number: int) -> tuple[object, ...]:
