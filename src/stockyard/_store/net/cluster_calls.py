@@ -12,7 +12,7 @@ from stockyard._store.net.connection import Command
 from stockyard._store.net.refusals import Redirected
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script, load_command
 from stockyard._store.net.server_calls import ServerCalls
-from stockyard._store.net.slot_map import Node, SlotMap, ranges_of_shards, ranges_of_slots
+from stockyard._store.net.slot_map import UNKNOWN_HOST, Node, SlotMap, ranges_of_shards, ranges_of_slots
 from stockyard._store.net.slots import key_of, slot_of
 from stockyard.config import Address
 from stockyard.errors import ServerError, ServerUnavailable
@@ -98,14 +98,22 @@ class ClusterCalls(ServerCalls):
         slots = [_slot_of(each) for each in wanted]
         if also and also[0][0] == "MULTI":
             # All of a transaction goes where its keys are.
-            slots = [next(slot for slot in slots if slot is not None)] * len(slots)
+            slots = [next((slot for slot in slots if slot is not None), None)] * len(slots)
         replies: list[Any] = [None] * len(wanted)
         targets: dict[int, _Target | None] = dict.fromkeys(range(len(wanted)))
         pause, hops = _FIRST_PAUSE, 0
         try:
             while True:
-                for at in targets:
-                    targets[at] = targets[at] or await self._target(slots[at], deadline)
+                try:
+                    for at in targets:
+                        targets[at] = targets[at] or await self._target(slots[at], deadline)
+                except ServerUnavailable as error:
+                    if not hops:
+                        raise
+                    # What others of the calls answered is not lost.
+                    for at in (at for at, target in targets.items() if target is None):
+                        replies[at] = error
+                    return replies
                 await self._run_once(wanted, targets, replies, deadline, limit)
                 again = {at: self._follow(replies[at]) for at in targets if _did_not_run(replies[at])}
                 if also and also[0][0] == "MULTI" and again:
@@ -155,7 +163,7 @@ class ClusterCalls(ServerCalls):
 
     def note(self, refusal: Redirected) -> None:
         """Take in where a node says that a slot is."""
-        if not refusal.is_asking:
+        if not refusal.is_asking and refusal.node.host != UNKNOWN_HOST:
             self._slots.point(refusal.slot, refusal.node)
 
     async def primaries(self) -> list[ServerCalls]:
@@ -279,7 +287,9 @@ class ClusterCalls(ServerCalls):
             plain = [each for each in wanted if not isinstance(each, ScriptCall)]
             return await calls.run_many(scripts, *plain, timeout=left, stays=True)
         commands = [each.command() if isinstance(each, ScriptCall) else each for each in wanted]
-        # ASKING counts for the next command of the same connection.
+        # ASKING counts for the next command of the same connection, or for a whole transaction.
+        if commands[0][0] == "MULTI":
+            return (await calls.ask_once([("ASKING",), *commands], timeout=left))[1:]
         asked = [part for command in commands for part in (("ASKING",), command)]
         replies = (await calls.ask_once(asked, timeout=left))[1::2]
         for at, each in enumerate(wanted):
@@ -291,7 +301,7 @@ class ClusterCalls(ServerCalls):
 
     def _follow(self, refusal: ServerUnavailable) -> _Target | None:
         """Return where a node says that the keys are; None when that is to be found out."""
-        if not isinstance(refusal, Redirected):
+        if not isinstance(refusal, Redirected) or refusal.node.host == UNKNOWN_HOST:
             return None
         self.note(refusal)
         return _Target(refusal.node, is_asking=refusal.is_asking)

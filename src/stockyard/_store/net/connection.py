@@ -207,7 +207,7 @@ class Connection(ABC):
                 self._replies.feed(await self._more(timeout))
                 timeout = silence or timeout
             if reply.__class__ is ReplyError:
-                reply = refusal_of(str(reply), self.address)
+                reply = refusal_of(str(reply), self.address, self._endpoint.address.host)
                 # The caller reads on: what it wrote behind may have been answered otherwise.
                 self.is_misled |= leads_astray(reply)
                 if self._locator is not None and isinstance(reply, ServerUnavailable):

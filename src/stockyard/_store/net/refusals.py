@@ -47,7 +47,7 @@ class Redirected(ServerUnavailable):
 
     Attributes:
         slot: its number.
-        node: where to ask; a node without a host is on the host that was asked.
+        node: where to ask; its host may be ``UNKNOWN_HOST``.
         is_asking: only this once, and with ``ASKING``: the slot is still being moved.
     """
 
@@ -63,12 +63,13 @@ def leads_astray(refusal: ServerError) -> bool:
     return isinstance(refusal, ServerUnavailable) and not isinstance(refusal, Redirected | SlotMoving)
 
 
-def refusal_of(text: str, address: object) -> ServerError:
+def refusal_of(text: str, address: object, host: str = "") -> ServerError:
     """Return the error for an error reply.
 
     Args:
         text: the reply, its code first.
         address: of the server, for the message.
+        host: that was asked: where a node is that is named by its port alone.
 
     Returns:
         ``ServerUnavailable`` when nothing was written and the call may be sent again elsewhere, as after a
@@ -84,7 +85,7 @@ def refusal_of(text: str, address: object) -> ServerError:
             "otherwise let REDIS_URL name the primary"
         )
     if code in ("MOVED", "ASK"):
-        return _redirected(code, message, address)
+        return _redirected(code, message, address, host)
     if code == "TRYAGAIN":
         return SlotMoving(
             f"the cluster at {address} did nothing: it is moving the keys of a slot to another node; try again "
@@ -100,14 +101,14 @@ def refusal_of(text: str, address: object) -> ServerError:
     return ServerRefused(message if code == "ERR" else text)
 
 
-def _redirected(code: str, message: str, address: object) -> Redirected:
+def _redirected(code: str, message: str, address: object, asked: str) -> Redirected:
     slot, _, place = message.partition(" ")
     host, _, port = place.strip().rpartition(":")
     return Redirected(
         f"the server at {address} did nothing: it is a node of a cluster, and these keys are at {place}; let "
         "REDIS_URL name the cluster, as in redis+cluster://host:port",
         int(slot),
-        Node(host, int(port)),
+        Node(host or asked, int(port)),
         is_asking=code == "ASK",
     )
 

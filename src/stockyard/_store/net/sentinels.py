@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from stockyard._store.net.locator import Connect, Locator
 from stockyard.config import Address
-from stockyard.errors import ServerError, ServerRefused, ServerUnavailable
+from stockyard.errors import ServerError, ServerUnavailable
 
 _SECONDS = 0.4
 """What one Sentinel is given to answer; a silent one must not hold up the others."""
@@ -43,7 +43,7 @@ class Sentinels(Locator):
                 self._order = [sentinel, *(each for each in self._order if each != sentinel)]
                 host, port = (each.decode() for each in found)
                 return self._address.at(host, int(port))
-            if isinstance(found, ServerRefused):
+            if isinstance(found, ServerError):
                 failures.append(f"{sentinel}: {found}")
             else:
                 failures.append(f"{sentinel} knows no primary of the name {self._address.service!r}")

@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 from stockyard._store.net.slots import SLOTS
 
+UNKNOWN_HOST = "?"
+"""What stands for the name of a node that was given none."""
+
 
 class Node(NamedTuple):
     """Where a node listens."""
@@ -79,8 +82,7 @@ def ranges_of_shards(reply: Any, asked: Node, *, uses_tls: bool) -> list[SlotRan
         if not healthy:
             continue
         port = (healthy[0].get("tls-port") if uses_tls else None) or healthy[0].get("port") or asked.port
-        host = _text(healthy[0].get("endpoint") or healthy[0].get("ip"))
-        node = Node(host if host not in ("", "?") else asked.host, int(port))
+        node = Node(_host(healthy[0].get("endpoint"), healthy[0].get("ip"), asked), int(port))
         ranges += [SlotRange(first, last, node) for first, last in zip(slots[::2], slots[1::2], strict=True)]
     return ranges
 
@@ -89,11 +91,19 @@ def ranges_of_slots(reply: Any, asked: Node) -> list[SlotRange]:
     """Read a reply to ``CLUSTER SLOTS``, which servers before Redis 7 give."""
     ranges = []
     for first, last, primary, *_ in reply:
-        host = _text(primary[0])
-        ranges.append(
-            SlotRange(int(first), int(last), Node(host if host not in ("", "?") else asked.host, int(primary[1])))
-        )
+        more = _facts(primary[3]) if len(primary) > 3 else {}
+        node = Node(_host(primary[0], more.get("ip"), asked), int(primary[1]))
+        ranges.append(SlotRange(int(first), int(last), node))
     return ranges
+
+
+def _host(endpoint: Any, ip: Any, asked: Node) -> str:
+    """Return where to reach a node: without an endpoint, as behind a balancer, by the host that was asked."""
+    host = _text(endpoint)
+    if host == UNKNOWN_HOST:
+        # Nodes are to be reached by names, and this one has none.
+        host = _text(ip)
+    return host or asked.host
 
 
 def _facts(flat: Any) -> dict[str, Any]:

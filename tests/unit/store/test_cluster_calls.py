@@ -1,0 +1,357 @@
+"""Calls on a cluster follow what its nodes say, and nothing that may have run is sent again."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from stockyard._store.net import cluster_calls
+from stockyard._store.net.cluster_calls import ClusterCalls, guarded, one_by_one
+from stockyard._store.net.connection import Command, accepted
+from stockyard._store.net.pool import Pool
+from stockyard._store.net.refusals import Redirected, refusal_of
+from stockyard._store.net.script_call import ScriptCall, load_command
+from stockyard._store.net.server_calls import ServerCalls
+from stockyard._store.net.slot_map import Node
+from stockyard._store.net.slots import slot_of
+from stockyard._store.scripts import load
+from stockyard.config import Address
+from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable, SlotMoving
+
+A, B, C = (Node(name, 7000 + number) for number, name in enumerate("abc"))
+IN_A, IN_B, IN_C = "bar", "{c}:1", "foo"
+PARTS = {A: (0, 5460), B: (5461, 10_922), C: (10_923, 16_383)}
+SCRIPT = load("managing.pause_for")
+LOOK = [("CLUSTER", "SHARDS"), ("CLUSTER", "SLOTS")]
+
+
+def moved(key: str, node: Node) -> Any:
+    return refusal_of(f"MOVED {slot_of(key)} {node.host}:{node.port}", "redis+cluster://a")
+
+
+def ask(key: str, node: Node) -> Any:
+    return refusal_of(f"ASK {slot_of(key)} {node.host}:{node.port}", "redis+cluster://a")
+
+
+def again() -> Any:
+    return refusal_of("TRYAGAIN Multiple keys request during rehashing of slot", "redis+cluster://a")
+
+
+def away() -> ServerUnavailable:
+    return ServerUnavailable("no server there")
+
+
+class Time:
+    """The clock of the module: it goes on only while somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class FakeNode:
+    """Answers with what is lined up for it, else with its own name; an error that is no reply is raised."""
+
+    def __init__(self, node: Node, nodes: "FakeCluster") -> None:
+        self._node = node
+        self._cluster = nodes
+        self.sent: list[list[Any]] = []
+        self.answers: deque[Any] = deque()
+        self.always: Any = None
+        self.looks = 0
+        self.trouble: Exception | None = None
+
+    async def run_many(
+        self, calls: Sequence[ScriptCall], *also: Command, timeout: float, stays: bool = False
+    ) -> list[Any]:
+        assert stays, "a node does not look for another one itself"
+        return await self.ask_once([*calls, *also], timeout=timeout)
+
+    async def ask_once(self, commands: Sequence[Any], *, timeout: float) -> list[Any]:
+        assert timeout > 0
+        if commands == LOOK:
+            self.looks += 1
+            await self._cluster.before_look()
+            if self.trouble:
+                raise self.trouble
+            return [self._cluster.shards(), None]
+        self.sent.append(list(commands))
+        if self.trouble:
+            raise self.trouble
+        return [b"OK" if each == ("ASKING",) else self._answer() for each in commands]
+
+    def _answer(self) -> Any:
+        answer = self.answers.popleft() if self.answers else self.always
+        return self._node.host.encode() if answer is None else answer() if callable(answer) else answer
+
+
+class FakeCluster(ClusterCalls):
+    """A cluster of three such nodes."""
+
+    def __init__(self, time: Time) -> None:
+        address = Address("redis+cluster", hosts=tuple(map(tuple, (A, B))))  # type: ignore[arg-type]
+        super().__init__(address, call_timeout=5.0)
+        self.time = time
+        self.nodes = {node: FakeNode(node, self) for node in (A, B, C)}
+        self.parts: dict[Node, tuple[int, int]] = dict(PARTS)
+        self.pauses: list[float] = []
+        self.is_looking = asyncio.Event()
+        self.may_look = asyncio.Event()
+        self.may_look.set()
+
+    @property
+    def looks(self) -> int:
+        return sum(node.looks for node in self.nodes.values())
+
+    def shards(self) -> list[Any]:
+        return [
+            [
+                b"slots",
+                list(part),
+                b"nodes",
+                [[b"endpoint", node.host.encode(), b"port", node.port, b"role", b"master"]],
+            ]
+            for node, part in self.parts.items()
+        ]
+
+    async def before_look(self) -> None:
+        self.is_looking.set()
+        await self.may_look.wait()
+
+    def _calls_on(self, node: Node) -> Any:
+        return self.nodes[node]
+
+    def _pool(self) -> Pool:
+        raise AssertionError
+
+    async def _pause(self, seconds: float) -> None:
+        assert seconds > 0
+        self.pauses.append(seconds)
+        self.time.now += seconds
+        await asyncio.sleep(0)
+
+    async def _all(self, calls: Sequence[Awaitable[list[Any]]]) -> list[list[Any] | BaseException]:
+        return await one_by_one(calls)
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
+    time = Time()
+    monkeypatch.setattr(cluster_calls, "time", time)
+    return FakeCluster(time)
+
+
+def call(key: str) -> ScriptCall:
+    return ScriptCall(SCRIPT, (key,), (1,))
+
+
+async def run(cluster: FakeCluster, *keys: str, **options: Any) -> list[Any]:
+    return await cluster.run_many([call(key) for key in keys], **options)
+
+
+def sends(cluster: FakeCluster) -> dict[str, int]:
+    return {node.host: len(fake.sent) for node, fake in cluster.nodes.items() if fake.sent}
+
+
+async def test_each_call_goes_to_the_node_of_its_key(cluster: FakeCluster) -> None:
+    replies = await run(cluster, IN_C, IN_A, IN_B, IN_C)
+    assert replies == [b"c", b"a", b"b", b"c"]
+    assert cluster.nodes[C].sent == [[guarded(call(IN_C)), guarded(call(IN_C))]]
+    assert sends(cluster) == {"a": 1, "b": 1, "c": 1}
+    assert cluster.looks == 1
+    assert await cluster.ask([("GET", IN_B), ("GET", IN_A), ("PING",)]) == [b"b", b"a", b"a"]
+
+
+def test_the_guard_is_in_the_slot_of_the_keys(cluster: FakeCluster) -> None:
+    for key in (IN_A, IN_B, "bull:{q}:wait", "{bull:q}:wait"):
+        keys = guarded(ScriptCall(SCRIPT, (key, f"{key}2"), ())).keys
+        assert (keys[:2], len(keys)) == ((key, f"{key}2"), 3)
+        assert slot_of(keys[2]) == slot_of(key)
+    without = ScriptCall(SCRIPT, (), ())
+    assert guarded(without) is without
+    assert cluster.script_command(call(IN_A)) == guarded(call(IN_A)).command()
+    assert ServerCalls.script_command(cluster, call(IN_A)) == call(IN_A).command()
+
+
+async def test_a_slot_that_was_moved_is_asked_for_once(cluster: FakeCluster) -> None:
+    cluster.nodes[A].answers += [moved(IN_A, B)]
+    assert await run(cluster, IN_A) == [b"b"]
+    assert await run(cluster, IN_A) == [b"b"]
+    assert (sends(cluster), cluster.pauses, cluster.looks) == ({"a": 1, "b": 2}, [], 1)
+
+
+async def test_a_slot_that_was_moved_to_a_node_without_a_name_is_looked_up(cluster: FakeCluster) -> None:
+    cluster.nodes[A].answers += [moved(IN_A, Node("?", 7001)), moved(IN_A, Node("?", 7001))]
+    cluster.time.now += 1
+    assert await run(cluster, IN_A) == [b"a"]
+    assert sends(cluster) == {"a": 3}
+
+
+async def test_two_nodes_that_name_each_other(cluster: FakeCluster) -> None:
+    cluster.nodes[A].always, cluster.nodes[B].always = moved(IN_A, B), moved(IN_A, A)
+    (reply,) = await run(cluster, IN_A, timeout=2.0)
+    assert isinstance(reply, Redirected)
+    assert 1.5 < sum(cluster.pauses) <= 2.0
+    assert 8 < sum(sends(cluster).values()) < 40
+    assert cluster.looks <= 2 / 0.2 + 2
+    assert cluster.trouble == ""
+
+
+async def test_a_call_asks_the_other_node_this_once(cluster: FakeCluster) -> None:
+    cluster.nodes[A].answers += [ask(IN_A, C)]
+    assert await run(cluster, IN_A) == [b"c"]
+    assert cluster.nodes[C].sent == [[("ASKING",), guarded(call(IN_A)).command()]]
+    assert await run(cluster, IN_A) == [b"a"], "the map is as it was"
+
+
+async def test_the_other_node_learns_a_script(cluster: FakeCluster) -> None:
+    cluster.nodes[A].answers += [ask(IN_A, C)]
+    cluster.nodes[C].answers += [ServerRefused("NOSCRIPT No matching script."), b"sha", b"ran"]
+    assert await run(cluster, IN_A) == [b"ran"]
+    command = guarded(call(IN_A)).command()
+    assert cluster.nodes[C].sent == [[("ASKING",), command], [load_command(SCRIPT), ("ASKING",), command]]
+
+
+async def test_a_slot_is_waited_for_while_it_is_moved(cluster: FakeCluster) -> None:
+    cluster.nodes[A].answers += [again(), again(), again()]
+    assert await run(cluster, IN_A) == [b"a"]
+    assert len(cluster.pauses) == 3
+    assert cluster.pauses[0] < 0.02
+    cluster.nodes[A].always = again()
+    (reply,) = await run(cluster, IN_A, timeout=3.0)
+    assert max(cluster.pauses) < 0.5
+    with pytest.raises(SlotMoving):
+        accepted(reply)
+
+
+async def test_what_is_not_to_wait_does_not(cluster: FakeCluster) -> None:
+    cluster.nodes[A].always = again()
+    (reply,) = await run(cluster, IN_A, stays=True)
+    assert isinstance(reply, SlotMoving)
+    assert (sends(cluster), cluster.pauses) == ({"a": 1}, [])
+
+
+async def test_a_lost_reply_is_never_sent_again(cluster: FakeCluster) -> None:
+    await run(cluster, IN_A)
+    cluster.nodes[B].trouble = ReplyLost("closed")
+    with pytest.raises(ReplyLost):
+        await run(cluster, IN_A, IN_B, IN_C)
+    assert sends(cluster) == {"a": 2, "b": 1, "c": 1}
+    with pytest.raises(ReplyLost):
+        await run(cluster, IN_B)
+    assert (sends(cluster)["b"], cluster.pauses) == (2, [])
+
+
+async def test_a_reply_that_is_lost_at_the_second_node_is_not_sent_again(cluster: FakeCluster) -> None:
+    cluster.nodes[A].answers += [moved(IN_A, B)]
+    cluster.nodes[B].trouble = ReplyLost("closed")
+    with pytest.raises(ReplyLost):
+        await run(cluster, IN_A)
+    assert sends(cluster) == {"a": 1, "b": 1}
+
+
+async def test_a_node_that_is_away_is_replaced(cluster: FakeCluster) -> None:
+    await run(cluster, IN_A)
+    cluster.nodes[C].trouble = away()
+    cluster.parts = {A: PARTS[A], B: (5461, 16_383)}
+    assert await run(cluster, IN_C, IN_A) == [b"b", b"a"]
+    # What ran is not run again.
+    assert sends(cluster)["a"] == 2
+
+
+async def test_the_map_is_looked_up_five_times_a_second_at_most(cluster: FakeCluster) -> None:
+    await run(cluster, IN_A)
+    cluster.nodes[C].trouble = away()
+    (reply,) = await run(cluster, IN_C, timeout=4.0)
+    assert reply is cluster.nodes[C].trouble
+    assert 5 < cluster.looks <= 4 / 0.2 + 1
+    assert sends(cluster)["c"] > cluster.looks // 2
+
+
+async def test_one_caller_looks_for_all(cluster: FakeCluster) -> None:
+    cluster.may_look.clear()
+    tasks = [asyncio.create_task(run(cluster, key)) for key in (IN_A, IN_B, IN_C)]
+    await cluster.is_looking.wait()
+    for _ in range(20):
+        await asyncio.sleep(0)
+    cluster.may_look.set()
+    assert await asyncio.gather(*tasks) == [[b"a"], [b"b"], [b"c"]]
+    assert cluster.looks == 1
+
+
+async def test_the_next_node_is_asked_for_the_map(cluster: FakeCluster) -> None:
+    cluster.nodes[A].trouble = away()
+    assert await run(cluster, IN_B) == [b"b"]
+    assert (cluster.nodes[A].looks, cluster.nodes[B].looks) == (1, 1)
+
+
+async def test_nobody_knows_the_map(cluster: FakeCluster) -> None:
+    for node in cluster.nodes.values():
+        node.trouble = away()
+    with pytest.raises(ServerUnavailable, match=r"asked were:\n  a:7000: no server there\n  b:7001: no server"):
+        await run(cluster, IN_A, timeout=1.0)
+    assert 0.5 < sum(cluster.pauses) <= 1.0
+    assert sends(cluster) == {}
+
+
+async def test_a_slot_that_no_node_serves(cluster: FakeCluster) -> None:
+    del cluster.parts[C]
+    with pytest.raises(ServerUnavailable, match="serves slot 12182 now"):
+        await run(cluster, IN_C, timeout=1.0)
+    assert sends(cluster) == {}
+
+
+async def test_a_batch_of_which_one_call_is_refused(cluster: FakeCluster) -> None:
+    cluster.nodes[B].answers += [again()]
+    assert await run(cluster, IN_A, IN_B, IN_C) == [b"a", b"b", b"c"]
+    assert sends(cluster) == {"a": 1, "b": 2, "c": 1}
+
+
+async def test_what_ran_is_known_though_the_slot_of_another_call_is_gone(cluster: FakeCluster) -> None:
+    def lose_b() -> Any:
+        del cluster.parts[B]
+        cluster.time.now += 1
+        return refusal_of("CLUSTERDOWN Hash slot not served", "redis+cluster://a")
+
+    cluster.nodes[B].answers += [lose_b]
+    ran, refused = await run(cluster, IN_A, IN_B, timeout=3.0)
+    assert ran == b"a"
+    assert isinstance(refused, ServerUnavailable)
+    assert sends(cluster) == {"a": 1, "b": 1}
+
+
+async def test_a_transaction_goes_whole(cluster: FakeCluster) -> None:
+    transaction: list[Command] = [("MULTI",), ("GET", IN_C), ("TIME",), ("EXEC",)]
+    assert await cluster.ask(transaction) == [b"c"] * 4
+    refusals: list[Callable[[str, Node], Any]] = [moved, ask]
+    for number, refusal in enumerate(refusals):
+        source, target = (C, A) if number == 0 else (A, B)
+        cluster.nodes[source].answers += [b"OK", refusal(IN_C, target), b"QUEUED", ServerRefused("EXECABORT")]
+        await cluster.ask(transaction)
+    assert cluster.nodes[A].sent[0] == transaction
+    # Asked before each command, the replies of the transaction would be mixed with others.
+    assert cluster.nodes[B].sent == [[("ASKING",), *transaction]]
+
+
+async def test_clients_are_those_of_all_nodes(cluster: FakeCluster) -> None:
+    listed = await cluster.run_many([call(IN_A)], ("CLIENT", "LIST"), ("GET", IN_C))
+    assert listed == [b"a", b"abc", b"c"]
+    assert await cluster.call("CLIENT", "LIST") == b"abc"
+    cluster.nodes[B].trouble = away()
+    assert await cluster.call("CLIENT", "LIST") == b"ac"
+    cluster.nodes[A].always = refusal = ServerRefused("NOPERM")
+    assert await cluster.ask([("CLIENT", "LIST")]) == [refusal]
+
+
+async def test_where_a_connection_of_its_own_leads(cluster: FakeCluster) -> None:
+    assert (await cluster.place_now(IN_C)).port == C.port
+    cluster.note(moved(IN_C, B))
+    cluster.note(ask(IN_C, A))
+    assert (await cluster.place_now(IN_C)) == Address("redis", "b", 7001)
+    assert (await cluster.place_now(None)).port == A.port
+    assert await cluster.at(IN_C) is cluster.nodes[B]  # type: ignore[comparison-overlap]
+    assert len(await cluster.primaries()) == 3
