@@ -199,7 +199,6 @@ async def test_taking_starts_what_is_next(keyspace: QueueKeyspace, keys: Keyspac
         "3": record(name="low", priority=9, ats=1, processedOn=NOW),
         **{f"{job_id}:lock": "w:2" for job_id in "123"},
         "active": ["3", "2", "1"],
-        "marker": Sorted({"0": 0}),
         "events": [["active", job_id, "waiting"] for job_id in "123"],
     }
     assert 29_000 < keys.ttl("1:lock") <= 30_000
@@ -209,6 +208,11 @@ async def test_taking_starts_no_more_than_asked(keyspace: QueueKeyspace, keys: K
     keys.put({"1": record(), "2": record(), "wait": ["2", "1"]})
     assert len((await finish(keyspace, take=1)).records) == 1
     assert (keys.get("wait"), keys.get("active")) == (["2"], ["1"])
+    # What still waits wakes the next worker; a queue that is empty wakes none.
+    assert keys.get("marker") == Sorted({"0": 0})
+    keys.delete("marker")
+    assert len((await finish(keyspace, take=2)).records) == 1
+    assert keys.get("marker") is None
 
 
 async def test_taking_makes_due_jobs_ready(keyspace: QueueKeyspace, keys: Keyspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -20,6 +21,14 @@ _LOOK_AGAIN = 5.0
 _LINGER = 1.0
 """Seconds for which the stream is read on when nobody waits any more: opening it takes as long as a short job."""
 
+_FRESH, _FRESH_SECONDS = 1_000, 1.0
+"""Jobs that are known to have been added, and not to have ended, while the stream was read; and for how long that
+counts, should the reader fall behind."""
+
+_TURNS = 2
+"""Turns of the loop in which what the server has sent together with the reply to an add is read, too."""
+
+_ENDS = ("completed", "failed", "removed")
 _REMOVALS = ("cleaned", "obliterated")
 """Events after which jobs are gone that no event names."""
 
@@ -70,6 +79,7 @@ class _Reader:
         self._waiters: dict[str, set[_Waiter]] = {}
         self._task: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
+        self._fresh: dict[str, float] = {}
         self._sought: set[str] = set()
         self._seeking = asyncio.Lock()
 
@@ -82,7 +92,10 @@ class _Reader:
                     # The position is fixed before the state is read, so that no end falls between the two.
                     await self._stream.start()
                     self._task = asyncio.create_task(self._read(), name=f"results of {self._keyspace.queue}")
-            await self._look(job_id)
+            if await self._is_fresh(job_id):
+                waiter.start_after(BEGINNING)
+            else:
+                await self._look(job_id)
             return await waiter.future
         finally:
             waiters = self._waiters.get(job_id, set())
@@ -90,6 +103,17 @@ class _Reader:
             if not waiters:
                 self._waiters.pop(job_id, None)
             self._left_at = self._monotonic()
+
+    async def _is_fresh(self, job_id: str) -> bool:
+        """Say whether the job was added while the stream was read, and has not ended: no need to ask."""
+        # A number is never given twice, while an id of the producer's own may have had an earlier job.
+        if not job_id.isdecimal():
+            return False
+        for _ in range(_TURNS):
+            if job_id in self._fresh:
+                break
+            await asyncio.sleep(0)
+        return self._monotonic() - self._fresh.get(job_id, -math.inf) < _FRESH_SECONDS
 
     async def stop(self) -> None:
         for waiters in self._waiters.values():
@@ -109,13 +133,18 @@ class _Reader:
                     retry_delay.reset()
                     for event in events:
                         self._dispatch(event)
-                    if gap is not None or not events or any(event.name in _REMOVALS for event in events):
+                    is_cut = gap is not None or any(event.name in _REMOVALS for event in events)
+                    if is_cut:
+                        self._fresh.clear()
+                    if is_cut or not events:
                         await self._look_at_all()
                 except ServerError:
+                    self._fresh.clear()
                     await retry_delay.wait()
             # Under the lock: who comes while the stream closes starts another reader.
             async with self._starting:
                 if not self._waiters:
+                    self._fresh.clear()
                     await self._stream.close()
                     return
 
@@ -167,6 +196,12 @@ class _Reader:
                     waiter.fail(_missing(each))
 
     def _dispatch(self, event: Entry) -> None:
+        if event.name == "added":
+            self._fresh[event.job_id] = self._monotonic()
+            if len(self._fresh) > _FRESH:
+                del self._fresh[next(iter(self._fresh))]
+        elif event.name in _ENDS:
+            self._fresh.pop(event.job_id, None)
         for waiter in list(self._waiters.get(event.job_id, ())):
             waiter.receive(event)
 

@@ -8,6 +8,7 @@ import pytest
 import redis
 
 from stockyard import Job, JobFailed, JobNotFound, Queue, ResultTimeout
+from stockyard._store.jobs import reading
 from stockyard._store.jobs.streams import EventStream
 from stockyard.errors import SharedWorkCancelled
 from stockyard.events.results import Results
@@ -280,3 +281,36 @@ async def test_a_very_long_reason_is_cut(yard: Yard) -> None:
     with pytest.raises(JobFailed, match=r"xx… \([\d,]+ more characters\)$") as failed:
         await job.wait_for_result(25)
     assert 20_000 <= len(failed.value.reason) < 20_100
+
+
+async def test_a_job_that_was_just_added_is_not_asked_for(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    read_state = reading.read_state
+
+    async def counted(keyspace: Any, job_id: str) -> Any:
+        asked.append(job_id)
+        return await read_state(keyspace, job_id)
+
+    monkeypatch.setattr(reading, "read_state", counted)
+    queue = yard.queue()
+    await yard.work(double)
+    assert [await (await queue.add("x", number)).wait_for_result(25) for number in range(100)] == [
+        2 * number for number in range(100)
+    ]
+    # The event that a job was added comes with the reply, on another connection: seldom a moment later.
+    assert len(asked) < 50
+
+
+async def test_an_id_that_is_given_again_stands_for_the_new_job(yard: Yard) -> None:
+    queue = yard.queue(remove_on_complete=True)
+    await yard.work(double)
+    for number in range(5):
+        job = await queue.add("x", number)
+        assert job.id == "1"
+        assert await job.wait_for_result(25) == 2 * number
+        named = await queue.add("x", number, job_id="named")
+        assert await named.wait_for_result(25) == 2 * number
+        await queue.obliterate(force=True)
+        again = await queue.add("x", -number)
+        assert (again.id, await again.wait_for_result(25)) == ("1", -2 * number)
+        await queue.obliterate(force=True)

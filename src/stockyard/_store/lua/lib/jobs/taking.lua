@@ -54,7 +54,7 @@ local function take(keys, base, now, moment, request)
   if promote_due(keys, base, now) then wake(keys) end
   local taking = pass_gates(keys, request)
   local room = taking.room
-  local rows, started, counted, size, most, has_more = {}, {}, 0, 0, request.most_bytes, false
+  local rows, started, counted, size, most, has_more, is_empty = {}, {}, 0, 0, request.most_bytes, false, false
   while #started < room and not has_more do
     local wanted = room - #started
     local ids, plain, by_priority = pop_ready(keys, wanted)
@@ -72,14 +72,15 @@ local function take(keys, base, now, moment, request)
         size = size + #(row[DATA_AT] or '') + #(row[PROGRESS_AT] or '') + #(row[STACKTRACE_AT] or '')
       end
     end
-    if #ids < wanted and not has_more then redis.call('DEL', keys.priority_counter) end
+    is_empty = #ids < wanted and not has_more
+    if is_empty then redis.call('DEL', keys.priority_counter) end
     if #ids == 0 then break end
   end
   if #started > 0 then
     lock_all(base, started, request)
     to_active(keys, started)
     note_started(keys, taking, counted)
-    add_marker(keys)
+    if not is_empty then add_marker(keys) end
     if size > MUCH then mark_unread(keys.unread, started, rows) end
     return rows, started, 0, 0, false, size > MUCH, has_more
   end
