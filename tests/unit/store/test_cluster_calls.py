@@ -24,7 +24,7 @@ A, B, C = (Node(name, 7000 + number) for number, name in enumerate("abc"))
 IN_A, IN_B, IN_C = "bar", "{c}:1", "foo"
 PARTS = {A: (0, 5460), B: (5461, 10_922), C: (10_923, 16_383)}
 SCRIPT = load("managing.pause_for")
-LOOK = [("CLUSTER", "SHARDS"), ("CLUSTER", "SLOTS")]
+LOOK = [("CLUSTER", "SLOTS")]
 
 
 def moved(key: str, node: Node) -> Any:
@@ -78,7 +78,7 @@ class FakeNode:
             await self._cluster.before_look()
             if self.trouble:
                 raise self.trouble
-            return [self._cluster.shards(), None]
+            return [self._cluster.slots()]
         self.sent.append(list(commands))
         if self.trouble:
             raise self.trouble
@@ -98,6 +98,7 @@ class FakeCluster(ClusterCalls):
         self.time = time
         self.nodes = {node: FakeNode(node, self) for node in (A, B, C)}
         self.parts: dict[Node, tuple[int, int]] = dict(PARTS)
+        self.refusal: ServerRefused | None = None
         self.pauses: list[float] = []
         self.is_looking = asyncio.Event()
         self.may_look = asyncio.Event()
@@ -107,16 +108,8 @@ class FakeCluster(ClusterCalls):
     def looks(self) -> int:
         return sum(node.looks for node in self.nodes.values())
 
-    def shards(self) -> list[Any]:
-        return [
-            [
-                b"slots",
-                list(part),
-                b"nodes",
-                [[b"endpoint", node.host.encode(), b"port", node.port, b"role", b"master"]],
-            ]
-            for node, part in self.parts.items()
-        ]
+    def slots(self) -> Any:
+        return self.refusal or [[*part, [node.host.encode(), node.port]] for node, part in self.parts.items()]
 
     async def before_look(self) -> None:
         self.is_looking.set()
@@ -296,6 +289,12 @@ async def test_nobody_knows_the_map(cluster: FakeCluster) -> None:
         await run(cluster, IN_A, timeout=1.0)
     assert 0.5 < sum(cluster.pauses) <= 1.0
     assert sends(cluster) == {}
+
+
+async def test_a_server_that_is_no_cluster(cluster: FakeCluster) -> None:
+    cluster.refusal = ServerRefused("This instance has cluster support disabled")
+    with pytest.raises(ServerUnavailable, match="a:7000: This instance has cluster support disabled"):
+        await run(cluster, IN_A, timeout=1.0)
 
 
 async def test_a_slot_that_no_node_serves(cluster: FakeCluster) -> None:

@@ -4,93 +4,41 @@ from typing import Any
 
 import pytest
 
-from stockyard._store.net.slot_map import Node, SlotMap, SlotRange, ranges_of_shards, ranges_of_slots
+from stockyard._store.net.slot_map import Node, SlotMap, SlotRange, ranges_of
 
 ASKED = Node("asked", 7000)
 
 
-def node(endpoint: bytes | None = b"here", **facts: Any) -> list[Any]:
-    known = {
-        "ip": b"10.0.0.1",
-        "endpoint": endpoint,
-        "port": 7001,
-        "role": b"master",
-        "health": b"online",
-        **facts,
-    }
-    return [part for name, value in known.items() for part in (name.replace("_", "-").encode(), value)]
-
-
-def shard(slots: list[int], *nodes: list[Any]) -> list[Any]:
-    return [b"slots", slots, b"nodes", list(nodes)]
-
-
-def ranges(*shards: list[Any], uses_tls: bool = False) -> list[SlotRange]:
-    return ranges_of_shards(list(shards), ASKED, uses_tls=uses_tls)
+def node(endpoint: bytes | None = b"here", ip: bytes = b"") -> list[Any]:
+    return [endpoint, 7001, b"id", [b"ip", ip] if ip else []]
 
 
 @pytest.mark.parametrize(
     ("found", "host"),
     [
         (node(b"here"), "here"),
-        (node(b"node-1.example.org"), "node-1.example.org"),
+        (node(b"node-1.example.org", ip=b"10.0.0.1"), "node-1.example.org"),
         # A node that does not know where it is, or is behind a balancer, is where it was asked.
-        (node(b"", ip=b""), "asked"),
+        (node(b""), "asked"),
         (node(None), "asked"),
+        (node(None, ip=b"10.0.0.1"), "asked"),
         # It was given no name: its number is known.
-        (node(b"?"), "10.0.0.1"),
-        (node(b"?", ip=b""), "asked"),
+        (node(b"?", ip=b"10.0.0.1"), "10.0.0.1"),
+        (node(b"?"), "asked"),
+        # As a Redis before 7 says it.
+        ([b"here", 7001, b"id"], "here"),
+        ([b"", 7001, b"id"], "asked"),
     ],
 )
 def test_where_a_node_is(found: list[Any], host: str) -> None:
-    assert ranges(shard([0, 5], found)) == [SlotRange(0, 5, Node(host, 7001))]
+    assert ranges_of([[0, 5, found]], ASKED) == [SlotRange(0, 5, Node(host, 7001))]
 
 
-def test_tls_has_another_port() -> None:
-    both = shard([0, 5], node(tls_port=7443))
-    assert ranges(both)[0].node.port == 7001
-    assert ranges(both, uses_tls=True)[0].node.port == 7443
-    assert ranges(shard([0, 5], node()), uses_tls=True)[0].node.port == 7001
-
-
-def test_a_shard_may_have_several_ranges_or_none() -> None:
-    there = Node("here", 7001)
-    assert ranges(shard([0, 5, 9, 9], node()), shard([], node(b"idle"))) == [
-        SlotRange(0, 5, there),
-        SlotRange(9, 9, there),
-    ]
-
-
-def test_replicas_serve_nothing() -> None:
-    replica = node(b"replica", role=b"replica")
-    assert [each.node.host for each in ranges(shard([0, 5], replica, node()))] == ["here"]
-    assert ranges(shard([0, 5], replica)) == []
-
-
-def test_a_primary_that_has_failed_serves_until_another_does() -> None:
-    failed = node(b"failed", health=b"fail")
-    replica = node(b"replica", role=b"replica")
-    assert [each.node.host for each in ranges(shard([0, 5], failed, replica))] == ["failed"]
-    assert [each.node.host for each in ranges(shard([0, 5], failed, replica, node(b"new")))] == ["new"]
-    assert [each.node.host for each in ranges(shard([0, 5], node(b"loads", health=b"loading")))] == ["loads"]
-
-
-def test_older_servers() -> None:
-    replica = [b"replica", 7002, b"id", []]
-    reply = [
-        [0, 5, [b"here", 7001, b"id", []], replica],
-        [6, 7, [b"", 7001, b"id"]],
-        [8, 8, [None, 7003, b"id", [b"ip", b"10.0.0.3"]]],
-        [9, 9, [b"?", 7004, b"id", [b"ip", b"10.0.0.4"]]],
-        [10, 10, [b"?", 7005, b"id"]],
-    ]
-    assert ranges_of_slots(reply, ASKED) == [
-        SlotRange(0, 5, Node("here", 7001)),
-        SlotRange(6, 7, Node("asked", 7001)),
-        SlotRange(8, 8, Node("asked", 7003)),
-        SlotRange(9, 9, Node("10.0.0.4", 7004)),
-        SlotRange(10, 10, Node("asked", 7005)),
-    ]
+def test_the_first_of_a_range_serves_it_and_its_replicas_do_not() -> None:
+    here, there = Node("here", 7001), Node("there", 7001)
+    reply = [[0, 5, node(), node(b"replica")], [9, 9, node()], [6, 8, node(b"there")]]
+    assert ranges_of(reply, ASKED) == [SlotRange(0, 5, here), SlotRange(9, 9, here), SlotRange(6, 8, there)]
+    assert ranges_of([], ASKED) == []
 
 
 def test_the_map() -> None:

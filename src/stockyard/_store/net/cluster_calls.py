@@ -12,7 +12,7 @@ from stockyard._store.net.connection import Command
 from stockyard._store.net.refusals import Redirected
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script, load_command
 from stockyard._store.net.server_calls import ServerCalls
-from stockyard._store.net.slot_map import UNKNOWN_HOST, Node, SlotMap, ranges_of_shards, ranges_of_slots
+from stockyard._store.net.slot_map import UNKNOWN_HOST, Node, SlotMap, ranges_of
 from stockyard._store.net.slots import key_of, slot_of
 from stockyard.config import Address
 from stockyard.errors import ServerError, ServerUnavailable
@@ -198,19 +198,14 @@ class ClusterCalls(ServerCalls):
         failures: list[str] = []
         for node in dict.fromkeys([*self._slots.primaries, *self._seeds]):
             try:
-                shards, slots = await self._calls_on(node).ask_once(
-                    [("CLUSTER", "SHARDS"), ("CLUSTER", "SLOTS")], timeout=_MAP_SECONDS
-                )
+                (slots,) = await self._calls_on(node).ask_once([("CLUSTER", "SLOTS")], timeout=_MAP_SECONDS)
             except ServerError as error:
                 failures.append(f"{node.host}:{node.port}: {error}")
                 continue
-            if isinstance(shards, list):
-                ranges = ranges_of_shards(shards, node, uses_tls=self.address.scheme.startswith("rediss"))
-            elif isinstance(slots, list):
-                ranges = ranges_of_slots(slots, node)
-            else:
-                failures.append(f"{node.host}:{node.port}: {shards}")
+            if not isinstance(slots, list):
+                failures.append(f"{node.host}:{node.port}: {slots}")
                 continue
+            ranges = ranges_of(slots, node)
             if ranges:
                 self._slots.replace(ranges)
                 return
@@ -229,27 +224,32 @@ class ClusterCalls(ServerCalls):
         pause = _FIRST_PAUSE
         while (node := self._slots.node_of(slot)) is None:
             refusal = ServerUnavailable(f"no node of the cluster at {self.address} serves slot {slot} now")
-            if time.monotonic() + pause >= deadline:
-                raise refusal
             self._note_trouble(str(refusal))
-            await self._pause(jitter(pause))
+            await self._pause_until(deadline, pause, refusal)
             pause = min(pause * 2, _LONGEST_PAUSE)
             await self.look(deadline)
         return _Target(node)
 
     async def _look_until_known(self, deadline: float) -> None:
         pause = _FIRST_PAUSE
+        refusal = ServerUnavailable(f"no node of the cluster at {self.address} has said which slots there are")
         while True:
             try:
                 await self.look(deadline)
             except ServerUnavailable as error:
-                if time.monotonic() + pause >= deadline:
-                    raise
+                refusal = error
                 self._note_trouble(str(error))
             if self._slots.is_known:
                 return
-            await self._pause(jitter(pause))
+            await self._pause_until(deadline, pause, refusal)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _pause_until(self, deadline: float, pause: float, refusal: ServerUnavailable) -> None:
+        """Wait about so long; raise the refusal if that would be past the deadline."""
+        wait = jitter(pause)
+        if time.monotonic() + wait >= deadline:
+            raise refusal
+        await self._pause(wait)
 
     async def _run_once(
         self,

@@ -64,31 +64,16 @@ class SlotMap:
         self._nodes, self.primaries = nodes, tuple(primaries)
 
 
-def ranges_of_shards(reply: Any, asked: Node, *, uses_tls: bool) -> list[SlotRange]:
-    """Read a reply to ``CLUSTER SHARDS``.
+def ranges_of(reply: Any, asked: Node) -> list[SlotRange]:
+    """Read a reply to ``CLUSTER SLOTS``, which names the ports of connections like the one that asked.
+
+    ``CLUSTER SHARDS`` will not do: a node whose configuration file did not name its shard at the start leaves
+    itself out there (seen with Valkey 9.1).
 
     Args:
         reply: the reply.
         asked: who gave it; a node that does not know its own host is reached there.
-        uses_tls: the connections use TLS, for which nodes have another port.
     """
-    ranges = []
-    for shard in map(_facts, reply):
-        slots = [int(each) for each in shard["slots"]]
-        nodes = [_facts(node) for node in shard["nodes"]]
-        serving = [node for node in nodes if _text(node.get("role")) == "master"]
-        # A primary that has failed stays one until a replica takes its place.
-        healthy = [node for node in serving if _text(node.get("health")) != "fail"] or serving
-        if not healthy:
-            continue
-        port = (healthy[0].get("tls-port") if uses_tls else None) or healthy[0].get("port") or asked.port
-        node = Node(_host(healthy[0].get("endpoint"), healthy[0].get("ip"), asked), int(port))
-        ranges += [SlotRange(first, last, node) for first, last in zip(slots[::2], slots[1::2], strict=True)]
-    return ranges
-
-
-def ranges_of_slots(reply: Any, asked: Node) -> list[SlotRange]:
-    """Read a reply to ``CLUSTER SLOTS``, which servers before Redis 7 give."""
     ranges = []
     for first, last, primary, *_ in reply:
         more = _facts(primary[3]) if len(primary) > 3 else {}
