@@ -99,7 +99,9 @@ class AsyncConnection(Connection):
         return asyncio.timeout(seconds)
 
     def _send(self, packed: list[bytes]) -> None:
-        assert self._writer is not None
+        if self._writer is None:
+            # Dropped meanwhile by who watches it.
+            raise ConnectionError("not connected")
         self._writer.writelines(packed)
 
     async def _some(self, seconds: float | None) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections.abc import Callable
 from weakref import WeakSet
 
 from stockyard._store.net.async_connection import AsyncConnection
@@ -22,6 +23,7 @@ class AsyncPool(Pool):
         address: where the server is.
         locator: that of ``Connection``.
         connect_timeout: seconds in which a connection must be open. Defaults to those of the call.
+        on_open: called with each connection that is open now. Defaults to nothing.
 
     Attributes:
         dedicated: connections of one user alone, closed with the others.
@@ -30,11 +32,17 @@ class AsyncPool(Pool):
     """
 
     def __init__(
-        self, address: Address, *, locator: Locator | None = None, connect_timeout: float = math.inf
+        self,
+        address: Address,
+        *,
+        locator: Locator | None = None,
+        connect_timeout: float = math.inf,
+        on_open: Callable[[AsyncConnection], None] | None = None,
     ) -> None:
         self._address = address
         self._locator = locator
         self._connect_timeout = connect_timeout
+        self._on_open = on_open
         self._idle: list[AsyncConnection] = []
         self._places = asyncio.Semaphore(MAX_CONNECTIONS)
         self._answered = 0
@@ -60,12 +68,14 @@ class AsyncPool(Pool):
         else:
             await self._places.acquire()
         connection = self._idle.pop() if self._idle else AsyncConnection(self._address, locator=self._locator)
-        if not connection.is_open:
+        if not connection.is_open or connection.is_astray:
             try:
                 await connection.open_until(min(deadline, time.monotonic() + self._connect_timeout))
             except BaseException:
                 self.give_back(connection)
                 raise
+            if self._on_open is not None:
+                self._on_open(connection)
         return connection, deadline
 
     def give_back(self, connection: Connection) -> None:

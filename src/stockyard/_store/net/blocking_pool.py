@@ -111,7 +111,7 @@ class BlockingPool(Pool):
                 connection = self._idle.pop()
             except IndexError:
                 return None
-            if not connection.is_stale():
+            if not connection.is_astray and not connection.is_stale():
                 return connection
             connection.drop()
 

@@ -13,6 +13,8 @@ from stockyard._store.net.locator import Connect, Locator
 from stockyard._store.net.refusals import Redirected
 from stockyard._store.net.server import Server
 from stockyard._store.net.slot_map import Node
+from stockyard._store.net.slots import slot_of
+from stockyard._store.net.watch import Watch
 from stockyard._store.server_clock import ServerClock
 from stockyard.config import Address
 from stockyard.errors import ServerUnavailable
@@ -32,6 +34,10 @@ class Cluster(ClusterCalls, Server):
         self._nodes: dict[Node, Server] = {}
 
     async def aclose(self) -> None:
+        watch = self._watches.pop() if self._watches else None
+        if watch:
+            # First: its looks would open connections again.
+            await watch.close()
         for node in list(self._nodes.values()):
             await node.aclose()
         await super().aclose()
@@ -56,10 +62,30 @@ class Cluster(ClusterCalls, Server):
             closes_with_server=closes_with_server,
         )
 
+    def serves(self, key: str | None, place: Address) -> bool:
+        """Say whether a node is the one of a key, as far as is known; without a key, any node is."""
+        if key is None:
+            return True
+        node = self._slots.node_of(slot_of(key))
+        return node is None or node == (place.host, place.port)
+
+    def has_lost(self, place: Address) -> bool:
+        """Say whether a node served slots and serves none any more, as far as is known."""
+        return (place.host, place.port) in self._slots.former
+
+    def _new_watch(self) -> Watch:
+        return _ClusterWatch(self)
+
     def _calls_on(self, node: Node) -> Server:
         found = self._nodes.get(node)
         if found is None:
-            made = Server(self.address.at(*node), call_timeout=self.call_timeout, connect_timeout=CONNECT_TIMEOUT)
+            made = Server(
+                self.address.at(*node),
+                call_timeout=self.call_timeout,
+                connect_timeout=CONNECT_TIMEOUT,
+                locator=_OneNode(self, self.address.at(*node)),
+                on_open=self.watch,
+            )
             # One step, as several threads may come first.
             found = self._nodes.setdefault(node, made)
         return found
@@ -76,6 +102,24 @@ class Cluster(ClusterCalls, Server):
         return await asyncio.gather(*calls, return_exceptions=True)
 
 
+class _ClusterWatch(Watch):
+    """Watches the connections to the nodes of a cluster.
+
+    Args:
+        cluster: the cluster.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        super().__init__()
+        self._cluster = cluster
+
+    async def _look(self) -> None:
+        await self._cluster.look(time.monotonic() + self._cluster.call_timeout)
+
+    async def _disconnect(self) -> None:
+        """Do nothing: its looks use the nodes' connections."""
+
+
 class _NodeLocator(Locator):
     """The node that serves a key, or any node."""
 
@@ -86,7 +130,24 @@ class _NodeLocator(Locator):
     async def locate(self, connect: Connect) -> Address:
         return await self._cluster.place_now(self._key)
 
+    def is_current(self, place: Address) -> bool:
+        return self._cluster.serves(self._key, place)
+
     def note_refusal(self, refusal: ServerUnavailable) -> bool:
         if isinstance(refusal, Redirected):
             self._cluster.note(refusal)
         return True
+
+
+class _OneNode(Locator):
+    """A certain node; others have its place once it has lost its slots."""
+
+    def __init__(self, cluster: Cluster, place: Address) -> None:
+        self._cluster = cluster
+        self._place = place
+
+    async def locate(self, connect: Connect) -> Address:
+        return self._place
+
+    def is_current(self, place: Address) -> bool:
+        return not self._cluster.has_lost(place)

@@ -51,6 +51,7 @@ class ClusterCalls(ServerCalls):
         super().__init__(address, call_timeout=call_timeout)
         self._seeds = [Node(host, port) for host, port in address.hosts]
         self._slots = SlotMap()
+        self._answered: Node | None = None
         self._looked = -_BETWEEN_MAPS
         self._is_looking = False
 
@@ -196,7 +197,9 @@ class ClusterCalls(ServerCalls):
 
     async def _look(self) -> None:
         failures: list[str] = []
-        for node in dict.fromkeys([*self._slots.primaries, *self._seeds]):
+        nodes = dict.fromkeys([*self._slots.primaries, *self._seeds])
+        # First the node that answered last: one that is away takes a second to show it.
+        for node in sorted(nodes, key=lambda each: each != self._answered):
             try:
                 (slots,) = await self._calls_on(node).ask_once([("CLUSTER", "SLOTS")], timeout=_MAP_SECONDS)
             except ServerError as error:
@@ -208,6 +211,7 @@ class ClusterCalls(ServerCalls):
             ranges = ranges_of(slots, node)
             if ranges:
                 self._slots.replace(ranges)
+                self._answered = node
                 return
             failures.append(f"{node.host}:{node.port} knows no node that serves slots")
         if not self._slots.is_known:

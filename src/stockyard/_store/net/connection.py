@@ -26,6 +26,8 @@ _INCOMPLETE = object()
 _ROLE_SECONDS = 1.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between two attempts to connect."""
+_LONGEST_PAUSE_OF_LOCATED = 0.3
+"""The same where others say where the server is: they are there while it is away, and a failover is soon over."""
 
 
 class Connection(ABC):
@@ -66,6 +68,11 @@ class Connection(ABC):
     @abstractmethod
     def is_open(self) -> bool:
         """Whether it is connected to the server to ask, and its replies are in step with its calls."""
+
+    @property
+    def is_astray(self) -> bool:
+        """Whether the server to ask is known to be at another place by now."""
+        return self._locator is not None and not self._locator.is_current(self._endpoint.address)
 
     async def open(self, timeout: float) -> None:
         """Connect, log in, and look at the server's version.
@@ -120,15 +127,22 @@ class Connection(ABC):
             deadline: by ``time.monotonic``.
         """
         pause = _FIRST_PAUSE
+        longest = _LONGEST_PAUSE if self._locator is None else _LONGEST_PAUSE_OF_LOCATED
+        before: ServerUnavailable | None = None
         while True:
             try:
                 return await self.open(max(deadline - time.monotonic(), 0.001))
-            except ServerUnavailable:
+            except ServerUnavailable as error:
                 wait = jitter(pause)
-                if time.monotonic() + wait >= deadline:
+                now = time.monotonic()
+                if now >= deadline and before is not None:
+                    # This attempt was cut short, and says less than the one before it.
+                    raise before from None
+                if now + wait >= deadline:
                     raise
+                before = error
                 await self.pause(wait)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                pause = min(pause * 2, longest)
 
     async def ask(
         self, commands: Sequence[Command], timeout: float | None, *, silence: float | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from stockyard._store.net.async_connection import AsyncConnection
@@ -17,6 +18,7 @@ class DedicatedConnection(AsyncConnection):
     Args:
         address, client_name, reads_text, locator: those of ``AsyncConnection``.
         call_timeout: seconds until it is open, and until a reply.
+        on_open: called each time that it is open. Defaults to nothing.
     """
 
     def __init__(
@@ -27,9 +29,16 @@ class DedicatedConnection(AsyncConnection):
         client_name: str | None = None,
         reads_text: bool = False,
         locator: Locator | None = None,
+        on_open: Callable[[AsyncConnection], None] | None = None,
     ) -> None:
         super().__init__(address, client_name=client_name, reads_text=reads_text, locator=locator)
         self.call_timeout = call_timeout
+        self._on_open = on_open
+
+    async def open(self, timeout: float) -> None:
+        await super().open(timeout)
+        if self._on_open is not None:
+            self._on_open(self)
 
     async def reopen(self) -> None:
         """Connect again; tried again until the call timeout. The errors are those of ``open``."""

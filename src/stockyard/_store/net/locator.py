@@ -46,6 +46,10 @@ class Locator(ABC):
             ServerUnavailable: nobody says where.
         """
 
+    def is_current(self, place: Address) -> bool:
+        """Say whether the server is still at a place, as far as is known without asking."""
+        return True
+
     def note_refusal(self, refusal: ServerUnavailable) -> bool:
         """Take in that a server did nothing; say whether the connection is not to be used any more.
 

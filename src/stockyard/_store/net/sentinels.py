@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stockyard._store.net.locator import Connect, Locator
+from stockyard._store.net.locator import Asked, Connect, Locator
 from stockyard.config import Address
 from stockyard.errors import ServerError, ServerUnavailable
 
@@ -22,31 +22,55 @@ class Sentinels(Locator):
     def __init__(self, address: Address) -> None:
         self._address = address
         self._order = address.sentinels()
+        self._primary: Address | None = None
+
+    def is_current(self, place: Address) -> bool:
+        return self._primary is None or place == self._primary
 
     async def locate(self, connect: Connect) -> Address:
         """Return where the Sentinels say that the primary is."""
+        connection, place = await self.first_answer(connect)
+        await connection.close()
+        return place
+
+    async def first_answer(self, connect: Connect) -> tuple[Asked, Address]:
+        """Return the open connection to the first Sentinel that says where the primary is, and what it says.
+
+        Raises:
+            ServerUnavailable: none says so.
+        """
         failures: list[str] = []
         for sentinel in list(self._order):
             connection = connect(sentinel)
             try:
                 await connection.open(_SECONDS)
-                (found,) = await connection.ask(
-                    [("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._address.service)], _SECONDS
-                )
+                place = await self.ask(connection)
             except ServerError as error:
+                await connection.close()
                 failures.append(f"{sentinel}: {error}")
                 continue
-            finally:
+            except BaseException:
                 await connection.close()
-            if isinstance(found, list):
-                # In one step: other connections look at it meanwhile.
-                self._order = [sentinel, *(each for each in self._order if each != sentinel)]
-                host, port = (each.decode() for each in found)
-                return self._address.at(host, int(port))
-            if isinstance(found, ServerError):
-                failures.append(f"{sentinel}: {found}")
-            else:
-                failures.append(f"{sentinel} knows no primary of the name {self._address.service!r}")
+                raise
+            # In one step: other connections look at it meanwhile.
+            self._order = [sentinel, *(each for each in self._order if each != sentinel)]
+            return connection, place
         raise ServerUnavailable(
             f"no Sentinel of {self._address} says where the primary is; asked were:\n  " + "\n  ".join(failures)
         )
+
+    async def ask(self, connection: Asked) -> Address:
+        """Return where one Sentinel says that the primary is.
+
+        Raises:
+            ServerError: it does not say so.
+        """
+        command = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._address.service)
+        (found,) = await connection.ask([command], _SECONDS)
+        if isinstance(found, ServerError):
+            raise found
+        if not isinstance(found, list):
+            raise ServerUnavailable(f"it knows no primary of the name {self._address.service!r}")
+        host, port = (each.decode() for each in found)
+        self._primary = self._address.at(host, int(port))
+        return self._primary

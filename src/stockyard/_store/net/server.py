@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from collections.abc import Callable
 from typing import Any
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.repeats import repeats
+from stockyard._store.net.async_connection import AsyncConnection
 from stockyard._store.net.async_pool import AsyncPool
 from stockyard._store.net.blocking_pool import BlockingPool, BlockingPools
 from stockyard._store.net.dedicated import DedicatedConnection
 from stockyard._store.net.locator import Locator
 from stockyard._store.net.sentinels import Sentinels
 from stockyard._store.net.server_calls import ServerCalls
+from stockyard._store.net.watch import Watch
 from stockyard._store.server_clock import ServerClock
 from stockyard.config import Address
 from stockyard.model.clock import Clock, system_clock
@@ -34,6 +37,8 @@ class Server(ServerCalls):
         address, call_timeout: those of ``ServerCalls``.
         clock: this machine's. Defaults to the system's.
         connect_timeout: seconds in which a connection must be open. Defaults to those of the call.
+        locator: that of ``Connection``. Defaults to the address's own.
+        on_open: that of ``AsyncPool``.
 
     Attributes:
         clock: gives the server's time, once it was measured.
@@ -46,11 +51,20 @@ class Server(ServerCalls):
         call_timeout: float = 5.0,
         clock: Clock = system_clock,
         connect_timeout: float = math.inf,
+        locator: Locator | None = None,
+        on_open: Callable[[AsyncConnection], None] | None = None,
     ) -> None:
         super().__init__(address, call_timeout=call_timeout)
         self.clock: ServerClock = ServerClock(clock)
-        locator = self._locator = Sentinels(address) if address.kind == "sentinel" else None
-        self._pools = PerLoop(lambda: AsyncPool(address, locator=locator, connect_timeout=connect_timeout))
+        self._sentinels = Sentinels(address) if address.kind == "sentinel" else None
+        locator = self._locator = locator or self._sentinels
+        self._watches: PerLoop[Watch] | None = None
+        if address.kind != "server":
+            self._watches = PerLoop(self._new_watch)
+            on_open = self.watch
+        self._pools = PerLoop(
+            lambda: AsyncPool(address, locator=locator, connect_timeout=connect_timeout, on_open=on_open)
+        )
         self._blocking_pools = BlockingPools(
             lambda: BlockingPool(address, locator=locator, connect_timeout=connect_timeout)
         )
@@ -87,6 +101,9 @@ class Server(ServerCalls):
 
     async def aclose(self) -> None:
         """Close this loop's connections; closing twice is fine."""
+        watch = self._watches.pop() if self._watches else None
+        if watch:
+            await watch.close()
         pool = self._pools.pop()
         if pool:
             dedicated = await pool.close()
@@ -134,10 +151,22 @@ class Server(ServerCalls):
             client_name=client_name,
             reads_text=reads_text,
             locator=locator,
+            on_open=self.watch if self._watches else None,
         )
         if closes_with_server:
             self._pools.get().dedicated.append(connection)
         return connection
+
+    def watch(self, connection: AsyncConnection) -> None:
+        """Drop a connection of the running loop when another server has taken the place of its own."""
+        assert self._watches is not None
+        self._watches.get().add(connection)
+
+    def _new_watch(self) -> Watch:
+        from stockyard._store.net.sentinel_watch import SentinelWatch
+
+        assert self._sentinels is not None
+        return SentinelWatch(self._sentinels)
 
     def _pool(self) -> AsyncPool | BlockingPool:
         return self._blocking_pools.get() if asyncio._get_running_loop() is None else self._pools.get()

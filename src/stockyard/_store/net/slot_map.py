@@ -31,11 +31,13 @@ class SlotMap:
 
     Attributes:
         primaries: every primary that serves slots, in the order of their first slots.
+        former: nodes that were primaries and are none any more.
     """
 
     def __init__(self) -> None:
         self._nodes: list[Node | None] = []
         self.primaries: tuple[Node, ...] = ()
+        self.former: frozenset[Node] = frozenset()
 
     @property
     def is_known(self) -> bool:
@@ -52,6 +54,7 @@ class SlotMap:
             self._nodes[slot] = node
             if node not in self.primaries:
                 self.primaries += (node,)
+                self.former -= {node}
 
     def replace(self, ranges: Iterable[SlotRange]) -> None:
         """Take what the cluster says for what is."""
@@ -61,6 +64,7 @@ class SlotMap:
             nodes[first : last + 1] = [node] * (last + 1 - first)
             primaries[node] = None
         # In one step each, as other threads read them.
+        self.former = self.former.union(self.primaries) - primaries.keys()
         self._nodes, self.primaries = nodes, tuple(primaries)
 
 
