@@ -159,11 +159,24 @@ async def test_each_call_goes_to_the_node_of_its_key(cluster: FakeCluster) -> No
     assert await cluster.ask([("GET", IN_B), ("GET", IN_A), ("PING",)]) == [b"b", b"a", b"a"]
 
 
-def test_the_guard_is_in_the_slot_of_the_keys(cluster: FakeCluster) -> None:
-    for key in (IN_A, IN_B, "bull:{q}:wait", "{bull:q}:wait"):
-        keys = guarded(ScriptCall(SCRIPT, (key, f"{key}2"), ())).keys
-        assert (keys[:2], len(keys)) == ((key, f"{key}2"), 3)
-        assert slot_of(keys[2]) == slot_of(key)
+@pytest.mark.parametrize(
+    ("key", "guard"),
+    [
+        ("bar", "{bar}::guard"),
+        ("{c}:1", "{c}::guard"),
+        # Users who may use the keys of a prefix alone may use this one.
+        ("bull:{q}:wait", "bull:{q}::guard"),
+        ("bull:a:{q}:{x}", "bull:a:{q}::guard"),
+        ("{bull:q}:wait", "{bull:q}::guard"),
+    ],
+)
+def test_the_guard_begins_like_the_keys_and_is_in_their_slot(key: str, guard: str) -> None:
+    keys = guarded(ScriptCall(SCRIPT, (key, f"{key}2"), ())).keys
+    assert list(keys) == [key, f"{key}2", guard]
+    assert slot_of(guard) == slot_of(key)
+
+
+def test_calls_on_connections_of_their_own_are_guarded_on_a_cluster(cluster: FakeCluster) -> None:
     without = ScriptCall(SCRIPT, (), ())
     assert guarded(without) is without
     assert cluster.script_command(call(IN_A)) == guarded(call(IN_A)).command()

@@ -330,7 +330,13 @@ def guarded(call: ScriptCall) -> ScriptCall:
     """
     if not call.keys:
         return call
-    return call._replace(keys=(*call.keys, f"{{{hash_tag(call.keys[0])}}}::guard"))
+    return call._replace(keys=(*call.keys, f"{_up_to_tag(call.keys[0])}::guard"))
+
+
+def _up_to_tag(key: str) -> str:
+    """Return a key up to its hash tag: in the same slot, and where a user may use the keys of a prefix alone."""
+    tag = hash_tag(key)
+    return f"{{{key}}}" if tag == key else key[: key.index(f"{{{tag}}}") + len(tag) + 2]
 
 
 def _slot_of(wanted: ScriptCall | Command) -> int | None:
