@@ -164,8 +164,8 @@ async def test_no_sentinel_answers_for_a_while(
             back = time.monotonic()
             follows = await load.goes_on(back)
             await eventually(lambda: all(check.ok for check in load.worker.health_checks()))
-        fate = await load.settle()
-        print(f"\nno Sentinel: goes on {follows:.2f} s after they are back; {fate}")
+        gap, fate = load.gap(cut), await load.settle()
+        print(f"\nno Sentinel: goes on {follows:.2f} s after they are back, longest gap {gap:.2f} s; {fate}")
         assert follows < FOLLOWS_WITHIN * await contention()
         assert (fate.lost, fate.doubled) == (0, 0)
         said = [each.getMessage() for each in caplog.records if "worker of queue" in each.getMessage()]
