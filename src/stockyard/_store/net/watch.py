@@ -46,7 +46,6 @@ class Watch(ABC):
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
-        await self._disconnect()
 
     @abstractmethod
     async def _look(self) -> None:
@@ -64,6 +63,13 @@ class Watch(ABC):
         return {each for each in self._connections if each.is_open and each.is_astray}
 
     async def _run(self) -> None:
+        try:
+            await self._drop_astray()
+        finally:
+            # Also where the program ends without closing: asyncio.run cancels what is left.
+            await self._disconnect()
+
+    async def _drop_astray(self) -> None:
         without, failures, trouble = 0, 0, ""
         while without < _LOOKS_WITHOUT_CONNECTION:
             await asyncio.sleep(_EVERY)
@@ -83,4 +89,3 @@ class Watch(ABC):
                 await asyncio.sleep(_GRACE)
                 for connection in astray & self._astray():
                     connection.drop()
-        await self._disconnect()
