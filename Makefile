@@ -17,7 +17,7 @@ PARALLEL := -n $(WORKERS) --dist worksteal
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install node python-peer browser postgresql promtool luacheck demo test test-quick test-pythons coverage check stubs bench bench-versus faults clean
+.PHONY: help install node python-peer browser postgresql promtool luacheck demo demo-cluster test test-quick test-pythons coverage check stubs bench bench-versus faults clean
 
 help: ## list every task
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -56,6 +56,9 @@ luacheck: ## install luacheck, which reads every Lua script as the server runs i
 
 demo: install ## run the platform's main job on the embedded server
 	$(BIN)/stockyard demo
+
+demo-cluster: install ## the same on an embedded cluster, of which one primary is killed in the middle
+	$(BIN)/stockyard demo --cluster 3
 
 test: install node python-peer browser postgresql promtool ## run every test, on the embedded server, against the real bullmq, and in a browser
 	$(BIN)/pytest -q $(PARALLEL) $(ARGS)

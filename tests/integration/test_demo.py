@@ -5,6 +5,7 @@ import json
 import pytest
 import redis
 
+from stockyard import InvalidOption
 from stockyard.trading import QueueName
 from stockyard.trading.demo import DemoOptions, run_demo
 from stockyard.trading.demo.desk import Desk
@@ -52,3 +53,25 @@ def test_a_mismatch_makes_the_status_non_zero(
     assert "MISMATCH  signals complete and in each symbol's order: 6 signals" in shown
     assert "MISMATCH  one order per signal: 7 orders for 6 signals" in shown
     assert "ok        positions equal the exchange's book: 7 of 7 fills applied" in shown
+
+
+@pytest.mark.long
+def test_a_replay_holds_on_a_cluster_that_loses_a_primary(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    assert run_demo(DemoOptions(symbols=("FB",), cluster=3, json=True)) == 0
+    shown, progress = capsys.readouterr()
+    assert json.loads(shown)["ok"]
+    assert "killed the primary at 127.0.0.1:" in progress
+
+
+@pytest.mark.parametrize("cluster", [1, 2, 17, -3])
+def test_a_cluster_of_a_size_that_cannot_be_is_refused(cluster: int) -> None:
+    with pytest.raises(InvalidOption, match=f"from 3 to 16 primaries here; got {cluster}"):
+        DemoOptions(cluster=cluster)
+
+
+def test_a_cluster_and_a_server_exclude_each_other() -> None:
+    with pytest.raises(InvalidOption, match="give either cluster or a server"):
+        DemoOptions(cluster=3, redis_url="redis://h")

@@ -30,7 +30,7 @@ async def read_workers(keyspace: QueueKeyspace) -> list[WorkerInfo]:
     Raises:
         ServerRefused: the user may not list connections.
     """
-    reply = await (await keyspace.server.at(keyspace.base)).call("CLIENT", "LIST")
+    reply = await (await keyspace.holder()).call("CLIENT", "LIST")
     spellings = worker_spellings(keyspace.keys.naming, keyspace.queue)
     workers = []
     for line in reply.decode(errors="replace").splitlines():

@@ -6,6 +6,7 @@ from typing import Any
 
 from stockyard._store.composing import HOME
 from stockyard._store.net.server import Server
+from stockyard._store.net.server_calls import ServerCalls
 from stockyard._store.scripts import Script
 from stockyard._wire.keys import QueueKeys
 from stockyard.model.clock import Clock
@@ -49,6 +50,14 @@ class QueueKeyspace:
         """Measure how far this machine's clock is from the server's, unless that is known."""
         if not self.knows_time:
             await self.server.learn_time()
+
+    async def holder(self) -> ServerCalls:
+        """Return the server that holds these keys now: on a cluster, one of its nodes.
+
+        Raises:
+            ServerUnavailable: no node of the cluster says which one.
+        """
+        return await self.server.at(self.base)
 
     def script_keys(self, script: Script) -> list[str]:
         """Return the script's keys in its order."""

@@ -11,6 +11,7 @@ def demo(
     symbols: tuple[str, ...] = (),
     inject_failures: bool = False,
     seed: int = 1,
+    cluster: int = 0,
     redis_url: RedisUrl = None,
     json: AsJson = False,
 ) -> int:
@@ -21,6 +22,8 @@ def demo(
         symbols: which are replayed; all by default.
         inject_failures: let handlers fail and processes die; nothing may be lost.
         seed: decides which runs fail, 1 by default.
+        cluster: run on an embedded cluster of so many primaries, each with a replica, and kill one of them in the
+            middle.
     """
     # Imported here: it brings the market data along, which no other command needs.
     from stockyard.trading.demo import DemoOptions, run_demo
@@ -33,5 +36,6 @@ def demo(
             inject_failures=inject_failures,
             json=json,
             seed=seed,
+            cluster=cluster,
         )
     )

@@ -113,7 +113,7 @@ class BlockingTaker:
         # The server forgets what a closed connection waits for as soon as it notices that. Killing it would need
         # a right to kill any connection.
         with contextlib.suppress(ServerError):
-            server = await self._keyspace.server.at(self._keyspace.base)
+            server = await self._keyspace.holder()
             for _ in range(_LOOKS):
                 if not await server.call("CLIENT", "LIST", "ID", waiting):
                     return

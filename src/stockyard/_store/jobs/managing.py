@@ -190,7 +190,7 @@ _LISTED = {suffix.encode() for suffix in SUFFIXES.values()}
 async def _sweep(keyspace: QueueKeyspace) -> None:
     base = keyspace.base.encode()
     pattern = re.sub(rb"([\\*?\[\]^-])", rb"\\\1", base) + b"*"
-    cursor, server = b"0", await keyspace.server.at(keyspace.base)
+    cursor, server = b"0", await keyspace.holder()
     while True:
         cursor, keys = await server.call("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
         names = [key[len(base) :] for key in keys]

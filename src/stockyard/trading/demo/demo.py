@@ -48,12 +48,12 @@ def run_demo(options: DemoOptions) -> int:
         StockyardError: a worker process ended by itself.
     """
     with ExitStack() as ending, View(sys.stderr if options.json else sys.stdout) as view:
-        settings = _settings(options, ending)
+        settings, data = _settings(options, ending)
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="stockyard-demo-")))
         view.say(f"Replaying {', '.join(options.chosen)} on {settings.address}, keys {settings.prefix}:*")
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                report = runner.run(_replay(options, settings, folder, view))
+                report = runner.run(_replay(options, settings, folder, view, data))
         except KeyboardInterrupt:
             view.say("interrupted; the worker processes and the keys are gone")
             return _INTERRUPTED
@@ -64,7 +64,9 @@ def run_demo(options: DemoOptions) -> int:
     return 0 if report.ok else 1
 
 
-async def _replay(options: DemoOptions, settings: Settings, folder: Path, view: View) -> Report:
+async def _replay(
+    options: DemoOptions, settings: Settings, folder: Path, view: View, cluster: Path | None
+) -> Report:
     chunk = _CHUNK if options.speed is None else max(1, min(_CHUNK, round(options.speed / 2)))
     pause = 0.0 if options.speed is None else chunk / options.speed
     seed = options.seed if options.inject_failures else None
@@ -74,7 +76,14 @@ async def _replay(options: DemoOptions, settings: Settings, folder: Path, view: 
         desk, exchange = Desk(folder / "desk.db"), PaperExchange(folder / "exchange.db")
         try:
             replay = Replay(
-                app, options=options, fleet=fleet, desk=desk, exchange=exchange, view=view, pause=pause
+                app,
+                options=options,
+                fleet=fleet,
+                desk=desk,
+                exchange=exchange,
+                view=view,
+                pause=pause,
+                cluster=cluster,
             )
             return await replay.run()
         finally:
@@ -84,8 +93,12 @@ async def _replay(options: DemoOptions, settings: Settings, folder: Path, view: 
             await remove_keys(settings)
 
 
-def _settings(options: DemoOptions, ending: ExitStack) -> Settings:
-    url = options.redis_url
+def _settings(options: DemoOptions, ending: ExitStack) -> tuple[Settings, Path | None]:
+    """Return the settings, and the folder of the cluster that is started for the demo alone."""
+    url, data = options.redis_url, None
+    if options.cluster:
+        own = ending.enter_context(embedded.ephemeral(shape=embedded.SetShape("cluster", options.cluster)))
+        url, data = own.url, own.data
     if url is None and not os.environ.get("REDIS_URL"):
         url = ending.enter_context(embedded.ephemeral()).url
     settings = Settings.load(url, prefix=f"bull-demo-{secrets.token_hex(4)}")
@@ -94,4 +107,4 @@ def _settings(options: DemoOptions, ending: ExitStack) -> Settings:
         server, address = acquire_address(settings.address)
         ending.enter_context(server)
         settings = replace(settings, address=address)
-    return settings
+    return settings, data

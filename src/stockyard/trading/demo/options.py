@@ -19,9 +19,12 @@ class DemoOptions:
         inject_failures: let handlers fail, child processes die, and kill one worker process. Defaults to False.
         json: print the report as one JSON document on standard output, progress on standard error.
         seed: decides which runs fail. Defaults to 1.
+        cluster: run on a private embedded cluster of so many primaries, each with a replica, and kill one primary
+            in the middle. Defaults to 0: on one server.
 
     Raises:
-        InvalidOption: the speed is not positive, or a symbol is not known; the message lists those that are.
+        InvalidOption: the speed is not positive, the cluster's size is out of range, or a symbol is not known; the
+            message lists those that are.
     """
 
     speed: float | None = None
@@ -30,6 +33,7 @@ class DemoOptions:
     inject_failures: bool = False
     json: bool = False
     seed: int = 1
+    cluster: int = 0
 
     def __post_init__(self) -> None:
         if self.speed is not None and not 0 < self.speed < float("inf"):
@@ -37,6 +41,10 @@ class DemoOptions:
                 f"speed must be candles per second and symbol, more than 0, or left out for as fast as possible; "
                 f"got {self.speed!r}"
             )
+        if self.cluster and not 3 <= self.cluster <= 16:
+            raise InvalidOption(f"a cluster has from 3 to 16 primaries here; got {self.cluster!r}")
+        if self.cluster and self.redis_url is not None:
+            raise InvalidOption("the demo starts its own cluster: give either cluster or a server")
         unknown = [symbol for symbol in self.symbols if symbol not in SYMBOLS]
         if unknown:
             raise InvalidOption(f"unknown symbol {unknown[0]!r}; the candles are those of {', '.join(SYMBOLS)}")

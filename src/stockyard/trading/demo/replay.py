@@ -6,12 +6,13 @@ import asyncio
 import itertools
 import time
 from collections import Counter, deque
+from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from stockyard.app import App
-from stockyard.errors import JobFailed, ResultTimeout
+from stockyard.errors import JobFailed, ResultTimeout, ServerError
 from stockyard.model.job import Job, JobState
 from stockyard.observe.health import QueueHealth
 from stockyard.trading.demo import report as reporting
@@ -21,6 +22,7 @@ from stockyard.trading.demo.exchange import PaperExchange
 from stockyard.trading.demo.fleet import Fleet
 from stockyard.trading.demo.market import history
 from stockyard.trading.demo.options import DemoOptions
+from stockyard.trading.demo.outage import kill_primary_of
 from stockyard.trading.demo.pipeline import KEPT, STOP, USER
 from stockyard.trading.demo.reconciliation import Reconciliation
 from stockyard.trading.demo.report import Record, Report
@@ -53,6 +55,7 @@ class Replay:
         desk, exchange: the files of facts.
         view: where it is shown.
         pause: seconds between two chunks of a symbol.
+        cluster: folder of an embedded cluster of which one primary is killed in the middle; None for none.
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class Replay:
         exchange: PaperExchange,
         view: View,
         pause: float,
+        cluster: Path | None = None,
     ) -> None:
         self._app = app
         self._options = options
@@ -76,6 +80,8 @@ class Replay:
         self._candles = sum(len(history(symbol)) for symbol in options.chosen)
         self._repeats: Counter[str] = Counter()
         self._is_resent = False
+        self._cluster = cluster
+        self._has_outage = False
         self._killed: tuple[str, int] | None = None
 
     async def run(self) -> Report:
@@ -119,14 +125,21 @@ class Replay:
         recent = deque([(begun, 0)], maxlen=_RATE_LOOKS)
         while True:
             self._fleet.check()
-            healths = await self._app.health()
+            await self._kill_a_primary()
+            try:
+                healths, is_repeated = await self._app.health(), await self._disturb()
+            except ServerError as error:
+                if self._cluster is None:
+                    raise
+                # What was sent has an id of its own, or is one query more.
+                self._view.say(f"{error}; looking again")
+                continue
             now = time.monotonic()
             done = sum(health.completed for health in healths)
             recent.append((now, done))
             (since, done_then), applied = recent[0], self._applied()
             rate = round((done - done_then) / max(now - since, 0.001))
             self._view.show(self._snapshot(now - begun, healths, applied, rate))
-            is_repeated = await self._disturb()
             if killing is not None and killing.done():
                 killing.result()
             is_over = self._is_resent and not is_repeated and not any(map(_is_busy, healths))
@@ -139,6 +152,12 @@ class Replay:
                 self._view.say(f"nothing was finished for {self._timeout:.0f} s: giving up")
                 return
             await asyncio.sleep(_LOOK_EVERY)
+
+    async def _kill_a_primary(self) -> None:
+        if self._cluster is not None and not self._has_outage and self._desk.candle_count() > self._candles / 2:
+            self._has_outage = True
+            place = await kill_primary_of(self._app, QueueName.PORTFOLIO_LOW_PRIORITY, self._cluster)
+            self._view.say(f"killed the primary at {place}; its replica takes over")
 
     def _applied(self) -> int:
         _, applied = self._desk.positions()
@@ -156,7 +175,6 @@ class Replay:
         fills = self._exchange.fills()
         is_read = self._desk.candle_count() == self._candles
         if not self._is_resent and (len(fills) >= _RESEND_AFTER or (fills and is_read)):
-            self._is_resent = True
             resent = itertools.islice(itertools.cycle(fills), _RESENT)
             await high.add_many(
                 (
@@ -167,6 +185,7 @@ class Replay:
                 for number, fill in enumerate(resent)
             )
             await high.add_many((*query[:2], {**query[2], "job_id": f"query-{each}"}) for each in range(_QUERIES))
+            self._is_resent = True
         lost = await self._app.queue(QueueName.BACKTEST_JOBS).get_jobs(JobState.FAILED)
         again = [job for job in lost if self._repeats[job.id] < _REPEATS]
         for job in again:
