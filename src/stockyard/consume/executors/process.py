@@ -279,7 +279,7 @@ class ProcessPool:
             while True:
                 for frame in await child.receive():
                     await self._take(child, frame)
-        except (EOFError, ConnectionError):
+        except EOFError:
             pass
         except Exception:
             _log.exception("what child process %d sends cannot be read: it is killed", child.pid)

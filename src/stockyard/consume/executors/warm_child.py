@@ -17,6 +17,7 @@ from time import perf_counter
 
 from stockyard._logging import chosen_logging
 from stockyard.consume.executors import calls, child
+from stockyard.consume.executors.child_pipe import ChildPipe
 from stockyard.consume.executors.entry import Entry
 from stockyard.consume.executors.frames import Call, FrameReader, FromChild, Raised, ToChild, Withdraw, encode
 from stockyard.consume.executors.not_started import ChildNotStarted
@@ -39,7 +40,6 @@ _FROM_OUTSIDE = ("SIGKILL", "SIGTERM")
 """Signals that no failing program sends itself: memory is short, or an operator sent them."""
 
 
-_CHUNK = 65_536
 _MOST_BYTES = 262_144
 """Bytes of payloads in the pipe of one child, but for a single larger one."""
 
@@ -57,9 +57,7 @@ class WarmChild:
         kill_reason: why the parent killed it, for the message; or None.
     """
 
-    def __init__(
-        self, process: BaseProcess, pid: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
+    def __init__(self, process: BaseProcess, pid: int, pipe: ChildPipe) -> None:
         loop = asyncio.get_running_loop()
         self.pid = pid
         self.runs: int = 0
@@ -69,15 +67,14 @@ class WarmChild:
         self.kill_reason: str | None = None
         self.ended: asyncio.Future[int] = loop.create_future()
         self._process = process
-        self._reader = reader
-        self._writer = writer
+        self._pipe = pipe
         self._frames = FrameReader()
         self._bytes = 0
         self._unsent: list[bytes] = []
         self._is_asked_back = False
         self._answering: asyncio.Task[None] | None = None
-        self._pipe = select.poll()
-        self._pipe.register(writer.get_extra_info("socket").fileno(), select.POLLIN)
+        self._poll = select.poll()
+        self._poll.register(pipe.descriptor, select.POLLIN)
         loop.add_reader(process.sentinel, self._on_end, process.sentinel)
 
     @classmethod
@@ -94,8 +91,7 @@ class WarmChild:
             except BaseException:
                 ours.close()
                 raise
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        return cls(process, pid, reader, writer)
+        return cls(process, pid, await ChildPipe.open(ours))
 
     async def ready(self) -> None:
         """Wait until it takes tasks.
@@ -110,7 +106,7 @@ class WarmChild:
         except TimeoutError:
             self.kill(f"it was not ready within {_READY_WITHIN:g} s")
             raise ChildNotStarted(str(await self.death("a new child process"))) from None
-        except (EOFError, ConnectionError):
+        except EOFError:
             death = await self.death("a new child process")
             if death.signal in _FROM_OUTSIDE or death.exit_code == _FORKSERVER_LOST:
                 raise ChildNotStarted(str(death)) from None
@@ -139,7 +135,7 @@ class WarmChild:
     def send(self) -> None:
         """Send the jobs that were added, in one write; those behind the first wait for it in the pipe."""
         unsent, self._unsent = self._unsent, []
-        self._write(b"".join(unsent))
+        self._pipe.write(b"".join(unsent))
 
     @property
     def seconds(self) -> float:
@@ -151,7 +147,7 @@ class WarmChild:
         """Ask for the jobs that it has not begun; ``Withdrawn`` says how many these are."""
         if not self._is_asked_back:
             self._is_asked_back = True
-            self._write(encode(Withdraw()))
+            self._pipe.write(encode(Withdraw()))
 
     def withdrawn(self, count: int) -> list[Entry]:
         """Return the jobs that it gave back, in their order."""
@@ -171,9 +167,9 @@ class WarmChild:
         """Return what it sends next.
 
         Raises:
-            EOFError, ConnectionError: it has ended.
+            EOFError: it has ended.
         """
-        while not (frames := self._frames.feed(received := await self._reader.read(_CHUNK))):
+        while not (frames := self._frames.feed(received := await self._pipe.receive())):
             if not received:
                 raise EOFError
         return frames
@@ -189,7 +185,7 @@ class WarmChild:
     @property
     def gone(self) -> bool:
         """Whether an idle child has ended, even if the loop does not know it yet: it says nothing else unasked."""
-        return self.ended.done() or bool(self._pipe.poll(0))
+        return self.ended.done() or bool(self._poll.poll(0))
 
     def kill(self, kill_reason: str | None = None, *, for_job: Entry | None = None) -> None:
         """End it now, and what its handler started, by SIGKILL.
@@ -213,11 +209,9 @@ class WarmChild:
 
     async def close(self, grace: float) -> int:
         """Let it go, kill it after ``grace`` seconds, free what belongs to it; return its exit code."""
-        self._writer.close()
+        self._pipe.close()
         await asyncio.wait([self.ended], timeout=grace)
         self.kill()
-        with contextlib.suppress(OSError):
-            await self._writer.wait_closed()
         return await asyncio.shield(self.ended)
 
     async def _answer(self, call: Call, entry: Entry) -> None:
@@ -225,13 +219,8 @@ class WarmChild:
             answer: ToChild = await calls.perform(call, entry.port)
         except Exception as error:
             answer = Raised.of(error)
-        self._write(encode(answer))
-        await self._writer.drain()
-
-    def _write(self, frames: bytes) -> None:
-        # Where it has ended, what reads from it finds out.
-        if not self._writer.is_closing():
-            self._writer.write(frames)
+        self._pipe.write(encode(answer))
+        await self._pipe.drain()
 
     async def death(self, who: str) -> WorkerProcessDied:
         """Wait until it has ended, and return the error of the job that it ran.
@@ -255,8 +244,8 @@ class WarmChild:
             self.kill()
         self._process.close()
         self.ended.set_result(code)
-        if not self._writer.is_closing():
-            loop.call_later(_DRAIN, self._writer.transport.abort)
+        if not self._pipe.is_closed:
+            loop.call_later(_DRAIN, self._pipe.close)
 
 
 def cause_of(code: int) -> str:

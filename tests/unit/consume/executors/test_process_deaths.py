@@ -223,8 +223,8 @@ async def test_a_new_child_that_is_killed_from_outside_is_no_death_of_the_jobs(
     async def kill_first(child: WarmChild) -> None:
         os.kill(child.pid, number)
         await child.ended  # in case it was ready before: what it said then is not read
-        child._reader = asyncio.StreamReader()
-        child._reader.feed_eof()
+        child._pipe.close()
+        child._pipe._received.clear()
         await ready(child)
 
     pool = ProcessPool(size=1)
