@@ -12,8 +12,11 @@ import stockyard.pubsub
 
 
 def modules_after(statement: str) -> set[str]:
-    """Run a statement in a new interpreter; return the modules that it loaded."""
-    program = f"{statement}\nimport sys\nprint(*sys.modules)"
+    """Run a statement in a new interpreter; return the modules that it loaded.
+
+    Other packages of the environment may load some at the start of each process.
+    """
+    program = f"import sys\nbefore = set(sys.modules)\n{statement}\nprint(*(set(sys.modules) - before))"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     return set(ran.stdout.split())
 
