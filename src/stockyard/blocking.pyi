@@ -18,6 +18,7 @@ from stockyard.config import Settings
 from stockyard.consume.options import WorkerOptions
 from stockyard.consume.worker import Worker
 from stockyard.events import Event, QueueEvents
+from stockyard.model.durability import Durability
 from stockyard.model.duration import Duration
 from stockyard.model.family import ChildKind, ChildrenPage
 from stockyard.model.flow import Flow, FlowTree
@@ -601,11 +602,23 @@ class BlockingQueue(BlockingView):
         """Put an event of your own into the queue's stream, for its readers; return its stream id."""
 
     def add(
-        self, name: str, data: Any = ..., *, check: bool | None = None, **options: Unpack[AddOptions]
+        self,
+        name: str,
+        data: Any = ...,
+        *,
+        check: bool | None = None,
+        durability: Durability | Literal[False] | None = None,
+        **options: Unpack[AddOptions],
     ) -> Job[Any]:
         """Add one job; calls of the same turn of the loop travel together."""
 
-    def add_many(self, jobs: Iterable[JobTuple], *, check: bool | None = None) -> list[Job[Any]]:
+    def add_many(
+        self,
+        jobs: Iterable[JobTuple],
+        *,
+        check: bool | None = None,
+        durability: Durability | Literal[False] | None = None,
+    ) -> list[Job[Any]]:
         """Add many jobs, batch behind batch, in the order given; all are checked before any is sent."""
 
 class BlockingQueueEvents(BlockingView):

@@ -35,6 +35,7 @@
         ├── ServerUnavailable    it cannot be reached; nothing was sent
         │   └── SlotMoving       a cluster moves the keys of a slot; nothing was done
         ├── ReplyLost            sent, and no reply came: the outcome is unknown
+        ├── NotDurable           a job was added, and is not as safe as was asked for
         ├── ServerRefused        it answered with an error
         │   └── AuthenticationFailed
         ├── TlsFailed            one side does not accept the other's certificate
@@ -48,6 +49,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
+
+from stockyard._suggestion import suggestion
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -69,6 +72,7 @@ __all__ = [
     "JobTimeout",
     "LeaseLost",
     "LoadCycle",
+    "NotDurable",
     "NotificationFailed",
     "PayloadError",
     "QueueStateError",
@@ -357,6 +361,23 @@ class ReplyLost(ServerError):
     """The call was sent and no reply came: it may or may not have happened."""
 
 
+class NotDurable(ServerError):
+    """A job was added, and the server did not confirm in time that it is as safe as was asked for.
+
+    The job is there and will run. Should the server fail now, it may be lost: look for it, or add it again under
+    the same ``job_id``, which adds nothing while it is there.
+
+    Attributes:
+        job_id: its id.
+        durability: what was asked for.
+    """
+
+    def __init__(self, job_id: str, durability: str, why: str) -> None:
+        self.job_id = job_id
+        self.durability = durability
+        super().__init__(f"job {job_id} was added, and durability {durability!r} is not confirmed: {why}")
+
+
 class ServerRefused(ServerError):
     """The server answered with an error."""
 
@@ -375,17 +396,3 @@ class ServerTooOld(ServerError):
 
 class EmbeddedServerError(ServerError):
     """The embedded server cannot be found, started or stopped."""
-
-
-def suggestion(given: str, known: Iterable[str]) -> str:
-    """Say what a misspelt name may have meant, and what the known names are.
-
-    Returns text to append to a message: ``"; did you mean 'delay'? Known: attempts, delay"``.
-    """
-    # Imported late: a process that misspells nothing does not need it.
-    from difflib import get_close_matches
-
-    names = list(known)
-    near = get_close_matches(given, names, n=1, cutoff=0.6)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"{hint} Known: {', '.join(names) if names else 'none'}"

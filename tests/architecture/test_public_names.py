@@ -44,8 +44,8 @@ PUBLIC = {
     "stockyard.errors": """
         AuthenticationFailed BlockingCallRefused ConfigError Delay EmbeddedServerError HandlerError
         InvalidOption JobCancelled JobError JobFailed JobLocked JobNotFound JobStateError JobTimeout LeaseLost
-        LoadCycle NotificationFailed PayloadError QueueStateError RateLimited RemoteHandlerError ReplyLost
-        Requeue ResultTimeout RunSignal ScheduleConflict ScheduleNotFound ServerError ServerRefused
+        LoadCycle NotDurable NotificationFailed PayloadError QueueStateError RateLimited RemoteHandlerError
+        ReplyLost Requeue ResultTimeout RunSignal ScheduleConflict ScheduleNotFound ServerError ServerRefused
         ServerTooOld ServerUnavailable SharedWorkCancelled SlotMoving StockyardError TlsFailed UnknownQueue
         UnrecoverableError UnsafeServer WaitForChildren WorkerProcessDied
     """,

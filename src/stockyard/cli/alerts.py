@@ -11,10 +11,11 @@ from cyclopts import Parameter
 
 from stockyard._aio.stop_signals import stop_signals
 from stockyard._logging import LogFormat, configure_logging
+from stockyard._suggestion import suggestion
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import complain, say, show_json, show_table, when
 from stockyard.cli.options import AsJson, Span
-from stockyard.errors import InvalidOption, NotificationFailed, suggestion
+from stockyard.errors import InvalidOption, NotificationFailed
 from stockyard.observe.alerts.default_rules import Thresholds, every_rule
 from stockyard.observe.alerts.incidents import Incident, Silence, Status
 from stockyard.observe.alerts.prometheus_rules import PAGES, rule_file

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from cyclopts import App as Command
 
+from stockyard._suggestion import suggestion
 from stockyard.cli.display import show_json
 from stockyard.cli.options import AsJson
-from stockyard.errors import InvalidOption, suggestion
+from stockyard.errors import InvalidOption
 
 deploy = Command(
     name="deploy", help="List or print the files for servers, users, Kubernetes, systemd, Prometheus and Grafana."

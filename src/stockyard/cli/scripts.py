@@ -5,9 +5,10 @@ from __future__ import annotations
 from cyclopts import App as Command
 
 from stockyard._store.scripts import load, names
+from stockyard._suggestion import suggestion
 from stockyard.cli.display import show_json, show_table
 from stockyard.cli.options import AsJson
-from stockyard.errors import ConfigError, suggestion
+from stockyard.errors import ConfigError
 
 scripts = Command(name="scripts", help="List the Lua scripts, or show one with the line numbers of its errors.")
 

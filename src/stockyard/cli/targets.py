@@ -8,7 +8,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from stockyard.errors import ConfigError, suggestion
+from stockyard._suggestion import suggestion
+from stockyard.errors import ConfigError
 
 
 def find(target: str) -> Any:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from stockyard._suggestion import suggestion
 from stockyard.config.address import Address
 from stockyard.config.urls import CLUSTER_DATABASE, DEFAULT_URL, names_database, read_address, read_number
-from stockyard.errors import ConfigError, suggestion
+from stockyard.errors import ConfigError
 from stockyard.model import checks
 from stockyard.model.naming import Naming, Slots
 

@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from stockyard.errors import InvalidOption, suggestion
+from stockyard._suggestion import suggestion
+from stockyard.errors import InvalidOption
 from stockyard.model.duration import Duration, milliseconds
 
 T = TypeVar("T")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from stockyard.errors import suggestion
+from stockyard._suggestion import suggestion
 
 
 class Fixed:

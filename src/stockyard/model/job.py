@@ -8,6 +8,7 @@ from typing import Any, Generic, Literal, NoReturn, Protocol, TypeVar, overload
 
 import msgspec
 
+from stockyard._suggestion import suggestion
 from stockyard.blocking import BlockingJob
 from stockyard.errors import (
     Delay,
@@ -16,7 +17,6 @@ from stockyard.errors import (
     RateLimited,
     Requeue,
     WaitForChildren,
-    suggestion,
 )
 from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, NewJob, add_call, answers_of
+from stockyard._store.jobs.durability import shortfall_of, wait_command
 from stockyard._store.jobs.related_job import RelatedJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.net.connection import accepted
-from stockyard.errors import JobError, ReplyLost
-from stockyard.produce.batcher import within
+from stockyard.errors import JobError, NotDurable, ReplyLost
+from stockyard.model.durability import Durability
+from stockyard.produce.batcher import not_durable, within
 
 
 class DirectAdds:
@@ -18,22 +20,24 @@ class DirectAdds:
 
     Args:
         keyspace: the queue.
+        durability: what has to be safe before an add is answered. Defaults to nothing.
     """
 
-    def __init__(self, keyspace: QueueKeyspace) -> None:
+    def __init__(self, keyspace: QueueKeyspace, *, durability: Durability | None = None) -> None:
         self._keyspace = keyspace
+        self._durability = durability
         self._size = LoadSize()
 
     async def add(self, job: NewJob | RelatedJob) -> str | ExistingJob:
         """Add a job; return its id, or what is there in its place."""
         (answer,) = await self._call([job])
-        if isinstance(answer, JobError):
+        if isinstance(answer, Exception):
             raise answer
         return answer
 
-    async def add_all(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[Answer]:
+    async def add_all(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[Answer | NotDurable]:
         """Add jobs in the order given, by one call for each run of one kind and for so many bytes."""
-        answers: list[Answer] = []
+        answers: list[Answer | NotDurable] = []
         while len(answers) < len(jobs):
             answers += await self._call(self._first_of(jobs[len(answers) :]))
         return answers
@@ -43,13 +47,19 @@ class DirectAdds:
         size = next((at for at, job in enumerate(jobs[:BATCH]) if type(job) is not kind), min(len(jobs), BATCH))
         return jobs[: within(self._size.bytes, jobs[:size])]
 
-    async def _call(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[Answer]:
-        server = self._keyspace.server
+    async def _call(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[Answer | NotDurable]:
+        server, durability = self._keyspace.server, self._durability
+        wait = None if durability is None else wait_command(durability, server.call_timeout)
         try:
-            (reply,) = await server.run_many([add_call(self._keyspace, jobs)])  # type: ignore[arg-type]
+            reply, *waited = await server.run_many([add_call(self._keyspace, jobs)], then=wait)  # type: ignore[arg-type]
         except ReplyLost:
             self._size.shrink()
             raise
         self._size.grow()
         server.clock.check_for_step()
-        return answers_of(accepted(reply), jobs)  # type: ignore[arg-type]
+        answers = answers_of(accepted(reply), jobs)  # type: ignore[arg-type]
+        if durability is None or not (shortfall := shortfall_of(durability, waited[0] if waited else None)):
+            return answers
+        return [
+            each if isinstance(each, JobError) else not_durable(each, durability, shortfall) for each in answers
+        ]

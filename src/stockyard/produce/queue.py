@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Unpack
+from typing import Any, Literal, Unpack, get_args
 
 from msgspec import UNSET
 
@@ -17,6 +17,7 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard.blocking import BlockingQueue
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model import checks
+from stockyard.model.durability import Durability
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort, set_fields
 from stockyard.model.options import AddOptions, JobOptions
@@ -28,6 +29,7 @@ from stockyard.produce.direct_adds import DirectAdds
 from stockyard.produce.large_payloads import LARGE_PAYLOAD, warn_of_large_payload
 from stockyard.topology import QueueSpec
 from stockyard.topology.admission import check_job
+from stockyard.topology.queue_spec import durability_of
 
 JobTuple = tuple[str] | tuple[str, Any] | tuple[str, Any, Mapping[str, Any]]
 """A job for ``add_many``: its name, its payload, its options; the last two may be left out."""
@@ -45,8 +47,10 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         self._keyspace = keyspace
         self._jobs = jobs
         self._portal = portal
-        direct = DirectAdds(keyspace)
-        self._adders: PerLoop[Batcher | DirectAdds] = PerLoop(lambda: Batcher(keyspace), outside=lambda: direct)
+        self._adders: dict[Durability | None, PerLoop[Batcher | DirectAdds]] = {
+            durability: _adders(keyspace, durability) for durability in (None, *get_args(Durability))
+        }
+        self._adder = self._adders[spec.durability]
         self._sync: BlockingQueue = portal.blocking(self, needs_loop=())
         self._is_made = True
 
@@ -56,7 +60,13 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         return self._sync
 
     async def add(
-        self, name: str, data: Any = UNSET, *, check: bool | None = None, **options: Unpack[AddOptions]
+        self,
+        name: str,
+        data: Any = UNSET,
+        *,
+        check: bool | None = None,
+        durability: Durability | Literal[False] | None = None,
+        **options: Unpack[AddOptions],
     ) -> Job[Any]:
         """Add one job; calls of the same turn of the loop travel together.
 
@@ -67,6 +77,8 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             check: refuse a name or a payload that the handlers do not take which the queue declares in this
                 process; without any, nothing is refused. False is for jobs that another program handles. Defaults
                 to what the queue declares: True.
+            durability: what has to be safe before this call returns: ``"aof"``, ``"replica"``, or False for
+                nothing. Adds of one turn share the wait. Defaults to what the queue declares.
             options: see ``AddOptions``; what is left out takes the queue's default.
 
         Returns:
@@ -83,7 +95,9 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             JobStateError: the job exists and belongs to another parent.
             ServerUnavailable: the server could not be reached within the call timeout; nothing was added.
             ReplyLost: it was sent and not answered; add it again under the same ``job_id`` to be sure.
+            NotDurable: it was added, and its durability was not confirmed in time.
         """
+        adders = self._adder if durability is None else self._adders_for(durability)
         if check is not None:
             checks.flag("check", check)
         chosen = self.spec.defaults.merged(**options) if options else self.spec.defaults
@@ -94,20 +108,26 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         sent = self._checked(name, data, chosen, check)
         tracer = telemetry.tracer
         if tracer is None:
-            answer = await self._adders.get().add(sent)
+            answer = await adders.get().add(sent)
         else:
             with tracer.span(telemetry.ADD, {"queue": self.name, "name": name}):
-                answer = await self._adders.get().add(sent)
+                answer = await adders.get().add(sent)
         if isinstance(answer, str):
             return self._added(answer, name, data, chosen, sent)
         return await existing_job(answer, self._added(answer.job_id, name, data, chosen, sent))
 
-    async def add_many(self, jobs: Iterable[JobTuple], *, check: bool | None = None) -> list[Job[Any]]:
+    async def add_many(
+        self,
+        jobs: Iterable[JobTuple],
+        *,
+        check: bool | None = None,
+        durability: Durability | Literal[False] | None = None,
+    ) -> list[Job[Any]]:
         """Add many jobs, batch behind batch, in the order given; all are checked before any is sent.
 
         Args:
             jobs: tuples of name, payload and options: ``[("price", {"symbol": "A"}, {"priority": 5}), …]``.
-            check: as in ``add``, for all of them.
+            check, durability: as in ``add``, for all of them.
 
         Raises:
             The errors of ``add``; a job that is refused for its parent does not keep the others from being added.
@@ -119,7 +139,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         checked = [self._checked_tuple(each, check) for each in given_jobs]
         if not checked:
             return []
-        adder = self._adders.get()
+        adder = (self._adder if durability is None else self._adders_for(durability)).get()
         added: list[Job[Any]] = []
         for at in range(0, len(checked), BATCH):
             # One batch at a time: a flood of adds leaves the server to others in between.
@@ -135,6 +155,9 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
                     given = self._added(answer.job_id, name, data, options, sent)
                     added.append(await existing_job(answer, given))
         return added
+
+    def _adders_for(self, durability: Durability | Literal[False]) -> PerLoop[Batcher | DirectAdds]:
+        return self._adders[None if durability is False else durability_of(durability)]
 
     def _checked(self, name: str, data: Any, options: JobOptions, check: bool | None) -> NewJob | RelatedJob:
         text = checked_text(self.spec, name, data, options, check=check)
@@ -171,6 +194,11 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         if options.parent is not None and isinstance(sent, RelatedJob):
             set_fields(job, parent_key=sent.parent_key)
         return job
+
+
+def _adders(keyspace: QueueKeyspace, durability: Durability | None) -> PerLoop[Batcher | DirectAdds]:
+    direct = DirectAdds(keyspace, durability=durability)
+    return PerLoop(lambda: Batcher(keyspace, durability=durability), outside=lambda: direct)
 
 
 def keyspace_of(queue: Queue) -> QueueKeyspace:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from stockyard.errors import HandlerError, PayloadError, suggestion
+from stockyard._suggestion import suggestion
+from stockyard.errors import HandlerError, PayloadError
 from stockyard.topology.queue_spec import QueueSpec
 
 

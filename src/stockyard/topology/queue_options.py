@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from stockyard.model.backoff import Backoff
+from stockyard.model.durability import Durability
 from stockyard.model.duration import Duration
 from stockyard.model.handler import Executor
 from stockyard.model.retention import KeepOption
@@ -33,6 +34,8 @@ class QueueOptions(TypedDict, total=False):
         description: one line for people.
         autoretry_for: exception classes: only these are retried. Defaults to all.
         dont_retry_on: exception classes that fail a job at once. Defaults to none.
+        durability: what has to be safe before an add is answered: ``"aof"`` (the server's append-only file, on
+            disk) or ``"replica"`` (one replica). Defaults to nothing: an add is answered when the server has it.
         check: ``add`` refuses job names and payloads that the queue's declared handlers do not take. Defaults to
             True; without declared handlers nothing is refused.
     """
@@ -53,6 +56,7 @@ class QueueOptions(TypedDict, total=False):
     description: str
     autoretry_for: ErrorClasses | None
     dont_retry_on: ErrorClasses | None
+    durability: Durability | None
     check: bool
 
 

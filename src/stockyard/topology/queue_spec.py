@@ -8,6 +8,7 @@ from typing import Any, TypeVar, Unpack, get_args, overload
 
 from stockyard.errors import ConfigError, InvalidOption
 from stockyard.model import checks
+from stockyard.model.durability import Durability
 from stockyard.model.duration import SHORTEST_LEASE
 from stockyard.model.handler import Executor
 from stockyard.model.options import JobOptions
@@ -22,6 +23,11 @@ F = TypeVar("F", bound=Callable[[Any], Any])
 
 KEEP_COMPLETED = Keep.within("1h", 10_000)
 KEEP_FAILED = Keep.within("7d", 50_000)
+
+
+def durability_of(value: Any) -> Durability | None:
+    """Return what has to be safe before an add is answered; raises InvalidOption."""
+    return None if value is None else checks.one_of("durability", value, get_args(Durability))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class QueueSpec:
         high_priority: people wait for it: its backlog is alerted on.
         critical: its workers refuse a server that may lose its jobs.
         description: one line for people.
+        durability: what has to be safe before an add is answered, or None.
         check: whether ``add`` refuses what its declared handlers do not take.
         retries: which exceptions are retried, or None for all.
         router: its handlers by job name.
@@ -57,6 +64,7 @@ class QueueSpec:
     description: str = ""
     check: bool = True
     retries: RetryRule | None = None
+    durability: Durability | None = None
     router: Router = field(default_factory=Router, compare=False, repr=False)
     schedules: list[ScheduleDeclaration] = field(default_factory=list, compare=False, repr=False)
 
@@ -106,6 +114,7 @@ class QueueSpec:
             checks.line("description", options.get("description", "")),
             checks.flag("check", options.get("check", True)),
             rule,
+            durability=durability_of(options.get("durability")),
             router=Router(retries=rule),
         )
 

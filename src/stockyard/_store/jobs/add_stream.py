@@ -6,14 +6,16 @@ import asyncio
 import time
 from collections import deque
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from stockyard._aio.randomness import jitter
 from stockyard._store.jobs.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
+from stockyard._store.jobs.durability import shortfall_of, wait_command
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import is_unknown_script, load_command
 from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
+from stockyard.model.durability import Durability
 
 
 @cache
@@ -22,19 +24,36 @@ def _loads() -> list[Command]:
     return [load_command(script) for script in (ADD, ATTACH)]
 
 
+class _Answered(NamedTuple):
+    """A batch with the replies to its add and to the wait behind that."""
+
+    jobs: Batch
+    reply: Any
+    waited: Any = None
+
+
 class AddStream:
     """The adds of one producer on their way: while the server works on one batch, the next is prepared.
 
     Args:
         keyspace: the queue.
+        durability: what has to be safe before a batch is answered. Defaults to nothing.
+
+    Attributes:
+        shortfall: what the batch that was read last lacks of that; empty when it is safe.
     """
 
-    def __init__(self, keyspace: QueueKeyspace) -> None:
+    def __init__(self, keyspace: QueueKeyspace, *, durability: Durability | None = None) -> None:
         self._keyspace = keyspace
         self._connection = keyspace.server.dedicated(keyspace.base, closes_with_server=True)
         self._is_ready = False
         self._sent: deque[Batch] = deque()
-        self._answered: deque[tuple[Batch, Any]] = deque()
+        self._answered: deque[_Answered] = deque()
+        self._durability = durability
+        self._wait: list[Command] = []
+        if durability is not None:
+            self._wait = [wait_command(durability, keyspace.server.call_timeout)]
+        self.shortfall: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -72,7 +91,7 @@ class AddStream:
         Raises:
             ServerUnavailable: not connected; nothing was sent.
         """
-        self._connection.write([add_command(self._keyspace, jobs)])
+        self._connection.write([add_command(self._keyspace, jobs), *self._wait])
         self._sent.append(jobs)
 
     async def read(self) -> Answers:
@@ -84,16 +103,17 @@ class AddStream:
         """
         if not self._answered:
             await self._receive()
-            if _did_not_run(self._answered[0][1]):
+            if _did_not_run(self._answered[0].reply):
                 await self._send_again()
         self._keyspace.server.clock.check_for_step()
-        jobs, reply = self._answered.popleft()
+        jobs, reply, waited = self._answered.popleft()
+        self.shortfall = "" if self._durability is None else shortfall_of(self._durability, waited)
         return answers_of(accepted(reply), jobs)
 
     async def _receive(self) -> None:
         jobs = self._sent.popleft()
-        (reply,) = await self._connection.read(1, self._keyspace.server.call_timeout)
-        self._answered.append((jobs, reply))
+        reply, *waited = await self._connection.read(1 + len(self._wait), self._keyspace.server.call_timeout)
+        self._answered.append(_Answered(jobs, reply, *waited))
 
     async def _send_again(self) -> None:
         """Send the batches that did not run again, in order, until they do or the call timeout.
@@ -105,7 +125,7 @@ class AddStream:
         pause = 0.02
         while self._sent:
             await self._receive()
-        while any(_did_not_run(reply) for _, reply in self._answered):
+        while any(_did_not_run(each.reply) for each in self._answered):
             if not self._connection.is_open:
                 self._keyspace.server.drop_idle()
                 await asyncio.sleep(jitter(pause))
@@ -116,11 +136,13 @@ class AddStream:
                     await self._connect(deadline)
                 except ServerUnavailable as error:
                     self._answered = deque(
-                        (jobs, error if _did_not_run(reply) else reply) for jobs, reply in self._answered
+                        each._replace(reply=error) if _did_not_run(each.reply) else each for each in self._answered
                     )
                     return
-            kept = [jobs for jobs, reply in self._answered if _did_not_run(reply)]
-            again = [*_loads(), *(add_command(self._keyspace, jobs) for jobs in kept)]
+            kept = [each.jobs for each in self._answered if _did_not_run(each.reply)]
+            again = list(_loads())
+            for jobs in kept:
+                again += (add_command(self._keyspace, jobs), *self._wait)
             self._is_ready = False
             answers = await self._connection.ask(again, self._keyspace.server.call_timeout)
             self._is_ready = True
@@ -128,7 +150,10 @@ class AddStream:
             self._keyspace.server.drop_idle()
             replies = iter(answers[len(_loads()) :])
             self._answered = deque(
-                (jobs, next(replies) if _did_not_run(reply) else reply) for jobs, reply in self._answered
+                _Answered(each.jobs, next(replies), *(next(replies) for _ in self._wait))
+                if _did_not_run(each.reply)
+                else each
+                for each in self._answered
             )
             if any(isinstance(reply, ServerRefused) for reply in answers[: len(_loads())]):
                 return

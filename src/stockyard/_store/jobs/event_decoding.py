@@ -7,7 +7,8 @@ from typing import Any
 
 from stockyard._store.jobs.rows import json_or_text
 from stockyard._store.jobs.streams import Entry
-from stockyard.errors import InvalidOption, suggestion
+from stockyard._suggestion import suggestion
+from stockyard.errors import InvalidOption
 from stockyard.model import event as kinds
 from stockyard.model.event import CustomEvent, Event
 

@@ -86,10 +86,12 @@ class ClusterCalls(ServerCalls):
         timeout: float | None = None,
         needs_primary: bool = False,
         stays: bool = False,
+        then: Command | None = None,
     ) -> list[Any]:
         """Run scripts, and plain commands after them, each on the node of its first key; see ``ServerCalls``.
 
         What a node refused unrun, as its keys are elsewhere or are being moved, is sent again, until the timeout.
+        ``then`` goes with calls of one slot; its reply is missing where they ran in the middle of a move.
         """
         if _CLIENT_LIST in also:
             return await self._run_with_clients(calls, also, timeout or self.call_timeout)
@@ -101,6 +103,7 @@ class ClusterCalls(ServerCalls):
             # All of a transaction goes where its keys are.
             slots = [next((slot for slot in slots if slot is not None), None)] * len(slots)
         replies: list[Any] = [None] * len(wanted)
+        last: list[Any] = []
         targets: dict[int, _Target | None] = dict.fromkeys(range(len(wanted)))
         pause, hops = _FIRST_PAUSE, 0
         try:
@@ -115,12 +118,12 @@ class ClusterCalls(ServerCalls):
                     for at in (at for at, target in targets.items() if target is None):
                         replies[at] = error
                     return replies
-                await self._run_once(wanted, targets, replies, deadline, limit)
+                last[:] = await self._run_once(wanted, targets, replies, deadline, limit, then)
                 again = {at: self._follow(replies[at]) for at in targets if _did_not_run(replies[at])}
                 if also and also[0][0] == "MULTI" and again:
                     again = {at: next(iter(again.values())) for at in targets}
                 if not again or (stays and not all(again.values())):
-                    return replies
+                    return replies + last
                 targets = again
                 hops += 1
                 if hops > _DIRECT_HOPS or not all(targets.values()):
@@ -262,15 +265,21 @@ class ClusterCalls(ServerCalls):
         replies: list[Any],
         deadline: float,
         limit: float,
-    ) -> None:
-        """Send each call to its target, and put the replies in their places; a lost reply is raised."""
+        then: Command | None,
+    ) -> list[Any]:
+        """Send each call to its target, and put the replies in their places; a lost reply is raised.
+
+        Returns the reply to ``then``, if there is one.
+        """
         groups: dict[_Target, list[int]] = {}
         for at, target in targets.items():
             assert target is not None
             groups.setdefault(target, []).append(at)
         # Replies that come late prolong the time, as on one server.
         left = max(deadline - time.monotonic(), limit / 2)
-        sent = [self._send_to(target, [wanted[at] for at in numbers], left) for target, numbers in groups.items()]
+        sent = [
+            self._send_to(target, [wanted[at] for at in numbers], left, then) for target, numbers in groups.items()
+        ]
         if len(sent) == 1:
             try:
                 answers: list[list[Any] | BaseException] = [await sent[0]]
@@ -283,13 +292,17 @@ class ClusterCalls(ServerCalls):
                 raise answer
             for index, at in enumerate(numbers):
                 replies[at] = answer if isinstance(answer, BaseException) else answer[index]
+        (numbers, *_), (answer, *_) = groups.values(), answers
+        return [] if then is None or isinstance(answer, BaseException) else answer[len(numbers) :]
 
-    async def _send_to(self, target: _Target, wanted: Sequence[ScriptCall | Command], left: float) -> list[Any]:
+    async def _send_to(
+        self, target: _Target, wanted: Sequence[ScriptCall | Command], left: float, then: Command | None
+    ) -> list[Any]:
         calls = self._calls_on(target.node)
         if not target.is_asking:
             scripts = [each for each in wanted if isinstance(each, ScriptCall)]
             plain = [each for each in wanted if not isinstance(each, ScriptCall)]
-            return await calls.run_many(scripts, *plain, timeout=left, stays=True)
+            return await calls.run_many(scripts, *plain, timeout=left, stays=True, then=then)
         commands = [each.command() if isinstance(each, ScriptCall) else each for each in wanted]
         # ASKING counts for the next command of the same connection, or for a whole transaction.
         if commands[0][0] == "MULTI":

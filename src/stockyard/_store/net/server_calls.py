@@ -100,6 +100,7 @@ class ServerCalls(ABC):
         timeout: float | None = None,
         needs_primary: bool = False,
         stays: bool = False,
+        then: Command | None = None,
     ) -> list[Any]:
         """Run scripts, and plain commands after them, in one round trip; error replies are returned in place.
 
@@ -108,6 +109,7 @@ class ServerCalls(ABC):
             timeout, needs_primary: those of ``ask``.
             stays: what was true of the old primary may be wrong by the time a new one answers: do not send it
                 there.
+            then: a command that is sent on the same connection when all of these have run; its reply is the last.
         """
         limit = timeout or self.call_timeout
         commands = [call.command(reads_apart=self._reads_apart) for call in calls]
@@ -138,6 +140,8 @@ class ServerCalls(ABC):
                     partial(connection.ask, timeout=left, silence=limit), calls, commands, replies
                 ):
                     break
+            if then is not None and not any(isinstance(reply, ServerUnavailable) for reply in replies):
+                replies += await connection.ask([then], limit)
         finally:
             pool.give_back(connection)
         return replies
