@@ -52,7 +52,7 @@ class Stream:
 @pytest.fixture
 async def stream(monkeypatch: pytest.MonkeyPatch) -> Stream:
     stream = Stream()
-    monkeypatch.setattr(module, "AddStream", lambda keyspace: stream)
+    monkeypatch.setattr(module, "AddStream", lambda keyspace, *, durability: stream)
     return stream
 
 

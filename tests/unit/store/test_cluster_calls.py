@@ -66,10 +66,18 @@ class FakeNode:
         self.trouble: Exception | None = None
 
     async def run_many(
-        self, calls: Sequence[ScriptCall], *also: Command, timeout: float, stays: bool = False
+        self,
+        calls: Sequence[ScriptCall],
+        *also: Command,
+        timeout: float,
+        stays: bool = False,
+        then: Command | None = None,
     ) -> list[Any]:
         assert stays, "a node does not look for another one itself"
-        return await self.ask_once([*calls, *also], timeout=timeout)
+        replies = await self.ask_once([*calls, *also], timeout=timeout)
+        if then is None or any(isinstance(reply, ServerUnavailable) for reply in replies):
+            return replies
+        return replies + await self.ask_once([then], timeout=timeout)
 
     async def ask_once(self, commands: Sequence[Any], *, timeout: float) -> list[Any]:
         assert timeout > 0
@@ -367,3 +375,18 @@ async def test_where_a_connection_of_its_own_leads(cluster: FakeCluster) -> None
     assert (await cluster.place_now(None)).port == A.port
     assert await cluster.at(IN_C) is cluster.nodes[B]  # type: ignore[comparison-overlap]
     assert len(await cluster.primaries()) == 3
+
+
+async def test_what_is_to_follow_goes_to_the_node_that_ran_the_call(cluster: FakeCluster) -> None:
+    wait = ("WAIT", 1, 100)
+    cluster.nodes[A].answers.append(moved(IN_A, C))
+    assert await cluster.run_many([ScriptCall(SCRIPT, (IN_A,), ())], then=wait) == [b"c", b"c"]
+    assert [wait] not in cluster.nodes[A].sent
+    assert cluster.nodes[C].sent[-1] == [wait]
+
+
+async def test_nothing_follows_a_call_that_did_not_run(cluster: FakeCluster) -> None:
+    cluster.nodes[A].always = again
+    (reply,) = await cluster.run_many([ScriptCall(SCRIPT, (IN_A,), ())], then=("WAIT", 1, 100))
+    assert isinstance(reply, SlotMoving)
+    assert [("WAIT", 1, 100)] not in cluster.nodes[A].sent

@@ -292,8 +292,10 @@ class ClusterCalls(ServerCalls):
                 raise answer
             for index, at in enumerate(numbers):
                 replies[at] = answer if isinstance(answer, BaseException) else answer[index]
+        if then is None:
+            return []
         (numbers, *_), (answer, *_) = groups.values(), answers
-        return [] if then is None or isinstance(answer, BaseException) else answer[len(numbers) :]
+        return [] if isinstance(answer, BaseException) else answer[len(numbers) :]
 
     async def _send_to(
         self, target: _Target, wanted: Sequence[ScriptCall | Command], left: float, then: Command | None
