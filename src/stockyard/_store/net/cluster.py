@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from stockyard._store.net.cluster_calls import CONNECT_TIMEOUT, ClusterCalls, one_by_one
-from stockyard._store.net.dedicated import DedicatedConnection
 from stockyard._store.net.locator import Connect, Locator
 from stockyard._store.net.refusals import Redirected
 from stockyard._store.net.server import Server
@@ -34,10 +33,8 @@ class Cluster(ClusterCalls, Server):
         self._nodes: dict[Node, Server] = {}
 
     async def aclose(self) -> None:
-        watch = self._watches.pop() if self._watches else None
-        if watch:
-            # First: its looks would open connections again.
-            await watch.close()
+        # First: its looks would open connections again.
+        await self._close_watch()
         for node in list(self._nodes.values()):
             await node.aclose()
         await super().aclose()
@@ -46,21 +43,6 @@ class Cluster(ClusterCalls, Server):
         for node in list(self._nodes.values()):
             node.close()
         super().close()
-
-    def dedicated(
-        self,
-        key: str | None,
-        *,
-        client_name: str | None = None,
-        reads_text: bool = False,
-        closes_with_server: bool = False,
-    ) -> DedicatedConnection:
-        return self._dedicated(
-            _NodeLocator(self, key),
-            client_name=client_name,
-            reads_text=reads_text,
-            closes_with_server=closes_with_server,
-        )
 
     def serves(self, key: str | None, place: Address) -> bool:
         """Say whether a node is the one of a key, as far as is known; without a key, any node is."""
@@ -72,6 +54,9 @@ class Cluster(ClusterCalls, Server):
     def has_lost(self, place: Address) -> bool:
         """Say whether a node served slots and serves none any more, as far as is known."""
         return (place.host, place.port) in self._slots.former
+
+    def _locator_of(self, key: str | None) -> Locator:
+        return _NodeLocator(self, key)
 
     def _new_watch(self) -> Watch:
         return _ClusterWatch(self)

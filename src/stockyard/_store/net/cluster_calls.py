@@ -185,7 +185,7 @@ class ClusterCalls(ServerCalls):
         """Ask a node which one serves which slot; not within 200 ms of the last time, and one caller at a time.
 
         Raises:
-            ServerUnavailable: no node has ever failures, and none does now.
+            ServerUnavailable: no node has ever said so, and none does now.
         """
         while self._is_looking and not self._slots.is_known and time.monotonic() < deadline:
             await self._pause(_FIRST_PAUSE)

@@ -101,9 +101,7 @@ class Server(ServerCalls):
 
     async def aclose(self) -> None:
         """Close this loop's connections; closing twice is fine."""
-        watch = self._watches.pop() if self._watches else None
-        if watch:
-            await watch.close()
+        await self._close_watch()
         pool = self._pools.pop()
         if pool:
             dedicated = await pool.close()
@@ -130,37 +128,31 @@ class Server(ServerCalls):
             client_name, reads_text: those of ``Connection``.
             closes_with_server: ``aclose`` of this loop closes it; else its user does.
         """
-        return self._dedicated(
-            self._locator,
-            client_name=client_name,
-            reads_text=reads_text,
-            closes_with_server=closes_with_server,
-        )
-
-    def _dedicated(
-        self,
-        locator: Locator | None,
-        *,
-        client_name: str | None,
-        reads_text: bool,
-        closes_with_server: bool,
-    ) -> DedicatedConnection:
         connection = DedicatedConnection(
             self.address,
             call_timeout=self.call_timeout,
             client_name=client_name,
             reads_text=reads_text,
-            locator=locator,
+            locator=self._locator_of(key),
             on_open=self.watch if self._watches else None,
         )
         if closes_with_server:
             self._pools.get().dedicated.append(connection)
         return connection
 
+    def _locator_of(self, key: str | None) -> Locator | None:
+        """Return what finds the server of a key; None where that is at the address."""
+        return self._locator
+
     def watch(self, connection: AsyncConnection) -> None:
         """Drop a connection of the running loop when another server has taken the place of its own."""
         assert self._watches is not None
         self._watches.get().add(connection)
+
+    async def _close_watch(self) -> None:
+        watch = self._watches.pop() if self._watches else None
+        if watch:
+            await watch.close()
 
     def _new_watch(self) -> Watch:
         from stockyard._store.net.sentinel_watch import SentinelWatch
