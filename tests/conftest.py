@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 import redis
@@ -18,8 +18,10 @@ from tests.support.node import NodePeer
 from tests.support.order import long_first
 from tests.support.python_peer import PythonPeer
 from tests.support.servers import OwnServer
-from tests.support.sets import ClusterSet, SentinelSet
+from tests.support.sets import ClusterSet, SentinelSet, ServerSet
 from tests.support.webhook import Listener
+
+S = TypeVar("S", bound=ServerSet)
 
 # How long an example takes says nothing on a machine that runs other tests beside it.
 settings.register_profile("shared machine", deadline=None)
@@ -114,20 +116,18 @@ def own_server(make_server: Callable[..., OwnServer]) -> OwnServer:
 @pytest.fixture(scope="module")
 def sentinel_set() -> Iterator[SentinelSet]:
     """One primary, its replica and three Sentinels, of this module's tests alone; what one kills, it restarts."""
-    with tempfile.TemporaryDirectory(prefix="stockyard-test-") as data:
-        servers = SentinelSet(Path(data))
-        try:
-            servers.start()
-            yield servers
-        finally:
-            servers.stop()
+    yield from _started(SentinelSet)
 
 
 @pytest.fixture(scope="module")
 def cluster_set() -> Iterator[ClusterSet]:
     """Three primaries with a replica each, of this module's tests alone; what one kills, it restarts."""
+    yield from _started(ClusterSet)
+
+
+def _started(kind: Callable[[Path], S]) -> Iterator[S]:
     with tempfile.TemporaryDirectory(prefix="stockyard-test-") as data:
-        servers = ClusterSet(Path(data))
+        servers = kind(Path(data))
         try:
             servers.start()
             yield servers

@@ -14,7 +14,7 @@ from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, NewJob
 from stockyard._store.jobs.related_job import RelatedJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
-from stockyard.errors import JobError, NotDurable, ReplyLost, ServerRefused
+from stockyard.errors import ReplyLost, ServerRefused
 from stockyard.model.durability import Durability
 
 _ON_THE_WIRE = 3
@@ -38,7 +38,6 @@ class Batcher:
 
     def __init__(self, keyspace: QueueKeyspace, *, durability: Durability | None = None) -> None:
         self._stream = AddStream(keyspace, durability=durability)
-        self._durability = durability
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Any] = []
         self._related = 0
@@ -117,10 +116,8 @@ class Batcher:
         for future, answer in zip(futures, answers, strict=True):
             if future.done():
                 continue
-            if isinstance(answer, JobError):
+            if isinstance(answer, Exception):
                 future.set_exception(answer)
-            elif self._durability is not None and self._stream.shortfall:
-                future.set_exception(not_durable(answer, self._durability, self._stream.shortfall))
             else:
                 future.set_result(answer)
 
@@ -152,11 +149,6 @@ class Batcher:
         """Return how many of the first jobs are of one kind."""
         kind = type(self._jobs[0])
         return sum(1 for _ in itertools.takewhile(lambda job: type(job) is kind, self._jobs[:BATCH]))
-
-
-def not_durable(answer: str | ExistingJob, durability: Durability, shortfall: str) -> NotDurable:
-    """Return the error for a job that was added, or was there, and is not as safe as was asked for."""
-    return NotDurable(answer if isinstance(answer, str) else answer.job_id, durability, shortfall)
 
 
 def within(most_bytes: int, jobs: Sequence[Any]) -> int:

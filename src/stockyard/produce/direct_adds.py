@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, NewJob, add_call, answers_of
-from stockyard._store.jobs.durability import shortfall_of, wait_command
+from stockyard._store.jobs.durability import confirmed, wait_command
 from stockyard._store.jobs.related_job import RelatedJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.net.connection import accepted
-from stockyard.errors import JobError, NotDurable, ReplyLost
+from stockyard.errors import NotDurable, ReplyLost
 from stockyard.model.durability import Durability
-from stockyard.produce.batcher import not_durable, within
+from stockyard.produce.batcher import within
 
 
 class DirectAdds:
@@ -58,8 +58,4 @@ class DirectAdds:
         self._size.grow()
         server.clock.check_for_step()
         answers = answers_of(accepted(reply), jobs)  # type: ignore[arg-type]
-        if durability is None or not (shortfall := shortfall_of(durability, waited[0] if waited else None)):
-            return answers
-        return [
-            each if isinstance(each, JobError) else not_durable(each, durability, shortfall) for each in answers
-        ]
+        return answers if durability is None else confirmed(answers, durability, waited[0] if waited else None)

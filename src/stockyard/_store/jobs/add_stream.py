@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 from stockyard._aio.randomness import jitter
-from stockyard._store.jobs.adding import ADD, ATTACH, Answers, Batch, add_command, answers_of
-from stockyard._store.jobs.durability import shortfall_of, wait_command
+from stockyard._store.jobs.adding import ADD, ATTACH, Answer, Batch, add_command, answers_of
+from stockyard._store.jobs.durability import confirmed, wait_command
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import is_unknown_script, load_command
-from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
+from stockyard.errors import NotDurable, ReplyLost, ServerRefused, ServerUnavailable
 from stockyard.model.durability import Durability
 
 
@@ -38,9 +39,6 @@ class AddStream:
     Args:
         keyspace: the queue.
         durability: what has to be safe before a batch is answered. Defaults to nothing.
-
-    Attributes:
-        shortfall: what the batch that was read last lacks of that; empty when it is safe.
     """
 
     def __init__(self, keyspace: QueueKeyspace, *, durability: Durability | None = None) -> None:
@@ -53,7 +51,6 @@ class AddStream:
         self._wait: list[Command] = []
         if durability is not None:
             self._wait = [wait_command(durability, keyspace.server.call_timeout)]
-        self.shortfall: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -94,7 +91,7 @@ class AddStream:
         self._connection.write([add_command(self._keyspace, jobs), *self._wait])
         self._sent.append(jobs)
 
-    async def read(self) -> Answers:
+    async def read(self) -> Sequence[Answer | NotDurable]:
         """Return the ids, or refusals, of the oldest written batch.
 
         Raises:
@@ -107,8 +104,8 @@ class AddStream:
                 await self._send_again()
         self._keyspace.server.clock.check_for_step()
         jobs, reply, waited = self._answered.popleft()
-        self.shortfall = "" if self._durability is None else shortfall_of(self._durability, waited)
-        return answers_of(accepted(reply), jobs)
+        answers = answers_of(accepted(reply), jobs)
+        return answers if self._durability is None else confirmed(answers, self._durability, waited)
 
     async def _receive(self) -> None:
         jobs = self._sent.popleft()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from stockyard._store.jobs.adding import Answer, Answers, ExistingJob
 from stockyard._store.net.connection import Command
+from stockyard.errors import JobError, NotDurable
 from stockyard.model.durability import Durability
 
 _SHARE = 0.8
@@ -27,11 +30,28 @@ def wait_command(durability: Durability, call_timeout: float) -> Command:
     return ("WAITAOF", 1, 0, milliseconds) if durability == "aof" else ("WAIT", 1, milliseconds)
 
 
-def shortfall_of(durability: Durability, reply: Any) -> str:
-    """Return what is missing by the reply to ``wait_command``; empty when the writes are safe.
+def confirmed(answers: Answers, durability: Durability, reply: Any) -> Sequence[Answer | NotDurable]:
+    """Return the answers when the writes are safe; else the error of each job that was added, or was there.
 
-    The server answers with the number it reached, also when the time ran out.
+    Args:
+        answers: to the adds.
+        durability: what was asked for.
+        reply: to ``wait_command``.
     """
+    shortfall = _shortfall_of(durability, reply)
+    if not shortfall:
+        return answers
+    return [
+        answer if isinstance(answer, JobError) else _unsafe(answer, durability, shortfall) for answer in answers
+    ]
+
+
+def _unsafe(answer: str | ExistingJob, durability: Durability, why: str) -> NotDurable:
+    return NotDurable(answer if isinstance(answer, str) else answer.job_id, durability, why)
+
+
+def _shortfall_of(durability: Durability, reply: Any) -> str:
+    """Return what is missing; the server answers with the number it reached, also when the time ran out."""
     remedy = _REMEDIES[durability]
     if isinstance(reply, Exception):
         return f"the server did not confirm it ({reply}); {remedy}"
