@@ -35,8 +35,9 @@ if TYPE_CHECKING:
         UnrecoverableError,
         WaitForChildren,
     )
-    from stockyard.model.backoff import Backoff, BackoffStrategy
-    from stockyard.model.clock import Clock, ManualClock
+    from stockyard.model.backoff import Backoff
+    from stockyard.model.backoff_delay import BackoffStrategy
+    from stockyard.model.clock import Clock
     from stockyard.model.deduplication import Deduplication
     from stockyard.model.duration import Duration
     from stockyard.model.family import ChildrenPage
@@ -67,13 +68,14 @@ else:
             "stockyard.consume.run.handler_call": "Middleware",
             "stockyard.consume.worker": "Worker",
             "stockyard.errors": (
-                "ConfigError Delay HandlerError InvalidOption JobCancelled JobError JobFailed JobNotFound "
-                "JobStateError JobTimeout PayloadError RateLimited ReplyLost Requeue ResultTimeout "
-                "ServerError ServerRefused ServerUnavailable StockyardError UnknownQueue UnrecoverableError "
-                "WaitForChildren"
+                "ConfigError Delay HandlerError InvalidOption JobCancelled JobError JobFailed "
+                "JobNotFound JobStateError JobTimeout PayloadError RateLimited ReplyLost Requeue "
+                "ResultTimeout ServerError ServerRefused ServerUnavailable StockyardError UnknownQueue "
+                "UnrecoverableError WaitForChildren"
             ),
-            "stockyard.model.backoff": "Backoff BackoffStrategy",
-            "stockyard.model.clock": "Clock ManualClock",
+            "stockyard.model.backoff": "Backoff",
+            "stockyard.model.backoff_delay": "BackoffStrategy",
+            "stockyard.model.clock": "Clock",
             "stockyard.model.deduplication": "Deduplication",
             "stockyard.model.duration": "Duration",
             "stockyard.model.family": "ChildrenPage",
@@ -90,7 +92,10 @@ else:
             "stockyard.schedule.schedules": "Schedules",
             "stockyard.topology": "QueueOptions Rate Router Topology",
         },
-        "alerts blocking cache embedded errors events monitoring outbox pubsub topology trading",
+        (
+            "alerts blocking cache dashboard effects embedded errors events limits manual monitoring outbox "
+            "pubsub testing topology trading"
+        ),
     )
 
 __all__ = [
@@ -124,7 +129,6 @@ __all__ = [
     "JobTimeout",
     "JsonFormatter",
     "Keep",
-    "ManualClock",
     "Middleware",
     "Misfire",
     "OnFailure",

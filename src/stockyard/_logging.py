@@ -10,6 +10,7 @@ from typing import Any, Literal, Protocol, get_args
 
 import msgspec
 
+from stockyard import telemetry
 from stockyard.errors import InvalidOption
 from stockyard.model.job import Job
 from stockyard.model.masking import mask_secrets, mask_value
@@ -30,7 +31,8 @@ class JsonFormatter(logging.Formatter):
     """One JSON object a line.
 
     Its keys are ``time`` (UTC), ``level``, ``logger``, ``message``; of a line that was written for a job
-    ``queue``, ``job`` and ``attempt``; with an exception ``exception``; and whatever was given as ``extra``.
+    ``queue``, ``job`` and ``attempt``, and ``correlation_id`` where it has a lineage; in a span ``trace_id``,
+    ``span_id`` and ``trace_flags``; with an exception ``exception``; and whatever was given as ``extra``.
     Secrets are masked: passwords in URLs, tokens, and values whose names say that they are secret.
     """
 
@@ -45,6 +47,9 @@ class JsonFormatter(logging.Formatter):
         job = current_job.get()
         if job is not None:
             line |= {"queue": job.queue, "job": job.id, "attempt": job.attempt}
+            if job.has_lineage:
+                line["correlation_id"] = job.correlation_id
+        line |= telemetry.log_fields()
         line |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)

@@ -27,14 +27,20 @@ BlockingCache = BlockingView
 BlockingCaches = BlockingView
 BlockingConsumer = BlockingView
 BlockingDelivery = BlockingView
+BlockingEffects = BlockingView
 BlockingFlows = BlockingView
 BlockingJob = BlockingView
+BlockingKeys = BlockingView
+BlockingLimitedCall = BlockingView
+BlockingManualWorker = BlockingView
 BlockingOpenChannel = BlockingView
+BlockingOpenLimits = BlockingView
 BlockingQueue = BlockingView
 BlockingQueueEvents = BlockingView
 BlockingReplay = BlockingView
 BlockingSchedules = BlockingView
 BlockingSubscription = BlockingView
+BlockingTakenJob = BlockingView
 
 __all__ = [
     "BlockingApp",
@@ -42,13 +48,19 @@ __all__ = [
     "BlockingCaches",
     "BlockingConsumer",
     "BlockingDelivery",
+    "BlockingEffects",
     "BlockingFlows",
     "BlockingJob",
+    "BlockingKeys",
+    "BlockingLimitedCall",
+    "BlockingManualWorker",
     "BlockingOpenChannel",
+    "BlockingOpenLimits",
     "BlockingQueue",
     "BlockingQueueEvents",
     "BlockingReplay",
     "BlockingSchedules",
     "BlockingSubscription",
+    "BlockingTakenJob",
     "BlockingView",
 ]

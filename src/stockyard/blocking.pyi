@@ -6,7 +6,8 @@ from datetime import datetime
 from typing import Any, Generic, Literal, NoReturn, ParamSpec, Self, TypeVar, Unpack, overload
 
 from stockyard._store.jobs.managing import EventLimits
-from stockyard._store.snapshots import QueueMetrics, QueueSettings, WorkerInfo
+from stockyard._store.limits.limiting import Request
+from stockyard._store.snapshots import JobPosition, PayloadVersion, QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.cache.cache import Cache
 from stockyard.cache.caches import Caches
 from stockyard.cache.loads import Loader
@@ -15,14 +16,27 @@ from stockyard.cache.near import NearCache
 from stockyard.cache.options import CacheOptions
 from stockyard.cache.stats import CacheStats, CacheUsage
 from stockyard.config import Settings
+from stockyard.consume.manual.manual_worker import ManualWorker
+from stockyard.consume.manual.options import ManualOptions
+from stockyard.consume.manual.taken_job import TakenJob
 from stockyard.consume.options import WorkerOptions
 from stockyard.consume.worker import Worker
+from stockyard.effects.effects import Effects, Settled
 from stockyard.events import Event, QueueEvents
+from stockyard.limits.app_limits import AppLimits
+from stockyard.limits.call import LimitedCall, Outcome
+from stockyard.limits.open_limits import OpenLimits
+from stockyard.limits.stats import LimitsStats, LimitsStatus
 from stockyard.model.durability import Durability
 from stockyard.model.duration import Duration
+from stockyard.model.effect import Effect
+from stockyard.model.effect_record import EffectRecord
 from stockyard.model.family import ChildKind, ChildrenPage
 from stockyard.model.flow import Flow, FlowTree
-from stockyard.model.job import Job, JobPort, JobProcessor, JobState
+from stockyard.model.halt import Halt, HaltChange
+from stockyard.model.job import Job, JobPort, JobProcessor, JobState, ResetAttempts
+from stockyard.model.key_order import KeyInfo
+from stockyard.model.limits import Cost, Limits
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.schedule import Schedule
 from stockyard.observe.alerts.monitor import AlertMonitor
@@ -30,11 +44,13 @@ from stockyard.observe.alerts.rules import Rule
 from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.observe.alerts.store import AlertStore
 from stockyard.observe.app_monitor import AppMonitor
-from stockyard.observe.doctor.checks import Finding
+from stockyard.observe.doctor.finding import Finding
 from stockyard.observe.health import QueueHealth
 from stockyard.observe.metrics.metrics_server import MetricsServer
 from stockyard.produce.flows import Flows
+from stockyard.produce.keys import Keys
 from stockyard.produce.queue import JobTuple, Queue
+from stockyard.produce.search import SearchStep
 from stockyard.pubsub.channel import Channel
 from stockyard.pubsub.channels import Channels
 from stockyard.pubsub.consumer import Consumer
@@ -62,6 +78,40 @@ class BlockingApp(BlockingView):
 
     @property
     def topology(self) -> Topology: ...
+    def health(self, *names: str) -> list[QueueHealth]:
+        """Return snapshots of the named queues, or of all, in one round trip."""
+
+    def check_server(self) -> list[Finding]:
+        """Return what ``stockyard doctor`` finds of the server and of one for caches alone, the dangers first."""
+
+    def alert_monitor(
+        self, settings: AlertSettings | None = None, *, rules: Sequence[Rule] | None = None
+    ) -> AlertMonitor:
+        """Make a monitor of this app's queues and server; ``await alert_monitor.start()`` begins."""
+
+    @property
+    def alerts(self) -> AlertStore:
+        """Incidents, silences and history, shared by all processes of this topology, server and prefix."""
+
+    def serve_metrics(self, host: str = "127.0.0.1", port: int = 0) -> MetricsServer:
+        """Answer ``/metrics``, ``/live`` and ``/ready`` from a thread, until this app is closed."""
+
+    @property
+    def monitor(self) -> AppMonitor:
+        """The monitor of this app: for alerts, metrics and probes."""
+
+    def halt(self, queues: str, *, reason: str, by: str, key: str | None = None) -> Halt:
+        """Let no job start, and no effect begin, until ``resume``: on every worker, from its next call on."""
+
+    def resume(self, queues: str, *, by: str, reason: str = "", key: str | None = None) -> bool:
+        """End a halt, and open circuit breakers of these queues; say whether there was one."""
+
+    def halts(self) -> list[Halt]:
+        """Return what is halted now, of all queues under this prefix, and this app's open circuit breakers."""
+
+    def halt_audit(self, count: int = 100) -> list[HaltChange]:
+        """Return who halted and resumed what, when and why, and what circuit breakers did; the latest first."""
+
     @property
     def settings(self) -> Settings: ...
     @property
@@ -69,13 +119,17 @@ class BlockingApp(BlockingView):
         """The server's URL, its password masked."""
 
     def queue(self, name: str) -> Queue:
-        """Return a queue; asked again, the same."""
+        """Return a queue; asked again, the same. Raises UnknownQueue where the topology does not declare it."""
 
     def schedules(self, name: str) -> Schedules:
-        """Return the schedules of a queue."""
+        """Return the schedules of a queue; raises UnknownQueue where the topology does not declare it."""
 
     def upsert_schedules(self, *names: str) -> tuple[Schedule, ...]:
         """Make or change the schedules that the named queues declare, or all queues; workers do so at their start."""
+
+    @property
+    def effects(self) -> Effects:
+        """The effects of all queues: look at them, list them, settle them."""
 
     @property
     def flows(self) -> Flows:
@@ -96,6 +150,9 @@ class BlockingApp(BlockingView):
     ) -> Worker:
         """Make a worker of a queue; ``await worker.run()`` or ``worker.run_forever()`` starts it."""
 
+    def manual_worker(self, name: str, /, **options: Unpack[ManualOptions]) -> ManualWorker:
+        """Make what takes jobs of a queue by hand, for tests and for bridges to other runtimes."""
+
     @overload
     def cache(self, name: str, type: type[T], **options: Unpack[CacheOptions]) -> Cache[T]:
         """Return a cache; asked again by its name, the same."""
@@ -107,33 +164,18 @@ class BlockingApp(BlockingView):
         """All caches of this app: what they hold on the server, and how much they may."""
 
     def channel(self, channel: Channel[T]) -> OpenChannel[T]:
-        """Return a declared channel on this app's server, to publish and to read; asked again, the same."""
+        """Return a declared channel on this app's server; asked again, the same. See ``Channels.open``."""
 
     @property
     def channels(self) -> Channels:
         """All channels of this app that were asked for."""
 
-    def health(self, *names: str) -> list[QueueHealth]:
-        """Return snapshots of the named queues, or of all, in one round trip."""
-
-    def check_server(self) -> list[Finding]:
-        """Look at the server, and at one that caches have to themselves, as ``stockyard doctor`` does."""
-
-    def alert_monitor(
-        self, settings: AlertSettings | None = None, *, rules: Sequence[Rule] | None = None
-    ) -> AlertMonitor:
-        """Make a monitor of this app's queues and server; ``await alert_monitor.start()`` begins."""
+    def limits(self, limits: Limits) -> OpenLimits:
+        """Return the limits of an exchange on this app's server; asked again, the same. See ``AppLimits.open``."""
 
     @property
-    def alerts(self) -> AlertStore:
-        """Incidents, silences and history, shared by all processes of this topology, server and prefix."""
-
-    def serve_metrics(self, host: str = "127.0.0.1", port: int = 0) -> MetricsServer:
-        """Answer ``/metrics``, ``/live`` and ``/ready`` from a thread, until this app is closed."""
-
-    @property
-    def monitor(self) -> AppMonitor:
-        """The monitor of this app: for alerts, metrics and probes."""
+    def all_limits(self) -> AppLimits:
+        """All limits of exchanges, those of other programs on this server as well."""
 
     def aclose(self) -> None:
         """Close what this loop opened, and the embedded server if this app was its last user."""
@@ -294,6 +336,30 @@ class BlockingDelivery(BlockingView, Generic[T]):
     def dead_letter(self, reason: str = "") -> None:
         """Move it to the dead letters, whatever attempts remain."""
 
+class BlockingEffects(BlockingView):
+    """What ``Effects.sync`` returns."""
+
+    def get(self, key: str, *, queue: str | None = None) -> EffectRecord | None:
+        """Return an effect by its key, or None."""
+
+    def list(self, outcome: str = ..., *, queue: str | None = None, count: int = 100) -> Sequence[EffectRecord]:
+        """Return effects of an outcome: unknown and open ones the oldest first, settled ones the latest first."""
+
+    def audit(self, *, queue: str | None = None, count: int = 100) -> Sequence[dict[str, str]]:
+        """Return who settled what, the latest first, of each queue."""
+
+    def settle(
+        self,
+        key: str,
+        outcome: Settled,
+        *,
+        source: str,
+        value: Any = None,
+        note: str = "",
+        queue: str | None = None,
+    ) -> EffectRecord:
+        """Say what became of an effect, and return how it stands then; from now on no run repeats it blindly."""
+
 class BlockingFlows(BlockingView):
     """What ``Flows.sync`` returns."""
 
@@ -312,7 +378,66 @@ class BlockingJob(BlockingView, Generic[T]):
     @property
     def id(self) -> str: ...
     @property
+    def options(self) -> JobOptions: ...
+    @property
+    def schedule_id(self) -> str | None:
+        """Id of the schedule whose run the job is, or None for any other job."""
+
+    @property
+    def run_number(self) -> int | None:
+        """Number of the run in its schedule, from 1, or None for a job that is no run."""
+
+    @property
     def port(self) -> JobPort: ...
+    def log(self, line: str) -> int:
+        """Append a line to the job's log; return how many lines it has."""
+
+    def logs(self, start: int = 0, end: int = -1, *, newest_first: bool = False) -> list[str]:
+        """Return log lines ``start`` to ``end`` inclusive, oldest first; -1 is the last."""
+
+    def log_count(self) -> int:
+        """Return how many lines the job's log has."""
+
+    def clear_logs(self, keep: int = 0) -> None:
+        """Drop the log but its last ``keep`` lines."""
+
+    @property
+    def data(self) -> T: ...
+    @property
+    def attempts_started(self) -> int: ...
+    @property
+    def expires_at(self) -> int | None:
+        """When it expires, ms since the epoch by the server's clock, or None: from then on it does not start."""
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt that runs or would run next, from 1; in a hook, of the attempt that has ended."""
+
+    def effect(
+        self,
+        key: str,
+        *,
+        max_duration: Duration,
+        payload: Any = ...,
+        min_duration: Duration | None = None,
+        scope: Mapping[str, str] | None = None,
+    ) -> Effect:
+        """In the job's handler: do a dangerous step at most once, and record honestly what became of it."""
+
+    @property
+    def queue(self) -> str: ...
+    @property
+    def correlation_id(self) -> str:
+        """What all jobs of one story share: the id that the first one was given, or its ``queue/id``."""
+
+    @property
+    def causation_id(self) -> str | None:
+        """What caused it: ``queue/id`` of the job whose handler added it, an id of the producer, or None."""
+
+    @property
+    def has_lineage(self) -> bool:
+        """Whether its record says why it was added."""
+
     def children_values(self) -> dict[str, Any]:
         """Return the results of the children that completed, by their full keys."""
 
@@ -332,23 +457,19 @@ class BlockingJob(BlockingView, Generic[T]):
         """Detach the job from the parent that waits for this job; a parent that waits for no other goes on."""
 
     @property
-    def name(self) -> str: ...
-    @property
-    def data(self) -> T: ...
-    @property
-    def options(self) -> JobOptions: ...
-    @property
-    def queue(self) -> str: ...
-    @property
     def timestamp(self) -> int: ...
+    @property
+    def replaced(self) -> int:
+        """How many payloads were replaced by the one that is there, of jobs of its coalescing key."""
+
+    @property
+    def name(self) -> str: ...
     @property
     def priority(self) -> int: ...
     @property
     def delay_ms(self) -> int: ...
     @property
     def attempts_made(self) -> int: ...
-    @property
-    def attempts_started(self) -> int: ...
     @property
     def stalled_count(self) -> int: ...
     @property
@@ -372,20 +493,9 @@ class BlockingJob(BlockingView, Generic[T]):
     @property
     def was_added(self) -> bool: ...
     @property
-    def attempt(self) -> int:
-        """Number of the attempt that runs or would run next, from 1; in a hook, of the attempt that has ended."""
-
+    def should_stop(self) -> bool: ...
     def update_progress(self, value: Any) -> None:
         """Store progress (any JSON value) and announce it."""
-
-    def log(self, line: str) -> int:
-        """Append a line to the job's log; return how many lines it has."""
-
-    def logs(self, start: int = 0, end: int = -1) -> list[str]:
-        """Return log lines ``start`` to ``end`` inclusive, oldest first; -1 is the last."""
-
-    def clear_logs(self, keep: int = 0) -> None:
-        """Drop the log but its last ``keep`` lines."""
 
     def update_data(self, data: T) -> None:
         """Replace the payload; the next attempt is given it."""
@@ -399,7 +509,9 @@ class BlockingJob(BlockingView, Generic[T]):
     def change_priority(self, priority: int, *, lifo: bool = False) -> None:
         """Give the job another priority; if it waits, it goes behind those of the same one."""
 
-    def retry(self, *, state: Literal["failed", "completed"] = "failed", reset_attempts: bool = False) -> None:
+    def retry(
+        self, *, state: Literal["failed", "completed"] = "failed", reset_attempts: ResetAttempts = False
+    ) -> None:
         """Put the job back to wait, if it has ended in this state."""
 
     def remove(self, *, children: bool = True) -> None:
@@ -434,6 +546,67 @@ class BlockingJob(BlockingView, Generic[T]):
 
     def rate_limit(self, duration: Duration) -> NoReturn:
         """In the job's handler: end this run here, and let no job of the queue start for a while."""
+
+class BlockingKeys(BlockingView):
+    """What ``Keys.sync`` returns."""
+
+    def list(self, state: str | None = None, *, count: int = 100) -> Sequence[KeyInfo]:
+        """Return the keys that have jobs, the parked ones first, then those with the longest lines."""
+
+    def get(self, key: str) -> KeyInfo | None:
+        """Return one key, or None where it has no job; of several jobs at a time, the first says how it is."""
+
+    def waiting(self, key: str, *, count: int = 100) -> Sequence[str]:
+        """Return the ids of the jobs in the line of a key, the next one first."""
+
+    def resume(self, key: str) -> str:
+        """Let a parked key go on with its next job; return the id of the failed one, which stays failed."""
+
+    def skip(self, key: str) -> str:
+        """Remove the failed job of a parked key, and let the key go on with the next; return the removed id."""
+
+    def replay(self, key: str) -> str:
+        """Run the failed job of a parked key again, with all of its attempts, before the next; return its id."""
+
+class BlockingLimitedCall(BlockingView):
+    """What ``LimitedCall.sync`` returns."""
+
+    @property
+    def is_admitted(self) -> bool: ...
+    @property
+    def request(self) -> Request: ...
+    @property
+    def tickets(self) -> tuple[Mapping[str, Any], ...]: ...
+    @property
+    def waited(self) -> float: ...
+    def acquire(self) -> None:
+        """Wait until all limits admit the call; ``async with`` does this."""
+
+    def release(self) -> None:
+        """End the call's places among those under way; ``async with`` does this. Releasing twice is fine."""
+
+    def observe(self, headers: Mapping[str, str], *, status: int | None = None) -> None:
+        """Note what the exchange said in its reply: its own counts, and whether all calls have to wait."""
+
+    def settle(self, outcome: Outcome = "unknown", *, refund: Mapping[str, float] | None = None) -> None:
+        """Give back what the call did not use, once."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: object) -> None: ...
+
+class BlockingManualWorker(BlockingView):
+    """What ``ManualWorker.sync`` returns."""
+
+    @property
+    def queue(self) -> str: ...
+    def take(self, token: str | None = None, *, wait: Duration = 0) -> TakenJob | None:
+        """Take the next job; None if there is none that may start."""
+
+    def resume(self, job_id: str, token: str) -> TakenJob:
+        """Return a job that was taken before, here or in another process, to end it."""
+
+    def recover_stalled(self) -> list[str]:
+        """Hand back the jobs whose leases have run out; return their ids."""
 
 class BlockingOpenChannel(BlockingView, Generic[T]):
     """What ``OpenChannel.sync`` returns."""
@@ -496,6 +669,62 @@ class BlockingOpenChannel(BlockingView, Generic[T]):
     def close_readers(self) -> None:
         """End those who read in the running loop."""
 
+class BlockingOpenLimits(BlockingView):
+    """What ``OpenLimits.sync`` returns."""
+
+    @property
+    def declared(self) -> Limits: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def queues(self) -> tuple[str, ...]: ...
+    def take(
+        self,
+        cost: Cost | None = None,
+        *,
+        scope: Mapping[str, str] | None = None,
+        lane: str = "",
+        timeout: Duration | None = None,
+    ) -> LimitedCall:
+        """Return a call that waits, as ``async with limits.take(...) as call``, until all of its limits admit it."""
+
+    def call_of(self, job: Job[Any]) -> LimitedCall:
+        """Return the call that admitted a job of a queue with these limits, to observe its reply or to settle it."""
+
+    def observe(
+        self, headers: Mapping[str, str], call: LimitedCall | None = None, *, status: int | None = None
+    ) -> None:
+        """Note what the exchange said in a reply."""
+
+    def settle(
+        self, call: LimitedCall, outcome: Any = "unknown", *, refund: Mapping[str, float] | None = None
+    ) -> None:
+        """Give back what a call did not use; see ``LimitedCall.settle``."""
+
+    def freeze(self, duration: Duration, *, scope: Mapping[str, str] | None = None) -> float:
+        """Hold all calls of all processes, and the declared queues; a freeze that ends later stays."""
+
+    def thaw(self, *, scope: Mapping[str, str] | None = None) -> int:
+        """End the freezes of a scope, or of all; return how many there were. Calls come back without slow start."""
+
+    def set_most(self, amounts: Mapping[str, float | None]) -> None:
+        """Change amounts of limits for all processes at once, as when the exchange publishes others."""
+
+    def status(self) -> LimitsStatus:
+        """Return what is used and frozen, as all processes see it."""
+
+    def stats(self) -> LimitsStats:
+        """Return what this process did with these limits."""
+
+    def admit(self, request: Request, timeout: float | None) -> tuple[tuple[Mapping[str, Any], ...], float]:
+        """Wait until a call is admitted; return what later words of it are measured by, and the seconds it waited."""
+
+    def settle_call(self, call: LimitedCall, refunds: Mapping[str, float], *, ends: bool) -> None:
+        """Give back parts of a call's cost, and end or renew its places."""
+
+    def announce(self) -> None:
+        """Note on the server what these limits are, for those who look at them without the program."""
+
 class BlockingQueue(BlockingView):
     """What ``Queue.sync`` returns."""
 
@@ -506,6 +735,9 @@ class BlockingQueue(BlockingView):
     def get_job(self, job_id: str) -> Job[Any] | None:
         """Return a job as it is now, or None when there is none of that id."""
 
+    def position(self, job_id: str) -> JobPosition:
+        """Return how many jobs start before one that waits, and when it starts at the rate of the last minutes."""
+
     def get_jobs(
         self,
         state: JobState | str | Iterable[JobState | str],
@@ -515,6 +747,17 @@ class BlockingQueue(BlockingView):
         newest_first: bool = True,
     ) -> list[Job[Any]]:
         """Return one page of the jobs in a state, or in several, one after the other."""
+
+    def search(
+        self,
+        text: str,
+        *,
+        states: Iterable[JobState | str] = ...,
+        after: str | None = None,
+        seconds: float = 0.5,
+        count: int = 100,
+    ) -> SearchStep:
+        """Look for jobs by id, name, error or payload; return what one step has found, and where the next begins."""
 
     def counts(self) -> dict[JobState, int]:
         """Return how many jobs are in each state; ``waiting`` leaves out the prioritized ones here."""
@@ -540,6 +783,9 @@ class BlockingQueue(BlockingView):
     def workers(self) -> list[WorkerInfo]:
         """Return the workers that are connected, Node's and ours alike."""
 
+    def versions(self) -> list[PayloadVersion]:
+        """Return the payload versions that were seen, with the jobs that wait for a worker of theirs."""
+
     def metrics(
         self, kind: Literal["completed", "failed"] = "completed", start: int = 0, end: int = -1
     ) -> QueueMetrics:
@@ -554,17 +800,17 @@ class BlockingQueue(BlockingView):
     def resume(self) -> None:
         """Let jobs start again; what a BullMQ 5 set aside when it paused the queue waits again first."""
 
-    def set_concurrency(self, limit: int | None) -> None:
-        """Bound how many jobs run at a time over all workers of all processes."""
+    def set_concurrency(self, limit: int | None) -> bool:
+        """Bound how many jobs run at a time over all workers of all processes; say whether the bound has changed."""
 
-    def set_rate(self, rate: Rate | str | None) -> None:
-        """Bound how many jobs start in a time over all workers of all processes."""
+    def set_rate(self, rate: Rate | str | None) -> bool:
+        """Bound how many jobs start in a time over all workers of all processes; say whether that has changed."""
 
     def rate_limit(self, duration: Duration) -> None:
         """Let no job start for so long, as when an API reports that its limit is reached."""
 
-    def clear_rate_limit(self) -> None:
-        """Begin a new window of the rate limit now; also ends what ``rate_limit`` began."""
+    def clear_rate_limit(self) -> bool:
+        """Begin a new window of the rate limit, and end what ``rate_limit`` began; say whether there was one."""
 
     def drain(self, *, delayed: bool = False) -> int:
         """Remove the jobs that wait, and return how many; those that run, have ended or await children stay."""
@@ -586,20 +832,27 @@ class BlockingQueue(BlockingView):
     def remove(self, job_id: str, *, children: bool = True) -> None:
         """Remove one job, its logs and its place in the queue."""
 
-    def release_deduplication(self, dedup_id: str) -> bool:
-        """Free a deduplication id, so that the next job under it is added; say whether it was taken."""
+    def cancel(self, job_id: str, reason: str = "") -> None:
+        """Fail a job without a retry, in whatever state it is before its end; see ``Job.cancel``."""
+
+    def release_deduplication(self, dedup_id: str, *, owner: str | None = None) -> bool:
+        """Free a deduplication id, so that the next job under it is added; say whether it was freed."""
 
     def trim_events(self, length: int) -> int:
         """Cut the queue's event stream to about its last ``length`` entries; return how many went."""
 
-    def set_event_limits(self, *, entries: int | None = None, size: int | None = None) -> None:
-        """Bound the queue's event stream, for all workers and from now on; what is left out stays as it is."""
+    def set_event_limits(self, *, entries: int | None = None, size: int | None = None) -> bool:
+        """Bound the queue's event stream, for all workers and from now on; say whether a bound has changed."""
 
     def event_limits(self) -> EventLimits:
         """Return how much the queue's event stream keeps."""
 
     def publish_event(self, name: str, fields: Mapping[str, str | int | float] | None = None) -> str:
         """Put an event of your own into the queue's stream, for its readers; return its stream id."""
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of its jobs; of queues that declare ``ordered`` or ``key_concurrency``."""
 
     def add(
         self,
@@ -710,19 +963,50 @@ class BlockingSubscription(BlockingView, Generic[T]):
     def press(self, messages: Sequence[Message[T]]) -> None:
         """Take the rest, as the policy says; a reader who keeps up has emptied the buffer after one turn."""
 
+class BlockingTakenJob(BlockingView):
+    """What ``TakenJob.sync`` returns."""
+
+    @property
+    def job(self) -> Job[Any]: ...
+    @property
+    def token(self) -> str: ...
+    def complete(self, result: Any = None) -> None:
+        """End the run: the job has completed."""
+
+    def fail(self, error: BaseException | str) -> bool:
+        """End the run as if its handler had raised: the job is retried, or has failed; say whether it runs again."""
+
+    def delay(self, delay: Duration) -> None:
+        """End the run: the job runs again after a while, with no attempt used up."""
+
+    def requeue(self) -> None:
+        """End the run: the job is the next in line again, with no attempt used up."""
+
+    def wait_for_children(self) -> bool:
+        """End the run until the job's children have ended, if there are any left; say whether it was ended."""
+
+    def extend(self, lock: Duration | None = None) -> None:
+        """Renew the lease: it ends so long after now."""
+
 __all__ = [
     "BlockingApp",
     "BlockingCache",
     "BlockingCaches",
     "BlockingConsumer",
     "BlockingDelivery",
+    "BlockingEffects",
     "BlockingFlows",
     "BlockingJob",
+    "BlockingKeys",
+    "BlockingLimitedCall",
+    "BlockingManualWorker",
     "BlockingOpenChannel",
+    "BlockingOpenLimits",
     "BlockingQueue",
     "BlockingQueueEvents",
     "BlockingReplay",
     "BlockingSchedules",
     "BlockingSubscription",
+    "BlockingTakenJob",
     "BlockingView",
 ]

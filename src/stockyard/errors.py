@@ -14,11 +14,13 @@
     │   ├── JobLocked            a worker is running it
     │   └── LeaseLost            its lease passed to another worker or ran out
     ├── QueueStateError          the queue is not in the state that the operation needs
+    │   └── QueueFull            as many jobs wait in it as may
     ├── ScheduleConflict         a schedule cannot be changed now
     ├── ScheduleNotFound         a queue has no such schedule
     ├── JobFailed                the awaited job ended failed
     ├── JobCancelled             what a job that was cancelled fails with
     ├── ResultTimeout            the awaited job did not end in time (also a TimeoutError)
+    ├── LimitReached             a call would wait for its limits longer than it may (also a TimeoutError)
     ├── LoadCycle                the load of a cache's entry would wait for itself
     ├── SharedWorkCancelled      work that several callers awaited was cancelled; they were not
     ├── JobTimeout               a handler ran longer than its timeout (also a TimeoutError)
@@ -30,6 +32,7 @@
     │   ├── Delay                it runs again after a while
     │   ├── Requeue              it runs again as soon as it can
     │   ├── WaitForChildren      it runs again when its children have ended
+    │   ├── JobExpired           it was to run before, and does not run again
     │   └── RateLimited          no job of the queue starts for a while; it is the first one after that
     └── ServerError              the server did not do what was asked
         ├── ServerUnavailable    it cannot be reached; nothing was sent
@@ -55,49 +58,18 @@ from stockyard._suggestion import suggestion
 if TYPE_CHECKING:
     from datetime import timedelta
 
+# fmt: off
 __all__ = [
-    "AuthenticationFailed",
-    "BlockingCallRefused",
-    "ConfigError",
-    "Delay",
-    "EmbeddedServerError",
-    "HandlerError",
-    "InvalidOption",
-    "JobCancelled",
-    "JobError",
-    "JobFailed",
-    "JobLocked",
-    "JobNotFound",
-    "JobStateError",
-    "JobTimeout",
-    "LeaseLost",
-    "LoadCycle",
-    "NotDurable",
-    "NotificationFailed",
-    "PayloadError",
-    "QueueStateError",
-    "RateLimited",
-    "RemoteHandlerError",
-    "ReplyLost",
-    "Requeue",
-    "ResultTimeout",
-    "RunSignal",
-    "ScheduleConflict",
-    "ScheduleNotFound",
-    "ServerError",
-    "ServerRefused",
-    "ServerTooOld",
-    "ServerUnavailable",
-    "SharedWorkCancelled",
-    "SlotMoving",
-    "StockyardError",
-    "TlsFailed",
-    "UnknownQueue",
-    "UnrecoverableError",
-    "UnsafeServer",
-    "WaitForChildren",
-    "WorkerProcessDied",
+    "AuthenticationFailed", "BlockingCallRefused", "ConfigError", "Delay", "EmbeddedServerError",
+    "HandlerError", "InvalidOption", "JobCancelled", "JobError", "JobExpired", "JobFailed", "JobLocked",
+    "JobNotFound", "JobStateError", "JobTimeout", "LeaseLost", "LimitReached", "LoadCycle", "NotDurable",
+    "NotificationFailed", "PayloadError", "QueueFull", "QueueStateError", "RateLimited", "RemoteHandlerError",
+    "ReplyLost", "Requeue", "ResultTimeout", "RunSignal", "ScheduleConflict", "ScheduleNotFound",
+    "ServerError", "ServerRefused", "ServerTooOld", "ServerUnavailable", "SharedWorkCancelled",
+    "SlotMoving", "StockyardError", "TlsFailed", "UnknownQueue", "UnrecoverableError", "UnsafeServer",
+    "WaitForChildren", "WorkerProcessDied",
 ]
+# fmt: on
 
 
 class StockyardError(Exception):
@@ -202,6 +174,10 @@ class QueueStateError(StockyardError):
         super().__init__(message)
 
 
+class QueueFull(QueueStateError):
+    """As many jobs wait in the queue as its ``max_length`` allows; the job was not added."""
+
+
 class ScheduleConflict(StockyardError):
     """A schedule cannot be changed now: its next run exists already, as a job that must not be replaced.
 
@@ -246,6 +222,26 @@ class JobCancelled(StockyardError):
 
 class ResultTimeout(StockyardError, TimeoutError):
     """The awaited job did not end within the caller's timeout; the job itself goes on."""
+
+
+class LimitReached(StockyardError, TimeoutError):
+    """A call would have to wait for the limits of an exchange longer than its timeout.
+
+    Attributes:
+        limits: the limits' name.
+        limit: the one that it waits for; empty for a freeze, or when calls before it still wait.
+        wait: seconds that it would have to wait; 0 when calls before it still wait.
+    """
+
+    def __init__(self, limits: str, limit: str, wait: float) -> None:
+        self.limits = limits
+        self.limit = limit
+        self.wait = wait
+        cause = f"limit {limit!r} of {limits!r}" if limit else f"a freeze of {limits!r}"
+        text = (
+            f"{cause} admits the call in {wait:.3f} s" if wait else f"calls under {limits!r} wait before this one"
+        )
+        super().__init__(f"{text}, which is later than its timeout")
 
 
 class LoadCycle(StockyardError):
@@ -327,6 +323,10 @@ class Requeue(RunSignal):
 
 class WaitForChildren(RunSignal):
     """The job runs again, from its beginning, when its children have ended; at once if they have."""
+
+
+class JobExpired(RunSignal):
+    """The job was to act before its expiry, which has come: it ends as expired, and does not run again."""
 
 
 class RateLimited(RunSignal):

@@ -1,8 +1,26 @@
 """What an App, its queues and its server show of themselves: checks, findings, settings and counts."""
 
-from stockyard._store.snapshots import QueueMetrics, QueueSettings, WorkerInfo
+from stockyard._store.snapshots import JobPosition, PayloadVersion, QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.consume.heartbeat import HealthCheck
-from stockyard.observe.doctor.checks import Finding, Severity
+from stockyard.observe.doctor.finding import Finding, Severity
+from stockyard.observe.lineage import Lineage, LineageStep, jobs_of_story, lineage_of
 from stockyard.observe.metrics.metrics_server import MetricsServer
+from stockyard.produce.search import FoundJob, SearchStep
 
-__all__ = ["Finding", "HealthCheck", "MetricsServer", "QueueMetrics", "QueueSettings", "Severity", "WorkerInfo"]
+__all__ = [
+    "Finding",
+    "FoundJob",
+    "HealthCheck",
+    "JobPosition",
+    "Lineage",
+    "LineageStep",
+    "MetricsServer",
+    "PayloadVersion",
+    "QueueMetrics",
+    "QueueSettings",
+    "SearchStep",
+    "Severity",
+    "WorkerInfo",
+    "jobs_of_story",
+    "lineage_of",
+]

@@ -6,16 +6,24 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-ADD, EXCHANGE, RUN, LOAD = "add", "exchange", "run", "load"
+ADD, EXCHANGE, RUN, LOAD, EFFECT = "add", "exchange", "run", "load", "effect"
 """What a span is about: jobs are added; ended runs are written and jobs taken, in one call; a job runs; a cache
-entry is loaded."""
+entry is loaded; a job acts outside."""
 
 
 class Span(Protocol):
     """Something that is under way."""
 
+    @property
+    def carrier(self) -> str | None:
+        """Its context as text, which a job carries to its worker; None for no context."""
+
+    @property
+    def context(self) -> object | None:
+        """What names it in the links of other spans and in log lines; None where it is not recorded."""
+
     def note(self, **attributes: object) -> None:
-        """Add what became known since its begin."""
+        """Add what became known since its begin; ``error`` is the exception that it ended with."""
 
 
 class Tracer(Protocol):
@@ -25,9 +33,26 @@ class Tracer(Protocol):
         """Return a block that is one span; what the block raises ends it as failed.
 
         Args:
-            operation: ``ADD``, ``EXCHANGE``, ``RUN`` or ``LOAD``.
-            attributes: of the span; ``queue``, ``cache``, ``job``, ``name``, ``attempt`` and the like.
+            operation: ``ADD``, ``EXCHANGE``, ``RUN``, ``LOAD`` or ``EFFECT``.
+            attributes: of the span; ``queue``, ``cache``, ``job``, ``name``, ``attempt`` and the like; of a run
+                ``carrier`` as well, the context that the job carries, and of an exchange ``links``, the contexts
+                of the runs whose ends it writes.
         """
+
+    def traces_add(self) -> bool:
+        """Say whether an add is traced that is made now; asked before its span is made, as most may be none."""
+
+    def traces_run(self, carrier: str | None) -> bool:
+        """Say whether a run is traced whose job carries this; asked before its span is made."""
+
+    def carrier(self) -> str | None:
+        """Return the context of the running code as text, for a job or a child process; None for none."""
+
+    def resume(self, carrier: str) -> None:
+        """Let the running code, to the end of its own context, be part of what the carrier names."""
+
+    def log_fields(self, context: object | None = None) -> Mapping[str, str]:
+        """Return what a log line says of a span: of that context, or of the running code."""
 
 
 tracer: Tracer | None = None
@@ -45,11 +70,24 @@ def set_tracer(chosen: Tracer | None) -> None:
 
 def span(operation: str, **attributes: object) -> AbstractContextManager[Span]:
     """Return a block that is one span of the tracer; without a tracer, a block without effect."""
-    return _NOTHING if tracer is None else tracer.span(operation, attributes)
+    return NO_SPAN if tracer is None else tracer.span(operation, attributes)
 
 
-class _Nothing:
-    """The span of no tracer."""
+def span_of_adds(**attributes: object) -> AbstractContextManager[Span]:
+    """Return a block in which jobs are added; without effect where that is not traced."""
+    return NO_SPAN if tracer is None or not tracer.traces_add() else tracer.span(ADD, attributes)
+
+
+def log_fields(context: object | None = None) -> Mapping[str, str]:
+    """Return what a log line says of a span: of that context, or of the running code; nothing without a tracer."""
+    return {} if tracer is None else tracer.log_fields(context)
+
+
+class _NoSpan:
+    """The span of no tracer, and of what is not traced."""
+
+    carrier: str | None = None
+    context: object | None = None
 
     def note(self, **attributes: object) -> None: ...
 
@@ -59,4 +97,5 @@ class _Nothing:
     def __exit__(self, *_: object) -> None: ...
 
 
-_NOTHING = _Nothing()
+NO_SPAN = _NoSpan()
+"""A block without effect."""

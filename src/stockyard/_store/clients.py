@@ -20,7 +20,7 @@ def client_names(reply: Any) -> list[str]:
 
 def count_workers(keyspace: QueueKeyspace, names: list[str]) -> int:
     """Return how many of the named connections are a queue's workers."""
-    spellings = worker_spellings(keyspace.keys.naming, keyspace.queue)
+    spellings = worker_spellings(keyspace.keys.naming, keyspace.keys.queue)
     return sum(worker_of(name, spellings) is not None for name in names)
 
 
@@ -31,7 +31,7 @@ async def read_workers(keyspace: QueueKeyspace) -> list[WorkerInfo]:
         ServerRefused: the user may not list connections.
     """
     reply = await (await keyspace.holder()).call("CLIENT", "LIST")
-    spellings = worker_spellings(keyspace.keys.naming, keyspace.queue)
+    spellings = worker_spellings(keyspace.keys.naming, keyspace.keys.queue)
     workers = []
     for line in reply.decode(errors="replace").splitlines():
         facts = {name: value for name, _, value in (part.partition("=") for part in line.split(" "))}

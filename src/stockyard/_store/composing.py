@@ -13,11 +13,13 @@ from stockyard._store.inlining import inlined, with_constants
 from stockyard._wire.codes import ReplyCode
 from stockyard._wire.fields import PLACES, STARTED, STORED
 from stockyard._wire.keys import JOB_SUFFIXES, PREFIXES, SUFFIXES
+from stockyard._wire.own_keys import ARRANGING, EFFECTS, HALTS, KEYS
 
 CONSTANTS: dict[str, str | int] = {
     **{code.name: code.value for code in ReplyCode},
     **{name.upper(): suffix for name, suffix in JOB_SUFFIXES.items()},
     **{name.upper(): prefix for name, prefix in PREFIXES.items()},
+    **{name.upper(): suffix for name, suffix in ARRANGING.items()},
     **PLACES,
 }
 """Names that Lua takes from Python, and their values; a script has those that it uses."""
@@ -216,7 +218,10 @@ def _keys_table(keys: tuple[str, ...], args: tuple[str, ...], body: str, kept: l
 
 
 def _queue_keys() -> str:
-    pairs = ", ".join(f"{name} = '{suffix}'" for name, suffix in SUFFIXES.items())
+    # Of a job that a script finds on its way, neither effects nor halts nor what its queue arranges are looked at.
+    others = {**EFFECTS, **ARRANGING, **HALTS, **KEYS}
+    named = {name: suffix for name, suffix in SUFFIXES.items() if name not in others}
+    pairs = ", ".join(f"{name} = '{suffix}'" for name, suffix in named.items())
     return f"""-- The keys of a queue that is known by its base alone; each is made when it is first read.
 
 local by_base, lazily

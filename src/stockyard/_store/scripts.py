@@ -15,18 +15,19 @@ from stockyard._store.composed_script import ComposedScript
 from stockyard._store.composing import HOME, ScriptError, assemble, lua_root, sorted_parts, written_out
 from stockyard._wire.keys import SUFFIXES
 
-_FIELD = re.compile(r"^-- (needs|gates|keys|args|returns):\s*(.*)$")
+_FIELD = re.compile(r"^-- (needs|gates|choices|keys|args|returns):\s*(.*)$")
 _OPTIONAL = re.compile(r"\[(\w+)\]")
+_CHOICE = re.compile(r"^ *-- only (\w+):\n(.*?)^ *-- end \1\n", re.MULTILINE | re.DOTALL)
 
 
 _READS = frozenset(
     (
         "EXISTS GET GETRANGE HEXISTS HGET HGETALL HLEN HMGET HSCAN LINDEX LLEN LPOS LRANGE PTTL SCARD SISMEMBER "
-        "SMEMBERS SMISMEMBER SSCAN STRLEN TIME XINFO XLEN XPENDING XRANGE XREVRANGE ZCARD ZCOUNT ZRANGE "
+        "SMEMBERS SMISMEMBER SSCAN STRLEN TIME XINFO XLEN XPENDING XRANGE XREVRANGE ZCARD ZCOUNT ZRANGE ZRANK "
         "ZRANGEBYSCORE ZREVRANGE ZREVRANGEBYSCORE ZSCORE"
     ).split()
 )
-_ARGUMENTS = frozenset("BYSCORE CONSUMERS COUNT GROUPS LIMIT RANK REV STREAM WITHSCORES".split())
+_ARGUMENTS = frozenset("BYSCORE CONSUMERS COUNT GROUPS LIMIT MAXLEN RANK REV STREAM WITHSCORES".split())
 _WORD = re.compile(r"'([A-Z][A-Z_]+)'")
 
 
@@ -35,7 +36,8 @@ class Script:
     """One script; its text is composed when it is first asked for.
 
     Attributes:
-        name: ``module.script``, as in ``finishing.finish``, with its optional gates: ``finishing.finish+rate``.
+        name: ``module.script``, as in ``finishing.finish``, with its optional gates, or what it was chosen to do:
+            ``finishing.finish+rate``.
         purpose: its first line.
         needs: shared parts from ``lua/lib`` that its own lines use.
         gates: what may keep jobs from being taken, in order; parts, too.
@@ -56,7 +58,7 @@ class Script:
 
     @property
     def plain_name(self) -> str:
-        """Its name without its optional gates."""
+        """Its name without what is optional."""
         return self.name.partition("+")[0]
 
     @CachedProperty
@@ -91,7 +93,9 @@ class Script:
 
 @cache
 def load(name: str) -> Script:
-    """Return a script by its name; its optional gates follow, as in ``finishing.finish+rate``.
+    """Return a script by its name; what it has of what is optional follows, as in ``finishing.finish+rate``.
+
+    A choice names a part. Lines between ``-- only x:`` and ``-- end x`` are there where it was chosen.
 
     Raises:
         ScriptError: there is no such script, or its header names what does not exist.
@@ -107,7 +111,7 @@ def load(name: str) -> Script:
 
 @cache
 def names() -> tuple[str, ...]:
-    """Return the names of all scripts, sorted, with each combination of optional gates."""
+    """Return the names of all scripts, sorted, with each combination of what is optional."""
     return tuple(
         sorted(
             "+".join((f"{module}.{source.name.removesuffix('.lua')}", *gates))
@@ -135,16 +139,26 @@ def _script_folders(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def _combinations(source: str) -> list[tuple[str, ...]]:
-    line = next((line for line in source.splitlines() if line.startswith("-- gates:")), "")
-    optional = _OPTIONAL.findall(line)
-    return [chosen for number in range(len(optional) + 1) for chosen in combinations(optional, number)]
+    lines = (line for line in source.splitlines() if line.startswith(("-- gates:", "-- choices:")))
+    found = [
+        chosen
+        for group in _groups(" ".join(lines))
+        for number in range(len(group) + 1)
+        for chosen in combinations(group, number)
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _groups(header: str) -> list[list[str]]:
+    """Return what may be chosen together: what stands on two sides of a bar is never wanted in one script."""
+    return [_OPTIONAL.findall(group) for group in header.split("|")]
 
 
 def _parsed(name: str, source: str, chosen: list[str]) -> Script:
     first, *rest = source.splitlines()
     if not first.startswith("--- "):
         raise ScriptError(f"script {name}: its first line must be '--- <what it does>'")
-    header = {"needs": "", "gates": "", "keys": "", "args": "", "returns": ""}
+    header = {"needs": "", "gates": "", "choices": "", "keys": "", "args": "", "returns": ""}
     at, field = 0, ""
     for at, line in enumerate(rest):  # noqa: B007
         if match := _FIELD.match(line):
@@ -158,11 +172,14 @@ def _parsed(name: str, source: str, chosen: list[str]) -> Script:
     unknown = [key for key in keys if key not in SUFFIXES and key != HOME]
     if unknown:
         raise ScriptError(f"script {name}: unknown key {', '.join(unknown)}; known: {', '.join(SUFFIXES)}")
-    optional = _OPTIONAL.findall(header["gates"])
-    if chosen != [gate for gate in optional if gate in chosen]:
-        raise ScriptError(f"script {name}: its optional gates are {', '.join(optional) or 'none'}, in this order")
+    groups = _groups(f"{header['gates']} {header['choices']}")
+    if all(chosen != [each for each in group if each in chosen] for group in groups):
+        known = " or ".join(", ".join(group) for group in groups)
+        what = "choices" if header["choices"] else "optional gates"
+        raise ScriptError(f"script {name}: its {what} are {known or 'none'}, in this order")
     gates = tuple(
         gate.strip("[]") for gate in header["gates"].split() if gate[0] != "[" or gate.strip("[]") in chosen
     )
-    body = "\n".join(rest[at:]) + "\n"
+    needs = (*(choice for choice in chosen if f"[{choice}]" in header["choices"]), *needs)
+    body = _CHOICE.sub(lambda block: block[2] if block[1] in chosen else "", "\n".join(rest[at:]) + "\n")
     return Script(name, first.removeprefix("--- "), needs, gates, keys, args, header["returns"], body)

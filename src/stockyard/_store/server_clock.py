@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from stockyard.model.clock import Clock, ManualClock
+from stockyard.model.clock import Clock, SteppedClock
 
 WARNING_MS = 500
 """From here on a clock counts as off, and its machine's owner should know."""
@@ -21,7 +21,7 @@ class ServerClock:
     that out: its own error is half of the round trip, so that clocks that agree stay exactly as they are.
 
     Args:
-        clock: this machine's. A ``ManualClock`` is taken at its word, and never corrected.
+        clock: this machine's. A ``SteppedClock`` is taken at its word, and never corrected.
 
     Attributes:
         offset_ms: how far this machine's clock is ahead of the server's, as far as is known.
@@ -31,7 +31,7 @@ class ServerClock:
 
     def __init__(self, clock: Clock) -> None:
         self.local = clock
-        self.is_manual: bool = isinstance(clock, ManualClock)
+        self.is_manual: bool = isinstance(clock, SteppedClock)
         self.offset_ms: int = 0
         self.is_known: bool = self.is_manual
         self._anchor: int | None = None

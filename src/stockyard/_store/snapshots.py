@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stockyard.model.job import JobState
 from stockyard.topology import Rate
 
 
@@ -64,3 +65,40 @@ class QueueMetrics:
     prev_count: int = 0
     data: tuple[int, ...] = ()
     points: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class JobPosition:
+    """Where a job is in its queue, and when it may start.
+
+    Attributes:
+        state: where it is.
+        ahead: waiting jobs that start before it; None unless it waits.
+        is_exact: False where it waits in the middle of a very long line: then so many are ahead at least.
+        is_paused: whether the queue is paused, so that nothing starts.
+        jobs_per_second: jobs that ended of late, by all workers that count them; None where none does.
+        starts_in: seconds until it starts, if jobs go on ending at that rate and none is added before it; until it
+            is due, of a delayed one. None where that is unknown.
+    """
+
+    state: JobState
+    ahead: int | None
+    is_exact: bool
+    is_paused: bool
+    jobs_per_second: float | None
+    starts_in: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadVersion:
+    """Jobs of one payload version that wait for a worker that understands it.
+
+    Attributes:
+        version: of their payloads.
+        waiting: how many.
+        understood_at: when a worker that understands it last asked for jobs, ms since the epoch; 0 for never.
+    """
+
+    version: int
+    waiting: int
+    understood_at: int

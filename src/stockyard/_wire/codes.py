@@ -27,6 +27,17 @@ class ReplyCode(IntEnum):
         TAKEN_MEANWHILE: a worker took a job of a large family while others of it were removed.
         NO_ROOM: a cache's budget has no room for the entry.
         PLACE_UNKNOWN: what followed a place in a channel may be gone.
+        EFFECT_EXISTS: another record of the effect stands than the call expects.
+        EFFECT_MISSING: there is no effect of that key.
+        EFFECT_OPEN: the run that began the effect may still be at it.
+        EFFECT_SETTLED: what became of the effect is known already, and is another outcome.
+        LEASE_TOO_SHORT: the lease ends before an effect could.
+        QUEUE_FULL: as many jobs wait as may.
+        OTHER_NAME: the job that waits under the coalescing key has another name.
+        MISFIT: the payload cannot be joined with the one that waits under the coalescing key.
+        JOB_EXPIRED: the job was to start earlier.
+        QUEUE_HALTED: a halt, or its circuit breaker, holds the queue or the key.
+        BREAKER_CLOSED: the queue has no open circuit breaker.
     """
 
     JOB_MISSING = -1
@@ -47,3 +58,14 @@ class ReplyCode(IntEnum):
     TAKEN_MEANWHILE = -16
     NO_ROOM = -17
     PLACE_UNKNOWN = -18
+    EFFECT_EXISTS = -19
+    EFFECT_MISSING = -20
+    EFFECT_OPEN = -21
+    EFFECT_SETTLED = -22
+    LEASE_TOO_SHORT = -23
+    QUEUE_FULL = -24
+    OTHER_NAME = -25
+    MISFIT = -26
+    JOB_EXPIRED = -27
+    QUEUE_HALTED = -30
+    BREAKER_CLOSED = -31

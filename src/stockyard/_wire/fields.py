@@ -13,6 +13,9 @@ STORED = [*STARTED, "returnvalue", "processedOn", "finishedOn", "pb"]
 MAX_EVENTS = "opts.maxLenEvents"
 """Of ``meta``: about so many entries of the event stream are kept."""
 
+SHARDS = "stockyard.shards."
+"""Of ``meta`` of the first shard: begins a field for each number of shards that a program declares."""
+
 PLACES = {
     "NAME_AT": STORED.index("name") + 1,
     "DATA_AT": STORED.index("data") + 1,

@@ -26,6 +26,10 @@ SUFFIXES = {
     "metrics_completed": "metrics:completed",
     "metrics_failed": "metrics:failed",
     **own_keys.SUFFIXES,
+    **own_keys.EFFECTS,
+    **own_keys.ARRANGING,
+    **own_keys.HALTS,
+    **own_keys.KEYS,
 }
 """Name in scripts and code -> last part of the key."""
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import msgspec
 
+from stockyard.errors import InvalidOption
 from stockyard.model.backoff import Backoff
+from stockyard.model.coalesce import Coalesce
 from stockyard.model.deduplication import Deduplication
 from stockyard.model.duration import LONGEST
+from stockyard.model.limit_use import LimitUse
 from stockyard.model.naming import Naming
 from stockyard.model.options import JobOptions
 from stockyard.model.parent import OnFailure, ParentRef
@@ -68,9 +71,32 @@ def encode_options(options: JobOptions, *, naming: Naming = _NO_PARENT) -> str:
         "sizeLimit": options.size_limit,
         "tm": options.telemetry,
         "omc": options.omit_context or None,
+        "version": options.version,
+        "timestamp": options.timestamp_ms,
     }
     fields |= {name: value for name, value in rest.items() if value is not None}
+    if options.use is not None:
+        fields["limits"] = limit_fields(options.use)
+    if options.key is not None:
+        fields["key"] = options.key
+    if options.correlation_id is not None:
+        fields["correlationId"] = options.correlation_id
+    if options.causation_id is not None:
+        fields["causationId"] = options.causation_id
+    if options.expires_in_ms is not None:
+        fields["expiresIn"] = options.expires_in_ms
+    if options.expires_at_ms is not None:
+        fields["expiresAt"] = options.expires_at_ms
+    if options.coalesce is not None:
+        # The last: scripts that replace a payload count it at the end of this text.
+        fields["coalesce"] = _coalesce_fields(options.coalesce)
     return msgspec.json.encode(fields).decode()
+
+
+def limit_fields(use: LimitUse) -> dict[str, Any]:
+    """Return what a job's call uses of limits, as it is written beside BullMQ's own options."""
+    fields = {"cost": use.costs, "scope": dict(use.scope), "lane": use.lane}
+    return {name: value for name, value in fields.items() if value}
 
 
 def encode_parent_link(parent: ParentRef, on_failure: OnFailure | None, *, naming: Naming) -> str:
@@ -116,6 +142,16 @@ def decode_options(text: bytes | str | None) -> JobOptions:
         size_limit=_count_of(found.sizeLimit),
         telemetry=found.tm if isinstance(found.tm, str) else None,
         omit_context=found.omc is True,
+        use=_use_of(found.limits),
+        version=_count_of(found.version) or None,
+        expires_in_ms=_count_of(found.expiresIn),
+        expires_at_ms=_count_of(found.expiresAt),
+        coalesce=None if found.coalesce is None else _coalesce_of(found.coalesce),
+        key=found.key if isinstance(found.key, str) else None,
+        timestamp_ms=_count_of(found.timestamp) or None,
+        run_number=_count_of(found.repeat.get("count")) if isinstance(found.repeat, dict) else None,
+        correlation_id=found.correlationId if isinstance(found.correlationId, str) else None,
+        causation_id=found.causationId if isinstance(found.causationId, str) else None,
     )
 
 
@@ -155,6 +191,16 @@ class _OptionFields(msgspec.Struct):
     sizeLimit: Any = None  # noqa: N815
     tm: Any = None
     omc: Any = None
+    limits: Any = None
+    version: Any = None
+    expiresIn: Any = None  # noqa: N815
+    expiresAt: Any = None  # noqa: N815
+    coalesce: Any = None
+    key: Any = None
+    timestamp: Any = None
+    repeat: Any = None
+    correlationId: Any = None  # noqa: N815
+    causationId: Any = None  # noqa: N815
 
 
 # In JavaScript a text that is a number counts as one, as of a variable of the environment.
@@ -232,6 +278,41 @@ def _deduplication_of(found: Any) -> Deduplication | None:
             modes["extend"] = modes["extend"] and bool(ttl)
             modes["reschedule"] = modes["reschedule"] and not modes["replace"]
             return Deduplication(dedup_id, min(ttl, LONGEST) / 1000 if ttl else None, **modes)
+    return None
+
+
+def _use_of(found: Any) -> LimitUse | None:
+    if not isinstance(found, dict):
+        return None
+    given = {name: value for name, value in found.items() if name in ("cost", "scope", "lane")}
+    try:
+        return LimitUse().merged(given)
+    except InvalidOption:
+        return None
+
+
+def _coalesce_fields(coalesce: Coalesce) -> dict[str, Any]:
+    fields: dict[str, Any] = {"key": coalesce.key}
+    if coalesce.mode not in (None, "latest"):
+        fields["mode"] = coalesce.mode
+    if coalesce.field:
+        fields["field"] = coalesce.field
+    return {**fields, "replaced": 0}
+
+
+def _coalesce_of(found: Any) -> Coalesce | None:
+    match found:
+        case {"key": str(key)} if key:
+            try:
+                return Coalesce(
+                    key,
+                    found.get("mode", "latest"),
+                    found.get("field", ""),
+                    replaced=_count_of(found.get("replaced")) or 0,
+                    renewed_on=_count_of(found.get("renewed")),
+                )
+            except InvalidOption:
+                return None
     return None
 
 

@@ -1,4 +1,4 @@
-"""The names of all keys that are not BullMQ's: of caches, channels, alerts, cancellations, outboxes.
+"""The names of all keys that are not BullMQ's: of caches, channels, alerts, audit, effects, limits, outboxes.
 
 Each has an empty part, ``::``, which cannot occur in a queue's name, or is below one of BullMQ's own keys.
 """
@@ -11,14 +11,68 @@ SUFFIXES = {
     # Below one of BullMQ's own keys, or its sweep for lost records would take it for one.
     "schedule_check": "stalled-check:schedules",
     "unread": "stalled-check:unread",
+    # Lines of jobs that wait for limits of an exchange, by when each is due.
+    "lines": "stalled-check:lines",
+    # Payload versions that were seen, by when a worker that understands them last asked for jobs.
+    "versions": "stalled-check:versions",
 }
 """Of a queue; name in scripts and code -> last part of the key."""
+
+EFFECTS = {
+    "effects_open": ":effects:open",
+    "effects_unknown": ":effects:unknown",
+    "effects_settled": ":effects:settled",
+    "effects_check": ":effects:check",
+    "effects_audit": ":effects:audit",
+}
+"""Of a queue's effects, in the same form: keys by outcome, which worker looks after them, who settled what."""
+
+HALTS = {
+    # By what jobs are halted, and which of them wait for a halt of their key to end.
+    "halts": ":halts",
+    "held": ":halts:held",
+    # Of its circuit breaker: whether it is open, the failures that count, and what both were.
+    "breaker": ":breaker",
+    "breaker_failures": ":breaker:failures",
+    "halts_audit": ":halts:audit",
+}
+"""Of what halts a queue, in the same form."""
+
+KEYS = {
+    "keys_heads": ":keys:heads",
+    "keys_holders": ":keys:holders",
+    "keys_parked": ":keys:parked",
+    "keys_lines": ":keys:lines",
+    "keys_waiting": ":keys:waiting",
+    "keys_check": ":keys:check",
+}
+"""Of a queue whose jobs have keys, in the same form: the key of each job that stands for one, the jobs that stand
+for each, the failed job of each parked key, the keys with a line, how many jobs wait there, which worker looks."""
 
 PREFIXES = {
     # Beside a job that an outbox sent: that it was, for a while, whatever has become of the job.
     "relayed": ":outbox:",
+    # The jobs of one such line, in their order.
+    "line": "stalled-check:line:",
+    # The jobs of a payload version that wait aside for a worker that understands it.
+    "version_line": "stalled-check:version:",
+    # What a job did outside, by the effect's key.
+    "effect": ":effect:",
+    # The jobs of a coalescing key, the one with the oldest payload first.
+    "coalesced": ":coalesced:key:",
+    # Jobs of one key that wait for those before them, in their order; and what ``KEYS`` begin with.
+    "key_line": ":key:",
+    "keyed": ":keys:",
 }
 """Of a queue; name in scripts and code -> what comes before an id."""
+
+ARRANGING = {
+    "counts": ":counts",
+    "coalesced_due": ":coalesced:due",
+    "aged": ":aged",
+}
+"""Of a queue that arranges what waits: counts of jobs that did not run; keys by when each is looked at; when the
+last job came that ages, in µs."""
 
 _LONGEST = 256
 
@@ -32,11 +86,12 @@ class CacheKeys:
         naming: how keys are spelled.
     """
 
-    __slots__ = ("base", "totals")
+    __slots__ = ("base", "totals", "uses")
 
     def __init__(self, naming: Naming) -> None:
         self.base: str = f"{naming.part('cache')}:"
         self.totals: str = f"{self.base}:totals"
+        self.uses: str = f"{self.base}:lru"
 
     def entries(self, cache: str) -> str:
         """Return what the keys of a cache's entries begin with."""
@@ -104,3 +159,23 @@ def alerts_base(naming: Naming, topology: str) -> str:
 def cancel_channel(naming: Naming, queue: str) -> str:
     """Return the channel that running jobs of a queue are cancelled on."""
     return naming.part("cancel", queue)
+
+
+def limits_base(naming: Naming, name: str) -> str:
+    """Return what the keys of the limits of one exchange begin with."""
+    return f"{naming.part('limits', name)}:"
+
+
+def limits_index(naming: Naming) -> str:
+    """Return the key that holds the names of all limits."""
+    return f"{naming.part('limits')}:names"
+
+
+def audit_key(naming: Naming, topology: str) -> str:
+    """Return the key of the stream of what operators did to a topology."""
+    return naming.part("audit", topology)
+
+
+def halts_base(naming: Naming) -> str:
+    """Return what the keys of all halts begin with, and the channel that says that they changed."""
+    return f"{naming.part('halts')}:"

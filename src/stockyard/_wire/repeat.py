@@ -21,8 +21,18 @@ def rule_of(timing: Timing) -> dict[str, Any]:
         "limit": timing.limit,
         "startDate": timing.start,
         "endDate": timing.end,
+        **own_rule_of(timing),
     }
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def own_rule_of(timing: Timing) -> dict[str, str]:
+    """Return what BullMQ does not know: a peer keeps these fields of a run, and goes by its pattern."""
+    if timing.calendar is None:
+        return {}
+    if timing.session is not None:
+        return {"calendar": timing.calendar, "session": timing.session}
+    return {"calendar": timing.calendar, "during": timing.during}
 
 
 def timing_of_rule(rule: Any) -> tuple[Timing, int]:
@@ -41,15 +51,24 @@ def timing_of_rule(rule: Any) -> tuple[Timing, int]:
         limit=int(found.limit) if found.limit is not None else None,
         start=_moment(found.startDate),
         end=_moment(found.endDate),
+        calendar=found.calendar or None,
+        during=found.during or "days",
+        session=found.session or None,
     )
     if timing.every_ms is None and timing.cron is None:
         raise ValueError("it holds neither 'every' nor 'pattern'")
     return timing, int(found.count or 0)
 
 
-def timing_of_record(fields: Sequence[bytes | None]) -> Timing:
-    """Read every, pattern, tz, offset, limit, startDate, endDate of a record; odd ones count as unset."""
+def timing_of_record(fields: Sequence[bytes | None], own: Sequence[bytes | None] = (None, None, None)) -> Timing:
+    """Read every, pattern, tz, offset, limit, startDate, endDate of a record; odd ones count as unset.
+
+    Args:
+        fields: these, in that order.
+        own: calendar, during and session, which Stockyard alone writes.
+    """
     every, pattern, tz, offset, limit, start, end = fields
+    calendar, during, session = (each.decode(errors="replace") if each else None for each in own)
     return Timing(
         every_ms=whole(every),
         cron=pattern.decode(errors="replace") if pattern else None,
@@ -59,6 +78,9 @@ def timing_of_record(fields: Sequence[bytes | None]) -> Timing:
         limit=whole(limit),
         start=whole(start),
         end=whole(end),
+        calendar=calendar,
+        during=during or "days",
+        session=session,
     )
 
 
@@ -79,6 +101,9 @@ class _Rule(msgspec.Struct):
     count: float | None = None
     startDate: float | str | None = None  # noqa: N815
     endDate: float | str | None = None  # noqa: N815
+    calendar: str | None = None
+    during: str | None = None
+    session: str | None = None
 
 
 def _moment(value: float | str | None) -> int | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import weakref
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._aio.process_lock import ProcessLock
+from stockyard.app.halt_control import HaltControl
+from stockyard.app.observation import Observation
 from stockyard.blocking import BlockingApp
 from stockyard.config import Settings
 from stockyard.errors import ServerRefused
@@ -26,18 +28,17 @@ if TYPE_CHECKING:
     from stockyard.cache.caches import Caches
     from stockyard.cache.options import CacheOptions
     from stockyard.consume.lifespan import Lifespan
+    from stockyard.consume.manual.manual_worker import ManualWorker
+    from stockyard.consume.manual.options import ManualOptions
     from stockyard.consume.options import WorkerOptions
     from stockyard.consume.worker import Worker
+    from stockyard.effects.effects import Effects
     from stockyard.events import Event, QueueEvents
+    from stockyard.limits.app_limits import AppLimits
+    from stockyard.limits.open_limits import OpenLimits
     from stockyard.model.job import JobProcessor
+    from stockyard.model.limits import Limits
     from stockyard.model.schedule import Schedule
-    from stockyard.observe.alerts.monitor import AlertMonitor
-    from stockyard.observe.alerts.rules import Rule
-    from stockyard.observe.alerts.settings import AlertSettings
-    from stockyard.observe.alerts.store import AlertStore
-    from stockyard.observe.app_monitor import AppMonitor
-    from stockyard.observe.doctor.checks import Finding
-    from stockyard.observe.health import QueueHealth
     from stockyard.observe.metrics.metrics_server import MetricsServer
     from stockyard.produce.flows import Flows
     from stockyard.produce.queue import Queue
@@ -51,7 +52,7 @@ T = TypeVar("T")
 _owners: weakref.WeakKeyDictionary[Worker, App] = weakref.WeakKeyDictionary()
 
 
-class App(Fixed):
+class App(Fixed, HaltControl, Observation):
     """A topology on a server.
 
     Args:
@@ -60,8 +61,8 @@ class App(Fixed):
             ``redis://localhost:6379``; ``embedded://`` starts one.
         settings: all settings, instead of ``redis``.
         clock: gives the time of this machine. Defaults to the system's. How far it is from the server's is
-            measured, and every time that is written or decides is corrected by that. A ``ManualClock`` is taken
-            at its word.
+            measured, and every time that is written or decides is corrected by that. That of
+            ``stockyard.testing`` is taken at its word.
 
     Raises:
         ConfigError: settings are wrong; every problem is named.
@@ -110,24 +111,14 @@ class App(Fixed):
         return view
 
     def queue(self, name: str) -> Queue:
-        """Return a queue; asked again, the same.
-
-        Raises:
-            UnknownQueue: the topology does not declare it; the message lists those that it does.
-        """
+        """Return a queue; asked again, the same. Raises UnknownQueue where the topology does not declare it."""
         spec = self.topology.spec(name)
         return self._runtime().queue(spec)
 
     def schedules(self, name: str) -> Schedules:
-        """Return the schedules of a queue.
-
-        Raises:
-            UnknownQueue: the topology does not declare it.
-        """
-        from stockyard.schedule.schedules import Schedules
-
+        """Return the schedules of a queue; raises UnknownQueue where the topology does not declare it."""
         spec = self.topology.spec(name)
-        return Schedules(spec, keyspace=self._runtime().keyspace(spec), portal=self._portal)
+        return self._runtime().schedules(spec)
 
     async def upsert_schedules(self, *names: str) -> tuple[Schedule, ...]:
         """Make or change the schedules that the named queues declare, or all queues; workers do so at their start.
@@ -140,6 +131,11 @@ class App(Fixed):
         specs = [self.topology.spec(name) for name in names] or list(self.topology)
         made = [await self.schedules(spec.name).upsert_declared() for spec in specs]
         return tuple(each for of_queue in made for each in of_queue)
+
+    @property
+    def effects(self) -> Effects:
+        """The effects of all queues: look at them, list them, settle them."""
+        return self._runtime().effects
 
     @property
     def flows(self) -> Flows:
@@ -168,15 +164,11 @@ class App(Fixed):
 
         Raises:
             UnknownQueue: the topology does not declare it.
-            InvalidOption: an argument is not what it should be.
+            InvalidOption: an argument is not what it should be; or ``after`` names an event of a queue that has
+                shards.
         """
-        spec, runtime = self.topology.spec(name), self._runtime()
-        from stockyard.events import QueueEvents
-
-        keyspace = runtime.keyspace(spec)
-        events = QueueEvents(keyspace, after=after, only=only, job_ids=job_ids, portal=self._portal)
-        runtime.add_reader(events)
-        return events
+        spec = self.topology.spec(name)
+        return self._runtime().events(spec, after, only=only, job_ids=job_ids)
 
     def worker(
         self, name: str, /, processor: JobProcessor[Any] | Router | None = None, **options: Unpack[WorkerOptions]
@@ -202,18 +194,45 @@ class App(Fixed):
             spec,
             processor,
             chosen,
-            keyspace=runtime.keyspace(spec),
-            jobs=runtime.port(spec),
+            places=runtime.places(spec),
+            learn_places=partial(runtime.learn_places, spec),
             keeper=runtime.keeper,
             cancels=runtime.cancels,
             close_app=self.aclose,
             prepare=partial(self._prepare, spec, allow_eviction=chosen.allow_eviction),
             lifespan=lambda: self._lifespans.get().around(chosen.hooks),
+            limits=runtime.take_limits(spec),
         )
         self._workers.add(worker)
         _owners[worker] = self
         weakref.finalize(worker, runtime.monitor.retire, spec.name, worker.metrics).atexit = False
         return worker
+
+    def manual_worker(self, name: str, /, **options: Unpack[ManualOptions]) -> ManualWorker:
+        """Make what takes jobs of a queue by hand, for tests and for bridges to other runtimes.
+
+        Args:
+            name: the queue.
+            options: see ``ManualOptions``.
+
+        Raises:
+            UnknownQueue: the topology does not declare it.
+            InvalidOption: an option is not known or out of its range.
+        """
+        from stockyard.consume.manual.manual_worker import ManualWorker
+        from stockyard.consume.manual.options import manual_spec
+
+        spec, chosen, runtime = self.topology.spec(name), manual_spec(**options), self._runtime()
+        return ManualWorker(
+            spec,
+            chosen,
+            places=runtime.places(spec),
+            learn_places=partial(runtime.learn_places, spec),
+            prepare=partial(self._prepare, spec, allow_eviction=chosen.allow_eviction),
+            halts=runtime.halts,
+            limits=runtime.take_limits(spec),
+            portal=self._portal,
+        )
 
     @overload
     def cache(self, name: str, type: type[T], **options: Unpack[CacheOptions]) -> Cache[T]: ...
@@ -240,12 +259,7 @@ class App(Fixed):
         return self._runtime().caches
 
     def channel(self, channel: Channel[T]) -> OpenChannel[T]:
-        """Return a declared channel on this app's server, to publish and to read; asked again, the same.
-
-        Raises:
-            InvalidOption: another channel of its name was declared otherwise.
-            PayloadError: its type cannot be read from JSON.
-        """
+        """Return a declared channel on this app's server; asked again, the same. See ``Channels.open``."""
         return self.channels.open(channel)
 
     @property
@@ -253,67 +267,14 @@ class App(Fixed):
         """All channels of this app that were asked for."""
         return self._runtime().channels
 
-    async def health(self, *names: str) -> list[QueueHealth]:
-        """Return snapshots of the named queues, or of all, in one round trip."""
-        from stockyard.observe.health import read_health
-
-        specs = [self.topology.spec(name) for name in names] or list(self.topology)
-        keyspaces = [self._runtime().keyspace(spec) for spec in specs]
-        for keyspace in keyspaces[:1]:
-            await keyspace.learn_time()
-        return await read_health(keyspaces, now=self._runtime().server.clock())
-
-    async def check_server(self) -> list[Finding]:
-        """Look at the server, and at one that caches have to themselves, as ``stockyard doctor`` does.
-
-        Returns:
-            Every finding, the dangers first.
-        """
-        return await self._runtime().check_server()
-
-    def alert_monitor(
-        self, settings: AlertSettings | None = None, *, rules: Sequence[Rule] | None = None
-    ) -> AlertMonitor:
-        """Make a monitor of this app's queues and server; ``await alert_monitor.start()`` begins.
-
-        Of all monitors of a topology on a server and prefix, in whatever process, one is the leader and looks. It
-        also recovers the jobs of dead workers of queues that have no other worker.
-
-        Args:
-            settings: thresholds, notifiers, interval. Defaults to those of the environment and ``.env``.
-            rules: Defaults to the platform's three and the operational ones, with the settings' thresholds.
-        """
-        from stockyard.observe.alerts.settings import AlertSettings
-
-        return self.monitor.alert_monitor(settings or AlertSettings.load(), rules)
+    def limits(self, limits: Limits) -> OpenLimits:
+        """Return the limits of an exchange on this app's server; asked again, the same. See ``AppLimits.open``."""
+        return self.all_limits.open(limits)
 
     @property
-    def alerts(self) -> AlertStore:
-        """Incidents, silences and history, shared by all processes of this topology, server and prefix."""
-        return self.monitor.alerts
-
-    def serve_metrics(self, host: str = "127.0.0.1", port: int = 0) -> MetricsServer:
-        """Answer ``/metrics``, ``/live`` and ``/ready`` from a thread, until this app is closed.
-
-        Args:
-            host: where to listen. Defaults to this machine alone.
-            port: Defaults to one that is free; what is returned says which.
-
-        Raises:
-            ConfigError: the address cannot be listened on.
-            InvalidOption: the host is no text, or the port is out of its range.
-        """
-        from stockyard.observe.app_monitor import metrics_server
-
-        server = metrics_server([self.monitor], host=host, port=port)
-        server.start()
-        self._metrics_servers.append(server)
-        return server
-
-    @property
-    def monitor(self) -> AppMonitor:
-        """The monitor of this app: for alerts, metrics and probes."""
-        return self._runtime().monitor
+    def all_limits(self) -> AppLimits:
+        """All limits of exchanges, those of other programs on this server as well."""
+        return self._runtime().limits
 
     async def aclose(self) -> None:
         """Close what this loop opened, and the embedded server if this app was its last user.
@@ -361,13 +322,15 @@ class App(Fixed):
         await self.aclose()
 
     async def _prepare(self, spec: QueueSpec, *, allow_eviction: bool) -> bool:
-        """Look at the server before a worker of the queue starts, and make the queue's schedules."""
+        """Look at the server before a worker of the queue starts; make its schedules, and announce its limits."""
         answer = await self._runtime().preflight.check(spec, allow_eviction=allow_eviction)
         try:
             await self.schedules(spec.name).upsert_declared()
         except ServerRefused as error:
             # A login that may run jobs need not be one that may change schedules.
             _log.warning("schedules of queue %s are not made: %s", spec.name, error, extra={"queue": spec.name})
+        if spec.limits is not None:
+            await self.limits(spec.limits).announce()
         return answer
 
     def _lifespan(self) -> Lifespan:

@@ -56,6 +56,7 @@ class Cache(Fixed, Generic[T]):
     ) -> None:
         self.name = name
         self._spec = spec
+        self._plan = Plan(spec.ttl_ms)
         self._keyspace = keyspace
         self._codec = codec
         self._entries = entries
@@ -104,11 +105,11 @@ class Cache(Fixed, Generic[T]):
         if kept is not None and kept.until > monotonic():
             return self._copy(kept)
         found, value = await self._read(key)
-        if found is None or value is _MISSING or found.fresh_ms <= 0:
-            self._counts.misses += 1
-            return default
-        self._counts.hits += 1
-        return value
+        if found is not None and value is not _MISSING and found.fresh_ms > 0:
+            self._counts.hits += 1
+            return value
+        self._counts.misses += 1
+        return default
 
     async def get_many(self, keys: Iterable[str]) -> dict[str, T]:
         """Return the values of those keys that have one, in few round trips; errors are those of ``get``."""
@@ -136,7 +137,12 @@ class Cache(Fixed, Generic[T]):
             PayloadError: the value is not JSON-able or does not fit the declared type.
             ServerError: the server did not answer.
         """
-        return await self.set_many({key: value}, ttl, tags=tags) == 1
+        entry = self._entry(key, value, self._ttl_ms(ttl), checked_tags(tags))
+        self._touched(self)
+        try:
+            return await self._entries.write(entry) == STORED
+        finally:
+            self._forget((key,))
 
     async def set_many(
         self, values: Mapping[str, T | None], ttl: Duration | None = None, *, tags: Iterable[str] = ()
@@ -144,7 +150,7 @@ class Cache(Fixed, Generic[T]):
         """Write entries in few round trips; return how many were stored. See ``set``."""
         ttl_ms, checked = self._ttl_ms(ttl), checked_tags(tags)
         new = [
-            NewEntry(checked_key(key), self._codec.encode(value), self._jittered(ttl_ms), tags=checked)
+            self._entry(key, value, ttl_ms, checked)
             for key, value in checks.by_name("values", values, of="values").items()
         ]
         self._touched(self)
@@ -196,8 +202,10 @@ class Cache(Fixed, Generic[T]):
             return self._copy(kept)
         checked_key(key)
         checks.function("loader", loader)
-        checks.number("early", early, least=0)
-        plan = Plan.of(self._ttl_ms(ttl), stale, negative_ttl, tags)
+        if early or early.__class__ is not float:
+            checks.number("early", early, least=0)
+        is_usual = ttl is stale is negative_ttl is None and tags == ()
+        plan = self._plan if is_usual else Plan.of(self._ttl_ms(ttl), stale, negative_ttl, tags)
         self._touched(self)
         while True:
             found, value = await self._read_anyway(key)
@@ -207,12 +215,12 @@ class Cache(Fixed, Generic[T]):
                     self._loads.refresh(key, loader, plan, found.stamp)
                     return value  # type: ignore[no-any-return]
                 self._counts.hits += 1
-                if is_due_early(found.fresh_ms, found.took_ms, early, 1 - random_number()):
+                if early and is_due_early(found.fresh_ms, found.took_ms, early, 1 - random_number()):
                     self._loads.refresh(key, loader, plan, found.stamp)
                 return value  # type: ignore[no-any-return]
             self._counts.misses += 1
-            seen = found.stamp if found else b""
-            result = await self._loads.wait(key, loader, plan, seen, is_away=monotonic() < self._away_until)
+            seen, is_away = found.stamp if found else b"", monotonic() < self._away_until
+            result = await self._loads.wait(key, loader, plan, seen, is_away=is_away)
             if result.is_current:
                 return result.value
 
@@ -299,8 +307,7 @@ class Cache(Fixed, Generic[T]):
         Raises:
             ServerError: the server did not answer.
         """
-        found = checked_tags(tags)
-        if not found:
+        if not (found := checked_tags(tags)):
             return 0
         try:
             return await caching.invalidate(self._keyspace, self.name, found)
@@ -384,8 +391,9 @@ class Cache(Fixed, Generic[T]):
     def _ttl_ms(self, ttl: Duration | None) -> int:
         return self._spec.ttl_ms if ttl is None else checks.positive_ms("ttl", ttl)
 
-    def _jittered(self, ttl_ms: int) -> int:
-        return jittered(ttl_ms, self._spec.jitter, random_number())
+    def _entry(self, key: str, value: T | None, ttl_ms: int, tags: tuple[str, ...]) -> NewEntry:
+        ttl_ms = jittered(ttl_ms, self._spec.jitter, random_number())
+        return NewEntry(checked_key(key), self._codec.encode(value), ttl_ms, tags=tags)
 
 
 _BREATH = 2**10 - 1

@@ -22,6 +22,7 @@ from stockyard.cache.near import NearCache
 from stockyard.cache.options import CacheOptions, CacheSpec
 from stockyard.cache.stats import CacheStats, CacheUsage, Counts
 from stockyard.cache.tracker import track
+from stockyard.cache.uses import Uses
 from stockyard.config import Address
 from stockyard.errors import InvalidOption
 from stockyard.leases.keeper import LeaseKeeper
@@ -65,6 +66,7 @@ class Caches(Fixed):
         self._server = server_at(address, call_timeout=call_timeout)
         self._keyspace = CacheKeyspace(self._server, naming)
         self._budget = Budget(self._keyspace, budget, is_bounded=is_bounded)
+        self._uses = PerLoop(lambda: Uses(self._keyspace))
         self._background = Background()
         self._locks = Locks(lambda: LeaseKeeper(address, naming=naming), self._background)
         # Of each loop: a forked child has loops of its own, but no thread of its parent.
@@ -127,6 +129,8 @@ class Caches(Fixed):
         """Close what this loop opened; loads that run are broken off."""
         for each in self._declared.values():
             await each.cache.aclose()
+        if (uses := self._uses.pop()) is not None:
+            await uses.aclose()
         await self._server.aclose()
 
     def close(self) -> None:
@@ -142,7 +146,7 @@ class Caches(Fixed):
         checks.name("a cache's name", name)
         counts = Counts()
         codec: TypedCodec[Any] = TypedCodec(declared, what="a value of cache", of=name, none_is_empty=True)
-        entries = Entries(self._keyspace, name, budget=self._budget, counts=counts)
+        entries = Entries(self._keyspace, name, budget=self._budget, uses=self._uses, counts=counts)
         loads = Loads(
             self._keyspace,
             name,

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Sequence
 
 from stockyard._aio.per_loop import PerLoop
-from stockyard._store.caches import caching
+from stockyard._store.caches import caching, reading
 from stockyard._store.caches.caching import BATCH, NO_ROOM, CacheKeyspace, Found, NewEntry
 from stockyard.cache.batcher import Batcher
 from stockyard.cache.budget import Budget
 from stockyard.cache.stats import Counts
+from stockyard.cache.uses import Uses
 from stockyard.errors import ServerRefused
 
 _LARGE = 250_000
@@ -24,14 +25,20 @@ class Entries:
         keyspace: the server.
         cache: the cache's name.
         budget: what the writes keep to.
+        uses: what the loops have read from all caches of the budget.
         counts: where refusals are counted.
     """
 
-    def __init__(self, keyspace: CacheKeyspace, cache: str, *, budget: Budget, counts: Counts) -> None:
+    def __init__(
+        self, keyspace: CacheKeyspace, cache: str, *, budget: Budget, uses: PerLoop[Uses], counts: Counts
+    ) -> None:
         self._keyspace = keyspace
         self._cache = cache
         self._budget = budget
         self._counts = counts
+        # A node of a cluster is not asked for its time with a key's entry: keys find their nodes, TIME any.
+        self._reads_plainly = keyspace.server.address.kind != "cluster"
+        self._uses = uses
         self._reads = PerLoop(lambda: Batcher(self._read, most=BATCH))
         self._writes = PerLoop(lambda: Batcher(self._write, most=BATCH, weigh=_weight, heaviest=_LARGE))
 
@@ -59,6 +66,16 @@ class Entries:
         return await asyncio.gather(*map(self.write, entries))
 
     async def _read(self, keys: Sequence[str]) -> list[Found | None]:
+        if len(keys) == 1 and self._reads_plainly:
+            entry = await reading.read_one(self._keyspace, self._cache, keys[0])
+            if entry is None:
+                return [None]
+            if not entry.found.tags:
+                if self._budget.is_bounded:
+                    self._uses.get().note(entry.member, entry.used_us)
+                return [entry.found]
+            # Whether its tags hold, only a script says in one round trip; the next one is likely to have some too.
+            self._reads_plainly = False
         wanted = list(dict.fromkeys(keys))
         found = dict(zip(wanted, await caching.read(self._keyspace, self._cache, wanted), strict=True))
         return [found[key] for key in keys]
@@ -77,13 +94,15 @@ class Entries:
             budget = await self._budget.bytes()
             if (size := sum(map(_weight, entries))) > _LARGE:
                 await self._budget.make_place(size)
-            written = await caching.write(self._keyspace, self._cache, entries, budget)
+            uses = self._uses.get().taken()
+            written = await caching.write(self._keyspace, self._cache, entries, budget, uses)
         except ServerRefused as error:
             if caching.is_full(error):
                 return None
             raise
         counts = self._counts
-        counts.bytes, counts.entries, counts.evictions = written.bytes, written.entries, written.evictions
+        if written.totals is not None:
+            counts.bytes, counts.entries, counts.evictions = written.totals
         return written.answers
 
 

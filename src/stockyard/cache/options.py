@@ -66,6 +66,8 @@ def checked_key(key: str) -> str:
 
 def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
     """Return tags, each once, if they can be tags."""
+    if tags == ():
+        return ()
     found = checks.several("tags", tags, of="texts")
     for tag in found:
         checks.text("a tag", tag)

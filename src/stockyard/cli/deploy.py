@@ -1,4 +1,4 @@
-"""`stockyard deploy`: the files for servers, Kubernetes, systemd, Prometheus and Grafana, shipped with it."""
+"""`stockyard deploy`: the files of the folder deploy/, shipped with it: servers, containers, monitoring."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from stockyard.cli.options import AsJson
 from stockyard.errors import InvalidOption
 
 deploy = Command(
-    name="deploy", help="List or print the files for servers, users, Kubernetes, systemd, Prometheus and Grafana."
+    name="deploy",
+    help="List or print the files for servers, users, Docker, Kubernetes, systemd, Prometheus and Grafana.",
 )
 
 

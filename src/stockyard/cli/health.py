@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import complain, seconds, show_json, show_table
 from stockyard.cli.options import AsJson
-from stockyard.cli.top_frame import damage_of
+from stockyard.cli.top_frame import damage_of, shown_name
 from stockyard.observe.alerts.default_rules import every_rule
 from stockyard.observe.alerts.incidents import Status
 from stockyard.observe.alerts.rules import Alert, Rule, evaluate_alerts
@@ -26,7 +26,7 @@ async def health(*names: str, connection: Connection = DEFAULT, json: AsJson = F
     seen, alerts, pending = await _read(names, connection)
     snapshots, damage = seen.queues, damage_of(seen.queues)
     if json:
-        show_json({"queues": snapshots, "alerts": alerts, "pending": pending})
+        show_json({"queues": snapshots, "limits": seen.limits, "alerts": alerts, "pending": pending})
     else:
         columns = ("queue", "waiting", "active", "delayed", "completed", "failed", "oldest", "longest", "workers")
         show_table(columns, map(_row, snapshots), right=columns[1:])
@@ -47,7 +47,7 @@ async def _read(names: tuple[str, ...], connection: Connection) -> tuple[Overvie
         seen = await app.monitor.overview()
         seen = seen._replace(queues=[queue for queue in seen.queues if queue.name in chosen])
         rules = every_rule(app.topology, thresholds)
-        alerts = evaluate_alerts(rules, seen.queues, seen.server)
+        alerts = evaluate_alerts(rules, seen.queues, seen.servers, seen.limits)
         early = {id(alert) for alert in alerts if not _has_held(alert, rules, seen)}
         return (
             seen,
@@ -69,7 +69,7 @@ def _has_held(alert: Alert, rules: Sequence[Rule], seen: Overview) -> bool:
 
 def _row(health: QueueHealth) -> tuple[object, ...]:
     return (
-        f"{health.name} (paused)" if health.paused else health.name,
+        shown_name(health),
         health.waiting,
         health.active,
         health.delayed,

@@ -10,15 +10,16 @@ from cyclopts import App as Command
 from cyclopts import Parameter
 
 from stockyard.cli.connection import DEFAULT, Connection
-from stockyard.cli.display import say, show_facts, show_json, show_table, when
+from stockyard.cli.display import say, seconds, show_facts, show_json, show_table, when
 from stockyard.cli.job_control import CONTROLS, found_job
 from stockyard.cli.options import AsJson, Span, StateName
 from stockyard.cli.payload import payload_of
+from stockyard.errors import InvalidOption
 from stockyard.model.job import Job, JobState
 from stockyard.model.options import AddOptions
 from stockyard.model.printable import printable_lines
 
-job = Command(name="job", help="Add, show, list, change, retry or remove jobs, and read their logs.")
+job = Command(name="job", help="Add, show, find, list, change, retry or remove jobs, and read their logs.")
 for control in CONTROLS:
     job.command(control)
 
@@ -31,6 +32,7 @@ def add(
     /,
     *,
     job_id: Annotated[str | None, Parameter(name="--id")] = None,
+    key: str | None = None,
     delay: Span = None,
     priority: int | None = None,
     attempts: int | None = None,
@@ -48,6 +50,7 @@ def add(
         name: chooses the handler.
         data: the payload as JSON text, {} by default; @FILE reads it from a file, @- from standard input.
         job_id: your own id; adding it again adds nothing.
+        key: of a queue with shards: all jobs of a key are in one.
         delay: wait before it may run, as in 5m.
         priority: 1 runs before 2.
         attempts: tries in all.
@@ -58,6 +61,7 @@ def add(
     """
     given = {
         "job_id": job_id,
+        "key": key,
         "delay": delay,
         "priority": priority,
         "attempts": attempts,
@@ -88,9 +92,14 @@ async def show(queue: str, job_id: str, /, *, connection: Connection = DEFAULT, 
     async with connection.open() as app:
         found = await found_job(app, queue, job_id)
         record = _record(found, await found.state())
+        position = await app.queue(queue).position(job_id)
+    record |= {"ahead": position.ahead, "starts_in": position.starts_in}
     if json:
         show_json(record)
         return
+    if position.ahead is not None and not position.is_exact:
+        record["ahead"] = f"{position.ahead:,} or more"
+    record["starts_in"] = None if position.starts_in is None else f"about {seconds(position.starts_in)}"
     for moment in ("timestamp", "processed_on", "finished_on"):
         record[moment] = when(record[moment])
     trace = record.pop("stacktrace")
@@ -131,6 +140,50 @@ async def list_jobs(
         for each in jobs
     ]
     show_table(columns, rows, right=("attempts",))
+
+
+@job.command
+async def search(
+    text: str,
+    /,
+    *queues: str,
+    count: int = 20,
+    connection: Connection = DEFAULT,
+    json: Annotated[bool, Parameter(name="--json", help="Print a JSON document a line.")] = False,
+) -> int:
+    """Find jobs by id, name, error or data, in steps that do not hold up the server; exit status 1: none.
+
+    Args:
+        text: id:17, name:submit, error:margin, data.symbol:BTCUSDT, correlation:order-7, or other text.
+        queues: where to look. Defaults to all.
+        count: ends after so many; 20 by default.
+    """
+    if count < 1:
+        raise InvalidOption(f"--count must be 1 or more; got {count}")
+    left = count
+    async with connection.open() as app:
+        for queue in [app.queue(name) for name in queues or app.topology.names]:
+            step = await queue.search(text, count=left)
+            seen: set[str] = set()
+            while True:
+                for each in step.found[:left]:
+                    if each.job.id not in seen:
+                        seen.add(each.job.id)
+                        left -= 1
+                        _show_found(each.job, each.state or await each.job.state(), as_json=json)
+                if left <= 0:
+                    return 0
+                if step.after is None:
+                    break
+                step = await queue.search(text, after=step.after, count=left)
+    return 0 if left < count else 1
+
+
+def _show_found(found: Job[Any], state: JobState, *, as_json: bool) -> None:
+    if as_json:
+        show_json(_record(found, state), on_one_line=True)
+    else:
+        say(f"{found.queue}  {found.id}  {state}  {found.name}  {when(found.timestamp)}  {_short(found.data)}")
 
 
 @job.command
@@ -185,6 +238,8 @@ def _record(found: Job[Any], state: JobState) -> dict[str, Any]:
         "return_value": found.return_value,
         "failed_reason": found.failed_reason,
         "parent_key": found.parent_key,
+        "correlation_id": found.correlation_id if found.has_lineage else None,
+        "causation_id": found.causation_id,
         "stacktrace": found.stacktrace,
     }
 

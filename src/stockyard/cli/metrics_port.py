@@ -1,4 +1,4 @@
-"""The address at which a worker process answers metrics and probes."""
+"""The address at which a process of workers or of a relay answers metrics and probes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class MetricsPort:
             ConfigError: there cannot be a server at this address, however long one waits.
         """
         if problem := self._try():
-            _log.warning("%s; waiting for it, the workers start without it", problem)
+            _log.warning("%s; waiting for it, and starting without it", problem)
             self._waiting = asyncio.create_task(self._wait(), name="metrics port")
 
     async def close(self) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from cyclopts import App as Command
@@ -12,10 +14,12 @@ from cyclopts import Parameter
 from stockyard._logging import LogFormat, configure_logging
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import complain, say, seconds, show_facts, show_json, show_table, when
-from stockyard.cli.options import AsJson, Span
+from stockyard.cli.metrics_port import MetricsPort
+from stockyard.cli.options import AsJson, Endpoint, Span, host_and_port
 from stockyard.config import read_environment
 from stockyard.errors import ConfigError
 from stockyard.model.masking import mask_secrets
+from stockyard.observe.app_monitor import metrics_server
 from stockyard.topology import Topology
 
 if TYPE_CHECKING:
@@ -48,6 +52,7 @@ async def relay(
     max_waiting: int | None = None,
     keep: Span = None,
     attempts: int | None = None,
+    metrics_port: Endpoint = None,
     log_format: LogFormat | None = None,
     connection: Connection = DEFAULT,
 ) -> None:
@@ -59,6 +64,7 @@ async def relay(
         max_waiting: jobs that may wait in a queue before it gets no more; 10000 by default, 0 is no limit.
         keep: how long rows of relayed jobs stay; deleted at once by default.
         attempts: how often a queue may refuse a job before its row is marked as failed; 5 by default.
+        metrics_port: [HOST:]PORT that answers /metrics, /live and /ready; none by default.
         log_format: text or json; text by default.
     """
     configure_logging(log_format or "text", force=log_format is not None)
@@ -77,7 +83,13 @@ async def relay(
     async with connection.open() as app:
         relay = _package().OutboxRelay(app, url, _outbox(connection, table), **options)
         _log.info("relaying %s to %s", table, app.url)
-        await relay.run()
+        async with AsyncExitStack() as ending:
+            if metrics_port is not None:
+                host, port = host_and_port(metrics_port)
+                served = MetricsPort(partial(metrics_server, [app.monitor], host=host, port=port))
+                served.open()
+                ending.push_async_callback(served.close)
+            await relay.run()
 
 
 @outbox.command

@@ -39,17 +39,31 @@ COMMANDS: dict[str, str] = {
     ),
     "alerts": "Watch the queues and the server, and see what fires.",
     "metrics": "List, explain, draw and serve the metrics for Prometheus.",
+    "dashboard": "Serve the dashboard for browsers, until stopped. It needs the extra ``dashboard``.",
+    "mcp": (
+        "Let an assistant read health, jobs and effects by the Model Context Protocol, on standard input and "
+        "output. It changes nothing. It needs the extra ``mcp``."
+    ),
     "doctor": "Examine the server; the exit status is 1 when something is dangerous, else 0.",
     "bench": "Measure Stockyard; needs a clone of the repository.",
     "queue": "Show the declared queues, watch and count their jobs, pause, limit, clean them.",
-    "job": "Add, show, list, change, retry or remove jobs, and read their logs.",
+    "job": "Add, show, find, list, change, retry or remove jobs, and read their logs.",
+    "why": "Show why a job was added: the jobs that led to it, the first cause first.",
+    "halt": "Let no job of these queues start and no effect begin, on any worker, until `stockyard resume`.",
+    "resume": (
+        "End a halt of these queues, and their open circuit breakers; the exit status is 1 if there was none."
+    ),
+    "halts": "List what is halted, open circuit breakers too.",
+    "effect": "List effects that are unknown, show one, and settle it.",
+    "key": "List the keys of a queue whose jobs run in order, and let parked ones go on.",
     "schedule": "List, make, change or end recurring jobs, or run one now.",
     "server": "Start, look at or stop the embedded server, Sentinel set or cluster (embedded://).",
     "cache": "Show what the caches hold on the server, and drop it.",
     "channel": "Publish messages on a channel, and see what is published.",
+    "limits": "List and show the limits of exchanges, and freeze or thaw them.",
     "outbox": "Relay the jobs of an outbox in your database, and see what it holds.",
     "scripts": "List the Lua scripts, or show one with the line numbers of its errors.",
-    "deploy": "List or print the files for servers, users, Kubernetes, systemd, Prometheus and Grafana.",
+    "deploy": "List or print the files for servers, users, Docker, Kubernetes, systemd, Prometheus and Grafana.",
 }
 """What each command is for, in the words of its module. The module is imported when its command is run: all
 of them together take longer to import than most commands to run."""

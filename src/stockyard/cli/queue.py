@@ -14,9 +14,8 @@ from stockyard.cli.queue_control import CONTROLS
 from stockyard.cli.queue_view import VIEWS
 from stockyard.model.backoff import Backoff
 from stockyard.model.job import JobState
-from stockyard.model.naming import Naming
 from stockyard.model.retention import Keep, KeepOption
-from stockyard.produce.queue import Queue
+from stockyard.model.sharding import shards_of
 from stockyard.topology import QueueSpec
 
 queue = Command(
@@ -58,11 +57,21 @@ def show(name: str, /, *, connection: Connection = DEFAULT, json: AsJson = False
     """
     topology = connection.topology()
     declaration = _declaration(topology.spec(name))
-    declaration["node"] = _node_spelling(connection.settings().naming(topology.slots), declaration["name"])
+    spec = topology.spec(name)
+    naming = connection.settings().naming(topology.slots)
+    if spec.shards == 1:
+        declaration["node"] = naming.node(spec.name).constructor
+        if json:
+            show_json(declaration)
+        else:
+            show_facts(declaration)
+        return
+    shards = shards_of(spec.name, spec.shards, topology.slots)
+    spellings = {shard.tag: naming.node(shard.queue).constructor for shard in shards}
     if json:
-        show_json(declaration)
+        show_json(declaration | {"node": spellings})
     else:
-        show_facts(declaration)
+        show_facts(declaration | {f"shard {tag}": spelling for tag, spelling in spellings.items()})
 
 
 @queue.command
@@ -74,7 +83,7 @@ async def counts(*names: str, connection: Connection = DEFAULT, json: AsJson = F
     """
     async with connection.open() as app:
         queues = [app.queue(name) for name in names or app.topology.names]
-        found, refused = await of_each(queues, Queue.counts)
+        found, refused = await of_each(queues, lambda queue: queue.counts())
     counted = {each.name: {state.value: number for state, number in numbers.items()} for each, numbers in found}
     if json:
         show_json(counted)
@@ -96,6 +105,11 @@ def _declaration(spec: QueueSpec) -> dict[str, Any]:
         "priority": defaults.priority or None,
         "timeout": None if defaults.timeout_ms is None else span(defaults.timeout_ms),
         "rate": _rate(spec),
+        "shards": spec.shards if spec.shards > 1 else None,
+        "version": defaults.version,
+        "versions": ", ".join(map(str, spec.versions)) or None,
+        "expires_in": None if defaults.expires_in_ms is None else span(defaults.expires_in_ms),
+        **_arranged(spec),
         "executor": spec.executor,
         "lock": span(spec.lock_ms),
         "max_stalled": spec.max_stalled,
@@ -107,10 +121,20 @@ def _declaration(spec: QueueSpec) -> dict[str, Any]:
     }
 
 
-def _node_spelling(naming: Naming, name: str) -> str:
-    head, tail = naming.node(name)
-    options = "" if head == "bull" else f", {{prefix: '{head}'}}"
-    return f"new Queue('{tail}'{options})"
+def _arranged(spec: QueueSpec) -> dict[str, Any]:
+    """Return what a queue asks for of the jobs that wait."""
+    arrangement = spec.arrangement
+    if arrangement is None:
+        return {}
+    shown: dict[str, Any] = {}
+    if arrangement.coalesce is not None:
+        coalesce = arrangement.coalesce
+        shown["coalesce"] = f"{coalesce.mode} of {coalesce.field}" if coalesce.field else coalesce.mode
+    if arrangement.max_length is not None:
+        shown |= {"max_length": arrangement.max_length, "on_full": arrangement.on_full}
+    if arrangement.aging_ms:
+        shown["aging"] = span(arrangement.aging_ms)
+    return shown
 
 
 def _backoff(backoff: Backoff | None) -> str | None:

@@ -24,7 +24,7 @@ async def pause(*names: str, connection: Connection = DEFAULT) -> None:
     Args:
         names: the queues; at least one.
     """
-    await _each(connection, names, Queue.pause)
+    await _each(connection, names, lambda queue: queue.pause())
 
 
 async def resume(*names: str, connection: Connection = DEFAULT) -> None:
@@ -33,7 +33,7 @@ async def resume(*names: str, connection: Connection = DEFAULT) -> None:
     Args:
         names: the queues; at least one.
     """
-    await _each(connection, names, Queue.resume)
+    await _each(connection, names, lambda queue: queue.resume())
 
 
 async def limit(
@@ -60,7 +60,7 @@ async def limit(
             f"--concurrency must be 1 or more, or none for no limit; got {concurrency}: "
             "`stockyard queue pause` lets nothing start"
         )
-    orders: list[Callable[[Queue], Awaitable[None]]] = []
+    orders: list[Callable[[Queue], Awaitable[object]]] = []
     if concurrency is not None:
         orders.append(lambda queue: queue.set_concurrency(None if concurrency == "none" else concurrency))
     if rate is not None:
@@ -68,7 +68,7 @@ async def limit(
     if pause_for is not None:
         orders.append(lambda queue: queue.rate_limit(pause_for))
     if clear_rate_limit:
-        orders.append(Queue.clear_rate_limit)
+        orders.append(lambda queue: queue.clear_rate_limit())
     if not orders:
         raise InvalidOption("give at least one of --concurrency, --rate, --pause-for and --clear-rate-limit")
 
@@ -174,7 +174,7 @@ async def promote(name: str, /, *, connection: Connection = DEFAULT, json: AsJso
     Args:
         name: the queue.
     """
-    promoted = await _do(connection, name, Queue.promote_all)
+    promoted = await _do(connection, name, lambda queue: queue.promote_all())
     _report(name, "promoted", promoted, promoted, json)
 
 
@@ -189,7 +189,9 @@ def _report(name: str, done: str, what: Any, number: int, as_json: bool) -> None
         print(f"{number:,} {'job' if number == 1 else 'jobs'} {done}")
 
 
-async def _each(connection: Connection, names: tuple[str, ...], order: Callable[[Queue], Awaitable[None]]) -> None:
+async def _each(
+    connection: Connection, names: tuple[str, ...], order: Callable[[Queue], Awaitable[object]]
+) -> None:
     if not names:
         raise InvalidOption("give the name of at least one queue")
     async with connection.open() as app:

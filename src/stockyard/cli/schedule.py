@@ -17,7 +17,7 @@ from stockyard.cli.options import AsJson, Span
 from stockyard.cli.payload import payload_of
 from stockyard.errors import InvalidOption, ScheduleNotFound
 from stockyard.model.options import AddOptions, JobOptions
-from stockyard.model.schedule import Misfire, Overlap, Schedule
+from stockyard.model.schedule import During, Misfire, Overlap, Schedule
 from stockyard.topology.schedule_declaration import ScheduleOptions
 
 schedule = Command(name="schedule", help="List, make, change or end recurring jobs, or run one now.")
@@ -116,6 +116,9 @@ def upsert(
     every: Span = None,
     cron: str | None = None,
     tz: str | None = None,
+    calendar: str | None = None,
+    during: During | None = None,
+    session: str | None = None,
     offset: Span = None,
     limit: int | None = None,
     start: datetime | None = None,
@@ -140,6 +143,9 @@ def upsert(
         every: time between two runs, as in 5s or 1h30m.
         cron: or a pattern, as in "0 18 * * MON-FRI"; with seconds in front if it has six fields.
         tz: time zone of the pattern, as in America/New_York; that of the machine by default.
+        calendar: keep the pattern to the trading days of an exchange, as in XNYS.
+        during: or to the hours in which it is open.
+        session: one run in each session of the calendar instead of a pattern, as in open+15m or close-5m.
         offset: how far runs lie behind the multiples of --every.
         limit: runs in all.
         start: no run before, as in 2030-01-31T18:00:00+01:00.
@@ -158,6 +164,9 @@ def upsert(
         "every": every,
         "cron": cron,
         "tz": tz,
+        "calendar": calendar,
+        "during": during,
+        "session": session,
         "offset": offset,
         "limit": limit,
         "start": _with_zone(start, "start"),
@@ -217,11 +226,17 @@ def _as_given(options: JobOptions) -> AddOptions:
 
 
 def _recurs(each: Schedule) -> str | None:
-    return each.timing.cron if each.timing.every_ms is None else f"every {span(each.timing.every_ms)}"
+    timing = each.timing
+    if timing.every_ms is not None:
+        return f"every {span(timing.every_ms)}"
+    return timing.cron if timing.session is None else f"{timing.session} of {timing.calendar}"
 
 
 def _note(each: Schedule) -> str | None:
+    timing = each.timing
+    kept = None if timing.calendar is None or timing.session else f"{timing.during} of {timing.calendar}"
     notes = [
+        *([kept] if kept else []),
         *(["missed runs: skip"] if each.misfire == "skip" else []),
         *(["missed runs: all"] if each.misfire == "run_all" else []),
         *(["no overlap"] if each.overlap == "skip" else []),
@@ -240,6 +255,9 @@ def _record(each: Schedule) -> dict[str, Any]:
         "every_ms": timing.every_ms,
         "cron": timing.cron,
         "tz": timing.tz,
+        "calendar": timing.calendar,
+        "during": timing.during if timing.calendar and not timing.session else None,
+        "session": timing.session,
         "offset_ms": timing.offset_ms,
         "limit": timing.limit,
         "start": timing.start,

@@ -107,6 +107,12 @@ def draw(
     return Group(*parts)
 
 
+def shown_name(health: QueueHealth) -> str:
+    """Return a queue with what keeps all of its jobs from being started."""
+    why = "halted" if health.halted else "paused" if health.paused else ""
+    return f"{health.name} ({why})" if why else health.name
+
+
 def damage_of(queues: Iterable[QueueHealth]) -> list[str]:
     """Return what of the queues cannot be read, one line each."""
     return [f"{each.name}: {what}" for each in queues for what in each.damage]
@@ -141,7 +147,7 @@ def _queues_table(dashboard: Dashboard, before: Dashboard | None, width: int) ->
 
 def _cells(health: QueueHealth, ended: tuple[float, float]) -> dict[str, object]:
     cells = (
-        f"{health.name} (paused)" if health.paused else health.name,
+        shown_name(health),
         health.waiting,
         health.active,
         health.delayed,

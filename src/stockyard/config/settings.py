@@ -12,17 +12,12 @@ from pathlib import Path
 from stockyard._suggestion import suggestion
 from stockyard.config.address import Address
 from stockyard.config.urls import CLUSTER_DATABASE, DEFAULT_URL, names_database, read_address, read_number
+from stockyard.config.variables import VARIABLES
 from stockyard.errors import ConfigError
 from stockyard.model import checks
 from stockyard.model.naming import Naming, Slots
 
-KNOWN_VARIABLES = (
-    *("STOCKYARD_PREFIX", "STOCKYARD_CALL_TIMEOUT", "STOCKYARD_CACHE_BYTES", "STOCKYARD_TRUST_SERVER"),
-    *("STOCKYARD_SERVER", "STOCKYARD_SERVER_ALLOCATOR", "STOCKYARD_APP", "STOCKYARD_OUTBOX_DATABASE"),
-    *("STOCKYARD_ALERT_WEBHOOK", "STOCKYARD_ALERT_APPRISE", "STOCKYARD_ALERT_INTERVAL"),
-    *("STOCKYARD_ALERT_WAITING", "STOCKYARD_ALERT_FAILED", "STOCKYARD_ALERT_ACTIVE", "STOCKYARD_ALERT_MEMORY"),
-    *("STOCKYARD_ALERT_OLDEST_WAITING", "STOCKYARD_ALERT_SCHEDULE_LATE", "STOCKYARD_ALERT_NO_WORKER"),
-)
+KNOWN_VARIABLES = tuple(each.name for each in VARIABLES if each.name.startswith("STOCKYARD_"))
 """Every variable of the environment that begins with ``STOCKYARD_`` and is read anywhere."""
 
 _log = logging.getLogger(__name__)
@@ -44,6 +39,8 @@ class Settings:
         cache_bytes: that budget. Defaults to None: a quarter of the server's ``maxmemory``, else 256 MB, and none
             on a second server.
         trust_server: what the server hides of itself is as it should be; you have checked it. Defaults to False.
+        egress: the address that exchanges see of this process, by which limits of scope ``ip`` count. Defaults to
+            ``default``: all processes share it.
     """
 
     address: Address
@@ -52,6 +49,7 @@ class Settings:
     cache: Address | None = None
     cache_bytes: int | None = None
     trust_server: bool = False
+    egress: str = "default"
 
     def naming(self, slots: Slots | None) -> Naming:
         """Return how keys are spelled; a cluster needs slots, ``family`` unless a topology chooses others."""
@@ -108,7 +106,8 @@ class Settings:
         if problems:
             lines = "\n".join(f"  - {problem}" for problem in problems)
             raise ConfigError(f"{len(problems)} wrong setting{'s' if len(problems) > 1 else ''}:\n{lines}")
-        return cls(address, name, timeout, cache_address, budget, trust)
+        egress = given.get("STOCKYARD_EGRESS") or "default"
+        return cls(address, name, timeout, cache_address, budget, trust, egress)
 
 
 def read_environment(

@@ -1,4 +1,4 @@
-"""Hears which running jobs are cancelled, on one connection for all workers of an App."""
+"""Hears which running jobs are cancelled, and that halts have changed, on one connection for all workers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.jobs.cancelling import CancelChannel, read_cancelled
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
+from stockyard.consume.halt_watch import HaltWatch
 from stockyard.errors import ServerError
 
 _log = logging.getLogger(__name__)
@@ -36,10 +37,12 @@ class CancelListener:
 
     Args:
         server: the server.
+        halts: knows what is halted.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, halts: HaltWatch) -> None:
         self._server = server
+        self.halts: HaltWatch = halts
         self._targets: dict[str, CancelTarget] = {}
         self._channel: CancelChannel | None = None
         self._task: asyncio.Task[None] | None = None
@@ -47,6 +50,7 @@ class CancelListener:
     async def start(self, worker: str, target: CancelTarget) -> None:
         """Serve a worker from now on."""
         self._targets[worker] = target
+        await self.halts.start(worker, target.keyspace)
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="cancellations")
         elif self._channel is not None:
@@ -55,6 +59,7 @@ class CancelListener:
     async def stop(self, worker: str) -> None:
         """End serving a worker; the last one ends the connection. Stopping twice is fine."""
         self._targets.pop(worker, None)
+        await self.halts.stop(worker)
         task = self._task
         if not self._targets and task is not None:
             self._task = None
@@ -63,7 +68,7 @@ class CancelListener:
 
     async def _run(self) -> None:
         # Its own, so that a worker that starts while this one ends gets another.
-        channel = self._channel = CancelChannel(self._server)
+        channel = self._channel = CancelChannel(self._server, self.halts.channel)
         retry_delay = RetryDelay()
         try:
             while True:
@@ -84,6 +89,8 @@ class CancelListener:
 
     async def _hear(self, channel: CancelChannel) -> None:
         received = await channel.hear()
+        if received.halts_changed:
+            self.halts.hear()
         for queue, refusal in received.refused:
             _log.warning(
                 "jobs of queue %s that run here cannot be cancelled: %s; allow this user to subscribe to its "
@@ -100,4 +107,4 @@ class CancelListener:
                     target.cancel(missed.job_id, missed.reason)
 
     def _of(self, queue: str) -> list[CancelTarget]:
-        return [target for target in self._targets.values() if target.keyspace.queue == queue]
+        return [target for target in self._targets.values() if target.keyspace.shard_queue == queue]

@@ -6,6 +6,9 @@ import math
 import time
 from typing import NamedTuple
 
+BEAT_SECONDS = 0.5
+"""Between two signs of life of a loop."""
+
 BLOCKED_SECONDS = 10.0
 """A loop that did not run for so long is blocked."""
 
@@ -40,15 +43,17 @@ class Heartbeat:
         beat: when its loop last ran.
         answered: when the server last did what it was asked for.
         trouble: why the last call failed; empty after one that did not.
+        is_paused: whether it takes no jobs, as it was asked to.
     """
 
-    __slots__ = ("answered", "beat", "phase", "trouble")
+    __slots__ = ("answered", "beat", "is_paused", "phase", "trouble")
 
     def __init__(self) -> None:
         self.phase: str = "made"
         self.beat: float = time.monotonic()
         self.answered: float = self.beat
         self.trouble: str = ""
+        self.is_paused: bool = False
 
     async def keep(self) -> None:
         """The loop runs."""
@@ -93,6 +98,8 @@ class Heartbeat:
             )
         if not math.isinf(waits_until):
             return True, f"waits for jobs, {max(waits_until - now, 0):.1f} s more"
+        if self.is_paused:
+            return True, "paused"
         if self.trouble:
             return True, "waits for the server"
         if room <= 0:

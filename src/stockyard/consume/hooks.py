@@ -34,9 +34,15 @@ class Hooks:
         completed: ``(job, result)`` once that is written.
         failed: ``(job, error)`` once the job is failed for good, also for having stalled too often.
         retried: ``(job, error, delay_ms)`` once another attempt is written.
+        expired: ``(job)`` once a job has ended that did not start in time; its record is gone.
         stalled: ``(job_id)`` when this worker handed back a dead worker's job.
         drained: ``()`` when nothing more waits.
         schedule_repaired: ``(schedule_id, run_id)`` when this worker restored a schedule's missing next run.
+        error: ``(error)`` when something of the worker itself fails: the server does not answer, once for each
+            cause, or the worker cannot go on and ends with that error. Not for jobs that fail.
+        lease_lost: ``(job)`` when the lease of a running job ran out or passed to another worker: the run is
+            broken off, or its end is not written; the job runs again elsewhere.
+        leases_renewed: ``(job_ids)`` each time that leases of running jobs were renewed; at most 200 ids.
 
     Raises:
         InvalidOption: one of them is no function, or no hook has such a name.
@@ -48,9 +54,13 @@ class Hooks:
     completed: Callable[[Job[Any], Any], Awaitable[None] | None] | None = None
     failed: Callable[[Job[Any], BaseException], Awaitable[None] | None] | None = None
     retried: Callable[[Job[Any], BaseException, int], Awaitable[None] | None] | None = None
+    expired: Callable[[Job[Any]], Awaitable[None] | None] | None = None
     stalled: Callable[[str], Awaitable[None] | None] | None = None
     drained: Callable[[], Awaitable[None] | None] | None = None
     schedule_repaired: Callable[[str, str], Awaitable[None] | None] | None = None
+    error: Callable[[BaseException], Awaitable[None] | None] | None = None
+    lease_lost: Callable[[Job[Any]], Awaitable[None] | None] | None = None
+    leases_renewed: Callable[[list[str]], Awaitable[None] | None] | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):

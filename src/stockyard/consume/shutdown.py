@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Coroutine
-from typing import Any
+from typing import Any, Protocol
 
-from stockyard.consume.run.active_runs import ActiveRuns
 from stockyard.consume.run.announcer import Announcer
 from stockyard.consume.run.execution import Execution
-from stockyard.consume.take.fetcher import Fetcher
 
 _log = logging.getLogger(__name__)
 
@@ -20,6 +18,22 @@ STOP_SECONDS = 2.0
 _TAKING, _CANCELLED, _WRITTEN, _ANNOUNCED, _STOPPED, _CHILDREN = 0.4, 0.6, 1.0, 1.1, 1.2, 1.5
 """Seconds after the grace at which each step ends, done or not: no more jobs come, what ran on is cancelled, ended
 runs are written, hooks have returned, background loops are stopped, child processes are gone."""
+
+
+class Taking(Protocol):
+    """What takes the jobs of a worker."""
+
+    async def stop_taking(self) -> None: ...
+    def hand_back_what_comes(self) -> None: ...
+    async def flush(self, seconds: float) -> None: ...
+
+
+class Running(Protocol):
+    """The runs in hand of a worker."""
+
+    def __len__(self) -> int: ...
+    async def wait_idle(self) -> None: ...
+    async def hand_back_all(self) -> None: ...
 
 
 class Shutdown:
@@ -35,8 +49,8 @@ class Shutdown:
         self,
         queue: str,
         *,
-        fetcher: Fetcher,
-        active: ActiveRuns,
+        fetcher: Taking,
+        active: Running,
         execution: Execution,
         announcer: Announcer,
         now: asyncio.Event,

@@ -7,7 +7,7 @@ import logging
 import math
 import time
 import weakref
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from functools import partial
 from typing import Any
@@ -16,48 +16,53 @@ from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
 from stockyard._aio.service import Periodic
 from stockyard._aio.stop_signals import on_stop_signal
-from stockyard._store.jobs.blocking_taker import BlockingTaker
-from stockyard._store.jobs.finishing import TakeRequest
+from stockyard._aio.together import of_each
+from stockyard._store.jobs import managing
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard.consume.cancel_listener import CancelListener, CancelTarget
-from stockyard.consume.finish.finisher import Finisher
-from stockyard.consume.finish.next_run_maker import NextRunMaker
+from stockyard.consume.cancel_listener import CancelListener
 from stockyard.consume.foreground import run_in_foreground
-from stockyard.consume.heartbeat import HealthCheck, Heartbeat
+from stockyard.consume.heartbeat import BEAT_SECONDS
 from stockyard.consume.hooks import call_hook
 from stockyard.consume.identity import dead_holders, new_worker_id
 from stockyard.consume.lifespan import close
+from stockyard.consume.loop_watch import LoopWatch
 from stockyard.consume.options import WorkerSpec
-from stockyard.consume.recover.schedules import ScheduleRepairer
-from stockyard.consume.recover.stalled import StalledJobRecoverer
-from stockyard.consume.run.active_runs import ActiveRuns
 from stockyard.consume.run.announcer import Announcer
 from stockyard.consume.run.end_listener import EndListener
+from stockyard.consume.run.ending import Ending
 from stockyard.consume.run.execution import Execution
 from stockyard.consume.run.handler_call import HandlerCall
-from stockyard.consume.run.handler_finder import handlers_of
-from stockyard.consume.run.runner import Runner
+from stockyard.consume.run.handler_finder import check_places, handlers_of
+from stockyard.consume.shard_worker import ShardWorker, ShardWorkers
 from stockyard.consume.shutdown import STOP_SECONDS, Shutdown, enter_unless, start_unless
-from stockyard.consume.take.fetcher import Fetcher
+from stockyard.consume.take.shares import Shares
+from stockyard.consume.worker_control import WorkerControl
 from stockyard.consume.worker_metrics import WorkerMetrics
-from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerUnavailable
+from stockyard.effects.at_most_once import AtMostOnce
+from stockyard.effects.reconciler import EffectReconciler
+from stockyard.errors import ConfigError, HandlerError, ReplyLost, ServerError, ServerUnavailable
 from stockyard.leases.keeper import LeaseKeeper
-from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort
+from stockyard.model.outcome import Requeued
 from stockyard.topology import QueueSpec, Router
 
 _log = logging.getLogger(__name__)
-_BEAT_SECONDS = 0.5
+
+_SHARDS_SECONDS = 30.0
+"""Between two looks for shards that a program with another number of them adds to."""
+
+Place = tuple[QueueKeyspace, JobPort]
+"""The keys of a queue, or of one of its shards, and the port of the jobs there."""
 
 
-class Worker(Fixed):
+class Worker(Fixed, WorkerControl):
     """One worker of one queue; made by ``App.worker``.
 
     Its parts, in the order they start: the process pool (slow to warm), the lease keeper (before any job is
-    held), the recovery of stalled jobs, the repair of schedules, the fetcher (which brings the jobs). They stop in
-    reverse, with the ended runs written in between.
+    held), the recovery of stalled jobs, the repair of schedules, the reconciliation of effects, the fetcher (which
+    brings the jobs). They stop in reverse, with the ended runs written in between.
     """
 
     def __init__(
@@ -66,27 +71,27 @@ class Worker(Fixed):
         processor: Callable[[Job[Any]], Any] | Router | None,
         options: WorkerSpec,
         *,
-        keyspace: QueueKeyspace,
-        jobs: JobPort,
+        places: Sequence[Place],
+        learn_places: Callable[[], Awaitable[Sequence[Place]]],
         keeper: LeaseKeeper,
         cancels: CancelListener,
         close_app: Callable[[], Awaitable[None]],
         prepare: Callable[[], Awaitable[bool]],
         lifespan: Callable[[], AbstractAsyncContextManager[None]],
+        limits: dict[str, Any] | None = None,
     ) -> None:
+        spec = options.over(spec)
         self.queue: str = spec.name
         self.options = options
         self._concurrency = spec.concurrency if options.concurrency is None else options.concurrency
         self.id: str = new_worker_id()
         self._handlers, self._find = handlers_of(spec, processor, options.executor)
+        check_places(self._handlers, spec.name, self._concurrency)
         self._lock_ms = spec.lock_ms if options.lock_ms is None else options.lock_ms
-        interval = options.stalled_interval_ms
-        interval_ms = self._lock_ms // 2 if interval is None else interval
         self._grace = options.grace_ms / 1000
         self._keeper = keeper
         self._cancels = cancels
-        self._keyspace = keyspace
-        self._server = keyspace.server
+        self._server = places[0][0].server
         self._close_app = close_app
         self._prepare = prepare
         self._lifespan = lifespan
@@ -94,21 +99,18 @@ class Worker(Fixed):
         # What it counted outlives it.
         serves = weakref.WeakMethod(self._serves)
         self.metrics: WorkerMetrics = WorkerMetrics(lambda name: (known := serves()) is not None and known(name))
-        self._heartbeat = Heartbeat()
-        self._heart = Periodic(self._heartbeat.keep, _BEAT_SECONDS, name=f"heartbeat of {spec.name}")
-        work = asyncio.Event()
+        self._heart = Periodic(self._beat, BEAT_SECONDS, name=f"heartbeat of {spec.name}")
         keep = (spec.defaults.remove_on_complete, spec.defaults.remove_on_fail)
         self._execution = Execution(
             spec.name,
             size=self.concurrency,
-            jobs=jobs,
             recycle_after=options.recycle_after,
             memory_limit=options.memory_limit,
             metrics=self.metrics,
-            on_room=work.set,
+            on_room=self._wake,
         )
-        self._active = ActiveRuns()
         self._announcer = Announcer(spec.name, hooks=options.hooks)
+        runs_once = spec.delivery == "at_most_once"
         call = HandlerCall(
             spec.name,
             find=self._find,
@@ -119,110 +121,59 @@ class Worker(Fixed):
             retries=spec.retries,
             max_started=options.max_started_attempts,
             keep=keep,
+            once=AtMostOnce(places[0][0]) if runs_once else None,
         )
-        self._finisher = Finisher(
-            spec.name,
-            listener=EndListener(call=call, keeper=keeper, metrics=self.metrics, announcer=self._announcer),
-            on_ended=work.set,
-        )
-        runner = Runner(
-            spec.name,
-            call=call,
-            active=self._active,
-            jobs=jobs,
-            keeper=keeper,
-            metrics=self.metrics,
-            lock_ms=self._lock_ms,
-            clock=keyspace.clock,
-            on_ended=self._finisher.put,
-            on_lost=work.set,
-        )
-        self._stalled_jobs = StalledJobRecoverer(
-            keyspace,
-            interval_ms=max(interval_ms, 10),
-            max_stalled=spec.max_stalled,
-            hooks=options.hooks,
-            metrics=self.metrics,
-            dead=dead_holders(),
-        )
-        self._schedules = ScheduleRepairer(keyspace, interval_ms=max(interval_ms, 10), hooks=options.hooks)
-        self._blocking_taker = BlockingTaker(keyspace, worker=options.name)
-        self._fetcher = Fetcher(
-            keyspace,
-            worker_id=self.id,
-            concurrency=self.concurrency,
-            take_defaults=TakeRequest(
-                take=0,
-                token="",
+        listener = EndListener(call=call, keeper=keeper, metrics=self.metrics, announcer=self._announcer)
+        dead, is_sharded = dead_holders(), len(places) > 1
+        shares = Shares() if is_sharded else None
+
+        def shard_at(keyspace: QueueKeyspace, jobs: JobPort) -> ShardWorker:
+            return ShardWorker(
+                spec,
+                options,
+                keyspace=keyspace,
+                jobs=jobs,
+                worker_id=self.id,
                 lock_ms=self._lock_ms,
-                limit_max=spec.rate.max if spec.rate else None,
-                limit_window=spec.rate.duration_ms if spec.rate else None,
-                worker=options.name or "",
-                metrics=options.metrics_minutes,
-            ),
-            drain_delay=options.drain_delay_ms / 1000,
-            finisher=self._finisher,
-            runner=runner,
-            active=self._active,
-            execution=self._execution,
-            work=work,
-            next_runs=NextRunMaker(
-                keyspace,
-                lock_ms=self._lock_ms,
-                keep=keep,
-                start=runner.start,
-                finisher=self._finisher,
-            ),
-            blocking_taker=self._blocking_taker,
-            heartbeat=self._heartbeat,
-            on_drained=self._drained,
-            on_broken=self._broke,
+                concurrency=self.concurrency,
+                limits=limits,
+                call=call,
+                execution=self._execution,
+                keeper=keeper,
+                metrics=self.metrics,
+                listener=listener,
+                halts=cancels.halts,
+                dead=dead,
+                shares=shares,
+                on_ended=self._limit_all if is_sharded else None,
+                on_drained=self._drained,
+                on_broken=self._broke,
+                on_error=self._announcer.error,
+            )
+
+        self._effects = EffectReconciler(
+            places[0][0], venue=spec.venue, on_unknown=spec.on_unknown, is_used=spec.uses_effects
         )
+        self._shard_at = shard_at
+        self._shards = ShardWorkers([shard_at(keyspace, jobs) for keyspace, jobs in places])
+        self._loop_watch = LoopWatch(
+            spec.name,
+            heartbeat=self._shards.all[0].heartbeat,
+            active=self._shards,
+            metrics=self.metrics,
+            after=math.inf if options.blocked_after_ms is None else options.blocked_after_ms / 1000,
+        )
+        self._is_sharded = is_sharded
+        self._learn_places = learn_places
+        self._more_shards = Periodic(self._serve_more_shards, _SHARDS_SECONDS, name=f"shards of {spec.name}")
         self._stop_asked = asyncio.Event()
         self._stop_now = asyncio.Event()
         self._stopped = asyncio.Event()
         self._failure: BaseException | None = None
         self._asked_at = math.inf
-        self._is_running = False
+        self._is_running = self._is_paused = False
         self.ready: asyncio.Event = asyncio.Event()
         self._is_made = True
-
-    @property
-    def concurrency(self) -> int:
-        """Jobs at a time; assign it to change that, up or down. Jobs that run beyond a lower number go on."""
-        return self._concurrency
-
-    @concurrency.setter
-    def concurrency(self, jobs: int) -> None:
-        self._concurrency = checks.whole("concurrency", jobs, least=1)
-        self._execution.resize(jobs)
-        self._fetcher.resize(jobs)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether ``run`` has begun and not ended."""
-        return self._is_running and not self._stopped.is_set()
-
-    @property
-    def running(self) -> int:
-        """How many jobs it runs at this moment."""
-        return len(self._active)
-
-    def health_checks(self) -> list[HealthCheck]:
-        """Return signs of life: its phase, the server, its loop, its taking; may be called in any thread."""
-        health_checks = self._heartbeat.judge(
-            self.queue,
-            room=self._fetcher.room,
-            waits_until=self._blocking_taker.waits_until,
-            now=time.monotonic(),
-            server_trouble=self._server.trouble,
-        )
-        if health_checks and (lost := self._execution.lost):
-            detail = f"{lost} of {self.concurrency} places are lost to threads that hang"
-            health_checks.append(
-                HealthCheck(f"{self.queue}: threads", False, detail, is_fatal=lost >= self.concurrency)
-            )
-        return health_checks
 
     def run_forever(self) -> None:
         """Work until SIGTERM or Ctrl-C, then close the App; for a program that does nothing else. Blocks.
@@ -247,12 +198,13 @@ class Worker(Fixed):
         if self._is_running:
             raise ConfigError("this worker has been run already; make another")
         self._is_running = True
-        self._heartbeat.phase = "starting"
+        self._enter_phase("starting")
         takes_signals = self.options.handle_signals if handle_signals is None else handle_signals
         end_signals = on_stop_signal(self.request_stop) if takes_signals else lambda: None
         opened = AsyncExitStack()
         try:
             await self._heart.start()
+            self._loop_watch.start()
             if await enter_unless(self._stop_asked, opened.enter_async_context(self._lifespan())):
                 await start_unless(self._stop_asked, self._start())
             await self._stop_asked.wait()
@@ -267,10 +219,11 @@ class Worker(Fixed):
             finally:
                 try:
                     await close(opened)
+                    self._loop_watch.stop()
                     await self._heart.stop()
                 finally:
                     # Those who wait for its end must not wait for ever, wherever it is cancelled.
-                    self._heartbeat.phase = "stopped"
+                    self._enter_phase("stopped")
                     _log.info("worker of queue %s has stopped", self.queue, extra={"queue": self.queue})
                     end_signals()
                     self._stopped.set()
@@ -307,49 +260,77 @@ class Worker(Fixed):
         takes_ahead = not is_seen and not self.options.max_started_attempts
         await self._execution.warm(self._handlers, takes_ahead=takes_ahead)
         await self._open()
-        await self._keeper.start(self.id, self._lock_ms, self._active.lose)
-        await self._cancels.start(self.id, CancelTarget(self._keyspace, self._active.job_ids, self._active.cancel))
-        await self._stalled_jobs.start()
-        await self._schedules.start()
-        await self._fetcher.start()
-        self._heartbeat.reply()
-        self._heartbeat.phase = "working"
+        await self._keeper.start(self.id, self._lock_ms, self._shards.lose, self._announcer.on_renewed)
+        for shard in self._shards.all:
+            await self._cancels.start(shard.id, shard.cancel_target)
+        for shard in self._shards.all:
+            await shard.start()
+        await self._effects.start()
+        self._enter_phase("working")
         self.ready.set()
+        if self._is_sharded:
+            await self._more_shards.start()
+
+    async def _serve_more_shards(self) -> None:
+        """Serve the shards, too, that other programs add to, or have added to, under another number of them."""
+        known = {shard.keyspace.shard_queue for shard in self._shards.all}
+        for keyspace, jobs in await self._learn_places():
+            if keyspace.shard_queue in known:
+                continue
+            shard = self._shard_at(keyspace, jobs)
+            try:
+                await shard.blocking_taker.open()
+            except BaseException:
+                await shard.abandon()
+                raise
+            shard.finisher.restores_locks = self._shards.all[0].finisher.restores_locks
+            shard.heartbeat.phase = "working"
+            if self._is_paused:
+                shard.fetcher.pause()
+            self._shards.add(shard)
+            await self._cancels.start(shard.id, shard.cancel_target)
+            await shard.start()
+            _log.info("worker of queue %s serves its shard %s, too", self.queue, shard.name)
 
     async def _open(self) -> None:
         """Reach the server and look at it; one that is not there yet is waited for."""
         retry_delay = RetryDelay()
         while True:
             try:
-                await self._blocking_taker.open()
-                self._finisher.restores_locks = await self._prepare()
+                for shard in self._shards.all:
+                    await shard.blocking_taker.open()
+                restores_locks = await self._prepare()
+                for shard in self._shards.all:
+                    shard.finisher.restores_locks = restores_locks
                 return
             except (ServerUnavailable, ReplyLost) as error:
-                self._heartbeat.trouble = str(error)
+                if str(error) != self._shards.all[0].heartbeat.trouble:
+                    self._announcer.error(error)
+                for shard in self._shards.all:
+                    shard.heartbeat.trouble = str(error)
                 repeats.warn(_log, f"worker of queue {self.queue} waits", error)
                 await retry_delay.wait()
 
     async def _shut_down(self) -> None:
-        self._heartbeat.phase = "stopping"
+        self._enter_phase("stopping")
+        await self._more_shards.stop()
         shutdown = Shutdown(
             self.queue,
-            fetcher=self._fetcher,
-            active=self._active,
+            fetcher=self._shards,
+            active=self._shards,
             execution=self._execution,
             announcer=self._announcer,
             now=self._stop_now,
         )
+        self._execution.hurry()
         if self.ready.is_set():
             await shutdown.drain(self._grace)
         else:
             shutdown.say_early()
-        services = (
-            self._fetcher.stop(),
-            self._schedules.stop(),
-            self._stalled_jobs.stop(),
-            self._cancels.stop(self.id),
+        services = [service for shard in self._shards.all for service in shard.services()]
+        await shutdown.stop(
+            *services, self._effects.stop(), *(self._cancels.stop(shard.id) for shard in self._shards.all)
         )
-        await shutdown.stop(*services)
         self._keeper.stop(self.id)
 
     def _serves(self, name: str) -> bool:
@@ -358,12 +339,36 @@ class Worker(Fixed):
         except HandlerError:
             return False
 
+    def _wake(self) -> None:
+        for shard in self._shards.all:
+            shard.work.set()
+
+    async def _beat(self) -> None:
+        for shard in self._shards.all:
+            await shard.heartbeat.keep()
+
+    def _enter_phase(self, phase: str) -> None:
+        for shard in self._shards.all:
+            shard.heartbeat.phase = phase
+
+    def _limit_all(self, ending: Ending) -> None:
+        """Let no job of any shard start where a handler asked for that: its end limits its own shard alone."""
+        if isinstance(ending.outcome, Requeued) and ending.outcome.limit_ms:
+            self._announcer.call(self._pause_for(ending.outcome.limit_ms))
+
+    async def _pause_for(self, duration_ms: int) -> None:
+        try:
+            await of_each(self._shards.all, lambda shard: managing.pause_for(shard.keyspace, duration_ms))
+        except ServerError as error:
+            _log.warning("not all shards of queue %s are limited: %s", self.queue, error)
+
     def _broke(self, error: BaseException) -> None:
         _log.critical("worker of queue %s cannot go on", self.queue, exc_info=error)
         self._failure = error
+        self._announcer.error(error)
         self._stop_now.set()
         self._stop_asked.set()
 
     def _drained(self) -> None:
-        if self._hooks.drained is not None:
+        if self._hooks.drained is not None and not any(shard.fetcher.has_plenty for shard in self._shards.all):
             self._announcer.call(call_hook(self._hooks.drained))

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried
+from stockyard.model.outcome import Completed, Delayed, Expired, Failed, Outcome, Requeued, Retried
 
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 """Upper bounds of the histograms in seconds; one more bucket holds what is longer."""
@@ -51,8 +51,10 @@ class JobCounters:
 
     Attributes:
         completed, failed, retried: runs that used up an attempt, by how they ended.
+        expired: jobs that ended as they did not start in time, or would have been tried again too late.
         requeued, delayed, waiting_children: runs that used up no attempt, by where their jobs went. A run that
             ended by a rate limit counts as requeued.
+        batches: calls of a handler of batches.
         wait: from when a job might have run to its first start.
         run: from the start of an attempt to its end.
     """
@@ -60,9 +62,11 @@ class JobCounters:
     completed: int = 0
     failed: int = 0
     retried: int = 0
+    expired: int = 0
     requeued: int = 0
     delayed: int = 0
     waiting_children: int = 0
+    batches: int = 0
     wait: Histogram = field(default_factory=Histogram)
     run: Histogram = field(default_factory=Histogram)
 
@@ -79,6 +83,9 @@ class JobCounters:
             self.failed += 1
         elif kind is Retried:
             self.retried += 1
+        elif kind is Expired:
+            self.expired += 1
+            return
         elif kind is Requeued:
             self.requeued += 1
             return
@@ -96,9 +103,11 @@ class JobCounters:
         self.completed += other.completed
         self.failed += other.failed
         self.retried += other.retried
+        self.expired += other.expired
         self.requeued += other.requeued
         self.delayed += other.delayed
         self.waiting_children += other.waiting_children
+        self.batches += other.batches
         self.wait.add(other.wait)
         self.run.add(other.run)
 
@@ -113,12 +122,16 @@ class WorkerMetrics:
         stalled: jobs of dead workers that it handed back.
         abandoned: threads that were given up while their functions ran.
         hung: those of them that run still.
+        blocked: times that a handler held up the event loop.
+        blocked_seconds: for how long in all.
     """
 
     def __init__(self, serves: Callable[[str], bool] = lambda _name: True) -> None:
         self.stalled: int = 0
         self.abandoned: int = 0
         self.hung: int = 0
+        self.blocked: int = 0
+        self.blocked_seconds: float = 0.0
         self._serves = serves
         self._by_name: dict[str, JobCounters] = {}
 
@@ -136,6 +149,8 @@ class WorkerMetrics:
         self.stalled += other.stalled
         self.abandoned += other.abandoned
         self.hung += other.hung
+        self.blocked += other.blocked
+        self.blocked_seconds += other.blocked_seconds
         for name, counters in other.by_name():
             self.of(name).add(counters)
 

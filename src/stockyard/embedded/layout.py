@@ -188,11 +188,17 @@ class Layout:
         return "\n".join([*lines, f"vars currentEpoch {self.shape.nodes} lastVoteEpoch 0"]) + "\n"
 
     def _cluster_line(self, member: Member, *, is_itself: bool) -> str:
-        """Return a member's line in ``nodes.conf``, in the form that every server since Redis 4 reads."""
+        """Return a member's line in ``nodes.conf``, in the form that every server since Redis 4 reads.
+
+        The shard's name stands where older ones read a port's end or a host's name. Without it, a primary that has
+        no replica knows no shard of its own, and breaks off at the first SPUBLISH (seen with Valkey 9.1).
+        """
         number, count = self.nodes.index(member) % self.shape.nodes, self.shape.nodes
         is_primary = member.role == "primary"
         flags = ("myself," if is_itself else "") + ("master" if is_primary else "slave")
-        primary = "-" if is_primary else self._primary_of(member).id
-        line = f"{member.id} {HOST}:{member.port}@{member.port + BUS} {flags} {primary} 0 0 {number + 1} connected"
+        shard = self._primary_of(member).id
+        primary = "-" if is_primary else shard
+        place = f"{HOST}:{member.port}@{member.port + BUS},,shard-id={shard}"
+        line = f"{member.id} {place} {flags} {primary} 0 0 {number + 1} connected"
         first, after = SLOTS * number // count, SLOTS * (number + 1) // count
         return f"{line} {first}-{after - 1}" if is_primary else line

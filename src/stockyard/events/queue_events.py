@@ -21,6 +21,9 @@ from stockyard.model.fixed import Fixed
 
 _log = logging.getLogger(__name__)
 _LOOK_AGAIN = 5.0
+_FEW, _MANY = 20, 300
+_GATHERING = 0.005
+"""Seconds between two reads that bring more than a few events and less than a call holds."""
 
 
 class QueueEvents(Fixed, RetryingReader[Event]):
@@ -66,6 +69,7 @@ class QueueEvents(Fixed, RetryingReader[Event]):
         self._kinds: tuple[type[Event], ...] = kinds or (Event,)
         self._job_ids = frozenset(ids)
         self._is_choosy = bool(kinds or ids)
+        self._is_behind = False
         self._portal = portal
         self._is_made = True
 
@@ -108,7 +112,11 @@ class QueueEvents(Fixed, RetryingReader[Event]):
         return await self._next()
 
     async def _read(self) -> None:
+        if self._is_behind:
+            # While much is added, each call would wake this process for a few events: they come together instead.
+            await asyncio.sleep(_GATHERING)
         entries, gap = await self._stream.read(_LOOK_AGAIN)
+        self._is_behind = _FEW < len(entries) < _MANY
         if gap is not None:
             self._ready.append(EventGap(id=gap.after, queue=self.queue, first_id=gap.first))
         self._ready.extend(self._wanted(entries))

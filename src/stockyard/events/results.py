@@ -107,7 +107,7 @@ class _Reader:
     async def _is_fresh(self, job_id: str) -> bool:
         """Say whether the job was added while the stream was read, and has not ended: no need to ask."""
         # A number is never given twice, while an id of the producer's own may have had an earlier job.
-        if not job_id.isdecimal():
+        if not self._keyspace.is_numbered(job_id):
             return False
         for _ in range(_TURNS):
             if job_id in self._fresh:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Self
 
 from stockyard._store.composed_script import ComposedScript
@@ -13,7 +13,12 @@ from stockyard.config import Address
 from stockyard.model.naming import Naming
 
 READY = b"ready"
-"""The first message of a lease process; each one after that is a lease that is not its parent's any more."""
+"""The first message of a lease process; each one after that is a lease that is not its parent's any more, or
+begins with ``RENEWED``."""
+
+RENEWED = b"renewed"
+"""Begins a message that says which leases were renewed, where a parent wants to know: a list of [token, job id].
+No lease begins so: the size of its queue's name would be larger than a slot."""
 
 _SIZE = 4
 
@@ -59,6 +64,16 @@ class Assignment(NamedTuple):
 def framed(message: bytes) -> bytes:
     """Return a message with its size in front."""
     return len(message).to_bytes(_SIZE) + message
+
+
+def renewed_message(leases: Sequence[tuple[str, str]]) -> bytes:
+    """Return the message that these leases, given as (token, job id), were renewed."""
+    return RENEWED + json.dumps(leases).encode()
+
+
+def read_renewed(message: bytes) -> list[tuple[str, str]]:
+    """Return the leases of such a message."""
+    return [(token, job_id) for token, job_id in json.loads(message[len(RENEWED) :])]
 
 
 class MessageWriter:

@@ -7,16 +7,18 @@ import logging
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from stockyard._store.jobs.leasing import renewing_script
 from stockyard.config import Address
 from stockyard.errors import ConfigError
-from stockyard.leases.assignment import READY, Assignment, messages
+from stockyard.leases.assignment import READY, RENEWED, Assignment, messages, read_renewed
 from stockyard.leases.table import Lease, LeaseTable
 from stockyard.model.naming import Naming
 
 _log = logging.getLogger(__name__)
 Lost = Callable[[Lease], None]
+Renewed = Callable[[list[str]], None]
 
 _LONG_LEASE_MS = 10_000
 """From here on the child is up long before the first lease needs it."""
@@ -39,18 +41,21 @@ class LeaseKeeper:
         self._table: LeaseTable | None = None
         self._child: subprocess.Popen[bytes] | None = None
         self._listeners: dict[str, Lost] = {}
+        self._renewal_listeners: dict[str, Renewed] = {}
         self._shortest_known = 0
         self._ready = asyncio.Event()
         self._output = bytearray()
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def start(self, worker: str, lock_ms: int, on_lost: Lost) -> None:
+    async def start(self, worker: str, lock_ms: int, on_lost: Lost, on_renewed: Renewed | None = None) -> None:
         """Serve a worker; where leases are short, return only when the child keeps them.
 
         Args:
             worker: begins the tokens of its leases.
             lock_ms: their length.
             on_lost: called in the loop with a lease that is not this process's any more.
+            on_renewed: called in the loop with the ids of jobs whose leases were renewed. Defaults to None: the
+                child does not say.
 
         Raises:
             ConfigError: it serves workers of another loop.
@@ -62,6 +67,9 @@ class LeaseKeeper:
         self._listeners[worker] = on_lost
         if self._table is None:
             self._table = LeaseTable.create()
+        if on_renewed is not None:
+            self._renewal_listeners[worker] = on_renewed
+            self._table.reports_renewals = True
         if self._child is None:
             self._spawn(is_replacement=False)
         if lock_ms >= _LONG_LEASE_MS:
@@ -82,6 +90,7 @@ class LeaseKeeper:
     def stop(self, worker: str) -> None:
         """End serving a worker; the last one ends the child. Stopping twice is fine."""
         self._listeners.pop(worker, None)
+        self._renewal_listeners.pop(worker, None)
         if not self._listeners:
             self._end_child()
             if self._table is not None:
@@ -145,6 +154,8 @@ class LeaseKeeper:
         assert self._loop is not None
         output = child.stdout.read(65536)
         if not output:
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(0.1)  # it is ending by itself: its own exit code tells why
             self._end_child()
             if self._listeners:
                 _log.warning("the lease child ended (exit code %s); starting another", child.returncode)
@@ -155,10 +166,21 @@ class LeaseKeeper:
             if message == READY:
                 self._ready.set()
                 continue
+            if message.startswith(RENEWED):
+                self._say_renewed(message)
+                continue
             lease = Lease.unpacked(message)
             listener = self._listeners.get(lease.token.partition(":")[0])
             if listener is not None:
                 listener(lease)
+
+    def _say_renewed(self, message: bytes) -> None:
+        by_worker: dict[str, list[str]] = {}
+        for token, job_id in read_renewed(message):
+            by_worker.setdefault(token.partition(":")[0], []).append(job_id)
+        for worker, job_ids in by_worker.items():
+            if (listener := self._renewal_listeners.get(worker)) is not None:
+                listener(job_ids)
 
     def _end_child(self) -> None:
         child, self._child = self._child, None
@@ -168,9 +190,6 @@ class LeaseKeeper:
             self._loop.remove_reader(child.stdout.fileno())
         child.stdin.close()
         child.stdout.close()
-        # It ends by itself at the end of its input; this bounds the wait for one that cannot.
-        try:
-            child.wait(0.5)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        # It keeps nothing that a sudden end could spoil; the loop would stand still until it had ended by itself.
+        child.kill()
+        child.wait()

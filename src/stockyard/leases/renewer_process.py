@@ -11,11 +11,12 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from functools import partial
 
 from stockyard._store.jobs.renewing import Renewals
 from stockyard.errors import ServerError
-from stockyard.leases.assignment import READY, Assignment, MessageWriter
+from stockyard.leases.assignment import READY, Assignment, MessageWriter, renewed_message
 from stockyard.leases.table import Lease, LeaseTable
 
 _PER_CALL = 200
@@ -24,30 +25,62 @@ _CALL_SECONDS = 2.0
 _FULL_PIPE_SECONDS = 0.1
 
 
-class _Renewer:
-    def __init__(self, assignment: Assignment, output: MessageWriter) -> None:
+class Renewer:
+    """Renews all leases of a table in turn, queue by queue.
+
+    Args:
+        assignment: of the process.
+        output: gets the leases that are not its parent's any more.
+        clock: in seconds; never put back.
+    """
+
+    def __init__(
+        self, assignment: Assignment, output: MessageWriter, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._output = output
         self._renewals = Renewals(
             assignment.address, assignment.naming, assignment.script, call_timeout=_CALL_SECONDS
         )
         self._parent = os.getppid()
         self._reported: set[tuple[str, str]] = set()
+        self._clock = clock
+        self._failed: list[tuple[str, int]] = []
+        self._reports_renewals = False
 
     def renew_all(self, table: LeaseTable) -> float:
         """Renew every lease of the table once; return the seconds until that is due again."""
         leases = list(table)
+        self._reports_renewals = table.reports_renewals
         if _is_stopped(self._parent):
             # A frozen worker must lose its jobs to a live one.
             return 0.25
         by_queue: dict[tuple[str, int], list[Lease]] = {}
         for lease in leases:
             by_queue.setdefault((lease.queue, lease.lock_ms), []).append(lease)
-        for (queue, lock_ms), held in by_queue.items():
-            with contextlib.suppress(ServerError):
-                for at in range(0, len(held), _PER_CALL):
-                    self._renew(queue, lock_ms, held[at : at + _PER_CALL])
+        self._renew_in_turn(by_queue, self._clock() + self.pause(table) / 2)
         self._reported &= {(lease.job_id, lease.token) for lease in leases}
         return self.pause(table)
+
+    def _renew_in_turn(self, by_queue: dict[tuple[str, int], list[Lease]], until: float) -> None:
+        """Renew the leases of each queue, those of a server that was silent the last time at the end.
+
+        A node of a cluster may be silent alone: while calls to it wait, the leases on the others must not run out.
+        """
+        before = [key for key in self._failed if key in by_queue]
+        skipped, failed = [], []
+        for key in [*(key for key in by_queue if key not in before), *before]:
+            if key in before and self._clock() > until:
+                skipped.append(key)
+                continue
+            queue, lock_ms = key
+            held = by_queue[key]
+            try:
+                for at in range(0, len(held), _PER_CALL):
+                    self._renew(queue, lock_ms, held[at : at + _PER_CALL])
+            except ServerError:
+                failed.append(key)
+        # Each has its turn.
+        self._failed = skipped + failed
 
     def pause(self, table: LeaseTable) -> float:
         """Return the seconds between two renewals."""
@@ -57,12 +90,19 @@ class _Renewer:
     def _renew(self, queue: str, lock_ms: int, held: list[Lease]) -> None:
         wanted = {lease.job_id: lease for lease in held}
         leases = [(lease.job_id, lease.token, lease.starts) for lease in held]
-        for job_id in self._renewals.renew(queue, leases, lock_ms):
+        lost = self._renewals.renew(queue, leases, lock_ms)
+        for job_id in lost:
             lease = wanted[job_id]
             # Once: what a parent does not read must not grow.
             if (job_id, lease.token) not in self._reported:
                 self._reported.add((job_id, lease.token))
                 self._output.write(lease.packed())
+        # Not to a parent that does not read: what waits for it must not grow.
+        if self._reports_renewals and not self._output.is_behind:
+            gone = set(lost)
+            kept = [(lease.token, lease.job_id) for lease in held if lease.job_id not in gone]
+            if kept:
+                self._output.write(renewed_message(kept))
 
 
 def _is_stopped(process: int) -> bool:
@@ -89,7 +129,7 @@ def _watch_parent(hint: threading.Event) -> None:
 def _run(assignment: Assignment) -> None:
     table = LeaseTable(assignment.table)
     output = MessageWriter(1)
-    renewer = _Renewer(assignment, output)
+    renewer = Renewer(assignment, output)
     hint = threading.Event()
     threading.Thread(target=_watch_parent, args=(hint,), daemon=True).start()
     output.write(READY)

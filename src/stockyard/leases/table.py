@@ -11,7 +11,8 @@ from typing import NamedTuple, Self
 from stockyard.errors import ConfigError
 
 _SLOT = 1024
-_HEADER = 8
+_HEADER = 16
+_REPORTS_AT = 8
 _SIZE = 3
 _LONGEST = 2**32 - 1
 _HEAD = struct.Struct("<HHqq")
@@ -125,6 +126,15 @@ class LeaseTable:
     def shortest_ms(self) -> int:
         """Length of the shortest lease that was ever held, or 0."""
         return int.from_bytes(self._memory[4:8], "little")
+
+    @property
+    def reports_renewals(self) -> bool:
+        """Whether the child is to say which leases it has renewed; the worker's process sets it."""
+        return bool(self._memory[_REPORTS_AT])
+
+    @reports_renewals.setter
+    def reports_renewals(self, is_wanted: bool) -> None:
+        self._memory[_REPORTS_AT] = int(is_wanted)
 
     def __iter__(self) -> Iterator[Lease]:
         """Read every lease in the table."""

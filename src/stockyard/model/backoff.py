@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
-from stockyard.model.duration import LONGEST, Duration, milliseconds
-
-FAIL_NOW = -1
-"""A custom strategy returns this to fail the job without another attempt."""
-
-BackoffStrategy = Callable[[int, BaseException], Duration | None]
-"""Custom strategy: (attempts made, error) -> wait before the next attempt, or None to fail now."""
+from stockyard.model.duration import Duration, milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,38 +71,3 @@ class Backoff:
                 "backoff must be a duration (fixed), Backoff.fixed('1s'), Backoff.exponential('1s', jitter=0.2) "
                 f"or Backoff.custom('name'); got {value!r}"
             ) from None
-
-
-def next_delay(
-    backoff: Backoff | None,
-    attempts_made: int,
-    error: BaseException,
-    *,
-    strategies: Mapping[str, BackoffStrategy],
-    rng: random.Random,
-) -> int:
-    """Return the wait in milliseconds after attempt number ``attempts_made`` failed, or ``FAIL_NOW``.
-
-    The formulas are BullMQ's: exponential is ``delay * 2 ** (attempts_made - 1)``.
-
-    Raises:
-        InvalidOption: the type names a strategy that the worker does not have.
-    """
-    if backoff is None:
-        return 0
-    if backoff.type == "fixed":
-        wait = backoff.delay_ms
-    elif backoff.type == "exponential":
-        wait = round(backoff.delay_ms * 2 ** min(attempts_made - 1, 60))
-    elif backoff.type in strategies:
-        answer = strategies[backoff.type](attempts_made, error)
-        return FAIL_NOW if answer is None else milliseconds(answer, option=f"backoff strategy {backoff.type!r}")
-    else:
-        known = ", ".join(sorted({"fixed", "exponential", *strategies}))
-        raise InvalidOption(f"this worker has no backoff strategy {backoff.type!r}; it knows {known}")
-    # What a peer wrote may be out of every range.
-    wait = min(max(wait, 0), LONGEST if backoff.maximum_ms is None else backoff.maximum_ms)
-    if backoff.jitter:
-        floor = wait * (1 - backoff.jitter)
-        return int(floor + rng.random() * (wait - floor))
-    return wait

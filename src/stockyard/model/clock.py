@@ -14,8 +14,8 @@ def system_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class ManualClock:
-    """A clock that moves only by hand, for tests.
+class SteppedClock:
+    """A clock that moves only by hand; that of ``stockyard.testing`` moves what waits as well.
 
     Args:
         now: the first reading, in milliseconds since the epoch. Defaults to the machine's time.
@@ -27,6 +27,6 @@ class ManualClock:
     def __call__(self) -> int:
         return self.now
 
-    def advance(self, milliseconds: int) -> None:
+    def step(self, milliseconds: int) -> None:
         """Move the clock forward."""
         self.now += milliseconds

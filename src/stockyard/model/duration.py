@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from functools import lru_cache
 
 from stockyard.errors import InvalidOption
 
@@ -38,13 +39,21 @@ def milliseconds(value: Duration, *, option: str) -> int:
             return _checked(value.total_seconds() * 1000, value, option)
         case int() | float():
             return _checked(value * 1000, value, option)
-        case str() if _WHOLE.fullmatch(value.replace(" ", "")):
-            parts = _PART.findall(value.replace(" ", ""))
-            return _checked(sum(float(number) * _UNITS[unit] for number, unit in parts), value, option)
+        case str() if (amount := _amount_of(value)) is not None:
+            return _checked(amount, value, option)
     raise InvalidOption(
         f"{option} must be a duration: seconds, a timedelta, or text such as '250ms', '30s', '5m', '1h30m'; "
         f"got {value!r}"
     )
+
+
+@lru_cache(maxsize=256)
+def _amount_of(text: str) -> float | None:
+    """Return the milliseconds of a text, None if it is no duration; a handler writes the same for each job."""
+    given = text.replace(" ", "")
+    if not _WHOLE.fullmatch(given):
+        return None
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(given))
 
 
 def _checked(amount: float, value: object, option: str) -> int:

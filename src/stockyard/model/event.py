@@ -149,6 +149,24 @@ class DeduplicatedEvent(JobEvent, frozen=True, kw_only=True):
     deduplicated_job_id: str
 
 
+class CoalescedEvent(JobEvent, frozen=True, kw_only=True):
+    """A newer payload replaced that of a job that waits, or a job yielded to it that came to wait once more.
+
+    Attributes:
+        replaced: how many payloads this one replaced so far.
+    """
+
+    replaced: int
+
+
+class ExpiredEvent(JobEvent, frozen=True, kw_only=True):
+    """A job did not start in time, and does not run; a ``FailedEvent``, which Node knows, follows."""
+
+
+class DroppedEvent(JobEvent, frozen=True, kw_only=True):
+    """A job that waited was removed for a newer one, as the queue was full."""
+
+
 class RetriesExhaustedEvent(JobEvent, frozen=True, kw_only=True):
     """A job failed in the last of its attempts.
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, Protocol, get_args
 import msgspec
 
 from stockyard.model import checks
+from stockyard.model.lineage import Caused
 
 ChildKind = Literal["processed", "unprocessed", "ignored", "failed"]
 """What became of a child: it completed; it is waited for; it failed and the job goes on; it failed the job."""
@@ -35,7 +36,7 @@ class FamilyPort(Protocol):
     async def detach_from_parent(self, job_id: str) -> bool: ...
 
 
-class Relative:
+class Relative(Caused):
     """The family side of a job. Children are named by their full keys, as ``bull:downloads:17``."""
 
     __slots__ = ()

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from stockyard.errors import HandlerError, PayloadError
+from stockyard.errors import HandlerError, InvalidOption, PayloadError
 from stockyard.model import checks
+from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.job import Job
 from stockyard.model.payload import Decoder, decoder_for
 from stockyard.model.retry_rule import RetryRule
@@ -16,6 +17,9 @@ from stockyard.model.signature import name_of, signature_of, unwrapped
 
 Executor = Literal["async", "thread", "process"]
 """In the worker's loop, in a thread of its process, or in a child process that can be killed."""
+
+LARGEST_BATCH = 10_000
+_BATCH_WAIT: Duration = "50ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Handler:
         result: the declared type of its result, ``Any`` when there is none.
         decode_result: turns a stored result into that type, or None when there is none.
         retries: which exceptions are retried; None is all.
+        batch: jobs of one call at most; the function is given a list of them. 0 calls it for each job.
+        wait_ms: how long the first job of a batch waits for others.
     """
 
     function: Callable[[Any], Any]
@@ -41,9 +47,19 @@ class Handler:
     result: Any = Any
     decode_result: Decoder | None = None
     retries: RetryRule | None = None
+    batch: int = 0
+    wait_ms: int = 0
 
     @classmethod
-    def of(cls, function: Any, executor: Executor | None = None, retries: RetryRule | None = None) -> Handler:
+    def of(
+        cls,
+        function: Any,
+        executor: Executor | None = None,
+        retries: RetryRule | None = None,
+        *,
+        batch: int | None = None,
+        wait: Duration | None = None,
+    ) -> Handler:
         """Read a handler's declaration.
 
         Args:
@@ -52,11 +68,14 @@ class Handler:
                 payload.
             retries: which exceptions are retried. Defaults to all.
             executor: defaults to ``"async"`` for an ``async def`` and ``"thread"`` for a plain ``def``.
+            batch: jobs of one call at most; the function is given a list, ``list[Job[Order]]`` or ``list[Order]``.
+                Defaults to a call for each job.
+            wait: how long the first job of a batch waits for others. Defaults to 50 ms.
 
         Raises:
             HandlerError: it is no callable of one argument, its annotation cannot be resolved, or the executor
                 cannot run it.
-            InvalidOption: there is no such executor.
+            InvalidOption: there is no such executor, or ``batch`` or ``wait`` is out of its range.
             PayloadError: the declared payload type cannot be read from JSON.
         """
         if not callable(function) or isinstance(function, type):
@@ -79,9 +98,10 @@ class Handler:
             raise HandlerError(f"handler {name_of(function)} is a plain def: use executor='thread' or 'process'")
         if chosen == "thread" and is_async:
             raise HandlerError(f"handler {name_of(function)} is an async def: use executor='async' or 'process'")
+        size, wait_ms = _batching(function, chosen, batch, wait)
         if chosen == "process":
             reference(function)
-        declared = signature_of(function)
+        declared = signature_of(function, is_batch=size > 0)
         return cls(
             function,
             chosen,
@@ -91,11 +111,28 @@ class Handler:
             declared.result,
             _result_decoder(declared.result),
             retries,
+            size,
+            wait_ms,
         )
 
     def argument(self, job: Job[Any]) -> Any:
         """Return what the function is called with, of a job whose payload is decoded."""
         return job.data if self.takes_payload else job
+
+
+def _batching(function: Any, executor: Executor, batch: Any, wait: Any) -> tuple[int, int]:
+    """Return how many jobs a call has at most, and how long the first waits in ms; 0 and 0 for one job a call."""
+    if batch is None:
+        if wait is not None:
+            raise InvalidOption("wait is how long the first job of a batch waits for others: give batch=, too")
+        return 0, 0
+    size = checks.whole("batch", batch, least=1, most=LARGEST_BATCH)
+    if executor == "process":
+        raise HandlerError(
+            f"handler {name_of(function)} has batch={size} and executor='process': a child process is given one "
+            "job at a time. Make it an `async def`, or a plain `def`, which runs in a thread"
+        )
+    return size, milliseconds(_BATCH_WAIT if wait is None else wait, option="wait")
 
 
 def reference(function: Any) -> str:

@@ -10,19 +10,17 @@ import msgspec
 
 from stockyard._suggestion import suggestion
 from stockyard.blocking import BlockingJob
-from stockyard.errors import (
-    Delay,
-    JobNotFound,
-    PayloadError,
-    RateLimited,
-    Requeue,
-    WaitForChildren,
-)
+from stockyard.errors import Delay, JobNotFound, PayloadError, RateLimited, Requeue, WaitForChildren
 from stockyard.model import checks
+from stockyard.model.arranged import Arranged
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.effect_port import EffectPort
+from stockyard.model.effectful import Effectful
 from stockyard.model.family import FamilyPort, Relative
+from stockyard.model.logged import Logged, LogPort
 from stockyard.model.options import MAX_PRIORITY, JobOptions
 from stockyard.model.payload import Decoder, decoder_for
+from stockyard.model.scheduled import Scheduled
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -41,21 +39,23 @@ class JobState(StrEnum):
     UNKNOWN = "unknown"
 
 
+ResetAttempts = bool | Literal["made", "started"]
+"""What of a job is counted from the beginning: all, nothing, the attempts that have ended, or those that began."""
+
 ENDED_STATES = (JobState.FAILED, JobState.COMPLETED)
 
 
-class JobPort(FamilyPort, Protocol):
+class JobPort(FamilyPort, EffectPort, LogPort, Protocol):
     """What a job needs from its owner: the store, or the parent of a child process."""
 
     async def update_progress(self, job_id: str, value: Any) -> None: ...
-    async def log(self, job_id: str, line: str) -> int: ...
-    async def logs(self, job_id: str, start: int, end: int) -> list[str]: ...
-    async def clear_logs(self, job_id: str, keep: int) -> None: ...
     async def update_data(self, job_id: str, data: Any) -> None: ...
     async def state(self, job_id: str) -> JobState: ...
     async def change_delay(self, job_id: str, delay: Duration) -> int: ...
     async def change_priority(self, job_id: str, priority: int, *, lifo: bool) -> None: ...
-    async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> None: ...
+    async def retry(
+        self, job_id: str, *, state: str = "failed", reset_attempts: ResetAttempts = False
+    ) -> None: ...
     async def remove(self, job_id: str, *, children: bool = True) -> None: ...
     async def remove_unprocessed_children(self, job_id: str) -> int: ...
     async def promote(self, job_id: str) -> None: ...
@@ -71,7 +71,7 @@ set_field = msgspec.structs.force_setattr
 """Change one field of a job, past its own refusal to be assigned."""
 
 
-class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
+class Job(Arranged, Relative, Effectful, Logged, Scheduled, msgspec.Struct, Generic[T], eq=False, weakref=True):
     """A job's record when it was read, and what can be done with it.
 
     Attributes:
@@ -95,6 +95,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         processed_by: name of the worker that started it last, or None.
         parent_key: full key of the parent job, or None.
         ended_attempt: number of the attempt whose end a hook is called for; None elsewhere.
+        should_stop: True in a thread whose run was cancelled, timed out or handed back: nothing else can stop it.
         was_added: False of a job that an ``add`` returned and did not add: one of its id was there already, or it
             was deduplicated; else True.
     """
@@ -121,6 +122,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
     parent_key: str | None = None
     ended_attempt: int | None = None
     was_added: bool = True
+    should_stop: bool = False
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name != "data":
@@ -154,32 +156,6 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         """
         await self.port.update_progress(self.id, value)
         set_fields(self, progress=value)
-
-    async def log(self, line: str) -> int:
-        """Append a line to the job's log; return how many lines it has.
-
-        Raises:
-            InvalidOption: it is no text, or has a lone surrogate.
-            JobNotFound: the job was removed.
-        """
-        return await self.port.log(self.id, checks.line("a line of a job's log", line))
-
-    async def logs(self, start: int = 0, end: int = -1) -> list[str]:
-        """Return log lines ``start`` to ``end`` inclusive, oldest first; -1 is the last.
-
-        Raises:
-            InvalidOption: ``start`` or ``end`` is no whole number.
-        """
-        return await self.port.logs(self.id, start, end)
-
-    async def clear_logs(self, keep: int = 0) -> None:
-        """Drop the log but its last ``keep`` lines.
-
-        Raises:
-            InvalidOption: ``keep`` is no whole number of 0 or more.
-        """
-        checks.whole("keep", keep)
-        await self.port.clear_logs(self.id, keep)
 
     async def update_data(self, data: T) -> None:
         """Replace the payload; the next attempt is given it.
@@ -221,7 +197,7 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
         set_fields(self, priority=priority)
 
     async def retry(
-        self, *, state: Literal["failed", "completed"] = "failed", reset_attempts: bool = False
+        self, *, state: Literal["failed", "completed"] = "failed", reset_attempts: ResetAttempts = False
     ) -> None:
         """Put the job back to wait, if it has ended in this state.
 
@@ -229,11 +205,12 @@ class Job(Relative, msgspec.Struct, Generic[T], eq=False, weakref=True):
 
         Args:
             state: ``"failed"``, the default, or ``"completed"``, which runs a job again that has succeeded.
-            reset_attempts: count its attempts, its starts and its stalls from the beginning. Defaults to False:
+            reset_attempts: count its attempts, its starts and its stalls from the beginning; ``"made"`` its
+                attempts alone, ``"started"`` its starts alone. Defaults to False:
                 it has one more attempt, and is tried again only while some of its attempts are left.
 
         Raises:
-            InvalidOption: the state is another one, or ``reset_attempts`` is neither True nor False.
+            InvalidOption: the state is another one, or ``reset_attempts`` is none of these.
             JobNotFound: the job was removed.
             JobStateError: it is in another state, which the message names; nothing was changed.
         """

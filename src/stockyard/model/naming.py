@@ -13,10 +13,16 @@ queue without a family. ``one``: all queues, and all else.
 
 
 class NodeSpelling(NamedTuple):
-    """How a Node service reaches a queue: ``new Queue(name, {prefix})``."""
+    """How a Node service reaches a queue."""
 
     prefix: str
     name: str
+
+    @property
+    def constructor(self) -> str:
+        """The call that makes it: ``new Queue(name, {prefix})``."""
+        options = "" if self.prefix == "bull" else f", {{prefix: '{self.prefix}'}}"
+        return f"new Queue('{self.name}'{options})"
 
 
 class Naming(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Protocol, TypedDict, Unpack, get_args
 
 import msgspec
@@ -10,8 +11,11 @@ from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.backoff import Backoff
 from stockyard.model.checks import refuse_unknown
+from stockyard.model.coalesce import Coalesce
 from stockyard.model.deduplication import Deduplication
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.job_ids import LONGEST_ID, checked_job_id
+from stockyard.model.limit_use import LimitUse
 from stockyard.model.moment import Moment, moment_ms
 from stockyard.model.parent import OnFailure, ParentRef
 from stockyard.model.retention import KeepOption, checked_keep
@@ -19,14 +23,7 @@ from stockyard.model.retention import KeepOption, checked_keep
 MAX_PRIORITY = 2_097_151
 """The largest priority number, which runs last; 0 means none and runs first."""
 
-LONGEST_ID = 200
-"""Characters of a custom id."""
-
-RESERVED_IDS = frozenset(
-    "id wait prioritized active delayed waiting-children completed failed paused meta events marker pc "
-    "stalled stalled-check limiter repeat de dn metrics priority delay".split()
-)
-"""Ids that would name one of the queue's own keys."""
+MAX_VERSION = 1_000_000
 
 
 class Placed(Protocol):
@@ -56,6 +53,12 @@ class RunOptions(TypedDict, total=False):
         size_limit: bytes that its payload may have as JSON.
         telemetry: context of a trace, passed on to the worker.
         omit_context: the worker does not continue that trace.
+        cost: what the job's call uses of each of the queue's limits by its name, ``{"weight": 1}``; a number where
+            there is one limit. It leaves the queue when its limits admit it.
+        scope: values by the names in the limits' scopes, such as ``{"account": "A1"}``.
+        lane: whose reserves of the limits it may use.
+        version: of its payload: a worker that does not understand it leaves the job to others. Of queues that
+            declare a version.
     """
 
     priority: int
@@ -70,6 +73,10 @@ class RunOptions(TypedDict, total=False):
     size_limit: int | None
     telemetry: str | None
     omit_context: bool
+    cost: Mapping[str, float] | float | None
+    scope: Mapping[str, str] | None
+    lane: str
+    version: int
 
 
 class AddOptions(RunOptions, total=False):
@@ -77,19 +84,36 @@ class AddOptions(RunOptions, total=False):
 
     Keys:
         job_id: the caller's own id; adding it again while its record exists adds nothing. Empty or None is none.
+        key: what the job is about, as in ``"BTCUSDT"``: halts name it, and all jobs of a key are in one shard.
         delay: wait before it may run.
+        timestamp: when it was made, instead of now: ``delay`` and ``expires_in`` count from it.
         eta: when it may run, instead of ``delay``: a datetime with a zone. One that is past runs at once.
+        expires_in: it is dropped, and not run, when it could not start so long after it might have: after its
+            add, or the end of its ``delay``. Its effects and its children have that deadline too.
+        expires_at: the same as a moment: a datetime with a zone. One that is past expires at its start.
+        coalesce: a key, or ``Coalesce(key, mode=…)``: while a job of this key waits, a newer one replaces its
+            payload. Of queues that declare ``coalesce``.
         deduplication: adds that share an id become one job; text is the id of ``Deduplication(id)``.
         parent: the job that is to wait for this one: a Job, or where one is.
         on_failure: what this job's failure means to its parent.
+        correlation_id: id that all jobs of one story share, as of an order from outside. Defaults to that of the
+            job whose handler adds it, if that has a lineage or the queue declares it; None begins a new story.
+        causation_id: what caused it. Defaults to ``queue/id`` of the job whose handler adds it, in the same cases.
     """
 
     job_id: str | None
+    key: str | None
     delay: Duration
+    timestamp: Moment | None
     eta: Moment | None
+    expires_in: Duration | None
+    expires_at: Moment | None
+    coalesce: Coalesce | str | None
     deduplication: Deduplication | str | None
     parent: Placed | None
     on_failure: OnFailure | None
+    correlation_id: str | None
+    causation_id: str | None
 
 
 class JobOptions(msgspec.Struct, frozen=True):
@@ -113,6 +137,16 @@ class JobOptions(msgspec.Struct, frozen=True):
         telemetry: context of a trace, or None.
         omit_context: the trace is not to be continued. Defaults to False.
         eta_ms: when it may run, ms since the epoch, until ``placed`` makes a delay of it; or None.
+        use: what its call uses of the queue's limits, or None.
+        key: what it is about, or None.
+        version: of its payload, or None for the first.
+        expires_in_ms: so long after it may first run it expires, or None.
+        expires_at_ms: when it expires, ms since the epoch, or None.
+        coalesce: with which jobs it shares a payload while it waits, or None.
+        timestamp_ms: when it was made, ms since the epoch, or None for when it is added.
+        run_number: of a schedule's run, from 1, or None.
+        correlation_id: of the story that it belongs to, or None for one of its own.
+        causation_id: what caused it, or None.
     """
 
     job_id: str | None = None
@@ -133,6 +167,16 @@ class JobOptions(msgspec.Struct, frozen=True):
     telemetry: str | None = None
     omit_context: bool = False
     eta_ms: int | None = None
+    use: LimitUse | None = None
+    key: str | None = None
+    version: int | None = None
+    expires_in_ms: int | None = None
+    expires_at_ms: int | None = None
+    coalesce: Coalesce | None = None
+    timestamp_ms: int | None = None
+    run_number: int | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
 
     def merged(self, **options: Unpack[AddOptions]) -> JobOptions:
         """Return these options with the given ones checked and laid over them.
@@ -146,47 +190,53 @@ class JobOptions(msgspec.Struct, frozen=True):
         for name, value in options.items():
             if name not in _CHECKS:
                 refuse_unknown(options, KNOWN_OPTIONS)
+            if name in _MERGED:
+                continue
             field, check = _CHECKS[name]
             changes[field] = check(name, value)
+        if not _USE.isdisjoint(options):
+            changes["use"] = (self.use or LimitUse()).merged(options)
+        if not _EXPIRY.isdisjoint(options):
+            changes |= _expiry(options)
         if options.get("eta") is not None and options.get("delay") is not None:
             raise InvalidOption("eta and delay exclude each other: a time, or a wait from now")
         return msgspec.structs.replace(self, **changes)
 
+    def expiry(self, timestamp: int) -> int | None:
+        """Return when a job that was added at that time expires, in ms since the epoch, or None."""
+        if self.expires_in_ms is None:
+            return self.expires_at_ms
+        renewed_on = None if self.coalesce is None else self.coalesce.renewed_on
+        return (timestamp if renewed_on is None else renewed_on) + self.delay_ms + self.expires_in_ms
+
+    def within(self, limit: int | None, now: int) -> JobOptions:
+        """Return these options with another expiry where a job that is added now would expire after the limit."""
+        own = None if limit is None else self.expiry(now)
+        if limit is None or (own is not None and own <= limit):
+            return self
+        return msgspec.structs.replace(self, expires_in_ms=None, expires_at_ms=limit)
+
     def placed(self, now: int) -> JobOptions:
-        """Return these options with the delay from ``now``, in ms since the epoch, to ``eta_ms``."""
+        """Return these options with the delay from when the job was made to ``eta_ms``; ``now`` in ms."""
         if self.eta_ms is None:
             return self
-        return msgspec.structs.replace(self, delay_ms=max(self.eta_ms - now, 0), eta_ms=None)
+        return msgspec.structs.replace(self, delay_ms=max(self.eta_ms - self.made_at(now), 0), eta_ms=None)
+
+    def made_at(self, now: int) -> int:
+        """Return when a job that is added now was made, in ms since the epoch."""
+        return now if self.timestamp_ms is None else self.timestamp_ms
 
 
-_SUB_KEYS = frozenset("lock logs dependencies processed failed unsuccessful".split())
+def carrying(options: JobOptions, carrier: str | None) -> JobOptions:
+    """Return the options of a job that carries the context of a span to its worker.
 
-
-def checked_job_id(value: Any) -> str:
-    """Return a custom id that every peer accepts.
-
-    Raises:
-        InvalidOption: it is empty or too long, looks like an integer, names one of the queue's keys, or has colons
-            other than the two that BullMQ allows.
+    Args:
+        options: of the job; a context that they name already stays, and ``omit_context`` takes none.
+        carrier: the context, or None for none.
     """
-    if len(checks.text("job_id", value)) > LONGEST_ID:
-        raise InvalidOption(
-            f"job_id must have at most {LONGEST_ID} characters; got {len(value)}: {checks.shown(value)}"
-        )
-    if value.lstrip("-").isdigit():
-        raise InvalidOption(
-            f"job_id must not look like an integer, because the queue numbers its own jobs so; got {value!r}: "
-            f"write for example 'order-{value}'"
-        )
-    first, *parts = value.split(":")
-    if (first in RESERVED_IDS) or (parts and (first in ("0", "") or parts[-1] in _SUB_KEYS)):
-        raise InvalidOption(f"job_id {value!r} names one of the queue's own keys; choose another")
-    if parts and len(parts) != 2:
-        raise InvalidOption(
-            "job_id must not contain ':', which separates the parts of a key, except in three parts, as BullMQ "
-            f"allows it; got {value!r}"
-        )
-    return str(value)
+    if carrier is None or options.telemetry is not None or options.omit_context:
+        return options
+    return msgspec.structs.replace(options, telemetry=carrier)
 
 
 def _job_id(_name: str, value: Any) -> str | None:
@@ -194,12 +244,30 @@ def _job_id(_name: str, value: Any) -> str | None:
     return None if value is None or value == "" else checked_job_id(value)
 
 
+def _key(name: str, value: Any) -> str | None:
+    if value is None or _is_short(value):
+        key: str | None = value
+        return key
+    raise InvalidOption(f"{name} must be text of 1 to {LONGEST_ID} characters; got {checks.shown(value)}")
+
+
 def _duration(name: str, value: Any) -> int:
     return milliseconds(value, option=name)
 
 
-def _eta(name: str, value: Any) -> int | None:
+def _moment(name: str, value: Any) -> int | None:
     return None if value is None else moment_ms(value, option=name)
+
+
+def _expiry(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the checked expiry; the one that is given takes the place of the other."""
+    length, moment = options.get("expires_in"), options.get("expires_at")
+    if length is not None and moment is not None:
+        raise InvalidOption("expires_in and expires_at exclude each other: a time from now, or a moment")
+    return {
+        "expires_in_ms": None if length is None else checks.positive_ms("expires_in", length),
+        "expires_at_ms": None if moment is None else moment_ms(moment, option="expires_at"),
+    }
 
 
 def _timeout(name: str, value: Any) -> int | None:
@@ -252,16 +320,25 @@ def _is_short(value: Any) -> bool:
     return checks.is_text(value) and len(value) <= LONGEST_ID
 
 
+def checked_version(name: str, value: Any) -> int:
+    """Return the version of a payload; raises InvalidOption."""
+    return checks.whole(name, value, least=1, most=MAX_VERSION)
+
+
 def _parent(name: str, value: Any) -> ParentRef | None:
     if value is None:
         return None
     queue, job_id = getattr(value, "queue", None), getattr(value, "id", None)
     prefix = getattr(value, "prefix", None)
     if checks.is_text(queue) and checks.is_text(job_id) and (prefix is None or checks.is_text(prefix)):
-        return ParentRef(str(queue), str(job_id), prefix)
+        return ParentRef(str(queue), str(job_id), prefix, getattr(value, "expires_at", None))
     raise InvalidOption(
         f"{name} must be a Job or ParentRef(queue, id), so that its place is known; got {checks.shown(value)}"
     )
+
+
+def _coalesce(_name: str, value: Any) -> Coalesce | None:
+    return Coalesce.of(value)
 
 
 def _on_failure(name: str, value: Any) -> OnFailure | None:
@@ -272,7 +349,8 @@ def _on_failure(name: str, value: Any) -> OnFailure | None:
 _CHECKS: dict[str, tuple[str, Any]] = {
     "job_id": ("job_id", _job_id),
     "delay": ("delay_ms", _duration),
-    "eta": ("eta_ms", _eta),
+    "timestamp": ("timestamp_ms", _moment),
+    "eta": ("eta_ms", _moment),
     "priority": ("priority", _priority),
     "attempts": ("attempts", _attempts),
     "backoff": ("backoff", _backoff),
@@ -281,6 +359,9 @@ _CHECKS: dict[str, tuple[str, Any]] = {
     "remove_on_complete": ("remove_on_complete", _keep),
     "remove_on_fail": ("remove_on_fail", _keep),
     "deduplication": ("deduplication", _deduplication),
+    "key": ("key", _key),
+    "correlation_id": ("correlation_id", _key),
+    "causation_id": ("causation_id", _key),
     "parent": ("parent", _parent),
     "on_failure": ("on_failure", _on_failure),
     "keep_logs": ("keep_logs", _number(1)),
@@ -288,7 +369,17 @@ _CHECKS: dict[str, tuple[str, Any]] = {
     "size_limit": ("size_limit", _number(1)),
     "telemetry": ("telemetry", _text),
     "omit_context": ("omit_context", checks.flag),
+    "expires_in": ("", None),
+    "expires_at": ("", None),
+    "coalesce": ("coalesce", _coalesce),
+    "cost": ("use", None),
+    "scope": ("use", None),
+    "lane": ("use", None),
+    "version": ("version", checked_version),
 }
+_USE = frozenset(("cost", "scope", "lane"))
+_EXPIRY = frozenset(("expires_in", "expires_at"))
+_MERGED = _USE | _EXPIRY
 
 KNOWN_OPTIONS = tuple(_CHECKS)
 """The names of ``AddOptions``."""

@@ -35,6 +35,16 @@ class Failed(msgspec.Struct, array_like=True, tag="failed"):
     keep: KeepOption | None
 
 
+class Expired(msgspec.Struct, array_like=True, tag="expired"):
+    """It was to start before, or another attempt would; its record goes.
+
+    Attributes:
+        reason: plain text, which peers read as that of a failure.
+    """
+
+    reason: str
+
+
 class Retried(msgspec.Struct, array_like=True, tag="retried"):
     """The attempt failed and another follows.
 
@@ -75,4 +85,4 @@ class WaitingChildren(msgspec.Struct, array_like=True, tag="waiting children"):
     """It runs again when its children have ended, without having used up an attempt."""
 
 
-Outcome = Completed | Failed | Retried | Requeued | Delayed | WaitingChildren
+Outcome = Completed | Failed | Expired | Retried | Requeued | Delayed | WaitingChildren

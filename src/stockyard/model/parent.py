@@ -23,8 +23,11 @@ class ParentRef(msgspec.Struct, frozen=True):
         queue: name of its queue, which need not be declared.
         id: its id.
         prefix: first part of its keys. Defaults to that of the app.
+        expires_at: when the parent expires, ms since the epoch: its children expire then at the latest. Defaults
+            to None: it does not.
     """
 
     queue: str
     id: str
     prefix: str | None = None
+    expires_at: int | None = None

@@ -35,6 +35,11 @@ KeepOption = bool | int | Keep
 """True: remove at once. False: keep for ever. A number: keep so many. Keep: by age and count."""
 
 
+def removes_at_once(keep: KeepOption | None) -> bool:
+    """Say whether no record of a finished job stays."""
+    return keep is True or (isinstance(keep, Keep) and keep.count == 0)
+
+
 def checked_keep(value: Any, *, option: str) -> KeepOption:
     """Return the keep option as given if it is one.
 

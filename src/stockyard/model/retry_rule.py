@@ -40,8 +40,8 @@ class RetryRule:
         """
         base = default or cls()
         rule = cls(
-            base.autoretry_for if autoretry_for is None else _classes("autoretry_for", autoretry_for),
-            base.dont_retry_on if dont_retry_on is None else _classes("dont_retry_on", dont_retry_on),
+            base.autoretry_for if autoretry_for is None else exception_classes("autoretry_for", autoretry_for),
+            base.dont_retry_on if dont_retry_on is None else exception_classes("dont_retry_on", dont_retry_on),
         )
         return None if rule == cls() else rule
 
@@ -71,7 +71,12 @@ def _name_of(kind: type) -> str:
     return f"{module}.{kind.__qualname__}"
 
 
-def _classes(option: str, value: Any) -> tuple[type[BaseException], ...]:
+def exception_classes(option: str, value: Any) -> tuple[type[BaseException], ...]:
+    """Return exception classes that were given as one or as several.
+
+    Raises:
+        InvalidOption: something else than exception classes.
+    """
     is_one = isinstance(value, type | str | bytes) or not isinstance(value, Iterable)
     given = (value,) if is_one else tuple(value)
     for each in given:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal, get_args
 
@@ -20,7 +21,13 @@ Misfire = Literal["run_once", "skip", "run_all"]
 Overlap = Literal["allow", "skip"]
 """What a run does while an earlier one is still going on: run beside it, or end at once."""
 
+During = Literal["days", "hours"]
+"""What a calendar lets a pattern keep: all times of its trading days, or those at which the exchange is open."""
+
 _LONGEST_ID = 200
+_LONGEST_SEARCH = 5 * 366 * 86_400_000
+"""Milliseconds. A pattern with no time in its calendar by then, as new year on trading days, never comes."""
+
 _LATE = 60_000
 """Milliseconds after its time from which a run counts as missed, unless the next one comes sooner."""
 
@@ -35,6 +42,10 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         offset_ms: how far the runs of ``every_ms`` lie behind its multiples; None follows the first run.
         limit: runs in all, or None.
         start, end: no run before and none after, in ms since the epoch, or None.
+        calendar: code of the exchange whose trading days or hours the pattern keeps to, or None.
+        during: ``"days"`` or ``"hours"`` of the calendar.
+        session: the one time in each session of the calendar at which runs come, as in ``"open+15m"``, or None.
+            The pattern is then what peers go by that know no calendars.
     """
 
     every_ms: int | None = None
@@ -44,18 +55,62 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     limit: int | None = None
     start: int | None = None
     end: int | None = None
+    calendar: str | None = None
+    during: str = "days"
+    session: str | None = None
 
     def cron_after(self, moment: int) -> int | None:
-        """Return the pattern's next time after that one and the start, or None when that is past the end.
+        """Return the next time after that one and the start, of the pattern or the session; None past the end.
 
         Raises:
-            InvalidOption: the pattern or the zone cannot be read.
+            InvalidOption: the pattern, the zone or the calendar cannot be read.
         """
+        after = max(moment, self.start or 0)
+        found = self._in_calendar(after) if self.calendar else self._of_pattern(after)
+        return None if found is None or (self.end is not None and found > self.end) else found
+
+    def admits(self, moment: int) -> bool:
+        """Say whether the calendar has a run at that time; true without one.
+
+        Raises:
+            InvalidOption: the calendar cannot be read.
+        """
+        if self.calendar is None:
+            return True
+        from stockyard.model.trading_calendar import SessionRule, trading_calendar
+
+        known = trading_calendar(self.calendar, moment)
+        if self.session is not None:
+            return known.has_session(SessionRule.parse(self.session), moment)
+        return known.admits(moment, self._during)
+
+    @property
+    def _during(self) -> During:
+        return "hours" if self.during == "hours" else "days"
+
+    def _of_pattern(self, after: int) -> int | None:
         # Imported late: time zones are a cost that a process without patterns need not pay at its start.
         from stockyard.model.cron import cron_pattern, zone_of
 
-        found = cron_pattern(self.cron or "").next(max(moment, self.start or 0), zone_of(self.tz))
-        return None if found is None or (self.end is not None and found > self.end) else found
+        return cron_pattern(self.cron or "").next(after, zone_of(self.tz))
+
+    def _in_calendar(self, after: int) -> int | None:
+        from stockyard.model.trading_calendar import SessionRule, trading_calendar
+
+        assert self.calendar is not None
+        if self.session is not None:
+            return trading_calendar(self.calendar, after).next_session(SessionRule.parse(self.session), after)
+        found = self._of_pattern(after)
+        while found is not None and found - after < _LONGEST_SEARCH and not self._is_past(found):
+            known = trading_calendar(self.calendar, found)
+            if known.admits(found, self._during):
+                return found
+            # From there on, and not run by run through a closed weekend.
+            found = self._of_pattern(known.next_admitted(found, self._during) - 1)
+        return None
+
+    def _is_past(self, moment: int) -> bool:
+        return self.end is not None and moment > self.end
 
     def after(self, moment: int) -> int | None:
         """Return the time that follows a run's own."""
@@ -127,17 +182,26 @@ def checked_timing(
     start: Moment | None,
     end: Moment | None,
     immediately: bool,
+    calendar: str | None = None,
+    during: str | None = None,
+    session: str | None = None,
 ) -> Timing:
     """Check what a schedule was given; the arguments are those of ``Schedules.upsert``.
 
     Raises:
         InvalidOption: one is out of its range, or two exclude each other.
     """
-    if every is None and cron is None:
-        raise InvalidOption("a schedule needs either every or cron; got neither")
+    if session is not None:
+        _refuse_beside_session(calendar, {"every": every, "cron": cron, "tz": tz, "during": during})
+    elif every is None and cron is None:
+        raise InvalidOption("a schedule needs either every or cron, or a calendar and session; got none")
     if every is not None and cron is not None:
         raise InvalidOption(f"a schedule needs either every or cron, not both; got every={every!r}, cron={cron!r}")
     every_ms = None if every is None else checks.positive_ms("every", every)
+    if cron is None and calendar is not None and session is None:
+        raise InvalidOption(f"a calendar belongs to a cron pattern or a session; got calendar={calendar!r} alone")
+    if during is not None and calendar is None:
+        raise InvalidOption(f"during belongs to a calendar; got during={during!r} and none")
     if cron is None and tz is not None:
         raise InvalidOption("tz belongs to a cron pattern; every counts the same in all zones")
     offset_ms = None if offset is None else milliseconds(offset, option="offset")
@@ -145,9 +209,9 @@ def checked_timing(
         raise InvalidOption(
             f"offset belongs to every and is shorter than it; got every={every!r}, offset={offset!r}"
         )
-    if immediately and (every is not None or start is not None):
+    if immediately and (every is not None or start is not None or calendar is not None):
         raise InvalidOption(
-            "immediately belongs to a cron pattern without a start; every begins at once by itself"
+            "immediately belongs to a cron pattern without a start and a calendar; every begins at once by itself"
         )
     timing = Timing(
         every_ms=every_ms,
@@ -165,7 +229,31 @@ def checked_timing(
 
         cron_pattern(cron)
         zone_of(tz)
-    return timing
+    return timing if calendar is None else _with_calendar(timing, calendar, during or "days", session)
+
+
+def _refuse_beside_session(calendar: str | None, others: Mapping[str, object]) -> None:
+    if calendar is None:
+        raise InvalidOption("session needs the calendar of an exchange, as in calendar='XNYS'")
+    for name, value in others.items():
+        if value is not None:
+            raise InvalidOption(f"session says when runs come by itself: leave {name} out; got {name}={value!r}")
+
+
+def _with_calendar(timing: Timing, code: Any, during: str, session: str | None) -> Timing:
+    """Check the calendar by reading it; a session gets the pattern that comes nearest to it."""
+    # Imported late, as it costs a second and much memory where a calendar is used.
+    from stockyard.model.trading_calendar import SessionRule, trading_calendar
+
+    checks.text("calendar", code)
+    checks.one_of("during", during, get_args(During))
+    rule = None if session is None else SessionRule.parse(session)
+    known = trading_calendar(code, int(time.time() * 1000))
+    if rule is None:
+        return msgspec.structs.replace(timing, calendar=code, during=during)
+    return msgspec.structs.replace(
+        timing, calendar=code, session=session, cron=known.usual_pattern(rule), tz=known.zone.key
+    )
 
 
 def checked_policies(misfire: Any, overlap: Any) -> tuple[Misfire, Overlap]:

@@ -16,6 +16,7 @@ from stockyard.errors import HandlerError
 from stockyard.model.job import Job
 
 _AWAITABLES = (collections.abc.Awaitable, collections.abc.Coroutine)
+_LISTS = (list, collections.abc.Sequence, collections.abc.Collection, collections.abc.Iterable)
 _EMPTY = inspect.Parameter.empty
 _MOST_LAYERS = 100
 """Wrappers around one function; more is one that wraps itself."""
@@ -29,6 +30,9 @@ class Signature:
         payload: type of the payload; ``Any`` for plain values.
         takes_payload: the function is called with the payload instead of the job.
         result: type of the result; ``Any`` when it is not declared or cannot be resolved.
+
+    A handler of batches is given a list of jobs, or of payloads, and returns one of results: these types are those
+    of the items.
     """
 
     payload: Any
@@ -36,14 +40,19 @@ class Signature:
     result: Any
 
 
-def signature_of(function: Any) -> Signature:
+def signature_of(function: Any, *, is_batch: bool = False) -> Signature:
     """Read what a handler declares; only the annotation of its first parameter has to be resolvable.
+
+    Args:
+        function: the handler.
+        is_batch: it is given a list. Defaults to False.
 
     Raises:
         HandlerError: that annotation cannot be resolved, or asks for what no handler gets.
     """
-    payload, takes_payload = _payload_of(function)
-    return Signature(payload, takes_payload, _result_of(function))
+    payload, takes_payload = _payload_of(function, is_batch)
+    result = _result_of(function)
+    return Signature(payload, takes_payload, _item_result(result) if is_batch else result)
 
 
 def name_of(function: Any) -> str:
@@ -64,7 +73,7 @@ def unwrapped(function: Any) -> Any:
             return function
 
 
-def _payload_of(function: Any) -> tuple[Any, bool]:
+def _payload_of(function: Any, is_batch: bool) -> tuple[Any, bool]:
     name: str | None = None
     for layer in _layers(function):
         parameter = _first_parameter(layer)
@@ -73,6 +82,8 @@ def _payload_of(function: Any) -> tuple[Any, bool]:
         is_named = parameter.kind is not inspect.Parameter.VAR_POSITIONAL
         if parameter.annotation is not _EMPTY:
             declared = _resolved(parameter.annotation, layer, function, parameter.name)
+            if is_batch:
+                declared = _item(declared, function)
             payload, takes_payload = _read(declared, function)
             if takes_payload and name not in (None, parameter.name):
                 raise HandlerError(
@@ -145,6 +156,34 @@ def _resolved(annotation: Any, layer: Any, function: Any, parameter: str) -> Any
             f"({type(error).__name__}: {error}), so its payload would go unchecked. Import the name at run time, "
             "not under TYPE_CHECKING, and define the type at the top of its module"
         ) from error
+
+
+def _item(declared: Any, function: Any) -> Any:
+    """Return what a handler of batches declares for each item of its list."""
+    plain = _expanded(declared)
+    if plain in (Any, object, *_LISTS):
+        return Any
+    if get_origin(plain) not in _LISTS:
+        raise HandlerError(
+            f"handler {name_of(function)} has batch= and asks for a {_shown(declared)}: it is given a list. "
+            "Annotate its first parameter with list[Job[...]] of the payload's type, or list[...] of that type"
+        )
+    return get_args(plain)[0] if get_args(plain) else Any
+
+
+def _item_result(declared: Any) -> Any:
+    """Return what a handler of batches declares for each result; exceptions stand for results that are none."""
+    lists = [kind for kind in _members(declared) if kind is not type(None)]
+    if len(lists) != 1 or get_origin(_expanded(lists[0])) not in _LISTS:
+        return Any
+    (items, *_) = get_args(_expanded(lists[0])) or (Any,)
+    results = [kind for kind in _members(items) if not _is_subclass(kind, BaseException)]
+    return functools.reduce(operator.or_, results) if results else Any
+
+
+def _members(declared: Any) -> tuple[Any, ...]:
+    plain = _expanded(declared)
+    return get_args(plain) if get_origin(plain) in (Union, types.UnionType) else (declared,)
 
 
 def _read(declared: Any, function: Any) -> tuple[Any, bool]:
@@ -239,5 +278,5 @@ def _shown(declared: Any) -> str:
 def _no_job_of_that_kind(function: Any, declared: Any) -> HandlerError:
     return HandlerError(
         f"handler {name_of(function)} asks for a {_shown(declared)}, and is given a Job: annotate its first "
-        "parameter with Job[...] of the payload's type, or with that type itself"
+        "parameter with Job[...] of the payload's type, or with that type itself; with batch= it is given a list"
     )

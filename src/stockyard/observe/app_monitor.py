@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
+from stockyard._aio.cached_property import CachedProperty
 from stockyard._aio.portal import Portal
 from stockyard._store.alerts import AlertKeyspace
+from stockyard._store.audit import AuditKeyspace
+from stockyard._store.jobs.merging import merged_facts
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.overview import read_overview
+from stockyard._store.shard_map import ShardMap
 from stockyard.cache.stats import CacheStats
 from stockyard.consume.heartbeat import HealthCheck
 from stockyard.consume.hooks import Hooks
@@ -21,18 +25,38 @@ from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import ServerError
 from stockyard.model.clock import Clock
 from stockyard.model.naming import Naming
-from stockyard.observe.alerts.store import AlertStore, incidents_of, note_unreadable
-from stockyard.observe.health import health_of
-from stockyard.observe.overview import Overview, merged
 from stockyard.pubsub.stats import ChannelStats
 from stockyard.topology import QueueSpec, Topology
 
 if TYPE_CHECKING:
+    from stockyard._store.inspecting_sets import QueuePlace
+    from stockyard.consume.recover.orphans import Recoverers
+    from stockyard.limits.stats import LimitsStats
     from stockyard.observe.alerts.monitor import AlertMonitor
     from stockyard.observe.alerts.rules import Alert, Rule
     from stockyard.observe.alerts.settings import AlertSettings
+    from stockyard.observe.alerts.store import AlertStore
+    from stockyard.observe.audit import AuditLog
     from stockyard.observe.metrics.exporter import WorkerFigures
     from stockyard.observe.metrics.metrics_server import MetricsServer
+    from stockyard.observe.metrics.outbox_figures import OutboxFigures
+    from stockyard.observe.overview import Overview
+
+
+class WatchedOutbox(Protocol):
+    """An outbox that is relayed from this process.
+
+    Attributes:
+        name: of its table.
+    """
+
+    name: str
+
+    def figures(self) -> OutboxFigures | None:
+        """Return what it holds; blocks, and is None when its database does not say."""
+
+    def health_check(self) -> HealthCheck:
+        """Return the sign of life of its relay."""
 
 
 class AppMonitor:
@@ -42,9 +66,9 @@ class AppMonitor:
         topology: its queues.
         server: where they are.
         naming: how keys are spelled.
-        keyspace: gives a queue's keys.
+        shard_map: gives the shards of a queue.
         workers: gives those that it made and that are still of use.
-        caches, channels: give what these did in this process, by name.
+        caches, channels, limits: give what these did in this process, by name.
         portal: runs what other threads ask of the server.
         clock: gives the time that is written.
     """
@@ -55,37 +79,91 @@ class AppMonitor:
         *,
         server: Server,
         naming: Naming,
-        keyspace: Callable[[QueueSpec], QueueKeyspace],
+        shard_map: Callable[[QueueSpec], ShardMap],
         workers: Callable[[], Iterable[Worker]],
         caches: Callable[[], Mapping[str, CacheStats]],
         channels: Callable[[], Mapping[str, ChannelStats]],
+        limits: Callable[[], Mapping[str, LimitsStats]],
         portal: Portal,
         clock: Clock,
     ) -> None:
         self._topology = topology
         self._server = server
-        self._keyspace = keyspace
+        self._naming = naming
+        self._shard_map = shard_map
         self._workers = workers
         self._caches = caches
         self._channels = channels
+        self._limits = limits
         self._portal = portal
         self._clock = clock
         self._alert_keyspace = AlertKeyspace(server, naming, topology.name)
         # What no worker that is left has counted: by those that are gone, and by our own sweepers.
         self._others: defaultdict[str, WorkerMetrics] = defaultdict(WorkerMetrics)
-        self.alerts: AlertStore = AlertStore(self._alert_keyspace, clock=clock)
+        self._outboxes: list[WatchedOutbox] = []
+
+    # Made when asked for: a worker's first job does not wait for their modules.
+    @CachedProperty
+    def alerts(self) -> AlertStore:
+        """The incidents and silences of the topology."""
+        from stockyard.observe.alerts.store import AlertStore
+
+        return AlertStore(self._alert_keyspace, clock=self._clock)
+
+    @CachedProperty
+    def audit(self) -> AuditLog:
+        """Who did what to the queues of the topology."""
+        from stockyard.observe.audit import AuditLog
+
+        return AuditLog(AuditKeyspace(self._server, self._naming, self._topology.name))
 
     async def overview(self) -> Overview:
-        """Return queues, server and incidents as they are now, in one round trip."""
+        """Return queues, servers and incidents as they are now; of a single server in one round trip."""
+        overview, _ = await self._look()
+        return overview
+
+    async def places(self) -> list[QueuePlace]:
+        """Return in which slot of a cluster each queue is, and at which node; nothing on a single server.
+
+        Raises:
+            ServerUnavailable: no node says who serves a slot.
+        """
+        from stockyard._store.inspecting_sets import read_places
+
+        if self._server.address.kind != "cluster":
+            return []
+        queues = [await self._shard_map(spec).learn() for spec in self._topology]
+        return await read_places([each for queue in queues for each in queue])
+
+    async def _look(self) -> tuple[Overview, dict[str, bool]]:
+        """Return the overview, and of which queues the longest run, of some shard, has no lease."""
+        from stockyard.observe.alerts.store import incidents_of, note_unreadable
+        from stockyard.observe.health import by_queue, health_of, limits_health_of
+        from stockyard.observe.overview import Overview
+
         specs = list(self._topology)
         if not self._server.clock.is_known:
             await self._server.learn_time()
-        seen = await read_overview(self._server, [self._keyspace(spec) for spec in specs], self._alert_keyspace)
+        queues = [await self._shard_map(spec).learn() for spec in specs]
+        seen = await read_overview(
+            self._server,
+            [each for queue in queues for each in queue],
+            self._alert_keyspace,
+            naming=self._naming,
+        )
         now = self._clock()
-        queues = [health_of(spec.name, facts, now) for spec, facts in zip(specs, seen.queues, strict=True)]
+        facts = by_queue(queues, seen.queues)
+        health = [
+            health_of(spec.name, merged_facts(shards), now) for spec, shards in zip(specs, facts, strict=True)
+        ]
+        orphaned = {
+            spec.name: any(each.running_id and not each.is_held for each in shards)
+            for spec, shards in zip(specs, facts, strict=True)
+        }
         if seen.refused:
             note_unreadable("incidents", seen.refused)
-        return Overview(queues, seen.server, incidents_of(seen.incidents))
+        limits = [limits_health_of(each, now) for each in seen.limits]
+        return Overview(health, seen.servers, incidents_of(seen.incidents), limits), orphaned
 
     def alert_monitor(self, settings: AlertSettings, rules: Sequence[Rule] | None) -> AlertMonitor:
         """Make a monitor of alerts; it also recovers the jobs of dead workers where no other worker is."""
@@ -96,20 +174,22 @@ class AppMonitor:
         from stockyard.observe.alerts.rules import evaluate_alerts
 
         chosen = every_rule(self._topology, settings.thresholds) if rules is None else rules
-        delayed_fsync = RecentIncrease()
+        delayed_fsync: defaultdict[str, RecentIncrease] = defaultdict(RecentIncrease)
         orphans = OrphanRecoverer({spec.name: self._recoverer(spec) for spec in self._topology})
 
         async def look() -> list[Alert]:
             try:
-                seen = await self.overview()
+                seen, orphaned = await self._look()
             except ServerError:
                 orphans.forget()
                 raise
-            orphans.note(
-                {queue.name: not queue.longest_active_held for queue in seen.queues}, now=time.monotonic()
-            )
-            recent = delayed_fsync.add(seen.server.delayed_fsync, time.monotonic())
-            return evaluate_alerts(chosen, seen.queues, seen.server._replace(recent_delayed_fsync=recent))
+            orphans.note(orphaned, now=time.monotonic())
+            now = time.monotonic()
+            servers = [
+                facts._replace(recent_delayed_fsync=delayed_fsync[facts.node].add(facts.delayed_fsync, now))
+                for facts in seen.servers
+            ]
+            return evaluate_alerts(chosen, seen.queues, servers, seen.limits)
 
         return AlertMonitor(
             self.alerts,
@@ -145,12 +225,24 @@ class AppMonitor:
         self._others[queue].add(metrics)
 
     def health_checks(self) -> list[HealthCheck]:
-        """Return the signs of life of all workers that have not stopped."""
+        """Return the signs of life of all workers that have not stopped, and of relays of outboxes."""
         workers = list(self._workers())
         health_checks = [check for worker in workers for check in worker.health_checks()]
         if workers and not health_checks:
-            return [HealthCheck("workers", False, "all have stopped", is_fatal=False)]
-        return health_checks
+            health_checks = [HealthCheck("workers", False, "all have stopped", is_fatal=False)]
+        return [*health_checks, *(outbox.health_check() for outbox in list(self._outboxes))]
+
+    def watch_outbox(self, outbox: WatchedOutbox) -> None:
+        """Show an outbox, too, while its relay runs."""
+        self._outboxes.append(outbox)
+
+    def forget_outbox(self, outbox: WatchedOutbox) -> None:
+        """Show an outbox no more."""
+        self._outboxes.remove(outbox)
+
+    def outboxes(self) -> dict[str, OutboxFigures | None]:
+        """Return what the outboxes hold, to another thread than the server's."""
+        return {outbox.name: outbox.figures() for outbox in list(self._outboxes)}
 
     def caches(self) -> Mapping[str, CacheStats]:
         """Return what the caches did in this process."""
@@ -160,13 +252,24 @@ class AppMonitor:
         """Return what the channels did in this process."""
         return self._channels()
 
-    def _recoverer(self, spec: QueueSpec) -> StalledJobRecoverer:
+    def limits(self) -> Mapping[str, LimitsStats]:
+        """Return what this process did with limits of exchanges."""
+        return self._limits()
+
+    def _recoverer(self, spec: QueueSpec) -> Recoverers:
+        from stockyard.consume.recover.orphans import Recoverers
+
+        shard_map = self._shard_map(spec)
+        return Recoverers(lambda: [self._stalled_jobs(spec, keyspace) for keyspace in shard_map.all])
+
+    def _stalled_jobs(self, spec: QueueSpec, keyspace: QueueKeyspace) -> StalledJobRecoverer:
         return StalledJobRecoverer(
-            self._keyspace(spec),
+            keyspace,
             interval_ms=max(spec.lock_ms // 2, 10),
             max_stalled=spec.max_stalled,
             hooks=Hooks(),
             metrics=self._others[spec.name],
+            at_most_once=spec.delivery == "at_most_once",
         )
 
 
@@ -183,6 +286,7 @@ def metrics_server(monitors: Sequence[AppMonitor], *, host: str, port: int) -> M
 
     from stockyard.observe.metrics.exporter import Exporter
     from stockyard.observe.metrics.metrics_server import MetricsServer
+    from stockyard.observe.overview import merged
 
     def health_checks() -> list[HealthCheck]:
         return [check for monitor in monitors for check in monitor.health_checks()]
@@ -193,6 +297,8 @@ def metrics_server(monitors: Sequence[AppMonitor], *, host: str, port: int) -> M
             workers=lambda: [figures for monitor in monitors for figures in monitor.figures()],
             caches=lambda: {name: stats for monitor in monitors for name, stats in monitor.caches().items()},
             channels=lambda: {name: stats for monitor in monitors for name, stats in monitor.channels().items()},
+            limits=lambda: {name: stats for monitor in monitors for name, stats in monitor.limits().items()},
+            outboxes=lambda: {name: found for monitor in monitors for name, found in monitor.outboxes().items()},
         ),
         live=lambda: [each for each in health_checks() if each.is_fatal],
         ready=health_checks,

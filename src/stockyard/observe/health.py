@@ -1,13 +1,21 @@
-"""How queues are at one moment, as frozen snapshots."""
+"""How queues and limits of exchanges are at one moment, as frozen snapshots."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import Literal
 
+from stockyard._store.halting import halt_of
+from stockyard._store.jobs.merging import merged_facts
 from stockyard._store.jobs.reading import QueueFacts, read_facts
 from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.limits.facts import LimitsFacts
 from stockyard.model.printable import printable
+
+BreakerState = Literal["closed", "open", "half-open"]
+"""What a circuit breaker is; a queue that declares none is closed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,7 @@ class QueueHealth:
 
     Attributes:
         name: of the queue.
-        waiting: jobs ready to run, prioritized ones included.
+        waiting: jobs ready to run, prioritized ones included, and those in the lines of their keys.
         active: jobs being run.
         completed, failed: finished jobs whose records are kept.
         delayed: jobs that wait for their time.
@@ -35,6 +43,21 @@ class QueueHealth:
         schedule_late: seconds since that was due, 0 when none is.
         completed_total, failed_total: jobs that ended so, as workers count them for good; retention lowers
             ``completed`` and ``failed``, never these.
+        replaced_total: payloads that newer ones of their coalescing keys replaced.
+        expired_total: jobs that did not start in time; they count as failed in ``failed_total``, as for Node.
+        dropped_total: jobs that were dropped for newer ones, as the queue was full.
+        refused_total: adds that were refused for that.
+        effects_unknown: effects that may have been applied and of which nobody knows; see ``App.effects``.
+        oldest_unknown_age: seconds since the one that is unknown for longest became so, 0 when none is.
+        oldest_unknown_effect: its key, or None.
+        not_understood: jobs of payload versions that no worker has asked for within a minute; they are among
+            ``delayed``.
+        halted: whether a halt, or its circuit breaker, holds the queue; see ``App.halts``.
+        halt_reason: what halts it, who and why, or None.
+        halted_age: seconds since it was halted, 0 when it is not.
+        halted_keys: keys of which the jobs are halted, while others go on.
+        breaker: of its circuit breaker ``"closed"``, ``"open"``, or ``"half-open"`` while a job is tried.
+        parked_keys: keys whose job failed for good, so that those behind it wait; see ``Queue.keys``.
         damage: what of the queue cannot be read and why, as in ``wait: WRONGTYPE ...``, because another program
             has written over it; the numbers that come from there are 0. Empty when all is well.
     """
@@ -53,6 +76,7 @@ class QueueHealth:
     waiting_children: int = 0
     schedules: int = 0
     longest_active_job: str | None = None
+    parked_keys: int = 0
     longest_active_worker: str | None = None
     longest_active_since: int = 0
     longest_active_held: bool = True
@@ -60,20 +84,63 @@ class QueueHealth:
     schedule_late: float = 0.0
     completed_total: int = 0
     failed_total: int = 0
+    replaced_total: int = 0
+    expired_total: int = 0
+    dropped_total: int = 0
+    refused_total: int = 0
+    effects_unknown: int = 0
+    oldest_unknown_age: float = 0.0
+    oldest_unknown_effect: str | None = None
+    not_understood: int = 0
+    halted: bool = False
+    halt_reason: str | None = None
+    halted_age: float = 0.0
+    halted_keys: int = 0
+    breaker: BreakerState = "closed"
     damage: tuple[str, ...] = ()
 
 
-async def read_health(keyspaces: Sequence[QueueKeyspace], *, now: int) -> list[QueueHealth]:
-    """Return snapshots of queues of one server, in one round trip; ``now`` in ms since the epoch."""
-    facts = await read_facts(keyspaces) if keyspaces else []
-    return [health_of(keyspace.queue, each, now) for keyspace, each in zip(keyspaces, facts, strict=True)]
+@dataclass(frozen=True, slots=True)
+class LimitsHealth:
+    """The limits of one exchange at one moment.
+
+    Attributes:
+        name: of the limits.
+        frozen_for: seconds for which calls are held from now on, by the freeze that ends last; 0 when none is.
+        frozen_scope: whose calls it holds, as ``ip=10.0.0.1``; empty for all.
+    """
+
+    name: str
+    frozen_for: float = 0.0
+    frozen_scope: str = ""
+
+
+async def read_health(queues: Sequence[Sequence[QueueKeyspace]], *, now: int) -> list[QueueHealth]:
+    """Return snapshots of queues of one server, in one round trip.
+
+    Args:
+        queues: the keys of each queue, or of its shards.
+        now: in ms since the epoch.
+    """
+    facts = await read_facts([keyspace for queue in queues for keyspace in queue]) if queues else []
+    return [
+        health_of(queue[0].queue, merged_facts(shards), now)
+        for queue, shards in zip(queues, by_queue(queues, facts), strict=True)
+    ]
+
+
+def by_queue(queues: Sequence[Sequence[QueueKeyspace]], facts: Sequence[QueueFacts]) -> list[Sequence[QueueFacts]]:
+    """Return the numbers of each queue's shards, given those of all shards in order."""
+    left = iter(facts)
+    return [list(islice(left, len(queue))) for queue in queues]
 
 
 def health_of(name: str, facts: QueueFacts, now: int) -> QueueHealth:
     """Return a snapshot of these numbers; ``now`` in ms since the epoch."""
+    halt = halt_of(facts.halt or facts.breaker)
     return QueueHealth(
         name,
-        waiting=facts.wait + facts.legacy_paused + facts.prioritized,
+        waiting=facts.wait + facts.legacy_paused + facts.prioritized + facts.in_lines,
         active=facts.active,
         completed=facts.completed,
         failed=facts.failed,
@@ -93,9 +160,32 @@ def health_of(name: str, facts: QueueFacts, now: int) -> QueueHealth:
         schedule_late=_age(facts.late_due, now),
         completed_total=facts.counted_completed,
         failed_total=facts.counted_failed,
+        replaced_total=facts.replaced,
+        expired_total=facts.expired,
+        dropped_total=facts.dropped,
+        refused_total=facts.refused,
+        effects_unknown=facts.unknown_effects,
+        oldest_unknown_age=_age(facts.unknown_since, now),
+        oldest_unknown_effect=facts.unknown_key or None,
+        not_understood=facts.not_understood,
+        halted=halt is not None,
+        halt_reason=None if halt is None else printable(str(halt)),
+        halted_age=0.0 if halt is None else _age(halt.since, now),
+        halted_keys=facts.halted_keys,
+        breaker="closed" if not facts.breaker else "half-open" if facts.trial else "open",
+        parked_keys=facts.parked_keys,
         damage=tuple(printable(each) for each in facts.damage),
     )
 
 
 def _age(since: int, now: int) -> float:
     return max(now - since, 0) / 1000 if since else 0.0
+
+
+def limits_health_of(facts: LimitsFacts, now: int) -> LimitsHealth:
+    """Return a snapshot of limits by their freezes; ``now`` in ms since the epoch."""
+    left = {scope: until - now for scope, until in facts.frozen_until.items() if until > now}
+    if not left:
+        return LimitsHealth(facts.name)
+    scope = max(left, key=lambda scope: left[scope])
+    return LimitsHealth(facts.name, left[scope] / 1000, scope)

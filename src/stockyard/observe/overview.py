@@ -1,4 +1,4 @@
-"""Queues, server and incidents of one topology at one moment."""
+"""Queues, servers, incidents and limits of exchanges of one topology at one moment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from stockyard._store.inspecting import ServerFacts
 from stockyard.observe.alerts.incidents import Incident, Status
-from stockyard.observe.health import QueueHealth
+from stockyard.observe.health import LimitsHealth, QueueHealth
 
 if TYPE_CHECKING:
     from stockyard.observe.metrics.exporter import ServerSnapshot
@@ -18,26 +18,29 @@ class Overview(NamedTuple):
 
     Attributes:
         queues: snapshots of all queues, read in one round trip.
-        server: what it says of itself.
+        servers: what it says of itself, or each primary of a cluster, as far as it answers.
         incidents: of the alerts.
+        limits: those of exchanges that any program has used under the prefix.
     """
 
     queues: Sequence[QueueHealth]
-    server: ServerFacts
+    servers: Sequence[ServerFacts]
     incidents: Sequence[Incident]
+    limits: Sequence[LimitsHealth] = ()
 
     def snapshot(self) -> ServerSnapshot:
         """Return what is exported as metrics: of the incidents those that fire."""
         from stockyard.observe.metrics.exporter import ServerSnapshot
 
         firing = [incident for incident in self.incidents if incident.status is Status.FIRING]
-        return ServerSnapshot(self.queues, self.server, [(each.rule, each.subject) for each in firing])
+        return ServerSnapshot(self.queues, self.servers, [(each.rule, each.subject) for each in firing])
 
 
 def merged(seen: Sequence[Overview]) -> Overview:
     """Return the overview of several topologies on one server."""
     return Overview(
         [queue for each in seen for queue in each.queues],
-        seen[0].server,
+        seen[0].servers,
         [incident for each in seen for incident in each.incidents],
+        seen[0].limits,
     )

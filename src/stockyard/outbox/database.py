@@ -89,3 +89,8 @@ def _engine(url: str) -> Engine:
         raise ConfigError(
             f"the driver of the database is not installed ({error.name}): pip install 'stockyard[outbox]'"
         ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return what went wrong, without the statement and its values, which may hold a payload."""
+    return str(getattr(error, "orig", None) or error).partition("\n")[0] or type(error).__name__

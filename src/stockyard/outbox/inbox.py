@@ -204,4 +204,4 @@ def entry_id(job: Job[Any]) -> str:
     A queue that numbers its jobs begins at 1 again once it was obliterated or its server has lost it; the time of
     the add keeps such a job apart from the one that had the number before.
     """
-    return f"{job.id}@{job.timestamp}" if job.id.isdecimal() else job.id
+    return f"{job.id}@{job.timestamp}" if job.id.partition("@")[0].isdecimal() else job.id

@@ -27,10 +27,11 @@ from stockyard.errors import (
     UnknownQueue,
 )
 from stockyard.model import checks
-from stockyard.outbox.database import Database
+from stockyard.outbox.database import Database, first_line
 from stockyard.outbox.listener import CommitListener
 from stockyard.outbox.outbox import Outbox
 from stockyard.outbox.pauses import QueuePauses
+from stockyard.outbox.relay_health import RelayHealth
 from stockyard.outbox.relay_options import RelayOptions, RelaySpec
 from stockyard.outbox.status import OutboxStatus
 from stockyard.outbox.stored_job import PendingRow, stored_add
@@ -39,6 +40,8 @@ from stockyard.produce.relayed_adds import RelayedAdds, StoredAdd
 if TYPE_CHECKING:
     from sqlalchemy import Engine
     from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from stockyard.observe.app_monitor import AppMonitor
 
 _log = logging.getLogger(__name__)
 _PRUNED_AT_ONCE = 1000
@@ -88,6 +91,8 @@ class OutboxRelay:
         self._name = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._leads_until = 0.0
         self._pauses = QueuePauses()
+        self._monitor: AppMonitor | None = None
+        self._health = RelayHealth(self._outbox.table.fullname, app.topology, self.status)
         self._adds: dict[str, RelayedAdds] = {}
         self._reported: str | None = None
         self._prunes_at = 0.0
@@ -108,9 +113,12 @@ class OutboxRelay:
             await self._database.aclose()
             raise
         except (SQLAlchemyError, OSError) as error:
-            repeats.warn(_log, "outbox relay waits for its database", _first_line(error))
+            repeats.warn(_log, "outbox relay waits for its database", first_line(error))
         self._stopping = False
         await self._listener.start()
+        self._health.start()
+        self._monitor = self._app.monitor
+        self._monitor.watch_outbox(self._health)
         self._task = asyncio.create_task(self._run(), name="outbox relay")
 
     async def stop(self) -> None:
@@ -118,6 +126,8 @@ class OutboxRelay:
         task, self._task = self._task, None
         if task is None:
             return
+        if self._monitor is not None:
+            self._monitor.forget_outbox(self._health)
         self._stopping = True
         self._wake.set()
         await self._listener.stop()
@@ -168,11 +178,14 @@ class OutboxRelay:
                 relayed = await self._round()
                 await self._report(self._pauses.reason)
                 await self._prune()
+                self._health.note("")
             except (ServerError, SQLAlchemyError, OSError) as error:
-                repeats.warn(_log, "outbox relay cannot go on", _first_line(error))
+                self._health.note(first_line(error))
+                repeats.warn(_log, "outbox relay cannot go on", first_line(error))
                 await self._report_failure(error)
                 await delay.wait()
-            except Exception:
+            except Exception as error:
+                self._health.note(f"{type(error).__name__}; see the log of this process")
                 _log.exception("outbox relay: a round broke off")
                 await delay.wait()
             else:
@@ -295,7 +308,7 @@ class OutboxRelay:
 
     async def _report_failure(self, error: Exception) -> None:
         try:
-            await self._report(_first_line(error))
+            await self._report(first_line(error))
         except (SQLAlchemyError, OSError) as second:
             _log.debug("the outbox's database does not take reports: %s", second)
 
@@ -335,8 +348,3 @@ def _readable(rows: Sequence[PendingRow]) -> tuple[list[StoredAdd], Exception | 
         except (PayloadError, InvalidOption) as error:
             return adds, error
     return adds, None
-
-
-def _first_line(error: Exception) -> str:
-    """Return what went wrong, without the statement and its values, which may hold a payload."""
-    return str(getattr(error, "orig", None) or error).partition("\n")[0] or type(error).__name__

@@ -8,8 +8,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from stockyard import telemetry
+from stockyard._logging import current_job
 from stockyard.errors import PayloadError
-from stockyard.model.options import JobOptions, checked_job_id
+from stockyard.model.arrangement import refuse_misfit
+from stockyard.model.job_ids import checked_job_id
+from stockyard.model.lineage import passed_on
+from stockyard.model.options import JobOptions, carrying
+from stockyard.model.sharding import refuse_numbered
 from stockyard.produce.queue import checked_text
 from stockyard.produce.relayed_adds import StoredAdd
 from stockyard.topology import QueueSpec
@@ -50,7 +56,17 @@ def new_row(
         now: the time in ms. A delay counts from now, not from when the job is relayed.
     """
     chosen = spec.defaults.merged(**options)
+    if (cause := current_job.get()) is not None:
+        chosen = passed_on(chosen, cause, options, is_declared=spec.lineage)
+    if telemetry.tracer is not None:
+        # The span is that of the code which adds the row: the relay is no part of its trace.
+        chosen = carrying(chosen, telemetry.tracer.carrier())
+    if spec.shards > 1 and chosen.job_id is not None:
+        refuse_numbered(chosen.job_id)
+    refuse_misfit(spec.name, spec.arrangement, chosen, way="an outbox")
     text = checked_text(spec, name, data, chosen, check=check)
+    if chosen.expires_in_ms is not None:
+        chosen = msgspec.structs.replace(chosen, expires_in_ms=None, expires_at_ms=chosen.expiry(now))
     if chosen.delay_ms and chosen.eta_ms is None:
         chosen = msgspec.structs.replace(chosen, eta_ms=now + chosen.delay_ms, delay_ms=0)
     row_id = uuid.uuid4().hex

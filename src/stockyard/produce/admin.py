@@ -33,11 +33,20 @@ class QueueAdmin:
         await managing.pause(self._keyspace)
 
     async def resume(self) -> None:
-        """Let jobs start again; what a BullMQ 5 set aside when it paused the queue waits again first."""
-        await managing.resume(self._keyspace)
+        """Let jobs start again; what a BullMQ 5 set aside when it paused the queue waits again first.
 
-    async def set_concurrency(self, limit: int | None) -> None:
-        """Bound how many jobs run at a time over all workers of all processes.
+        Raises:
+            QueueStateError: a halt, or its circuit breaker, holds the queue: ``App.resume`` ends that.
+        """
+        if not await managing.resume(self._keyspace):
+            raise QueueStateError(
+                self.name,
+                f"queue {self.name!r} is halted, and not merely paused: see why by `stockyard halts`, and "
+                "resume it by app.resume() or `stockyard resume`",
+            )
+
+    async def set_concurrency(self, limit: int | None) -> bool:
+        """Bound how many jobs run at a time over all workers of all processes; say whether the bound has changed.
 
         Args:
             limit: 1 or more; None takes the bound off. What runs beyond a new bound goes on.
@@ -47,10 +56,10 @@ class QueueAdmin:
         """
         if limit is not None:
             checks.whole("limit", limit, least=1, hint="None takes the bound off, pause() stops all")
-        await managing.set_concurrency(self._keyspace, limit)
+        return await managing.set_concurrency(self._keyspace, limit)
 
-    async def set_rate(self, rate: Rate | str | None) -> None:
-        """Bound how many jobs start in a time over all workers of all processes.
+    async def set_rate(self, rate: Rate | str | None) -> bool:
+        """Bound how many jobs start in a time over all workers of all processes; say whether that has changed.
 
         Args:
             rate: as in ``"100/s"`` or ``"6000/1m"``; None takes the bound off. Of a worker that has a rate of its
@@ -59,7 +68,7 @@ class QueueAdmin:
         Raises:
             InvalidOption: it is no rate.
         """
-        await managing.set_rate(self._keyspace, None if rate is None else Rate.of(rate))
+        return await managing.set_rate(self._keyspace, None if rate is None else Rate.of(rate))
 
     async def rate_limit(self, duration: Duration) -> None:
         """Let no job start for so long, as when an API reports that its limit is reached.
@@ -74,9 +83,9 @@ class QueueAdmin:
         """
         await managing.pause_for(self._keyspace, checks.positive_ms("duration", duration))
 
-    async def clear_rate_limit(self) -> None:
-        """Begin a new window of the rate limit now; also ends what ``rate_limit`` began."""
-        await managing.clear_rate_limit(self._keyspace)
+    async def clear_rate_limit(self) -> bool:
+        """Begin a new window of the rate limit, and end what ``rate_limit`` began; say whether there was one."""
+        return await managing.clear_rate_limit(self._keyspace)
 
     async def drain(self, *, delayed: bool = False) -> int:
         """Remove the jobs that wait, and return how many; those that run, have ended or await children stay.
@@ -117,7 +126,8 @@ class QueueAdmin:
         this may take a while on a server that holds much else.
 
         Args:
-            force: even if jobs are running; their workers' results are lost. Defaults to False.
+            force: even if jobs are running, whose results are lost; and with its effects, which are kept else.
+                Defaults to False.
 
         Raises:
             InvalidOption: ``force`` is neither True nor False.
@@ -173,9 +183,33 @@ class QueueAdmin:
         """
         await self._jobs.remove(job_id, children=children)
 
-    async def release_deduplication(self, dedup_id: str) -> bool:
-        """Free a deduplication id, so that the next job under it is added; say whether it was taken."""
-        return await managing.release_deduplication(self._keyspace, checks.text("dedup_id", dedup_id))
+    async def cancel(self, job_id: str, reason: str = "") -> None:
+        """Fail a job without a retry, in whatever state it is before its end; see ``Job.cancel``.
+
+        Args:
+            job_id: its id.
+            reason: why, for the job's record. Defaults to none.
+
+        Raises:
+            InvalidOption: the id or the reason is no text.
+            JobNotFound: there is no such job.
+            JobStateError: it has ended.
+        """
+        await self._jobs.cancel(checks.text("job_id", job_id), reason)
+
+    async def release_deduplication(self, dedup_id: str, *, owner: str | None = None) -> bool:
+        """Free a deduplication id, so that the next job under it is added; say whether it was freed.
+
+        Args:
+            dedup_id: the id.
+            owner: id of a job: only if this job has it, and not one that was added since. Defaults to any job.
+
+        Raises:
+            InvalidOption: an id is no text.
+        """
+        if owner is not None:
+            checks.text("owner", owner)
+        return await managing.release_deduplication(self._keyspace, checks.text("dedup_id", dedup_id), owner)
 
     async def trim_events(self, length: int) -> int:
         """Cut the queue's event stream to about its last ``length`` entries; return how many went.
@@ -186,8 +220,10 @@ class QueueAdmin:
         checks.whole("length", length)
         return await managing.trim_events(self._keyspace, length)
 
-    async def set_event_limits(self, *, entries: int | None = None, size: int | None = None) -> None:
-        """Bound the queue's event stream, for all workers and from now on; what is left out stays as it is.
+    async def set_event_limits(self, *, entries: int | None = None, size: int | None = None) -> bool:
+        """Bound the queue's event stream, for all workers and from now on; say whether a bound has changed.
+
+        What is left out stays as it is.
 
         Args:
             entries: about so many events are kept; 1 or more. A queue begins with 10,000. BullMQ's own ``Queue``
@@ -202,7 +238,7 @@ class QueueAdmin:
         for option, limit in (("entries", entries), ("size", size)):
             if limit is not None:
                 checks.whole(option, limit, least=1)
-        await managing.set_event_limits(self._keyspace, entries, size)
+        return await managing.set_event_limits(self._keyspace, entries, size)
 
     async def event_limits(self) -> EventLimits:
         """Return how much the queue's event stream keeps."""

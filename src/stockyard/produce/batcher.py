@@ -10,8 +10,7 @@ from typing import Any
 
 from stockyard._aio.shared import cancelled
 from stockyard._store.jobs.add_stream import AddStream
-from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, NewJob
-from stockyard._store.jobs.related_job import RelatedJob
+from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, NewJob, SentJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard.errors import ReplyLost, ServerRefused
@@ -29,7 +28,7 @@ class Batcher:
 
     A batch leaves when it is full, by the number of its jobs or by their bytes, or when the turn of the loop ends,
     whichever is first, so the server works on the first adds of a turn while the last are still being made. Jobs
-    with ties are added by a script of their own: a batch ends where the kind changes.
+    with ties, and those that a queue arranges, are added by other scripts: a batch ends where the kind changes.
 
     Args:
         keyspace: the queue.
@@ -40,7 +39,7 @@ class Batcher:
         self._stream = AddStream(keyspace, durability=durability)
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Any] = []
-        self._related = 0
+        self._others = 0
         self._bytes = 0
         self._size = LoadSize()
         self._futures: list[asyncio.Future[str | ExistingJob]] = []
@@ -49,10 +48,10 @@ class Batcher:
         self._on_the_wire = 0
         self._task: asyncio.Task[None] | None = None
 
-    def add(self, job: NewJob | RelatedJob) -> asyncio.Future[str | ExistingJob]:
+    def add(self, job: SentJob) -> asyncio.Future[str | ExistingJob]:
         """Line a job up; the future gives its id or what is there instead, or the error of its call."""
-        if type(job) is RelatedJob:
-            self._related += 1
+        if type(job) is not NewJob:
+            self._others += 1
         future: asyncio.Future[str | ExistingJob] = self._loop.create_future()
         self._jobs.append(job)
         self._futures.append(future)
@@ -64,7 +63,12 @@ class Batcher:
             self._task = self._loop.create_task(self._run())
         return future
 
-    async def add_all(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[Answer | BaseException]:
+    @property
+    def is_gathering(self) -> bool:
+        """Whether jobs are lined up that are not written yet: another one travels with them."""
+        return bool(self._jobs)
+
+    async def add_all(self, jobs: Sequence[SentJob]) -> Sequence[Answer | BaseException]:
         """Add jobs in the order given; return what became of each, or the error of its call."""
         return await asyncio.gather(*map(self.add, jobs), return_exceptions=True)
 
@@ -77,7 +81,7 @@ class Batcher:
             for futures in [self._being_read, *(written for written, _ in self._written), self._futures]:
                 _fail(futures, cancelled("a call that adds jobs"))
             self._written.clear()
-            self._jobs, self._futures, self._related, self._bytes, self._on_the_wire = [], [], 0, 0, 0
+            self._jobs, self._futures, self._others, self._bytes, self._on_the_wire = [], [], 0, 0, 0
             raise
         finally:
             self._task = None
@@ -92,7 +96,7 @@ class Batcher:
                     self._write()
         except Exception as error:
             _fail(self._futures, error)
-            self._jobs, self._futures, self._related, self._bytes = [], [], 0, 0
+            self._jobs, self._futures, self._others, self._bytes = [], [], 0, 0
         if not self._written:
             return
         futures, carried = self._written.popleft()
@@ -127,11 +131,11 @@ class Batcher:
         return has_room and self._stream.is_open
 
     def _write(self) -> None:
-        size = self._run_length() if self._related else BATCH
+        size = self._run_length() if self._others else BATCH
         if self._bytes > self._size.bytes:
             size = within(self._size.bytes, self._jobs[:size])
-        if self._related and type(self._jobs[0]) is RelatedJob:
-            self._related -= size
+        if self._others and type(self._jobs[0]) is not NewJob:
+            self._others -= size
         jobs, self._jobs = self._jobs[:size], self._jobs[size:]
         futures, self._futures = self._futures[:size], self._futures[size:]
         carried = sum(len(job.data) for job in jobs) if self._jobs else self._bytes

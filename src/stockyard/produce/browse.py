@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from stockyard._store import clients
-from stockyard._store.jobs import reading
+from stockyard._store.jobs import positions, reading, versioning
 from stockyard._store.jobs.rows import stored_job
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.snapshots import QueueMetrics, QueueSettings, WorkerInfo
+from stockyard._store.snapshots import JobPosition, PayloadVersion, QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.job import Job, JobPort, JobState
 from stockyard.model.options import MAX_PRIORITY
 from stockyard.produce.prometheus import exposition
+from stockyard.produce.search import SEARCHED_STATES, SearchStep, search
 from stockyard.topology import QueueSpec
 
 LISTED_STATES = tuple(state for state in JobState if state is not JobState.UNKNOWN)
@@ -35,6 +36,14 @@ class QueueBrowser:
             InvalidOption: the id is no text.
         """
         return await self._jobs.get_job(job_id)
+
+    async def position(self, job_id: str) -> JobPosition:
+        """Return how many jobs start before one that waits, and when it starts at the rate of the last minutes.
+
+        Raises:
+            InvalidOption: the id is no text.
+        """
+        return await positions.read_position(self._keyspace, checks.text("job_id", job_id))
 
     async def get_jobs(
         self,
@@ -59,13 +68,46 @@ class QueueBrowser:
         An id whose record is gone, or is no record of a job, is passed over: the page is filled with those that
         follow.
         """
-        states = _states([state] if isinstance(state, str) else state)
+        states = listed_states([state] if isinstance(state, str) else state)
         checks.whole("page", page, least=1)
         checks.whole("size", size, least=1, most=1000)
         records = await reading.read_page(
             self._keyspace, states, (page - 1) * size, size, newest_first=newest_first
         )
         return [stored_job(record, self.name, self._jobs) for record in records]
+
+    async def search(
+        self,
+        text: str,
+        *,
+        states: Iterable[JobState | str] = SEARCHED_STATES,
+        after: str | None = None,
+        seconds: float = 0.5,
+        count: int = 100,
+    ) -> SearchStep:
+        """Look for jobs by id, name, error or payload; return what one step has found, and where the next begins.
+
+        Args:
+            text: ``"id:17"``, ``"name:submit"``, ``"error:margin"``, ``"data.symbol:BTCUSDT"`` for exactly this
+                value there, ``"correlation:order-7"`` for the jobs of one story, or other text: a job of that id,
+                and jobs that have it in their id, name or payload.
+            states: which to look through. Defaults to all.
+            after: what a step of the same search returned. Defaults to None: begin.
+            seconds: after which a step reads no other page. Defaults to 0.5.
+            count: jobs after which it reads no other page. Defaults to 100.
+
+        Raises:
+            InvalidOption: an argument is out of its range, or the text is empty.
+
+        Example:
+            step = await queue.search("data.order_id:A1")
+            while step.after is not None and not step.found:
+                step = await queue.search("data.order_id:A1", after=step.after)
+        """
+        checks.text("text", text)
+        checks.number("seconds", seconds, least=0)
+        checks.whole("count", count, least=1)
+        return await search(self, text, listed_states(states), after, seconds=seconds, count=count)
 
     async def counts(self) -> dict[JobState, int]:
         """Return how many jobs are in each state; ``waiting`` leaves out the prioritized ones here.
@@ -74,7 +116,7 @@ class QueueBrowser:
             ServerRefused: another program has written over a key of the queue, or the user may not read it.
         """
         (facts,) = await reading.read_facts([self._keyspace])
-        return _counts(facts.sound(self.name))
+        return counts_of(facts.sound(self.name))
 
     async def count(self, *states: JobState | str) -> int:
         """Return how many jobs are in some states together; without any, in all.
@@ -82,7 +124,7 @@ class QueueBrowser:
         Raises:
             InvalidOption: a state is not known.
         """
-        wanted = _states(states) if states else LISTED_STATES
+        wanted = listed_states(states) if states else LISTED_STATES
         counts = await self.counts()
         return sum(counts[JobState(each)] for each in wanted)
 
@@ -90,8 +132,13 @@ class QueueBrowser:
         """Return how many jobs wait with each of these priorities; 0 is those without one.
 
         Raises:
-            InvalidOption: a priority is out of its range.
+            InvalidOption: a priority is out of its range, or the jobs of the queue age.
         """
+        if self.spec.arrangement is not None and self.spec.arrangement.aging_ms:
+            raise InvalidOption(
+                f"the jobs of queue {self.name!r} cannot be counted by priority: the scores of a queue with aging "
+                "say when, not how urgent"
+            )
         asked = tuple(dict.fromkeys(checks.several("priorities", priorities, of="whole numbers")))
         for each in asked:
             checks.whole("priority", each, most=MAX_PRIORITY)
@@ -128,6 +175,13 @@ class QueueBrowser:
         """
         return await clients.read_workers(self._keyspace)
 
+    async def versions(self) -> list[PayloadVersion]:
+        """Return the payload versions that were seen, with the jobs that wait for a worker of theirs.
+
+        Jobs that wait in the queue itself are not among them: a worker finds out when it comes to one.
+        """
+        return await versioning.read_versions(self._keyspace)
+
     async def metrics(
         self, kind: Literal["completed", "failed"] = "completed", start: int = 0, end: int = -1
     ) -> QueueMetrics:
@@ -155,11 +209,12 @@ class QueueBrowser:
         """
         (read,) = await reading.read_facts([self._keyspace])
         facts = read.sound(self.name)
-        counts = {state.value: count for state, count in _counts(facts).items()}
+        counts = {state.value: count for state, count in counts_of(facts).items()}
         return exposition(self.name, counts, facts.counted_completed, facts.counted_failed, labels or {})
 
 
-def _states(given: Iterable[JobState | str]) -> list[str]:
+def listed_states(given: Iterable[JobState | str]) -> list[str]:
+    """Return the names of states that are asked for, each once; raises InvalidOption."""
     states = list(dict.fromkeys(str(each) for each in checks.several("state", given, of="states")))
     for each in states:
         checks.one_of("state", each, LISTED_STATES)
@@ -168,9 +223,10 @@ def _states(given: Iterable[JobState | str]) -> list[str]:
     return states
 
 
-def _counts(facts: reading.QueueFacts) -> dict[JobState, int]:
+def counts_of(facts: reading.QueueFacts) -> dict[JobState, int]:
+    """Return how many jobs are in each state."""
     return {
-        JobState.WAITING: facts.wait + facts.legacy_paused,
+        JobState.WAITING: facts.wait + facts.legacy_paused + facts.in_lines,
         JobState.PRIORITIZED: facts.prioritized,
         JobState.ACTIVE: facts.active,
         JobState.DELAYED: facts.delayed,

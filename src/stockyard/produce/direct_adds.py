@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, NewJob, add_call, answers_of
+from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, SentJob, add_call, answers_of
 from stockyard._store.jobs.durability import confirmed, wait_command
-from stockyard._store.jobs.related_job import RelatedJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.net.connection import accepted
@@ -28,26 +27,29 @@ class DirectAdds:
         self._durability = durability
         self._size = LoadSize()
 
-    async def add(self, job: NewJob | RelatedJob) -> str | ExistingJob:
+    is_gathering = False
+    """Whether jobs are lined up that are not written yet."""
+
+    async def add(self, job: SentJob) -> str | ExistingJob:
         """Add a job; return its id, or what is there in its place."""
         (answer,) = await self._call([job])
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    async def add_all(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[Answer | NotDurable]:
+    async def add_all(self, jobs: Sequence[SentJob]) -> Sequence[Answer | NotDurable]:
         """Add jobs in the order given, by one call for each run of one kind and for so many bytes."""
         answers: list[Answer | NotDurable] = []
         while len(answers) < len(jobs):
             answers += await self._call(self._first_of(jobs[len(answers) :]))
         return answers
 
-    def _first_of(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[NewJob | RelatedJob]:
+    def _first_of(self, jobs: Sequence[SentJob]) -> Sequence[SentJob]:
         kind = type(jobs[0])
         size = next((at for at, job in enumerate(jobs[:BATCH]) if type(job) is not kind), min(len(jobs), BATCH))
         return jobs[: within(self._size.bytes, jobs[:size])]
 
-    async def _call(self, jobs: Sequence[NewJob | RelatedJob]) -> Sequence[Answer | NotDurable]:
+    async def _call(self, jobs: Sequence[SentJob]) -> Sequence[Answer | NotDurable]:
         server, durability = self._keyspace.server, self._durability
         wait = None if durability is None else wait_command(durability, server.call_timeout)
         try:
@@ -57,5 +59,5 @@ class DirectAdds:
             raise
         self._size.grow()
         server.clock.check_for_step()
-        answers = answers_of(accepted(reply), jobs)  # type: ignore[arg-type]
+        answers = answers_of(self._keyspace, accepted(reply), jobs)  # type: ignore[arg-type]
         return answers if durability is None else confirmed(answers, durability, waited[0] if waited else None)

@@ -10,7 +10,9 @@ from typing import Any
 
 import msgspec
 
+from stockyard import telemetry
 from stockyard._aio.portal import Portal
+from stockyard._logging import current_job
 from stockyard._store.jobs.adding import ExistingJob
 from stockyard._store.jobs.related_job import RelatedJob, related_job
 from stockyard._store.jobs.rows import stored_job
@@ -20,10 +22,12 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard.blocking import BlockingFlows
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
+from stockyard.model.arrangement import refuse_misfit
 from stockyard.model.fixed import Fixed
 from stockyard.model.flow import Flow, FlowTree
 from stockyard.model.job import Job, JobPort, set_fields
-from stockyard.model.options import JobOptions
+from stockyard.model.lineage import passed_on
+from stockyard.model.options import JobOptions, carrying
 from stockyard.model.parent import ParentRef
 from stockyard.produce.queue import check_size, existing_job, payload_text, refuse_both_ties
 from stockyard.topology import QueueSpec, Topology
@@ -82,7 +86,8 @@ class Flows(Fixed):
 
         Raises:
             UnknownQueue: the topology does not declare one of its queues.
-            InvalidOption: an option is unknown or out of its range, or does not go with its place in the tree.
+            InvalidOption: an option is unknown or out of its range, or does not go with its place in the tree; or
+                one of its queues has shards.
             HandlerError: a queue declares handlers, and none of a job's name.
             PayloadError: a payload is not JSON-able, larger than its ``size_limit``, or does not fit the handler's
                 declared type.
@@ -102,13 +107,16 @@ class Flows(Fixed):
         if check is not None:
             checks.flag("check", check)
         wanted = checks.several("flows", flows, of="Flow values")
-        for spec in islice(self._topology, 1):
+        for spec in islice((each for each in self._topology if each.shards == 1), 1):
             await self._keyspace(spec).learn_time()
-        plan = _Plan(self._topology, self._keyspace, check)
-        roots = plan.include(wanted)
-        if not roots:
+        if not wanted:
             return []
-        answers = await add_trees(plan.keyspaces, [node.sent for node in plan.nodes])
+        root = wanted[0]
+        where = {"queue": root.queue, "name": root.name} if isinstance(root, Flow) else {}
+        with telemetry.span_of_adds(flows=len(wanted), **where) as span:
+            plan = _Plan(self._topology, self._keyspace, check, span.carrier)
+            roots = plan.include(wanted)
+            answers = await add_trees(plan.keyspaces, [node.sent for node in plan.nodes])
         trees: dict[int, FlowTree] = {}
         for at in reversed(range(len(plan.nodes))):
             node, answer = plan.nodes[at], answers[at]
@@ -159,9 +167,14 @@ class _Plan:
     """The jobs of trees, checked, level by level: the order in which peers add them too."""
 
     def __init__(
-        self, topology: Topology, keyspace: Callable[[QueueSpec], QueueKeyspace], check: bool | None
+        self,
+        topology: Topology,
+        keyspace: Callable[[QueueSpec], QueueKeyspace],
+        check: bool | None,
+        carrier: str | None,
     ) -> None:
         self._check = check
+        self._carrier = carrier
         self.nodes: list[_Node] = []
         self.keyspaces: list[QueueKeyspace] = []
         self._topology = topology
@@ -187,15 +200,27 @@ class _Plan:
     def _node(self, flow: Flow, above: _Node | None) -> _Node:
         spec = self._topology.spec(flow.queue)
         keyspace = self._keyspace(spec)
-        options = _checked(flow, spec.defaults.merged(**flow.options).placed(keyspace.clock()), above)
+        now = keyspace.clock()
+        chosen = spec.defaults.merged(**flow.options)
+        now = chosen.made_at(now)
+        chosen = chosen.placed(now)
+        if above is not None and "correlation_id" not in flow.options:
+            chosen = msgspec.structs.replace(chosen, correlation_id=above.options.correlation_id)
+        if (cause := current_job.get()) is not None:
+            chosen = passed_on(chosen, cause, flow.options, is_declared=spec.lineage)
+        options = _checked(flow, carrying(chosen, self._carrier), above, now)
         if options.job_id is not None:
             if (spec.name, options.job_id) in self._own_ids:
                 raise InvalidOption(f"job_id {options.job_id!r} is given twice in queue {spec.name!r}")
             self._own_ids.add((spec.name, options.job_id))
+        refuse_misfit(spec.name, spec.arrangement, options, way="a flow")
         text = payload_text(flow.name, flow.data)
         check_job(spec, flow.name, flow.data, text, check=self._check)
         check_size(flow.name, text, options)
-        sent = related_job(keyspace, flow.name, text, options, keyspace.clock(), job_id=str(uuid.uuid4()))
+        spec.check_use(options)
+        sent = related_job(
+            keyspace, flow.name, text, options, options.made_at(keyspace.clock()), job_id=str(uuid.uuid4())
+        )
         sent.is_parent = bool(flow.children)
         sent.queue = self._number(spec, keyspace)
         if sent.parent is not None:
@@ -209,11 +234,12 @@ class _Plan:
         return self._numbers[spec.name]
 
 
-def _checked(flow: Flow, options: JobOptions, above: _Node | None) -> JobOptions:
+def _checked(flow: Flow, options: JobOptions, above: _Node | None, now: int) -> JobOptions:
     if above is not None:
         if options.parent is not None:
             raise InvalidOption(f"the parent of {flow.name!r} is the flow around it; only a root may name one")
-        options = msgspec.structs.replace(options, parent=ParentRef(above.spec.name, above.sent.id))
+        expiry = above.options.expiry(above.sent.timestamp)
+        options = msgspec.structs.replace(options, parent=ParentRef(above.spec.name, above.sent.id, None, expiry))
     if flow.children and options.deduplication is not None:
         raise InvalidOption(f"{flow.name!r} has children that would wait in vain, so it cannot be deduplicated")
     if options.job_id is not None and ":" in options.job_id and (flow.children or above is not None):
@@ -221,7 +247,7 @@ def _checked(flow: Flow, options: JobOptions, above: _Node | None) -> JobOptions
             f"job_id {options.job_id!r} of {flow.name!r} has colons, which have no place in a flow"
         )
     refuse_both_ties(options)
-    return options
+    return options if options.parent is None else options.within(options.parent.expires_at, now)
 
 
 def _given(node: _Node, job_id: str, port: JobPort) -> Job[Any]:

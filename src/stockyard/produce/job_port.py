@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from stockyard._aio.portal import Portal
-from stockyard._store.jobs import cancelling, children, editing, families, finishing, reading
+from stockyard._store.jobs import cancelling, children, coalescing, editing, families, finishing, reading
 from stockyard._store.jobs.rows import stored_job
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
-from stockyard.errors import JobLocked, JobNotFound, JobStateError
+from stockyard.effects.gate import EffectGate
+from stockyard.errors import InvalidOption, JobLocked, JobNotFound, JobStateError
 from stockyard.events.results import Results
 from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.effect_port import EffectReport, EffectRequest, EffectStart
 from stockyard.model.family import ChildKind, ChildrenPage
 from stockyard.model.handler import Handler
-from stockyard.model.job import ENDED_STATES, Job, JobState
+from stockyard.model.job import ENDED_STATES, Job, JobState, ResetAttempts
 from stockyard.model.payload import Decoder, encode_payload
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class StoredJobs:
@@ -28,15 +34,23 @@ class StoredJobs:
         results: awaits ends of its jobs.
         find: gives the declared handler of a job's name, or None.
         portal: for callers without a loop.
+        effects: the gate before their effects. Defaults to one of a venue that promises nothing.
     """
 
     def __init__(
-        self, keyspace: QueueKeyspace, *, results: Results, find: Callable[[str], Handler | None], portal: Portal
+        self,
+        keyspace: QueueKeyspace,
+        *,
+        results: Results,
+        find: Callable[[str], Handler | None],
+        portal: Portal,
+        effects: EffectGate | None = None,
     ) -> None:
         self._keyspace = keyspace
         self._results = results
         self._find = find
         self._portal = portal
+        self._effects = effects or EffectGate(keyspace)
 
     async def update_progress(self, job_id: str, value: Any) -> None:
         text = encode_payload(value, what=f"progress of job {job_id}")
@@ -47,9 +61,16 @@ class StoredJobs:
         self._check(job_id, count)
         return count
 
-    async def logs(self, job_id: str, start: int, end: int) -> list[str]:
+    async def logs(self, job_id: str, start: int, end: int, *, newest_first: bool = False) -> list[str]:
         first, last = checks.place("start", start), checks.place("end", end)
-        return await editing.read_logs(self._keyspace, job_id, first, last)
+        if not newest_first:
+            return await editing.read_logs(self._keyspace, job_id, first, last)
+        # The newest line is at -1, the one before at -2: ``~`` makes that of 0 and 1, and the oldest of -1.
+        lines = await editing.read_logs(self._keyspace, job_id, ~last, ~first)
+        return lines[::-1]
+
+    async def log_count(self, job_id: str) -> int:
+        return await editing.count_logs(self._keyspace, job_id)
 
     async def state(self, job_id: str) -> JobState:
         return JobState((await reading.read_state(self._keyspace, job_id)).state)
@@ -70,9 +91,12 @@ class StoredJobs:
         checks.flag("lifo", lifo)
         self._check(job_id, await editing.change_priority(self._keyspace, job_id, priority, lifo=lifo))
 
-    async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> None:
+    async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: ResetAttempts = False) -> None:
         checks.one_of("state", state, ENDED_STATES)
-        checks.flag("reset_attempts", reset_attempts)
+        if not isinstance(reset_attempts, bool) and reset_attempts not in ("made", "started"):
+            raise InvalidOption(
+                f"reset_attempts must be True or False, 'made' or 'started'; got {checks.shown(reset_attempts)}"
+            )
         found = await editing.retry(self._keyspace, job_id, state=state, reset_attempts=reset_attempts)
         if isinstance(found, str):
             hint = "; retry(state='completed') runs it again" if found == JobState.COMPLETED else ""
@@ -80,6 +104,7 @@ class StoredJobs:
                 job_id, f"job {job_id} of queue {self._keyspace.queue!r} is {found}, and not {state}{hint}"
             )
         self._check(job_id, found)
+        await coalescing.settle(self._keyspace, [job_id], by_hand=True)
 
     async def promote(self, job_id: str) -> None:
         self._check(job_id, await editing.promote(self._keyspace, job_id), needs="delayed")
@@ -107,8 +132,8 @@ class StoredJobs:
         if code == ReplyCode.TAKEN_MEANWHILE:
             raise JobLocked(
                 job_id,
-                f"a worker took a job below job {job_id} of queue {self._keyspace.queue!r} while many were "
-                "remove it again when that has ended",
+                f"a worker took a job below job {job_id} of queue {self._keyspace.queue!r} many were "
+                "removed; remove it again when that job has ended",
             )
         if code == ReplyCode.OF_SCHEDULE:
             raise JobStateError(
@@ -136,6 +161,12 @@ class StoredJobs:
         checks.text("job_id", job_id)
         record = await reading.read_job(self._keyspace, job_id)
         return None if record is None else stored_job(record, self._keyspace.queue, self)
+
+    async def begin_effect(self, job_id: str, request: EffectRequest) -> EffectStart:
+        return await self._effects.begin(job_id, _from_child(request, EffectRequest))
+
+    async def report_effect(self, job_id: str, report: EffectReport) -> str:
+        return await self._effects.report(_from_child(report, EffectReport))
 
     async def children_values(self, job_id: str) -> dict[str, Any]:
         return await children.read_values(self._keyspace, job_id)
@@ -170,3 +201,8 @@ class StoredJobs:
             raise JobNotFound(job_id, f"{where} does not exist (any more)")
         if code == ReplyCode.WRONG_STATE:
             raise JobStateError(job_id, f"{where} is not {needs}")
+
+
+def _from_child(given: S, kind: type[S]) -> S:
+    """Return an argument, which comes as plain values from a child process."""
+    return given if isinstance(given, kind) else msgspec.convert(given, kind)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal, Unpack, get_args
 
 from msgspec import UNSET
@@ -10,29 +10,38 @@ from msgspec import UNSET
 from stockyard import telemetry
 from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
-from stockyard._store.jobs.adding import BATCH, ExistingJob, NewJob, new_job
+from stockyard._logging import current_job
+from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, SentJob, new_job
+from stockyard._store.jobs.arranging import arranged_job
 from stockyard._store.jobs.related_job import RelatedJob, related_job
 from stockyard._store.jobs.rows import stored_job
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.blocking import BlockingQueue
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model import checks
+from stockyard.model.arrangement import refuse_misfit
 from stockyard.model.durability import Durability
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort, set_fields
-from stockyard.model.options import AddOptions, JobOptions
+from stockyard.model.lineage import passed_on
+from stockyard.model.options import AddOptions, JobOptions, carrying
 from stockyard.model.payload import encode_payload
 from stockyard.produce.admin import QueueAdmin
 from stockyard.produce.batcher import Batcher
 from stockyard.produce.browse import QueueBrowser
 from stockyard.produce.direct_adds import DirectAdds
+from stockyard.produce.keys import Keys
 from stockyard.produce.large_payloads import LARGE_PAYLOAD, warn_of_large_payload
+from stockyard.produce.room import Room
 from stockyard.topology import QueueSpec
 from stockyard.topology.admission import check_job
 from stockyard.topology.queue_spec import durability_of
 
 JobTuple = tuple[str] | tuple[str, Any] | tuple[str, Any, Mapping[str, Any]]
 """A job for ``add_many``: its name, its payload, its options; the last two may be left out."""
+
+CheckedJob = tuple[str, Any, JobOptions, SentJob]
+"""A job for ``add_many`` once it was checked: name, payload and options, and what is sent."""
 
 
 class Queue(Fixed, QueueAdmin, QueueBrowser):
@@ -45,12 +54,17 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         self.spec = spec
         self.name: str = spec.name
         self._keyspace = keyspace
+        self._numbered = keyspace.numbered
         self._jobs = jobs
         self._portal = portal
         self._adders: dict[Durability | None, PerLoop[Batcher | DirectAdds]] = {
             durability: _adders(keyspace, durability) for durability in (None, *get_args(Durability))
         }
         self._adder = self._adders[spec.durability]
+        arrangement = keyspace.arrangement
+        self._room: Room | None = None
+        if arrangement is not None and arrangement.blocks:
+            self._room = Room(arrangement.full_timeout_ms / 1000)
         self._sync: BlockingQueue = portal.blocking(self, needs_loop=())
         self._is_made = True
 
@@ -58,6 +72,17 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
     def sync(self) -> BlockingQueue:
         """This queue for code without a running loop: ``queue.sync.add(...)`` blocks until it is done."""
         return self._sync
+
+    @property
+    def keys(self) -> Keys:
+        """The keys of its jobs; of queues that declare ``ordered`` or ``key_concurrency``.
+
+        Raises:
+            InvalidOption: the queue has shards.
+        """
+        if self.spec.shards > 1:
+            raise InvalidOption(f"queue {self.name!r} has shards: its keys choose a shard, and have no lines")
+        return Keys(self.spec, keyspace=self._keyspace, jobs=self._jobs, portal=self._portal)
 
     async def add(
         self,
@@ -93,6 +118,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
                 declared type.
             JobNotFound: the parent does not exist.
             JobStateError: the job exists and belongs to another parent.
+            QueueFull: as many jobs wait as the queue declares.
             ServerUnavailable: the server could not be reached within the call timeout; nothing was added.
             ReplyLost: it was sent and not answered; add it again under the same ``job_id`` to be sure.
             NotDurable: it was added, and its durability was not confirmed in time.
@@ -103,18 +129,32 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         chosen = self.spec.defaults.merged(**options) if options else self.spec.defaults
         if not self._keyspace.knows_time:
             await self._keyspace.learn_time()
-        if chosen.eta_ms is not None:
-            chosen = chosen.placed(self._keyspace.clock())
-        sent = self._checked(name, data, chosen, check)
+        if chosen.eta_ms is not None or chosen.parent is not None:
+            chosen = self._placed(chosen)
+        if (cause := current_job.get()) is not None:
+            chosen = passed_on(chosen, cause, options, is_declared=self.spec.lineage)
         tracer = telemetry.tracer
-        if tracer is None:
-            answer = await adders.get().add(sent)
-        else:
-            with tracer.span(telemetry.ADD, {"queue": self.name, "name": name}):
-                answer = await adders.get().add(sent)
+        if tracer is not None and tracer.traces_add():
+            with tracer.span(telemetry.ADD, {"queue": self.name, "name": name}) as span:
+                job = await self._add_traced(adders.get(), name, data, carrying(chosen, span.carrier), check)
+                span.note(job=job.id, was_added=job.was_added)
+                return job
+        sent = self._checked(name, data, chosen, check)
+        room = self._room
+        answer = await (adders.get().add(sent) if room is None else room.add(adders.get(), sent))
         if isinstance(answer, str):
             return self._added(answer, name, data, chosen, sent)
         return await existing_job(answer, self._added(answer.job_id, name, data, chosen, sent))
+
+    async def _add_traced(
+        self, adder: Batcher | DirectAdds, name: str, data: Any, options: JobOptions, check: bool | None
+    ) -> Job[Any]:
+        """Add one job with the context of its span; as ``add``, whose own steps cost no call of a function."""
+        sent = self._checked(name, data, options, check)
+        answer = await (adder.add(sent) if self._room is None else self._room.add(adder, sent))
+        if isinstance(answer, str):
+            return self._added(answer, name, data, options, sent)
+        return await existing_job(answer, self._added(answer.job_id, name, data, options, sent))
 
     async def add_many(
         self,
@@ -136,16 +176,20 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             checks.flag("check", check)
         given_jobs = checks.several("jobs", jobs, of="tuples (name, data, options)")
         await self._keyspace.learn_time()
-        checked = [self._checked_tuple(each, check) for each in given_jobs]
-        if not checked:
-            return []
-        adder = (self._adder if durability is None else self._adders_for(durability)).get()
+        with telemetry.span_of_adds(queue=self.name, jobs=len(given_jobs)) as span:
+            checked = [self._checked_tuple(each, check, span.carrier) for each in given_jobs]
+            return await self._add_checked(checked, durability)
+
+    async def _add_checked(
+        self, checked: Sequence[CheckedJob], durability: Durability | Literal[False] | None
+    ) -> list[Job[Any]]:
+        """Add jobs that were checked, batch behind batch; raises the errors of ``add``."""
+        adder = self._adder_for(durability)
         added: list[Job[Any]] = []
         for at in range(0, len(checked), BATCH):
             # One batch at a time: a flood of adds leaves the server to others in between.
             batch = checked[at : at + BATCH]
-            with telemetry.span(telemetry.ADD, queue=self.name, jobs=len(batch)):
-                answers = await adder.add_all([sent for *_, sent in batch])
+            answers = await self._send_all(adder, [sent for *_, sent in batch])
             for answer, (name, data, options, sent) in zip(answers, batch, strict=True):
                 if isinstance(answer, BaseException):
                     raise answer
@@ -156,30 +200,54 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
                     added.append(await existing_job(answer, given))
         return added
 
+    def _adder_for(self, durability: Durability | Literal[False] | None) -> Batcher | DirectAdds:
+        """Return what adds the jobs of the caller's loop."""
+        return (self._adder if durability is None else self._adders_for(durability)).get()
+
     def _adders_for(self, durability: Durability | Literal[False]) -> PerLoop[Batcher | DirectAdds]:
         return self._adders[None if durability is False else durability_of(durability)]
 
-    def _checked(self, name: str, data: Any, options: JobOptions, check: bool | None) -> NewJob | RelatedJob:
-        text = checked_text(self.spec, name, data, options, check=check)
-        if options.parent is not None or options.deduplication is not None:
-            return related_job(self._keyspace, name, text, options, self._keyspace.clock())
-        return new_job(name, text, options, self._keyspace.clock())
+    async def _send_all(
+        self, adder: Batcher | DirectAdds, jobs: Sequence[SentJob]
+    ) -> Sequence[Answer | BaseException]:
+        return await (adder.add_all(jobs) if self._room is None else self._room.add_all(adder, jobs))
 
-    def _checked_tuple(
-        self, given: JobTuple, check: bool | None
-    ) -> tuple[str, Any, JobOptions, NewJob | RelatedJob]:
+    def _placed(self, options: JobOptions) -> JobOptions:
+        """Return options with times that count from now, and with the expiry of the parent."""
+        now = options.made_at(self._keyspace.clock())
+        placed = options.placed(now)
+        return placed if placed.parent is None else placed.within(placed.parent.expires_at, now)
+
+    def _checked(self, name: str, data: Any, options: JobOptions, check: bool | None) -> SentJob:
+        text = checked_text(self.spec, name, data, options, check=check)
+        now = options.made_at(self._keyspace.clock())
+        arrangement = self._keyspace.arrangement
+        if arrangement is not None or options.coalesce is not None:
+            refuse_misfit(self.name, arrangement, options)
+            if arrangement is not None and arrangement.takes(options):
+                return arranged_job(self._keyspace, name, text, options, now)
+        if options.parent is not None or options.deduplication is not None:
+            return related_job(self._keyspace, name, text, options, now)
+        return new_job(name, text, options, now, self._numbered)
+
+    def _checked_tuple(self, given: JobTuple, check: bool | None, carrier: str | None) -> CheckedJob:
         if not isinstance(given, tuple) or not 1 <= len(given) <= 3 or not _are_options(given[2:]):
             raise InvalidOption(f"add_many takes tuples (name, data, options); got {checks.shown(given)}")
         name = given[0]
         data = given[1] if len(given) > 1 else UNSET
-        options = self.spec.defaults
-        if len(given) > 2:
-            options = options.merged(**given[2]).placed(self._keyspace.clock())
+        own = given[2] if len(given) > 2 else {}
+        options = self._placed(self.spec.defaults.merged(**own)) if own else self.spec.defaults
+        if (cause := current_job.get()) is not None:
+            options = passed_on(options, cause, own, is_declared=self.spec.lineage)
+        if carrier is not None:
+            options = carrying(options, carrier)
         return name, data, options, self._checked(name, data, options, check)
 
-    def _added(
-        self, job_id: str, name: str, data: Any, options: JobOptions, sent: NewJob | RelatedJob
-    ) -> Job[Any]:
+    def _shard_of(self, options: JobOptions | None) -> Queue:
+        """Return where a job is added: here, but in a queue with shards."""
+        return self
+
+    def _added(self, job_id: str, name: str, data: Any, options: JobOptions, sent: SentJob) -> Job[Any]:
         job = Job(
             job_id,
             name,
@@ -201,9 +269,14 @@ def _adders(keyspace: QueueKeyspace, durability: Durability | None) -> PerLoop[B
     return PerLoop(lambda: Batcher(keyspace, durability=durability), outside=lambda: direct)
 
 
-def keyspace_of(queue: Queue) -> QueueKeyspace:
-    """Return the keys of a queue, for what adds to it in a way of its own."""
-    return queue._keyspace
+def keyspace_of(queue: Queue, options: JobOptions | None = None) -> QueueKeyspace:
+    """Return the keys of a queue, for what adds to it in a way of its own.
+
+    Args:
+        queue: the queue.
+        options: of a job with a ``job_id``, which say to which shard it belongs. Needed of a queue with shards.
+    """
+    return queue._shard_of(options)._keyspace
 
 
 def checked_text(spec: QueueSpec, name: str, data: Any, options: JobOptions, *, check: bool | None = None) -> str:
@@ -218,9 +291,21 @@ def checked_text(spec: QueueSpec, name: str, data: Any, options: JobOptions, *, 
         text = payload_text(name, data, handler.payload)
     if spec.router:
         check_job(spec, name, data, text, check=check)
+    if options.use is not None or spec.limits is not None:
+        spec.check_use(options)
+    if options.version is not None and not spec.versions:
+        raise InvalidOption(
+            f"queue {spec.name!r} declares no version, so all workers would take the job, whatever its version "
+            "is: declare the queue with version=1 first, and replace its workers"
+        )
     if options.parent is not None or options.deduplication is not None or options.size_limit is not None:
         check_size(name, text, options)
         refuse_both_ties(options)
+        if options.parent is not None and spec.shards > 1:
+            raise InvalidOption(
+                f"a job of queue {spec.name!r} cannot have a parent: the queue has shards, and parent and child "
+                "must have the same slot"
+            )
     return text
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from stockyard._store.jobs.adding import relay
@@ -52,7 +53,7 @@ class RelayedAdds:
     """
 
     def __init__(self, queue: Queue, *, memory_ms: int, most: int | None) -> None:
-        self._keyspace = keyspace_of(queue)
+        self._queue = queue
         self._memory_ms = memory_ms
         self._most = most
         self._size = LoadSize()
@@ -61,18 +62,25 @@ class RelayedAdds:
         """Add the first of the jobs by one call, up to one that is refused or finds no room.
 
         Args:
-            jobs: in order; one call carries up to 50 of them, and so many bytes.
+            jobs: in order; one call carries up to 50 of them, and so many bytes, all of one shard.
 
         Raises:
             ServerUnavailable: nothing was sent.
             ReplyLost: the jobs may have been added or not; call it again with the same rows.
             ServerRefused: the server is full, or does not allow it; nothing was added.
         """
-        keyspace = self._keyspace
+        keyspace = keyspace_of(self._queue, jobs[0].options)
         await keyspace.learn_time()
         now = keyspace.clock()
-        carried = jobs[: within(self._size.bytes, jobs[: self._size.jobs])]
-        sent = [related_job(keyspace, job.name, job.data, job.options.placed(now), now) for job in carried]
+        # Of a queue with shards, one call adds to one of them.
+        here = list(
+            takewhile(lambda job: keyspace_of(self._queue, job.options) is keyspace, jobs[: self._size.jobs])
+        )
+        carried = here[: within(self._size.bytes, here)]
+        sent = [
+            related_job(keyspace, job.name, job.data, job.options.placed(now), job.options.made_at(now))
+            for job in carried
+        ]
         for job, stored in zip(sent, carried, strict=True):
             job.row = stored.row
         try:

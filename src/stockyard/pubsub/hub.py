@@ -1,20 +1,24 @@
-"""Listens to the live channels of a loop on one connection, and hands what comes to those who read."""
+"""Listens to the live channels of a loop for all who read them, and hands on what comes."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.channels.broadcast import Broadcast, ChannelKeyspace, ReceivedMessages
+from stockyard._store.channels.broadcast_at import broadcast_at
 from stockyard._store.net.server import Server
 from stockyard.errors import ServerError, ServerRefused, ServerUnavailable
 from stockyard.pubsub.message import Message
 from stockyard.pubsub.message_codec import MessageCodec
 from stockyard.pubsub.stats import Counts
+
+if TYPE_CHECKING:
+    from stockyard._store.channels.sharded_broadcast import ShardedBroadcast
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +56,14 @@ class _Feed:
                 future.set_result(None)
         self.joining.clear()
 
+    def lose(self, error: ServerError) -> None:
+        """The channel is not listened to for a while."""
+        if self.has_begun:
+            self.has_begun = False
+            self.counts.reconnects += 1
+        if isinstance(error, ServerRefused):
+            self.refuse(error)
+
     def refuse(self, error: ServerError) -> bool:
         """Notify the joining listeners; return whether there were any."""
         waiting = [future for future in self.joining if not future.done()]
@@ -71,7 +83,7 @@ class Hub:
     def __init__(self, server: Server) -> None:
         self._server = server
         self._feeds: dict[bytes, _Feed] = {}
-        self._broadcast: Broadcast | None = None
+        self._broadcast: Broadcast | ShardedBroadcast | None = None
         self._task: asyncio.Task[None] | None = None
         self._trouble: ServerError | None = None
 
@@ -83,6 +95,7 @@ class Hub:
         Raises:
             ServerUnavailable: the server cannot be reached within the call timeout.
             ServerRefused: the user may not listen there.
+            ServerTooOld: the nodes of the cluster are older than Redis 7.
         """
         key = keyspace.live_channel
         feed = self._feeds.get(key)
@@ -132,7 +145,7 @@ class Hub:
 
     async def _run(self) -> None:
         # Its own, so that a reader who joins while this one ends gets another.
-        broadcast = self._broadcast = Broadcast(self._server)
+        broadcast = self._broadcast = broadcast_at(self._server)
         retry_delay = RetryDelay()
         try:
             while True:
@@ -168,17 +181,20 @@ class Hub:
             for listener, rest in rests:
                 if rest:
                     await listener.press(rest)
+        for key, error in received.lost:
+            self._warn(error)
+            if key in self._feeds:
+                self._feeds[key].lose(error)
         if received.texts:
             # What was read lies ready, so nothing here has waited: the readers have their turn.
             await asyncio.sleep(0)
 
-    def _note(self, error: ServerError) -> None:
+    def _warn(self, error: ServerError) -> None:
         if self._trouble is None:
             repeats.warn(_log, "channels cannot be listened to; trying again", error)
         self._trouble = error
+
+    def _note(self, error: ServerError) -> None:
+        self._warn(error)
         for feed in self._feeds.values():
-            if feed.has_begun:
-                feed.has_begun = False
-                feed.counts.reconnects += 1
-            if isinstance(error, ServerRefused):
-                feed.refuse(error)
+            feed.lose(error)

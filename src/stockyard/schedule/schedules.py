@@ -127,12 +127,14 @@ class Schedules(Fixed):
             else encode_payload(wanted.data, what="the payload of schedule", of=wanted.id).decode()
         )
         check_job(self._spec, wanted.job_name, wanted.data, text, check=wanted.check)
+        options = self._spec.defaults.merged(**wanted.options)
+        self._spec.check_use(options)
         await self._keyspace.learn_time()
         new = scheduling.NewSchedule(
             wanted.id,
             wanted.job_name,
             text,
-            self._spec.defaults.merged(**wanted.options),
+            options,
             wanted.timing,
             wanted.misfire,
             wanted.overlap,

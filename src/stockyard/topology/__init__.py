@@ -1,5 +1,6 @@
 """Declared queues, checked and without I/O."""
 
+from stockyard.model.coalesce import Coalesce
 from stockyard.topology.queue_options import QueueOptions
 from stockyard.topology.queue_spec import QueueSpec
 from stockyard.topology.rate import Rate
@@ -7,6 +8,7 @@ from stockyard.topology.router import Router
 from stockyard.topology.topology import LifespanFactory, Topology
 
 __all__ = [
+    "Coalesce",
     "LifespanFactory",
     "QueueOptions",
     "QueueSpec",

@@ -7,6 +7,7 @@ from typing import Any, TypedDict, TypeVar, Unpack, overload
 
 from stockyard.errors import HandlerError
 from stockyard.model import checks
+from stockyard.model.duration import Duration
 from stockyard.model.handler import Executor, Handler
 from stockyard.model.retry_rule import ErrorClasses, RetryRule
 
@@ -20,11 +21,16 @@ class HandlerOptions(TypedDict, total=False):
         executor: ``"async"``, ``"thread"`` or ``"process"``. Defaults to what the function is.
         autoretry_for: only these exceptions are retried. Defaults to the queue's, or all.
         dont_retry_on: these exceptions fail the job at once. Defaults to the queue's, or none.
+        batch: jobs of one call at most, 1 to 10,000: the function is given a list of them, and returns a list of
+            results. Defaults to a call for each job.
+        wait: how long the first job of a batch waits for others. Defaults to 50 ms.
     """
 
     executor: Executor | None
     autoretry_for: ErrorClasses | None
     dont_retry_on: ErrorClasses | None
+    batch: int | None
+    wait: Duration | None
 
 
 class Router:
@@ -59,21 +65,21 @@ class Router:
 
         Raises:
             HandlerError: the name is taken, or the function cannot serve.
-            InvalidOption: an option is not known, there is no such executor, or something else than exception
-                classes.
+            InvalidOption: an option is not known or out of its range, there is no such executor, or something else
+                than exception classes.
         """
         checks.refuse_unknown(options, HandlerOptions.__annotations__, of="a handler")
-        executor = options.get("executor")
         retries = RetryRule.of(options.get("autoretry_for"), options.get("dont_retry_on"), default=self._retries)
+        chosen: dict[str, Any] = {option: options.get(option) for option in ("executor", "batch", "wait")}
         if callable(name):
-            self.add(_own_name(name), name, executor=executor, retries=retries)
+            self.add(_own_name(name), name, retries=retries, **chosen)
             return name
         if name is not None:
             _check_name(name)
 
         def register(function: F) -> F:
             own = _own_name(function) if name is None else name
-            self.add(own, function, executor=executor, retries=retries)
+            self.add(own, function, retries=retries, **chosen)
             return function
 
         return register
@@ -85,12 +91,15 @@ class Router:
         *,
         executor: Executor | None = None,
         retries: RetryRule | None = None,
+        batch: int | None = None,
+        wait: Duration | None = None,
     ) -> None:
         """Register a function for jobs of that name; the same errors as ``handler``."""
         _check_name(name)
         if name in self._handlers:
             raise HandlerError(f"a handler for {name!r} is registered already")
-        self._handlers[name] = Handler.of(function, executor, self._retries if retries is None else retries)
+        rule = self._retries if retries is None else retries
+        self._handlers[name] = Handler.of(function, executor, rule, batch=batch, wait=wait)
 
     def get(self, name: str) -> Handler | None:
         """Return the handler for that job name, or None."""

@@ -13,6 +13,7 @@ from stockyard.model.duration import Duration
 from stockyard.model.moment import Moment
 from stockyard.model.options import KNOWN_OPTIONS, JobOptions, RunOptions
 from stockyard.model.schedule import (
+    During,
     Misfire,
     Overlap,
     Timing,
@@ -29,6 +30,12 @@ class ScheduleOptions(RunOptions, total=False):
         every: time between two runs; the first comes at once unless ``offset`` or ``start`` say otherwise.
         cron: pattern with 5 fields, or 6 with seconds in front, instead of ``every``.
         tz: IANA zone of the pattern. Defaults to the zone of the machine that reads it, as on Node: name it.
+        calendar: code of an exchange, as in ``"XNYS"``, whose days or hours the pattern keeps to; it needs the
+            extra ``calendars``, here and in the workers. Defaults to none.
+        during: ``"days"`` keeps the pattern's times on trading days, ``"hours"`` those while the exchange is
+            open. Defaults to ``"days"``.
+        session: one time in each session of the calendar instead of a pattern: ``"open+15m"``, ``"close-5m"``;
+            half days have an earlier close.
         offset: how far runs lie behind the multiples of ``every``; 0 is on them. Defaults to where the first run
             falls.
         limit: runs in all, over every change and restart. Defaults to no limit.
@@ -46,6 +53,9 @@ class ScheduleOptions(RunOptions, total=False):
     every: Duration | None
     cron: str | None
     tz: str | None
+    calendar: str | None
+    during: During | None
+    session: str | None
     offset: Duration | None
     limit: int | None
     start: Moment | None
@@ -109,6 +119,9 @@ class ScheduleDeclaration:
             start=options.get("start"),
             end=options.get("end"),
             immediately=immediately,
+            calendar=options.get("calendar"),
+            during=options.get("during"),
+            session=options.get("session"),
         )
         misfire, overlap = checked_policies(options.get("misfire", "run_once"), options.get("overlap", "allow"))
         job_name, check = options.get("name"), options.get("check")

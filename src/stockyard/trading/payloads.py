@@ -25,11 +25,12 @@ class PortfolioQuery(msgspec.Struct, frozen=True):
 
 
 class PriceUpdate(msgspec.Struct, frozen=True):
-    """A symbol's price moved (``portfolio:low_priority``)."""
+    """A symbol's price moved (``portfolio:low_priority``); of two, the one with the larger ``seq`` is newer."""
 
     symbol: str
     day: date
     price: float
+    seq: int = 0
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -103,13 +103,22 @@ class NewEntry(NamedTuple):
     versions: Sequence[str] = ()
 
 
+class CacheTotals(NamedTuple):
+    """What one cache holds, and how many of its entries left to make room."""
+
+    bytes: int = 0
+    entries: int = 0
+    evictions: int = 0
+
+
 class Written(NamedTuple):
-    """What became of entries, each ``STORED``, ``OUTDATED`` or ``NO_ROOM``; and what the cache holds now."""
+    """What became of entries, each ``STORED``, ``OUTDATED`` or ``NO_ROOM``.
+
+    And what the cache holds now, unless the call took no more and no less room than there was.
+    """
 
     answers: list[int]
-    bytes: int
-    entries: int
-    evictions: int
+    totals: CacheTotals | None
 
 
 class Claim(NamedTuple):
@@ -117,14 +126,6 @@ class Claim(NamedTuple):
 
     versions: list[str] | None = None
     found: Found | None = None
-
-
-class CacheTotals(NamedTuple):
-    """What one cache holds, and how many of its entries left to make room."""
-
-    bytes: int = 0
-    entries: int = 0
-    evictions: int = 0
 
 
 class Memory(NamedTuple):
@@ -145,8 +146,19 @@ async def read(keyspace: CacheKeyspace, cache: str, keys: Sequence[str]) -> list
     return found
 
 
-async def write(keyspace: CacheKeyspace, cache: str, entries: Sequence[NewEntry], budget: int) -> Written:
-    """Write entries; the budget is bytes for all caches together, or ``UNBOUNDED``.
+async def write(
+    keyspace: CacheKeyspace,
+    cache: str,
+    entries: Sequence[NewEntry],
+    budget: int,
+    uses: Mapping[str, int] | None = None,
+) -> Written:
+    """Write entries.
+
+    Args:
+        keyspace, cache, entries: what and where.
+        budget: bytes for all caches together, or ``UNBOUNDED``.
+        uses: when entries were read that are not noted yet, by their members; see ``reading``. Defaults to none.
 
     Raises:
         ServerRefused: see ``is_full``; nothing was written.
@@ -164,8 +176,12 @@ async def write(keyspace: CacheKeyspace, cache: str, entries: Sequence[NewEntry]
         )
         for entry in entries
     ]
-    *answers, size, count, evictions = await keyspace.run(_WRITE, cache, budget, _pack(rows), _new_version())
-    return Written(answers, size, count, evictions)
+    noted = _pack([part for member, used in uses.items() for part in (used, member)]) if uses else b""
+    # A version is for tags.
+    version = _new_version() if any(entry.tags for entry in entries) else ""
+    answers = await keyspace.run(_WRITE, cache, budget, _pack(rows), version, noted)
+    number = len(entries)
+    return Written(answers[:number], CacheTotals._make(answers[number:]) if len(answers) > number else None)
 
 
 async def claim(

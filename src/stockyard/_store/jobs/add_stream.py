@@ -10,7 +10,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from stockyard._aio.randomness import jitter
-from stockyard._store.jobs.adding import ADD, ATTACH, Answer, Batch, add_command, answers_of
+from stockyard._store.jobs.adding import Answer, Batch, add_command, answers_of, scripts_of_adds
 from stockyard._store.jobs.durability import confirmed, wait_command
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command, accepted
@@ -19,10 +19,12 @@ from stockyard.errors import NotDurable, ReplyLost, ServerRefused, ServerUnavail
 from stockyard.model.durability import Durability
 
 
-@cache
-def _loads() -> list[Command]:
-    """Return what loads both scripts; composed for the first connection, not at the import of every process."""
-    return [load_command(script) for script in (ADD, ATTACH)]
+def _loads(keyspace: QueueKeyspace) -> list[Command]:
+    """Return what loads the scripts that add; they are composed for the first connection, not at the import."""
+    return [_load(script) for script in scripts_of_adds(keyspace)]
+
+
+_load = cache(load_command)
 
 
 class _Answered(NamedTuple):
@@ -71,8 +73,8 @@ class AddStream:
         self._is_ready = False
         await self._connection.open_until(deadline)
         try:
-            # Both or none: a batch of one kind must not overtake one whose script the server lacks.
-            loaded = await self._connection.ask(_loads(), max(deadline - time.monotonic(), 0.001))
+            # All or none: a batch of one kind must not overtake one whose script the server lacks.
+            loaded = await self._connection.ask(_loads(self._keyspace), max(deadline - time.monotonic(), 0.001))
         except ReplyLost as error:
             raise ServerUnavailable(
                 f"the server at {self._keyspace.server.address} went away while connecting"
@@ -104,7 +106,7 @@ class AddStream:
                 await self._send_again()
         self._keyspace.server.clock.check_for_step()
         jobs, reply, waited = self._answered.popleft()
-        answers = answers_of(accepted(reply), jobs)
+        answers = answers_of(self._keyspace, accepted(reply), jobs)
         return answers if self._durability is None else confirmed(answers, self._durability, waited)
 
     async def _receive(self) -> None:
@@ -137,7 +139,7 @@ class AddStream:
                     )
                     return
             kept = [each.jobs for each in self._answered if _did_not_run(each.reply)]
-            again = list(_loads())
+            again = list(_loads(self._keyspace))
             for jobs in kept:
                 again += (add_command(self._keyspace, jobs), *self._wait)
             self._is_ready = False
@@ -145,14 +147,14 @@ class AddStream:
             self._is_ready = True
             # Connections opened meanwhile may lead to the old server, which answers reads with old data.
             self._keyspace.server.drop_idle()
-            replies = iter(answers[len(_loads()) :])
+            replies = iter(answers[len(_loads(self._keyspace)) :])
             self._answered = deque(
                 _Answered(each.jobs, next(replies), *(next(replies) for _ in self._wait))
                 if _did_not_run(each.reply)
                 else each
                 for each in self._answered
             )
-            if any(isinstance(reply, ServerRefused) for reply in answers[: len(_loads())]):
+            if any(isinstance(reply, ServerRefused) for reply in answers[: len(_loads(self._keyspace))]):
                 return
 
 

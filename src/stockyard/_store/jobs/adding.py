@@ -10,27 +10,34 @@ import msgspec
 from msgspec.structs import astuple
 
 from stockyard._store.ids import shown_id
+from stockyard._store.jobs.arranging import (
+    ArrangedJob,
+    arrangement_at,
+    arranging_arguments,
+    arranging_refusal,
+    arranging_script,
+)
+from stockyard._store.jobs.options_text import options_text
 from stockyard._store.jobs.related_job import RelatedJob, refusal
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command
 from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.records import StoredRecord
-from stockyard._store.scripts import load
+from stockyard._store.scripts import Script, load
 from stockyard._wire.options import encode_options
-from stockyard.errors import JobError
+from stockyard.errors import StockyardError
 from stockyard.model.options import JobOptions
 
 BATCH = 50
 """Jobs that one script call adds, about half a millisecond of the server."""
 
-ADD = load("adding.add")
-ATTACH = load("adding.attach")
+_ADD = load("adding.add")
+_ATTACH = load("adding.attach")
 _RELAY = load("adding.relay")
 _SHORT = 2
 """Values of an answer that is no record, at most."""
 
 _pack = msgspec.msgpack.Encoder().encode
-_encoded: dict[JobOptions, str] = {}
 _latest: tuple[JobOptions, str] = (JobOptions(), encode_options(JobOptions()))
 
 
@@ -38,7 +45,7 @@ class NewJob(msgspec.Struct, gc=False):
     """A checked job on its way, in the order that the script reads.
 
     Attributes:
-        job_id: custom id, or empty for the queue's counter.
+        job_id: custom id, or ``QueueKeyspace.numbered`` for the queue's counter.
         name: chooses the handler.
         data: JSON text.
         options: BullMQ's JSON of the options.
@@ -56,8 +63,11 @@ class NewJob(msgspec.Struct, gc=False):
     lifo: bool
 
 
-Batch = Sequence[NewJob] | Sequence[RelatedJob]
-"""Jobs of one call: either all of them plain, or all of them tied."""
+SentJob = NewJob | RelatedJob | ArrangedJob
+"""A job in the form that is sent."""
+
+Batch = Sequence[NewJob] | Sequence[RelatedJob] | Sequence[ArrangedJob]
+"""Jobs of one call: all of one kind."""
 
 
 class ExistingJob(NamedTuple):
@@ -74,31 +84,24 @@ class ExistingJob(NamedTuple):
     is_unread: bool = False
 
 
-Answer = str | ExistingJob | JobError
+Answer = str | ExistingJob | StockyardError
 """The id of a job that was added, what is there in its place, or why it was refused."""
 
 Answers = Sequence[Answer]
 """For each job of a batch what became of it."""
 
 
-def new_job(name: str, data: str, options: JobOptions, now: int) -> NewJob:
-    """Put a job into the form that is sent."""
+def new_job(name: str, data: str, options: JobOptions, now: int, numbered: str = "") -> NewJob:
+    """Put a job into the form that is sent; ``numbered`` stands for the id where the options name none."""
     global _latest
     # Most adds in a row share their queue's defaults: the same object, so that nothing is compared.
     known, text = _latest
     if known is not options:
-        text = encode_options(options) if options.job_id is not None else _encoded_once(options)
+        text = options_text(options)
         _latest = (options, text)
-    return NewJob(options.job_id or "", name, data, text, now, options.delay_ms, options.priority, options.lifo)
-
-
-def _encoded_once(options: JobOptions) -> str:
-    text = _encoded.get(options)
-    if text is None:
-        if len(_encoded) > 1000:
-            _encoded.clear()
-        text = _encoded[options] = encode_options(options)
-    return text
+    return NewJob(
+        options.job_id or numbered, name, data, text, now, options.delay_ms, options.priority, options.lifo
+    )
 
 
 def add_command(keyspace: QueueKeyspace, jobs: Batch) -> Command:
@@ -108,18 +111,33 @@ def add_command(keyspace: QueueKeyspace, jobs: Batch) -> Command:
 
 def add_call(keyspace: QueueKeyspace, jobs: Batch) -> ScriptCall:
     """Return the call that adds one batch."""
-    is_related = isinstance(jobs[0], RelatedJob)
-    script = ATTACH if is_related else ADD
+    first = jobs[0]
+    if isinstance(first, ArrangedJob):
+        script = arranging_script(arrangement_at(keyspace))
+        return ScriptCall(script, keyspace.script_keys(script), arranging_arguments(keyspace, jobs))
+    is_related = isinstance(first, RelatedJob)
+    script = _ATTACH if is_related else _ADD
     # Their values one behind the other: a table for each job would cost the server a twentieth more.
     sent = jobs if is_related else list(chain.from_iterable(map(astuple, jobs)))
     return ScriptCall(script, keyspace.script_keys(script), (keyspace.base, _pack(sent)))
 
 
-def answers_of(reply: int | Sequence[bytes | int | list[Any]], jobs: Batch) -> Answers:
+def scripts_of_adds(keyspace: QueueKeyspace) -> tuple[Script, ...]:
+    """Return the scripts that add jobs to a queue."""
+    plain = (_ADD, _ATTACH)
+    return plain if keyspace.arrangement is None else (*plain, arranging_script(keyspace.arrangement))
+
+
+def answers_of(keyspace: QueueKeyspace, reply: int | Sequence[bytes | int | list[Any]], jobs: Batch) -> Answers:
     """Read the reply of one batch."""
     if isinstance(reply, int):
         return [str(number) for number in range(reply, reply + len(jobs))]
-    return [answer_of(answer, job) for answer, job in zip(reply, jobs, strict=True)]
+    return [
+        arranging_refusal(keyspace, answer, job)
+        if isinstance(answer, int) and isinstance(job, ArrangedJob)
+        else answer_of(answer, job)
+        for answer, job in zip(reply, jobs, strict=True)
+    ]
 
 
 def answer_of(answer: bytes | int | list[Any], job: msgspec.Struct) -> Answer:

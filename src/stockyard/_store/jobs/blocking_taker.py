@@ -6,17 +6,17 @@ import asyncio
 import contextlib
 import math
 import time
+from typing import Any
 
 from stockyard._store.jobs.finishing import (
     FinishReply,
     TakeRequest,
     finish_and_take,
-    finish_arguments,
     finish_reply_of,
-    finish_script,
+    take_call,
 )
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.net.connection import accepted
+from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script
 from stockyard._wire.client_name import worker_client_name
 from stockyard.errors import ServerError, ServerRefused
@@ -33,22 +33,27 @@ class BlockingTaker:
 
     The call that takes is sent right behind the call that waits, so the server runs it the moment the
     marker is set: the round trip between the two is saved. When it runs is not known when it is sent;
-    it reads the server's clock. A clock that is moved by hand is as far from that as it was when the connection
-    was opened.
+    it reads the server's clock.
 
     Args:
         keyspace: the queue.
         worker: the worker's name, or None.
+        closes_with_server: the end of the server's connections in this loop is the end of this one; else its user
+            closes it. Defaults to False.
 
     Attributes:
         waits_until: when the wait that is under way is to end, by ``time.monotonic``; infinity without one. After
             one that ended in silence it stays until there is a new connection.
     """
 
-    def __init__(self, keyspace: QueueKeyspace, *, worker: str | None = None) -> None:
+    def __init__(
+        self, keyspace: QueueKeyspace, *, worker: str | None = None, closes_with_server: bool = False
+    ) -> None:
         self._keyspace = keyspace
         self._connection = keyspace.server.dedicated(
-            keyspace.base, client_name=worker_client_name(keyspace.keys.naming, keyspace.queue, worker)
+            keyspace.base,
+            client_name=worker_client_name(keyspace.keys.naming, keyspace.keys.queue, worker),
+            closes_with_server=closes_with_server,
         )
         self._client_id = 0
         self._offset = 0
@@ -81,20 +86,13 @@ class BlockingTaker:
         """
         if not self._connection.is_open:
             await self.open()
-        wait = ("BZPOPMIN", self._keyspace.keys["marker"], f"{max(seconds, 0.001):.3f}")
         request.clock_offset = self._offset
-        arguments = finish_arguments(self._keyspace, [], request, now="")
-        script = finish_script(request)
+        # A clock that is moved by hand stands still while this waits; who moves it sets the marker.
+        now = self._keyspace.clock() if self._keyspace.server.clock.is_manual else ""
+        script, arguments = take_call(self._keyspace, request, now=now)
         call = ScriptCall(script, self._keyspace.script_keys(script), arguments)
         take = self._keyspace.server.script_command(call)
-        self.waits_until = time.monotonic() + seconds
-        self._received_before = self._connection.received
-        try:
-            marker, taken = await self._connection.ask([wait, take], seconds + SILENCE, silence=SILENCE)
-            self.waits_until = math.inf
-        finally:
-            if time.monotonic() < self.waits_until:
-                self.waits_until = math.inf
+        marker, taken = await self._wait(seconds, take)
         if is_unknown_script(taken):
             return await finish_and_take(self._keyspace, [], request)
         if self._connection.is_misled:
@@ -103,6 +101,37 @@ class BlockingTaker:
         if not reply.records:
             accepted(marker)
         return reply
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait until the marker is set, at most so long, and take nothing but the marker; say whether it was set.
+
+        Raises:
+            ServerUnavailable: nothing was sent.
+            ReplyLost: the connection broke or fell silent; the marker may have been taken.
+        """
+        if not self._connection.is_open:
+            await self.open()
+        (marker,) = await self._wait(seconds)
+        if self._connection.is_misled:
+            self._keyspace.server.drop_idle()
+        return accepted(marker) is not None
+
+    async def set_marker(self) -> None:
+        """Set the marker that a wait took, so that another worker looks for jobs."""
+        await self._keyspace.server.call("ZADD", self._keyspace.keys["marker"], 0, "0")
+
+    async def _wait(self, seconds: float, *then: Command) -> list[Any]:
+        """Wait for the marker, and have the server run what follows behind that; return the replies."""
+        wait = ("BZPOPMIN", self._keyspace.keys["marker"], f"{max(seconds, 0.001):.3f}")
+        self.waits_until = time.monotonic() + seconds
+        self._received_before = self._connection.received
+        try:
+            replies = await self._connection.ask([wait, *then], seconds + SILENCE, silence=SILENCE)
+            self.waits_until = math.inf
+        finally:
+            if time.monotonic() < self.waits_until:
+                self.waits_until = math.inf
+        return replies
 
     async def interrupt(self) -> None:
         """Break off a wait; when this returns, the server will not start jobs for it any more."""

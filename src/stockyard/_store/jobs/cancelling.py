@@ -11,7 +11,7 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
 from stockyard._wire.own_keys import cancel_channel
-from stockyard.errors import ServerRefused
+from stockyard.errors import ServerError
 
 _CANCEL = load("editing.cancel")
 
@@ -34,7 +34,7 @@ _decode = msgspec.json.Decoder(Cancellation).decode
 async def cancel(keyspace: QueueKeyspace, job_id: str, reason: str) -> int:
     """Let a job fail with this reason; return 0, ``JOB_MISSING``, or ``WRONG_STATE`` when it has ended."""
     message = msgspec.json.encode(Cancellation(job_id, reason))
-    channel = cancel_channel(keyspace.keys.naming, keyspace.queue)
+    channel = cancel_channel(keyspace.keys.naming, keyspace.keys.queue)
     return int(await keyspace.run(_CANCEL, keyspace.keys.job(job_id), job_id, reason, channel, message))
 
 
@@ -55,26 +55,31 @@ class ReceivedCancellations:
         begun: queues whose cancellations are heard from now on.
         refused: queues whose cancellations the user of this connection may not hear, each with the refusal.
         cancelled: queue and cancellation, in order.
+        halts_changed: whether halts have changed, or a change of them may have been missed.
     """
 
-    __slots__ = ("begun", "cancelled", "refused")
+    __slots__ = ("begun", "cancelled", "halts_changed", "refused")
 
     def __init__(self) -> None:
         self.begun: list[str] = []
-        self.refused: list[tuple[str, ServerRefused]] = []
+        self.refused: list[tuple[str, ServerError]] = []
         self.cancelled: list[tuple[str, Cancellation]] = []
+        self.halts_changed: bool = False
 
 
 class CancelChannel:
-    """The cancellations of some queues of one server, on a connection of its own.
+    """The cancellations of some queues of one server, on a connection of its own; and changes of halts.
 
     Args:
         server: the server.
+        halts: the channel that says that halts have changed.
     """
 
-    def __init__(self, server: Server) -> None:
-        self._broadcast = Broadcast(server)
+    def __init__(self, server: Server, halts: str) -> None:
+        # Not by slots: cancellations are few, and any node of a cluster passes on those of all.
+        self._broadcast = Broadcast(server.dedicated(None))
         self._queues: dict[bytes, str] = {}
+        self._halts = halts.encode()
 
     async def open(self, keyspaces: Sequence[QueueKeyspace]) -> None:
         """Connect and ask for the cancellations of these queues.
@@ -84,13 +89,14 @@ class CancelChannel:
         """
         await self._broadcast.open()
         self._queues.clear()
+        self._broadcast.listen(self._halts)
         for keyspace in keyspaces:
             self.listen(keyspace)
 
     def listen(self, keyspace: QueueKeyspace) -> None:
         """Ask for the cancellations of one more queue."""
-        channel = cancel_channel(keyspace.keys.naming, keyspace.queue).encode()
-        self._queues[channel] = keyspace.queue
+        channel = cancel_channel(keyspace.keys.naming, keyspace.keys.queue).encode()
+        self._queues[channel] = keyspace.keys.queue
         self._broadcast.listen(channel)
 
     async def hear(self) -> ReceivedCancellations:
@@ -100,8 +106,11 @@ class CancelChannel:
             ReplyLost: the connection broke or fell silent; from here on, cancellations are missed.
         """
         received, parsed = await self._broadcast.hear(), ReceivedCancellations()
-        parsed.begun = [self._queues[channel] for channel in received.begun]
-        parsed.refused = [(self._queues[channel], error) for channel, error in received.refused]
+        parsed.halts_changed = self._halts in received.begun or received.texts.pop(self._halts, None) is not None
+        parsed.begun = [self._queues[channel] for channel in received.begun if channel != self._halts]
+        # Halts that are not heard of are looked up.
+        refused = [each for each in received.refused if each[0] != self._halts]
+        parsed.refused = [(self._queues[channel], error) for channel, error in refused]
         for channel, messages in received.texts.items():
             for message in messages:
                 try:

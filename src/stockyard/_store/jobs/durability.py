@@ -7,7 +7,7 @@ from typing import Any
 
 from stockyard._store.jobs.adding import Answer, Answers, ExistingJob
 from stockyard._store.net.connection import Command
-from stockyard.errors import JobError, NotDurable
+from stockyard.errors import NotDurable, StockyardError
 from stockyard.model.durability import Durability
 
 _SHARE = 0.8
@@ -42,7 +42,8 @@ def confirmed(answers: Answers, durability: Durability, reply: Any) -> Sequence[
     if not shortfall:
         return answers
     return [
-        answer if isinstance(answer, JobError) else _unsafe(answer, durability, shortfall) for answer in answers
+        answer if isinstance(answer, StockyardError) else _unsafe(answer, durability, shortfall)
+        for answer in answers
     ]
 
 

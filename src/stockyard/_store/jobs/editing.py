@@ -5,6 +5,7 @@ from __future__ import annotations
 from stockyard._store.jobs import children
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.scripts import load
+from stockyard.model.job import ResetAttempts
 
 _PROGRESS = load("editing.progress")
 _LOG = load("editing.log")
@@ -15,6 +16,7 @@ _RETRY = load("editing.retry")
 _PROMOTE = load("editing.promote")
 
 _UNSETTLED = 1
+_RESET_FIELDS: dict[ResetAttempts, str] = {False: "", True: "atm ats stc", "made": "atm", "started": "ats"}
 _LINES = 1000
 """Lines of a log that one call reads."""
 
@@ -55,6 +57,11 @@ async def read_logs(keyspace: QueueKeyspace, job_id: str, start: int, end: int) 
     return [line.decode(errors="replace") for line in lines]
 
 
+async def count_logs(keyspace: QueueKeyspace, job_id: str) -> int:
+    """Return how many lines the log of a job has."""
+    return int(await keyspace.server.call("LLEN", keyspace.keys.of_job(job_id, "logs")))
+
+
 async def clear_logs(keyspace: QueueKeyspace, job_id: str, keep: int) -> None:
     """Drop the log lines but the last ``keep``."""
     key = keyspace.keys.of_job(job_id, "logs")
@@ -73,15 +80,16 @@ async def change_priority(keyspace: QueueKeyspace, job_id: str, priority: int, *
 
 
 async def retry(
-    keyspace: QueueKeyspace, job_id: str, *, state: str = "failed", reset_attempts: bool = False
+    keyspace: QueueKeyspace, job_id: str, *, state: str = "failed", reset_attempts: ResetAttempts = False
 ) -> int | str:
     """Put a job that ended in a state back to wait, for its children if some are pending.
 
     Returns 0, ``JOB_MISSING``, or the state that it is in instead.
     """
     job, settled = keyspace.keys.job(job_id), 0
+    fields = _RESET_FIELDS[reset_attempts]
     while True:
-        reply = await keyspace.run(_RETRY, job, job_id, state, int(reset_attempts), settled, keyspace.clock())
+        reply = await keyspace.run(_RETRY, job, job_id, state, fields, settled, keyspace.clock())
         if reply != _UNSETTLED:
             return reply if isinstance(reply, int) else str(reply.decode())
         await children.settle(keyspace, job)

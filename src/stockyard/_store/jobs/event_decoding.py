@@ -72,6 +72,12 @@ _KINDS: dict[str, tuple[type[Event], _Make]] = {
             deduplicated_job_id=f["deduplicatedJobId"],
         ),
     ),
+    "coalesced": (
+        kinds.CoalescedEvent,
+        lambda at, q, f: kinds.CoalescedEvent(id=at, queue=q, job_id=f["jobId"], replaced=int(f["replaced"])),
+    ),
+    "expired": (kinds.ExpiredEvent, lambda at, q, f: kinds.ExpiredEvent(id=at, queue=q, job_id=f["jobId"])),
+    "dropped": (kinds.DroppedEvent, lambda at, q, f: kinds.DroppedEvent(id=at, queue=q, job_id=f["jobId"])),
     "retries-exhausted": (
         kinds.RetriesExhaustedEvent,
         lambda at, q, f: kinds.RetriesExhaustedEvent(

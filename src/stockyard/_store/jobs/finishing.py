@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from stockyard._store.jobs.coalescing import coalesces, settle, settle_call, still_runs
+from stockyard._store.jobs.expiring import note_call
+from stockyard._store.jobs.keyed import feed_call, order_at
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import MOST_BYTES
+from stockyard._store.net.connection import accepted
+from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.packing import packable_id
 from stockyard._store.records import ReplyCode, StartedRecord
 from stockyard._store.scripts import Script, load
-from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued, Retried, WaitingChildren
+from stockyard.errors import ServerError, ServerUnavailable
+from stockyard.model.outcome import (
+    Completed,
+    Delayed,
+    Expired,
+    Failed,
+    Outcome,
+    Requeued,
+    Retried,
+    WaitingChildren,
+)
 from stockyard.model.retention import KeepOption
 
 FINISH = load("finishing.finish")
 _FINISH_AT_RATE = load("finishing.finish+rate")
+_TAKE_LIMITED = load("admitting.take")
+_TAKE_LIMITED_AT_RATE = load("admitting.take+rate")
+_TAKE_VERSIONED = load("versioning.take")
+_TAKE_VERSIONED_AT_RATE = load("versioning.take+rate")
 _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
+
+_AGAIN = (Retried, Delayed, Requeued)
+"""Outcomes after which a job waits again."""
+
+_NEVER = 2**31
 
 WHY_NOT_WRITTEN: dict[int, str] = {
     ReplyCode.JOB_MISSING: "its record does not exist any more",
@@ -87,6 +112,26 @@ class TakeRequest(msgspec.Struct):
         return msgspec.structs.replace(self, take=take, token=token, most_bytes=most_bytes)
 
 
+class LimitedTakeRequest(TakeRequest):
+    """What a worker asks for whose jobs call an exchange.
+
+    Attributes:
+        limits: those of the calls; see ``admitting.take_limits``.
+    """
+
+    limits: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class VersionedTakeRequest(TakeRequest):
+    """What a worker asks for that understands some payload versions alone.
+
+    Attributes:
+        versions: those.
+    """
+
+    versions: list[int] = msgspec.field(default_factory=list)
+
+
 class FinishReply(NamedTuple):
     """What one call did.
 
@@ -117,18 +162,75 @@ async def finish_and_take(keyspace: QueueKeyspace, ended: Sequence[RunEnd], requ
         ReplyLost: it may have happened: writing the same runs again is safe, the jobs it started are found
             by ``leasing.reclaim``.
     """
-    return finish_reply_of(
-        await keyspace.run(
-            finish_script(request),
-            *finish_arguments(keyspace, ended, request, now="" if keyspace.follows_server else keyspace.clock()),
-        )
-    )
+    now = "" if keyspace.follows_server else keyspace.clock()
+    if isinstance(request, LimitedTakeRequest | VersionedTakeRequest):
+        return await _finish_then_take(keyspace, ended, request, now)
+    return await _finish(keyspace, ended, finish_script(request), request, now)
+
+
+async def _finish(
+    keyspace: QueueKeyspace, ended: Sequence[RunEnd], script: Script, request: TakeRequest, now: int | str
+) -> FinishReply:
+    """Call the script; count jobs that have expired before, and do behind it what the queue declares."""
+    arguments = finish_arguments(keyspace, ended, request, now=now)
+    if expired := [(run.job_id, run.token) for run in ended if type(run.outcome) is Expired]:
+        # Before their records go: a script that the server does not know yet would run behind the others.
+        await keyspace.server.run_many([note_call(keyspace, expired)])
+    again = [run.job_id for run in ended if type(run.outcome) in _AGAIN] if coalesces(keyspace) else []
+    behind = [settle_call(keyspace, again)] if again else []
+    if ended and (order := order_at(keyspace)) is not None:
+        behind.append(feed_call(keyspace, order, [run.job_id for run in ended]))
+    if not behind:
+        return finish_reply_of(await keyspace.run(script, *arguments))
+    call = ScriptCall(script, keyspace.script_keys(script), arguments)
+    # Where what is behind fails, a repair does it.
+    reply, *others = await keyspace.server.run_many([call, *behind])
+    ended_reply = finish_reply_of(accepted(reply))
+    if again and still_runs(others[0]):
+        # They were started again, or the server did not know the first script, and ran it behind the second.
+        with contextlib.suppress(ServerError):
+            await settle(keyspace, again)
+    return ended_reply
+
+
+async def _finish_then_take(
+    keyspace: QueueKeyspace, ended: Sequence[RunEnd], request: TakeRequest, now: int | str
+) -> FinishReply:
+    """Do the same in two calls: what ended is written by the script of all queues."""
+    written = FinishReply([], [], 0, 0)
+    if ended:
+        written = await _finish(keyspace, ended, FINISH, request.of(0, request.token), now)
+    if not request.take:
+        return written
+    try:
+        script, arguments = take_call(keyspace, request, now=now)
+        taken = finish_reply_of(await keyspace.run(script, *arguments))
+    except ServerUnavailable:
+        # What ended is written: it must not be written again as if it were not.
+        if not ended:
+            raise
+        return written
+    return taken._replace(codes=written.codes)
 
 
 async def is_held_by_children(keyspace: QueueKeyspace, job_id: str) -> bool:
     """Say whether the job could not complete now: a child has not ended, or has failed it."""
     keys = [keyspace.keys.of_job(job_id, what) for what in ("dependencies", "unsuccessful")]
     return bool(await keyspace.server.call("EXISTS", *keys))
+
+
+def take_call(
+    keyspace: QueueKeyspace, request: TakeRequest, *, now: int | str
+) -> tuple[Script, tuple[str | bytes | int, ...]]:
+    """Return the script that takes jobs and ends no run, and its arguments; ``now`` is that of its arguments."""
+    has_rate = request.limit_max is not None
+    if isinstance(request, VersionedTakeRequest):
+        script = _TAKE_VERSIONED_AT_RATE if has_rate else _TAKE_VERSIONED
+    elif isinstance(request, LimitedTakeRequest):
+        script = _TAKE_LIMITED_AT_RATE if has_rate else _TAKE_LIMITED
+    else:
+        return finish_script(request), finish_arguments(keyspace, [], request, now=now)
+    return script, (keyspace.base, now, _pack(request))
 
 
 def finish_script(request: TakeRequest) -> Script:
@@ -177,12 +279,17 @@ def finish_reply_of(reply: Any) -> FinishReply:
     return FinishReply(read, records, limited, due, int(moment), is_much, has_more)
 
 
-def _packable(outcome: Failed | Retried | Requeued | Delayed | WaitingChildren) -> tuple[Any, KeepOption | None]:
+def _packable(
+    outcome: Failed | Expired | Retried | Requeued | Delayed | WaitingChildren,
+) -> tuple[Any, KeepOption | None]:
     """Return what the script reads of an end, and which way to keep the record it names."""
     match outcome:
         # As text: the server's MessagePack knows no type for bytes.
         case Failed(reason, stacktrace, attempts, keep):
             return ("failed", reason, _json(stacktrace).decode(), attempts), keep
+        case Expired(reason):
+            # Its attempts are not used up: so many are never made. The record goes.
+            return ("failed", reason, "[]", _NEVER), True
         case Retried(reason, stacktrace, delay_ms, lifo):
             return ("retried", reason, _json(stacktrace).decode(), delay_ms, lifo), None
         case _:

@@ -31,10 +31,18 @@ def renewing_script() -> ComposedScript:
     return _RENEW.composed()
 
 
-async def recover_stalled(keyspace: QueueKeyspace, *, interval_ms: int, max_stalled: int) -> list[str]:
+async def recover_stalled(
+    keyspace: QueueKeyspace, *, interval_ms: int, max_stalled: int, at_most_once: bool = False
+) -> list[str]:
     """Hand back jobs whose lease ran out; at most once per interval over all workers. Return their ids.
 
     One look is as many short calls as it needs; a look that breaks off is taken up by the next one.
+
+    Args:
+        keyspace: the queue.
+        interval_ms: between two looks.
+        max_stalled: how often a job may lose its worker before it is failed.
+        at_most_once: fail a job that has begun no effect instead of running it again. Defaults to False.
     """
     recovered: list[str] = []
     stage, passed, look = b"first", 0, b""
@@ -48,18 +56,34 @@ async def recover_stalled(keyspace: QueueKeyspace, *, interval_ms: int, max_stal
             stage,
             passed,
             look,
+            int(at_most_once),
             stays=True,
         )
         recovered += [shown_id(each) for each in ids]
     return recovered
 
 
-async def abandon(keyspace: QueueKeyspace, holder: str, *, max_stalled: int) -> list[str]:
-    """Hand back the jobs that a dead process holds, those whose token begins with ``holder``. Return their ids."""
+async def forget_look(keyspace: QueueKeyspace) -> None:
+    """Let the next look for stalled jobs be due now, as if the interval had passed: for a clock moved by hand."""
+    await keyspace.server.ask([("DEL", keyspace.keys["stalled_check"]), ("HDEL", keyspace.keys["meta"], "swept")])
+
+
+async def abandon(
+    keyspace: QueueKeyspace, holder: str, *, max_stalled: int, at_most_once: bool = False
+) -> list[str]:
+    """Hand back the jobs that a dead process holds, those whose token begins with ``holder``. Return their ids.
+
+    Args:
+        keyspace: the queue.
+        holder: what the tokens of the process begin with.
+        max_stalled, at_most_once: as for ``recover_stalled``.
+    """
     returned: list[str] = []
     passed, has_more = 0, 1
     while has_more:
-        ids, passed, has_more = await keyspace.run(_ABANDON, keyspace.base, holder, passed, max_stalled)
+        ids, passed, has_more = await keyspace.run(
+            _ABANDON, keyspace.base, holder, passed, max_stalled, int(at_most_once)
+        )
         returned += [shown_id(each) for each in ids]
     return returned
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from stockyard._store import effects
 from stockyard._store.ids import shown_id
-from stockyard._store.jobs import children
+from stockyard._store.jobs import children, coalescing, keyed
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.scripts import load
 from stockyard._wire.fields import MAX_EVENTS
@@ -26,6 +27,7 @@ _PROMOTE = load("managing.promote")
 _PUBLISH = load("managing.publish")
 _PAUSE_FOR = load("managing.pause_for")
 _CLEAR_RATE_LIMIT = load("managing.clear_rate_limit")
+_RELEASE_DEDUPLICATION = load("managing.release_deduplication")
 
 CHUNK = 100
 """Jobs that one call changes at most, some two milliseconds of the server."""
@@ -50,26 +52,35 @@ async def pause(keyspace: QueueKeyspace) -> None:
     await keyspace.run(_PAUSE)
 
 
-async def resume(keyspace: QueueKeyspace) -> None:
-    """Let jobs start again; what a BullMQ 5 had set aside waits first, part by part."""
-    while await keyspace.run(_RESUME, CHUNK):
-        pass
+async def resume(keyspace: QueueKeyspace) -> bool:
+    """Let jobs start again; what a BullMQ 5 had set aside waits first, part by part.
+
+    Say whether they do: nothing changes while the queue is halted.
+    """
+    left = 1
+    while left > 0:
+        left = await keyspace.run(_RESUME, CHUNK)
+    return left == 0
 
 
-async def configure(keyspace: QueueKeyspace, limits: Mapping[str, int | None]) -> None:
-    """Set fields of the queue's ``meta``, or take them off with None; workers that may go on are woken."""
-    await keyspace.run(_CONFIGURE, _pack({name: value or False for name, value in limits.items()}))
+async def configure(keyspace: QueueKeyspace, limits: Mapping[str, int | None]) -> bool:
+    """Set fields of the queue's ``meta``, or take them off with None; workers that may go on are woken.
+
+    Say whether one of them has changed.
+    """
+    given = _pack({name: value or False for name, value in limits.items()})
+    return bool(await keyspace.run(_CONFIGURE, given))
 
 
-async def set_concurrency(keyspace: QueueKeyspace, limit: int | None) -> None:
-    """Bound how many jobs run at a time over all workers; None takes the bound off."""
-    await configure(keyspace, {"concurrency": limit})
+async def set_concurrency(keyspace: QueueKeyspace, limit: int | None) -> bool:
+    """Bound how many jobs run at a time over all workers, None takes the bound off; say whether it has changed."""
+    return await configure(keyspace, {"concurrency": limit})
 
 
-async def set_rate(keyspace: QueueKeyspace, rate: Rate | None) -> None:
-    """Bound how many jobs start in a time over all workers; None takes the bound off."""
+async def set_rate(keyspace: QueueKeyspace, rate: Rate | None) -> bool:
+    """Bound how many jobs start in a time over all workers, None takes that off; say whether it has changed."""
     limits = (None, None) if rate is None else (rate.max, rate.duration_ms)
-    await configure(keyspace, dict(zip(("max", "duration"), limits, strict=True)))
+    return await configure(keyspace, dict(zip(("max", "duration"), limits, strict=True)))
 
 
 class EventLimits(NamedTuple):
@@ -84,12 +95,13 @@ class EventLimits(NamedTuple):
     size: int
 
 
-async def set_event_limits(keyspace: QueueKeyspace, entries: int | None, size: int | None) -> None:
-    """Set what is not None, and cut the stream to its entries."""
+async def set_event_limits(keyspace: QueueKeyspace, entries: int | None, size: int | None) -> bool:
+    """Set what is not None, and cut the stream to its entries; say whether a limit has changed."""
     given = {MAX_EVENTS: entries, _MAX_BYTES: size}
-    await configure(keyspace, {name: limit for name, limit in given.items() if limit is not None})
+    has_changed = await configure(keyspace, {name: limit for name, limit in given.items() if limit is not None})
     if entries is not None:
         await trim_events(keyspace, entries)
+    return has_changed
 
 
 async def read_event_limits(keyspace: QueueKeyspace) -> EventLimits:
@@ -103,14 +115,17 @@ async def pause_for(keyspace: QueueKeyspace, duration_ms: int) -> None:
     await keyspace.run(_PAUSE_FOR, _LIMITED, duration_ms)
 
 
-async def clear_rate_limit(keyspace: QueueKeyspace) -> None:
-    """Begin a new window of the rate limit; a worker that waits for the old one to end is woken."""
-    await keyspace.run(_CLEAR_RATE_LIMIT)
+async def clear_rate_limit(keyspace: QueueKeyspace) -> bool:
+    """Begin a new window of the rate limit; a worker that waits for the old one to end is woken.
+
+    Say whether there was a window, or a limit by hand.
+    """
+    return bool(await keyspace.run(_CLEAR_RATE_LIMIT))
 
 
 async def drain(keyspace: QueueKeyspace, *, delayed: bool) -> int:
     """Remove what waits; return how many jobs. If there were any, events say so to those who wait for results."""
-    removed = 0
+    removed = await keyed.clear(keyspace)
     for state in ("wait", "paused", "prioritized", *(("delayed",) if delayed else ())):
         removed += len(await _clean(keyspace, state, "", 0, notifies=_IF_ANY))
     return removed
@@ -171,6 +186,8 @@ async def obliterate(keyspace: QueueKeyspace, *, force: bool) -> int:
         code = 1
     while code == 1:
         code = await _obliterate(keyspace, "last", force)
+    if code == 0 and force:
+        await effects.forget_all(keyspace)
     return code
 
 
@@ -178,8 +195,11 @@ async def _obliterate(keyspace: QueueKeyspace, stage: str, force: bool) -> int:
     return int(await keyspace.run(_OBLITERATE, keyspace.base, CHUNK, stage, int(force)))
 
 
+_SWEPT_PREFIXES = [prefix for name, prefix in PREFIXES.items() if name != "effect"]
+"""What was done outside is known by its effects alone: they outlive the queue."""
+
 _SWEPT = re.compile(
-    f"(?:{'|'.join((*PREFIXES.values(), 'metrics:'))}).*|[^:]+(?:{'|'.join(JOB_SUFFIXES.values())})?".encode(),
+    f"(?:{'|'.join((*_SWEPT_PREFIXES, 'metrics:'))}).*|[^:]+(?:{'|'.join(JOB_SUFFIXES.values())})?".encode(),
     re.DOTALL,
 )
 """What no list of the queue leads to; a queue whose name goes on where this one's ends has other keys."""
@@ -213,10 +233,12 @@ async def retry_all(keyspace: QueueKeyspace, state: str, latest: int, limit: int
     left, again, settled = limit, 0, b""
     while left is None or left > 0:
         room = CHUNK if left is None else min(CHUNK, left)
+        ended = await _first_ended(keyspace, state, latest, room) if coalescing.coalesces(keyspace) else []
         found, waiting, unsettled = await keyspace.run(
             _RETRY, keyspace.base, state, latest, room, settled, keyspace.clock()
         )
         again += waiting
+        await coalescing.settle(keyspace, ended, by_hand=True)
         if left is not None:
             left -= waiting
         if unsettled:
@@ -225,6 +247,12 @@ async def retry_all(keyspace: QueueKeyspace, state: str, latest: int, limit: int
             break
         settled = unsettled
     return again
+
+
+async def _first_ended(keyspace: QueueKeyspace, state: str, latest: int, room: int) -> list[str]:
+    key = keyspace.keys[state]
+    ids = await keyspace.server.call("ZRANGEBYSCORE", key, "-inf", latest, "LIMIT", 0, room)
+    return [shown_id(each) for each in ids]
 
 
 async def promote_all(keyspace: QueueKeyspace) -> int:
@@ -239,8 +267,10 @@ async def promote_all(keyspace: QueueKeyspace) -> int:
     return promoted
 
 
-async def release_deduplication(keyspace: QueueKeyspace, deduplication_id: str) -> bool:
-    """Free a deduplication id; say whether it was taken."""
+async def release_deduplication(keyspace: QueueKeyspace, deduplication_id: str, owner: str | None = None) -> bool:
+    """Free a deduplication id, if this job has it or no job is given; say whether it was taken, by that job."""
+    if owner is not None:
+        return bool(await keyspace.run(_RELEASE_DEDUPLICATION, keyspace.base, deduplication_id, owner))
     return bool(await keyspace.server.call("DEL", keyspace.keys.owner(deduplication_id)))
 
 

@@ -15,8 +15,9 @@ from stockyard._store.numbers import whole
 from stockyard._store.records import StoredRecord
 from stockyard._store.scripts import load
 from stockyard._store.snapshots import QueueMetrics, QueueSettings
+from stockyard._store.text_fields import text_fields
 from stockyard._wire.fields import MAX_EVENTS, STORED
-from stockyard.errors import ServerRefused
+from stockyard.errors import ServerError, ServerRefused
 from stockyard.topology import Rate
 
 _STATE = load("reading.state")
@@ -28,7 +29,10 @@ _pack = msgspec.msgpack.Encoder().encode
 CLIENT_LIST = ("CLIENT", "LIST")
 
 _STATE_KEYS = ("wait prioritized active delayed waiting-children completed failed paused meta").split()
-_BLANK = (*[0] * 11, "", "", *[0] * 3, "", *[0] * 3)
+_BLANK = (*[0] * 11, "", "", *[0] * 3, "", *[0] * 4, "", *[0] * 5, "", 0, "", "", *[0] * 3)
+
+_SCORES_OF_A_MS = 4096
+"""Delayed jobs of the same millisecond are ordered by what is left of their scores."""
 
 
 class Ending(NamedTuple):
@@ -48,6 +52,13 @@ class QueueFacts(NamedTuple):
         running_id, running_worker, is_held: of the job that runs longest, and whether its lease is held.
         late_due, late_schedule: of the schedule whose run is the most overdue.
         counted_completed, counted_failed: jobs that workers counted since they began to.
+        unknown_effects, unknown_since, unknown_key: how many effects are unknown, and which one for longest.
+        not_understood: jobs of payload versions that no worker has asked for within a minute.
+        replaced, expired, dropped, refused: how many payloads were replaced, and jobs did not run.
+        halt: JSON of what halts the whole queue, or empty.
+        halted_keys: of how many keys the jobs are halted.
+        breaker, trial: JSON of the halt of its open circuit breaker, and the job that is its trial; or empty.
+        parked_keys, in_lines: how many keys are parked, and how many jobs wait in the lines of their keys.
         damage: what could not be read and why, as in ``wait: WRONGTYPE ...``; its number is 0.
     """
 
@@ -70,6 +81,20 @@ class QueueFacts(NamedTuple):
     late_schedule: str
     counted_completed: int
     counted_failed: int
+    unknown_effects: int
+    unknown_since: int
+    unknown_key: str
+    not_understood: int
+    replaced: int
+    expired: int
+    dropped: int
+    refused: int
+    halt: str
+    halted_keys: int
+    breaker: str
+    trial: str
+    parked_keys: int
+    in_lines: int
     workers: int
     damage: tuple[str, ...] = ()
 
@@ -145,10 +170,10 @@ def facts_of(keyspaces: Sequence[QueueKeyspace], replies: Sequence[Any]) -> list
     """Read the replies; a queue whose reply is an error has no numbers but that damage.
 
     Raises:
-        ServerRefused: all of them are errors.
+        ServerRefused, ServerUnavailable: all of them are errors.
     """
     answers = replies[: len(keyspaces)]
-    if answers and all(isinstance(answer, ServerRefused) for answer in answers):
+    if answers and all(isinstance(answer, ServerError) for answer in answers):
         raise answers[0]
     names = client_names(replies[len(keyspaces)])
     return [
@@ -158,7 +183,7 @@ def facts_of(keyspaces: Sequence[QueueKeyspace], replies: Sequence[Any]) -> list
 
 
 def _facts(keyspace: QueueKeyspace, reply: Any, workers: int) -> QueueFacts:
-    if isinstance(reply, ServerRefused):
+    if isinstance(reply, ServerError):
         return QueueFacts._make([*_BLANK[:-1], workers, (str(reply),)])
     *fields, damage = reply
     texts = [field.decode(errors="replace") if isinstance(field, bytes) else field for field in fields]
@@ -167,9 +192,7 @@ def _facts(keyspace: QueueKeyspace, reply: Any, workers: int) -> QueueFacts:
 
 async def read_settings(keyspace: QueueKeyspace) -> QueueSettings:
     """Return the settings that all workers of the queue respect; what cannot be read is as if it were not set."""
-    pairs = await keyspace.server.call("HGETALL", keyspace.keys["meta"])
-    texts = [text.decode(errors="replace") for text in pairs]
-    meta = dict(zip(texts[::2], texts[1::2], strict=True))
+    meta = text_fields(await keyspace.server.call("HGETALL", keyspace.keys["meta"]))
     limit, window = whole(meta.get("max")), whole(meta.get("duration"))
     return QueueSettings(
         paused="paused" in meta,
@@ -220,3 +243,9 @@ async def read_metrics(keyspace: QueueKeyspace, kind: str, first: int, last: int
     totals, minutes, length = map(accepted, await keyspace.server.ask(commands))
     count, prev_ts, prev_count = (whole(total) or 0 for total in totals)
     return QueueMetrics(count, prev_ts, prev_count, tuple(whole(minute) or 0 for minute in minutes), length)
+
+
+async def next_due(keyspace: QueueKeyspace) -> int | None:
+    """Return when the first delayed job is due, ms since the epoch, or None."""
+    first = await keyspace.server.call("ZRANGE", keyspace.keys["delayed"], 0, 0, "WITHSCORES")
+    return int(float(first[-1])) // _SCORES_OF_A_MS if first else None

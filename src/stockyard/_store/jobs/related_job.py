@@ -42,7 +42,7 @@ class RelatedJob(msgspec.Struct, omit_defaults=True, gc=False):
     """A checked job on its way, under the names that the scripts read.
 
     Attributes:
-        id: custom id, or empty for the queue's counter.
+        id: custom id, or ``QueueKeyspace.numbered`` for the queue's counter.
         name: chooses the handler.
         data: JSON text.
         options: BullMQ's JSON of the options.
@@ -86,13 +86,13 @@ def related_job(
         keyspace: its queue.
         name, data, options: the job; the payload is JSON text.
         now: creation in ms.
-        job_id: its id if its options name none. Defaults to the counter's.
+        job_id: its id if its options name none. Defaults to a number of the queue's counter.
 
     Raises:
         InvalidOption: its parent lies in another slot.
     """
     return RelatedJob(
-        options.job_id or job_id,
+        options.job_id or job_id or keyspace.numbered,
         name,
         data,
         encode_options(options, naming=keyspace.keys.naming),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode, StartedRecord
 from stockyard._store.scripts import load
 from stockyard._wire.options import encode_options
-from stockyard._wire.repeat import rule_of, timing_of_record, timing_of_rule, whole
+from stockyard._wire.repeat import own_rule_of, rule_of, timing_of_record, timing_of_rule, whole
 from stockyard.model.options import JobOptions
 from stockyard.model.schedule import Misfire, Overlap, Schedule, Timing
 
@@ -88,6 +89,7 @@ async def upsert(keyspace: QueueKeyspace, new: NewSchedule) -> Schedule | SlotTa
         "opts": _json(template).decode() if template else None,
         "data": new.data if new.data != "{}" else None,
         # Fields of our own: a peer that writes the schedule anew drops them, and the defaults hold.
+        **own_rule_of(timing),
         "misfire": new.misfire if new.misfire != "run_once" else None,
         "overlap": new.overlap if new.overlap != "allow" else None,
     }
@@ -120,7 +122,11 @@ async def advance(keyspace: QueueKeyspace, records: Sequence[StartedRecord]) -> 
     """Make the next runs of the schedules whose runs these records are, all in one call; None is no such run."""
     await keyspace.learn_time()
     now = keyspace.clock()
-    plans = [_plan(record, now) for record in records]
+    if any(b'"calendar"' in (record.options or b"") for record in records):
+        # The first look into a calendar takes a second or more.
+        plans = await asyncio.to_thread(_plans, records, now)
+    else:
+        plans = _plans(records, now)
     answers = await keyspace.run(_ADVANCE, keyspace.base, now, _pack([plan.given for plan in plans]))
     return [
         Started(
@@ -174,7 +180,7 @@ async def restore(keyspace: QueueKeyspace, schedule_id: str) -> str | None:
     if not rows or not rows[0][3]:
         return None
     due, fields, now = int(rows[0][1]), rows[0][3], keyspace.clock()
-    timing, template = timing_of_record(fields[1:8]), _object(fields[10])
+    timing, template = timing_of_record(fields[1:8], fields[13:16]), _object(fields[10])
     given = {
         "score": due,
         "every": timing.every_ms,
@@ -194,6 +200,10 @@ class _Plan(NamedTuple):
     due: int
     trouble: str
     given: dict[str, Any]
+
+
+def _plans(records: Sequence[StartedRecord], now: int) -> list[_Plan]:
+    return [_plan(record, now) for record in records]
 
 
 def _plan(record: StartedRecord, now: int) -> _Plan:
@@ -251,11 +261,9 @@ def _run_options(template: dict[str, Any], schedule_id: str, now: int) -> dict[s
 def _schedule(
     keyspace: QueueKeyspace, id_: bytes, due: bytes, run: bytes | None, fields: list[bytes | None], is_to_come: int
 ) -> Schedule:
-    name, every, pattern, tz, offset, limit, start, end, made, data, options, misfire, overlap = (
-        fields or [None] * 13
-    )
+    name, *when, made, data, options, misfire, overlap = fields[:13] or [None] * 13
     schedule_id = id_.decode(errors="replace")
-    timing = timing_of_record((every, pattern, tz, offset, limit, start, end))
+    timing = timing_of_record(when, fields[13:] or (None, None, None))
     parts = schedule_id.split(":", 4)
     if name is None and len(parts) == 5:
         # BullMQ before 5 kept everything in the key: name, id, end, zone, pattern.

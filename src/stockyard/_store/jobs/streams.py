@@ -138,7 +138,7 @@ class EventStream:
     def __init__(self, keyspace: QueueKeyspace, after: str | None = None) -> None:
         self._keyspace = keyspace
         self._after = after
-        name = reader_client_name(keyspace.keys.naming, keyspace.queue)
+        name = reader_client_name(keyspace.keys.naming, keyspace.keys.queue)
         # Texts are made in C while replies are parsed: half of what an event costs otherwise.
         self._connection = keyspace.server.dedicated(keyspace.base, client_name=name, reads_text=True)
         self._position = Position(after or BEGINNING)
@@ -237,6 +237,12 @@ def _view(entries: Any, facts: Any) -> View:
 
 def _entry(entry: tuple[str, list[str]]) -> Entry:
     entry_id, listed = entry
+    # Nearly all are of one of these shapes, and a dict that is written out costs a quarter of one made of pairs.
+    match listed:
+        case ["event", name, "jobId", job_id, key, value]:
+            return Entry(entry_id, name, {"jobId": job_id, key: value})
+        case ["event", name, "jobId", job_id, key, value, other, text]:
+            return Entry(entry_id, name, {"jobId": job_id, key: value, other: text})
     texts = iter(listed)
     fields = dict(zip(texts, texts, strict=False))
     return Entry(entry_id, fields.pop(NAME_FIELD, ""), fields)

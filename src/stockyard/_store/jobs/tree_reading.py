@@ -59,7 +59,7 @@ def _nodes(
                 places.append(len(order))
                 order.append((child, *records.pop(child)))
         # Only a root's id may hold colons; the script takes what stands behind the last one for the id.
-        place = naming.place(keyspace.queue) if key == root else key.rpartition(":")[0]
+        place = naming.place(keyspace.keys.queue) if key == root else key.rpartition(":")[0]
         raw_id = key.removeprefix(f"{place}:").encode()
         nodes.append(TreeNode(naming.queue_of(place) or keyspace.queue, record._replace(raw_id=raw_id), places))
     return nodes

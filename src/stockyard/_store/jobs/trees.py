@@ -11,7 +11,7 @@ from stockyard._store.jobs.adding import Answer, ExistingJob, answer_of
 from stockyard._store.jobs.related_job import RelatedJob, refusal
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.scripts import load
-from stockyard.errors import JobError
+from stockyard.errors import StockyardError
 
 _FLOW = load("adding.flow")
 _pack = msgspec.msgpack.Encoder().encode
@@ -116,9 +116,9 @@ class TreeAdder:
             for at in range(0, len(releases), int(PART_WORK / _RELEASE)):
                 await self._run(releases=releases[at : at + int(PART_WORK / _RELEASE)])
         for answer in self._answers:
-            if isinstance(answer, JobError):
+            if isinstance(answer, StockyardError):
                 raise answer
-        return [answer for answer in self._answers if not isinstance(answer, JobError)]
+        return [answer for answer in self._answers if not isinstance(answer, StockyardError)]
 
     async def _run(
         self, checks: Sequence[_Check] = (), steps: Sequence[_Step] = (), releases: Sequence[_Release] = ()

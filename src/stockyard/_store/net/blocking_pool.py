@@ -54,6 +54,8 @@ class BlockingPool(Pool):
             ServerUnavailable: none was free, or none could be opened, in that time.
             BlockingCallRefused: the pool was closed.
         """
+        if self._locator is not None and self._idle:
+            await self._locator.refresh(BlockingConnection)
         deadline = time.monotonic() + limit
         try:
             self._places.get(block=False)

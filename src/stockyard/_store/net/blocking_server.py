@@ -43,6 +43,10 @@ class BlockingCluster(ClusterCalls):
         super().__init__(address, call_timeout=call_timeout)
         self._nodes: dict[Node, BlockingServer] = {}
 
+    @property
+    def _is_unwatched(self) -> bool:
+        return True
+
     def _calls_on(self, node: Node) -> BlockingServer:
         if node not in self._nodes:
             self._nodes[node] = BlockingServer(

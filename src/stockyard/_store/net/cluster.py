@@ -9,9 +9,9 @@ from typing import Any
 
 from stockyard._store.net.cluster_calls import CONNECT_TIMEOUT, ClusterCalls, one_by_one
 from stockyard._store.net.locator import Connect, Locator
-from stockyard._store.net.refusals import Redirected
+from stockyard._store.net.refusals import Redirected, leads_astray
 from stockyard._store.net.server import Server
-from stockyard._store.net.slot_map import Node
+from stockyard._store.net.slot_map import UNKNOWN_HOST, Node
 from stockyard._store.net.slots import slot_of
 from stockyard._store.net.watch import Watch
 from stockyard._store.server_clock import ServerClock
@@ -51,9 +51,18 @@ class Cluster(ClusterCalls, Server):
         node = self._slots.node_of(slot_of(key))
         return node is None or node == (place.host, place.port)
 
+    def node_of(self, key: str) -> Server | None:
+        """Return the node that serves a key, as far as is known without asking."""
+        node = self._slots.node_of(slot_of(key))
+        return None if node is None else self._calls_on(node)
+
     def has_lost(self, place: Address) -> bool:
         """Say whether a node served slots and serves none any more, as far as is known."""
         return (place.host, place.port) in self._slots.former
+
+    @property
+    def _is_unwatched(self) -> bool:
+        return asyncio._get_running_loop() is None
 
     def _locator_of(self, key: str | None) -> Locator:
         return _NodeLocator(self, key)
@@ -111,16 +120,39 @@ class _NodeLocator(Locator):
     def __init__(self, cluster: Cluster, key: str | None) -> None:
         self._cluster = cluster
         self._key = key
+        # Where it leads; where a node says that the slot is being moved to, and that place once it leads there.
+        self._place: Address | None = None
+        self._named: Address | None = None
+        self._taker: Address | None = None
+
+    @property
+    def is_asking(self) -> bool:
+        return self._taker is not None and not self._cluster.serves(self._key, self._taker)
+
+    def lead_to(self, node: Node) -> bool:
+        if node.host == UNKNOWN_HOST:
+            return False
+        self._named = self._cluster.address.at(*node)
+        return True
 
     async def locate(self, connect: Connect) -> Address:
-        return await self._cluster.place_now(self._key)
+        # Once: should it not be there, the cluster is asked again.
+        self._taker, self._named = self._named, None
+        self._place = self._taker or await self._cluster.place_now(self._key)
+        return self._place
 
     def is_current(self, place: Address) -> bool:
-        return self._cluster.serves(self._key, place)
+        if self._cluster.serves(self._key, place):
+            # What took the keys over has them now, and may lose them like any other node.
+            self._taker = None
+            return True
+        return place == self._taker
 
     def note_refusal(self, refusal: ServerUnavailable) -> bool:
         if isinstance(refusal, Redirected):
             self._cluster.note(refusal)
+        elif self._place is not None and leads_astray(refusal):
+            self._cluster.doubt(Node(self._place.host, self._place.port))
         return True
 
 

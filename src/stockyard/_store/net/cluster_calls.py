@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import time
 from abc import abstractmethod
 from collections.abc import Awaitable, Sequence
 from typing import Any, NamedTuple
 
 from stockyard._aio.randomness import jitter
+from stockyard._store.net.asking import asking, without_asking
 from stockyard._store.net.connection import Command
-from stockyard._store.net.refusals import Redirected
+from stockyard._store.net.refusals import Redirected, leads_astray
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script, load_command
 from stockyard._store.net.server_calls import ServerCalls
 from stockyard._store.net.slot_map import UNKNOWN_HOST, Node, SlotMap, ranges_of
 from stockyard._store.net.slots import key_of, slot_of
 from stockyard.config import Address
-from stockyard.errors import ServerError, ServerUnavailable
+from stockyard.errors import ReplyLost, ServerError, ServerUnavailable
 from stockyard.model.naming import hash_tag
 
 CONNECT_TIMEOUT = 1.0
@@ -24,6 +26,8 @@ CONNECT_TIMEOUT = 1.0
 _MAP_SECONDS = 1.0
 _BETWEEN_MAPS = 0.2
 """Seconds between two looks at the slots."""
+_FRESH_SECONDS = 1.0
+"""How long a look is good enough for callers whose connections nobody watches."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.01, 0.2
 _DIRECT_HOPS = 3
@@ -52,8 +56,19 @@ class ClusterCalls(ServerCalls):
         self._seeds = [Node(host, port) for host, port in address.hosts]
         self._slots = SlotMap()
         self._answered: Node | None = None
+        self._doubted: Node | None = None
         self._looked = -_BETWEEN_MAPS
-        self._is_looking = False
+        self._looker = 0
+        """The process that looks at the slots now: a child that was forked meanwhile does not wait for it."""
+
+    @property
+    def _is_unwatched(self) -> bool:
+        """Whether nobody looks at the slots for the caller, as none can without a loop."""
+        return False
+
+    @property
+    def _is_looking(self) -> bool:
+        return self._looker == os.getpid()
 
     @abstractmethod
     def _calls_on(self, node: Node) -> ServerCalls:
@@ -106,6 +121,9 @@ class ClusterCalls(ServerCalls):
         last: list[Any] = []
         targets: dict[int, _Target | None] = dict.fromkeys(range(len(wanted)))
         pause, hops = _FIRST_PAUSE, 0
+        if self._doubted is not None or (self._is_unwatched and self._looked < time.monotonic() - _FRESH_SECONDS):
+            # Another may serve in the place of a node by now.
+            await self.look(deadline)
         try:
             while True:
                 try:
@@ -119,7 +137,11 @@ class ClusterCalls(ServerCalls):
                         replies[at] = error
                     return replies
                 last[:] = await self._run_once(wanted, targets, replies, deadline, limit, then)
-                again = {at: self._follow(replies[at]) for at in targets if _did_not_run(replies[at])}
+                again = {
+                    at: self._follow(replies[at], tried)
+                    for at, tried in targets.items()
+                    if _did_not_run(replies[at])
+                }
                 if also and also[0][0] == "MULTI" and again:
                     again = {at: next(iter(again.values())) for at in targets}
                 if not again or (stays and not all(again.values())):
@@ -170,6 +192,10 @@ class ClusterCalls(ServerCalls):
         if not refusal.is_asking and refusal.node.host != UNKNOWN_HOST:
             self._slots.point(refusal.slot, refusal.node)
 
+    def doubt(self, node: Node) -> None:
+        """Take in that a node did not answer, or serves no slots any more: others are asked first from now on."""
+        self._doubted = node
+
     async def primaries(self) -> list[ServerCalls]:
         """Return every primary that serves slots; the errors are those of ``look``."""
         if not self._slots.is_known:
@@ -191,18 +217,19 @@ class ClusterCalls(ServerCalls):
             await self._pause(_FIRST_PAUSE)
         if self._is_looking or time.monotonic() - self._looked < _BETWEEN_MAPS:
             return
-        self._is_looking = True
+        self._looker = os.getpid()
         try:
             await self._look()
         finally:
-            self._is_looking = False
+            self._looker = 0
             self._looked = time.monotonic()
 
     async def _look(self) -> None:
         failures: list[str] = []
         nodes = dict.fromkeys([*self._slots.primaries, *self._seeds])
-        # First the node that answered last: one that is away takes a second to show it.
-        for node in sorted(nodes, key=lambda each: each != self._answered):
+        # First the node that answered last: one that is away takes a second to show it. Last the one in doubt:
+        # cut off from the others, it would go on naming itself.
+        for node in sorted(nodes, key=lambda each: (each == self._doubted, each != self._answered)):
             try:
                 (slots,) = await self._calls_on(node).ask_once([("CLUSTER", "SLOTS")], timeout=_MAP_SECONDS)
             except ServerError as error:
@@ -214,7 +241,7 @@ class ClusterCalls(ServerCalls):
             ranges = ranges_of(slots, node)
             if ranges:
                 self._slots.replace(ranges)
-                self._answered = node
+                self._answered, self._doubted = node, None
                 return
             failures.append(f"{node.host}:{node.port} knows no node that serves slots")
         if not self._slots.is_known:
@@ -280,15 +307,11 @@ class ClusterCalls(ServerCalls):
         sent = [
             self._send_to(target, [wanted[at] for at in numbers], left, then) for target, numbers in groups.items()
         ]
-        if len(sent) == 1:
-            try:
-                answers: list[list[Any] | BaseException] = [await sent[0]]
-            except ServerUnavailable as error:
-                answers = [error]
-        else:
-            answers = await self._all(sent)
-        for numbers, answer in zip(groups.values(), answers, strict=True):
+        answers = await (one_by_one(sent) if len(sent) == 1 else self._all(sent))
+        for (target, numbers), answer in zip(groups.items(), answers, strict=True):
             if isinstance(answer, BaseException) and not isinstance(answer, ServerUnavailable):
+                if isinstance(answer, ReplyLost):
+                    self.doubt(target.node)
                 raise answer
             for index, at in enumerate(numbers):
                 replies[at] = answer if isinstance(answer, BaseException) else answer[index]
@@ -306,20 +329,17 @@ class ClusterCalls(ServerCalls):
             plain = [each for each in wanted if not isinstance(each, ScriptCall)]
             return await calls.run_many(scripts, *plain, timeout=left, stays=True, then=then)
         commands = [each.command() if isinstance(each, ScriptCall) else each for each in wanted]
-        # ASKING counts for the next command of the same connection, or for a whole transaction.
-        if commands[0][0] == "MULTI":
-            return (await calls.ask_once([("ASKING",), *commands], timeout=left))[1:]
-        asked = [part for command in commands for part in (("ASKING",), command)]
-        replies = (await calls.ask_once(asked, timeout=left))[1::2]
+        replies = without_asking(commands, await calls.ask_once(asking(commands), timeout=left))
         for at, each in enumerate(wanted):
             if isinstance(each, ScriptCall) and is_unknown_script(replies[at]):
-                again = [load_command(each.script), ("ASKING",), commands[at]]
-                *_, reply = await calls.ask_once(again, timeout=left)
-                replies[at] = reply
-        return list(replies)
+                again = [load_command(each.script), *asking([commands[at]])]
+                *_, replies[at] = await calls.ask_once(again, timeout=left)
+        return replies
 
-    def _follow(self, refusal: ServerUnavailable) -> _Target | None:
+    def _follow(self, refusal: ServerUnavailable, tried: _Target | None) -> _Target | None:
         """Return where a node says that the keys are; None when that is to be found out."""
+        if tried is not None and leads_astray(refusal):
+            self.doubt(tried.node)
         if not isinstance(refusal, Redirected) or refusal.node.host == UNKNOWN_HOST:
             return None
         self.note(refusal)
@@ -327,7 +347,7 @@ class ClusterCalls(ServerCalls):
 
 
 async def one_by_one(calls: Sequence[Awaitable[list[Any]]]) -> list[list[Any] | BaseException]:
-    """Make calls whose coroutines never suspend, one after the other; an error takes the place of its replies."""
+    """Make calls one after the other, also where no loop runs; an error takes the place of its replies."""
     answers: list[list[Any] | BaseException] = []
     for call in calls:
         try:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from stockyard._store.net.slot_map import Node
 from stockyard.config import Address
 from stockyard.errors import ServerUnavailable
 
@@ -38,6 +39,15 @@ class Locator(ABC):
     names_primaries: bool = False
     connect_timeout: float = 1.0
 
+    @property
+    def is_asking(self) -> bool:
+        """Whether what it found last only takes the keys over: commands need ``ASKING`` before them."""
+        return False
+
+    def lead_to(self, node: Node) -> bool:
+        """Find, the next time, the node that a slot is being moved to; say whether that can be done."""
+        return False
+
     @abstractmethod
     async def locate(self, connect: Connect) -> Address:
         """Return where the server is.
@@ -57,3 +67,6 @@ class Locator(ABC):
             refusal: what the server said.
         """
         return False
+
+    async def refresh(self, connect: Connect) -> None:  # noqa: B027 - most need not
+        """Find out where the server is now, for callers whose connections nobody watches; not at every call."""

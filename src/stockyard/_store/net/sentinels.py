@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 from stockyard._store.net.locator import Asked, Connect, Locator
 from stockyard.config import Address
 from stockyard.errors import ServerError, ServerUnavailable
 
 _SECONDS = 0.4
 """What one Sentinel is given to answer; a silent one must not hold up the others."""
+
+_FRESH_SECONDS = 1.0
+"""How long what a Sentinel said is good enough."""
+
+_SILENT_SECONDS = 10.0
+"""How long none is asked again, by who need not know, when none answered: that takes a moment each time."""
 
 
 class Sentinels(Locator):
@@ -23,6 +32,7 @@ class Sentinels(Locator):
         self._address = address
         self._order = address.sentinels()
         self._primary: Address | None = None
+        self._ask_again = 0.0
 
     def is_current(self, place: Address) -> bool:
         return self._primary is None or place == self._primary
@@ -32,6 +42,15 @@ class Sentinels(Locator):
         connection, place = await self.first_answer(connect)
         await connection.close()
         return place
+
+    async def refresh(self, connect: Connect) -> None:
+        now = time.monotonic()
+        if now < self._ask_again:
+            return
+        # Others who come meanwhile do not ask as well.
+        self._ask_again = now + _SILENT_SECONDS
+        with contextlib.suppress(ServerError):
+            await self.locate(connect)
 
     async def first_answer(self, connect: Connect) -> tuple[Asked, Address]:
         """Return the open connection to the first Sentinel that says where the primary is, and what it says.
@@ -73,4 +92,5 @@ class Sentinels(Locator):
             raise ServerUnavailable(f"it knows no primary of the name {self._address.service!r}")
         host, port = (each.decode() for each in found)
         self._primary = self._address.at(host, int(port))
+        self._ask_again = time.monotonic() + _FRESH_SECONDS
         return self._primary

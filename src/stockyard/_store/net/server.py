@@ -38,7 +38,7 @@ class Server(ServerCalls):
         clock: this machine's. Defaults to the system's.
         connect_timeout: seconds in which a connection must be open. Defaults to those of the call.
         locator: that of ``Connection``. Defaults to the address's own.
-        on_open: that of ``AsyncPool``.
+        on_open: that of ``AsyncPool``, and of the connections for one user alone.
 
     Attributes:
         clock: gives the server's time, once it was measured.
@@ -62,6 +62,7 @@ class Server(ServerCalls):
         if address.kind != "server":
             self._watches = PerLoop(self._new_watch)
             on_open = self.watch
+        self._on_open = on_open
         self._pools = PerLoop(
             lambda: AsyncPool(address, locator=locator, connect_timeout=connect_timeout, on_open=on_open)
         )
@@ -134,7 +135,7 @@ class Server(ServerCalls):
             client_name=client_name,
             reads_text=reads_text,
             locator=self._locator_of(key),
-            on_open=self.watch if self._watches else None,
+            on_open=self._on_open,
         )
         if closes_with_server:
             self._pools.get().dedicated.append(connection)

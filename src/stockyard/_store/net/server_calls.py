@@ -14,7 +14,7 @@ from stockyard._store.net.pool import Pool
 from stockyard._store.net.refusals import refusal_of
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script, run_unknown
 from stockyard.config import Address
-from stockyard.errors import ServerRefused, ServerUnavailable
+from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
 
 if TYPE_CHECKING:
     from stockyard._store.composed_script import ComposedScript
@@ -156,8 +156,11 @@ class ServerCalls(ABC):
             if needs_primary:
                 await self._check_role(pool, connection, deadline)
             replies = await connection.ask(commands, deadline - time.monotonic(), silence=limit)
-        except BaseException:
+        except BaseException as error:
             pool.give_back(connection)
+            if isinstance(error, ReplyLost):
+                # The others lead to the same server: each of the next calls would wait for it just as long.
+                pool.drop_idle()
             raise
         return pool, connection, deadline, replies
 

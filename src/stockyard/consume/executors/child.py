@@ -21,6 +21,7 @@ from functools import partial, reduce
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from stockyard import telemetry
 from stockyard._logging import LogFormat, configure_logging, current_job
 from stockyard.blocking import BlockingView
 from stockyard.consume.executors.calls import call_of, result_of
@@ -107,6 +108,9 @@ def _run(task: ChildTask, *, handlers: _Handlers, port: _ParentPort, runner: asy
 def _called(handler: Handler, task: ChildTask, port: _ParentPort) -> Any:
     job = task.job(handler.decode(task.data), port=port)
     current_job.set(job)
+    tracer = telemetry.tracer
+    if tracer is not None and task.trace is not None:
+        tracer.resume(task.trace)
     return handler.function(handler.argument(job))
 
 

@@ -12,6 +12,7 @@ import msgspec
 from stockyard.errors import (
     Delay,
     HandlerError,
+    JobExpired,
     JobLocked,
     JobNotFound,
     JobStateError,
@@ -30,6 +31,7 @@ from stockyard.errors import (
     WaitForChildren,
 )
 from stockyard.model.duration import milliseconds
+from stockyard.model.effect_errors import EffectHalted, EffectRecorded
 from stockyard.model.job import Job
 from stockyard.model.options import JobOptions
 from stockyard.model.printing import message_of, storable, traceback_of
@@ -46,6 +48,7 @@ class ChildTask(msgspec.Struct, array_like=True, tag="task"):
         handler: ``module:qualname``, from ``model.handler.reference``.
         data: JSON text of the payload, as stored.
         progress: JSON text of the last progress.
+        trace: context of the run's span, or None.
 
     The others are those of ``Job``.
     """
@@ -68,12 +71,14 @@ class ChildTask(msgspec.Struct, array_like=True, tag="task"):
     processed_on: int | None = None
     processed_by: str | None = None
     parent_key: str | None = None
+    trace: str | None = None
 
     @classmethod
-    def of(cls, job: Job[Any], *, handler: str, data: bytes) -> ChildTask:
+    def of(cls, job: Job[Any], *, handler: str, data: bytes, trace: str | None = None) -> ChildTask:
         """Return the task of a job whose payload is still the JSON text ``data``."""
         copied = {name: getattr(job, name) for name in _COPIED}
-        return cls(handler=handler, data=data, progress=msgspec.json.encode(job.progress), **copied)
+        progress = msgspec.json.encode(job.progress)
+        return cls(handler=handler, data=data, progress=progress, trace=trace, **copied)
 
     def job(self, data: Any, *, port: Any) -> Job[Any]:
         """Return the job that the handler is given."""
@@ -81,7 +86,9 @@ class ChildTask(msgspec.Struct, array_like=True, tag="task"):
         return Job(data=data, port=port, progress=msgspec.json.decode(self.progress), **copied)
 
 
-_COPIED = tuple(name for name in ChildTask.__struct_fields__ if name not in ("handler", "data", "progress"))
+_COPIED = tuple(
+    name for name in ChildTask.__struct_fields__ if name not in ("handler", "data", "progress", "trace")
+)
 
 
 class Ready(msgspec.Struct, array_like=True, tag="ready"):
@@ -131,7 +138,8 @@ class Signalled(msgspec.Struct, array_like=True, tag="signalled"):
 
     Attributes:
         signal: its class.
-        wait: the duration that it carries, with a timedelta as seconds; or None.
+        wait: what it carries: the duration, with a timedelta as seconds; what an effect recorded; why a
+            job expired; or None.
     """
 
     signal: str
@@ -150,6 +158,12 @@ class Signalled(msgspec.Struct, array_like=True, tag="signalled"):
                 return cls(kind.__name__, _wait(signal.delay, "delay"))
             case RateLimited():
                 return cls(kind.__name__, _wait(signal.duration, "duration"))
+            case EffectRecorded():
+                return cls(kind.__name__, signal.text)
+            case JobExpired():
+                return cls(kind.__name__, str(signal))
+            case EffectHalted():
+                return cls(kind.__name__, signal.key)
             case _:
                 return cls(kind.__name__, None)
 
@@ -165,7 +179,17 @@ def _wait(duration: str | float | timedelta, option: str) -> float | str:
 
 
 _SIGNALS: dict[str, Callable[..., RunSignal]] = {
-    kind.__name__: kind for kind in (Delay, Requeue, WaitForChildren, RateLimited, RunSignal)
+    kind.__name__: kind
+    for kind in (
+        Delay,
+        Requeue,
+        WaitForChildren,
+        RateLimited,
+        EffectHalted,
+        EffectRecorded,
+        JobExpired,
+        RunSignal,
+    )
 }
 
 

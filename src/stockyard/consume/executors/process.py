@@ -14,8 +14,9 @@ from stockyard.consume.executors.entry import Entry
 from stockyard.consume.executors.frames import Call, ChildTask, FromChild, Raised, Ready, Signalled, Withdrawn
 from stockyard.consume.executors.pace import Pace
 from stockyard.consume.executors.places import Places
+from stockyard.consume.executors.timeouts import timed_out
 from stockyard.consume.executors.warm_child import WarmChild, refuse_in_child
-from stockyard.errors import InvalidOption, JobTimeout, Requeue, StockyardError
+from stockyard.errors import InvalidOption, Requeue, StockyardError
 from stockyard.model.job import JobPort
 
 __all__ = ["ChildTask", "ProcessPool"]
@@ -232,12 +233,7 @@ class ProcessPool:
             child.pid,
             extra=about_job(entry.task, error="JobTimeout"),
         )
-        entry.settle(
-            JobTimeout(
-                f"job {entry.task.id} ran longer than its timeout of {entry.timeout:g} s; its child process "
-                "was killed"
-            )
-        )
+        entry.settle(timed_out(entry.timeout or 0.0))
 
     async def _withdraw(self, entry: Entry) -> None:
         """Let no child run a job whose caller was cancelled; one in the line is passed over."""

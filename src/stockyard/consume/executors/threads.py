@@ -11,10 +11,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, NamedTuple
 
 from stockyard.consume.executors.not_started import NotStarted
-from stockyard.errors import JobTimeout, Requeue
+from stockyard.consume.executors.timeouts import timed_out
+from stockyard.errors import Requeue
 from stockyard.model.printing import printed
 
 LEAST_REPLACEMENTS = 16
@@ -155,7 +157,7 @@ class ThreadPool:
             for _ in range(self._threads):
                 self._calls.put(None)
             abandoned = list(self._abandoned)
-        return [call.described(stack=_stack(call.thread)) for call in abandoned]
+        return [call.described(stack=stack_of_thread(call.thread)) for call in abandoned]
 
     @property
     def _places(self) -> int:
@@ -197,7 +199,7 @@ class ThreadPool:
             self._start_missing()
             is_stuck = self._is_stuck
             dropped = self._drained() if is_stuck or not self._threads else []
-        self._on_abandoned(call.described(stack=_stack(call.thread)))
+        self._on_abandoned(call.described(stack=stack_of_thread(call.thread)))
         for waiting in dropped:
             waiting.settle(None, Requeue() if is_stuck else self._no_thread())
         return True
@@ -315,7 +317,7 @@ class _Call:
             if left > 0:
                 self._timer = self._loop.call_later(left, look)
             elif abandon(self, f"it ran longer than its timeout of {timeout:g} s"):
-                self.settle(None, JobTimeout(f"timed out after {timeout * 1000:.0f} ms"))
+                self.settle(None, timed_out(timeout))
 
         self._timer = self._loop.call_later(timeout, look)
 
@@ -330,7 +332,14 @@ class _Call:
         return AbandonedThread(self.subject, self.reason, seconds, stack)
 
 
-def _stack(thread: int) -> str:
+def thread_awaited_in(frame: FrameType) -> int:
+    """Return which thread a suspended ``ThreadPool.call`` waits for, by its frame; 0 for another frame."""
+    call = frame.f_locals.get("call") if frame.f_code is ThreadPool.call.__code__ else None
+    return call.thread if isinstance(call, _Call) else 0
+
+
+def stack_of_thread(thread: int) -> str:
+    """Return where the function stands that a thread of a pool runs, as text; empty once it has returned."""
     frame = sys._current_frames().get(thread)
     if frame is None:
         return ""

@@ -6,11 +6,11 @@ import logging
 import math
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from stockyard._store.jobs.finishing import WHY_NOT_WRITTEN
 from stockyard._store.load_size import MOST_BYTES
-from stockyard._store.records import ReplyCode
+from stockyard._store.records import ReplyCode, StartedRecord
 from stockyard.consume.run.end_listener import EndListener
 from stockyard.consume.run.ending import Ending
 from stockyard.model.outcome import Completed, Failed, Requeued, Retried
@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _CHILDREN = (ReplyCode.CHILDREN_PENDING, ReplyCode.CHILDREN_FAILED)
 # A name of the module: reading a member of the class costs ten times as much, for each run.
 _RAN_OUT = ReplyCode.LOCK_MISSING
+_LOST = (_RAN_OUT, ReplyCode.LOCK_MISMATCH)
 _GONE = (ReplyCode.JOB_MISSING, _RAN_OUT, ReplyCode.WRONG_STATE)
 
 
@@ -60,6 +61,11 @@ class Finisher:
         outcome = run.outcome
         self._bytes += len(outcome.value) if type(outcome) is Completed else _size(run)
         self._on_ended()
+
+    def hand_back(self, records: Sequence[StartedRecord], token: str) -> None:
+        """Take over jobs that are not to run: they go back to where they waited."""
+        for record in records:
+            self.put(Ending(record.shown_id, token, Requeued(), record.start_number))
 
     def batch(self, size: int, most_bytes: int = MOST_BYTES) -> list[Ending]:
         """Hand out up to so many, with results of up to so many bytes; the caller writes them, or gives them back.
@@ -138,6 +144,8 @@ class Finisher:
             self._listener.written([run], moment)
             return
         self._listener.unwritten(run)
+        if code in _LOST and run.run is not None:
+            self._listener.lost(run.run)
         why = WHY_NOT_WRITTEN.get(code, "") if isinstance(code, int) else code
         if not isinstance(run.outcome, Requeued):
             _log.warning("the end of job %s of queue %s is not recorded: %s", run.job_id, self._queue, why)

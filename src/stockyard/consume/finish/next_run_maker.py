@@ -83,7 +83,7 @@ class NextRunMaker:
                     to_start.append(record)
                 elif started.trouble:
                     self._fail(record, token, started.trouble)
-                elif reason := self._reason_to_skip(record, started):
+                elif reason := reason_to_skip(record, started, self._keyspace.clock()):
                     await self._skip(record, token, reason)
                 else:
                     to_start.append(record)
@@ -108,20 +108,6 @@ class NextRunMaker:
                 is_late = True
                 await retry_delay.wait()
 
-    def _reason_to_skip(self, record: StartedRecord, started: Started) -> str:
-        if started.beside:
-            return f"skipped: run {started.beside} of the same schedule is still going on (overlap='skip')"
-        is_first_start = record.start_number == 1 and not record.attempts_made
-        now = self._keyspace.clock()
-        if (
-            started.misfire == "skip"
-            and is_first_start
-            and started.timing is not None
-            and started.timing.is_missed(started.due, now)
-        ):
-            return f"skipped: it was due {(now - started.due) / 1000:.1f} s ago (misfire='skip')"
-        return ""
-
     async def _skip(self, record: StartedRecord, token: str, reason: str) -> None:
         with contextlib.suppress(ServerError):
             await editing.append_log(self._keyspace, record.id, reason)
@@ -136,3 +122,27 @@ class NextRunMaker:
         _log.error("job %s of queue %s: %s", record.shown_id, self._keyspace.queue, reason)
         failed = Failed(reason, (reason,), 0, self._keep_failed)
         self._finisher.put(Ending(record.id, token, failed, record.start_number))
+
+
+def reason_to_skip(record: StartedRecord, started: Started, now: int) -> str:
+    """Return why the run of a schedule is not to run, empty where it is.
+
+    Args:
+        record: the run.
+        started: what is known of its schedule.
+        now: the server's time in ms.
+    """
+    if started.beside:
+        return f"skipped: run {started.beside} of the same schedule is still going on (overlap='skip')"
+    is_first_start = record.start_number == 1 and not record.attempts_made
+    if (
+        started.misfire == "skip"
+        and is_first_start
+        and started.timing is not None
+        and started.timing.is_missed(started.due, now)
+    ):
+        return f"skipped: it was due {(now - started.due) / 1000:.1f} s ago (misfire='skip')"
+    if started.timing is not None and not started.timing.admits(started.due):
+        # Made by a peer that goes by the pattern alone.
+        return f"skipped: the calendar {started.timing.calendar} has no run at its time"
+    return ""

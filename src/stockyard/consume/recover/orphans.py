@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from stockyard._aio.repeats import repeats
@@ -22,6 +22,22 @@ class Recoverer(Protocol):
     async def hand_back(self) -> list[str]:
         """Hand them back and return their ids."""
         ...
+
+
+class Recoverers:
+    """Looks for the jobs of dead workers in each shard of a queue.
+
+    Args:
+        shards: gives one for each.
+    """
+
+    def __init__(self, shards: Callable[[], Sequence[Recoverer]]) -> None:
+        self._shards = shards
+
+    async def hand_back(self) -> list[str]:
+        """Hand them back and return their ids."""
+        found = [await shard.hand_back() for shard in self._shards()]
+        return [job_id for job_ids in found for job_id in job_ids]
 
 
 class OrphanRecoverer:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+from stockyard import telemetry
 from stockyard._logging import about, about_job, plain
 from stockyard.consume.executors.results import read_result
 from stockyard.consume.hooks import Hooks, call_hook
 from stockyard.consume.run.error_outcome import class_of
 from stockyard.consume.run.invocation import Invocation
 from stockyard.model.job import Job, set_fields
-from stockyard.model.outcome import Completed, Failed, Outcome, Retried
+from stockyard.model.outcome import Completed, Expired, Failed, Outcome, Retried
 
 _log = logging.getLogger(__name__)
 
@@ -59,20 +60,26 @@ class Announcer:
                     "%s failed: %s",
                     about(job),
                     plain(reason),
-                    extra=about_job(job, error=error),
+                    extra=_about(run, error),
                 )
                 _count_attempt(job)
                 set_fields(job, failed_reason=reason, stacktrace=outcome.stacktrace, finished_on=moment)
                 if hooks.failed is not None:
                     run.expose()
                     self.call(call_hook(hooks.failed, job, run.result))
+            case Expired(reason=reason):
+                _log.info("%s ended: %s", about(job), plain(reason), extra=about_job(job))
+                set_fields(job, failed_reason=reason, finished_on=moment)
+                if hooks.expired is not None:
+                    run.expose()
+                    self.call(call_hook(hooks.expired, job))
             case Retried(reason=reason, delay_ms=delay):
                 _log.warning(
                     "%s failed and is retried %s: %s",
                     about(job),
                     f"in {delay / 1000:g} s" if delay else "at once",
                     plain(reason),
-                    extra=about_job(job, error=class_of(run.result)),
+                    extra=_about(run, class_of(run.result)),
                 )
                 _count_attempt(job)
                 set_fields(
@@ -84,6 +91,23 @@ class Announcer:
                 if hooks.retried is not None:
                     run.expose()
                     self.call(call_hook(hooks.retried, job, run.result, delay))
+
+    def error(self, error: BaseException) -> None:
+        """Announce that something of the worker itself failed."""
+        if self._hooks.error is not None:
+            self.call(call_hook(self._hooks.error, error))
+
+    def lost(self, run: Invocation) -> None:
+        """Announce that the lease of a run is lost."""
+        if self._hooks.lease_lost is not None:
+            run.expose()
+            self.call(call_hook(self._hooks.lease_lost, run.job))
+
+    @property
+    def on_renewed(self) -> Callable[[list[str]], None] | None:
+        """What announces leases that were renewed, by the ids of their jobs; None where nobody asks."""
+        hook = self._hooks.leases_renewed
+        return None if hook is None else lambda job_ids: self.call(call_hook(hook, job_ids))
 
     def ended_unread(self, job_id: str, outcome: Outcome) -> None:
         """Announce the end of a job whose record could not be read, or that did not have to run."""
@@ -110,3 +134,9 @@ class Announcer:
 
 def _count_attempt(job: Job[Any]) -> None:
     set_fields(job, ended_attempt=job.attempt, attempts_made=job.attempts_made + 1)
+
+
+def _about(run: Invocation, error: str) -> dict[str, Any]:
+    """Return what a log line says of a failed attempt; its span is over when that is written."""
+    extra = about_job(run.job, error=error)
+    return extra if run.trace is None else {**extra, **telemetry.log_fields(run.trace)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from stockyard._store.jobs.refused_ends import refusal
+from stockyard.consume.run.active_runs import Run
 from stockyard.consume.run.announcer import Announcer
 from stockyard.consume.run.ending import Ending
 from stockyard.consume.run.handler_call import HandlerCall
@@ -55,6 +56,10 @@ class EndListener:
         """Release the lease of a run whose end is not written, and not sent any more."""
         if ending.run is not None:
             self._keeper.release(ending.run.slot)
+
+    def lost(self, run: Run) -> None:
+        """Have it announced that the lease of a run is lost."""
+        self._announcer.lost(run)
 
     def refused(self, ending: Ending, code: int) -> Outcome:
         """Return how a run ends whose job's children do not let it end as it wanted."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from stockyard.consume.run.active_runs import Run
@@ -30,3 +32,8 @@ class Ending(msgspec.Struct, eq=False):
     may_be_written: bool = False
     was_held_up: bool = False
     is_unlocked: bool = False
+
+
+def traces_of(endings: Sequence[Ending]) -> list[object]:
+    """Return the spans of runs that were traced."""
+    return [ending.run.trace for ending in endings if ending.run is not None and ending.run.trace is not None]

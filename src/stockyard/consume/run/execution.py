@@ -8,11 +8,13 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from stockyard import telemetry
 from stockyard._logging import about, about_job
 from stockyard.consume.executors.results import ChildResult, awaited, is_awaitable
 from stockyard.consume.executors.threads import AbandonedThread, ThreadPool
+from stockyard.consume.executors.timeouts import timed_out
+from stockyard.consume.run.batches import Batches
 from stockyard.consume.worker_metrics import WorkerMetrics
-from stockyard.errors import JobTimeout
 from stockyard.model.handler import Handler, reference
 from stockyard.model.job import Job, JobPort, set_fields
 
@@ -28,7 +30,6 @@ class Execution:
     Args:
         name: of the worker's queue, for thread names.
         size: jobs at a time.
-        jobs: does what handlers in child processes ask of their jobs.
         recycle_after: jobs after which a child process is replaced.
         memory_limit: bytes of resident memory of a child process, or None.
         metrics: counts abandoned threads.
@@ -40,7 +41,6 @@ class Execution:
         name: str,
         *,
         size: int,
-        jobs: JobPort,
         recycle_after: int | None,
         memory_limit: int | None,
         metrics: WorkerMetrics,
@@ -48,7 +48,6 @@ class Execution:
     ) -> None:
         self._name = name
         self._size = size
-        self._jobs = jobs
         self._recycle_after = recycle_after
         self._memory_limit = memory_limit
         self._metrics = metrics
@@ -57,6 +56,7 @@ class Execution:
         self._hung: dict[int, tuple[str, dict[str, Any]]] = {}
         self._threads: ThreadPool | None = None
         self._processes: ProcessPool | None = None
+        self._batches: Batches | None = None
         self._takes_ahead = False
 
     @property
@@ -70,7 +70,7 @@ class Execution:
         return self._processes.ahead if self._takes_ahead and self._processes is not None else 0
 
     async def warm(self, handlers: list[Handler], *, takes_ahead: bool = False) -> None:
-        """Start child processes if one of the handlers needs them.
+        """Start child processes if one of the handlers needs them, and make ready for handlers of batches.
 
         Args:
             handlers: all that may run.
@@ -83,6 +83,8 @@ class Execution:
             pool = ProcessPool(size=self._size, recycle_after=self._recycle_after, memory_limit=self._memory_limit)
             await pool.start()
             self._processes = pool
+        if self._batches is None and any(handler.batch for handler in handlers):
+            self._batches = Batches(size=self._size, call=self._call_batch, metrics=self._metrics)
 
     def resize(self, size: int) -> None:
         """Let so many handlers run in threads, or in child processes, at a time."""
@@ -91,6 +93,13 @@ class Execution:
             self._threads.resize(size)
         if self._processes is not None:
             self._processes.resize(size)
+        if self._batches is not None:
+            self._batches.resize(size)
+
+    def hurry(self) -> None:
+        """Let no batch wait for more jobs from now on."""
+        if self._batches is not None:
+            self._batches.hurry()
 
     def run(self, job: Job[Any], handler: Handler) -> Awaitable[Any]:
         """Run the handler in the loop or in a thread, on a job whose payload is decoded.
@@ -105,9 +114,23 @@ class Execution:
         """
         limit = job.options.timeout_ms
         if handler.executor != "async":
-            return self._in_thread(job, handler, limit)
+            return self._in_thread(job, handler, handler.argument(job), limit)
         running: Awaitable[Any] = handler.function(handler.argument(job))
         return running if limit is None else _within(awaited(running), limit / 1000, limit)
+
+    async def run_in_batch(self, job: Job[Any], handler: Handler, *, on_begin: Callable[[], None]) -> Any:
+        """Run the handler for this job and others, whose payloads are decoded; return the result of this one.
+
+        Args:
+            job, handler: what to run.
+            on_begin: called when the handler is called.
+
+        Raises:
+            JobTimeout: the handler ran longer than the shortest timeout of its jobs.
+            HandlerError: it returned something else than a result for each job.
+        """
+        assert self._batches is not None
+        return await self._batches.run(job, handler, on_begin=on_begin)
 
     async def run_in_child(
         self,
@@ -129,8 +152,10 @@ class Execution:
 
         assert self._processes is not None
         limit = job.options.timeout_ms
-        task = ChildTask.of(job, handler=reference(handler.function), data=data)
-        port: Any = _ChildPort(self._jobs, job, on_data)
+        tracer = telemetry.tracer
+        trace = None if tracer is None else tracer.carrier()
+        task = ChildTask.of(job, handler=reference(handler.function), data=data, trace=trace)
+        port: Any = _ChildPort(job.port, job, on_data)
         seconds = None if limit is None else limit / 1000
         text = await self._processes.run(task, port=port, timeout=seconds, on_begin=on_begin)
         return ChildResult(text)
@@ -158,7 +183,15 @@ class Execution:
         if processes is not None:
             await processes.aclose(seconds)
 
-    async def _in_thread(self, job: Job[Any], handler: Handler, limit: int | None) -> Any:
+    async def _call_batch(self, handler: Handler, jobs: list[Job[Any]]) -> Any:
+        limit = min((job.options.timeout_ms for job in jobs if job.options.timeout_ms is not None), default=None)
+        argument = [job.data for job in jobs] if handler.takes_payload else jobs
+        if handler.executor != "async":
+            return await self._in_thread(jobs[0], handler, argument, limit)
+        running = awaited(handler.function(argument))
+        return await (running if limit is None else _within(running, limit / 1000, limit))
+
+    async def _in_thread(self, job: Job[Any], handler: Handler, argument: Any, limit: int | None) -> Any:
         threads = self._threads
         if threads is None:
             self._loop = asyncio.get_running_loop()
@@ -171,7 +204,7 @@ class Execution:
         began = time.monotonic()
         result, context = await threads.call(
             handler.function,
-            handler.argument(job),
+            argument,
             timeout=None if limit is None else limit / 1000,
             subject=job,
         )
@@ -187,6 +220,7 @@ class Execution:
         assert self._threads is not None
         job, hung, most = thread.subject, self._threads.hung, self._threads.most_replaced
         named, extra = self._hung[id(job)] = about(job), about_job(job)
+        set_fields(job, should_stop=True)
         self._metrics.abandoned += 1
         self._metrics.hung = len(self._hung)
         _log.warning(
@@ -246,5 +280,5 @@ async def _within(work: Any, seconds: float, limit_ms: int) -> Any:
             return await work
     except TimeoutError as error:
         if deadline.expired():
-            raise JobTimeout(f"timed out after {limit_ms} ms") from error
+            raise timed_out(limit_ms / 1000) from error
         raise

@@ -17,11 +17,13 @@ from stockyard.consume.executors.results import (
     result_text,
 )
 from stockyard.consume.hooks import Hooks, call_hook
-from stockyard.consume.run.error_outcome import is_infrastructure, outcome_of_error
+from stockyard.consume.run.error_outcome import AskedRetry, is_infrastructure, outcome_of_error
 from stockyard.consume.run.execution import Execution
 from stockyard.consume.run.invocation import Invocation
+from stockyard.effects.at_most_once import AtMostOnce
 from stockyard.errors import HandlerError, JobCancelled, StockyardError, UnrecoverableError
-from stockyard.model.backoff import BackoffStrategy
+from stockyard.model.backoff_delay import BackoffStrategy
+from stockyard.model.effect_errors import EffectRecorded
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job
 from stockyard.model.outcome import Completed, Delayed, Failed, Outcome, Requeued
@@ -52,6 +54,7 @@ class HandlerCall:
         max_started: starts of a job after which it is failed. Defaults to 0, no limit.
         keep: retention of completed and of failed jobs, where the job says nothing. Defaults to all.
         rng: source of jitter. Defaults to a new one.
+        once: says which jobs must not run again, where they run at most once. Defaults to None: any may.
 
     Attributes:
         find: as given.
@@ -71,6 +74,7 @@ class HandlerCall:
         max_started: int = 0,
         keep: tuple[KeepOption | None, KeepOption | None] = (None, None),
         rng: random.Random | None = None,
+        once: AtMostOnce | None = None,
     ) -> None:
         self._queue = queue
         self.find = find
@@ -84,6 +88,7 @@ class HandlerCall:
         self.limits_starts: bool = max_started > 0
         self._keep_completed, self._keep_failed = keep
         self._rng = rng or random.Random()
+        self._once = once
 
     def reason_to_fail(self, job: Job[Any], deferred: bytes | None) -> str | None:
         """Return why a job is to fail without being run, or None.
@@ -110,6 +115,8 @@ class HandlerCall:
         """
         job = invocation.job
         try:
+            if self._once is not None and job.stalled_count and reason_to_fail is None:
+                reason_to_fail = await self._once.reason_to_fail(job.id)
             if reason_to_fail is not None:
                 return self.failed(invocation, UnrecoverableError(reason_to_fail))
             if self._shows_data:
@@ -119,7 +126,7 @@ class HandlerCall:
             handler = invocation.handler
             if handler is None:
                 handler = invocation.handler = self.find(job.name)
-            if self._middleware or handler.executor == "process":
+            if self._middleware or handler.executor == "process" or handler.batch:
                 value = await self._through_middleware(invocation, job, handler, 0)
             else:
                 invocation.data_for(handler, job)
@@ -127,14 +134,17 @@ class HandlerCall:
                 if value is not None and is_awaitable(value):
                     value = await awaited(value)
             text = "null" if value is None else result_text(value, of=job.name, declared=handler.result).decode()
+        except EffectRecorded as recorded:
+            # An earlier run did what this one was about to do.
+            value, text = recorded.value, recorded.text
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if invocation.is_lost or (task is not None and task.cancelling()):
                 raise
             # The handler cancelled itself: that is a failure of the attempt like any other.
-            return self.failed(invocation, StockyardError(CANCELLED_ITSELF))
+            return await self._failed(invocation, StockyardError(CANCELLED_ITSELF))
         except BaseException as error:  # native extensions raise their panics as such
-            return self.failed(invocation, error)
+            return await self._failed(invocation, error)
         invocation.result = value
         keep = job.options.remove_on_complete
         return Completed(text, self._keep_completed if keep is None else keep)
@@ -145,14 +155,36 @@ class HandlerCall:
             return Requeued()
         return self.failed(invocation, JobCancelled(invocation.cancelled))
 
+    async def handed_back(self, invocation: Invocation) -> Outcome:
+        """Return how a broken call ends; where jobs run at most once, failed if it began no effect."""
+        outcome = self.broken_off(invocation)
+        if self._once is None or not isinstance(outcome, Requeued):
+            return outcome
+        error = await self._once.error_of_broken(invocation.job.id)
+        return outcome if error is None else await self._failed(invocation, error)
+
     def failed(self, invocation: Invocation, error: BaseException) -> Outcome:
-        """Return how a call ends that raised: another attempt, or failed, or where the job goes."""
+        """Return how a call ends that raised: another attempt, or failed, or where the job goes.
+
+        A backoff strategy that is a coroutine function is not asked: the delay of the backoff counts.
+        """
+        outcome = self._decided(invocation, error)
+        return outcome.outcome_unasked() if isinstance(outcome, AskedRetry) else outcome
+
+    async def _failed(self, invocation: Invocation, error: BaseException) -> Outcome:
+        outcome = self._decided(invocation, error)
+        return await outcome.outcome() if isinstance(outcome, AskedRetry) else outcome
+
+    def _decided(self, invocation: Invocation, error: BaseException) -> Outcome | AskedRetry:
         if invocation.cancelled is not None and not isinstance(error, JobCancelled):
             # What the handler raised while it was broken off earns no other attempt.
             cancelled = JobCancelled(invocation.cancelled)
             cancelled.__cause__ = error
             error = cancelled
         invocation.result = error
+        if self._strategies:
+            # A strategy is user code, which sees the payload as the handler declares it.
+            invocation.expose()
         outcome = outcome_of_error(
             invocation.job,
             error,
@@ -185,6 +217,8 @@ class HandlerCall:
     ) -> Any:
         if depth == len(self._middleware):
             data = invocation.data_for(handler, job)
+            if handler.batch:
+                return await self._execution.run_in_batch(job, handler, on_begin=invocation.begin)
             if handler.executor != "process":
                 return await awaited(self._execution.run(job, handler))
             result = await self._execution.run_in_child(

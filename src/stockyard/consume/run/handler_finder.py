@@ -8,6 +8,7 @@ from typing import Any
 from stockyard.errors import HandlerError, InvalidOption
 from stockyard.model.handler import Executor, Handler
 from stockyard.model.job import Job
+from stockyard.model.signature import name_of
 from stockyard.topology import QueueSpec, Router
 
 
@@ -49,6 +50,21 @@ def handlers_of(
         return list(router), find
     single = Handler.of(processor, spec.executor if executor is None else executor, spec.retries)
     return [single], lambda name: single
+
+
+def check_places(handlers: Sequence[Handler], queue: str, concurrency: int) -> None:
+    """Refuse batches that can never be full, as each of their jobs takes one of the worker's places.
+
+    Raises:
+        InvalidOption: a handler has a batch of more jobs than the worker runs at a time.
+    """
+    for handler in handlers:
+        if handler.batch > concurrency:
+            raise InvalidOption(
+                f"handler {name_of(handler.function)} has batch={handler.batch}, and the worker of queue "
+                f"{queue!r} runs {concurrency} jobs at a time: each job of a batch counts. Give the queue or the "
+                f"worker concurrency={handler.batch} for one call at a time, or a multiple of it for several"
+            )
 
 
 def unknown_name(queue: str, name: str, known: Sequence[str]) -> HandlerError:

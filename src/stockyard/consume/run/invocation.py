@@ -27,6 +27,7 @@ class Invocation(msgspec.Struct, eq=False):
         is_lost: its lease passed to another worker: whatever comes of it is not written.
         cancelled: why it was cancelled, None if it was not.
         result: what the hooks are called with once the end is written.
+        trace: its span, for links and log lines; None where it is not traced.
         began: when a child process began with it, by ``perf_counter``; None if it did not wait for one.
     """
 
@@ -36,6 +37,7 @@ class Invocation(msgspec.Struct, eq=False):
     is_lost: bool = False
     cancelled: str | None = None
     result: Any = None
+    trace: object | None = None
     began: float | None = None
     _is_exposed: bool = False
     _is_misfit: bool = False

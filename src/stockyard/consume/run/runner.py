@@ -12,14 +12,18 @@ from stockyard._logging import current_job
 from stockyard._store.jobs.rows import CorruptRecord, started_job
 from stockyard._store.records import StartedRecord
 from stockyard.consume.run.active_runs import ActiveRuns, Run
+from stockyard.consume.run.breaker_guard import BreakerGuard, Call
 from stockyard.consume.run.ending import Ending
+from stockyard.consume.run.expiry import expired_at_start, within_expiry
 from stockyard.consume.run.handler_call import HandlerCall
+from stockyard.consume.run.held_jobs import HeldJobs
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.errors import ConfigError
 from stockyard.leases.keeper import LeaseKeeper
 from stockyard.model.clock import Clock
 from stockyard.model.job import Job, JobPort
-from stockyard.model.outcome import Outcome
+from stockyard.model.options import JobOptions
+from stockyard.model.outcome import Failed, Outcome, Retried
 
 
 class Runner:
@@ -28,9 +32,12 @@ class Runner:
     Args:
         queue: its name.
         call: calls handlers.
+        held: hands back jobs that are halted.
+        breaker: the circuit breaker of the queue, or None.
         active: the runs in hand.
         jobs: the port of the jobs.
         keeper: keeps their leases.
+        lease_queue: the queue of those leases: in keys, the name of a shard is another than that of its queue.
         metrics: counts starts.
         lock_ms: length of a lease.
         clock: gives the time.
@@ -43,9 +50,12 @@ class Runner:
         queue: str,
         *,
         call: HandlerCall,
+        held: HeldJobs,
+        breaker: BreakerGuard | None,
         active: ActiveRuns,
         jobs: JobPort,
         keeper: LeaseKeeper,
+        lease_queue: str,
         metrics: WorkerMetrics,
         lock_ms: int,
         clock: Clock,
@@ -54,21 +64,30 @@ class Runner:
     ) -> None:
         self._queue = queue
         self._call = call
+        self._held = held
+        self._outcome: Call = call.outcome if breaker is None else breaker.around(call.outcome)
         self._active = active
         self._jobs = jobs
         self._keeper = keeper
+        self._lease_queue = lease_queue
         self._metrics = metrics
         self._lock_ms = lock_ms
         self._clock = clock
         self._on_ended = on_ended
         self._on_lost = on_lost
 
-    def start(self, records: Sequence[StartedRecord], token: str) -> None:
-        """Start these jobs, held under one token."""
+    def start(self, records: Sequence[StartedRecord], token: str, moment: int = 0) -> None:
+        """Start these jobs, held under one token; one that has expired ends instead.
+
+        Args:
+            records: the jobs.
+            token: of their leases.
+            moment: when the server started them, ms since the epoch. Defaults to now, as far as it is known here.
+        """
         loop = asyncio.get_running_loop()
         now = self._clock()
         call, find, counters_of = self._call, self._call.find, self._metrics.of
-        hold = self._keeper.holder(self._queue, token, self._lock_ms)
+        hold = self._keeper.holder(self._lease_queue, token, self._lock_ms)
         for record in records:
             try:
                 job: Job[Any] = started_job(record, self._queue, self._jobs, now)
@@ -80,6 +99,9 @@ class Runner:
             if job.attempts_started == 1:
                 counters.started(now - job.timestamp - job.options.delay_ms)
             run = Run(job, find, token=token, slot=slot, counters=counters)
+            if _may_expire(job) and (expired := expired_at_start(job, moment or now)) is not None:
+                self._on_ended(Ending(job.id, token, expired, job.attempts_started, run))
+                continue
             self._active.add(run)
             deferred = record.deferred_failure
             is_doubtful = deferred is not None or call.limits_starts
@@ -88,21 +110,27 @@ class Runner:
         self._keeper.hint(self._lock_ms)
 
     async def _run(self, run: Run, reason_to_fail: str | None) -> None:
-        outcome: Outcome | None
+        outcome: Outcome | None = None
+        has_run = reason_to_fail is None
         current_job.set(run.job)
         began = perf_counter()
         try:
             tracer = telemetry.tracer
-            if tracer is None:
-                outcome = await self._call.outcome(run, reason_to_fail)
+            if has_run and self._held.any_halts and (outcome := await self._held.outcome(run.job)) is not None:
+                has_run = False
+            elif tracer is None or not tracer.traces_run(_carrier_of(run.job.options)):
+                outcome = await self._outcome(run, reason_to_fail)
             else:
-                with tracer.span(telemetry.RUN, self._traced(run)) as span:
-                    outcome = await self._call.outcome(run, reason_to_fail)
-                    span.note(outcome=type(outcome).__name__)
+                with tracer.span(telemetry.RUN, _traced(run.job)) as span:
+                    run.trace = span.context
+                    outcome = await self._outcome(run, reason_to_fail)
+                    span.note(outcome=type(outcome).__name__, error=_error_of(run, outcome))
         except asyncio.CancelledError:
-            outcome = None if run.is_lost else self._call.broken_off(run)
-        if reason_to_fail is None:
+            outcome = None if run.is_lost else await self._call.handed_back(run)
+        if has_run:
             run.seconds = perf_counter() - (run.began or began)
+        if outcome is not None and _may_expire(run.job):
+            outcome = within_expiry(run.job, outcome, self._clock())
         self._active.remove(run)
         if outcome is None:
             self._keeper.release(run.slot)
@@ -110,6 +138,33 @@ class Runner:
         else:
             self._on_ended(Ending(run.job.id, run.token, outcome, run.job.attempts_started, run))
 
-    def _traced(self, run: Run) -> dict[str, object]:
-        job = run.job
-        return {"queue": self._queue, "job": job.id, "name": job.name, "attempt": job.attempts_made + 1}
+
+def _traced(job: Job[Any]) -> dict[str, object]:
+    """Return what the span of a run says of its job, and the context that the job carries."""
+    options = job.options
+    return {
+        "queue": job.queue,
+        "job": job.id,
+        "name": job.name,
+        "attempt": job.attempts_made + 1,
+        "delay_ms": options.delay_ms,
+        "correlation": job.correlation_id if job.has_lineage else None,
+        "causation": options.causation_id,
+        "carrier": _carrier_of(options),
+    }
+
+
+def _carrier_of(options: JobOptions) -> str | None:
+    """Return the context that a job carries for its runs."""
+    return None if options.omit_context else options.telemetry
+
+
+def _error_of(run: Run, outcome: Outcome) -> BaseException | None:
+    """Return what a failed attempt ended with."""
+    is_failed = isinstance(outcome, Failed | Retried) and isinstance(run.result, BaseException)
+    return run.result if is_failed else None
+
+
+def _may_expire(job: Job[Any]) -> bool:
+    options = job.options
+    return options.expires_in_ms is not None or options.expires_at_ms is not None

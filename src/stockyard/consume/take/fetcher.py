@@ -10,33 +10,36 @@ import time
 from collections.abc import Callable
 
 from stockyard import telemetry
-from stockyard._aio.repeats import repeats
 from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.jobs import leasing
 from stockyard._store.jobs.blocking_taker import BlockingTaker
-from stockyard._store.jobs.finishing import TakeRequest, finish_and_take
+from stockyard._store.jobs.finishing import LimitedTakeRequest, TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.records import StartedRecord
 from stockyard.consume.finish.finisher import Finisher
 from stockyard.consume.finish.next_run_maker import NextRunMaker
-from stockyard.consume.heartbeat import Heartbeat
 from stockyard.consume.run.active_runs import ActiveRuns
-from stockyard.consume.run.ending import Ending
+from stockyard.consume.run.ending import Ending, traces_of
 from stockyard.consume.run.execution import Execution
+from stockyard.consume.run.expiry import start_moment
 from stockyard.consume.run.runner import Runner
+from stockyard.consume.take.calls_in_flight import CallsInFlight
 from stockyard.consume.take.demand import Demand
+from stockyard.consume.take.due_alarm import DueAlarm
+from stockyard.consume.take.evicted_locks import locked_again
 from stockyard.consume.take.lost_replies import LostReplies
+from stockyard.consume.take.outage import Outage
+from stockyard.consume.take.rest import Rest
 from stockyard.consume.take.transit import Transit
 from stockyard.errors import ReplyLost, ServerError
-from stockyard.model.outcome import Requeued
 
 _log = logging.getLogger(__name__)
 
 LANES = 2
 """Calls under way at a time, so that the server and this process work at once."""
 
-_LIMITED_PAUSE = 0.05
+LIMITED_PAUSE = 0.05
 """Seconds between two looks of a worker that is limited: each added job sets the marker, and none could start."""
 
 
@@ -53,7 +56,8 @@ class Fetcher:
         active: the runs in hand.
         execution: says how many threads are lost.
         work: set when there is something to write, or a place is free.
-        heartbeat: notes every answer and every failure.
+        outage: notes every answer and every failure.
+        rest: its pause.
         on_drained: called when nothing more waits.
         on_broken: called when it cannot go on.
     """
@@ -73,7 +77,8 @@ class Fetcher:
         work: asyncio.Event,
         next_runs: NextRunMaker,
         blocking_taker: BlockingTaker,
-        heartbeat: Heartbeat,
+        outage: Outage,
+        rest: Rest,
         on_drained: Callable[[], None],
         on_broken: Callable[[BaseException], None],
     ) -> None:
@@ -90,37 +95,61 @@ class Fetcher:
         self._work = work
         self._next_runs = next_runs
         self._blocking_taker = blocking_taker
-        self._heartbeat = heartbeat
+        self._outage = outage
         self._on_drained = on_drained
         self._on_broken = on_broken
         self._transit = Transit(keyspace, lock_ms=take_defaults.lock_ms)
         self._size = LoadSize()
         self._lost = LostReplies(
-            keyspace, lock_ms=take_defaults.lock_ms, size=self._size, start=self._start, free=self._free
+            keyspace, lock_ms=take_defaults.lock_ms, size=self._size, start=self.start_taken, free=self._free
         )
+        # Others need it not: what is delayed may start a tenth of a second late.
+        self._alarm = DueAlarm(keyspace) if isinstance(take_defaults, LimitedTakeRequest) else None
         self._listening = asyncio.Event()
         self._shall_look = True
         self._is_taking = True
         self._hands_back = False
         self._reserved = 0
-        self._in_flight = 0
-        self._calls_ended = asyncio.Event()
-        self._calls_ended.set()
+        self._in_flight = CallsInFlight()
         self._calls = 0
+        self._rest = rest
         self._tasks: list[asyncio.Task[None]] = []
         self._is_interrupted = False
         self._interruption: asyncio.Task[None] | None = None
 
     def resize(self, concurrency: int) -> None:
         """Hold up to so many jobs from now on; those in hand beyond that go on."""
-        asks_for_too_many = concurrency < self._concurrency and not math.isinf(self._blocking_taker.waits_until)
+        asks_for_too_many = concurrency < self._concurrency
         self._concurrency = concurrency
         self._listening.set()
         self._work.set()
-        if asks_for_too_many and self._is_taking:
-            # A call that waits would start as many jobs as there was room for when it was sent.
+        if asks_for_too_many and not math.isinf(self._blocking_taker.waits_until):
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Break off a call that waits: it would start as many jobs as there was room for when it was sent."""
+        if self._is_taking:
             self._is_interrupted = True
             self._interruption = asyncio.create_task(self._blocking_taker.interrupt())
+
+    def pause(self) -> None:
+        """Take no more jobs until ``resume``; those of calls under way are still started."""
+        self._rest.begin()
+        if self._tasks:
+            self._interrupt()
+        self._work.set()
+
+    async def rest(self) -> None:
+        """Return when it is paused and has nothing in hand any more, or was resumed or stopped meanwhile."""
+        if self._tasks:
+            await self._rest.wait()
+
+    def resume(self) -> None:
+        """Take jobs again after ``pause``."""
+        self._rest.end()
+        self._shall_look = True
+        self._listening.set()
+        self._work.set()
 
     async def start(self) -> None:
         """Begin to take jobs."""
@@ -142,7 +171,7 @@ class Fetcher:
         self._listening.set()
         await self._blocking_taker.interrupt()
         await asyncio.wait([self._tasks[-1]])
-        await self._calls_ended.wait()
+        await self._in_flight.wait_for_end()
         with contextlib.suppress(ServerError):
             await self._lost.take()
         await self._next_runs.settle()
@@ -157,7 +186,7 @@ class Fetcher:
         try:
             async with asyncio.timeout(seconds):
                 while len(self._finisher) or self._in_flight:
-                    await self._calls_ended.wait()
+                    await self._in_flight.wait_for_end()
                     await self._turn(self._batch(), 0, retry_delay)
         except TimeoutError:
             _log.error(
@@ -169,21 +198,15 @@ class Fetcher:
     async def stop(self) -> None:
         """End; stopping twice is fine."""
         tasks, self._tasks = self._tasks, []
+        self._rest.reach()
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        if self._alarm is not None:
+            await self._alarm.stop()
         await self._transit.stop()
         await self._blocking_taker.close()
-
-    def _enter_call(self) -> None:
-        self._in_flight += 1
-        self._calls_ended.clear()
-
-    def _leave_call(self) -> None:
-        self._in_flight -= 1
-        if not self._in_flight:
-            self._calls_ended.set()
 
     @property
     def room(self) -> int:
@@ -193,10 +216,29 @@ class Fetcher:
     @property
     def _places(self) -> int:
         """How many more jobs it could hold, whatever the rate limit says."""
-        if not self._is_taking:
+        if not self._is_taking or self._rest.is_on:
             return 0
-        in_hand = len(self._active) + len(self._finisher) + len(self._next_runs) + self._reserved
-        return min(self._size.jobs, self._concurrency + self._execution.ahead - self._execution.lost - in_hand)
+        return min(self._size.jobs, self._capacity - self.in_hand)
+
+    @property
+    def has_plenty(self) -> bool:
+        """Whether the last call got as many jobs as it asked for."""
+        return self._demand.has_plenty
+
+    @property
+    def in_hand(self) -> int:
+        """How many places it has taken or keeps for calls under way."""
+        return len(self._active) + len(self._finisher) + len(self._next_runs) + self._reserved
+
+    @property
+    def reserved(self) -> int:
+        """How many of those places are kept for calls under way."""
+        return self._reserved
+
+    @property
+    def _capacity(self) -> int:
+        """How many jobs the worker may have in hand."""
+        return self._concurrency + self._execution.ahead - self._execution.lost
 
     def _batch(self) -> list[Ending]:
         return self._finisher.batch(self._size.jobs, self._size.bytes)
@@ -213,27 +255,33 @@ class Fetcher:
             if ended or self._lost or (room and self._demand.has_plenty):
                 await self._turn(ended, room, retry_delay)
             else:
-                if room:
-                    self._listening.set()
+                if self._rest.is_on and not self.in_hand and not self._in_flight:
+                    self._rest.reach()
+                self._leave_places(room)
                 self._work.clear()
                 await self._work.wait()
+
+    def _leave_places(self, room: int) -> None:
+        """Let so many places, which the lanes have no use for, be used by the wait for jobs."""
+        if room:
+            self._listening.set()
 
     async def _turn(self, ended: list[Ending], room: int, retry_delay: RetryDelay, *, waits: bool = False) -> None:
         self._calls += 1
         token = f"{self._worker_id}:{self._calls}"
         self._reserved += room
-        self._enter_call()
+        self._in_flight.begin()
         failure: ServerError | None = None
         try:
             if self._lost:
                 await self._lost.take()
             if unlocked := self._finisher.unlocked(ended):
-                ended = await self._locked_again(ended, unlocked)
+                ended = await locked_again(self._keyspace, self._finisher, ended, unlocked, self._lock_ms)
             if telemetry.tracer is None:
                 await self._finish_and_take(ended, room, token, waits=waits)
             else:
                 with telemetry.span(
-                    telemetry.EXCHANGE, queue=self._keyspace.queue, ended=len(ended), room=room, waits=waits
+                    telemetry.EXCHANGE, queue=self._keyspace.queue, ended=len(ended), links=traces_of(ended)
                 ) as span:
                     span.note(taken=await self._finish_and_take(ended, room, token, waits=waits))
         except ServerError as error:
@@ -246,7 +294,7 @@ class Fetcher:
                 self._lost.add(token, room)
                 self._work.set()
             else:
-                self._reserved -= room
+                self._free(room)
             self._shall_look = True
         except asyncio.CancelledError:
             # As asyncio.run does to all tasks at its end: the worker's own shutdown goes on from here.
@@ -254,31 +302,23 @@ class Fetcher:
             self._lost.add(token, room)
             raise
         finally:
-            self._leave_call()
+            self._in_flight.end()
+            if self._rest.is_on:
+                self._work.set()
         if failure is None:
             retry_delay.reset()
             self._size.grow()
-            if self._heartbeat.trouble:
-                self._finisher.end_outage(2 * self._lock_ms / 1000)
-                repeats.over(self._heartbeat.trouble)
-                _log.info("worker of queue %s: the server answers again", self._keyspace.queue)
-            self._heartbeat.reply()
+            self._answered()
             return
         if waits and (self._is_interrupted or not self._is_taking):
             # It was broken off here: by a call, or by the worker's stop.
             self._is_interrupted = False
             return
-        self._heartbeat.trouble = str(failure)
-        self._finisher.begin_outage()
-        repeats.warn(_log, f"worker of queue {self._keyspace.queue}", failure)
+        self._outage.begin(failure)
         await retry_delay.wait()
 
-    async def _locked_again(self, ended: list[Ending], unlocked: list[Ending]) -> list[Ending]:
-        """Restore locks that were evicted; return the runs without those that are not ours any more."""
-        leases = [(run.job_id, run.token, run.starts) for run in unlocked]
-        lost = set(await leasing.renew(self._keyspace, leases, self._lock_ms))
-        self._finisher.lose([run for run in unlocked if run.job_id in lost], self._keyspace.clock())
-        return [run for run in ended if run.job_id not in lost or run not in unlocked]
+    def _answered(self) -> None:
+        self._outage.end()
 
     async def _finish_and_take(self, ended: list[Ending], room: int, token: str, *, waits: bool) -> int:
         """Write ended runs and start new ones in one call; return how many started."""
@@ -309,29 +349,32 @@ class Fetcher:
                 return 0
         self._reserved -= room
         if records:
-            self._start(records, token)
+            self.start_taken(
+                records, token, start_moment(done.moment, self._keyspace.clock(), time.monotonic() - asked)
+            )
         if room:
             got = room if done.has_more else len(done.records)
             self._note(room, got, done.limited_ms, done.next_due)
         return len(records)
 
-    def _start(self, records: list[StartedRecord], token: str) -> None:
+    def start_taken(self, records: list[StartedRecord], token: str, moment: int = 0) -> None:
         """Start jobs; runs of schedules wait, without holding up the others, until their next ones are made."""
         if self._hands_back:
-            for record in records:
-                self._finisher.put(Ending(record.shown_id, token, Requeued(), record.start_number))
+            self._finisher.hand_back(records, token)
             return
         runs = [record for record in records if record.is_schedule_run]
         if not runs:
-            self._runner.start(records, token)
+            self._runner.start(records, token, moment)
             return
-        self._runner.start([record for record in records if not record.is_schedule_run], token)
+        self._runner.start([record for record in records if not record.is_schedule_run], token, moment)
         self._next_runs.take(runs, token)
 
     def _note(self, asked: int, got: int, limited_ms: int, next_due: int) -> None:
         """Remember why there was not more."""
         if self._demand.note(asked, got, limited_ms=limited_ms, next_due=next_due, now=time.monotonic()):
             self._on_drained()
+        if self._alarm is not None and not got:
+            self._alarm.set(next_due)
         (self._work if self._demand.has_plenty else self._listening).set()
 
     async def _listen(self) -> None:
@@ -341,7 +384,7 @@ class Fetcher:
             limited = self._demand.limited_seconds(time.monotonic())
             if limited > 0:
                 # It goes on to listen: who takes the limit back, or raises it, rings.
-                await asyncio.sleep(min(limited, _LIMITED_PAUSE))
+                await asyncio.sleep(min(limited, LIMITED_PAUSE))
                 if not self._is_taking:
                     break
             room = self._places

@@ -8,16 +8,22 @@ from stockyard._store.inspecting import ServerFacts
 from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.printable import readable_time
-from stockyard.observe.alerts.rules import AlertRule, Rule, ServerRule
-from stockyard.observe.health import QueueHealth
+from stockyard.observe.alerts.rules import AlertRule, LimitsRule, Rule, ServerRule
+from stockyard.observe.health import LimitsHealth, QueueHealth
 from stockyard.observe.metrics.definitions import (
     DELAYED_FSYNC,
+    EFFECTS_OLDEST,
     EVICTED,
+    HALTED,
+    HALTED_KEYS,
     JOBS,
+    KEYS_PARKED,
     LATE,
+    LIMIT_FROZEN,
     LONGEST,
     MAXMEMORY,
     MEMORY,
+    NOT_UNDERSTOOD,
     OLDEST,
     PAUSED,
     UNREADABLE,
@@ -42,6 +48,8 @@ class Thresholds:
         oldest_waiting: how long a job waits. Defaults to 15 minutes.
         schedule_late: how long after its time a schedule starts its run. Defaults to 5 minutes.
         no_worker: for how long jobs wait and no worker is connected. Defaults to 1 minute.
+        effects_unknown: how long an effect's outcome is unknown. Defaults to 5 minutes.
+        limits_frozen: for how long the limits of an exchange are frozen. Defaults to 0: an alert fires at once.
         memory: share of ``maxmemory`` in use. Defaults to 0.9.
 
     Raises:
@@ -54,6 +62,8 @@ class Thresholds:
     oldest_waiting: Duration = "15m"
     schedule_late: Duration = "5m"
     no_worker: Duration = "1m"
+    effects_unknown: Duration = "5m"
+    limits_frozen: Duration = "0s"
     memory: float = 0.9
 
 
@@ -93,7 +103,7 @@ def queue_rules(topology: Topology, thresholds: Thresholds) -> tuple[AlertRule, 
 
 
 def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
-    """Return the rules beyond those: no worker, jobs wait, schedules stop, memory, evictions, keys, disk, server.
+    """Return the rules beyond: workers, waits, schedules, effects, halts, limits, memory, keys, disk, server.
 
     Raises:
         InvalidOption: a threshold is no duration.
@@ -124,6 +134,47 @@ def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
             detail=lambda health: f"schedule {health.late_schedule}" if health.late_schedule else "",
             promql=f"{latest(LATE)} * ({latest(PAUSED)} == bool 0)",
         ),
+        AlertRule(
+            "effects unknown",
+            measure=lambda health: health.oldest_unknown_age,
+            threshold=milliseconds(thresholds.effects_unknown, option="effects_unknown") / 1000,
+            action="ask the venue what became of each, and settle it: stockyard effect list",
+            unit=" s",
+            detail=_unknown_effects,
+            promql=latest(EFFECTS_OLDEST),
+        ),
+        LimitsRule(
+            "limits frozen",
+            measure=lambda health: health.frozen_for,
+            threshold=0,
+            action="find what called too often, and wait: nothing is sent meanwhile (stockyard limits show)",
+            unit=" s",
+            for_ms=milliseconds(thresholds.limits_frozen, option="limits_frozen"),
+            detail=_frozen,
+            promql=latest(LIMIT_FROZEN),
+        ),
+        AlertRule(
+            "parked keys",
+            measure=lambda health: health.parked_keys,
+            threshold=0,
+            action="see why its job failed, then resume, skip or replay it: stockyard key list QUEUE",
+            promql=latest(KEYS_PARKED),
+        ),
+        AlertRule(
+            "not understood",
+            measure=lambda health: health.not_understood,
+            threshold=0,
+            action="start workers of their payload version: stockyard queue versions",
+            promql=latest(NOT_UNDERSTOOD),
+        ),
+        AlertRule(
+            "halted",
+            measure=lambda health: int(health.halted) + health.halted_keys,
+            threshold=0,
+            action="look why, and resume it when that is over: stockyard halts",
+            detail=_halted,
+            promql=f"{latest(HALTED)} + {latest(HALTED_KEYS)}",
+        ),
         ServerRule(
             "memory",
             measure=_memory_share,
@@ -152,7 +203,7 @@ def operational_rules(thresholds: Thresholds) -> tuple[Rule, ...]:
             threshold=0,
             action="find what slows the server's disk; a crash may lose the last seconds",
             # Counters of several exporters that tell the same of one server.
-            promql=f"max(increase({DELAYED_FSYNC.name}[15m]))",
+            promql=f"max by (node) (increase({DELAYED_FSYNC.name}[15m]))",
         ),
         ServerRule(
             "server unreachable",
@@ -192,6 +243,19 @@ def _run(health: QueueHealth) -> str:
     worker = f"worker {name}" if name else "a worker without a name"
     lease = "" if health.longest_active_held else "; its lease ran out: the worker is dead or frozen"
     return f"job {health.longest_active_job} on {worker} since {since}{lease}"
+
+
+def _unknown_effects(health: QueueHealth) -> str:
+    return f"{health.effects_unknown} of them; stockyard effect show {health.oldest_unknown_effect}"
+
+
+def _frozen(health: LimitsHealth) -> str:
+    return f"calls of {health.frozen_scope}" if health.frozen_scope else "all calls"
+
+
+def _halted(health: QueueHealth) -> str:
+    keys = f"{health.halted_keys} of its keys" if health.halted_keys else ""
+    return "; ".join(filter(None, (health.halt_reason, keys)))
 
 
 def _memory_share(facts: ServerFacts) -> float:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from stockyard.observe.alerts.rules import SERVER, AlertRule, Rule
+from stockyard.observe.alerts.rules import SERVER, AlertRule, LimitsRule, Rule
 
 PAGES = "docs/incidents"
 """Default address of the incident pages."""
+
+_NODE = "{{ with $labels.node }} (node {{ . }}){{ end }}"
+"""What of a cluster's nodes it is; nothing of a single server."""
 
 _HEAD = """\
 # Made from the rules in the source by `stockyard alerts rules`, which knows your queues and thresholds, too.
@@ -38,13 +41,13 @@ def alert_name(rule: str) -> str:
 
 
 def _entry(rule: Rule, pages: str) -> str:
-    is_of_queue = isinstance(rule, AlertRule)
-    subject = "{{ $labels.queue }}" if is_of_queue else SERVER
-    # Metrics of the server have no queue; its alerts say so in the place where others name theirs.
-    labels = {"rule": rule.name} if is_of_queue else {"rule": rule.name, "queue": SERVER}
+    of_limits, is_of_queue = isinstance(rule, LimitsRule), isinstance(rule, AlertRule)
+    subject = "{{ $labels.limits }}" if of_limits else "{{ $labels.queue }}" if is_of_queue else SERVER
+    # Other metrics have no queue; their alerts say what they are about in the place where others name theirs.
+    labels = {"rule": rule.name} if is_of_queue else {"rule": rule.name, "queue": subject}
     annotations = {
         "summary": f'{subject}: {rule.name} is {{{{ printf "%g" $value }}}}{rule.unit}, '
-        f"more than {rule.threshold:g}{rule.unit}: {rule.action}",
+        f"more than {rule.threshold:g}{rule.unit}{_NODE if subject == SERVER else ''}: {rule.action}",
         "action": rule.action,
         "runbook_url": f"{pages}/{page_name(rule.name)}",
     }

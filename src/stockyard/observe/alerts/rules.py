@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from stockyard._store.inspecting import ServerFacts
 from stockyard.model.printable import printable
-from stockyard.observe.health import QueueHealth
+from stockyard.observe.health import LimitsHealth, QueueHealth
 
 SERVER = "server"
 """What an alert names in place of a queue when it is about the server."""
@@ -54,12 +54,26 @@ class ServerRule:
 
 
 @dataclass(frozen=True, slots=True)
+class LimitsRule:
+    """One rule on limits of exchanges: as ``AlertRule``, on their health; its ``promql`` is by ``limits``."""
+
+    name: str
+    measure: Callable[[LimitsHealth], float]
+    threshold: float
+    action: str
+    unit: str = ""
+    for_ms: int = 0
+    detail: Callable[[LimitsHealth], str] = field(default=lambda _health: "")
+    promql: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule that holds for a queue or the server.
+    """A rule that holds for a queue, the server, or limits of an exchange.
 
     Attributes:
         rule: name of the rule.
-        queue: name of the queue, or ``server``.
+        queue: name of the queue or of the limits, or ``server``.
         value: the measure.
         threshold: what it exceeds.
         action: what to do.
@@ -74,18 +88,23 @@ class Alert:
     message: str
 
 
-Rule = AlertRule | ServerRule
+Rule = AlertRule | ServerRule | LimitsRule
 
 
 def evaluate_alerts(
-    rules: Iterable[Rule], snapshots: Iterable[QueueHealth], server: ServerFacts | None = None
+    rules: Iterable[Rule],
+    snapshots: Iterable[QueueHealth],
+    servers: Sequence[ServerFacts] = (),
+    limits: Sequence[LimitsHealth] = (),
 ) -> list[Alert]:
     """Return the alerts that hold on these snapshots, in the order of the rules.
 
     Args:
-        rules: of queues, and of the server.
+        rules: of queues, of the server, and of limits.
         snapshots: of the queues.
-        server: what the server says of itself; without it, its rules do not hold.
+        servers: what the server says of itself, or each primary of a cluster: the worst one counts. Defaults to
+            none: then no rule of the server holds.
+        limits: snapshots of limits of exchanges. Defaults to none.
     """
     seen = list(snapshots)
     alerts = []
@@ -96,8 +115,17 @@ def evaluate_alerts(
                 for health in seen
                 if rule.applies(health.name) and rule.measure(health) > rule.threshold
             ]
-        elif server is not None and rule.measure(server) > rule.threshold:
-            alerts.append(_alert(rule, SERVER, rule.measure(server)))
+        elif isinstance(rule, LimitsRule):
+            alerts += [
+                _alert(rule, health.name, rule.measure(health), rule.detail(health))
+                for health in limits
+                if rule.measure(health) > rule.threshold
+            ]
+        elif servers:
+            worst = max(servers, key=rule.measure)
+            if rule.measure(worst) > rule.threshold:
+                detail = f"node {worst.node}" if worst.node else ""
+                alerts.append(_alert(rule, SERVER, rule.measure(worst), detail))
     return alerts
 
 

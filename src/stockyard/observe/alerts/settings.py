@@ -16,7 +16,7 @@ from stockyard.observe.alerts.default_rules import Thresholds
 from stockyard.observe.alerts.notifiers import Apprise, LogNotifier, Notifier, Webhook
 
 _PREFIX = "STOCKYARD_ALERT_"
-_DURATIONS = ("active", "oldest_waiting", "schedule_late", "no_worker")
+_DURATIONS = ("active", "oldest_waiting", "schedule_late", "no_worker", "effects_unknown", "limits_frozen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ class AlertSettings:
 
     Attributes:
         thresholds: ``STOCKYARD_ALERT_WAITING``, ``_FAILED``, ``_ACTIVE``, ``_OLDEST_WAITING``,
-            ``_SCHEDULE_LATE``, ``_NO_WORKER``, ``_MEMORY``; see ``Thresholds``.
+            ``_SCHEDULE_LATE``, ``_NO_WORKER``, ``_EFFECTS_UNKNOWN``, ``_LIMITS_FROZEN``, ``_MEMORY``; see
+            ``Thresholds``.
         notifiers: the log; with ``STOCKYARD_ALERT_WEBHOOK`` and ``STOCKYARD_ALERT_APPRISE`` (URLs) those, too;
             several apart by spaces.
         interval: ``STOCKYARD_ALERT_INTERVAL``, seconds between two looks. Defaults to 15.

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from stockyard._store.inspecting import ServerFacts, read_event_streams, read_server
 from stockyard._store.net.server import Server
+from stockyard._store.net.server_calls import ServerCalls
 from stockyard.errors import ServerError
 from stockyard.model.naming import Naming, hash_tag
+from stockyard.observe.doctor.finding import (
+    Finding,
+    Severity,
+    danger,
+    hidden,
+    in_order,
+    ok,
+    trusted,
+    warning,
+)
+from stockyard.observe.doctor.set_checks import check_set, judge_nodes
+from stockyard.topology import QueueSpec
 
 _VERSION, EVICTION = "version", "eviction policy"
 ESSENTIAL = (_VERSION, EVICTION)
@@ -23,54 +35,61 @@ _SLOW_MS = 20.0
 _STREAM_SHARE, _STREAM_LEAST = 0.10, 32 * 2**20
 
 
-class Severity(StrEnum):
-    """How bad a finding is: ``danger`` can lose jobs or run them twice."""
-
-    OK = "ok"
-    WARNING = "warning"
-    DANGER = "danger"
-
-
-_RANK = {Severity.DANGER: 0, Severity.WARNING: 1, Severity.OK: 2}
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        check: what was looked at.
-        severity: how bad it is.
-        cause: what was found.
-        danger: what it can lead to; empty when all is well.
-        remedy: what to do; empty when all is well.
-        is_hidden: whether the server hides it; a warning, unless the server is trusted.
-    """
-
-    check: str
-    severity: Severity
-    cause: str
-    danger: str = ""
-    remedy: str = ""
-    is_hidden: bool = False
-
-
 async def check_server(
-    server: Server, *, naming: Naming, trusts: bool = False, queues: Sequence[str] = ()
+    server: Server,
+    *,
+    naming: Naming,
+    trusts: bool = False,
+    queues: Sequence[QueueSpec] | None = None,
+    egress: str = "",
 ) -> list[Finding]:
     """Ask the server about itself and return every finding, the dangers first; arguments as for ``diagnose``.
 
-    With ``queues``, their event streams are looked at too.
+    With ``queues``, their event streams are looked at too, and what the servers are together: who would take the
+    place of a primary, and who has which slots; and the limits of exchanges, for a process of the address
+    ``egress``.
 
     Raises:
         ServerUnavailable, ReplyLost: it does not answer.
         ServerTooOld: it cannot be worked with at all.
     """
-    nodes = [await read_server(node) for node in await server.primaries()]
+    primaries, nodes, failures = await _read_primaries(server)
     found = _worst_of([diagnose(facts, naming=naming, trusts=trusts) for facts in nodes], nodes)
-    if not queues:
+    if server.address.kind == "cluster":
+        found = in_order([*found, judge_nodes(len(nodes), failures)])
+    if queues is None:
         return found
-    return in_order([*found, diagnose_streams(nodes[0], await read_event_streams(server, naming, queues))])
+    if queues:
+        names = [spec.name for spec in queues]
+        sizes = [await read_event_streams(node, naming, names) for node in primaries]
+        found.append(_streams(nodes, sizes))
+    # A worker that starts asks for none of this.
+    from stockyard.observe.doctor.limit_checks import check_limits
+
+    of_set = await check_set(server, primaries, nodes, naming=naming, queues=queues)
+    found += await check_limits(server, naming=naming, queues=queues, egress=egress)
+    return in_order([*found, *(trusted(each) if trusts else each for each in of_set)])
+
+
+async def _read_primaries(server: Server) -> tuple[list[ServerCalls], list[ServerFacts], list[str]]:
+    """Return the primaries that answer, what they say of themselves, and why the others do not answer.
+
+    Raises:
+        ServerError: none answers.
+    """
+    primaries: list[ServerCalls] = []
+    nodes: list[ServerFacts] = []
+    errors: list[ServerError] = []
+    for node in await server.primaries():
+        try:
+            nodes.append(await read_server(node))
+        except ServerError as error:
+            errors.append(error)
+        else:
+            primaries.append(node)
+    if not nodes:
+        raise errors[0]
+    return primaries, nodes, [str(error) for error in errors]
 
 
 def diagnose(facts: ServerFacts, *, naming: Naming, trusts: bool = False) -> list[Finding]:
@@ -93,7 +112,7 @@ def diagnose(facts: ServerFacts, *, naming: Naming, trusts: bool = False) -> lis
         _connections(facts),
         _round_trip(facts),
     ]
-    return in_order(_trusted(each) if trusts and each.is_hidden else each for each in found)
+    return in_order(trusted(each) if trusts else each for each in found)
 
 
 def _worst_of(found: Sequence[Sequence[Finding]], nodes: Sequence[ServerFacts]) -> list[Finding]:
@@ -102,7 +121,7 @@ def _worst_of(found: Sequence[Sequence[Finding]], nodes: Sequence[ServerFacts]) 
     for findings, facts in zip(found, nodes, strict=True):
         for each in findings:
             is_first = each.check not in worst
-            if is_first or _RANK[each.severity] < _RANK[worst[each.check].severity]:
+            if is_first or each.is_worse_than(worst[each.check]):
                 is_named = len(nodes) > 1 and each.severity is not Severity.OK
                 worst[each.check] = replace(each, cause=f"{facts.url}: {each.cause}") if is_named else each
     return in_order(worst.values())
@@ -114,14 +133,14 @@ async def examine_cache(server: Server, *, has_budget: bool, trusts: bool = Fals
         facts = await read_server(server)
     except ServerError as error:
         # What follows in the message is advice on the queues' own server.
-        return _warning(
+        return warning(
             _CACHE_SERVER,
             f"it cannot be used: {str(error).partition('; ')[0]}",
             "nothing is cached: every caller computes",
             "start it, correct CACHE_REDIS_URL, or leave that out to keep caches on the queues' server",
         )
     found = diagnose_cache(facts, has_budget=has_budget)
-    return _trusted(found) if trusts and found.is_hidden else found
+    return trusted(found) if trusts else found
 
 
 def diagnose_cache(facts: ServerFacts, *, has_budget: bool) -> Finding:
@@ -132,26 +151,26 @@ def diagnose_cache(facts: ServerFacts, *, has_budget: bool) -> Finding:
         has_budget: the caches bound themselves there (``STOCKYARD_CACHE_BYTES``).
     """
     if has_budget:
-        return _ok(_CACHE_SERVER, "the caches keep the budget of STOCKYARD_CACHE_BYTES")
+        return ok(_CACHE_SERVER, "the caches keep the budget of STOCKYARD_CACHE_BYTES")
     if facts.policy is None or facts.maxmemory is None:
-        return _hidden(_CACHE_SERVER, "its maxmemory and its policy")
+        return hidden(_CACHE_SERVER, "its maxmemory and its policy")
     remedy = "or bound the caches themselves by STOCKYARD_CACHE_BYTES"
     if facts.maxmemory == 0:
-        return _warning(
+        return warning(
             _CACHE_SERVER,
             "no maxmemory, and the caches keep no budget",
             "they grow until the operating system kills the server",
             f"set maxmemory (deploy/redis-cache.conf), {remedy}",
         )
     if facts.policy == SAFE_POLICY:
-        return _warning(
+        return warning(
             _CACHE_SERVER,
             f"maxmemory-policy is {facts.policy}, and the caches keep no budget",
             "once it is full, nothing more is remembered",
             "CONFIG SET maxmemory-policy allkeys-lru, and the same in its file (deploy/redis-cache.conf), "
             f"{remedy}",
         )
-    return _ok(_CACHE_SERVER, f"{facts.policy} at {_mb(facts.maxmemory)}")
+    return ok(_CACHE_SERVER, f"{facts.policy} at {_mb(facts.maxmemory)}")
 
 
 def diagnose_streams(facts: ServerFacts, sizes: Mapping[str, int]) -> Finding:
@@ -165,8 +184,8 @@ def diagnose_streams(facts: ServerFacts, sizes: Mapping[str, int]) -> Finding:
     memory = facts.maxmemory or facts.used_memory or 0
     largest = max(sizes, key=lambda queue: sizes[queue], default=None)
     if largest is None or sizes[largest] < max(memory * _STREAM_SHARE, _STREAM_LEAST):
-        return _ok(check, f"{_mb(sum(sizes.values()))} in {len(sizes)} queues")
-    return _warning(
+        return ok(check, _in_all(sizes.values()))
+    return warning(
         check,
         f"that of queue {largest!r} takes {_mb(sizes[largest])} of {_mb(memory)}",
         "results, reasons and progress values stay in it after their jobs are gone, and fill the server",
@@ -174,70 +193,39 @@ def diagnose_streams(facts: ServerFacts, sizes: Mapping[str, int]) -> Finding:
     )
 
 
-def in_order(findings: Iterable[Finding]) -> list[Finding]:
-    """Return findings, the dangers first."""
-    return sorted(findings, key=lambda each: _RANK[each.severity])
+def _streams(nodes: Sequence[ServerFacts], sizes: Sequence[Mapping[str, int]]) -> Finding:
+    """Judge the event streams of each node by its own memory."""
+    found = [[diagnose_streams(facts, of_node)] for facts, of_node in zip(nodes, sizes, strict=True)]
+    (worst,) = _worst_of(found, nodes)
+    if worst.severity is Severity.OK:
+        return replace(worst, cause=_in_all([size for of_node in sizes for size in of_node.values()]))
+    return worst
 
 
-def worst(findings: Iterable[Finding]) -> Severity:
-    """Return the worst severity among findings."""
-    seen = {finding.severity for finding in findings}
-    return next((each for each in (Severity.DANGER, Severity.WARNING) if each in seen), Severity.OK)
-
-
-def _ok(check: str, cause: str) -> Finding:
-    return Finding(check, Severity.OK, cause)
-
-
-def _warning(check: str, cause: str, danger: str, remedy: str) -> Finding:
-    return Finding(check, Severity.WARNING, cause, danger, remedy)
-
-
-def _danger(check: str, cause: str, danger: str, remedy: str) -> Finding:
-    return Finding(check, Severity.DANGER, cause, danger, remedy)
-
-
-def _hidden(check: str, what: str, command: str = "INFO") -> Finding:
-    return Finding(
-        check,
-        Severity.WARNING,
-        f"the server hides {what}",
-        "what cannot be seen cannot be judged",
-        f"let this user run {command} (ACL: +{command.lower()}), or acknowledge it with STOCKYARD_TRUST_SERVER=1",
-        is_hidden=True,
-    )
-
-
-def _trusted(hidden: Finding) -> Finding:
-    return replace(
-        hidden,
-        severity=Severity.OK,
-        cause=f"{hidden.cause}; trusted by STOCKYARD_TRUST_SERVER",
-        danger="",
-        remedy="",
-    )
+def _in_all(sizes: Collection[int]) -> str:
+    return f"{_mb(sum(sizes))} in {len(sizes)} queues"
 
 
 def _version(facts: ServerFacts) -> Finding:
     if facts.version is None:
-        return _hidden(_VERSION, "its version")
+        return hidden(_VERSION, "its version")
     # An older one than the engine works on is refused as soon as it is connected to.
-    return _ok(_VERSION, f"{facts.product} {facts.version}")
+    return ok(_VERSION, f"{facts.product} {facts.version}")
 
 
 def _eviction(facts: ServerFacts) -> Finding:
     if facts.policy is None:
-        return _hidden(EVICTION, "its maxmemory-policy")
+        return hidden(EVICTION, "its maxmemory-policy")
     if facts.policy == SAFE_POLICY:
-        return _ok(EVICTION, facts.policy)
+        return ok(EVICTION, facts.policy)
     if facts.policy.startswith("allkeys"):
-        danger = "a full server deletes wait lists and job records: nearly every waiting job is lost"
+        loss = "a full server deletes wait lists and job records: nearly every waiting job is lost"
     else:
-        danger = "a full server deletes locks, rate windows and deduplication keys: jobs run twice"
-    return _danger(
+        loss = "a full server deletes locks, rate windows and deduplication keys: jobs run twice"
+    return danger(
         EVICTION,
         f"maxmemory-policy is {facts.policy}",
-        danger,
+        loss,
         "CONFIG SET maxmemory-policy noeviction, and the same in the server's file (deploy/redis.conf); the cache "
         "keeps its own budget, or moves to a second server by CACHE_REDIS_URL",
     )
@@ -246,9 +234,9 @@ def _eviction(facts: ServerFacts) -> Finding:
 def _memory(facts: ServerFacts) -> Finding:
     check = "memory"
     if facts.maxmemory is None or facts.used_memory is None:
-        return _hidden(check, "its memory")
+        return hidden(check, "its memory")
     if facts.maxmemory == 0:
-        return _warning(
+        return warning(
             check,
             f"{_mb(facts.used_memory)} used, no maxmemory",
             "the operating system kills a server that takes all memory",
@@ -267,74 +255,74 @@ def _memory(facts: ServerFacts) -> Finding:
             else "the server is nearly full; a full one refuses every add",
             "clean finished jobs (stockyard queue clean), keep fewer, shrink the cache, or raise maxmemory",
         )
-    return _ok(check, detail)
+    return ok(check, detail)
 
 
 def _evicted(facts: ServerFacts) -> Finding:
     check = "evictions"
     if facts.evicted is None:
-        return _hidden(check, "how many keys it evicted")
+        return hidden(check, "how many keys it evicted")
     if facts.evicted:
-        return _danger(
+        return danger(
             check,
             f"{facts.evicted:,} keys evicted since it started",
             "some of them may have been jobs, locks or deduplication keys",
             "set noeviction; compare the queues with their sources; CONFIG RESETSTAT once that is done",
         )
-    return _ok(check, "none since it started")
+    return ok(check, "none since it started")
 
 
 def _persistence(facts: ServerFacts) -> Finding:
     check = "persistence"
     if facts.persistence_error:
-        return _danger(
+        return danger(
             check,
             facts.persistence_error,
             "what is acknowledged now may not be on disk",
             "look at the server's log and its disk; free space, then BGREWRITEAOF",
         )
     if facts.appendonly is None:
-        return _hidden(check, "whether it writes an append-only file")
+        return hidden(check, "whether it writes an append-only file")
     if not facts.appendonly:
-        return _warning(
+        return warning(
             check,
             "appendonly is off",
             "a crash loses what was added since the last snapshot",
             "CONFIG SET appendonly yes, and appendonly yes with appendfsync everysec in the server's file",
         )
     if facts.delayed_fsync:
-        return _warning(
+        return warning(
             check,
             f"the disk was too slow for an fsync a second, {facts.delayed_fsync:,} times since the server started",
             "writes wait in the server's memory for up to 2 s: a crash of its process alone loses them",
             "find what slows the disk, or set appendfsync always; CONFIG RESETSTAT once that is done",
         )
-    return _ok(check, "append-only file on")
+    return ok(check, "append-only file on")
 
 
 def _role(facts: ServerFacts) -> Finding:
     check = "role"
     if facts.role is None:
-        return _hidden(check, "its role")
+        return hidden(check, "its role")
     if facts.role == "replica":
-        return _danger(
+        return danger(
             check, "it is a replica", "it refuses writes, or loses them", "point REDIS_URL at the primary"
         )
-    return _ok(check, "primary")
+    return ok(check, "primary")
 
 
 def _cluster(facts: ServerFacts, naming: Naming) -> Finding:
     check = "cluster"
     if facts.is_cluster is None:
-        return _hidden(check, "whether it is a node of a cluster")
+        return hidden(check, "whether it is a node of a cluster")
     if not facts.is_cluster:
-        return _ok(check, "not a cluster")
+        return ok(check, "not a cluster")
     prefix = naming.prefix
     if hash_tag(prefix) != prefix:
-        return _ok(check, f"one slot by the hash tag of prefix {prefix!r}")
+        return ok(check, f"one slot by the hash tag of prefix {prefix!r}")
     if naming.slots is not None:
-        return _ok(check, f"hash tags in the names of keys: slots={naming.slots!r}")
-    return _danger(
+        return ok(check, f"hash tags in the names of keys: slots={naming.slots!r}")
+    return danger(
         check,
         f"a cluster, and prefix {prefix!r} has no hash tag",
         "the keys of one queue lie in several slots: every script is refused",
@@ -345,11 +333,11 @@ def _cluster(facts: ServerFacts, naming: Naming) -> Finding:
 def _clock(facts: ServerFacts) -> Finding:
     check = "clock"
     if facts.skew_ms is None:
-        return _hidden(check, "its time", "TIME")
+        return hidden(check, "its time", "TIME")
     away = abs(facts.skew_ms)
     detail = f"this machine is {away} ms {'ahead of' if facts.skew_ms >= 0 else 'behind'} the server"
     if away < _SKEW_WARNING_MS:
-        return _ok(check, detail)
+        return ok(check, detail)
     return Finding(
         check,
         Severity.DANGER if away >= _SKEW_DANGER_MS else Severity.WARNING,
@@ -363,29 +351,29 @@ def _clock(facts: ServerFacts) -> Finding:
 def _connections(facts: ServerFacts) -> Finding:
     check = "connections"
     if facts.clients is None:
-        return _hidden(check, "its connections")
+        return hidden(check, "its connections")
     detail = f"{facts.clients:,} connections" + (f" of {facts.maxclients:,}" if facts.maxclients else "")
     if facts.maxclients and facts.clients > facts.maxclients * _NEARLY_FULL:
-        return _warning(
+        return warning(
             check,
             detail,
             "a server without free connections turns workers away",
             "raise maxclients, or close clients",
         )
-    return _ok(check, detail)
+    return ok(check, detail)
 
 
 def _round_trip(facts: ServerFacts) -> Finding:
     check = "round trip"
     detail = f"{facts.round_trip_ms:.1f} ms"
     if facts.round_trip_ms > _SLOW_MS:
-        return _warning(
+        return warning(
             check,
             detail,
             "every add and every take waits that long",
             "move nearer to the server, or see its SLOWLOG",
         )
-    return _ok(check, detail)
+    return ok(check, detail)
 
 
 def _mb(size: int) -> str:

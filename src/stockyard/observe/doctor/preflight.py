@@ -10,7 +10,8 @@ from stockyard._aio.per_loop import PerLoop
 from stockyard._store.net.server import Server
 from stockyard.errors import UnsafeServer
 from stockyard.model.naming import Naming
-from stockyard.observe.doctor.checks import ESSENTIAL, EVICTION, Finding, Severity, check_server
+from stockyard.observe.doctor.checks import ESSENTIAL, EVICTION, check_server
+from stockyard.observe.doctor.finding import Finding, Severity
 from stockyard.topology import QueueSpec
 
 _log = logging.getLogger(__name__)

@@ -17,14 +17,15 @@ class Metric:
         kind: what it is.
         help: its meaning.
         labels: names of its labels.
-        source: who exports it: every exporter (``server``), or the process itself (``process``).
+        source: who exports it: every exporter (``server``), every process that relays the outbox (``database``),
+            or the process itself (``process``).
     """
 
     name: str
     kind: Kind
     help: str
     labels: tuple[str, ...]
-    source: Literal["server", "process"]
+    source: Literal["server", "database", "process"]
 
     @property
     def topic(self) -> str:
@@ -33,11 +34,23 @@ class Metric:
         return _TOPICS.get(first) or ("Queues" if self.source == "server" else "Workers")
 
 
-_TOPICS = {"alerts": "Alerts", "server": "Server", "cache": "Caches", "channel": "Channels"}
+_TOPICS = {
+    "alerts": "Alerts",
+    "effects": "Effects",
+    "server": "Server",
+    "cache": "Caches",
+    "channel": "Channels",
+    "limit": "Limits",
+    "outbox": "Outboxes",
+}
 
 
 def _server(name: str, kind: Kind, help: str, *labels: str) -> Metric:  # noqa: A002
     return Metric(f"stockyard_{name}", kind, help, labels, "server")
+
+
+def _database(name: str, kind: Kind, help: str, *labels: str) -> Metric:  # noqa: A002
+    return Metric(f"stockyard_{name}", kind, help, labels, "database")
 
 
 def _process(name: str, kind: Kind, help: str, *labels: str) -> Metric:  # noqa: A002
@@ -60,18 +73,45 @@ FLEET_FAILED = _server("queue_failed_total", "counter", "Jobs failed by workers 
 UNREADABLE = _server(
     "queue_unreadable_keys", "gauge", "Keys and records of the queue that cannot be read.", "queue"
 )
+COALESCED = _server(
+    "queue_coalesced_total", "counter", "Payloads that newer ones of their coalescing keys replaced.", "queue"
+)
+EXPIRED = _server("queue_expired_total", "counter", "Jobs that did not start in time.", "queue")
+DROPPED = _server("queue_dropped_total", "counter", "Jobs dropped for newer ones, as the queue was full.", "queue")
+REFUSED = _server("queue_refused_total", "counter", "Adds refused, as the queue was full.", "queue")
+EFFECTS_UNKNOWN = _server(
+    "effects_unknown", "gauge", "Effects that may have been applied, and whose outcome is unknown.", "queue"
+)
+EFFECTS_OLDEST = _server(
+    "effects_oldest_unknown_seconds", "gauge", "For how long one of them is unknown, at worst.", "queue"
+)
+NOT_UNDERSTOOD = _server(
+    "jobs_not_understood",
+    "gauge",
+    "Jobs of payload versions that no worker has asked for within a minute.",
+    "queue",
+)
+HALTED = _server("queue_halted", "gauge", "Whether a halt, or its circuit breaker, holds the queue.", "queue")
+HALTED_KEYS = _server("queue_halted_keys", "gauge", "Keys of which the jobs are halted.", "queue")
+BREAKER_OPEN = _server("queue_breaker_open", "gauge", "Whether the queue's circuit breaker is open.", "queue")
+KEYS_PARKED = _server(
+    "keys_parked", "gauge", "Keys whose job failed for good, so that those behind it wait.", "queue"
+)
 UP = _server("server_up", "gauge", "Whether the server answered.")
-MEMORY = _server("server_memory_bytes", "gauge", "Memory that the server uses.")
-MAXMEMORY = _server("server_maxmemory_bytes", "gauge", "Memory that the server may use, 0 without a limit.")
-EVICTED = _server("server_evicted_keys_total", "counter", "Keys that the server evicted since it started.")
+MEMORY = _server("server_memory_bytes", "gauge", "Memory that the server uses.", "node")
+MAXMEMORY = _server(
+    "server_maxmemory_bytes", "gauge", "Memory that the server may use, 0 without a limit.", "node"
+)
+EVICTED = _server("server_evicted_keys_total", "counter", "Keys that the server evicted since it started.", "node")
 DELAYED_FSYNC = _server(
     "server_aof_delayed_fsync_total",
     "counter",
     "Writes to the append-only file that waited for a disk too slow for an fsync a second.",
+    "node",
 )
-CLIENTS = _server("server_clients", "gauge", "Connections to the server.")
+CLIENTS = _server("server_clients", "gauge", "Connections to the server.", "node")
 POLICY = _server(
-    "server_policy", "info", "The server's maxmemory-policy, version and product.", "policy", "version"
+    "server_policy", "info", "The server's maxmemory-policy, version and product.", "node", "policy", "version"
 )
 ALERTS = _server("alerts_firing", "gauge", "Alerts that fire now.", "rule", "queue")
 
@@ -80,6 +120,7 @@ FAILED = _process("jobs_failed_total", "counter", "Jobs failed for good here.", 
 RETRIED = _process(
     "jobs_retried_total", "counter", "Attempts that failed here and are followed by another.", "queue", "name"
 )
+EXPIRED_HERE = _process("jobs_expired_total", "counter", "Jobs that did not start in time here.", "queue", "name")
 REQUEUED = _process(
     "jobs_requeued_total",
     "counter",
@@ -97,11 +138,18 @@ WAITING_CHILDREN = _process(
     "queue",
     "name",
 )
+BATCHES = _process("job_batches_total", "counter", "Calls here of a handler of batches.", "queue", "name")
 STALLED = _process("jobs_stalled_total", "counter", "Jobs of dead workers handed back from here.", "queue")
 ABANDONED = _process(
     "threads_abandoned_total", "counter", "Threads given up here while their plain handlers still ran.", "queue"
 )
 HUNG = _process("threads_hung", "gauge", "Threads given up here whose handlers still run.", "queue")
+LOOP_BLOCKED = _process(
+    "loop_blocked_total", "counter", "Times that a handler held up the worker's event loop here.", "queue"
+)
+LOOP_BLOCKED_SECONDS = _process(
+    "loop_blocked_seconds_total", "counter", "For how long handlers held up the worker's event loop here.", "queue"
+)
 WAIT = _process(
     "job_wait_seconds", "histogram", "From when a job might have run to its first start.", "queue", "name"
 )
@@ -139,6 +187,25 @@ CHANNEL_ACKNOWLEDGED = _process(
 CHANNEL_DEAD = _process(
     "channel_dead_total", "counter", "Durable messages moved to the dead letters from here.", "channel"
 )
+
+LIMIT_USED = _process("limit_used", "gauge", "Used of a limit, as last seen.", "limits", "limit", "scope")
+LIMIT_LEFT = _process("limit_left", "gauge", "Left of a limit, as last seen.", "limits", "limit", "scope")
+LIMIT_FROZEN = _process("limit_frozen_seconds", "gauge", "How long calls are held by a freeze.", "limits")
+LIMIT_WAITING = _process("limit_waiting", "gauge", "Calls that wait here for their limits.", "limits")
+LIMIT_ADMITTED = _process("limit_admitted_total", "counter", "Calls admitted here.", "limits")
+LIMIT_WAITED = _process("limit_waited_total", "counter", "Calls admitted here after a wait.", "limits")
+LIMIT_WAIT_SECONDS = _process("limit_wait_seconds_total", "counter", "What calls waited here, in sum.", "limits")
+LIMIT_FREEZES = _process("limit_freezes_total", "counter", "Freezes begun from here.", "limits")
+
+OUTBOX_UP = _database("outbox_up", "gauge", "Whether the database of the outbox answered.", "outbox")
+OUTBOX_PENDING = _database("outbox_pending_jobs", "gauge", "Jobs that wait to be relayed.", "outbox", "queue")
+OUTBOX_OLDEST = _database(
+    "outbox_oldest_pending_seconds", "gauge", "Age of the oldest job that waits, 0 without one.", "outbox"
+)
+OUTBOX_FAILED = _database("outbox_failed_jobs", "gauge", "Jobs that their queues have refused for good.", "outbox")
+OUTBOX_RELAYED = _database("outbox_relayed_total", "counter", "Jobs relayed since the table was made.", "outbox")
+OUTBOX_LED = _database("outbox_led", "gauge", "Whether a relay leads.", "outbox")
+OUTBOX_STUCK = _database("outbox_stuck", "gauge", "Whether the relay that leads cannot go on.", "outbox")
 
 METRICS = tuple(value for value in tuple(globals().values()) if isinstance(value, Metric))
 """All of them, in the order of this file."""

@@ -19,9 +19,11 @@ from stockyard._store.inspecting import ServerFacts
 from stockyard.cache.stats import CacheStats
 from stockyard.consume.worker_metrics import BUCKETS, Histogram, WorkerMetrics
 from stockyard.errors import ServerError
+from stockyard.limits.stats import LimitsStats
 from stockyard.observe.health import QueueHealth
 from stockyard.observe.metrics import definitions
 from stockyard.observe.metrics.definitions import Metric
+from stockyard.observe.metrics.outbox_figures import OutboxFigures
 from stockyard.pubsub.stats import ChannelStats
 
 _log = logging.getLogger(__name__)
@@ -55,6 +57,22 @@ _OF_CHANNELS = {
     definitions.CHANNEL_ACKNOWLEDGED: "acknowledged",
     definitions.CHANNEL_DEAD: "dead",
 }
+_OF_LIMITS = {
+    definitions.LIMIT_FROZEN: "frozen_seconds",
+    definitions.LIMIT_WAITING: "waiting",
+    definitions.LIMIT_ADMITTED: "admitted",
+    definitions.LIMIT_WAITED: "waited",
+    definitions.LIMIT_WAIT_SECONDS: "wait_seconds",
+    definitions.LIMIT_FREEZES: "freezes",
+}
+_OF_USAGE = {definitions.LIMIT_USED: "used", definitions.LIMIT_LEFT: "left"}
+_OF_OUTBOXES = {
+    definitions.OUTBOX_OLDEST: "oldest_seconds",
+    definitions.OUTBOX_FAILED: "failed",
+    definitions.OUTBOX_RELAYED: "relayed",
+    definitions.OUTBOX_LED: "is_led",
+    definitions.OUTBOX_STUCK: "is_stuck",
+}
 _BOUNDS = [*(f"{bound:g}" for bound in BUCKETS), "+Inf"]
 
 
@@ -63,12 +81,12 @@ class ServerSnapshot(NamedTuple):
 
     Attributes:
         queues: snapshots of all queues, read in one round trip.
-        server: what it says of itself.
+        servers: what it says of itself, or each primary of a cluster, as far as it answers.
         firing: rule and subject of each alert that fires.
     """
 
     queues: Sequence[QueueHealth]
-    server: ServerFacts
+    servers: Sequence[ServerFacts]
     firing: Sequence[tuple[str, str]]
 
 
@@ -87,7 +105,8 @@ class Exporter:
     Args:
         shared: reads the server; blocks. None exports this process alone.
         workers: the workers of this process.
-        caches, channels: what those of this process did, by name.
+        caches, channels, limits: what those of this process did, by name.
+        outboxes: reads those that are relayed from this process, by name; blocks. None where a database is away.
     """
 
     def __init__(
@@ -97,11 +116,15 @@ class Exporter:
         workers: Callable[[], Iterable[WorkerFigures]],
         caches: Callable[[], Mapping[str, CacheStats]] = dict,
         channels: Callable[[], Mapping[str, ChannelStats]] = dict,
+        limits: Callable[[], Mapping[str, LimitsStats]] = dict,
+        outboxes: Callable[[], Mapping[str, OutboxFigures | None]] = dict,
     ) -> None:
         self._shared = shared
         self._workers = workers
         self._caches = caches
         self._channels = channels
+        self._limits = limits
+        self._outboxes = outboxes
 
     def describe(self) -> Iterator[Family]:
         """Return the families without their values, so that a registry need not ask the server for them."""
@@ -114,6 +137,8 @@ class Exporter:
         yield from _of_workers(list(self._workers()))
         yield from _of_named(_OF_CACHES, self._caches())
         yield from _of_named(_OF_CHANNELS, self._channels())
+        yield from _of_limits(self._limits())
+        yield from _of_outboxes(self._outboxes())
 
     def _of_server(self, read: Callable[[], ServerSnapshot]) -> Iterator[Family]:
         try:
@@ -123,7 +148,7 @@ class Exporter:
             yield _filled(definitions.UP, {(): 0})
             return
         yield _filled(definitions.UP, {(): 1})
-        queues, server = shared.queues, shared.server
+        queues, servers = shared.queues, shared.servers
         yield _filled(
             definitions.JOBS, {(queue.name, state): n for queue in queues for state, n in _states(queue)}
         )
@@ -133,16 +158,31 @@ class Exporter:
         yield _filled(definitions.LATE, {(queue.name,): queue.schedule_late for queue in queues})
         yield _filled(definitions.FLEET_COMPLETED, {(queue.name,): queue.completed_total for queue in queues})
         yield _filled(definitions.FLEET_FAILED, {(queue.name,): queue.failed_total for queue in queues})
+        yield _filled(definitions.COALESCED, {(queue.name,): queue.replaced_total for queue in queues})
+        yield _filled(definitions.EXPIRED, {(queue.name,): queue.expired_total for queue in queues})
+        yield _filled(definitions.DROPPED, {(queue.name,): queue.dropped_total for queue in queues})
+        yield _filled(definitions.REFUSED, {(queue.name,): queue.refused_total for queue in queues})
         yield _filled(definitions.WORKERS, {(queue.name,): queue.workers for queue in queues})
         yield _filled(definitions.UNREADABLE, {(queue.name,): len(queue.damage) for queue in queues})
-        yield _filled(definitions.MEMORY, _known(server.used_memory))
-        yield _filled(definitions.MAXMEMORY, _known(server.maxmemory))
-        yield _filled(definitions.EVICTED, _known(server.evicted))
-        yield _filled(definitions.DELAYED_FSYNC, _known(server.delayed_fsync))
-        yield _filled(definitions.CLIENTS, _known(server.clients))
+        yield _filled(definitions.EFFECTS_UNKNOWN, {(queue.name,): queue.effects_unknown for queue in queues})
+        yield _filled(definitions.EFFECTS_OLDEST, {(queue.name,): queue.oldest_unknown_age for queue in queues})
+        yield _filled(definitions.NOT_UNDERSTOOD, {(queue.name,): queue.not_understood for queue in queues})
+        yield _filled(definitions.HALTED, {(queue.name,): float(queue.halted) for queue in queues})
+        yield _filled(definitions.HALTED_KEYS, {(queue.name,): queue.halted_keys for queue in queues})
+        yield _filled(
+            definitions.BREAKER_OPEN, {(queue.name,): float(queue.breaker != "closed") for queue in queues}
+        )
+        yield _filled(definitions.KEYS_PARKED, {(queue.name,): queue.parked_keys for queue in queues})
+        yield _filled(definitions.MEMORY, _by_node(servers, "used_memory"))
+        yield _filled(definitions.MAXMEMORY, _by_node(servers, "maxmemory"))
+        yield _filled(definitions.EVICTED, _by_node(servers, "evicted"))
+        yield _filled(definitions.DELAYED_FSYNC, _by_node(servers, "delayed_fsync"))
+        yield _filled(definitions.CLIENTS, _by_node(servers, "clients"))
         policy = _family(definitions.POLICY)
-        version = f"{server.product or 'unknown'} {server.version or ''}".strip()
-        policy.add_metric([], {"policy": server.policy or "unknown", "version": version})
+        for facts in servers:
+            version = f"{facts.product or 'unknown'} {facts.version or ''}".strip()
+            node = {"node": facts.node} if facts.node else {}
+            policy.add_metric([], {**node, "policy": facts.policy or "unknown", "version": version})
         yield policy
         yield _filled(definitions.ALERTS, dict.fromkeys(shared.firing, 1))
 
@@ -161,14 +201,18 @@ def _of_workers(workers: Sequence[WorkerFigures]) -> Iterator[Family]:
         count(definitions.STALLED, (worker.queue,), worker.metrics.stalled)
         count(definitions.ABANDONED, (worker.queue,), worker.metrics.abandoned)
         count(definitions.HUNG, (worker.queue,), worker.metrics.hung)
+        count(definitions.LOOP_BLOCKED, (worker.queue,), worker.metrics.blocked)
+        count(definitions.LOOP_BLOCKED_SECONDS, (worker.queue,), worker.metrics.blocked_seconds)
         for name, counters in worker.metrics.by_name():
             labels = worker.queue, name
             count(definitions.COMPLETED, labels, counters.completed)
             count(definitions.FAILED, labels, counters.failed)
             count(definitions.RETRIED, labels, counters.retried)
+            count(definitions.EXPIRED_HERE, labels, counters.expired)
             count(definitions.REQUEUED, labels, counters.requeued)
             count(definitions.DELAYED, labels, counters.delayed)
             count(definitions.WAITING_CHILDREN, labels, counters.waiting_children)
+            count(definitions.BATCHES, labels, counters.batches)
             histograms[definitions.WAIT].setdefault(labels, []).append(counters.wait)
             histograms[definitions.RUN].setdefault(labels, []).append(counters.run)
     for metric, values in counts.items():
@@ -183,6 +227,27 @@ def _of_workers(workers: Sequence[WorkerFigures]) -> Iterator[Family]:
 def _of_named(metrics: Mapping[Metric, str], stats: Mapping[str, object]) -> Iterator[Family]:
     for metric, attribute in metrics.items():
         yield _filled(metric, {(name,): float(getattr(each, attribute)) for name, each in stats.items()})
+
+
+def _of_limits(stats: Mapping[str, LimitsStats]) -> Iterator[Family]:
+    for metric, attribute in _OF_USAGE.items():
+        values: dict[tuple[str, ...], float] = {
+            (name, usage.limit, usage.scope): float(getattr(usage, attribute))
+            for name, each in stats.items()
+            for usage in each.usage
+        }
+        yield _filled(metric, values)
+    yield from _of_named(_OF_LIMITS, stats)
+
+
+def _of_outboxes(outboxes: Mapping[str, OutboxFigures | None]) -> Iterator[Family]:
+    read = {name: figures for name, figures in outboxes.items() if figures is not None}
+    yield _filled(definitions.OUTBOX_UP, {(name,): float(name in read) for name in outboxes})
+    pending: dict[tuple[str, ...], float] = {
+        (name, queue): jobs for name, each in read.items() for queue, jobs in each.pending.items()
+    }
+    yield _filled(definitions.OUTBOX_PENDING, pending)
+    yield from _of_named(_OF_OUTBOXES, read)
 
 
 def _cumulative(histograms: Sequence[Histogram]) -> list[tuple[str, int]]:
@@ -208,8 +273,10 @@ def _states(health: QueueHealth) -> list[tuple[str, int]]:
     ]
 
 
-def _known(value: int | None) -> dict[tuple[str, ...], float]:
-    return {} if value is None else {(): value}
+def _by_node(servers: Sequence[ServerFacts], fact: str) -> dict[tuple[str, ...], float]:
+    """Return what each node of a cluster says; a single server has no label, and what is hidden is left out."""
+    values = {(facts.node,) if facts.node else (): getattr(facts, fact) for facts in servers}
+    return {labels: value for labels, value in values.items() if value is not None}
 
 
 def _family(metric: Metric) -> Any:

@@ -9,11 +9,14 @@ from stockyard.observe.metrics import definitions
 from stockyard.observe.metrics.definitions import METRICS, Metric
 from stockyard.observe.metrics.promql import latest, selected
 
-_ROWS = ("Alerts", "Queues", "Workers", "Server", "Caches", "Channels")
+_ROWS = ("Alerts", "Queues", "Effects", "Workers", "Server", "Caches", "Channels", "Limits", "Outboxes")
 _WIDTH, _HEIGHT, _ACROSS = 8, 7, 3
 _QUANTILES = (0.5, 0.95, 0.99)
 _SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-_OF_ALL = (definitions.CACHE_BYTES, definitions.CACHE_ENTRIES, definitions.CACHE_EVICTIONS)
+_OF_ALL = (
+    *(definitions.CACHE_BYTES, definitions.CACHE_ENTRIES, definitions.CACHE_EVICTIONS),
+    *(definitions.LIMIT_USED, definitions.LIMIT_LEFT, definitions.LIMIT_FROZEN),
+)
 """Exported by a process, about what all processes share."""
 
 
@@ -116,7 +119,8 @@ def _panel(metric: Metric) -> _Panel:
     unit = "s" if metric.name.endswith("_seconds") else "bytes" if metric.name.endswith("_bytes") else "short"
     if metric.topic == "Alerts":
         return _Panel(title, unit, "table", [(latest(metric), "")])
-    return _Panel(title, unit, "timeseries" if metric.labels else "stat", [(_now(metric), legend)])
+    is_of_server = set(metric.labels) <= {"node"}
+    return _Panel(title, unit, "stat" if is_of_server else "timeseries", [(_now(metric), legend)])
 
 
 def _summaries(topic: str) -> list[_Panel]:
@@ -129,7 +133,7 @@ def _summaries(topic: str) -> list[_Panel]:
             ]
         case "Server":
             share = f"{latest(definitions.MEMORY)} / ({latest(definitions.MAXMEMORY)} > 0)"
-            return [_Panel("Share of maxmemory in use", "percentunit", "timeseries", [(share, "")])]
+            return [_Panel("Share of maxmemory in use", "percentunit", "timeseries", [(share, "{{node}}")])]
         case "Caches":
             answered = (definitions.CACHE_HITS, definitions.CACHE_NEAR_HITS, definitions.CACHE_STALE)
             found = " + ".join(map(_rate, answered))
@@ -156,7 +160,7 @@ def _quantile(metric: Metric, share: float) -> tuple[str, str]:
 
 
 def _is_exported_by_all(metric: Metric) -> bool:
-    return metric.source == "server" or metric in _OF_ALL
+    return metric.source != "process" or metric in _OF_ALL
 
 
 def _chosen(metric: Metric) -> list[str]:

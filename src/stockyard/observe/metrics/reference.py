@@ -10,13 +10,16 @@ from stockyard.observe.metrics.definitions import METRICS, Metric
 _HEAD = """\
 # Metrics
 
-Made by `stockyard metrics reference` from the table in `observe/metrics/definitions.py`; a test keeps it so.
+Workers, exporters and relays expose these metrics for Prometheus. `stockyard metrics list` prints them in short,
+`stockyard metrics dashboard` a Grafana dashboard of them (`deploy/grafana/stockyard.json`), and
+`stockyard metrics reference` this page, from the table in `observe/metrics/definitions.py`.
 
-`stockyard metrics list` prints the same in short, `stockyard metrics dashboard` a Grafana dashboard of them
-(`deploy/grafana/stockyard.json`). The source of a metric decides how to aggregate it:
+The source of a metric decides how to aggregate it:
 
 - **server**: every exporter reads it from the server at each scrape, for all queues in one round trip, and exports
   the same. Take the `max`, not the sum, over instances.
+- **database**: every process that relays an [outbox](../howto/outbox.md) reads it there at each scrape,
+  and exports the same. Take the `max`.
 - **process**: each process counts what it did itself, from 0 at its start. Take the `sum` of the `rate`s.
 
 When the server does not answer, `stockyard_server_up` is 0 and the other metrics of the server are left out.
@@ -30,8 +33,11 @@ _TAIL = """\
 | `queue` | name of the queue; of an alert about the server: `server` |
 | `state` | where a job is, as `stockyard queue counts` names it; each job counts once |
 | `name` | the job's name; beyond {names} names of a worker the rest count as `{other}` |
-| `rule` | the rule of an [alert](../alerts.md) |
-| `cache`, `channel` | the name it was made by |
+| `rule` | the rule of an [alert](../operations/alerts.md) |
+| `cache`, `channel`, `limits` | the name it was made by |
+| `limit`, `scope` | an [exchange's limit](../howto/exchange-limits.md), and the values that it counts apart |
+| `outbox` | name of its table |
+| `node` | host and port of a primary of a cluster; missing on a single server and under Sentinel |
 | `policy`, `version` | of the server: its `maxmemory-policy`, its product and version |
 
 Histograms have the series `_bucket` (label `le`), `_sum` and `_count`, with these bounds in seconds: {bounds}.

@@ -7,7 +7,8 @@ import os
 import secrets
 import sys
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,22 +26,26 @@ from stockyard.trading.demo.keyspace import remove_keys
 from stockyard.trading.demo.options import DemoOptions
 from stockyard.trading.demo.replay import Replay
 from stockyard.trading.demo.report import Report
+from stockyard.trading.demo.venue import VenueServer
 from stockyard.trading.demo.view import View
-from stockyard.trading.demo.worker_process import ORDER_RATE, Assignment
-from stockyard.trading.queues import declare_platform
+from stockyard.trading.demo.worker_process import Assignment, demo_platform
 
 _CHUNK = 100
 _INTERRUPTED = 130
+Beside = Callable[[App], AbstractAsyncContextManager[str]]
 
 
-def run_demo(options: DemoOptions) -> int:
+def run_demo(options: DemoOptions, *, beside: Beside | None = None) -> int:
     """Replay the candles through the seven queues and report; blocks until done.
 
     Args:
         options: what is replayed, how fast, and where.
+        beside: what is open while it runs, given its App; the text that it enters with is shown. Defaults to
+            nothing.
 
     Returns:
-        0 when every invariant holds, 1 when one does not, 130 after Ctrl-C.
+        0 when every invariant holds, 1 when one does not, 130 after Ctrl-C, which is how a replay without an end
+        ends: that returns 0.
 
     Raises:
         ConfigError: the server's settings are wrong.
@@ -53,10 +58,10 @@ def run_demo(options: DemoOptions) -> int:
         view.say(f"Replaying {', '.join(options.chosen)} on {settings.address}, keys {settings.prefix}:*")
         try:
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                report = runner.run(_replay(options, settings, folder, view, data))
+                report = runner.run(_replay(options, settings, folder, view, data, beside))
         except KeyboardInterrupt:
             view.say("interrupted; the worker processes and the keys are gone")
-            return _INTERRUPTED
+            return 0 if options.is_endless else _INTERRUPTED
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(report)).decode() + "\n")
     else:
@@ -65,15 +70,23 @@ def run_demo(options: DemoOptions) -> int:
 
 
 async def _replay(
-    options: DemoOptions, settings: Settings, folder: Path, view: View, cluster: Path | None
+    options: DemoOptions,
+    settings: Settings,
+    folder: Path,
+    view: View,
+    cluster: Path | None,
+    beside: Beside | None,
 ) -> Report:
     chunk = _CHUNK if options.speed is None else max(1, min(_CHUNK, round(options.speed / 2)))
     pause = 0.0 if options.speed is None else chunk / options.speed
     seed = options.seed if options.inject_failures else None
-    fleet = Fleet(Assignment("worker", settings, str(folder), chunk, pause, seed))
-    async with App(declare_platform(order_rate=ORDER_RATE), settings=settings) as app:
+    desk, exchange = Desk(folder / "desk.db"), PaperExchange(folder / "exchange.db")
+    async with VenueServer(exchange) as venue, App(demo_platform(settings), settings=settings) as app:
         await app.health()  # a server that is not there is reported before anything is started
-        desk, exchange = Desk(folder / "desk.db"), PaperExchange(folder / "exchange.db")
+        assignment = Assignment(
+            "worker", settings, str(folder), venue.port, chunk, pause, options.is_endless, seed
+        )
+        fleet = Fleet(assignment)
         try:
             replay = Replay(
                 app,
@@ -81,11 +94,15 @@ async def _replay(
                 fleet=fleet,
                 desk=desk,
                 exchange=exchange,
+                venue=venue,
                 view=view,
                 pause=pause,
                 cluster=cluster,
             )
-            return await replay.run()
+            async with AsyncExitStack() as opened:
+                if beside is not None:
+                    view.announce(await opened.enter_async_context(beside(app)))
+                return await replay.run()
         finally:
             fleet.stop()
             desk.close()

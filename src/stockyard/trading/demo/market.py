@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from importlib.resources import files
 
@@ -32,9 +32,28 @@ def history(symbol: str) -> tuple[Candle, ...]:
     return _all_candles()[symbol]
 
 
-def chunk_of(symbol: str, number: int, size: int) -> tuple[Candle, ...]:
-    """Return one chunk of the history; chunks count from 0, and are empty past its end."""
-    return history(symbol)[number * size : (number + 1) * size]
+def chunk_of(symbol: str, number: int, size: int, *, is_endless: bool = False) -> tuple[Candle, ...]:
+    """Return one chunk of the history; chunks count from 0, and are empty past its end.
+
+    Args:
+        symbol: whose history.
+        number: of the chunk.
+        size: candles of a chunk.
+        is_endless: whether the history begins again at its end, on later days, until the calendar ends.
+    """
+    candles, first = history(symbol), number * size
+    if not is_endless:
+        return candles[first : first + size]
+    try:
+        return tuple(_repeated(candles, at) for at in range(first, first + size))
+    except OverflowError:  # the year 10000
+        return ()
+
+
+def _repeated(candles: tuple[Candle, ...], at: int) -> Candle:
+    times, place = divmod(at, len(candles))
+    later = (candles[-1].day - candles[0].day + timedelta(days=1)) * times
+    return msgspec.structs.replace(candles[place], day=candles[place].day + later)
 
 
 @cache

@@ -21,10 +21,12 @@ class DemoOptions:
         seed: decides which runs fail. Defaults to 1.
         cluster: run on a private embedded cluster of so many primaries, each with a replica, and kill one primary
             in the middle. Defaults to 0: on one server.
+        is_endless: begin again at the end of the candles, keep the newest jobs alone, and report nothing, until
+            interrupted. Defaults to False.
 
     Raises:
-        InvalidOption: the speed is not positive, the cluster's size is out of range, or a symbol is not known; the
-            message lists those that are.
+        InvalidOption: the speed is not positive, the cluster's size is out of range, a symbol is not known (the
+            message lists those that are), or a report is asked of a replay without an end.
     """
 
     speed: float | None = None
@@ -34,6 +36,7 @@ class DemoOptions:
     json: bool = False
     seed: int = 1
     cluster: int = 0
+    is_endless: bool = False
 
     def __post_init__(self) -> None:
         if self.speed is not None and not 0 < self.speed < float("inf"):
@@ -45,6 +48,8 @@ class DemoOptions:
             raise InvalidOption(f"a cluster has from 3 to 16 primaries here; got {self.cluster!r}")
         if self.cluster and self.redis_url is not None:
             raise InvalidOption("the demo starts its own cluster: give either cluster or a server")
+        if self.is_endless and self.json:
+            raise InvalidOption("a demo that goes on until it is stopped has no report: leave json out")
         unknown = [symbol for symbol in self.symbols if symbol not in SYMBOLS]
         if unknown:
             raise InvalidOption(f"unknown symbol {unknown[0]!r}; the candles are those of {', '.join(SYMBOLS)}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from stockyard.effects import EffectOutcome, EffectRecord
 from stockyard.observe.health import QueueHealth
 from stockyard.trading.demo.backtest import BacktestResult
 from stockyard.trading.demo.exchange import Fill
@@ -132,14 +134,43 @@ def check_signals(symbols: Sequence[str], seen: Sequence[tuple[str, str, str]]) 
     )
 
 
-def check_orders(seen: Sequence[tuple[str, str, str]], fills: Sequence[Fill], duplicates: int) -> Check:
-    """Each signal has exactly one order on the exchange, and there is no other."""
+def check_orders(seen: Sequence[tuple[str, str, str]], fills: Sequence[Fill]) -> Check:
+    """Each signal has one order on the exchange, which fills whatever it is sent, and there is no other."""
     wanted = {order for order, _, _ in seen}
     placed = {fill.client_order_id for fill in fills}
     return Check(
         "one order per signal",
         bool(wanted) and wanted == placed and len(fills) == len(seen),
-        f"{len(fills)} orders for {len(seen)} signals; {duplicates} repeated attempts answered, none filled twice",
+        f"{len(fills)} orders for {len(seen)} signals, {len(fills) - len(placed)} of them twice",
+    )
+
+
+def check_effects(effects: Sequence[EffectRecord], fills: Sequence[Fill]) -> Check:
+    """The exchange's book and what is known of the orders agree: each is committed, and none is unknown."""
+    committed = {effect.key for effect in effects if effect.outcome == EffectOutcome.COMMITTED}
+    placed = {fill.client_order_id for fill in fills}
+    settled = Counter(effect.resolved_by for effect in effects)
+    return Check(
+        "each order's outcome is known",
+        committed == placed and len(effects) == len(committed),
+        f"{len(committed)} of {len(effects)} committed: {settled['worker']} by the exchange's answer, "
+        f"{settled['reconciler']} by asking it later, {settled['evidence']} by an answer that came late",
+    )
+
+
+def note_of_prices(health: QueueHealth) -> str:
+    """Return what became of the price updates."""
+    return (
+        f"{health.replaced_total:,} price updates were replaced by newer ones while they waited, "
+        f"{health.expired_total:,} expired; {health.completed:,} ran."
+    )
+
+
+def note_of(fates: Mapping[str, int]) -> str:
+    """Return what the exchange did with its requests."""
+    return (
+        f"The exchange filled {fates.get('silent', 0)} orders without an answer, {fates.get('late', 0)} with one "
+        f"that came too late, and {fates.get('lost', 0)} requests were lost on their way."
     )
 
 
@@ -169,15 +200,15 @@ def check_backtests(results: Sequence[BacktestResult], asked: int) -> Check:
     return Check("backtest sweep complete", len(results) == asked, f"{len(results)} of {asked} results")
 
 
-def check_queues(healths: Sequence[QueueHealth]) -> Check:
-    """Nothing waits, runs or has failed for good."""
+def check_queues(healths: Sequence[QueueHealth], reasons: Sequence[str]) -> Check:
+    """Nothing waits, runs or has failed for good; the reasons are those of jobs that have."""
     waiting, active, delayed, failed = (
         sum(getattr(health, state) for health in healths) for state in ("waiting", "active", "delayed", "failed")
     )
     return Check(
         "nothing lost, stuck or failed",
         not (waiting or active or delayed or failed),
-        f"{waiting} waiting, {active} active, {delayed} delayed, {failed} failed",
+        "; ".join([f"{waiting} waiting, {active} active, {delayed} delayed, {failed} failed", *reasons[:3]]),
     )
 
 
@@ -187,10 +218,11 @@ def check_processes(statuses: Mapping[str, int]) -> Check:
     return Check("worker processes stopped in order", clean == len(statuses), f"{clean} of {len(statuses)}")
 
 
-def check_recovery(killed: str, held: int, handed_back: int) -> Check:
-    """The orders in the hands of the killed process, and whatever else it held, went to live ones."""
+def check_recovery(frozen: tuple[str, int], killed: tuple[str, int], handed_back: int) -> Check:
+    """The orders in the hands of a frozen and of a killed process, and whatever else they held, went to others."""
     return Check(
-        "a killed worker's jobs ran again",
-        handed_back >= held,
-        f"{killed} was killed with {held} orders in hand; {handed_back} jobs of all queues handed back",
+        "a frozen and a killed worker's jobs ran again",
+        handed_back >= frozen[1] + killed[1],
+        f"{frozen[0]} was frozen with {frozen[1]} orders in hand, {killed[0]} killed with {killed[1]}; "
+        f"{handed_back} jobs of all queues handed back",
     )

@@ -21,12 +21,12 @@ _PADDING = (0, 0, 0, 1)
 
 
 class Snapshot(NamedTuple):
-    """A replay at one moment."""
+    """A replay at one moment; ``candles_in_all`` is None where it has no end."""
 
     seconds: float
     healths: Sequence[QueueHealth]
     candles: int
-    candles_in_all: int
+    candles_in_all: int | None
     orders: int
     applied: int
     jobs_per_second: int
@@ -36,8 +36,9 @@ class Snapshot(NamedTuple):
         waiting, active, delayed = (
             sum(getattr(health, state) for health in self.healths) for state in ("waiting", "active", "delayed")
         )
+        in_all = "" if self.candles_in_all is None else f"/{self.candles_in_all:,}"
         return (
-            f"{self.seconds:5.1f} s  candles {self.candles:6,}/{self.candles_in_all:,}  orders {self.orders:3}  "
+            f"{self.seconds:5.1f} s  candles {self.candles:6,}{in_all}  orders {self.orders:3}  "
             f"fills applied {self.applied:3}  waiting {waiting:5,}  active {active:3}  delayed {delayed:3}  "
             f"{self.jobs_per_second:5,} jobs/s"
         )
@@ -72,6 +73,10 @@ class View:
         if not self._console.is_terminal:
             self._console.print(text, markup=False, soft_wrap=True)
 
+    def announce(self, text: str) -> None:
+        """Print what stays to be seen."""
+        self._console.print(text, markup=False, soft_wrap=True)
+
     def show(self, moment: Snapshot) -> None:
         """Show the newest snapshot."""
         if self._console.is_terminal:
@@ -102,10 +107,13 @@ class View:
 
 
 def _progress(moment: Snapshot) -> Text:
-    share = moment.candles / moment.candles_in_all
-    bar = "█" * round(share * 20)
+    if moment.candles_in_all is None:
+        done = f"{moment.candles:,} candles"
+    else:
+        share = moment.candles / moment.candles_in_all
+        done = f"{'█' * round(share * 20):░<20} {share:4.0%}"
     return Text(
-        f"{bar:░<20} {share:4.0%}  {moment.orders} orders  {moment.applied} fills applied  "
+        f"{done}  {moment.orders} orders  {moment.applied} fills applied  "
         f"{moment.jobs_per_second:,} jobs/s  {moment.seconds:.0f} s"
     )
 

@@ -12,17 +12,35 @@ import uvloop
 from stockyard._aio.parent_watch import watch_parent
 from stockyard.app import App
 from stockyard.config import Settings
+from stockyard.topology import Topology
 from stockyard.trading.demo.desk import Desk
 from stockyard.trading.demo.exchange import PaperExchange
 from stockyard.trading.demo.faults import Faults
 from stockyard.trading.demo.pipeline import Pipeline
+from stockyard.trading.demo.venue import ORDERS, PAPER_LIMITS, PAPER_VENUE, VenueClient, usage_of
 from stockyard.trading.queues import QueueName, declare_platform
 
 LOCK = "2s"
 """A killed process's jobs shall come back within the demo, not after the platform's half minute."""
 
-ORDER_RATE = "30/s"
-"""What the paper exchange allows; the platform's default would make the demo last a minute."""
+
+def demo_platform(settings: Settings, venue: VenueClient | None = None) -> Topology:
+    """Return the platform's queues.
+
+    An order whose worker died runs again: its one dangerous step is an effect, which decides whether it is done.
+
+    Args:
+        settings: of the server; on a cluster, whose queues and limits share no slot, orders have a rate.
+        venue: asked what became of an order. Defaults to none, for who serves no orders.
+    """
+    is_cluster = settings.address.kind == "cluster"
+    return declare_platform(
+        order_rate=f"{ORDERS}/s" if is_cluster else None,
+        order_limits=None if is_cluster else PAPER_LIMITS,
+        order_delivery="at_least_once",
+        order_venue=PAPER_VENUE,
+        on_unknown_order=None if venue is None else venue.became_of,
+    )
 
 
 class Assignment(msgspec.Struct, frozen=True):
@@ -32,16 +50,20 @@ class Assignment(msgspec.Struct, frozen=True):
         name: of the workers.
         settings: the server and the key prefix.
         folder: holds the desk's and the exchange's files.
+        port: of the exchange's server.
         chunk: candles of one ingestion.
         pause: seconds between two chunks of a symbol.
+        is_endless: whether the candles begin again at their end.
         fault_seed: decides which runs fail; None for none.
     """
 
     name: str
     settings: Settings
     folder: str
+    port: int
     chunk: int
     pause: float
+    is_endless: bool
     fault_seed: int | None
 
 
@@ -49,8 +71,19 @@ async def work(assignment: Assignment) -> None:
     """Serve all seven queues until SIGTERM, or until standard input ends."""
     folder = Path(assignment.folder)
     desk, exchange = Desk(folder / "desk.db"), PaperExchange(folder / "exchange.db")
-    async with App(declare_platform(order_rate=ORDER_RATE), settings=assignment.settings) as app:
-        pipeline = Pipeline(app, desk=desk, exchange=exchange, chunk=assignment.chunk, pause=assignment.pause)
+    venue = VenueClient(assignment.port)
+    async with App(demo_platform(assignment.settings, venue), settings=assignment.settings) as app:
+        is_limited = app.topology.spec(QueueName.EXECUTION_ORDER_SUBMISSION).limits is not None
+        pipeline = Pipeline(
+            app,
+            desk=desk,
+            exchange=exchange,
+            venue=venue,
+            usage_of=usage_of if is_limited else lambda _: {},
+            chunk=assignment.chunk,
+            pause=assignment.pause,
+            is_endless=assignment.is_endless,
+        )
         middleware = [] if assignment.fault_seed is None else [Faults(assignment.fault_seed)]
         workers = [
             app.worker(

@@ -1,18 +1,50 @@
 --- Writes entries of a cache; expired ones leave the budget, then the least recently used, until there is room.
 -- needs: cache_budget entries evicting versions
 -- keys: home
--- args: base name budget entries version
--- returns: for each entry 1, 0 when it is outdated already, NO_ROOM when there is none; then the cache's bytes,
---   entries and evictions
+-- args: base name budget entries version uses
+-- returns: for each entry 1, 0 when it is outdated already, NO_ROOM when there is none; then, if any of them was
+--   changed, the cache's bytes, entries and evictions
 local limit, now, totals = tonumber(budget), now_us(), base .. ':totals'
 local now_ms, is_bounded = math.floor(now / 1000), limit >= 0
 -- Bytes that the server needs beside key and value: for an entry and its two places, and for a tag. What is stored
 -- is rounded up by its allocator, by an eighth on average.
 local ENTRY_COST, TAG_COST, ROUNDING = 350, 180, 1.125
 
-if is_bounded then
+-- Entries of the size that was there before: their places in the budget change together.
+local kept = {}
+local is_begun = false
+
+-- Before others leave: entries that were read meanwhile without a script.
+if uses ~= '' and is_bounded then redis.call('ZADD', base .. ':lru', 'XX', 'GT', unpack(cmsgpack.unpack(uses))) end
+
+local function place_kept()
+  if #kept == 1 then
+    count_in(base, unpack(kept[1]))
+  elseif #kept > 1 then
+    local members, used, expiring = {}, {}, {}
+    for at, each in ipairs(kept) do
+      local member = member_of(each[1], each[2])
+      members[at] = member
+      used[2 * at - 1], used[2 * at] = string.format('%.0f', each[3]), member
+      expiring[2 * at - 1], expiring[2 * at] = string.format('%.0f', each[4]), member
+    end
+    for at, score in ipairs(redis.call('ZMSCORE', base .. ':lru', unpack(members))) do
+      if not score then count_change(kept[at][1], kept[at][2], 1, 0) end
+    end
+    redis.call('ZADD', base .. ':lru', unpack(used))
+    redis.call('ZADD', base .. ':expiry', unpack(expiring))
+  end
+  kept = {}
+end
+
+-- Before the first entry that takes another room than was there.
+local function begin_budget()
+  -- The one that leaves first must not be one that was just written.
+  place_kept()
+  if is_begun then return end
+  is_begun = true
   -- What a full server would refuse comes first: then nothing has been changed.
-  redis.call('HINCRBY', totals, 'bytes', 0)
+  stored = redis.call('HINCRBY', totals, 'bytes', 0)
   sweep(base, now_ms, 200)
 end
 
@@ -28,26 +60,48 @@ local function versioned(tags, seen, lifetime)
   return pairs_of, cost
 end
 
+local locks = {}
+
 local function store(at, key, value, ttl, stale, took, token, tags, seen)
   local path, lock = path_of(name, key), lock_of(base, name, key)
   if token ~= '' and redis.call('GET', lock) ~= token then return 0 end
   -- What is being loaded elsewhere is older than what is written here.
-  redis.call('DEL', lock)
+  locks[#locks + 1] = lock
   local held, cost = versioned(tags, seen, ttl + stale)
   if not held then return 0 end
   local packed = #tags > 0 and cmsgpack.pack(held) or ''
   local size = math.floor((#value + #packed) * ROUNDING) + 3 * #path + #base + ENTRY_COST + cost
-  remove_entry(base, path)
-  if is_bounded and (size > limit or not evict(base, limit - size)) then return NO_ROOM end
+  -- One of the same size keeps its place in the budget.
+  local before = size_of(base .. path)
+  local stays = is_bounded and before == size
+  if is_bounded and not stays then begin_budget() end
+  if before and not stays then remove_sized(base, path, before) end
+  if is_bounded and (size > limit or not stays and not evict(base, limit - size)) then
+    if stays then
+      begin_budget()
+      remove_entry(base, path)
+    end
+    return NO_ROOM
+  end
   redis.call('SET', base .. path, pack_entry(now_ms + ttl, took, size, packed, value), 'PX', ttl + stale)
-  if is_bounded then count_in(base, path, size, now + at, now_ms + ttl + stale) end
+  if stays then
+    kept[#kept + 1] = {path, size, now + at, now_ms + ttl + stale}
+  elseif is_bounded then
+    count_in(base, path, size, now + at, now_ms + ttl + stale)
+  end
   return 1
 end
 
 local answers = {}
 for at, each in ipairs(cmsgpack.unpack(entries)) do answers[at] = store(at, unpack(each)) end
-write_totals(base)
-for _, what in ipairs({'bytes', 'entries', 'evictions'}) do
-  answers[#answers + 1] = tonumber(redis.call('HGET', totals, name .. ':' .. what)) or 0
+if #kept > 0 then
+  place_kept()
+  -- The budget may be smaller than when they were written first.
+  evict(base, limit)
 end
+if #locks > 0 then redis.call('DEL', unpack(locks)) end
+if moved_bytes == 0 and next(moved) == nil then return answers end
+write_totals(base)
+local held = redis.call('HMGET', totals, name .. ':bytes', name .. ':entries', name .. ':evictions')
+for at = 1, 3 do answers[#answers + 1] = tonumber(held[at]) or 0 end
 return answers

@@ -4,13 +4,16 @@
 -- args: base jobs
 -- returns: for each, in the order given, the id of the new job, or what is there instead (a row, or the id alone when
 --   it is to be read); when the queue numbered them all, only the first number
+local COLON = 58
 local packed = cmsgpack.unpack(jobs)
-local cap = stream_cap(meta)
+-- One look at what is asked of the queue: for a single job, each command is a tenth of the call.
+local cap, is_paused, concurrency = unpack(redis.call('HMGET', meta, 'opts.maxLenEvents', 'paused', 'concurrency'))
+cap = cap or stream_cap(meta)
 -- Eight values of each job, one behind the other.
 local number = #packed / 8
 local first = redis.call('INCRBY', counter, number) - number
 local ids, line = {}, {}
-local any_ready, any_delayed, any_custom = false, false, false
+local any_ready, any_delayed, any_custom, is_trimmed = false, false, false, false
 
 -- Plain jobs of one call go on the list together.
 local function push_line()
@@ -36,10 +39,18 @@ for index = 1, number do
   local custom, name, timestamp, delay, priority =
     packed[at + 1], packed[at + 2], packed[at + 5], packed[at + 6], packed[at + 7]
   local id = custom
-  if custom == '' then id = string.format('%.0f', first + index) else any_custom = true end
+  local is_own = false
+  if custom == '' then
+    id = string.format('%.0f', first + index)
+  else
+    any_custom = true
+    -- In a shard, what follows the number; an id of the producer begins with no colon.
+    is_own = string.byte(custom) ~= COLON
+    if not is_own then id = string.format('%.0f', first + index) .. string.sub(custom, 2) end
+  end
   local job = base .. id
   ids[index] = id
-  if custom ~= '' and redis.call('EXISTS', job) == 1 then
+  if is_own and redis.call('EXISTS', job) == 1 then
     ids[index] = found(base, id)
     redis.call('XADD', events, '*', 'event', 'duplicated', 'jobId', id)
   else
@@ -60,13 +71,18 @@ for index = 1, number do
       else
         line[#line + 1] = id
       end
-      redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
+      if index == number then
+        redis.call('XADD', events, 'MAXLEN', '~', cap, '*', 'event', 'waiting', 'jobId', id)
+        is_trimmed = true
+      else
+        redis.call('XADD', events, '*', 'event', 'waiting', 'jobId', id)
+      end
       any_ready = true
     end
   end
 end
 push_line()
-trim(events, cap)
-if any_ready then wake(keys) end
+if not is_trimmed then trim(events, cap) end
+if any_ready then wake(keys, {is_paused, concurrency}) end
 if any_delayed then add_delay_marker(keys) end
 return any_custom and ids or first + 1

@@ -1,7 +1,7 @@
 --- Puts a job that ended in one state back to where it waits.
 -- needs: events markers transitions retrying states
 -- keys: wait prioritized delayed active completed failed paused waiting_children meta events marker priority_counter
--- args: job id state reset_attempts settled now
+-- args: job id state reset_fields settled now
 -- returns: 0; 1 when its children are to be settled first; JOB_MISSING when it does not exist; the state that it is in
 --   instead
 if redis.call('EXISTS', job) == 0 then return JOB_MISSING end
@@ -9,7 +9,7 @@ local ended = state == 'failed' and failed or completed
 if not redis.call('ZSCORE', ended, id) then return state_of(keys, id) end
 if settled == '0' and number_to_settle(job) > 0 then return 1 end
 out_of(ended, id)
-if reset_attempts == '1' then redis.call('HDEL', job, 'atm', 'ats', 'stc') end
+for field in string.gmatch(reset_fields, '%S+') do redis.call('HDEL', job, field) end
 wait_again(keys, job, id, state, stream_cap(meta), now)
 wake(keys)
 return 0

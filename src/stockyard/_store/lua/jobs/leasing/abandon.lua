@@ -1,7 +1,7 @@
 --- Hands back the jobs of a process that is known to be dead, without waiting for its leases.
 -- needs: events markers stalls
--- keys: active wait stalled meta events marker repeat_set unread
--- args: base holder passed max_stalled
+-- keys: active wait stalled meta events marker repeat_set unread effects_unknown effects_settled
+-- args: base holder passed max_stalled at_most_once
 -- returns: the ids handed back, how many active jobs were passed by, and 1 when there are more to look at
 -- Only jobs whose lock begins with `holder` are touched. A call looks at PAGE jobs from the oldest end of the list.
 local PAGE = 1000
@@ -15,7 +15,7 @@ for at = #page, 1, -1 do
   if token and string.sub(token, 1, #holder) == holder then
     redis.call('DEL', lock)
     redis.call('SREM', stalled, id)
-    if return_stalled(keys, base, id, max_stalled) then
+    if return_stalled(keys, base, id, max_stalled, at_most_once) then
       returned[#returned + 1] = id
     end
   else

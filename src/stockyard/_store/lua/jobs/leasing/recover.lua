@@ -1,7 +1,7 @@
 --- Hands back the jobs whose worker let their lease run out, and marks the running ones for the next look.
 -- needs: events markers stalls
--- keys: stalled stalled_check wait active meta events marker repeat_set unread
--- args: base now interval max_stalled stage passed look
+-- keys: stalled stalled_check wait active meta events marker repeat_set unread effects_unknown effects_settled
+-- args: base now interval max_stalled stage passed look at_most_once
 -- returns: the ids that lost their worker, the stage that goes on or '', how many active jobs that passed by, and the look's name
 -- One look is several short calls, so that a thousand dead workers do not hold up the server: `recover` walks the
 -- active list from its oldest end, `mark` walks it once more. Both are linear in it: each part of `recover` ends after
@@ -39,7 +39,7 @@ if stage == 'recover' then
     local id = page[at]
     seen = at
     if is_marked[at] == 1 and redis.call('EXISTS', base .. id .. LOCK) == 0 then
-      local is_back, is_stall = return_stalled(keys, base, id, max_stalled)
+      local is_back, is_stall = return_stalled(keys, base, id, max_stalled, at_most_once)
       any_ready = any_ready or is_back
       if is_stall then recovered[#recovered + 1] = id end
       room = room - 1 - ROOM * passed / COMPARED

@@ -2,7 +2,7 @@
 -- needs: markers
 -- keys: wait prioritized active meta marker limiter
 -- args:
--- returns: 0
-redis.call('DEL', limiter)
+-- returns: 1, or 0 when there was none
+local cleared = redis.call('DEL', limiter)
 if redis.call('EXISTS', wait, prioritized) > 0 then wake(keys) end
-return 0
+return cleared

@@ -2,10 +2,12 @@
 -- needs: markers
 -- keys: wait prioritized active meta marker limiter stalled
 -- args: limits
--- returns: 0
+-- returns: how many of them have changed
 -- A full server refuses nothing more to a script that has written: an operator's limits work there.
 redis.call('SREM', stalled, '')
+local changed = 0
 for name, value in pairs(cmsgpack.unpack(limits)) do
+  if (tonumber(redis.call('HGET', meta, name)) or false) ~= value then changed = changed + 1 end
   if value then redis.call('HSET', meta, name, value) else redis.call('HDEL', meta, name) end
   -- A window that began under a longer rate ends with the new one; a limit by hand stays as long as it was to last.
   if name == 'duration' and value and redis.call('PTTL', limiter) > value
@@ -14,4 +16,4 @@ for name, value in pairs(cmsgpack.unpack(limits)) do
   end
 end
 if redis.call('EXISTS', wait, prioritized) > 0 then wake(keys) end
-return 0
+return changed

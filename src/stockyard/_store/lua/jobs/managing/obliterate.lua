@@ -2,7 +2,8 @@
 -- needs: transitions bulk_remove
 -- keys: counter wait prioritized delayed active completed failed paused waiting_children meta events marker
 --   priority_counter stalled stalled_check limiter repeat_set schedule_check metrics_completed metrics_failed
---   unread
+--   unread lines versions counts coalesced_due aged halts held breaker breaker_failures
+--   keys_heads keys_holders keys_parked keys_lines keys_waiting keys_check
 -- args: base room stage force
 -- returns: 0 nothing of it is left, 1 there is more, QUEUE_RESUMED it was resumed meanwhile, JOBS_ACTIVE jobs run
 if force ~= '1' and redis.call('EXISTS', active) == 1 then return JOBS_ACTIVE end
@@ -34,6 +35,15 @@ local function empty_set(set, forget)
   left = left - #members
 end
 
+-- Jobs that wait in the lines of their keys.
+local function empty_lines()
+  for _, key in ipairs(redis.call('ZRANGE', keys_lines, 0, left - 1)) do
+    if left <= 0 then return end
+    empty_set(base .. KEY_LINE .. key, erase)
+    if left > 0 then redis.call('ZREM', keys_lines, key) end
+  end
+end
+
 local function forget_schedule(_, schedule)
   redis.call('DEL', repeat_set .. ':' .. schedule)
 end
@@ -44,12 +54,24 @@ end
 for _, set in ipairs({delayed, prioritized, completed, failed, waiting_children}) do
   if left > 0 then empty_set(set, erase) end
 end
+if left > 0 then empty_lines() end
 if left > 0 then empty_set(repeat_set, forget_schedule) end
 if left <= 0 then return 1 end
 if stage == 'last' then
+  local halted = redis.call('HGET', meta, 'stockyard.halted')
   redis.call('UNLINK', counter, wait, prioritized, delayed, active, completed, failed, paused, waiting_children, meta,
     events, marker, priority_counter, stalled, stalled_check, limiter, repeat_set, schedule_check, metrics_completed,
-    metrics_failed, unread)
+    metrics_failed, unread, counts, coalesced_due, aged, keys_heads, keys_holders, keys_parked, keys_lines, keys_waiting,
+    keys_check)
+  for _, line in ipairs(redis.call('ZRANGE', lines, 0, -1)) do redis.call('UNLINK', base .. LINE .. line) end
+  for _, version in ipairs(redis.call('HKEYS', versions)) do redis.call('UNLINK', base .. VERSION_LINE .. version) end
+  redis.call('UNLINK', lines, versions, held, breaker_failures)
+  -- A queue that is halted stays so: what is added to it later is held as well.
+  if halted then
+    redis.call('HSET', meta, 'paused', 1, 'stockyard.halted', halted)
+  else
+    redis.call('UNLINK', halts, breaker)
+  end
 else
   -- While there is a stream: those who wait for results look at once.
   redis.call('XADD', events, '*', 'event', 'obliterated')

@@ -2,7 +2,8 @@
 -- needs: markers transitions
 -- keys: wait prioritized delayed paused meta events marker stalled
 -- args: room
--- returns: how many are still set aside: while any are, the queue stays paused
+-- returns: how many are still set aside: while any are, the queue stays paused; or QUEUE_HALTED
+if redis.call('HEXISTS', meta, 'stockyard.halted') == 1 then return QUEUE_HALTED end
 -- A full server refuses nothing more to a script that has written: jobs start again.
 redis.call('SREM', stalled, '')
 local left = aside_to_ready(keys, room)

@@ -1,12 +1,16 @@
 --- Counts a queue's jobs by state, with the oldest that waits, the longest that runs and the latest schedule.
 -- needs: ended_schedules
 -- keys: wait prioritized active delayed waiting_children completed failed paused meta repeat_set metrics_completed
---   metrics_failed
+--   metrics_failed effects_unknown versions counts halts breaker keys_parked
+--   keys_waiting
 -- args: base now
 -- returns: counts (wait, prioritized, active, delayed, waiting-children, completed, failed, legacy paused), whether
 --   paused, creation of the oldest waiting (ms, 0 for none), of the longest running its start, its id, its worker and
 --   whether its lease is held, how many schedules, of the latest one when its run was due and its id, how many jobs
---   workers counted as completed and as failed, what could not be read and why
+--   workers counted as completed and as failed, how many effects are unknown, since when (ms) the longest is, its key,
+--   how many jobs wait whose version nobody understands, how many payloads were replaced, jobs have expired, were dropped
+--   and were refused, the halt of the whole queue, of how many keys there is one, that of its circuit breaker, whose trial
+--   runs, how many keys are parked and jobs wait in lines of keys, what could not be read and why
 local damage = {}
 
 -- Any client may have written anything: what cannot be read costs its own number alone.
@@ -44,9 +48,12 @@ local function earlier(a, b)
   return math.min(a, b)
 end
 
--- In each priority class the first is the oldest; jump from class to class.
+-- In each priority class the first is the oldest; jump from class to class. Of jobs that age, the next ones to run are
+-- looked at.
 local function oldest_prioritized()
   local oldest, class = 0, 0
+  local aging = redis.pcall('ZRANGEBYSCORE', prioritized, '-inf', '(0', 'LIMIT', 0, 100)
+  for _, id in ipairs(aging.err and {} or aging) do oldest = earlier(oldest, time_of(id, 'timestamp')) end
   for _ = 1, 100 do
     local found = redis.pcall('ZRANGEBYSCORE', prioritized, string.format('%.0f', class * 4294967296), '+inf',
       'WITHSCORES', 'LIMIT', 0, 1)
@@ -93,11 +100,40 @@ local function counted(what, key)
   return 0
 end
 
+-- Jobs of versions that no worker has asked for within a minute.
+local function not_understood()
+  local seen, number = ask('versions', 'HGETALL', versions) or {}, 0
+  for at = 1, #seen, 2 do
+    if now - (tonumber(seen[at + 1]) or 0) > 60000 then
+      number = number + (ask('version ' .. seen[at], 'ZCARD', base .. VERSION_LINE .. seen[at]) or 0)
+    end
+  end
+  return number
+end
+
+local unknown = ask('effects', 'ZCARD', effects_unknown)
+local longest_unknown = unknown and redis.call('ZRANGE', effects_unknown, 0, 0, 'WITHSCORES') or {}
+local in_lines = tonumber(ask('lines', 'GET', keys_waiting) or 0) or 0
+
+local function tallied(found, at)
+  local number = tonumber(found and found[at] or 0)
+  return number and number >= 0 and number < 9007199254740992 and math.floor(number) or 0
+end
+
+local tallies = ask('counts', 'HMGET', counts, 'replaced', 'expired', 'dropped', 'refused')
+local halt = ask('halts', 'HMGET', halts, 'all', 'version') or {}
+local halt_fields = halt[2] and redis.call('HLEN', halts) or 0
+local halted_keys = halt_fields - (halt[1] and 1 or 0) - (halt[2] and 1 or 0)
+local open = ask('breaker', 'HMGET', breaker, 'open', 'trial') or {}
+
 return {
   waits or 0, has_priority or 0, runs or 0, ask('delayed', 'ZCARD', delayed) or 0,
   ask('waiting-children', 'ZCARD', waiting_children) or 0, ask('completed', 'ZCARD', completed) or 0,
   ask('failed', 'ZCARD', failed) or 0, ask('paused', 'LLEN', paused) or 0,
   ask('meta', 'HEXISTS', meta, 'paused') or 0, waiting_since, running_since, running or '', run[2] or '',
   running and redis.call('EXISTS', base .. running .. LOCK) or 0, schedules or 0, late[1], late[2],
-  counted('metrics:completed', metrics_completed), counted('metrics:failed', metrics_failed), damage,
+  counted('metrics:completed', metrics_completed), counted('metrics:failed', metrics_failed),
+  unknown or 0, moment('effects', longest_unknown[2]), longest_unknown[1] or '', not_understood(),
+  tallied(tallies, 1), tallied(tallies, 2), tallied(tallies, 3), tallied(tallies, 4), halt[1] or '', halted_keys,
+  open[1] or '', open[2] or '', ask('parked', 'HLEN', keys_parked) or 0, math.max(in_lines, 0), damage,
 }

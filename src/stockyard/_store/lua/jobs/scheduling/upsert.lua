@@ -52,7 +52,8 @@ end
 local is_lost = score and not exists and score > now
 
 local is_offset_same = given.offset == nil or tonumber(stored.offset) == given.offset
-local is_timing_same = is_same('every', 'pattern', 'tz', 'limit', 'startDate', 'endDate') and is_offset_same
+local is_timing_same = is_same('every', 'pattern', 'tz', 'limit', 'startDate', 'endDate', 'calendar', 'during',
+  'session') and is_offset_same
 if is_timing_same and is_same('name', 'data', 'opts', 'misfire', 'overlap')
   and (exists and not has_ended or is_over(record, base .. last, now)) then
   return schedule_row(keys, base, id, number_text(score), now)

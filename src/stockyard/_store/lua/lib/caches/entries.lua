@@ -33,11 +33,15 @@ local function are_current(base, name, tags)
   return true
 end
 
+local function remove_sized(base, path, size)
+  redis.call('DEL', base .. path)
+  count_out(base, member_of(path, size), path, size, 0)
+end
+
 local function remove_entry(base, path)
   local size = size_of(base .. path)
   if not size then return 0 end
-  redis.call('DEL', base .. path)
-  count_out(base, member_of(path, size), path, size, 0)
+  remove_sized(base, path, size)
   return 1
 end
 

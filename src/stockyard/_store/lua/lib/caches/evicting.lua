@@ -1,17 +1,20 @@
 -- Lets the least recently used entries of a cache go.
 -- needs: cache_budget entries
 
+-- The bytes that were counted when the call began, once they have been read.
+local stored
+
 -- Returns whether all entries together are within the limit; a bounded number leaves in one call.
 local function evict(base, limit)
   local totals = base .. ':totals'
-  local stored = tonumber(redis.call('HGET', totals, 'bytes')) or 0
+  stored = stored or tonumber(redis.call('HGET', totals, 'bytes')) or 0
   local left = 1000
   while stored + moved_bytes > limit and left > 0 do
     local oldest = redis.call('ZRANGE', base .. ':lru', 0, 9)
     if #oldest == 0 then
       -- Nothing is there, so what is counted is wrong: keys were lost or deleted by somebody else.
       redis.call('DEL', totals, base .. ':expiry')
-      moved, moved_bytes = {}, 0
+      moved, moved_bytes, stored = {}, 0, 0
       return limit >= 0
     end
     for _, member in ipairs(oldest) do

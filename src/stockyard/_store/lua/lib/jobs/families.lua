@@ -1,5 +1,5 @@
 -- A job with its descendants, in whatever queues they are.
--- needs: events queue_keys removing transitions parents
+-- needs: events queue_keys removing transitions parents key_leaving
 
 -- Jobs that one call removes together; of a larger family the caller removes part by part.
 local FAMILY_AT_ONCE = 200
@@ -71,7 +71,9 @@ end
 -- Removes one job, for which its parent does not wait any more.
 local function remove_one(job, base, id)
   forget_child(job, job)
-  return remove_record(base, id, out_of_all(queue_keys(base), id))
+  local left = out_of_all(queue_keys(base), id)
+  if left == 'unknown' and leave_key_line(base, id) then left = 'waiting' end
+  return remove_record(base, id, left)
 end
 
 -- Removes a family, children before parents, save the first `kept` of it; returns how many there were.

@@ -41,9 +41,11 @@ end
 local function insert(keys, given, woken, early)
   local counted = redis.call('INCR', keys.counter)
   local id, parent = given.id, given.parent
-  if id == '' then id = string.format('%.0f', counted) end
+  -- In a shard, what follows the number stands behind a colon, which no id of a producer begins with.
+  local is_own = id ~= '' and string.byte(id) ~= 58
+  if not is_own then id = string.format('%.0f', counted) .. string.sub(id, 2) end
   local job = keys.base .. id
-  local exists = given.id ~= '' and redis.call('EXISTS', job) == 1
+  local exists = is_own and redis.call('EXISTS', job) == 1
   if exists and parent and belongs_elsewhere(job, parent.key) then
     if parent.is_new then redis.call('SREM', parent.key .. DEPENDENCIES, job) end
     return OTHER_PARENT

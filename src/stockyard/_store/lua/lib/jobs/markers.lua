@@ -4,9 +4,10 @@ local function add_marker(keys)
   redis.call('ZADD', keys.marker, 0, '0')
 end
 
--- A job became ready: wakes one unless the queue is paused, or as many run as may.
-local function wake(keys)
-  local paused, concurrency = unpack(redis.call('HMGET', keys.meta, 'paused', 'concurrency'))
+-- A job became ready: wakes one unless the queue is paused, or as many run as may. `read` is what the caller has read of
+-- the two already, if it has.
+local function wake(keys, read)
+  local paused, concurrency = unpack(read or redis.call('HMGET', keys.meta, 'paused', 'concurrency'))
   if paused or concurrency and redis.call('LLEN', keys.active) >= tonumber(concurrency) then return end
   add_marker(keys)
 end

@@ -17,7 +17,8 @@ local function schedule_row(keys, base, id, due, now)
   local record = base .. RUN .. id
   local run = RUN .. id .. ':' .. due
   local fields = redis.pcall('HMGET', record, 'name', 'every', 'pattern', 'tz', 'offset', 'limit', 'startDate',
-    'endDate', 'ic', 'data', 'opts', 'misfire', 'overlap')
+    'endDate', 'ic', 'data', 'opts', 'misfire', 'overlap',
+    'calendar', 'during', 'session')
   if fields.err then return {id, due, redis.call('HGET', base .. run, 'opts'), {}, 0} end
   return {id, due, redis.call('HGET', base .. run, 'opts'), fields, is_to_come(keys, base, record, run, now)}
 end

@@ -1,5 +1,5 @@
 -- Jobs whose worker is gone.
--- needs: transitions
+-- needs: transitions lost_jobs
 
 -- A run of a live schedule is never given up: its schedule would end with it.
 local function is_of_live_schedule(base, job, repeat_set)
@@ -23,9 +23,11 @@ local function was_never_read(job, id, unread)
   return true
 end
 
--- Puts a job from active back into wait, or fails it there if that happened too often. Says whether it exists, and
--- whether it stalled: a start that no worker heard of is none.
-local function return_stalled(keys, base, id, max_stalled)
+local LOST = 'OutcomeUnknown: the job lost its worker before it began an effect: what it did is unknown'
+
+-- Puts a job from active back into wait, or fails it there if that happened too often, or, where jobs run at most once,
+-- if it has begun no effect. Says whether it exists, and whether it stalled: a start that no worker heard of is none.
+local function return_stalled(keys, base, id, max_stalled, at_most_once)
   local job = base .. id
   out_of_active(keys, id)
   if redis.call('EXISTS', job) == 0 then return false, false end
@@ -35,7 +37,9 @@ local function return_stalled(keys, base, id, max_stalled)
     return true, false
   end
   local times = redis.call('HINCRBY', job, 'stc', 1)
-  if times > tonumber(max_stalled) and not is_of_live_schedule(base, job, keys.repeat_set) then
+  if at_most_once == '1' and lose_job(keys, base, id, LOST) then
+    redis.call('XADD', keys.events, '*', 'event', 'effect', 'jobId', id, 'key', 'job:' .. id, 'outcome', 'unknown')
+  elseif times > tonumber(max_stalled) and not is_of_live_schedule(base, job, keys.repeat_set) then
     redis.call('HSET', job, 'defa', 'job stalled more than allowable limit')
   end
   to_front(keys, id, 0)

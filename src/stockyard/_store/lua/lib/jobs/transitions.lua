@@ -10,6 +10,11 @@ local function to_ready(keys, id, priority, is_first)
   end
 end
 
+-- Ready to run at a place of the prioritized set that something else than BullMQ's own score says.
+local function to_ready_at(set, id, score)
+  redis.call('ZADD', set, score, id)
+end
+
 -- Jobs without a priority, one behind the other.
 local function all_to_ready(keys, ids)
   redis.call('LPUSH', keys.wait, unpack(ids))
@@ -102,15 +107,19 @@ local function oldest_out_of(list, number)
 end
 
 -- What a BullMQ 5 set aside is older than what waits: it runs before it, in its order. Returns how many are left.
+local function part_of_aside_to_ready(keys, room)
+  local ids = redis.call('LRANGE', keys.paused, 0, room - 1)
+  if #ids == 0 then return 0 end
+  redis.call('RPUSH', keys.wait, unpack(ids))
+  redis.call('LTRIM', keys.paused, #ids, -1)
+  return redis.call('LLEN', keys.paused)
+end
+
+-- The same, at once where nothing else waits; not every worker's user may rename keys.
 local function aside_to_ready(keys, room)
-  local aside = redis.call('LLEN', keys.paused)
-  if aside == 0 then return 0 end
-  if redis.call('EXISTS', keys.wait) == 0 then
+  if redis.call('EXISTS', keys.paused) == 1 and redis.call('EXISTS', keys.wait) == 0 then
     redis.call('RENAME', keys.paused, keys.wait)
     return 0
   end
-  local ids = redis.call('LRANGE', keys.paused, 0, room - 1)
-  redis.call('RPUSH', keys.wait, unpack(ids))
-  redis.call('LTRIM', keys.paused, #ids, -1)
-  return aside - #ids
+  return part_of_aside_to_ready(keys, room)
 end

@@ -1,0 +1,267 @@
+"""The effects of a queue's jobs: what was begun, what became of it, and who settled that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec.structs import astuple
+
+from stockyard._store.halting import halt_of
+from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.net.connection import accepted
+from stockyard._store.records import ReplyCode
+from stockyard._store.scripts import load
+from stockyard._store.text_fields import text_fields
+from stockyard._wire.keys import PREFIXES
+from stockyard.model.effect_record import EffectRecord
+from stockyard.model.halt import Halt
+
+_BEGIN = load("effects.begin")
+_REPORT = load("effects.report")
+_SETTLE = load("effects.settle")
+_REVIEW = load("effects.review")
+_LOSE = load("effects.lose")
+_FORGET = load("effects.forget")
+_FILED = {"open": "effects_open", "unknown": "effects_unknown"}
+_SETTLED = ("committed", "failed")
+_NUMBERS = frozenset("starts attempt fence first started deadline ended asked asks".split())
+_pack = msgspec.msgpack.Encoder().encode
+
+
+class Intent(msgspec.Struct, gc=False):
+    """What a run is about to do, in the order that the script reads; numbers that it only writes are text already.
+
+    Attributes:
+        job_id, starts: the job, and the number of its start.
+        key: of the effect.
+        nonce: names this attempt at the effect, so that it may be asked for again after a lost reply.
+        attempt: number of the job's attempt.
+        payload: digest of what the effect is about.
+        most, least: how long it may take, and the least that it needs, in ms.
+        fence, outcome: of the record that is to be there; "0" and "" for none.
+        expires: when its job expires, ms since the epoch; 0 for never.
+        halt_keys: what a halt may name of it.
+    """
+
+    job_id: str
+    starts: str
+    key: str
+    nonce: str
+    attempt: str
+    payload: str
+    most: int
+    least: int
+    fence: str = "0"
+    outcome: str = ""
+    expires: int = 0
+    halt_keys: tuple[str, ...] = ()
+
+
+class Begun(NamedTuple):
+    """What came of an intent.
+
+    Attributes:
+        code: 0 if it is begun, else a ``ReplyCode``.
+        now: the server's time in ms.
+        left_ms: what the effect has, or would have.
+        started_on, deadline, fence: of the effect, if it is begun.
+        record: the one that stands in its way, if it is not.
+        halt: the halt that does, if one does.
+    """
+
+    code: int
+    now: int
+    left_ms: int
+    started_on: int = 0
+    deadline: int = 0
+    fence: int = 0
+    record: EffectRecord | None = None
+    halt: Halt | None = None
+
+
+class Report(msgspec.Struct, gc=False):
+    """How an effect ended, in the order that the script reads.
+
+    Attributes:
+        key, nonce, fence: of the effect, and of the attempt at it.
+        outcome: ``committed``, ``failed`` or ``unknown``, as the run knows.
+        value: JSON text of what was recorded; empty where nothing was.
+        reason: why it failed or is unknown, or empty.
+    """
+
+    key: str
+    nonce: str
+    fence: str
+    outcome: str
+    value: str
+    reason: str
+
+
+class Settlement(msgspec.Struct, kw_only=True):
+    """What a source says of an effect.
+
+    Attributes:
+        outcome: ``committed``, ``failed``, or ``unknown`` of one that nobody knows of.
+        by: who says so.
+        value: JSON text of the result, or empty.
+        note: why.
+        reason: why it is unknown.
+        fence: of the attempt that it is about; empty for whichever is the last.
+        waits: refuse while the run that began the effect may still be at it.
+        asked_at: when the venue was asked for it, ms since the epoch; 0 for one that was not.
+    """
+
+    outcome: str
+    by: str
+    value: str = ""
+    note: str = ""
+    reason: str = ""
+    fence: str = ""
+    waits: bool = True
+    asked_at: int = 0
+
+
+async def begin(keyspace: QueueKeyspace, intents: Sequence[Intent]) -> list[Begun]:
+    """Write what jobs are about to do, each if its lease holds and the record that stands is the one expected."""
+    now, *replies = await keyspace.run(_BEGIN, keyspace.base, _now(keyspace), _packed(intents))
+    moment = int(now)
+    return [_begun(moment, reply, keyspace.queue) for reply in replies]
+
+
+async def report(keyspace: QueueKeyspace, reports: Sequence[Report]) -> list[str | None]:
+    """Write how effects ended, as their runs know; return what stands, None where there is no effect."""
+    stands = await keyspace.run(_REPORT, keyspace.base, _now(keyspace), _packed(reports))
+    return [outcome.decode() if isinstance(outcome, bytes) else None for outcome in stands]
+
+
+async def settle(keyspace: QueueKeyspace, key: str, settlement: Settlement) -> tuple[int, EffectRecord | None]:
+    """Settle an effect; return 0 or why not, and the record that stands."""
+    code, fields = await keyspace.run(_SETTLE, keyspace.base, key, _now(keyspace), _pack(settlement))
+    return code, record_of(keyspace.queue, fields)
+
+
+async def review(keyspace: QueueKeyspace, *, interval_ms: int, keep_ms: int) -> tuple[int, list[EffectRecord]]:
+    """Look after the effects, once an interval over all workers; return the time and the unknown effects."""
+    now, keys = await keyspace.run(_REVIEW, keyspace.base, _now(keyspace), interval_ms, keep_ms)
+    return int(now), await _records(keyspace, keys)
+
+
+async def lose_job(keyspace: QueueKeyspace, job_id: str, reason: str, *, at_start: bool) -> bool:
+    """Make a job unknown that began no effect; say whether it must not run again."""
+    return bool(await keyspace.run(_LOSE, keyspace.base, job_id, reason, int(at_start)))
+
+
+async def forget_all(keyspace: QueueKeyspace) -> None:
+    """Remove all effects of a queue."""
+    while await keyspace.run(_FORGET, keyspace.base):
+        continue
+
+
+async def read(keyspace: QueueKeyspace, key: str) -> EffectRecord | None:
+    """Return an effect, or None."""
+    return record_of(keyspace.queue, await keyspace.server.call("HGETALL", _key(keyspace, key)))
+
+
+async def read_page(keyspace: QueueKeyspace, outcome: str, count: int) -> list[EffectRecord]:
+    """Return effects of an outcome: unknown ones the longest unknown first, settled ones the latest first."""
+    name = _FILED.get(outcome)
+    if name is not None:
+        return await _records(keyspace, await keyspace.server.call("ZRANGE", keyspace.keys[name], 0, count - 1))
+    found: list[EffectRecord] = []
+    first = 0
+    while len(found) < count:
+        keys = await keyspace.server.call("ZREVRANGE", keyspace.keys["effects_settled"], first, first + count - 1)
+        found += [record for record in await _records(keyspace, keys) if record.outcome == outcome]
+        if len(keys) < count:
+            break
+        first += count
+    return found[:count]
+
+
+async def read_audit(keyspace: QueueKeyspace, count: int) -> list[dict[str, str]]:
+    """Return who settled what, the latest first."""
+    entries = await keyspace.server.call("XREVRANGE", keyspace.keys["effects_audit"], "+", "-", "COUNT", count)
+    return [{"id": entry.decode(), **text_fields(fields)} for entry, fields in entries]
+
+
+def _begun(now: int, reply: Sequence[Any], queue: str) -> Begun:
+    if reply[0] == 0:
+        _, left, started, deadline, fence = reply
+        return Begun(0, now, left, int(started), int(deadline), int(fence))
+    code, left, fields, *halts = reply
+    halt = halt_of(halts[0].decode()) if halts else None
+    return Begun(code, now, left, record=record_of(queue, fields), halt=halt)
+
+
+def record_of(queue: str, fields: Sequence[bytes]) -> EffectRecord | None:
+    """Read a record as the server sends it; None for none."""
+    read = text_fields(fields)
+    if "fence" not in read:
+        return None
+    number = {name: int(read.get(name) or 0) for name in _NUMBERS}
+    return EffectRecord(
+        key=read.get("key", ""),
+        queue=queue,
+        job_id=read.get("job", ""),
+        outcome=read.get("outcome", ""),
+        may_have_applied=read.get("applied") == "1",
+        fence=number["fence"],
+        starts=number["starts"],
+        attempt=number["attempt"],
+        worker=read.get("worker") or None,
+        payload=read.get("payload", ""),
+        first_started_on=number["first"],
+        started_on=number["started"],
+        deadline=number["deadline"],
+        ended_on=number["ended"] or None,
+        value=_value(read.get("value")),
+        reason=read.get("reason") or None,
+        resolved_by=(read.get("by") or None) if read.get("outcome") in _SETTLED else None,
+        note=read.get("note") or None,
+        evidence=_value(read.get("evidence")),
+        asked_on=number["asked"] or None,
+        times_asked=number["asks"],
+        is_whole_job=read.get("whole") == "1",
+    )
+
+
+async def _records(keyspace: QueueKeyspace, keys: Sequence[bytes]) -> list[EffectRecord]:
+    if not keys:
+        return []
+    prefix = f"{keyspace.base}{PREFIXES['effect']}".encode()
+    replies = await keyspace.server.ask([("HGETALL", prefix + key) for key in keys])
+    records = [record_of(keyspace.queue, accepted(reply)) for reply in replies]
+    return [record for record in records if record is not None]
+
+
+def _key(keyspace: QueueKeyspace, key: str) -> str:
+    return f"{keyspace.base}{PREFIXES['effect']}{key}"
+
+
+def _packed(values: Sequence[Intent] | Sequence[Report]) -> bytes:
+    # One behind the other: a table for each would cost the server more.
+    return _pack(list(chain.from_iterable(map(astuple, values))))
+
+
+def _value(text: str | None) -> Any:
+    if not text:
+        return None
+    try:
+        return msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return text
+
+
+def _now(keyspace: QueueKeyspace) -> int | str:
+    return "" if keyspace.follows_server else keyspace.clock()
+
+
+REFUSALS = {
+    ReplyCode.LOCK_MISSING: "the job's lease has run out",
+    ReplyCode.LOCK_MISMATCH: "the job's lease passed to another worker",
+    ReplyCode.LEASE_TOO_SHORT: "the job's lease ends too soon",
+}
+"""Why an effect is not begun, by code."""

@@ -1,0 +1,1 @@
+"""Limits of exchanges on the server."""

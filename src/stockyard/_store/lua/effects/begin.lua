@@ -1,0 +1,60 @@
+--- Writes what jobs are about to do outside their queue, each unless its lease or an earlier record stands in the way.
+-- needs: effect_records effect_halts
+-- keys: effects_open effects_unknown effects_settled halts breaker
+-- args: base now intents
+-- returns: the time in ms; for each intent 0, the ms that it has, when it was begun, its deadline and its fence, or
+--   why it was not begun, the ms that it would have, the record as it stands, as a list of pairs, and the halt that
+--   stands in the way, if one does
+local WIDTH = 12
+local moment = effect_time(now)
+local time = string.format('%.0f', moment)
+local packed, replies = cmsgpack.unpack(intents), {time}
+-- Whether anything of the queue may be halted: asked once for all.
+local may_be_halted = redis.call('EXISTS', halts, breaker) > 0
+
+local function begin(id, starts, key, nonce, attempt, payload, most, least, fence, outcome, expires, names)
+  local job, effect = base .. id, base .. EFFECT .. key
+  local lease = redis.call('PTTL', job .. LOCK)
+  local length, code = lease >= 0 and math.min(most, lease) or most, 0
+  if expires > 0 then length = math.min(length, expires - moment) end
+  local run = redis.call('HMGET', job, 'ats', 'pb')
+  local record, fields = read_effect(effect)
+  local halt = may_be_halted and halt_of_effect(keys, id, names)
+  -- A job that a worker lost is started by another, which counts: the number of the start says whose the lock is.
+  if lease < 0 and redis.call('EXISTS', job .. LOCK) == 0 then
+    code = LOCK_MISSING
+  elseif run[1] ~= starts then
+    code = LOCK_MISMATCH
+  elseif halt then
+    return {QUEUE_HALTED, length, fields, halt}
+  elseif record.nonce and record.nonce == nonce then
+    -- It is asked again, because the reply was lost.
+    length = math.min(length, record.deadline - moment)
+  elseif (record.fence or '0') ~= fence or (record.outcome or '') ~= outcome then
+    code = EFFECT_EXISTS
+  elseif expires > 0 and expires - moment < least then
+    code = JOB_EXPIRED
+  elseif length < least then
+    code = LEASE_TOO_SHORT
+  else
+    -- What was begun and is not known to have failed may have been applied, and stays so.
+    local may_be_applied = record.outcome == 'open' or record.outcome == 'unknown'
+    local deadline = string.format('%.0f', moment + length)
+    fence = record.fence and string.format('%.0f', fence + 1) or '1'
+    redis.call('HSET', effect, 'key', key, 'job', id, 'starts', starts, 'attempt', attempt, 'worker', run[2] or '',
+      'payload', payload, 'fence', fence, 'nonce', nonce, 'first', may_be_applied and record.first or time,
+      'started', time, 'deadline', deadline, 'outcome', 'open', 'applied', may_be_applied and '1' or '0')
+    if record.fence then redis.call('HDEL', effect, 'value', 'reason', 'ended', 'by', 'note', 'asked', 'asks') end
+    redis.call('HSET', job, 'stockyard.effect', key)
+    file_effect(keys, key, 'open', deadline, record.outcome)
+    return {0, length, time, deadline, fence}
+  end
+  if code == 0 then return {0, length, record.started, record.deadline, record.fence} end
+  return {code, length, fields}
+end
+
+-- The values of each intent, one behind the other.
+local failure = for_each_filed(keys, function()
+  for at = 1, #packed, WIDTH do replies[#replies + 1] = begin(unpack(packed, at, at + WIDTH - 1)) end
+end)
+return failure or replies

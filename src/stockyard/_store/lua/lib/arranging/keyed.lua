@@ -1,0 +1,20 @@
+-- Whether a new job of a key may wait like any other, or waits in the line of its key.
+-- needs: key_lines
+
+-- Returns whether it waits in the line; else it stands for its key, and the caller puts it where it waits. `number` is
+-- its place in the order of all adds.
+local function line_up(batch, given, id, number)
+  local base, key, rule = batch.base, given.key, batch.wanted.keys
+  batch.names = batch.names or names_of_keys(base)
+  redis.call('HSET', base .. id, 'stockyard.key', key)
+  -- A job that had the same id of its own may have gone without a word.
+  local old = given.id == id and redis.call('HGET', batch.names.keys_heads, id)
+  if old then stand_down(batch.names, id, old) end
+  local holders = holders_of(batch.names, key)
+  if #holders < places_of(rule, key) and redis.call('EXISTS', base .. KEY_LINE .. key) == 0 then
+    stand_for(batch.names, id, key, holders)
+    return false
+  end
+  join_key_line(batch.names, base, id, key, number, given.timestamp)
+  return true
+end

@@ -1,0 +1,1 @@
+"""Taking jobs by hand: without handlers, and without a loop that runs them."""

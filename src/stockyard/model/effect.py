@@ -1,0 +1,341 @@
+"""One effect of a job on the outside world, at most once: the block around the call to a venue."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Any, Self, TypeVar
+
+from stockyard import telemetry
+from stockyard.errors import (
+    BlockingCallRefused,
+    Delay,
+    InvalidOption,
+    JobExpired,
+    ReplyLost,
+    ServerUnavailable,
+)
+from stockyard.model import checks
+from stockyard.model.effect_errors import (
+    EffectHalted,
+    EffectMismatch,
+    EffectRecorded,
+    EffectRefused,
+    NotApplied,
+    OutcomeUnknown,
+)
+from stockyard.model.effect_port import EffectPort, EffectReport, EffectRequest, EffectStart
+from stockyard.model.effect_record import EffectOutcome
+from stockyard.model.payload import encode_payload
+from stockyard.model.printing import message_of, storable
+
+R = TypeVar("R")
+
+_TRIES = 4
+_KEEPS_TRYING = 30.0
+_PAUSE = 0.2
+"""Seconds: what a venue answered is written though the server is away for a while."""
+_LONGEST_REASON = 2_000
+
+
+class Effect:
+    """The block around a dangerous step; made by ``job.effect``.
+
+    ``async with`` in a coroutine, ``with`` in a plain function (in a thread or a child process). Entering it
+    writes the intent on the server, leaving it writes the outcome: ``record`` and ``failed`` say which one; an
+    exception other than ``NotApplied`` leaves it unknown, as the venue may have applied the request.
+
+    Attributes:
+        key: of the effect.
+        fence: how often it was begun, by all jobs and attempts; 0 before the block.
+        started_on: when it was begun, ms since the epoch by the server's clock; 0 before the block. Sign the
+            request with this time and a receive window of the rest, and the venue itself refuses one that was
+            sent too late.
+        deadline: until when the step has to be over, by the same clock; 0 before the block.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_ends_at",
+        "_failure",
+        "_job_id",
+        "_port",
+        "_request",
+        "_span",
+        "_stands",
+        "_traced",
+        "_value",
+        "deadline",
+        "fence",
+        "key",
+        "started_on",
+    )
+
+    def __init__(self, port: EffectPort, job_id: str, request: EffectRequest) -> None:
+        self.key: str = request.key
+        self.fence: int = 0
+        self.started_on: int = 0
+        self.deadline: int = 0
+        self._port = port
+        self._job_id = job_id
+        self._request = request
+        self._ends_at = 0.0
+        self._value: str | None = None
+        self._failure: str | None = None
+        self._deadline: _Deadline | None = None
+        self._span: AbstractContextManager[telemetry.Span] | None = None
+        self._stands = ""
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline, by this machine's steady clock: what a time-out may last."""
+        return max(self._ends_at - time.monotonic(), 0.0)
+
+    def record(self, value: Any = None) -> None:
+        """Say that the venue applied it; the end of the block writes this.
+
+        Args:
+            value: what the venue answered, any JSON value; a later run of the job returns it. Defaults to None.
+
+        Raises:
+            InvalidOption: the block has not begun.
+            PayloadError: the value is not JSON-able.
+        """
+        self._check_begun("record")
+        self._value = encode_payload(value, what=f"what effect {self.key} recorded").decode()
+
+    def failed(self, reason: str) -> None:
+        """Say that the venue certainly did not apply it; the end of the block writes this.
+
+        Args:
+            reason: why, for the record.
+
+        Raises:
+            InvalidOption: the block has not begun, or it is no text.
+        """
+        self._check_begun("failed")
+        self._failure = checks.line("reason", reason)
+
+    async def run(self, function: Callable[[Effect], Awaitable[R]]) -> R | Any:
+        """Call the function in the block, record what it returns, and return that.
+
+        A later run does not call it: it returns what was recorded, as plain values, and goes on. With this, a
+        handler may have several effects.
+
+        Args:
+            function: the step; it is given the effect.
+
+        Raises:
+            OutcomeUnknown, EffectMismatch, EffectRefused, EffectHalted: see ``Job.effect``.
+        """
+        try:
+            await self.__aenter__()
+        except EffectRecorded as recorded:
+            return recorded.value
+        error: BaseException | None = None
+        try:
+            result = await function(self)
+            self.record(result)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            await self.__aexit__(None if error is None else type(error), error, None)
+        return result
+
+    async def begin(self) -> None:
+        """Write the intent, or raise what keeps the step from being done; ``with`` and ``async with`` call it."""
+        if self.fence:
+            raise InvalidOption(f"effect {self.key} was begun already: make another by job.effect()")
+        asked = time.monotonic()
+        start = await self._asked()
+        match start.result:
+            case "begun":
+                self.fence, self.started_on, self.deadline = start.fence, start.started_on, start.deadline
+                self._ends_at = asked + start.left_ms / 1000
+            case "recorded":
+                raise EffectRecorded(start.value)
+            case "wait":
+                raise Delay(start.wait_ms / 1000)
+            case "unknown":
+                raise OutcomeUnknown(start.reason)
+            case "mismatch":
+                raise EffectMismatch(start.reason)
+            case "expired":
+                raise JobExpired(start.reason)
+            case "refused":
+                raise EffectRefused(start.reason)
+            case "halted":
+                raise EffectHalted(start.halted_key, start.reason)
+
+    async def end(self, error: BaseException | None) -> None:
+        """Write the outcome; ``with`` and ``async with`` call it.
+
+        Raises:
+            OutcomeUnknown: nobody knows whether it was applied.
+        """
+        outcome, reason = self._outcome(error)
+        value = self._value or ""
+        report = EffectReport(self.key, self._request.nonce, self.fence, outcome, value, reason[:_LONGEST_REASON])
+        stands = self._stands = await self._reported(report)
+        if error is not None and not isinstance(error, NotApplied):
+            return
+        if outcome != EffectOutcome.COMMITTED and stands == EffectOutcome.UNKNOWN:
+            raise OutcomeUnknown(
+                f"effect {self.key} may have been applied: {reason}"
+                if outcome == EffectOutcome.UNKNOWN
+                else f"effect {self.key} may have been applied by an earlier attempt; this one failed: {reason}"
+            ) from error
+
+    async def __aenter__(self) -> Self:
+        await self.begin()
+        self._begin_span()
+        self._deadline = _Deadline(self.remaining)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+        assert self._deadline is not None
+        if self._deadline.end(error):
+            seconds = (self.deadline - self.started_on) / 1000
+            late = TimeoutError(f"effect {self.key} was not over within its {seconds:g} s")
+            try:
+                await self._shielded_end(late)
+            finally:
+                self._end_span(late)
+            raise late from error
+        try:
+            await self._shielded_end(error)
+        finally:
+            self._end_span(error)
+
+    def __enter__(self) -> Self:
+        if asyncio._get_running_loop() is not None:
+            raise BlockingCallRefused(
+                f"effect {self.key}: `with` would stop the event loop that runs in this thread; write `async with "
+                "job.effect(...) as effect`"
+            )
+        self._port.blocking(self).begin()
+        self._begin_span()
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        try:
+            self._port.blocking(self).end(error)
+        finally:
+            self._end_span(error)
+
+    def _begin_span(self) -> None:
+        tracer = telemetry.tracer
+        if tracer is not None:
+            self._span = tracer.span(
+                telemetry.EFFECT, {"effect": self.key, "job": self._job_id, "fence": self.fence}
+            )
+            self._traced = self._span.__enter__()
+
+    def _end_span(self, error: BaseException | None) -> None:
+        span, self._span = self._span, None
+        if span is not None:
+            self._traced.note(outcome=self._stands or self._outcome(error)[0], error=error)
+            span.__exit__(None, None, None)
+
+    async def _shielded_end(self, error: BaseException | None) -> None:
+        try:
+            await self._end_though_away(error)
+        except asyncio.CancelledError:
+            # A run that is broken off must not take with it what it knows: it says so again, which is harmless, in
+            # a task of its own. The usual end needs none.
+            ending = asyncio.ensure_future(self._end_though_away(error))
+            ending.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            await asyncio.wait([ending])
+            raise
+
+    async def _end_though_away(self, error: BaseException | None) -> None:
+        until = time.monotonic() + _KEEPS_TRYING
+        while True:
+            try:
+                return await self.end(error)
+            except (ServerUnavailable, ReplyLost):
+                if self._value is None or time.monotonic() > until:
+                    raise
+                await asyncio.sleep(_PAUSE)
+
+    def _check_begun(self, method: str) -> None:
+        if not self.fence:
+            raise InvalidOption(
+                f"{method}() says how the block of effect {self.key} ended, and it has not begun: write `async "
+                f"with job.effect(...) as effect`, and call effect.{method}() in it"
+            )
+
+    def _outcome(self, error: BaseException | None) -> tuple[EffectOutcome, str]:
+        # What the venue answered stands, whatever was raised behind it.
+        if self._value is not None:
+            return EffectOutcome.COMMITTED, ""
+        if isinstance(error, NotApplied):
+            return EffectOutcome.FAILED, storable(message_of(error)) or "not applied"
+        if error is not None:
+            return EffectOutcome.UNKNOWN, storable(f"{type(error).__name__}: {message_of(error)}")
+        if self._failure is not None:
+            return EffectOutcome.FAILED, self._failure or "failed"
+        return EffectOutcome.UNKNOWN, "its block ended without effect.record() and without effect.failed()"
+
+    async def _asked(self) -> EffectStart:
+        # Asked again under the same nonce, the server answers as it did.
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._port.begin_effect(self._job_id, self._request)
+            except ReplyLost:
+                continue
+        return await self._port.begin_effect(self._job_id, self._request)
+
+    async def _reported(self, report: EffectReport) -> str:
+        for _ in range(_TRIES - 1):
+            try:
+                return await self._port.report_effect(self._job_id, report)
+            except ReplyLost:
+                continue
+        return await self._port.report_effect(self._job_id, report)
+
+
+class _Deadline:
+    """Cancels the running task after a time, as ``asyncio.timeout`` does for a third of its cost.
+
+    Args:
+        seconds: from now on.
+    """
+
+    __slots__ = ("_cancelling", "_is_over", "_task", "_timer")
+
+    def __init__(self, seconds: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._task = task
+        self._cancelling = task.cancelling()
+        self._is_over = False
+        self._timer = task.get_loop().call_later(seconds, self._expire)
+
+    def end(self, error: BaseException | None) -> bool:
+        """Say whether it ended the block, and nobody else cancelled the task."""
+        self._timer.cancel()
+        if not self._is_over:
+            return False
+        return self._task.uncancel() <= self._cancelling and isinstance(error, asyncio.CancelledError)
+
+    def hasten(self, seconds: float) -> None:
+        """Expire so much sooner."""
+        loop = self._task.get_loop()
+        if not self._timer.cancelled() and not self._is_over:
+            self._timer.cancel()
+            self._timer = loop.call_at(self._timer.when() - seconds, self._expire)
+
+    def _expire(self) -> None:
+        self._is_over = True
+        self._task.cancel()
+
+
+def hasten(effect: Effect, seconds: float) -> None:
+    """Let an effect's deadline come so much sooner: its clock was moved by hand."""
+    effect._ends_at -= seconds
+    if effect._deadline is not None:
+        effect._deadline.hasten(seconds)

@@ -1,0 +1,117 @@
+"""The effects of a job: what it does outside, at most once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from stockyard.errors import InvalidOption
+from stockyard.model import checks
+from stockyard.model.duration import Duration
+from stockyard.model.effect_port import EffectPort, EffectRequest
+from stockyard.model.halt import halt_keys
+from stockyard.model.options import JobOptions
+from stockyard.model.payload import encode_payload
+
+if TYPE_CHECKING:
+    from stockyard.model.effect import Effect
+
+LONGEST_KEY = 200
+_LEAST_MS = 50
+_decode = msgspec.json.Decoder().decode
+_encode_sorted = msgspec.json.Encoder(order="sorted").encode
+
+
+class Effectful:
+    """The effects of a job."""
+
+    __slots__ = ()
+    id: str
+    data: Any
+    options: JobOptions
+    attempts_started: int
+    port: EffectPort
+
+    @property
+    def expires_at(self) -> int | None:
+        """When it expires, ms since the epoch, or None."""
+        return None
+
+    @property
+    def attempt(self) -> int:
+        """Number of the attempt that runs."""
+        raise NotImplementedError
+
+    def effect(
+        self,
+        key: str,
+        *,
+        max_duration: Duration,
+        payload: Any = ...,
+        min_duration: Duration | None = None,
+        scope: Mapping[str, str] | None = None,
+    ) -> Effect:
+        """In the job's handler: do a dangerous step at most once, and record honestly what became of it.
+
+            async with job.effect(key=order.client_order_id, max_duration="800ms") as effect:
+                ack = await exchange.place(order, client_order_id=effect.key, timeout=effect.remaining)
+                effect.record(ack)
+
+        An earlier run, of this job or another, may have begun an effect with this key: what was recorded ends the
+        run, and the job completes with it, without the block. What may have been applied is done again only where
+        the queue's ``venue`` ignores a second request; else the job waits for the queue's ``on_unknown``, or fails
+        with ``OutcomeUnknown``.
+
+        Args:
+            key: names the effect in its queue, as the client order id does: the same in each attempt.
+            max_duration: how long the step may take. The effect's deadline is earlier where the lease or
+                the job ends.
+            payload: what it is about: a key that was used with another payload is an error. Defaults to the job's.
+            min_duration: refuse to begin with less than this left. Defaults to 50 ms, at most ``max_duration``.
+            scope: what it concerns, as in ``{"account": "A1"}``: while one of the values is halted, it is not
+                begun. Defaults to the job's ``key`` and ``scope``, to which it adds.
+
+        Raises:
+            InvalidOption: the key is no text of at most 200 characters, or a duration is none.
+            PayloadError: the payload is not JSON-able.
+
+        Entering the block raises ``EffectRecorded``, ``OutcomeUnknown``, ``EffectMismatch``, ``EffectRefused``,
+        ``EffectHalted``, ``JobExpired``, ``Delay``, or a ``ServerError``; leaving it, ``OutcomeUnknown``,
+        ``TimeoutError`` or a ``ServerError``.
+        """
+        from stockyard.model.effect import Effect
+
+        what = self.data if payload is ... else payload
+        text = encode_payload(what, what=f"the payload of effect {key}")
+        most = checks.positive_ms("max_duration", max_duration)
+        least = min(_LEAST_MS, most) if min_duration is None else checks.positive_ms("min_duration", min_duration)
+        if least > most:
+            raise InvalidOption(f"min_duration must not be longer than max_duration; got {min_duration!r}")
+        request = EffectRequest(
+            key=checks.text("key", key, longest=LONGEST_KEY),
+            starts=self.attempts_started,
+            attempt=self.attempt,
+            payload=digest_of(text),
+            nonce=os.urandom(8).hex(),
+            most_ms=most,
+            least_ms=least,
+            expires_at=self.expires_at or 0,
+            halt_keys=(*halt_keys(self.options), *_values_of(scope)),
+        )
+        return Effect(self.port, self.id, request)
+
+
+def _values_of(scope: Mapping[str, str] | None) -> tuple[str, ...]:
+    given = {} if scope is None else checks.by_name("scope", scope, of="values")
+    return tuple(checks.text(f"the scope {name!r}", value) for name, value in given.items())
+
+
+def digest_of(text: bytes) -> str:
+    """Return what distinguishes two payloads; the order of an object's members does not."""
+    # Imported late: it loads OpenSSL, which a program that only declares queues does not need.
+    import hashlib
+
+    return hashlib.sha256(_encode_sorted(_decode(text))).hexdigest()[:32]
