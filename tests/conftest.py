@@ -1,9 +1,10 @@
 """The servers, key prefixes, clients and peers that tests ask for by name."""
 
+import gc
 import os
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +22,8 @@ from tests.support.servers import OwnServer
 from tests.support.sets import ClusterSet, SentinelSet, ServerSet
 from tests.support.webhook import Listener
 
+pytest_plugins = ["stockyard.testing.plugin"]
+
 S = TypeVar("S", bound=ServerSet)
 
 # How long an example takes says nothing on a machine that runs other tests beside it.
@@ -32,6 +35,18 @@ def pytest_configure(config: pytest.Config) -> None:
     """Refuse to share a server among pytest workers: a test may empty it, fill it, or close all connections."""
     if os.environ.get("REDIS_URL") and getattr(config.option, "numprocesses", None):
         raise pytest.UsageError("REDIS_URL names one server, and each pytest worker needs its own: use -n 0")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Keep the ten thousand collected tests out of each later look for garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)
@@ -65,29 +80,52 @@ def _settings() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def redis_url() -> Iterator[str]:
+def chosen_set() -> Iterator[ServerSet | None]:
+    """The set that all tests of this process use in place of one server: by `TEST_SET`; else none."""
+    kinds: dict[str, Callable[[Path], ServerSet]] = {"sentinel": SentinelSet, "cluster": ClusterSet}
+    if kind := os.environ.get("TEST_SET"):
+        yield from _started(kinds[kind])
+    else:
+        yield None
+
+
+@pytest.fixture(scope="session")
+def redis_url(chosen_set: ServerSet | None) -> Iterator[str]:
     """The server of all tests of this process: `REDIS_URL`, or an embedded one that ends with the process."""
-    if url := os.environ.get("REDIS_URL"):
+    if chosen_set is not None:
+        yield chosen_set.url
+    elif url := os.environ.get("REDIS_URL"):
         yield url
     else:
         with embedded.ephemeral() as server:
             yield server.url
 
 
+def _holder(url: str, servers: ServerSet | None, key: str) -> str:
+    """Return the URL of the server that holds a key."""
+    if servers is None:
+        return url
+    node = servers.primary_of(key)
+    return f"redis://{node.host}:{node.port}"
+
+
 @pytest.fixture
-def raw(redis_url: str) -> Iterator["redis.Redis"]:
+def raw(redis_url: str, prefix: str, chosen_set: ServerSet | None) -> Iterator["redis.Redis"]:
     """A plain sync client, to look at the keyspace before and after."""
-    with redis.Redis.from_url(redis_url, decode_responses=True) as client:
+    with redis.Redis.from_url(_holder(redis_url, chosen_set, prefix), decode_responses=True) as client:
         yield client
 
 
 @pytest.fixture
-def prefix(redis_url: str) -> Iterator[str]:
+def prefix(redis_url: str, chosen_set: ServerSet | None) -> Iterator[str]:
     """A key prefix of this test's own; its keys are deleted afterwards."""
     own = f"t:{secrets.token_hex(4)}"
+    if isinstance(chosen_set, ClusterSet):
+        # All of a test in one slot, so that its keys are spelled as on one server.
+        own = f"{{{own}}}"
     yield own
     # As bytes: not every key is UTF-8.
-    with redis.Redis.from_url(redis_url) as client:
+    with redis.Redis.from_url(_holder(redis_url, chosen_set, own)) as client:
         if keys := list(client.scan_iter(match=f"{own}*", count=1000)):
             client.unlink(*keys)
 

@@ -24,14 +24,20 @@ CLASSES = {
     "Caches": "stockyard.cache.caches",
     "Consumer": "stockyard.pubsub.consumer",
     "Delivery": "stockyard.pubsub.delivery",
+    "Effects": "stockyard.effects.effects",
     "Flows": "stockyard.produce.flows",
     "Job": "stockyard.model.job",
+    "Keys": "stockyard.produce.keys",
+    "LimitedCall": "stockyard.limits.call",
+    "ManualWorker": "stockyard.consume.manual.manual_worker",
     "OpenChannel": "stockyard.pubsub.open_channel",
+    "OpenLimits": "stockyard.limits.open_limits",
     "Queue": "stockyard.produce.queue",
     "QueueEvents": "stockyard.events.queue_events",
     "Replay": "stockyard.pubsub.replay",
     "Schedules": "stockyard.schedule.schedules",
     "Subscription": "stockyard.pubsub.subscription",
+    "TakenJob": "stockyard.consume.manual.taken_job",
 }
 
 _HEAD = '''"""Types of what ``.sync`` returns; made from the asynchronous classes by ``make stubs``."""

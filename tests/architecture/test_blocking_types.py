@@ -14,16 +14,26 @@ from stockyard._aio.portal import Blocking, Portal
 from stockyard.app import App
 from stockyard.cache.cache import Cache
 from stockyard.cache.caches import Caches
+from stockyard.effects import Effects
 from stockyard.events import QueueEvents
+from stockyard.limits import LimitedCall, OpenLimits
+from stockyard.manual import ManualWorker, TakenJob
 from stockyard.model.job import Job
 from stockyard.produce.flows import Flows
+from stockyard.produce.keys import Keys
 from stockyard.produce.queue import Queue
 from stockyard.pubsub import Consumer, Delivery, OpenChannel, Replay, Subscription
 from stockyard.schedule.schedules import Schedules
 from tests.architecture.repository import ROOT, SOURCE
 
 READERS = (Consumer, QueueEvents, Replay, Subscription)
-CLASSES: list[type[Any]] = [App, Cache, Caches, Delivery, Flows, Job, OpenChannel, Queue, Schedules, *READERS]
+LIMITS = (LimitedCall, OpenLimits)
+CLASSES: list[type[Any]] = [
+    *(App, Cache, Caches, Delivery, Effects, Flows, Job, Keys, OpenChannel, Queue, Schedules),
+    *(ManualWorker, TakenJob),
+    *LIMITS,
+    *READERS,
+]
 STUB = ast.parse((SOURCE / "blocking.pyi").read_text())
 
 

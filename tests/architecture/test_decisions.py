@@ -43,3 +43,9 @@ def test_every_decision_has_a_number_of_its_own() -> None:
     numbers = [int(page.name.partition("-")[0]) for page in pages]
     assert numbers == list(range(1, len(pages) + 1))
     assert [page.read_text().split(".")[0] for page in pages] == [f"# {number}" for number in numbers]
+
+
+def test_the_list_of_decisions_is_in_their_order() -> None:
+    listed = re.findall(r"\]\(\.\./adr/([^)]+)\)", (ROOT / "docs" / "explanation" / "decisions.md").read_text())
+    assert len(listed) >= 30
+    assert listed == sorted(set(listed))

@@ -22,8 +22,8 @@ def commands() -> Iterator[tuple[str, str]]:
     for page in PAGES:
         text = page.read_text()
         fenced = [line for block in FENCED.findall(text) for line in block.splitlines()]
-        # Behind two spaces or a hash stands what a line is for.
-        lines = [re.split(r" {2,}| #", line)[0] for line in fenced if line.startswith("stockyard ")]
+        # Behind two spaces or a hash stands what a line is for; behind an arrow, the file that the output goes to.
+        lines = [re.split(r" {2,}| #| > ", line)[0] for line in fenced if line.startswith("stockyard ")]
         lines += [" ".join(each.split()) for each in INLINE.findall(FENCED.sub("", text))]
         yield from ((page.name, each) for each in lines if not SYNOPSIS.search(each))
 

@@ -1,4 +1,4 @@
-"""Every rule has its page: how to look, what to do, how to be sure it is over; docs/alerts.md lists them all."""
+"""Every rule has its page: how to look, what to do, how to be sure it is over; the alerts page lists them all."""
 
 import re
 
@@ -13,9 +13,10 @@ from tests.architecture.repository import ROOT
 
 RULES = every_rule(PLATFORM, Thresholds())
 FOLDER = ROOT / "docs" / "incidents"
-ALERTS = (ROOT / "docs" / "alerts.md").read_text()
+ALERTS = (ROOT / "docs" / "operations" / "alerts.md").read_text()
 ROWS = {
-    match[1]: match[0] for match in re.finditer(r"^\| \[([a-z ]+)\]\(incidents/[a-z-]+\.md\) \|.*$", ALERTS, re.M)
+    match[1]: match[0]
+    for match in re.finditer(r"^\| \[([a-z ]+)\]\(\.\./incidents/[a-z-]+\.md\) \|.*$", ALERTS, re.M)
 }
 
 
@@ -23,7 +24,7 @@ ROWS = {
 def test_a_rule_has_its_page(rule: Rule) -> None:
     title, *rest = (FOLDER / page_name(rule.name)).read_text().splitlines()
     assert title == f"# {rule.name}"
-    assert [line for line in rest if line.startswith("#")] == ["## Look", "## Do", "## Over"]
+    assert [line for line in rest if line.startswith("#")] == ["## Diagnosis", "## Remedy", "## Recovery"]
 
 
 def test_there_is_no_page_without_a_rule() -> None:
@@ -33,7 +34,7 @@ def test_there_is_no_page_without_a_rule() -> None:
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_a_rule_is_listed_with_its_duration(rule: Rule) -> None:
     row = ROWS[rule.name]
-    assert f"(incidents/{page_name(rule.name)})" in row
+    assert f"(../incidents/{page_name(rule.name)})" in row
     assert ("1 minute" if rule.for_ms == 60_000 else "at once") in row
 
 

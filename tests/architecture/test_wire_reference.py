@@ -8,6 +8,7 @@ import pytest
 
 import stockyard
 import stockyard.events
+import stockyard.manual
 import stockyard.monitoring
 import stockyard.pubsub
 import stockyard.topology
@@ -56,10 +57,9 @@ def test_every_class_and_method_of_bullmq_has_a_row() -> None:
     assert sorted(declared() - told) == []
 
 
-@pytest.mark.parametrize("test", TESTS)
-def test_every_test_that_is_named_exists(test: str) -> None:
-    path, _, name = test.partition("::")
-    assert name in names_in(path)
+def test_every_test_that_is_named_exists() -> None:
+    assert len(TESTS) > 100
+    assert [test for test in TESTS if test.partition("::")[2] not in names_in(test.partition("::")[0])] == []
 
 
 def test_what_we_have_is_shown_by_a_test() -> None:
@@ -76,6 +76,13 @@ def test_what_is_called_ours_is() -> None:
 
 
 def _has(owner: str, name: str) -> bool:
-    topics = (stockyard, stockyard.events, stockyard.monitoring, stockyard.pubsub, stockyard.topology)
+    topics = (
+        stockyard,
+        stockyard.events,
+        stockyard.manual,
+        stockyard.monitoring,
+        stockyard.pubsub,
+        stockyard.topology,
+    )
     found = next((getattr(topic, owner) for topic in topics if hasattr(topic, owner)), None)
     return hasattr(found, name) or name in getattr(found, "__annotations__", {})

@@ -5,8 +5,8 @@ import json
 import redis
 from playwright.async_api import expect
 
-from stockyard import JobState, ManualClock, Rate
-from stockyard.model.clock import system_clock
+from stockyard import JobState, Rate
+from stockyard.model.clock import SteppedClock, system_clock
 from stockyard.trading.queues import declare_platform
 from tests.browser.board import Board
 from tests.browser.desk import SIGNALS, has_counts, work
@@ -66,7 +66,7 @@ async def test_a_job_is_removed(board: Board, yard: Yard) -> None:
 async def test_all_completed_jobs_are_cleaned(board: Board, redis_url: str, prefix: str) -> None:
     # The board spares what ended in the last seconds.
     async with Yard(
-        redis_url, prefix, topology=declare_platform(), clock=ManualClock(system_clock() - 60_000)
+        redis_url, prefix, topology=declare_platform(), clock=SteppedClock(system_clock() - 60_000)
     ) as yard:
         await yard.queue(SIGNALS).add_many([("good", {"symbol": "BTCUSDT"})] * 3)
         await yard.work(work, SIGNALS)

@@ -5,7 +5,8 @@ import time
 
 from playwright.async_api import expect
 
-from stockyard import Flow, JobState, ManualClock
+from stockyard import Flow, JobState
+from stockyard.model.clock import SteppedClock
 from stockyard.trading import QueueName
 from stockyard.trading.queues import declare_platform
 from tests.browser.board import Board
@@ -80,12 +81,12 @@ async def test_a_schedule_is_run_at_once_and_removed(board: Board, yard: Yard) -
 
 async def test_throughput_is_drawn_from_our_counts(board: Board, redis_url: str, prefix: str) -> None:
     # The page draws the last hour by its own clock.
-    clock = ManualClock(int(time.time() // 60 - 5) * 60_000)
+    clock = SteppedClock(int(time.time() // 60 - 5) * 60_000)
     async with Yard(redis_url, prefix, topology=declare_platform(), clock=clock) as yard:
         await yard.work(work, SIGNALS)
         await yard.queue(SIGNALS).add_many([("good", {"symbol": "BTCUSDT"})] * 3)
         await eventually(lambda: has_counts(yard, completed=3))
-        clock.advance(60_000)
+        clock.step(60_000)
         await yard.queue(SIGNALS).add("good", {"symbol": "BTCUSDT"})
         await eventually(lambda: has_counts(yard, completed=4))
     await board.open(SIGNALS)

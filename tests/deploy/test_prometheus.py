@@ -47,7 +47,8 @@ def test_a_rule_asks_only_for_metrics_of_the_table(rule: Rule) -> None:
 
 
 def test_the_configurations_are_taken() -> None:
-    assert "11 rules" in checked("promtool", "check", "config", str(FOLDER / "prometheus.yml"))
+    rules = (FOLDER / "stockyard.rules.yml").read_text().count("- alert: ")
+    assert f"{rules} rules" in checked("promtool", "check", "config", str(FOLDER / "prometheus.yml"))
     assert "2 receivers" in checked("amtool", "check-config", str(FOLDER / "alertmanager.yml"))
 
 

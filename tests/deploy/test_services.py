@@ -1,81 +1,144 @@
-"""The examples for Kubernetes and systemd start commands that exist, and leave them the time to end."""
+"""The files for Kubernetes and systemd start commands that exist, and leave them the time to end."""
 
 import configparser
 import inspect
-import shlex
+import re
+import shutil
+import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-from stockyard.cli.program import program
 from stockyard.model.duration import milliseconds
 from stockyard.observe.metrics.metrics_server import MetricsServer
-from tests.deploy.tools import DEPLOY
+from tests.deploy.tools import DEPLOY, checked, documents, options_of
 
-pytest.importorskip("yaml", reason="reads YAML: `pip install pyyaml` does")
-MANIFESTS = {path.stem: msgspec.yaml.decode(path.read_text()) for path in (DEPLOY / "kubernetes").glob("*.yaml")}
-UNIT = configparser.ConfigParser(strict=False, interpolation=None)
-UNIT.optionxform = str  # type: ignore[assignment, method-assign]
-UNIT.read(DEPLOY / "systemd" / "stockyard-worker.service")
+BASE = DEPLOY / "kubernetes" / "base"
+KUSTOMIZATION = msgspec.yaml.decode((BASE / "kustomization.yaml").read_text())
+OBJECTS = [document for name in KUSTOMIZATION["resources"] for document in documents(BASE / name)]
+DEPLOYMENTS = {each["metadata"]["name"]: each for each in OBJECTS if each["kind"] == "Deployment"}
+UNITS = {path.stem: path for path in (DEPLOY / "systemd").glob("*.service")}
 PROBES = inspect.getdoc(MetricsServer) or ""
 
 
-def options_of(arguments: list[str]) -> dict[str, Any]:
-    """The options of a command as it will be given them; what it does not know is refused."""
-    assert arguments[0].endswith("stockyard")
-    _, bound, *_ = program.parse_args(arguments[1:], exit_on_error=False, print_error=False)
-    return bound.arguments
+def container_of(name: str) -> dict[str, Any]:
+    (container,) = DEPLOYMENTS[name]["spec"]["template"]["spec"]["containers"]
+    found: dict[str, Any] = container
+    return found
 
 
-def test_there_are_manifests() -> None:
-    assert set(MANIFESTS) == {"workers", "metrics"}
+def options_in(name: str) -> dict[str, Any]:
+    container = container_of(name)
+    return options_of([*container["command"], *container["args"]])
 
 
-@pytest.mark.parametrize("name", MANIFESTS)
+def unit(name: str) -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(strict=False, interpolation=None)
+    parser.optionxform = str  # type: ignore[assignment, method-assign]
+    parser.read(UNITS[name])
+    return parser["Service"]
+
+
+def test_the_base_has_every_file_and_kind() -> None:
+    assert sorted(KUSTOMIZATION["resources"]) == sorted(
+        path.name for path in BASE.glob("*.yaml") if path.stem != "kustomization"
+    )
+    kinds = ["Deployment", "Deployment", "PodDisruptionBudget", "Service"]
+    assert sorted(each["kind"] for each in OBJECTS) == kinds
+    assert set(DEPLOYMENTS) == {"stockyard-workers", "stockyard-metrics"}
+    images = {container_of(name)["image"].rpartition(":")[0] for name in DEPLOYMENTS}
+    assert images == {each["name"] for each in KUSTOMIZATION["images"]}
+
+
+def test_kubernetes_knows_every_field() -> None:
+    files = [str(BASE / name) for name in KUSTOMIZATION["resources"]]
+    checked("kubernetes-validate", "--strict", *files)
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_a_deployment_finds_its_own_pods(name: str) -> None:
-    deployment = MANIFESTS[name]
-    assert (deployment["apiVersion"], deployment["kind"]) == ("apps/v1", "Deployment")
+    deployment = DEPLOYMENTS[name]
     labels = deployment["spec"]["template"]["metadata"]["labels"]
     assert deployment["spec"]["selector"]["matchLabels"] == labels
-    others = [each for each in MANIFESTS.values() if each is not deployment]
+    others = [each for each in DEPLOYMENTS.values() if each is not deployment]
     assert all(each["spec"]["template"]["metadata"]["labels"] != labels for each in others)
 
 
-@pytest.mark.parametrize("name", MANIFESTS)
+@pytest.mark.parametrize(
+    ("kind", "name"), [("Service", "stockyard-metrics"), ("PodDisruptionBudget", "stockyard-workers")]
+)
+def test_what_selects_pods_finds_those_of_its_name(kind: str, name: str) -> None:
+    (found,) = [each for each in OBJECTS if each["kind"] == kind]
+    selector = found["spec"]["selector"]
+    assert found["metadata"]["name"] == name
+    assert selector.get("matchLabels", selector) == DEPLOYMENTS[name]["spec"]["template"]["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
 def test_the_probes_ask_where_the_process_answers(name: str) -> None:
-    template = MANIFESTS[name]["spec"]["template"]
-    (container,) = template["spec"]["containers"]
-    options = options_of(container["args"])
+    container, options = container_of(name), options_in(name)
     (port,) = container["ports"]
-    told = options.get("metrics_port") or options["port"]
-    assert told == f"0.0.0.0:{port['containerPort']}"
-    assert template["metadata"]["annotations"]["prometheus.io/port"] == str(port["containerPort"])
+    listening = options.get("metrics_port") or options["port"]
+    assert listening == f"0.0.0.0:{port['containerPort']}"
+    annotations = DEPLOYMENTS[name]["spec"]["template"]["metadata"]["annotations"]
+    assert annotations["prometheus.io/port"] == str(port["containerPort"])
     for probe, path in (("livenessProbe", "/live"), ("readinessProbe", "/ready")):
         assert container[probe]["httpGet"] == {"path": path, "port": port["name"]}
         assert f"``{path}``" in PROBES
 
 
-def test_both_speak_of_one_app() -> None:
-    apps = {name: options_of(_arguments(name)) for name in MANIFESTS}
-    assert apps["metrics"]["connection"].app == apps["workers"]["target"]
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_pods_run_as_nobody_of_consequence(name: str) -> None:
+    spec = DEPLOYMENTS[name]["spec"]["template"]["spec"]
+    assert spec["securityContext"]["runAsNonRoot"]
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not spec["automountServiceAccountToken"]
+    container = container_of(name)["securityContext"]
+    assert not container["allowPrivilegeEscalation"]
+    assert container["readOnlyRootFilesystem"]
+    assert container["capabilities"] == {"drop": ["ALL"]}
 
 
-def _arguments(name: str) -> list[str]:
-    (container,) = MANIFESTS[name]["spec"]["template"]["spec"]["containers"]
-    found: list[str] = container["args"]
-    return found
+def test_both_name_one_app() -> None:
+    assert options_in("stockyard-metrics")["connection"].app == options_in("stockyard-workers")["target"]
 
 
 def test_pods_outlive_the_grace_of_their_jobs() -> None:
-    spec = MANIFESTS["workers"]["spec"]["template"]["spec"]
-    grace = options_of(spec["containers"][0]["args"])["grace"]
-    assert spec["terminationGracePeriodSeconds"] > milliseconds(grace, option="grace") / 1000
+    spec = DEPLOYMENTS["stockyard-workers"]["spec"]["template"]["spec"]
+    grace = options_in("stockyard-workers")["grace"]
+    assert spec["terminationGracePeriodSeconds"] > milliseconds(grace, option="grace") / 1000 + 2
+
+
+def test_there_are_units() -> None:
+    assert set(UNITS) == {"stockyard-worker", "stockyard-metrics", "stockyard-dashboard"}
+
+
+@pytest.mark.parametrize("name", sorted(UNITS))
+def test_a_unit_starts_a_command_that_exists(name: str) -> None:
+    service = unit(name)
+    options = options_of(service["ExecStart"].split())
+    assert options.get("target", None) == "desk.workers:app" or options["connection"].app == "desk.workers:app"
+    assert service["Restart"] == "always"
+    assert service["RestartPreventExitStatus"] == "2"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="of systemd: `apt-get install systemd`")
+@pytest.mark.parametrize("name", sorted(UNITS))
+def test_systemd_takes_a_unit_and_finds_it_locked_in(name: str, tmp_path: Path) -> None:
+    # Its program must exist, which that of the example does not here.
+    text = re.sub(r"^ExecStart=\S+", f"ExecStart={sys.executable}", UNITS[name].read_text(), flags=re.M)
+    copy = tmp_path / UNITS[name].name
+    copy.write_text(text)
+    checked("systemd-analyze", "verify", "--man=no", str(copy))
+    # The levels are those of `systemd-analyze security`, times ten: 0 is the best, 100 the worst.
+    checked("systemd-analyze", "security", "--offline=true", "--threshold=20", "--no-pager", str(copy))
 
 
 def test_the_unit_outlives_the_grace_of_its_jobs() -> None:
-    service = UNIT["Service"]
-    options = options_of(shlex.split(service["ExecStart"]))
-    assert int(service["TimeoutStopSec"]) > milliseconds(options["grace"], option="grace") / 1000
+    service = unit("stockyard-worker")
+    options = options_of(service["ExecStart"].split())
+    assert int(service["TimeoutStopSec"]) > milliseconds(options["grace"], option="grace") / 1000 + 2
     assert options["processes"] > 1
     assert service["KillMode"] == "mixed"

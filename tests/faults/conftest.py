@@ -7,8 +7,8 @@ import pytest
 import redis
 
 from stockyard import App, Queue
+from stockyard.testing.proxy import Proxy
 from tests.faults.programs import Journal, WorkerProcess, topology
-from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 
 

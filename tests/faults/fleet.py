@@ -1,51 +1,66 @@
-"""A server, proxies before it, and the processes that add and run jobs while a fault happens."""
+"""Servers, and the processes that add and run jobs on them while a fault happens."""
 
 import asyncio
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Self
 
+import redis
+
+from stockyard.model.durability import Durability
+from stockyard.model.naming import Naming
+from stockyard.testing.judgement import Faults, HistoryReport, judge
+from stockyard.testing.proxy import Proxy
 from tests.faults.players import LEASE_MS, RUN_SECONDS, Player
-from tests.support.history import Faults, Verdict, judge, read_diaries, read_remains
-from tests.support.proxy import Proxy
+from tests.support.history import read_diaries, read_remains
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 
-PREFIX = "h"
-_BASE = f"{PREFIX}:q:"
+PREFIX, QUEUE = "h", "q"
 _EVENTS = 1_000_000
 """Events that the server keeps: all of them, since the checker counts them."""
 
 
-class Fleet:
-    """Two producers and two workers of ours, one of each of Node; each party behind a proxy of its own.
+class Fleet(ABC):
+    """Two producers and two workers of ours, one of each of Node, on the servers of a subclass.
 
     Attributes:
-        server: where the jobs are.
-        producers, workers, node: the proxies.
         players: the processes.
+        base: what the keys of their queue begin with.
 
     Args:
-        appendfsync: of the server.
+        naming: how keys are spelled.
+        rate: jobs that each producer adds a second.
         backlog: jobs that wait from the beginning; with none, the workers wait for jobs.
+        durability: of our adds; a producer of Node could not ask for it, so with it there is none.
     """
 
-    def __init__(self, *, appendfsync: str, backlog: int) -> None:
+    def __init__(
+        self, naming: Naming, *, rate: int, backlog: int = 0, durability: Durability | None = None
+    ) -> None:
         self._ending = AsyncExitStack()
-        self._appendfsync = appendfsync
+        self._spelling = naming.node(QUEUE)
+        self._rate = rate
         self._backlog = backlog
+        self._durability = durability
+        self.base: str = f"{naming.place(QUEUE)}:"
         self.players: list[Player] = []
-        self.server: OwnServer
-        self.producers: Proxy
-        self.workers: Proxy
-        self.node: Proxy
 
-    @property
-    def proxies(self) -> list[Proxy]:
-        return [self.producers, self.workers, self.node]
+    @abstractmethod
+    def url(self, role: str, *, node: bool) -> str:
+        """Return where a process of that role finds the server."""
+
+    @abstractmethod
+    def client(self) -> "redis.Redis":
+        """Return a client of the server that has the queue now."""
+
+    @abstractmethod
+    async def _start_servers(self) -> None:
+        """Start what the processes use; it ends with the fleet."""
 
     async def __aenter__(self) -> Self:
         try:
@@ -59,18 +74,19 @@ class Fleet:
     async def __aexit__(self, *_: object) -> None:
         await self._ending.aclose()
 
-    def add_server(self, **options: str) -> OwnServer:
-        """Start a server that ends with the fleet."""
-        data = Path(tempfile.mkdtemp(dir=self.folder, prefix="server-"))
-        server = OwnServer(data, port=True, options={"appendfsync": self._appendfsync, **options})
-        self._ending.callback(server.stop)
-        server.start()
-        return server
-
     def play(self, role: str, name: str, *, node: bool = False, **options: Any) -> Player:
         """Start one more process."""
-        proxy = self.node if node else self.producers if role == "produce" else self.workers
-        player = Player(role, name, url=proxy.url, prefix=PREFIX, folder=self.folder, node=node, **options)
+        prefix, queue = self._spelling if node else (PREFIX, QUEUE)
+        player = Player(
+            role,
+            name,
+            url=self.url(role, node=node),
+            prefix=prefix,
+            queue=queue,
+            folder=self.folder,
+            node=node,
+            **options,
+        )
         self.players.append(player)
         return player
 
@@ -85,38 +101,37 @@ class Fleet:
             }
             return all(player.name in did for player in self.players if not player.was_killed)
 
-        await eventually(everybody_did, within=60, every=0.1)
+        await eventually(everybody_did, within=60, every=0.25)
 
-    async def judge(self, times: Sequence[tuple[float, float]], *, forgets: float) -> Verdict:
+    async def judge(
+        self, times: Sequence[tuple[float, float]], *, forgets: float, keeps_jobs: bool = False
+    ) -> HistoryReport:
         """End the load, let every job end, end the workers, and compare what they wrote with the server."""
         until = time.time()
         problems = await self._end("produce")
         await eventually(self._is_drained, within=60, every=0.1)
         problems += await self._end("work")
-        with self.server.client() as client:
-            remains = read_remains(client, _BASE)
+        with self.client() as client:
+            remains = read_remains(client, self.base)
         workers = [each.name for each in self._alive("work") if not each.is_node]
         peers = [each.name for each in self.players if each.is_node]
-        faults = Faults(times, until, forgets)
+        faults = Faults(times, until, forgets, keeps_jobs)
         verdict = judge(read_diaries(self.folder), remains, faults, workers=workers, peers=peers)
         verdict.problems += problems
         return verdict
 
     async def _start(self) -> None:
         self.folder = Path(self._ending.enter_context(tempfile.TemporaryDirectory(prefix="stockyard-history-")))
-        self.server = self.add_server()
-        with self.server.client() as client:
-            client.hset(f"{_BASE}meta", "opts.maxLenEvents", str(_EVENTS))
-        self.producers, self.workers, self.node = [
-            await self._ending.enter_async_context(Proxy(self.server.url)) for _ in range(3)
-        ]
+        await self._start_servers()
+        with self.client() as client:
+            client.hset(f"{self.base}meta", "opts.maxLenEvents", str(_EVENTS))
         self._ending.callback(self._kill_players)
-        rate = 30 if self._backlog else 20
         for name in ("producer-1", "producer-2"):
-            self.play("produce", name, backlog=self._backlog // 2, rate=rate)
+            self.play("produce", name, backlog=self._backlog // 2, rate=self._rate, durability=self._durability)
         for name in ("worker-1", "worker-2"):
             self.play("work", name, concurrency=4)
-        self.play("produce", "node-producer", node=True, rate=rate, events=_EVENTS)
+        if self._durability is None:
+            self.play("produce", "node-producer", node=True, rate=self._rate, events=_EVENTS)
         run_ms = round(RUN_SECONDS * 1000)
         self.play("work", "node-worker", node=True, concurrency=4, run_ms=run_ms, lease_ms=LEASE_MS)
         await self.all_go_on(0)
@@ -137,7 +152,53 @@ class Fleet:
             player.kill()
 
     def _is_drained(self) -> bool:
-        with self.server.client() as client:
-            waiting = [client.llen(_BASE + name) for name in ("wait", "active")]
-            delayed = [client.zcard(_BASE + name) for name in ("delayed", "prioritized")]
+        with self.client() as client:
+            waiting = [client.llen(self.base + name) for name in ("wait", "active")]
+            delayed = [client.zcard(self.base + name) for name in ("delayed", "prioritized")]
         return not any([*waiting, *delayed])
+
+
+class ServerFleet(Fleet):
+    """A fleet on one server; each party is behind a proxy of its own.
+
+    Attributes:
+        server: where the jobs are.
+        producers, workers, node: the proxies.
+
+    Args:
+        appendfsync: of the server.
+        backlog: that of ``Fleet``.
+    """
+
+    def __init__(self, *, appendfsync: str, backlog: int) -> None:
+        super().__init__(Naming(PREFIX), rate=30 if backlog else 20, backlog=backlog)
+        self._appendfsync = appendfsync
+        self.server: OwnServer
+        self.producers: Proxy
+        self.workers: Proxy
+        self.node: Proxy
+
+    @property
+    def proxies(self) -> list[Proxy]:
+        return [self.producers, self.workers, self.node]
+
+    def url(self, role: str, *, node: bool) -> str:
+        proxy = self.node if node else self.producers if role == "produce" else self.workers
+        return proxy.url
+
+    def client(self) -> "redis.Redis":
+        return self.server.client()
+
+    def add_server(self, **options: str) -> OwnServer:
+        """Start a server that ends with the fleet."""
+        data = Path(tempfile.mkdtemp(dir=self.folder, prefix="server-"))
+        server = OwnServer(data, port=True, options={"appendfsync": self._appendfsync, **options})
+        self._ending.callback(server.stop)
+        server.start()
+        return server
+
+    async def _start_servers(self) -> None:
+        self.server = self.add_server()
+        self.producers, self.workers, self.node = [
+            await self._ending.enter_async_context(Proxy(self.server.url)) for _ in range(3)
+        ]

@@ -7,11 +7,12 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from stockyard import App, Job, Queue, ReplyLost, ServerUnavailable, Topology, UnrecoverableError
+from stockyard.errors import NotDurable
+from stockyard.model.durability import Durability
 from tests.support.history import Diary, diary_of, drop_unfinished_line
 from tests.support.node import NODE_FOLDER
 
@@ -26,17 +27,18 @@ def name_of(number: int) -> str:
     return "doomed" if number % 29 == 7 else "shaky" if number % 17 == 3 else "good"
 
 
-def topology() -> Topology:
+def topology(durability: Durability | None = None) -> Topology:
     """One queue, which keeps every record."""
     topology = Topology("history")
     topology.queue(
-        "q",
+        os.environ["HISTORY_QUEUE"],
         lock=f"{LEASE_MS}ms",
         max_stalled=20,
         attempts=3,
         backoff="50ms",
         remove_on_complete=False,
         remove_on_fail=False,
+        durability=durability,
     )
     return topology
 
@@ -45,7 +47,7 @@ async def produce(app: App, diary: Diary, player: str, *, backlog: int, rate: fl
     """Add a backlog at once, then so many a second, until SIGTERM."""
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    queue = app.queue("q")
+    queue = app.queue(os.environ["HISTORY_QUEUE"])
     await asyncio.gather(*(_add(queue, diary, player, number) for number in range(backlog)))
     number = backlog
     adding: set[asyncio.Task[None]] = set()
@@ -65,7 +67,7 @@ async def _add(queue: Queue, diary: Diary, player: str, number: int) -> None:
     diary.write("try", key)
     try:
         job = await queue.add(name_of(number), {"key": key})
-    except ReplyLost:
+    except (ReplyLost, NotDurable):
         diary.write("unsure", key)
     except ServerUnavailable:
         diary.write("refused", key)
@@ -89,12 +91,13 @@ async def work(app: App, diary: Diary, *, concurrency: int) -> None:
             raise RuntimeError("not at the first attempt")
         return key
 
-    await app.worker("q", handle, concurrency=concurrency, handle_signals=True).run()
+    await app.worker(os.environ["HISTORY_QUEUE"], handle, concurrency=concurrency, handle_signals=True).run()
 
 
-async def _main(role: str, player: str, options: Mapping[str, Any]) -> None:
+async def _main(role: str, player: str, options: dict[str, Any]) -> None:
     diary = Diary(Path(os.environ["HISTORY_FOLDER"]), player)
-    async with App(topology(), os.environ["HISTORY_URL"], prefix=os.environ["HISTORY_PREFIX"]) as app:
+    durability = options.pop("durability", None)
+    async with App(topology(durability), os.environ["HISTORY_URL"], prefix=os.environ["HISTORY_PREFIX"]) as app:
         if role == "produce":
             await produce(app, diary, player, **options)
         else:
@@ -110,20 +113,34 @@ class Player:
     Args:
         role: ``"produce"`` or ``"work"``; Node's does both.
         name: of the process; begins the keys of its jobs and names its diary.
-        url, prefix: of the server and its keys.
+        url, prefix, queue: of the server and its keys.
         folder: of the diaries.
         node: whether it is Node. Defaults to False.
         options: of its role.
     """
 
     def __init__(
-        self, role: str, name: str, *, url: str, prefix: str, folder: Path, node: bool = False, **options: Any
+        self,
+        role: str,
+        name: str,
+        *,
+        url: str,
+        prefix: str,
+        queue: str,
+        folder: Path,
+        node: bool = False,
+        **options: Any,
     ) -> None:
         self.role = role
         self.name = name
         self.is_node = node
         self.was_killed = False
-        where = {"HISTORY_URL": url, "HISTORY_PREFIX": prefix, "HISTORY_FOLDER": str(folder)}
+        where = {
+            "HISTORY_URL": url,
+            "HISTORY_PREFIX": prefix,
+            "HISTORY_QUEUE": queue,
+            "HISTORY_FOLDER": str(folder),
+        }
         command = ["node", "history.mjs"] if node else [sys.executable, "-m", "tests.faults.players"]
         drop_unfinished_line(diary_of(folder, name))
         with open(folder / f"{name}.log", "ab") as log:

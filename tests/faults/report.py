@@ -3,13 +3,15 @@
 import asyncio
 import sys
 
+from stockyard.testing.judgement import HistoryReport
 from tests.faults.scenarios import SCENARIOS, Scenario, play
-from tests.support.history import Verdict
+from tests.faults.sets_scenarios import SETS, SetScenario, play_on_set
 
 HEAD = "| what happens | acknowledged | lost | refused | unsure, added | run twice | longest gap | after it |"
+TABLES = (SCENARIOS, SETS)
 
 
-def row(scenario: Scenario, verdict: Verdict) -> str:
+def row(scenario: Scenario | SetScenario, verdict: HistoryReport) -> str:
     """One line of the table."""
     cells = (
         scenario.happens,
@@ -26,23 +28,28 @@ def row(scenario: Scenario, verdict: Verdict) -> str:
 
 def main(names: list[str]) -> int:
     """Play the named ones, or all; return 1 if anything was not as promised, 2 if a name is not known."""
-    if unknown := set(names) - {each.name for each in SCENARIOS}:
-        print(
-            f"no fault {', '.join(unknown)}; there are {', '.join(each.name for each in SCENARIOS)}",
-            file=sys.stderr,
-        )
+    known = [scenario.name for table in TABLES for scenario in table]
+    if unknown := set(names) - set(known):
+        print(f"no fault {', '.join(unknown)}; there are {', '.join(known)}", file=sys.stderr)
         return 2
-    chosen = [each for each in SCENARIOS if each.name in names or not names]
-    print(HEAD)
-    print("|---|" + "---:|" * (HEAD.count("|") - 2))
-    problems = []
-    for scenario in chosen:
-        verdict = asyncio.run(play(scenario))
-        print(row(scenario, verdict), flush=True)
-        problems += [f"{scenario.name}: {each}" for each in verdict.problems]
-    for each in problems:
-        print(each, file=sys.stderr)
+    problems: list[str] = []
+    for table in TABLES:
+        if chosen := [scenario for scenario in table if scenario.name in names or not names]:
+            print(HEAD)
+            print("|---|" + "---:|" * (HEAD.count("|") - 2))
+            for scenario in chosen:
+                problems += _play_row(scenario)
+    for problem in problems:
+        print(problem, file=sys.stderr)
     return bool(problems)
+
+
+def _play_row(scenario: Scenario | SetScenario) -> list[str]:
+    """Play one fault, print its row, and return what should not be."""
+    playing = play(scenario) if isinstance(scenario, Scenario) else play_on_set(scenario)
+    verdict = asyncio.run(playing)
+    print(row(scenario, verdict), flush=True)
+    return [f"{scenario.name}: {problem}" for problem in verdict.problems]
 
 
 if __name__ == "__main__":

@@ -9,9 +9,9 @@ from typing import Any
 
 import redis
 
-from tests.faults.fleet import Fleet
-from tests.support.history import Verdict
-from tests.support.proxy import Fate, Proxy
+from stockyard.testing.judgement import HistoryReport
+from stockyard.testing.proxy import Loss, Proxy
+from tests.faults.fleet import ServerFleet
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, ticks, wait_until
 
@@ -41,17 +41,17 @@ class Scenario:
 
     name: str
     happens: str
-    fault: Callable[[Fleet], Awaitable[None]]
+    fault: Callable[[ServerFleet], Awaitable[None]]
     appendfsync: str = "always"
     is_busy: bool = True
     forgets: float = 0.0
     is_long: bool = False
 
 
-async def play(scenario: Scenario) -> Verdict:
+async def play(scenario: Scenario) -> HistoryReport:
     """Let it happen under load, and judge what became of the jobs."""
-    backlog = 100 + 500 * ROUNDS if scenario.is_busy else 0
-    async with Fleet(appendfsync=scenario.appendfsync, backlog=backlog) as fleet:
+    backlog = 100 + 250 * ROUNDS if scenario.is_busy else 0
+    async with ServerFleet(appendfsync=scenario.appendfsync, backlog=backlog) as fleet:
         times = []
         for _ in range(ROUNDS):
             await asyncio.sleep(_CALM)
@@ -63,23 +63,23 @@ async def play(scenario: Scenario) -> Verdict:
         return await fleet.judge(times, forgets=scenario.forgets)
 
 
-async def kill_server(fleet: Fleet, seconds: float = _AWAY) -> None:
+async def kill_server(fleet: ServerFleet, seconds: float = _AWAY) -> None:
     fleet.server.kill()
     await asyncio.sleep(seconds)
     await asyncio.to_thread(fleet.server.start)
 
 
-async def kill_server_for_long(fleet: Fleet) -> None:
+async def kill_server_for_long(fleet: ServerFleet) -> None:
     await kill_server(fleet, 30)
 
 
-async def stop_server(fleet: Fleet) -> None:
+async def stop_server(fleet: ServerFleet) -> None:
     await asyncio.to_thread(fleet.server.stop)
     await asyncio.sleep(_AWAY)
     await asyncio.to_thread(fleet.server.start)
 
 
-async def cut_power(fleet: Fleet) -> None:
+async def cut_power(fleet: ServerFleet) -> None:
     """Kill it, and take from its file what the disk would not have: the last second."""
     unwritten = 1.0
     log = next((fleet.server.data / "appendonlydir").glob("*.incr.aof"))
@@ -91,7 +91,7 @@ async def cut_power(fleet: Fleet) -> None:
     await asyncio.to_thread(fleet.server.start)
 
 
-async def fail_over(fleet: Fleet) -> None:
+async def fail_over(fleet: ServerFleet) -> None:
     """Kill the server and let a copy take its address."""
     copy = await asyncio.to_thread(_copy_of, fleet)
     await asyncio.sleep(_CALM)
@@ -107,7 +107,7 @@ async def fail_over(fleet: Fleet) -> None:
         await proxy.accept()
 
 
-def _copy_of(fleet: Fleet) -> OwnServer:
+def _copy_of(fleet: ServerFleet) -> OwnServer:
     copy = fleet.add_server(replicaof=f"127.0.0.1 {fleet.server.port}")
     with copy.client() as client:
         wait_until(lambda: _section(client, "replication")["master_link_status"] == "up", within=60)
@@ -119,25 +119,25 @@ def _section(client: "redis.Redis", name: str) -> dict[str, Any]:
     return dict(found)
 
 
-async def flush_scripts(fleet: Fleet) -> None:
+async def flush_scripts(fleet: ServerFleet) -> None:
     with fleet.server.client() as client:
         async for _ in ticks(0.1, 10):
             client.script_flush()
 
 
-async def kill_clients(fleet: Fleet) -> None:
+async def kill_clients(fleet: ServerFleet) -> None:
     with fleet.server.client() as client:
         async for _ in ticks(0.2, 5):
             client.client_kill_filter(_type="normal", skipme=True)
 
 
-async def pause_server(fleet: Fleet, seconds: float = 5) -> None:
+async def pause_server(fleet: ServerFleet, seconds: float = 5) -> None:
     fleet.server.pause()
     await asyncio.sleep(seconds)
     fleet.server.resume()
 
 
-async def kill_worker(fleet: Fleet) -> None:
+async def kill_worker(fleet: ServerFleet) -> None:
     victim = next(
         each for each in fleet.players if each.role == "work" and not each.is_node and not each.was_killed
     )
@@ -145,16 +145,16 @@ async def kill_worker(fleet: Fleet) -> None:
     fleet.play("work", f"{victim.name}-again", concurrency=4)
 
 
-async def silence_producers(fleet: Fleet) -> None:
+async def silence_producers(fleet: ServerFleet) -> None:
     assert fleet.producers.silence()
 
 
-async def silence_calls(fleet: Fleet) -> None:
+async def silence_calls(fleet: ServerFleet) -> None:
     """All connections on which workers call, but for those on which they wait."""
     assert fleet.workers.silence(lambda sent: b"EVALSHA" in sent and b"BZPOPMIN" not in sent)
 
 
-async def silence_blocking_takers(fleet: Fleet) -> None:
+async def silence_blocking_takers(fleet: ServerFleet) -> None:
     # Both of our workers wait for jobs; on a busy machine they may still be starting.
     cut = 0
 
@@ -166,24 +166,24 @@ async def silence_blocking_takers(fleet: Fleet) -> None:
     await eventually(both_are_cut)
 
 
-async def silence_all(fleet: Fleet) -> None:
+async def silence_all(fleet: ServerFleet) -> None:
     assert fleet.producers.silence()
     assert fleet.workers.silence()
 
 
-def lose_replies(how: Fate) -> Callable[[Fleet], Awaitable[None]]:
-    async def lose(fleet: Fleet) -> None:
+def lose_replies(how: Loss) -> Callable[[ServerFleet], Awaitable[None]]:
+    async def lose(fleet: ServerFleet) -> None:
         await asyncio.gather(*(_lose_ten(proxy, how) for proxy in (fleet.producers, fleet.workers)))
 
     return lose
 
 
-async def _lose_ten(proxy: Proxy, how: Fate) -> None:
+async def _lose_ten(proxy: Proxy, how: Loss) -> None:
     async for _ in ticks(0.1, 10):
         await proxy.lose_reply(lambda request: b"EVALSHA" in request, how).wait()
 
 
-async def delay_all(fleet: Fleet, seconds: float = 4) -> None:
+async def delay_all(fleet: ServerFleet, seconds: float = 4) -> None:
     for proxy in (fleet.producers, fleet.workers):
         proxy.delay = 0.5
     await asyncio.sleep(seconds)

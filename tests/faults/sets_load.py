@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Self
 
+import redis
+
 from stockyard import Job, ReplyLost, ServerUnavailable, Worker
 from tests.support.waiting import eventually, ticks
 from tests.support.yard import Yard
 
 _EVERY = 0.025
+
+_SETTLED_WITHIN = 60
+"""Seconds: a lease of 10 s runs out, others get as long to renew theirs, and two looks later the job goes back."""
 
 
 @dataclass
@@ -72,6 +77,19 @@ class Load:
         await self.queue.add("long", job_id="long")
         await eventually(lambda: "long" in self.running)
 
+    async def is_renewed_at(self, server: "redis.Redis") -> None:
+        """Return once the lease of the long job was renewed at a server; closes the client."""
+        lock = self.queue._keyspace.keys.of_job("long", "lock")
+        with server:
+            left: Any = server.pttl(lock)
+            await eventually(lambda: server.pttl(lock) > left, every=0.05)
+
+    async def stalls_of(self, job_id: str) -> int:
+        """Return how often a job lost its worker."""
+        job = await self.queue.get_job(job_id)
+        assert job is not None
+        return job.stalled_count
+
     async def goes_on(self, since: float) -> float:
         """Return how many seconds after a time the first job ended that ended after it."""
         await eventually(lambda: any(at > since for at, _ in self.ended), within=40)
@@ -89,7 +107,7 @@ class Load:
         await self._producing
         if self._adding:
             await asyncio.wait(self._adding)
-        await eventually(self._is_drained, within=40, every=0.1)
+        await eventually(self._is_drained, within=_SETTLED_WITHIN, every=0.1)
         records = {job.id: job for job in await self.queue.get_jobs("completed", size=1000)}
         assert all(job.return_value == job.id for job in records.values())
         ended = Counter(job_id for _, job_id in self.ended)

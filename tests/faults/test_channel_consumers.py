@@ -11,8 +11,8 @@ import redis
 
 from stockyard import App, ReplyLost, Topology
 from stockyard.pubsub import Consumer, Delivery, MessageGap
+from stockyard.testing.proxy import Proxy
 from tests.faults.channel_programs import DEADLY, FILLS, ConsumerProcess, Notes
-from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, ticks
 

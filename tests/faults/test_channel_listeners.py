@@ -12,8 +12,8 @@ import pytest
 
 from stockyard import App, Channel, ReplyLost, ServerRefused, ServerUnavailable, Topology
 from stockyard.pubsub import MessageGap, Subscription
+from stockyard.testing.proxy import Proxy
 from tests.support.program import Program
-from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, stays, ticks
 

@@ -8,14 +8,20 @@ import pytest
 
 from stockyard import ServerUnavailable
 from stockyard.events import EventGap
+from stockyard.testing.proxy import Proxy
 from tests.support.event_stream import Stream, take, told
-from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
 AWAY = 0.1
 """Seconds that the server is gone, and its clients try again."""
+
+
+def is_read(server: OwnServer) -> bool:
+    """Whether a reader waits on the server for the next event."""
+    with server.client() as client:
+        return bool(client.info("clients")["blocked_clients"])
 
 
 @pytest.fixture
@@ -43,7 +49,8 @@ async def test_nothing_is_lost_or_doubled_by_a_server_that_restarts(
             with server.client() as client:
                 Stream(client, prefix).add(*names[at : at + 100])
             if at < 200:
-                await eventually(lambda wanted=at: len(seen) > wanted)  # type: ignore[misc]
+                # The reader that waits in its next read is the one whom the lost server takes by surprise.
+                await eventually(lambda wanted=at: len(seen) == wanted + 100 and is_read(server))  # type: ignore[misc]
                 server.kill()
                 await asyncio.sleep(AWAY)
                 server.start()

@@ -10,7 +10,7 @@ import pytest
 
 from stockyard import Channel, Job, ReplyLost, ServerUnavailable
 from stockyard.events import CompletedEvent
-from tests.support.proxy import Proxy
+from stockyard.testing.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.yard import Yard

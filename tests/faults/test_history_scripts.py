@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from stockyard import Job, JobState, ReplyLost
-from tests.support.proxy import Fate, Proxy
+from stockyard.testing.proxy import Loss, Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
 CALLS = 60
-FATES: list[Fate] = ["cut", "half", "silence"]
+FATES: list[Loss] = ["cut", "half", "silence"]
 
 
 @pytest.fixture
@@ -51,13 +51,13 @@ async def lost_of(call: Callable[[int], Awaitable[object]], before: Callable[[in
     return lost
 
 
-def one_in_ten(proxy: Proxy, how: Fate) -> Callable[[int], object]:
+def one_in_ten(proxy: Proxy, how: Loss) -> Callable[[int], object]:
     return lambda number: number % 10 == 3 and proxy.lose_reply(is_call, how)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", FATES)
-async def test_an_add_is_one_run_of_a_script(yard: Yard, proxy: Proxy, server: OwnServer, how: Fate) -> None:
+async def test_an_add_is_one_run_of_a_script(yard: Yard, proxy: Proxy, server: OwnServer, how: Loss) -> None:
     queue = yard.queue()
     await queue.add("warm")
     before = runs_of_scripts(server)
@@ -69,7 +69,7 @@ async def test_an_add_is_one_run_of_a_script(yard: Yard, proxy: Proxy, server: O
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", FATES)
-async def test_a_change_is_one_run_of_a_script(yard: Yard, proxy: Proxy, server: OwnServer, how: Fate) -> None:
+async def test_a_change_is_one_run_of_a_script(yard: Yard, proxy: Proxy, server: OwnServer, how: Loss) -> None:
     job = await yard.queue().add("x")
     await job.log("warm")
     before = runs_of_scripts(server)
@@ -97,7 +97,7 @@ async def test_a_script_that_the_server_forgot_runs_once(yard: Yard, server: Own
 
 @pytest.mark.long
 @pytest.mark.parametrize("how", FATES)
-async def test_a_worker_sends_no_call_twice(yard: Yard, proxy: Proxy, server: OwnServer, how: Fate) -> None:
+async def test_a_worker_sends_no_call_twice(yard: Yard, proxy: Proxy, server: OwnServer, how: Loss) -> None:
     """Each of its calls has a token of its own; an end whose reply was lost is sent again under another one."""
     queue = yard.queue(remove_on_complete=False)
     runs: list[str] = []

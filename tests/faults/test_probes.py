@@ -9,7 +9,7 @@ import pytest
 
 from stockyard import Job
 from stockyard.monitoring import MetricsServer
-from tests.support.proxy import Proxy
+from stockyard.testing.proxy import Proxy
 from tests.support.scraping import probe
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, stays

@@ -18,7 +18,7 @@ from stockyard import (
     WaitForChildren,
 )
 from stockyard._store.scripts import load
-from tests.support.proxy import Proxy
+from stockyard.testing.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, results_awaited, stays
 from tests.support.yard import Yard

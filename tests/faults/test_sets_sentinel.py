@@ -7,17 +7,19 @@ import time
 from collections.abc import AsyncIterator
 
 import pytest
-import redis
 
-from stockyard import Channel
+from stockyard import App, Channel, Topology
 from tests.faults.sets_load import Fate, Load
 from tests.support.contention import contention
 from tests.support.sets import Node, SentinelSet
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, stays, wait_until
 from tests.support.yard import Yard
 
 FOLLOWS_WITHIN = 2.0
 """Seconds from the moment when the Sentinels name a new primary."""
+
+AWAY = 30.0
+"""Seconds without Sentinels, and without a primary."""
 
 
 @pytest.fixture
@@ -40,21 +42,6 @@ async def new_primary(servers: SentinelSet, old: Node) -> tuple[Node, float]:
     return servers.primary(), time.monotonic()
 
 
-async def follow(servers: SentinelSet, old: Node, new: Node) -> None:
-    """Make the old primary a replica at once; the Sentinels would wait for ten seconds."""
-
-    def demoted() -> bool:
-        try:
-            with servers.client(old) as client:
-                client.replicaof(new.host, str(new.port))
-        except redis.ConnectionError:
-            return False
-        return True
-
-    await eventually(lambda: asyncio.to_thread(demoted))
-    await asyncio.to_thread(servers.wait_ready)
-
-
 def report(name: str, follows: float, load: Load, since: float, fate: Fate) -> None:
     print(f"\n{name}: goes on {follows:.2f} s after the new primary, longest gap {load.gap(since):.2f} s; {fate}")
 
@@ -67,9 +54,7 @@ async def test_a_primary_that_is_killed(yard: Yard, sentinel_set: SentinelSet) -
         sentinel_set.kill(old)
         new, named = await new_primary(sentinel_set, old)
         follows = await load.goes_on(named)
-        with sentinel_set.client(new) as client:
-            left = client.pttl("t:q:long:lock")
-            await eventually(lambda: client.pttl("t:q:long:lock") > left, every=0.05)
+        await load.is_renewed_at(sentinel_set.client(new))
         fate = await load.settle()
         report("killed", follows, load, began, fate)
         assert follows < FOLLOWS_WITHIN * await contention()
@@ -82,21 +67,24 @@ async def test_a_primary_that_is_killed(yard: Yard, sentinel_set: SentinelSet) -
                 if getattr(event, "job_id", None) == "long":
                     break
     sentinel_set.restart(old)
-    await follow(sentinel_set, old, new)
+    await asyncio.to_thread(sentinel_set.rejoin, old, new)
 
 
 async def test_a_primary_that_is_frozen(yard: Yard, sentinel_set: SentinelSet) -> None:
     """Its connections stay open and silent."""
     async with Load(yard) as load:
+        await load.add_long()
         old, began = sentinel_set.primary(), time.monotonic()
         sentinel_set.freeze(old)
         new, named = await new_primary(sentinel_set, old)
         follows = await load.goes_on(named)
+        await load.is_renewed_at(sentinel_set.client(new))
         fate = await load.settle()
         report("frozen", follows, load, began, fate)
         assert follows < FOLLOWS_WITHIN * await contention()
+        assert await load.stalls_of("long") == 0
     sentinel_set.thaw(old)
-    await follow(sentinel_set, old, new)
+    await asyncio.to_thread(sentinel_set.rejoin, old, new)
 
 
 async def test_a_worker_that_waits_at_a_frozen_primary(yard: Yard, sentinel_set: SentinelSet) -> None:
@@ -122,7 +110,7 @@ async def test_a_worker_that_waits_at_a_frozen_primary(yard: Yard, sentinel_set:
 
     await eventually(is_fresh)
     sentinel_set.thaw(old)
-    await follow(sentinel_set, old, new)
+    await asyncio.to_thread(sentinel_set.rejoin, old, new)
 
 
 @pytest.mark.parametrize("how", [(), ("COORDINATED",)], ids=["forced", "coordinated"])
@@ -143,7 +131,7 @@ async def test_a_failover_by_hand(yard: Yard, sentinel_set: SentinelSet, how: tu
         assert follows < FOLLOWS_WITHIN * await contention()
         if how:
             assert (fate.lost, fate.doubled) == (0, 0)
-    await follow(sentinel_set, old, new)
+    await asyncio.to_thread(sentinel_set.rejoin, old, new)
 
 
 async def test_no_sentinel_answers_for_a_while(
@@ -170,3 +158,65 @@ async def test_no_sentinel_answers_for_a_while(
         assert (fate.lost, fate.doubled) == (0, 0)
         said = [each.getMessage() for each in caplog.records if "worker of queue" in each.getMessage()]
         assert len([text for text in said if "no Sentinel" in text]) == 1, said
+    # One that stood still would take part in no failover for half a minute (TILT).
+    for sentinel in sentinel_set.sentinels:
+        sentinel_set.restart(sentinel)
+    await asyncio.to_thread(sentinel_set.wait_ready)
+
+
+@pytest.mark.long
+async def test_a_worker_waits_while_neither_sentinels_nor_primary_are_there(
+    yard: Yard, sentinel_set: SentinelSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    """For longer than any timeout: it is alive, says what it waits for, and goes on at their return."""
+    ran: list[float] = []
+    worker = await yard.work(lambda _: ran.append(time.monotonic()), executor="thread")
+    await eventually(lambda: any("waits for jobs" in check.detail for check in worker.health_checks()))
+    primary = sentinel_set.primary()
+    with caplog.at_level(logging.WARNING, "stockyard"):
+        for node in (*sentinel_set.sentinels, primary):
+            sentinel_set.kill(node)
+        await eventually(lambda: any("no Sentinel" in check.detail for check in worker.health_checks()))
+
+        def is_alive_and_says_so() -> bool:
+            checks = worker.health_checks()
+            return all(check.ok for check in checks if check.is_fatal) and any(not check.ok for check in checks)
+
+        await stays(is_alive_and_says_so, during=AWAY, every=0.2)
+        for node in (primary, *sentinel_set.sentinels):
+            sentinel_set.restart(node)
+        back = time.monotonic()
+        async with Yard(sentinel_set.url, "t") as other:
+            await other.queue().add("x")
+        await eventually(lambda: ran)
+    print(f"\nneither: a job ran {ran[0] - back:.2f} s after both were back")
+    assert ran[0] - back < FOLLOWS_WITHIN * await contention()
+    await eventually(lambda: all(check.ok for check in worker.health_checks()))
+    said = [text for record in caplog.records if "no Sentinel" in (text := record.getMessage())]
+    assert len(said) == 1, said
+    await asyncio.to_thread(sentinel_set.wait_ready)
+
+
+@pytest.mark.parametrize("fault", ["kill", "freeze"])
+def test_a_program_without_a_loop_goes_on(sentinel_set: SentinelSet, fault: str) -> None:
+    """Nothing watches its connections: it asks a Sentinel at its calls, once a second."""
+    topology = Topology("t")
+    topology.queue("q")
+    app = App(topology, sentinel_set.url, prefix="t")
+    queue = app.queue("q").sync
+    queue.add("x")
+    old = sentinel_set.primary()
+    new = sentinel_set.replica_of(old)
+    getattr(sentinel_set, fault)(old)
+    wait_until(lambda: sentinel_set.is_known_as_primary(new))
+    began = time.monotonic()
+    job = queue.add("x")
+    print(f"\nwithout a loop, {fault}: the next add took {time.monotonic() - began:.2f} s")
+    with sentinel_set.client(new) as client:
+        assert client.exists(f"t:q:{job.id}")
+    app.close()
+    if fault == "kill":
+        sentinel_set.restart(old)
+    else:
+        sentinel_set.thaw(old)
+    sentinel_set.rejoin(old, new)

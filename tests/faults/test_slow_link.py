@@ -9,7 +9,7 @@ import pytest
 from stockyard import Job
 from stockyard._store.scripts import load
 from stockyard.events import CompletedEvent
-from tests.support.proxy import Proxy
+from stockyard.testing.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.yard import Yard
 

@@ -8,7 +8,7 @@ import pytest
 
 from stockyard import Hooks, Job, Worker
 from stockyard.consume.options import WorkerSpec
-from tests.support.proxy import Proxy
+from stockyard.testing.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.yard import Yard

@@ -7,36 +7,38 @@ import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import redis
 from redis.exceptions import NoPermissionError
 
 from stockyard import App, ServerRefused, Settings, Topology
+from stockyard._store.net.cluster_calls import guarded as guarded_call
+from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.scripts import load, names
+from stockyard._wire.keys import QueueKeys
+from stockyard._wire.own_keys import (
+    CacheKeys,
+    ChannelKeys,
+    alerts_base,
+    cancel_channel,
+    halts_base,
+    limits_base,
+    limits_index,
+)
+from stockyard.model.naming import Naming, Slots
 from tests.support.documents import ROOT, run_commands, shell_blocks
-from tests.support.roles import CACHE, PRODUCER, PUBSUB, READER, WORKER, Operation
+from tests.support.role_table import ROLES, SCRIPTS
+from tests.support.roles import Operation
 from tests.support.servers import OwnServer
 from tests.support.stage import Stage
 from tests.support.waiting import eventually
 
 FILE = ROOT / "deploy" / "users.acl"
-ROLES: dict[str, tuple[Operation, ...]] = {
-    "producer": PRODUCER,
-    "worker": WORKER,
-    "reader": READER,
-    "cache": CACHE,
-    "pubsub": PUBSUB,
-}
-SCRIPTS = {
-    "producer": r"adding\.|reading\.state|scheduling\.(list|remove|upsert)",
-    "worker": r"adding\.|children\.(count|detach)|editing\.(data|log|progress)|finishing\.|leasing\.|"
-    r"reading\.(health|page|state)|scheduling\.|alerts\.",
-    "reader": r"children\.(count|look)|reading\.|scheduling\.list",
-    "cache": r"caching\.|leasing\.renew",
-    "pubsub": r"broadcast\.|durable\.",
-}
+ON_CLUSTERS = {"asking", "cluster|nodes", "cluster|slots", "spublish", "ssubscribe", "sunsubscribe"}
+"""No single server is asked these: `tests/integration/sets/test_acl.py` does on a cluster."""
+
 _numbers = itertools.count()
 
 
@@ -80,6 +82,11 @@ class Guarded:
                     command += f" ({error})"
                 ran.append(command)
         return ran
+
+    def may(self, role: str, *command: str) -> bool:
+        """Say whether a role's user might run a command."""
+        reply = self.client.execute_command("ACL", "DRYRUN", role, *command)  # type: ignore[no-untyped-call]
+        return bool(reply == "OK")
 
     def alter(self, role: str, rule: str) -> None:
         """Change what a role's user may do."""
@@ -172,7 +179,9 @@ async def test_a_role_needs_every_command_that_it_may_use(guarded: Guarded, role
     """Whatever is taken from it, one of its operations is refused something."""
     used = {each: await commands_of(guarded, role, each) for each in ROLES[role]}
     needless = []
-    for command in allowed(role):
+    # An operator does all that a reader does, of which each command is needed.
+    known = set(allowed("reader")) if role == "operator" else set()
+    for command in sorted(set(allowed(role)) - known - ON_CLUSTERS):
         # Those that use few commands are done soon.
         suspects = sorted((each for each in used if command in used[each]), key=lambda each: len(used[each]))
         for operation in suspects:
@@ -181,7 +190,7 @@ async def test_a_role_needs_every_command_that_it_may_use(guarded: Guarded, role
         else:
             needless.append(command)
     gc.collect()
-    assert needless == []
+    assert not needless, " ".join(needless)
 
 
 DANGEROUS = """
@@ -196,7 +205,9 @@ DANGEROUS = """
 
 @pytest.mark.parametrize("role", ROLES)
 def test_nobody_but_the_admin_touches_the_server_or_the_keys_of_others(guarded: Guarded, role: str) -> None:
-    assert guarded.obeyed(role, DANGEROUS) == []
+    # Jobs that a BullMQ 5 set aside by pausing are put back by renaming their list.
+    own = ["RENAME bull:q:id bull:q:no (no such key)"] if role == "operator" else []
+    assert guarded.obeyed(role, DANGEROUS) == own
 
 
 @pytest.mark.parametrize(
@@ -204,7 +215,8 @@ def test_nobody_but_the_admin_touches_the_server_or_the_keys_of_others(guarded: 
     [
         (
             "producer",
-            "GET bull::cache:prices::e:BTC | HGETALL bull::alerts:incidents | CLIENT LIST | CLIENT KILL ID 0",
+            "GET bull::cache:prices::e:BTC | HGETALL bull::alerts:incidents | CLIENT LIST | CLIENT KILL ID 0"
+            "| GET {bull::cache}:prices::e:BTC | GET {bull}::cache:prices::e:BTC | HGETALL {bull::alerts:d}:i",
         ),
         (
             "producer",
@@ -219,13 +231,57 @@ def test_nobody_but_the_admin_touches_the_server_or_the_keys_of_others(guarded: 
         ),
         ("reader", "XADD bull:q:events * event x | XTRIM bull:q:events MAXLEN 0 | GET bull::cache:prices::e:BTC"),
         ("cache", "GET bull:q:id | SET bull:q:1:lock x | DEL bull:q:wait | HGETALL bull::alerts:incidents"),
+        ("cache", "GET {bull:f}:q:id | SET bull:{q}:1:lock x | DEL {bull}:q:wait | GET {bull::caches}:x"),
         ("pubsub", "HGET bull:q:id x | XADD bull:q:events * event x | EXISTS bull::cache:prices::e:BTC"),
+        ("reader", "HSET bull::limits:x:head frozen: 1 | DEL bull::limits:x:head"),
+        ("producer", "HGETALL bull::limits:x:head"),
         ("pubsub", "PUBLISH other::channel:prices 1 | SUBSCRIBE bull:q | PSUBSCRIBE * | PUBLISH bull:q 1"),
         ("worker", "PUBLISH bull::channel:prices 1 | SUBSCRIBE bull::channel:prices"),
+        ("pubsub", "HGET {bull:f}:q:id x | EXISTS {bull}:q:id | PUBLISH {bull:f}:q 1 | SUBSCRIBE {bull::cancel:}"),
+        ("producer", "CLUSTER NODES | CLUSTER SHARDS | CLUSTER FAILOVER | CLUSTER FORGET x | READONLY"),
     ],
 )
 def test_a_role_does_not_do_the_work_of_another(guarded: Guarded, role: str, commands: str) -> None:
     assert guarded.obeyed(role, commands) == []
+
+
+@pytest.mark.parametrize("slots", [None, *get_args(Slots)])
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_may_use_its_keys_and_channels_with_any_hash_tag_and_no_others(
+    guarded: Guarded, role: str, slots: Slots | None
+) -> None:
+    naming = Naming("bull", slots)
+    queues = [QueueKeys(naming, name)["meta"] for name in ("execution:orders", "mail")]
+    alerts, cache = f"{alerts_base(naming, 'desk')}incidents", CacheKeys(naming).totals
+    limits = [f"{limits_base(naming, 'venue')}x", limits_index(naming), f"{halts_base(naming)}current"]
+    channel = ChannelKeys(naming, "prices").messages
+    mine = {
+        "producer": queues,
+        "worker": [*queues, alerts, *limits],
+        "reader": [*queues, alerts, *limits],
+        "operator": [*queues, alerts, *limits],
+        "cache": [cache],
+        "pubsub": [channel],
+    }[role]
+    if slots is not None:
+        mine += [guarded_by(key) for key in mine]
+    command = "GET" if role == "cache" else "EXISTS"
+    usable = {key for key in {*queues, alerts, *limits, cache, channel, *mine} if guarded.may(role, command, key)}
+    assert usable == set(mine)
+    channels = {
+        cancel_channel(naming, "mail"): "worker",
+        f"{halts_base(naming)}changed": "worker",
+        ChannelKeys(naming, "prices").live: "pubsub",
+    }
+    if "subscribe" in allowed(role):
+        assert [name for name in channels if guarded.may(role, "SUBSCRIBE", name)] == [
+            name for name, owner in channels.items() if owner == role
+        ]
+
+
+def guarded_by(key: str) -> str:
+    """The key that a cluster sends with those of a script in the slot of this one."""
+    return guarded_call(ScriptCall(load("reading.state"), (key,), ())).keys[-1]
 
 
 async def test_a_producer_cannot_remove_a_queue_or_list_its_jobs_or_use_a_cache(guarded: Guarded) -> None:
@@ -252,7 +308,7 @@ def test_a_reader_cannot_write_by_a_script(guarded: Guarded) -> None:
 
 
 def test_on_redis_6_2_the_file_is_changed_as_the_page_says(tmp_path: Path) -> None:
-    page = (ROOT / "docs" / "configuration.md").read_text()
+    page = (ROOT / "docs" / "operations" / "security.md").read_text()
     found = re.search(r"`(sed -E .*?users\.acl)`", page, re.DOTALL)
     assert found
     (tmp_path / "users.acl").write_text(FILE.read_text())
@@ -307,7 +363,7 @@ def test_the_file_is_of_no_use_before_it_has_passwords(tmp_path: Path) -> None:
 
 
 def test_the_page_s_commands_make_the_file_ready(tmp_path: Path) -> None:
-    users, _ = shell_blocks(ROOT / "docs" / "configuration.md")
+    users, _ = shell_blocks(ROOT / "docs" / "operations" / "security.md")
     run_commands(users, tmp_path)
     server = OwnServer(
         tmp_path,

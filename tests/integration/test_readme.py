@@ -1,16 +1,15 @@
-"""What the README and the platform's page show runs, and the tables name everything there is."""
+"""What the README and the platform's page show runs."""
 
 import re
 from pathlib import Path
 
 import pytest
 
-from stockyard import AddOptions, QueueOptions, WorkerOptions
 from stockyard.trading import PLATFORM
 from tests.support.documents import ROOT, blocks, run_block, run_program
 
 README = (ROOT / "README.md").read_text()
-PLATFORM_PAGE = ROOT / "docs" / "platform.md"
+PLATFORM_PAGE = ROOT / "docs" / "reference" / "trading-platform.md"
 BLOCKS = blocks(ROOT / "README.md") + blocks(PLATFORM_PAGE)
 EXAMPLE = re.search(r"<!-- (examples/\S+) -->\n```python\n(.*?)```", README, re.S)
 
@@ -34,21 +33,6 @@ def test_the_first_example_is_the_file_and_runs_on_a_server_of_its_own(tmp_path:
     _, _, code = file.read_text().partition('"""\n\n')
     assert EXAMPLE[2] == code
     assert run_program([str(file)], XDG_DATA_HOME=str(tmp_path)) == "welcomed ada@example.org\n"
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        list(AddOptions.__annotations__),
-        list(QueueOptions.__annotations__),
-        list(WorkerOptions.__annotations__),
-    ],
-    ids=["of add", "of a queue", "of a worker"],
-)
-def test_every_option_is_named(options: list[str]) -> None:
-    _, _, section = (ROOT / "docs" / "options.md").read_text().partition("## Options")
-    section, _, _ = section.partition("\n## ")
-    assert [option for option in options if not re.search(rf"\b{option}\b", section)] == []
 
 
 def test_the_platform_s_numbers_are_the_declared_ones() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from stockyard import App, Job, Settings, StockyardError, Topology
 from stockyard.cli import main
-from tests.support.proxy import Proxy
+from stockyard.testing.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 

@@ -9,7 +9,7 @@ from stockyard.cli import main
 from stockyard.trading import PLATFORM, QueueName, QueuePriority
 from tests.support.documents import ROOT
 
-PAGE = (ROOT / "docs" / "seed.md").read_text()
+PAGE = (ROOT / "docs" / "explanation" / "requirements.md").read_text()
 ROWS = [
     [cell.strip() for cell in line.strip("|").split(" | ")]
     for line in PAGE.splitlines()
@@ -112,7 +112,7 @@ def test_a_heading_has_its_part(heading: str) -> None:
 
 
 def test_what_is_met_in_another_way_is_said() -> None:
-    _, departures = PAGE.split("## Where we depart\n")
+    _, departures = PAGE.split("## Differences\n")
     assert "allkeys-lru" in departures
     assert "get_queue" in departures
 

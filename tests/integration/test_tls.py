@@ -156,7 +156,7 @@ async def test_a_refusal_says_what_to_do(place: Place, case: str, caplog: pytest
 async def test_the_page_s_commands_make_certificates_that_serve(
     tmp_path: Path, make_server: Callable[..., OwnServer]
 ) -> None:
-    _, certificates = shell_blocks(ROOT / "docs" / "configuration.md")
+    _, certificates = shell_blocks(ROOT / "docs" / "operations" / "security.md")
     run_commands(certificates, tmp_path)
     mine = {"ca": tmp_path / "ca.crt", "cert": tmp_path / "client.crt", "key": tmp_path / "client.key"}
     # As Python from 3.13 on checks them by default.

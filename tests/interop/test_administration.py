@@ -268,6 +268,21 @@ async def test_nodes_sweep_for_lost_records_takes_nothing_of_ours(
         assert await queue.removeOrphanedJobs() == 0
 
 
+async def test_nodes_sweep_for_lost_records_takes_no_effects(
+    queue: NodeObject, ours: Queue, raw: "redis.Redis", prefix: str, work: Work
+) -> None:
+    async def submit(job: Job[Any]) -> None:
+        async with job.effect(job.id, max_duration="5s") as effect:
+            effect.record({"id": job.data})
+
+    async with work(submit):
+        job = await ours.add("echo", 1)
+        assert await job.wait_for_result(20) is None
+    assert await queue.removeOrphanedJobs() == 0
+    assert raw.exists(f"{prefix}:q::effect:{job.id}", f"{prefix}:q::effects:settled") == 2
+    assert await is_in(queue, "completed", job.id)
+
+
 async def _was_looked_for_runs(raw: "redis.Redis", prefix: str) -> bool:
     return bool(raw.exists(f"{prefix}:q:stalled-check:schedules"))
 

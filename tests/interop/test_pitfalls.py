@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import App, Flow, InvalidOption, Job, ManualClock, Queue
+from stockyard import App, Flow, InvalidOption, Job, Queue
+from stockyard.model.clock import SteppedClock
 from tests.interop.conftest import Work
 from tests.support.node import NodeObject, NodePeer, has_counts, is_drained, is_in
 from tests.support.waiting import eventually
@@ -107,7 +108,7 @@ async def test_pitfall_07_scores_are_as_peers_compute_them(
     open_app: Callable[..., App], raw: Any, key: Callable[[str], str]
 ) -> None:
     now = 1_700_000_000_000
-    ours = open_app(q={}, clock=ManualClock(now)).queue("q")
+    ours = open_app(q={}, clock=SteppedClock(now)).queue("q")
     await ours.add("echo", 1, delay="1h")
     await ours.add("echo", 2, priority=5)
     assert raw.zscore(key("delayed"), "1") == (now + HOUR) * 4096

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import App, Backoff, Deduplication, Job, JobFailed, JobState, Keep, ManualClock, Queue
+from stockyard import App, Backoff, Deduplication, Job, JobFailed, JobState, Keep, Queue
+from stockyard.model.clock import SteppedClock
 from tests.interop.conftest import Work
 from tests.support.node import NodeObject, NodePeer, has_counts, is_drained, is_in, names_of
 from tests.support.waiting import eventually
@@ -68,7 +69,7 @@ async def test_scenario_06_jobs_due_at_once_keep_the_order_of_both_producers(
     queue: NodeObject, open_app: Callable[..., App], work: Work, raw: Any, prefix: str
 ) -> None:
     moment = 1_700_000_000_000
-    ours = open_app(q={}, clock=ManualClock(moment)).queue("q")
+    ours = open_app(q={}, clock=SteppedClock(moment)).queue("q")
     for at in range(3):
         await queue.add("nothing", 2 * at, {"delay": HOUR, "timestamp": moment})
         await ours.add("nothing", 2 * at + 1, delay="1h")

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import App, Flow, Job, JobState, JobStateError, ManualClock, Queue, Rate
+from stockyard import App, Flow, Job, JobState, JobStateError, Queue, Rate
 from stockyard.errors import JobLocked
+from stockyard.model.clock import SteppedClock
 from tests.interop.conftest import Work
 from tests.support.node import NodeError, NodeObject, NodePeer, has_counts, is_in
 from tests.support.waiting import eventually
@@ -147,13 +148,13 @@ async def test_scenario_30_we_remove_nodes_flow_unless_a_child_runs(
 async def test_scenario_32_node_reads_our_counts_by_the_minute(
     queue: NodeObject, open_app: Callable[..., App], work: Work
 ) -> None:
-    clock = ManualClock(1_800_000_000_000)
+    clock = SteppedClock(1_800_000_000_000)
     app = open_app(q={}, clock=clock)
     ours = app.queue("q")
     async with work(app=app):
         await ours.add_many([("echo", 1), ("echo", 2), ("fail", {"reason": "no"})])
         await eventually(lambda: has_counts(queue, completed=2, failed=1))
-        clock.advance(60_000)
+        clock.step(60_000)
         await ours.add("echo", 3)
         await eventually(lambda: has_counts(queue, completed=3))
     metrics = await queue.getMetrics("completed")

@@ -256,3 +256,15 @@ async def test_two_sides_that_say_the_same_schedule_at_once_leave_one_run(queue:
             *(queue.upsertJobScheduler("s", {"every": HOUR}, {"name": "nothing"}) for _ in range(5)),
         )
     assert await pending(queue) == 1
+
+
+async def test_a_run_of_a_schedule_of_node_knows_its_number(queue: NodeObject, work: Work) -> None:
+    seen: list[tuple[str | None, int | None]] = []
+
+    async def note(job: Job[Any]) -> None:
+        seen.append((job.schedule_id, job.run_number))
+
+    await queue.upsertJobScheduler("s", {"every": 50}, {"name": "nothing"})
+    async with work(note, drain_delay=0.02):
+        await eventually(lambda: len(seen) >= 3)
+    assert seen[:3] == [("s", number) for number in (1, 2, 3)]

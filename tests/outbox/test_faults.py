@@ -11,11 +11,11 @@ import pytest
 from stockyard import App, Job, ReplyLost, Topology, Worker
 from stockyard.outbox import Outbox
 from stockyard.produce.relayed_adds import RelayedAdds
+from stockyard.testing.proxy import Proxy
 from tests.outbox.conftest import Relays
 from tests.outbox.databases import OwnDatabase
 from tests.support.documents import ROOT
 from tests.support.program import Program
-from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 

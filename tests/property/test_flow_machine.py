@@ -11,7 +11,7 @@ import redis
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from stockyard import JobOptions, ManualClock, ParentRef
+from stockyard import JobOptions, ParentRef
 from stockyard._store.jobs import editing, families
 from stockyard._store.jobs.finishing import EndedRun, TakeRequest, finish_and_take
 from stockyard._store.jobs.related_job import RelatedJob, related_job
@@ -19,6 +19,7 @@ from stockyard._store.jobs.trees import add_trees
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.config import Settings
+from stockyard.model.clock import SteppedClock
 from stockyard.model.naming import Naming
 from stockyard.model.outcome import Completed, Failed
 
@@ -38,7 +39,7 @@ class FlowMachine(RuleBasedStateMachine):
         super().__init__()
         self.loop = asyncio.new_event_loop()
         self.server = Server(Settings.load(self.url, environ={}, dotenv=None).address)
-        naming, clock = Naming(f"t:{secrets.token_hex(4)}"), ManualClock(1_800_000_000_000)
+        naming, clock = Naming(f"t:{secrets.token_hex(4)}"), SteppedClock(1_800_000_000_000)
         self.keyspaces = {name: QueueKeyspace(self.server, naming, name, clock=clock) for name in ("p", "c")}
         self.raw: Any = redis.Redis.from_url(self.url, decode_responses=True)
         self.policies: dict[str, Any] = {}

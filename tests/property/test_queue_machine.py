@@ -12,7 +12,6 @@ import redis
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from stockyard import ManualClock
 from stockyard._store.jobs import editing, leasing, reading
 from stockyard._store.jobs import families as removal
 from stockyard._store.jobs.adding import new_job
@@ -21,6 +20,7 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.records import ReplyCode
 from stockyard.config import Settings
+from stockyard.model.clock import SteppedClock
 from stockyard.model.naming import Naming
 from stockyard.model.options import JobOptions
 from stockyard.model.outcome import Completed, Delayed, Failed, Requeued, Retried, WaitingChildren
@@ -109,7 +109,7 @@ class QueueMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
-        self.clock = ManualClock(START)
+        self.clock = SteppedClock(START)
         self.server = Server(Settings.load(self.url, environ={}, dotenv=None).address)
         self.keyspace = QueueKeyspace(self.server, Naming(f"t:{secrets.token_hex(4)}"), "q", clock=self.clock)
         self.kids = QueueKeyspace(self.server, self.keyspace.keys.naming, "kids", clock=self.clock)
@@ -159,7 +159,7 @@ class QueueMachine(RuleBasedStateMachine):
 
     @rule(milliseconds=st.sampled_from([1, 49, 50, 1000]))
     def time_passes(self, milliseconds: int) -> None:
-        self.clock.advance(milliseconds)
+        self.clock.step(milliseconds)
 
     @rule(
         data=st.data(),

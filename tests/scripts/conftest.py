@@ -1,6 +1,7 @@
 """What the tests of the Lua scripts share: a queue on a stopped clock, and its keyspace as plain values."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,8 +12,10 @@ from stockyard._store.channels.broadcast import ChannelKeyspace
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import names
+from stockyard._wire.own_keys import limits_base
 from stockyard.config import Settings
 from stockyard.model.naming import Naming
+from tests.scripts.exchange import Exchange
 from tests.scripts.full_server import FullFor, script_of
 from tests.support.reading import read_keys
 
@@ -145,6 +148,21 @@ async def channel(redis_url: str, prefix: str) -> AsyncIterator[ChannelKeyspace]
 def channel_keys(raw: "redis.Redis", channel: ChannelKeyspace) -> Keyspace:
     """Its keys, named by what follows the base."""
     return Keyspace(raw, channel.keys.base)
+
+
+@pytest.fixture
+async def exchange(redis_url: str, prefix: str) -> AsyncIterator[Callable[..., Exchange]]:
+    """Makes an exchange of limits, by the arguments of `Exchange`; all of a test are one on the server."""
+    server = Server(Settings.load(redis_url, dotenv=None).address)
+    yield partial(Exchange, server, Naming(prefix))
+    await server.aclose()
+
+
+@pytest.fixture
+def limits_keys(redis_url: str, prefix: str) -> Iterator[Keyspace]:
+    """Its keys; what is packed is read as it is, so that its length is that of its bytes."""
+    with redis.Redis.from_url(redis_url, decode_responses=True, encoding="latin-1") as client:
+        yield Keyspace(client, limits_base(Naming(prefix), "x"))
 
 
 def record(**fields: Any) -> dict[str, str]:

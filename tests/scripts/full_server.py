@@ -12,30 +12,38 @@ from stockyard.errors import ServerRefused
 
 WORKS = frozenset(
     """
-    broadcast.publish
+    broadcast.publish broadcast.publish_in_slot
     caching.delete caching.read caching.release caching.evict_to
+    coalescing.settle expiring.note
+    breaking.admit breaking.fail breaking.settle breaking.take halting.apply halting.change halting.release
     children.count children.detach children.look children.settle
     durable.leave durable.look durable.redeliver durable.release durable.renew durable.groups durable.take
     editing.cancel
+    effects.forget effects.lose effects.report effects.review effects.settle
     editing.delay editing.list_below editing.priority editing.promote editing.remove editing.remove_below
     editing.remove_children editing.remove_listed editing.retry
     finishing.finish
+    keyed.clear keyed.feed keyed.list keyed.look keyed.repair keyed.replay keyed.resume
     leasing.abandon leasing.reclaim leasing.recover leasing.renew
     managing.clean managing.clear_rate_limit managing.configure managing.obliterate managing.pause
-    managing.pause_for managing.promote managing.resume managing.retry
-    reading.endings reading.health reading.page reading.state
+    managing.pause_for managing.promote managing.release_deduplication managing.resume managing.retry
+    reading.endings reading.health reading.page reading.position reading.state
     scheduling.advance scheduling.list scheduling.look scheduling.remove scheduling.restore
     alerts.lead alerts.record
+    versioning.take versioning.look
+    arranging.regrade
+    admitting.take limiting.freeze limiting.look limiting.observe limiting.settle limiting.take
     """.split()
 )
 """They finish, advance, repair, make room or read: a full server runs them."""
 
 REFUSED = frozenset(
     """
-    adding.add adding.attach adding.flow adding.relay
+    adding.add adding.attach adding.flow adding.relay arranging.add
     caching.claim caching.write
     durable.publish
     editing.data editing.log editing.progress
+    effects.begin
     managing.publish
     scheduling.upsert
     """.split()
@@ -108,7 +116,7 @@ class FullFor:
                 full._make_room()
 
         monkeypatch.setattr(Server, "run_many", run_many_when_full)
-        if self._script in ("adding.add", "adding.attach"):
+        if self._script in ("adding.add", "adding.attach", "arranging.add"):
             monkeypatch.setattr(AddStream, "write", write_when_full)
             monkeypatch.setattr(AddStream, "read", read_when_full)
         try:

@@ -78,3 +78,11 @@ async def test_the_event_stream_stays_as_long_as_the_queue_says(keyspace: QueueK
     await add_jobs(keyspace, [new_job("work", "{}", PLAIN, NOW) for _ in range(500)])
     assert len(keys.get("events")) < 300
     assert keys.get("meta") == {"opts.maxLenEvents": "10"}
+
+
+async def test_jobs_of_a_shard_are_numbered_with_its_tag(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    keys.put({"id": "16", "own": record()})
+    jobs = [new_job("work", "{}", options, NOW, ":@4c") for options in (PLAIN, JobOptions(job_id="own"), PLAIN)]
+    assert await add_jobs(keyspace, jobs) == ["17@4c", "own", "19@4c"]
+    assert (keys.get("wait"), keys.get("id")) == (["19@4c", "17@4c"], "19")
+    assert keys.get("17@4c") == record(opts='{"attempts":1}')

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from stockyard import Deduplication, JobError, JobNotFound, JobOptions, JobStateError, ParentRef
+from stockyard import Deduplication, JobNotFound, JobOptions, JobStateError, ParentRef, StockyardError
 from stockyard._store.jobs.related_job import related_job
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
@@ -14,7 +14,7 @@ PARENT = ParentRef("q", "par")
 DUE = (NOW + 5000) * 4096
 
 
-async def add(keyspace: QueueKeyspace, name: str = "work", **options: Any) -> str | JobError:
+async def add(keyspace: QueueKeyspace, name: str = "work", **options: Any) -> str | StockyardError:
     (answer,) = await add_jobs(keyspace, [related_job(keyspace, name, "{}", JobOptions().merged(**options), NOW)])
     return answer
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from stockyard import JobError, JobNotFound, JobOptions, JobStateError, ParentRef
+from stockyard import JobNotFound, JobOptions, JobStateError, ParentRef, StockyardError
 from stockyard._store.jobs.adding import ExistingJob, relay
 from stockyard._store.jobs.related_job import RelatedJob, related_job
 from stockyard._store.keyspace import QueueKeyspace
@@ -19,7 +19,7 @@ def job(keyspace: QueueKeyspace, row: str, **options: Any) -> RelatedJob:
 
 async def send(
     keyspace: QueueKeyspace, *jobs: RelatedJob, most: int | None = None
-) -> list[str | ExistingJob | JobError]:
+) -> list[str | ExistingJob | StockyardError]:
     return list(await relay(keyspace, jobs, memory_ms=HOUR, most=most))
 
 

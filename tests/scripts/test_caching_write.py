@@ -2,11 +2,26 @@
 
 import pytest
 
-from stockyard._store.caches import caching
-from stockyard._store.caches.caching import NO_ROOM, OUTDATED, STORED, UNBOUNDED, CacheKeyspace, NewEntry
+from stockyard._store.caches import caching, reading
+from stockyard._store.caches.caching import (
+    NO_ROOM,
+    OUTDATED,
+    STORED,
+    UNBOUNDED,
+    CacheKeyspace,
+    CacheTotals,
+    NewEntry,
+    Written,
+)
 from tests.scripts.caches import counted, lru, put
 from tests.scripts.conftest import Keyspace
 from tests.support.waiting import eventually
+
+
+def totals(written: Written) -> CacheTotals:
+    """What the cache holds after a call that changed it."""
+    assert written.totals is not None
+    return written.totals
 
 
 async def claimed(cache: CacheKeyspace, key: str, token: str, *tags: str) -> list[str]:
@@ -23,16 +38,16 @@ async def test_an_entry_has_a_time_to_live_a_place_and_a_size(cache: CacheKeyspa
     assert written.answers == [STORED, STORED]
     assert 39_000 < cache_keys.ttl("c::e:a") <= 40_000
     assert lru(cache_keys) == ["c::e:a", "c::e:b"]
-    assert written.entries == 2
-    assert written.bytes == counted(cache_keys) == int(cache_keys.get(":totals")["bytes"])
-    assert written.bytes > 600
+    assert totals(written).entries == 2
+    assert totals(written).bytes == counted(cache_keys) == int(cache_keys.get(":totals")["bytes"])
+    assert totals(written).bytes > 600
 
 
 async def test_written_again_it_counts_once(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     await put(cache, NewEntry("a", b"1" * 500, 60_000))
     written = await put(cache, NewEntry("a", b"1", 60_000))
-    assert written.entries == 1
-    assert written.bytes == counted(cache_keys)
+    assert totals(written).entries == 1
+    assert totals(written).bytes == counted(cache_keys)
     assert list(cache_keys.get(":expiry")) == list(cache_keys.get(":lru"))
 
 
@@ -56,7 +71,30 @@ async def test_what_is_larger_than_the_budget_is_refused_and_leaves_no_older_val
     written = await put(cache, NewEntry("a", b"1" * 5000, 60_000), budget=2000)
     assert written.answers == [NO_ROOM]
     assert lru(cache_keys) == ["c::e:b"]
-    assert written.bytes == counted(cache_keys)
+    assert totals(written).bytes == counted(cache_keys)
+
+
+async def test_written_again_at_the_same_size_it_keeps_its_place_in_the_budget(
+    cache: CacheKeyspace, cache_keys: Keyspace
+) -> None:
+    await put(cache, NewEntry("a", b"1" * 100, 60_000), NewEntry("b", b"1" * 100, 60_000))
+    full, places = counted(cache_keys), set(cache_keys.get(":lru"))
+    written = await put(cache, NewEntry("a", b"2" * 100, 90_000), budget=full)
+    assert written == Written([STORED], None)
+    assert cache_keys.get(":totals") == {"bytes": str(full), "c:bytes": str(full), "c:entries": "2"}
+    assert set(cache_keys.get(":lru")) == set(cache_keys.get(":expiry")) == places
+    assert lru(cache_keys) == ["c::e:b", "c::e:a"]
+    (found,) = await caching.read(cache, "c", ["a"])
+    assert found is not None
+    assert found.value == b"2" * 100
+    assert 80_000 < cache_keys.ttl("c::e:a") <= 90_000
+    # There is room for one of them: the other leaves, and then the first is too large itself.
+    written = await put(cache, NewEntry("a", b"3" * 100, 60_000), budget=full - 1)
+    assert written == Written([STORED], CacheTotals(counted(cache_keys), 1, 1))
+    assert lru(cache_keys) == ["c::e:a"]
+    written = await put(cache, NewEntry("a", b"4" * 100, 60_000), budget=full // 4)
+    assert written == Written([NO_ROOM], CacheTotals(0, 0, 1))
+    assert "c::e:a" not in cache_keys.names()
 
 
 async def test_the_account_survives_expiry(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
@@ -68,9 +106,9 @@ async def test_the_account_survives_expiry(cache: CacheKeyspace, cache_keys: Key
     await eventually(lambda: not {"c::e:short0", "c::e:short1"} & set(cache_keys.names()))
     written = await put(cache, NewEntry("last", b"1", 60_000))
     assert sorted(lru(cache_keys)) == ["c::e:last", "c::e:short2", "c::e:short3"]
-    assert written.bytes == counted(cache_keys)
-    assert written.entries == 3
-    assert written.evictions == 0
+    assert totals(written).bytes == counted(cache_keys)
+    assert totals(written).entries == 3
+    assert totals(written).evictions == 0
 
 
 async def test_a_newer_entry_does_not_leave_in_the_place_of_an_expired_one(
@@ -91,7 +129,7 @@ async def test_a_wrong_account_is_dropped(cache: CacheKeyspace, cache_keys: Keys
     cache_keys.put({":totals": {"bytes": 10**9, "c:bytes": 10**9}})
     written = await put(cache, NewEntry("a", b"1", 60_000))
     assert written.answers == [STORED]
-    assert written.bytes == counted(cache_keys)
+    assert totals(written).bytes == counted(cache_keys)
 
 
 async def test_what_was_loaded_is_written_under_its_lock_alone(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
@@ -146,7 +184,7 @@ async def test_a_tag_used_again_after_its_end_revives_nothing(cache: CacheKeyspa
 
 async def test_on_a_server_that_evicts_nothing_is_counted(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
     written = await put(cache, NewEntry("a", b"1", 60_000), budget=UNBOUNDED)
-    assert written == ([STORED], 0, 0, 0)
+    assert written == Written([STORED], None)
     assert cache_keys.names() == ["c::e:a"]
 
 
@@ -156,3 +194,45 @@ async def test_text_comes_back_as_it_was(cache: CacheKeyspace, value: bytes) -> 
     (found,) = await caching.read(cache, "c", ["ключ\n::e:"])
     assert found is not None
     assert found.value == value
+
+
+async def test_who_was_read_without_a_script_counts_as_used_before_anybody_leaves(
+    cache: CacheKeyspace, cache_keys: Keyspace
+) -> None:
+    await put(cache, *(NewEntry(key, b"1" * 100, 60_000) for key in "abcd"))
+    entry = await reading.read_one(cache, "c", "a")
+    gone = {"9:c::e:gone": 2**52}
+    assert entry is not None
+    uses = {entry.member: entry.used_us} | gone
+    written = await caching.write(cache, "c", [NewEntry("e", b"1" * 100, 60_000)], counted(cache_keys), uses)
+    assert written.answers == [STORED]
+    assert lru(cache_keys) == ["c::e:c", "c::e:d", "c::e:a", "c::e:e"]
+
+
+async def test_a_use_that_is_noted_late_takes_no_later_one_back(
+    cache: CacheKeyspace, cache_keys: Keyspace
+) -> None:
+    await put(cache, NewEntry("a", b"1", 60_000), NewEntry("b", b"1", 60_000))
+    entry = await reading.read_one(cache, "c", "a")
+    assert entry is not None
+    await caching.read(cache, "c", ["a"])
+    before = cache_keys.get(":lru")
+    await reading.note_uses(cache, {entry.member: entry.used_us})
+    assert cache_keys.get(":lru") == before
+
+
+async def test_entries_of_the_same_size_are_placed_together(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
+    await put(cache, *(NewEntry(key, b"1" * 100, 60_000) for key in "abcd"))
+    full = counted(cache_keys)
+    again = [NewEntry(key, b"2" * 100, 90_000) for key in "cab"]
+    assert await put(cache, *again, budget=full) == Written([STORED] * 3, None)
+    assert lru(cache_keys) == [f"c::e:{key}" for key in "dcab"]
+    # Between them one that needs room: those that were just written stay, and one that was not leaves.
+    written = await put(cache, again[0], NewEntry("e", b"1" * 100, 60_000), again[1], budget=full)
+    assert written == Written([STORED] * 3, CacheTotals(full, 4, 1))
+    assert lru(cache_keys) == [f"c::e:{key}" for key in "bcea"]
+    assert set(cache_keys.get(":lru")) == set(cache_keys.get(":expiry"))
+    # What somebody has taken from the budget is counted again.
+    cache_keys.delete(":lru")
+    cache_keys.put({":totals": {"bytes": 0, "c:bytes": 0, "c:entries": 0}})
+    assert totals(await put(cache, again[0], again[1])) == CacheTotals(counted(cache_keys), 2, 1)

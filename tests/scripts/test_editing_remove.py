@@ -8,6 +8,7 @@ from stockyard._store.jobs import families as removal
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
+from tests.scripts.keyed import lined_up
 
 
 @pytest.mark.parametrize(
@@ -82,3 +83,13 @@ async def test_its_parent_does_not_wait_for_it(keyspace: QueueKeyspace, keys: Ke
         "marker": Sorted({"0": 0}),
         "events": [["waiting", "p", "waiting-children"], ["removed", "1", "wait"]],
     }
+
+
+async def test_a_job_leaves_the_line_of_its_key(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    keys.put(lined_up("A", "2", "3"))
+    assert await removal.remove(keyspace, "2") == 1
+    assert (keys.get(":key:A"), keys.get(":keys:waiting"), keys.get("2")) == (Sorted({"3": 3}), "1", None)
+    assert keys.get("events") == [["removed", "2", "waiting"]]
+    assert await removal.remove(keyspace, "3") == 1
+    assert keys.get(":key:A") is None
+    assert keys.get(":keys:lines") is None

@@ -82,6 +82,15 @@ async def test_its_attempts_may_begin_again(keyspace: QueueKeyspace, keys: Keysp
     assert keys.get("1") == record(stacktrace="[]")
 
 
+@pytest.mark.parametrize(("reset", "left"), [("made", {"ats": 3, "stc": 2}), ("started", {"atm": 3, "stc": 2})])
+async def test_one_of_its_numbers_may_begin_again(
+    keyspace: QueueKeyspace, keys: Keyspace, reset: Any, left: dict[str, int]
+) -> None:
+    keys.put({"1": record(atm=3, ats=3, stc=2, failedReason="no"), "failed": Sorted({"1": NOW})})
+    assert await editing.retry(keyspace, "1", reset_attempts=reset) == 0
+    assert keys.get("1") == record(**left)
+
+
 async def test_a_job_with_pending_children_waits_for_them(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     mine = {"parentKey": keyspace.base + "1", "parent": "{}"}
     keys.put({"1": record(), "failed": Sorted({"1": 1}), "1:dependencies": {keyspace.base + "a"}})

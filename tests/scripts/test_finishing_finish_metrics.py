@@ -8,11 +8,11 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from stockyard import ManualClock
 from stockyard._store.jobs.finishing import EndedRun, TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.server import Server
 from stockyard.config import Settings
+from stockyard.model.clock import SteppedClock
 from stockyard.model.naming import Naming
 from stockyard.model.outcome import Completed, Failed, Retried
 from tests.scripts.conftest import NOW, Keyspace
@@ -112,10 +112,10 @@ def test_ends_of_one_call_count_like_ends_one_by_one(
 ) -> None:
     async def run() -> None:
         server = Server(Settings.load(redis_url, dotenv=None).address)
-        clock, ends = ManualClock(NOW), list[int]()
+        clock, ends = SteppedClock(NOW), list[int]()
         keyspace = QueueKeyspace(server, Naming(prefix), "q", clock=clock)
         for pause, number in calls:
-            clock.advance(pause)
+            clock.step(pause)
             ends += [clock()] * number
             await end(keyspace, Keyspace(raw, keyspace.base), *[DONE] * number, metrics=3)
         keys = Keyspace(raw, keyspace.base)

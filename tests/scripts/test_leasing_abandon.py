@@ -62,3 +62,17 @@ async def test_every_job_of_a_long_list_is_looked_at(keyspace: QueueKeyspace, ke
     keys.put({**{each: record(ats=1) for each in ids}, **locks, "active": ids})
     assert set(await abandon(keyspace, "dead.", max_stalled=1)) == set(ids[1::2])
     assert keys.get("active") == ids[::2]
+
+
+async def test_where_jobs_run_at_most_once_one_that_began_no_effect_is_unknown(
+    keyspace: QueueKeyspace, keys: Keyspace
+) -> None:
+    begun = record(ats=1, **{"stockyard.effect": "k"})
+    keys.put({"1": record(ats=1), "1:lock": "dead.w:1", "2": begun, "2:lock": "dead.w:2", "active": ["2", "1"]})
+    assert await abandon(keyspace, "dead.", max_stalled=1, at_most_once=True) == ["1", "2"]
+    lost = "OutcomeUnknown: the job lost its worker before it began an effect: what it did is unknown"
+    assert keys.get("1") == record(ats=1, stc=1, defa=lost)
+    assert keys.get("2") == {**begun, "stc": "1"}
+    assert keys.get("wait") == ["1", "2"] or keys.get("wait") == ["2", "1"]
+    assert keys.get(":effect:job:1")["outcome"] == "unknown"
+    assert list(keys.get(":effects:unknown")) == ["job:1"]

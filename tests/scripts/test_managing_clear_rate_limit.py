@@ -14,7 +14,7 @@ async def test_the_limit_goes_and_a_worker_is_woken(
     keyspace: QueueKeyspace, keys: Keyspace, waiting: dict[str, Any]
 ) -> None:
     keys.put({"limiter": "9", **waiting})
-    await managing.clear_rate_limit(keyspace)
+    assert await managing.clear_rate_limit(keyspace)
     assert keys.all() == {**waiting, "marker": Sorted({"0": 0})}
 
 
@@ -22,6 +22,7 @@ async def test_nobody_is_woken_for_nothing(keyspace: QueueKeyspace, keys: Keyspa
     keys.put({"limiter": "9"})
     await managing.clear_rate_limit(keyspace)
     assert keys.all() == {}
+    assert not await managing.clear_rate_limit(keyspace)
 
 
 async def test_a_paused_queue_sleeps_on(keyspace: QueueKeyspace, keys: Keyspace) -> None:

@@ -13,9 +13,13 @@ RUNG = Sorted({"0": 0})
 
 async def test_limits_are_set_and_taken_off(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put({"meta": {"opts.maxLenEvents": "7"}})
-    await managing.configure(keyspace, {"max": 10, "duration": 86_400_000_000})
+    assert await managing.configure(keyspace, {"max": 10, "duration": 86_400_000_000})
+    assert not await managing.configure(keyspace, {"max": 10, "duration": 86_400_000_000})
+    assert await managing.configure(keyspace, {"max": 11})
+    assert await managing.configure(keyspace, {"max": 10})
     assert keys.get("meta") == {"opts.maxLenEvents": "7", "max": "10", "duration": "86400000000"}
-    await managing.configure(keyspace, {"max": None, "duration": None})
+    assert await managing.configure(keyspace, {"max": None, "duration": None})
+    assert not await managing.configure(keyspace, {"max": None, "duration": None})
     assert keys.get("meta") == {"opts.maxLenEvents": "7"}
     assert keys.all() == {}
 

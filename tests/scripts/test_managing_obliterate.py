@@ -5,14 +5,18 @@ from typing import Any
 import pytest
 import redis
 
+from stockyard._store import halting
 from stockyard._store.jobs import managing
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load
 from stockyard._wire.keys import SUFFIXES
+from stockyard._wire.own_keys import EFFECTS
 from stockyard.model.naming import Naming
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.families import Families
+from tests.scripts.halts import current, halt
+from tests.scripts.keyed import lined_up, standing
 
 
 def fill(keys: Keyspace) -> None:
@@ -69,8 +73,8 @@ async def test_every_key_goes(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     assert keys.get("meta") is None
 
 
-def test_the_script_knows_every_key_of_a_queue() -> None:
-    assert set(load("managing.obliterate").keys) == set(SUFFIXES)
+def test_the_script_knows_every_key_of_a_queue_but_those_of_its_effects() -> None:
+    assert set(load("managing.obliterate").keys) == set(SUFFIXES) - set(EFFECTS) - {"halts_audit"}
 
 
 async def test_running_jobs_stand_in_the_way(keyspace: QueueKeyspace, keys: Keyspace) -> None:
@@ -140,3 +144,27 @@ async def test_parents_elsewhere_do_not_wait_for_what_went(
     families.add("1", "k/p", place={"completed": Sorted({"1": NOW})})
     assert await managing.obliterate(keyspace, force=False) == 0
     assert families.left() == {"k/p": record(), "k/wait": ["p"], "k/marker": Sorted({"0": 0})}
+
+
+async def test_a_queue_that_is_halted_stays_halted(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    await halting.apply(keyspace, current(halt()))
+    await halting.note_held(keyspace, "1")
+    assert await managing.obliterate(keyspace, force=False) == 0
+    assert keys.get("meta") == {"paused": "1", "stockyard.halted": "running"}
+    assert keys.names() == [":halts", "meta"]
+    await halting.apply(keyspace, current(version=NOW + 1))
+    assert keys.get("meta") is None
+    assert await managing.obliterate(keyspace, force=False) == 0
+    assert keys.names() == []
+
+
+async def test_lines_of_keys_go_with_their_jobs(
+    keyspace: QueueKeyspace, keys: Keyspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(managing, "CHUNK", 3)
+    keys.put({**standing("A", "1"), **lined_up("A", "2", "3", "4", "5"), "1": record(), "wait": ["1"]})
+    # Ids of three parts are found by the line alone.
+    keys.put({"b:1:2": record(), ":key:B": Sorted({"b:1:2": 9}), ":keys:lines": Sorted({"B": NOW})})
+    keys.put({":keys:parked": {"C": "9"}, ":keys:check": "1"})
+    assert await managing.obliterate(keyspace, force=False) == 0
+    assert keys.all() == {}

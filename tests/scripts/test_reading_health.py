@@ -7,7 +7,7 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard.errors import ServerRefused
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
-EMPTY = QueueFacts._make([*[0] * 11, "", "", *[0] * 3, "", *[0] * 3, ()])
+EMPTY = QueueFacts._make([*[0] * 11, "", "", *[0] * 3, "", *[0] * 4, "", *[0] * 5, "", 0, "", "", *[0] * 3, ()])
 
 
 async def test_an_empty_queue(keyspace: QueueKeyspace, keys: Keyspace) -> None:
@@ -37,6 +37,16 @@ async def test_every_state_is_counted(keyspace: QueueKeyspace, keys: Keyspace) -
             "metrics:completed": {"count": 12, "prevTS": 1},
             "metrics:failed": {"count": 3},
             "r2": record(processedOn=NOW - 1),
+            ":effects:unknown": Sorted({"A2": NOW - 10, "A1": NOW - 60_000}),
+            "stalled-check:versions": {"1": str(NOW - 60_000), "2": str(NOW - 60_001), "3": "0", "4": "0"},
+            "stalled-check:version:1": Sorted({"v1": 1}),
+            "stalled-check:version:2": Sorted({"v2": 1}),
+            "stalled-check:version:3": Sorted({"v3": 1, "v4": 2}),
+            ":counts": {"replaced": 5, "expired": 4, "dropped": "odd", "refused": 2},
+            ":halts": {"version": 1, "all": "h", "key:A": "x", "key:B": "y"},
+            ":breaker": {"open": "b", "trial": "r1"},
+            ":keys:parked": {"BTC": "r1"},
+            ":keys:waiting": 4,
         }
     )
     assert await read_facts([keyspace]) == [
@@ -60,6 +70,20 @@ async def test_every_state_is_counted(keyspace: QueueKeyspace, keys: Keyspace) -
             late_schedule="",
             counted_completed=12,
             counted_failed=3,
+            unknown_effects=2,
+            unknown_since=NOW - 60_000,
+            unknown_key="A1",
+            not_understood=3,
+            replaced=5,
+            expired=4,
+            dropped=0,
+            refused=2,
+            halt="h",
+            halted_keys=2,
+            breaker="b",
+            trial="r1",
+            parked_keys=1,
+            in_lines=4,
             workers=0,
         )
     ]
@@ -116,16 +140,18 @@ async def test_a_time_that_is_none_costs_no_more_than_itself(
     assert (facts.wait, facts.active, facts.running_id, facts.running_since) == (1, 1, "r1", 0)
 
 
-@pytest.mark.parametrize("state", ["wait", "active", "prioritized", "delayed", "completed", "repeat", "meta"])
+@pytest.mark.parametrize(
+    "state", ["wait", "active", "prioritized", "delayed", "completed", "repeat", "meta", ":effects:unknown"]
+)
 async def test_a_key_of_another_type_costs_its_own_number(
     keyspace: QueueKeyspace, keys: Keyspace, state: str
 ) -> None:
     keys.put({"failed": Sorted({"f": 1}), state: "written over"})
     (facts,) = await read_facts([keyspace])
     (damage,) = facts.damage
-    assert damage.startswith(f"{state}: WRONGTYPE")
+    assert damage.startswith(f"{'effects' if 'effects' in state else state}: WRONGTYPE")
     assert facts._replace(damage=()) == EMPTY._replace(failed=1)
-    if state not in ("repeat",):
+    if state not in ("repeat", ":effects:unknown"):
         with pytest.raises(ServerRefused, match=f"cannot be counted: {state}: WRONGTYPE"):
             facts.sound("mail")
 

@@ -19,12 +19,14 @@ from tests.scripts.conftest import Keyspace, Sorted, record
         *(({name: Sorted({"1": 1})}, name) for name in ("prioritized", "delayed", "completed", "failed")),
         ({"waiting-children": Sorted({"1": 1})}, "waiting-children"),
         ({}, "unknown"),
+        ({":key:A": Sorted({"1": 1})}, "waiting"),
+        ({":key:A": Sorted({"2": 1})}, "unknown"),
     ],
 )
 async def test_every_place_is_known(
     keyspace: QueueKeyspace, keys: Keyspace, place: dict[str, Any], state: str
 ) -> None:
-    keys.put({"1": record(), **place})
+    keys.put({"1": record(**{"stockyard.key": "A"}), **place})
     assert await read_state(keyspace, "1") == Ending(state, True, None, None)
 
 

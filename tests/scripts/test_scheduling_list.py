@@ -1,5 +1,7 @@
 """scheduling.list: schedules as snapshots, in the order in which they come, and nothing is changed by looking."""
 
+from typing import Any
+
 from stockyard._store.jobs import scheduling
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.model.options import JobOptions
@@ -32,6 +34,17 @@ async def test_the_next_to_come_is_the_first(keyspace: QueueKeyspace, keys: Keys
     assert await scheduling.read_one(keyspace, "nobody") is None
     assert await scheduling.count(keyspace) == 2
     assert keys.all() == before
+
+
+async def test_a_calendar_is_part_of_the_timing(keyspace: QueueKeyspace) -> None:
+    rule: Any = {"cron": "0 3 * * *", "tz": "UTC", "calendar": "XNYS"}
+    await upsert(keyspace, due=NOW + 2, **rule, during="hours")
+    (found,) = await scheduling.read_page(keyspace, 0, -1)
+    assert found.timing == Timing(**rule, during="hours")
+    # Another calendar is another rule: the next run gets a time of its own.
+    await upsert(keyspace, due=NOW + 3, **rule, session="open")
+    (found,) = await scheduling.read_page(keyspace, 0, -1)
+    assert (found.timing, found.next_run) == (Timing(**rule, session="open"), NOW + 3)
 
 
 async def test_what_node_s_listing_would_delete_stays(keyspace: QueueKeyspace, keys: Keyspace) -> None:

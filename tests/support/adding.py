@@ -1,19 +1,19 @@
 """Adds batches of jobs the way producers do, without their queue."""
 
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from stockyard._store.jobs.add_stream import AddStream
 from stockyard._store.jobs.adding import Answers, Batch, ExistingJob
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.blocking import BlockingQueue
-from stockyard.errors import JobError
+from stockyard.errors import StockyardError
 from stockyard.model.job import Job
 
 _streams: WeakKeyDictionary[QueueKeyspace, AddStream] = WeakKeyDictionary()
 
 
-async def add_jobs(keyspace: QueueKeyspace, jobs: Batch) -> list[str | JobError]:
+async def add_jobs(keyspace: QueueKeyspace, jobs: Batch) -> list[str | StockyardError]:
     """Add jobs in one call; return the ids of those that are there now, or why they were refused."""
     return [each.job_id if isinstance(each, ExistingJob) else each for each in await send_jobs(keyspace, jobs)]
 
@@ -26,7 +26,7 @@ async def send_jobs(keyspace: QueueKeyspace, jobs: Batch) -> Answers:
         await stream.open()
     stream.write(jobs)
     # No durability was asked for, so that none is missing.
-    return cast("Answers", await stream.read())
+    return await stream.read()
 
 
 def stored(queue: BlockingQueue, job_id: str) -> Job[Any]:

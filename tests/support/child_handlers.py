@@ -16,7 +16,7 @@ import msgspec
 from stockyard.consume.executors.process import ChildTask
 from stockyard.errors import Requeue, UnrecoverableError
 from stockyard.model.handler import reference
-from stockyard.model.job import Job, JobProcessor, JobState
+from stockyard.model.job import Job, JobProcessor, JobState, ResetAttempts
 from stockyard.model.options import JobOptions
 from stockyard.model.payload import encode_payload
 from tests.support.waiting import eventually, wait_until
@@ -53,7 +53,7 @@ class RecordingPort:
         await self._record("change_delay", job_id, delay)
         return 1500
 
-    async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: bool = False) -> None:
+    async def retry(self, job_id: str, *, state: str = "failed", reset_attempts: ResetAttempts = False) -> None:
         await self._record("retry", job_id, reset_attempts)
 
     async def is_held_by_children(self, job_id: str) -> bool:

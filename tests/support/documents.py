@@ -1,33 +1,83 @@
-"""Runs the Python blocks of a document as a reader would, each in a process of its own."""
+"""Runs the Python blocks of a document as a reader would."""
 
+import json
 import os
 import re
 import subprocess
 import sys
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 
 # As in an asyncio shell, where `await` needs no function around it.
 _SHELL = """
-import ast, asyncio, inspect, sys
-code = compile(sys.stdin.read(), "document", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-names = {"__name__": "document"}
-sys.modules["document"] = type(sys)("document")
-async def main():
+import ast, asyncio, inspect, json, os, sys
+prefix = os.environ.get("STOCKYARD_PREFIX", "")
+async def awaited(pending):
+    await pending
+for number, block in enumerate(json.load(sys.stdin)):
+    if number:
+        os.environ["STOCKYARD_PREFIX"] = f"{prefix}-{number}"
+    code = compile(block, "document", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    names = {"__name__": "document"}
+    sys.modules["document"] = type(sys)("document")
     pending = eval(code, names)
-    if inspect.isawaitable(pending):
-        await pending
-if code.co_flags & inspect.CO_COROUTINE:
-    asyncio.run(main())
-else:
-    exec(code, names)
+    if inspect.iscoroutine(pending):
+        asyncio.run(awaited(pending))
 """
+
+_RUN = re.compile(r'<!-- (?:run|pytest) -->\n```python(?: title="([^"]+)")?\n(.*?)```', re.S)
+_FRAGMENT = re.compile(r"(<!-- before -->\n)?^```py\n(.*?)```", re.S | re.M)
+_GUARD = 'if __name__ == "__main__":'
+
+
+class DocumentedProgram(NamedTuple):
+    """A file that a page shows in full.
+
+    Attributes:
+        name: of the file, ``shop.py``.
+        text: what it holds.
+    """
+
+    name: str
+    text: str
 
 
 def blocks(document: Path) -> list[str]:
-    """The blocks that are marked to be run."""
-    return re.findall(r"<!-- run -->\n```python\n(.*?)```", document.read_text(), re.S)
+    """The blocks that are marked to be run, but those that are programs."""
+    return [text for name, text in _RUN.findall(document.read_text()) if not _is_program(name, text)]
+
+
+def programs(document: Path) -> list[DocumentedProgram]:
+    """The blocks that are files: they have a title, or start something under ``if __name__ == "__main__":``."""
+    found = [(name, text) for name, text in _RUN.findall(document.read_text()) if _is_program(name, text)]
+    stem = document.stem.replace("-", "_")
+    return [DocumentedProgram(name or f"{stem}_{number}.py", text) for number, (name, text) in enumerate(found, 1)]
+
+
+def _is_program(name: str, text: str) -> bool:
+    return bool(name) or _GUARD in text
+
+
+def fragments(document: Path) -> list[str]:
+    """The blocks that show a part of a program of the page again."""
+    return [textwrap.dedent(text) for before, text in _FRAGMENT.findall(document.read_text()) if not before]
+
+
+def foreign_code(document: Path) -> list[str]:
+    """The blocks that show the code of another library, before a migration."""
+    return [text for before, text in _FRAGMENT.findall(document.read_text()) if before]
+
+
+def write_programs(document: Path, folder: Path) -> list[DocumentedProgram]:
+    """Write the programs of a page into a folder, as a reader pastes them."""
+    found = programs(document)
+    for program in found:
+        (folder / program.name).write_text(program.text)
+    return found
 
 
 def shell_blocks(document: Path) -> list[str]:
@@ -51,7 +101,12 @@ def run_commands(block: str, folder: Path) -> None:
 
 def run_block(block: str, **environment: str) -> str:
     """Run a block in an asyncio shell; return what it printed."""
-    return run_program(["-c", _SHELL], block, **environment)
+    return run_blocks([block], **environment)
+
+
+def run_blocks(blocks: Sequence[str], **environment: str) -> str:
+    """Run blocks one after the other in one process, each in an asyncio shell and with a prefix of its own."""
+    return run_program(["-c", _SHELL], json.dumps(blocks), **environment)
 
 
 def run_program(arguments: list[str], text: str = "", **environment: str) -> str:

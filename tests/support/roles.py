@@ -2,21 +2,24 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, cast, get_args
 
+import pytest
 from msgspec.structs import replace as replaced
 
-from stockyard import App, Deduplication, Flow, JobOptions, ParentRef
+from stockyard import App, Deduplication, Flow, JobOptions, JobState, ParentRef
 from stockyard._store.jobs import leasing
 from stockyard._store.jobs.finishing import TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.net.server import Server
+from stockyard._store.net.server_at import server_at
+from stockyard.errors import NotDurable, QueueFull
 from stockyard.model.family import ChildKind
-from stockyard.model.naming import Naming
 from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.produce.relayed_adds import Relayed, RelayedAdds, StoredAdd
 from stockyard.pubsub import Channel, Delivery, OpenChannel
+from tests.support.limit_roles import call_within_limits, look_at_limits
 from tests.support.stage import Stage
 from tests.support.waiting import eventually
 
@@ -35,6 +38,15 @@ async def add(stage: Stage) -> None:
     await stage.queue.add("c", priority=3)
     await stage.queue.add("d", delay="1h")
     await stage.queue.add_many([("e", number) for number in range(100)])
+
+
+async def add_durably(stage: Stage) -> None:
+    await stage.queue.add("x", durability="aof")
+    # Nobody follows the server: how long the wait for a replica is, the timeout of calls decides.
+    hasty = App(stage.topology, settings=replace(stage.app.settings, call_timeout=2.0))
+    with suppress(NotDurable):
+        await hasty.queue(stage.name).add("x", durability="replica")
+    await hasty.aclose()
 
 
 async def deduplicate(stage: Stage) -> None:
@@ -70,7 +82,7 @@ async def follow(stage: Stage) -> None:
     job = await stage.queue.add("x")
     waiting = asyncio.create_task(job.wait_for_result(60))
     # Where entries may be missing, the stream is looked at as a whole.
-    await stage.at_the_server("DEL", f"bull:{stage.name}:events")
+    await stage.at_the_server("DEL", f"{stage.naming.place(stage.name)}:events")
     async with stage.admin_works():
         await waiting
     await job.refresh()
@@ -96,7 +108,16 @@ async def relay(stage: Stage) -> None:
     assert await adds.add_first(jobs) == await adds.add_first(jobs) == Relayed(3, None, False)
 
 
-PRODUCER = (add, deduplicate, add_flows, follow, schedule, relay)
+async def arrange(stage: Stage) -> None:
+    ticks = stage.app.queue(f"{stage.name}-ticks")
+    for _ in range(2):
+        await ticks.add("x", coalesce="BTC")
+    await ticks.add("x", coalesce="ETH", delay="1h")
+    with pytest.raises(QueueFull):
+        await ticks.add("x")
+
+
+PRODUCER = (add, add_durably, deduplicate, add_flows, follow, schedule, relay, arrange)
 
 
 async def work(stage: Stage) -> None:
@@ -168,7 +189,7 @@ async def _is_limited(queue: Any) -> bool:
 
 
 async def recover(stage: Stage) -> None:
-    keyspace = QueueKeyspace(Server(stage.app.settings.address), Naming(stage.app.settings.prefix), stage.name)
+    keyspace = QueueKeyspace(server_at(stage.app.settings.address), stage.naming, stage.name)
     await stage.prepared.add("x")
     order = TakeRequest(take=1, token="mine", lock_ms=100)
     try:
@@ -188,14 +209,35 @@ async def recover(stage: Stage) -> None:
 async def watch(stage: Stage) -> None:
     alert_monitor = stage.app.alert_monitor(AlertSettings.load({"STOCKYARD_ALERT_NO_WORKER": "0s"}, dotenv=None))
     await stage.prepared.add("x")
-    alerts = f"{stage.app.settings.prefix}::alerts:{stage.topology.name}:"
+    alerts = f"{stage.naming.part('alerts', stage.topology.name)}:"
     await stage.at_the_server("DEL", f"{alerts}leader", f"{alerts}incidents")
     await alert_monitor.start()
     await eventually(stage.admin.alerts.incidents, within=60)
     await alert_monitor.stop()
 
 
+async def keep_up(stage: Stage) -> None:
+    """Drop what is old, and what comes too late."""
+    news = stage.app.queue(f"{stage.name}-news")
+    await news.add_many([("x", number, {"priority": number}) for number in range(4)])
+    async with stage.works(news.name):
+        await eventually(lambda: _is_empty(stage, news.name))
+    ticks = f"{stage.name}-ticks"
+    await stage.app.queue(ticks).add("flaky", coalesce="SOL", attempts=2, backoff="1h")
+    async with stage.works(ticks):
+        await eventually(lambda: _is_delayed(stage, ticks))
+
+
+async def _is_empty(stage: Stage, queue: str) -> bool:
+    return (await stage.admin.queue(queue).count()) == 0
+
+
+async def _is_delayed(stage: Stage, queue: str) -> bool:
+    return (await stage.admin.queue(queue).counts())[JobState.DELAYED] > 0
+
+
 WORKER = (
+    keep_up,
     *PRODUCER,
     work,
     retry,
@@ -208,6 +250,7 @@ WORKER = (
     keep_to_limits,
     recover,
     watch,
+    call_within_limits,
 )
 
 
@@ -227,6 +270,8 @@ async def look(stage: Stage) -> None:
     await stage.queue.workers()
     await stage.queue.metrics("completed")
     await stage.queue.prometheus()
+    for job in jobs:
+        await stage.queue.position(job.id)
     found = await stage.queue.get_job(jobs[0].id)
     assert found is not None
     await found.state()
@@ -271,76 +316,10 @@ async def read_alerts(stage: Stage) -> None:
     await stage.app.alerts.incidents()
     await stage.app.alerts.history()
     await stage.app.alerts.silences()
+    await stage.app.monitor.audit.list(5)
 
 
-READER = (look, look_at_flows, look_at_schedules, read_events, read_alerts)
-
-
-async def remember(stage: Stage) -> None:
-    await stage.at_the_server("SCRIPT", "FLUSH")
-    cache = stage.app.cache(stage.name, ttl="1h")
-    await cache.set("a", 1, tags=["t"])
-    await cache.set_many({"b": 2, "c": 3})
-    await cache.get("a")
-    await cache.get_many(["a", "b", "d"])
-    await cache.delete("b")
-    await cache.invalidate("t")
-    await cache.get("a")
-    await cache.set("brief", 1, ttl="5ms", tags=["u"])
-
-    async def is_over() -> bool:
-        return await cache.get("brief") is None
-
-    await eventually(is_over)
-    await cache.set("a", 1, tags=["t"])
-    await cache.clear()
-
-
-async def load(stage: Stage) -> None:
-    lock = 0.2
-    cache = stage.app.cache(stage.name, ttl="1h", lock=f"{lock}s")
-
-    begun = asyncio.Event()
-
-    async def slowly() -> int:
-        begun.set()
-        await asyncio.sleep(1.5 * lock)
-        return 1
-
-    await cache.get_or_set("a", slowly, tags=["t"])
-    loading = asyncio.create_task(cache.get_or_set("c", slowly))
-    begun.clear()
-    await begun.wait()
-    # Whoever keeps the lock of the load finds it gone.
-    await stage.admin.cache(stage.name).set("c", 2)
-    await loading
-    await asyncio.gather(cache.get_or_set("b", slowly, tags=["t"]), cache.get_or_set("b", slowly))
-
-
-async def account(stage: Stage) -> None:
-    cache = stage.app.cache(stage.name, ttl="1h")
-    await cache.set("a", 1)
-    await stage.app.caches.usage()
-    await stage.app.caches.budget()
-    small = App(stage.topology, settings=replace(stage.app.settings, cache_bytes=1000))
-    await small.cache(stage.name).set("b", "x" * 300)
-    await small.aclose()
-
-
-async def keep_near(stage: Stage) -> None:
-    cache = stage.app.cache(stage.name, ttl="1h", near="1h")
-    await cache.set("a", 1)
-
-    async def is_near() -> bool:
-        await cache.get("a")
-        return bool(cache.peek("a") == 1)
-
-    await eventually(is_near, within=60)
-    await stage.admin.cache(stage.name).set("a", 2)
-    await eventually(lambda: cache.peek("a") != 1, within=60)
-
-
-CACHE = (remember, load, account, keep_near)
+READER = (look, look_at_flows, look_at_schedules, read_events, read_alerts, look_at_limits)
 
 
 async def broadcast(stage: Stage) -> None:
@@ -383,7 +362,7 @@ async def keep(stage: Stage) -> None:
 async def claim(stage: Stage) -> None:
     channel: OpenChannel[int] = stage.app.channel(Channel(stage.name, durable=True, idle="100ms"))
     await channel.publish_many([1, 2])
-    messages = f"{stage.app.settings.prefix}::channel:{stage.name}:messages"
+    messages = f"{stage.naming.part('channel', stage.name)}:messages"
     await stage.at_the_server("XGROUP", "CREATE", messages, "ledger", "0")
     await stage.at_the_server("XREADGROUP", "GROUP", "ledger", "dead", "COUNT", "1", "STREAMS", messages, ">")
     async with channel.consume("ledger") as found:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +25,7 @@ from stockyard.embedded.set_folder import free_ports, make_files
 from tests.support.waiting import wait_until
 
 _PR_SET_PDEATHSIG = 1
+_ELECTED = re.compile("Failover election won|Taking over the (?:master|primary)")
 _prctl: Callable[..., int] | None = ctypes.CDLL(None).prctl if sys.platform == "linux" else None
 
 
@@ -36,7 +39,7 @@ class Node:
     pid: int = 0
 
 
-class ServerSet:
+class ServerSet(ABC):
     """Processes that form one set. Nothing restarts them but the test; they end with this process.
 
     Args:
@@ -108,8 +111,35 @@ class ServerSet:
 
     def primaries(self) -> list[Node]:
         """Return the nodes that say they are primaries now."""
-        infos = [(node, probe.info((node.host, node.port), within=1)) for node in self.nodes]
-        return [node for node, facts in infos if facts.get("role") == "master"]
+        return [node for node in self.nodes if self.is_primary(node)]
+
+    def is_primary(self, node: Node) -> bool:
+        """Say whether a node answers, and says that it is a primary."""
+        return probe.info((node.host, node.port), within=1).get("role") == "master"
+
+    def replica_of(self, primary: Node) -> Node:
+        """Return a node that follows a primary."""
+        for node in self.nodes:
+            facts = probe.info((node.host, node.port), within=1)
+            if facts.get("role") == "slave" and facts["master_port"] == str(primary.port):
+                return node
+        raise AssertionError(f"{primary.name} has no replica")
+
+    @abstractmethod
+    def primary_of(self, key: str) -> Node:
+        """Return the node that serves a key, as the first member that answers sees it."""
+
+    @abstractmethod
+    def failovers(self) -> int:
+        """Return how many failovers there were since the start, by the members' logs."""
+
+    def is_known_as_primary(self, node: Node) -> bool:
+        """Say whether clients that ask now are led to a new primary alone."""
+        return self.is_primary(node)
+
+    def rejoin(self, old: Node, new: Node) -> None:
+        """Return when a node that runs again follows the one that has taken its place, and the set is whole."""
+        self.wait_ready()
 
     def _all(self) -> list[Node]:
         return [*self.nodes, *self.sentinels]
@@ -145,19 +175,40 @@ class SentinelSet(ServerSet):
     def __init__(self, data: Path, *, options: dict[str, str] | None = None) -> None:
         super().__init__(data, SetShape("sentinel"), options=options)
 
+    def primary_of(self, key: str) -> Node:
+        return self.primary()
+
     def primary(self) -> Node:
         """Return the node that the first Sentinel that answers calls the primary."""
-        for sentinel in self.sentinels:
-            facts = probe.info((sentinel.host, sentinel.port), within=1)
-            seen = dict(part.partition("=")[::2] for part in facts.get("master0", "").split(","))
-            for node in self.nodes:
-                if seen.get("address") == f"{node.host}:{node.port}":
-                    return node
-        raise AssertionError("no Sentinel answers")
+        named = next(filter(None, map(self.primary_by, self.sentinels)), None)
+        assert named is not None, "no Sentinel answers"
+        return named
+
+    def primary_by(self, sentinel: Node) -> Node | None:
+        """Return the node that a Sentinel calls the primary; None when it does not answer."""
+        facts = probe.info((sentinel.host, sentinel.port), within=1)
+        seen = dict(part.partition("=")[::2] for part in facts.get("master0", "").split(","))
+        return next((node for node in self.nodes if seen.get("address") == f"{node.host}:{node.port}"), None)
 
     def failovers(self) -> int:
-        """Return how many failovers the Sentinels have ended since the start."""
-        return sum(self.log(sentinel).count("+failover-end ") for sentinel in self.sentinels)
+        # Each Sentinel notes each of them; one that was away hears of it later.
+        return max(self.log(sentinel).count("+switch-master ") for sentinel in self.sentinels)
+
+    def is_known_as_primary(self, node: Node) -> bool:
+        return all(self.primary_by(sentinel) == node for sentinel in self.sentinels)
+
+    def rejoin(self, old: Node, new: Node) -> None:
+        # The Sentinels would wait for ten seconds.
+        wait_until(lambda: self._follows(old, new))
+        self.wait_ready()
+
+    def _follows(self, old: Node, new: Node) -> bool:
+        try:
+            with self.client(old) as client:
+                client.replicaof(new.host, str(new.port))
+        except (redis.ConnectionError, redis.TimeoutError):
+            return False
+        return True
 
 
 class ClusterSet(ServerSet):
@@ -168,8 +219,10 @@ class ClusterSet(ServerSet):
     ) -> None:
         super().__init__(data, SetShape("cluster", nodes, replicas), options=options)
 
+    def failovers(self) -> int:
+        return sum(len(_ELECTED.findall(self.log(node))) for node in self.nodes)
+
     def primary_of(self, key: str) -> Node:
-        """Return the node that serves a key's slot, as the first node that answers sees it."""
         for node in self.nodes:
             try:
                 with self.client(node) as client:

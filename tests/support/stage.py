@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any, get_args
 
 from stockyard import App, Job, Topology
-from stockyard._store.net.server import Server
+from stockyard._store.net.server_at import server_at
 from stockyard.model.family import ChildKind
 from tests.support.waiting import eventually
 
@@ -19,15 +19,22 @@ class Stage:
     Args:
         user, admin: URLs of the server with their logins.
         name: of the queue.
+
+    Attributes:
+        naming: how its keys are spelled.
     """
 
     def __init__(self, user: str, admin: str, name: str) -> None:
         self.topology = Topology("roles")
         self.topology.queue(name, lock=f"{LOCK_SECONDS}s", remove_on_complete=5, remove_on_fail=5)
         self.topology.queue(f"{name}-limited", rate="1/10s", lock=f"{LOCK_SECONDS}s")
+        self.topology.queue(f"{name}-ticks", coalesce="latest", max_length=2, lock=f"{LOCK_SECONDS}s")
+        self.topology.queue(f"{name}-news", max_length=2, on_full="drop_oldest", expires_in="1ms")
+        self.topology.queue(f"{name}-keys", ordered=True, on_poison="park", attempts=1, lock=f"{LOCK_SECONDS}s")
         self.name = name
         self.app = App(self.topology, user, prefix="bull")
         self.admin = App(self.topology, admin, prefix="bull")
+        self.naming = self.app.settings.naming(self.topology.slots)
         self.queue = self.app.queue(name)
         self.prepared = self.admin.queue(name)
         self.ran = 0
@@ -49,9 +56,9 @@ class Stage:
         """The admin's worker runs."""
         return self.works(app=self.admin)
 
-    async def ends(self, job: Job[Any], state: str = "completed") -> None:
+    async def ends(self, job: Job[Any], state: str = "completed", *, queue: str = "") -> None:
         """Wait, as the admin, until a job is in a state."""
-        stored = await self.prepared.get_job(job.id)
+        stored = await self.admin.queue(queue or self.name).get_job(job.id)
         assert stored is not None
 
         async def is_there() -> bool:
@@ -60,9 +67,10 @@ class Stage:
         await eventually(is_there, within=60)
 
     async def at_the_server(self, *command: str) -> None:
-        """Run a command as the admin."""
-        server = Server(self.admin.settings.address)
-        await server.call(*command)
+        """Run a command as the admin; one without a key, on every primary."""
+        server = server_at(self.admin.settings.address)
+        for each in await server.primaries() if command[0] == "SCRIPT" else [server]:
+            await each.call(*command)
         await server.aclose()
 
     async def aclose(self) -> None:
@@ -76,6 +84,10 @@ class Stage:
 
     async def _bad(self, job: Job[Any]) -> None:
         raise ValueError("bad")
+
+    async def _lost(self, job: Job[Any]) -> None:
+        async with job.effect(job.id, max_duration="1s"):
+            raise ConnectionError("no answer")
 
     async def _flaky(self, job: Job[Any]) -> None:
         if job.attempts_made == 0:

@@ -47,9 +47,20 @@ def test_the_process_that_renews_leases_loads_what_it_uses() -> None:
 
 def test_an_app_that_only_adds_loads_neither_workers_nor_alerts() -> None:
     loaded = modules_after("from stockyard import App, Topology\ntopology = Topology('t')\nApp(topology)")
-    unused = ("cache.caches", "consume", "embedded", "observe", "produce.flows", "pubsub", "schedule")
+    unused = (
+        "cache.caches",
+        "consume",
+        "effects",
+        "embedded",
+        "limits",
+        "observe",
+        "produce.flows",
+        "pubsub",
+        "schedule",
+    )
     assert not {each for each in loaded if each.startswith(tuple(f"stockyard.{part}" for part in unused))}
     assert not loaded & {"dotenv", "http.client", "multiprocessing", "prometheus_client", "redis", "smtplib"}
+    assert not loaded & {"stockyard.model.limit", "stockyard.model.limits"}
     assert not loaded & {"cronsim", "difflib", "importlib.resources", "zipfile", "zoneinfo"}
 
 
@@ -60,8 +71,13 @@ def test_no_import_composes_a_script() -> None:
     )
 
 
-def test_a_worker_loads_neither_child_processes_nor_metrics() -> None:
-    loaded = modules_after("import stockyard.consume.worker, stockyard.observe.app_monitor")
+def test_a_worker_loads_neither_child_processes_nor_metrics_nor_alerts() -> None:
+    loaded = modules_after(
+        "import stockyard.consume.worker, stockyard.observe.app_monitor, stockyard.observe.doctor.preflight"
+    )
+    unused = ("limits", "observe.alerts", "observe.health")
+    assert not {each for each in loaded if each.startswith(tuple(f"stockyard.{part}" for part in unused))}
+    assert not loaded & {"stockyard.model.limit", "stockyard.model.limits"}
     assert not loaded & {"http.client", "multiprocessing", "prometheus_client", "smtplib", "wsgiref"}
 
 

@@ -59,7 +59,10 @@ DOORS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "children": (lambda app: _job(app).remove(children="x"), "children must be True or False; got 'x'"),
     "queue's children": (lambda app: app.queue("q").remove("1", children=0), "children must be True or False"),
     "lifo": (lambda app: _job(app).change_priority(1, lifo="x"), "lifo must be True or False; got 'x'"),
-    "attempts": (lambda app: _job(app).retry(reset_attempts=1), "reset_attempts must be True or False; got 1"),
+    "attempts": (
+        lambda app: _job(app).retry(reset_attempts=1),
+        "reset_attempts must be True or False, 'made' or 'started'; got 1",
+    ),
     "log lines": (lambda app: _job(app).logs("a"), "start must be a whole number; got 'a'"),
     "last log line": (lambda app: _job(app).logs(0, 1.5), "end must be a whole number; got 1.5"),
     "minutes": (lambda app: app.queue("q").metrics("failed", "a"), "start must be a whole number; got 'a'"),
@@ -98,7 +101,7 @@ DOORS: dict[str, tuple[Callable[[Any], Any], str]] = {
     "executor": (lambda app: app.topology.spec("q").handler("x", executor="x")(len), "executor must be one of"),
     "no timing": (
         lambda app: app.schedules("q").upsert("s"),
-        "a schedule needs either every or cron; got neither",
+        "a schedule needs either every or cron, or a calendar and session; got none",
     ),
     "two timings": (
         lambda app: app.schedules("q").upsert("s", every="5s", cron="* * * * *"),

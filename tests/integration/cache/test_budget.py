@@ -159,3 +159,22 @@ async def test_jobs_live_beside_a_cache_that_is_written_ten_times_over(
             info = client.info("stats")
             assert info["evicted_keys"] == 0
             assert client.info("memory")["used_memory"] < 48 * 2**20
+
+
+async def test_what_one_process_reads_does_not_leave_for_what_another_writes(make_app: MakeApp) -> None:
+    app = make_app()
+    reader, writer = app.cache("c", str), make_app(cache_bytes="60kb").cache("c", str)
+    keyspace = app.caches._keyspace
+
+    async def is_last_to_leave() -> bool:
+        (member,) = await keyspace.server.call("ZREVRANGE", keyspace.keys.uses, 0, 0)
+        return bytes(member).endswith(b"::e:used")
+
+    await writer.set_many(dict.fromkeys(("used", *map(str, range(20))), "x" * SIZE))
+    for start in range(100, 500, 10):
+        assert await reader.get("used") == "x" * SIZE
+        # The note follows the read by itself.
+        await eventually(is_last_to_leave)
+        await writer.set_many({str(each): "x" * SIZE for each in range(start, start + 10)})
+    assert await reader.get("0") is None
+    assert writer.stats().evictions > 300

@@ -17,8 +17,8 @@ from stockyard._store.net.server import Server
 from stockyard._wire.own_keys import stored_key
 from stockyard.cache.near import NearCache
 from stockyard.model.naming import Naming
+from stockyard.testing.proxy import Proxy
 from tests.integration.cache.conftest import MakeApp
-from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, ticks
 

@@ -18,7 +18,7 @@ def test_the_doctor_finds_a_good_server_well(run: Run, make_server: Callable[...
     findings = said.json()
     assert isinstance(findings, list)
     assert {each["severity"] for each in findings} == {"ok"}
-    assert len(findings) == 11
+    assert len(findings) == 12
 
 
 @pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-lfu", "volatile-lru", "volatile-ttl"])

@@ -130,6 +130,7 @@ def written() -> Iterator[tuple[logging.Logger, io.StringIO, logging.Handler]]:
 
 class _Job:
     queue, id, attempt = "mail", HOSTILE, 1
+    has_lineage, correlation_id = True, HOSTILE
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])

@@ -27,7 +27,13 @@ def test_a_job_is_added_shown_and_removed(run: Run) -> None:
         3,
         3_600_000,
     )
+    assert shown["ahead"] is None
+    assert 3590 < shown["starts_in"] <= 3600
     assert '{"name":"Ada"}' in run("job", "show", "mail", "first").out
+    for name in ("second", "third"):
+        run("job", "add", "mail", "welcome", '{"name": "Bob"}', f"--id={name}")
+    assert run("job", "show", "mail", "third", "--json").json()["ahead"] == 1  # type: ignore[index]
+    assert "about 60m" in run("job", "show", "mail", "first").out
 
     assert run("job", "remove", "mail", "first").status == 0
     gone = run("job", "show", "mail", "first")

@@ -9,7 +9,11 @@ from typing import Any
 import pytest
 import redis
 
+from stockyard import Topology
 from tests.integration.cli.conftest import ROOT, SHOP, Run, Start
+
+release = Topology("release")
+release.queue("orders", version=2, versions=(1, 2), priority=10, aging="30s")
 
 
 @pytest.fixture
@@ -119,3 +123,21 @@ def test_events_are_followed(run: Run, follow: Any) -> None:
 def _rows(table: str) -> list[list[str]]:
     """The cells of a table, its head and the line that names the App left out."""
     return [line.split() for line in table.splitlines() if line.strip()][3:]
+
+
+def test_payload_versions_are_listed_with_what_waits(run: Run, raw: "redis.Redis", prefix: str) -> None:
+    app = f"{__name__}:release"
+    assert run("queue", "versions", "--json", app=app).json() == {"orders": []}
+    raw.hset(f"{prefix}:orders:stalled-check:versions", mapping={"1": "1700000000000", "2": "0"})
+    raw.zadd(f"{prefix}:orders:stalled-check:version:2", {"7": 1, "8": 2})
+    answer = run("queue", "versions", "--json", app=app)
+    assert answer.json() == {
+        "orders": [
+            {"version": 1, "waiting": 0, "understood_at": 1_700_000_000_000},
+            {"version": 2, "waiting": 2, "understood_at": 0},
+        ]
+    }
+    assert "never" in run("queue", "versions", "orders", app=app).out
+    shown = run("queue", "show", "orders", "--json", app=app).json()
+    assert isinstance(shown, dict)
+    assert (shown["version"], shown["versions"], shown["aging"]) == (2, "1, 2", "30s")

@@ -54,6 +54,20 @@ def test_a_schedule_is_made_listed_changed_and_removed(run: Run) -> None:
     assert [each["id"] for each in record_of(run, "list")] == ["sweep"]
 
 
+def test_a_schedule_may_keep_to_an_exchange(run: Run) -> None:
+    where = ("--name", "welcome", "--no-check", "--start", "2030-11-28T00:00:00Z", "--calendar", "XNYS")
+    made = record_of(run, "upsert", "mail", "close", "--session", "close-5m", *where)
+    assert (made["calendar"], made["during"], made["session"]) == ("XNYS", None, "close-5m")
+    made = record_of(run, "upsert", "mail", "mark", "--cron", "0 * * * *", "--during", "hours", "--tz=UTC", *where)
+    assert (made["calendar"], made["during"], made["session"]) == ("XNYS", "hours", None)
+    assert run("schedule", "next", "mail", "close", "--count=1").out == "2030-11-29 17:55:00.000Z\n"
+    listed = run("schedule", "list").out
+    assert all(each in listed for each in ("close-5m of XNYS", "hours of XNYS", "2030-11-29 15:00:00.000Z"))
+    refused = run("schedule", "upsert", "mail", "close", "--session", "noon", *where)
+    assert refused.status == 2
+    assert "session must be 'open' or 'close'" in refused.err
+
+
 def test_a_schedule_s_job_is_run_now(run: Run, start: Start) -> None:
     run(
         "schedule",

@@ -198,7 +198,6 @@ def test_workers_leave_watching_to_others_when_told_to(
     assert not raw.exists(f"{prefix}::alerts:shop:leader")
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -213,12 +212,15 @@ def test_workers_leave_watching_to_others_when_told_to(
         ([SHOP, "--concurrency=0"], "concurrency must be a whole number"),
         ([SHOP, "--metrics-port=localhost"], "expected [HOST:]PORT, as in 9400"),
         ([SHOP, "--log-format=xml"], "Invalid value"),
+        # Found by the process that starts the others, and by those.
+        ([SHOP, "--grace=soon", "--processes=2"], "Invalid value for --grace: expected a duration"),
+        (["tests.integration.cli.shap:shop", "--processes=2"], "there is no module 'tests.integration.cli.shap'"),
+        ([SHOP, "--queue=male", "--processes=2"], "unknown queue 'male'; did you mean 'mail'?"),
+        ([SHOP, "--concurrency=0", "--processes=2"], "concurrency must be a whole number"),
     ],
 )
-def test_a_mistake_ends_it_with_one_message(
-    start: Start, arguments: list[str], complaint: str, processes: str
-) -> None:
-    worker = start(*arguments, f"--processes={processes}")
+def test_a_mistake_ends_it_with_one_message(start: Start, arguments: list[str], complaint: str) -> None:
+    worker = start(*arguments)
     assert worker.process.wait(60) == 2
     assert complaint in worker.log
     assert "Traceback" not in worker.log
@@ -240,7 +242,7 @@ def test_a_metrics_port_that_is_still_in_use_is_waited_for(run: Run, start: Star
         worker = start(SHOP, "--queue=mail", f"--metrics-port={port}", "--no-alerts")
         worker.wait_ready()
         assert _pid_of_a_handler(run) == worker.process.pid
-        assert "waiting for it, the workers start without it" in worker.log
+        assert "waiting for it, and starting without it" in worker.log
     wait_until(lambda: f"metrics and health at http://127.0.0.1:{port}" in worker.log)
     assert asyncio.run(probe(f"http://127.0.0.1:{port}/live"))[0] == 200
 

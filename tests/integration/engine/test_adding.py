@@ -172,7 +172,7 @@ async def test_a_cancelled_add_leaves_its_neighbours_alone(yard: Yard) -> None:
         ({"repeat": "1h"}, "unknown option 'repeat'"),
         ({"parent": {"id": "1"}}, r"parent must be a Job or ParentRef\(queue, id\)"),
         ({"deduplication": {"id": "x"}}, r"deduplication must be an id .* or Deduplication\(id"),
-        ({"expires_in": "2s"}, "unknown option 'expires_in'"),
+        ({"expire_after": "2s"}, "unknown option 'expire_after'"),
         ({"delay": -1}, "delay must not be negative.*-1"),
         ({"delay": "soon"}, "delay must be a duration.*'soon'"),
         ({"delay": float("nan")}, "delay must not be"),

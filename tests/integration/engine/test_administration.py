@@ -1,7 +1,7 @@
 """What operators do to a queue as a whole, by the public methods and with workers of ours."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -237,6 +237,32 @@ async def test_a_deduplication_id_is_freed(yard: Yard, raw: Any, prefix: str) ->
     raw.set(f"{prefix}:q:de:D", "1")
     assert [await queue.release_deduplication("D") for _ in range(2)] == [True, False]
     assert raw.keys(f"{prefix}:*") == []
+
+
+async def test_a_deduplication_id_is_freed_by_its_owner_alone(yard: Yard) -> None:
+    queue = yard.queue()
+    first = await queue.add("x", deduplication="D")
+    assert not await queue.release_deduplication("D", owner="another")
+    assert not (await queue.add("x", deduplication="D")).was_added
+    assert await queue.release_deduplication("D", owner=first.id)
+    assert (await queue.add("x", deduplication="D")).was_added
+    assert not await queue.release_deduplication("D", owner=first.id)
+
+
+async def test_what_sets_a_limit_says_whether_it_has_changed(yard: Yard) -> None:
+    queue = yard.queue()
+    changes: list[Callable[[], Awaitable[bool]]] = [
+        lambda: queue.set_rate("5/1m"),
+        lambda: queue.set_concurrency(3),
+        lambda: queue.set_event_limits(entries=500, size=2**20),
+        lambda: queue.set_rate(None),
+        lambda: queue.set_concurrency(None),
+    ]
+    for change in changes:
+        assert [await change(), await change()] == [True, False]
+    assert not await queue.clear_rate_limit()
+    await queue.rate_limit("1m")
+    assert [await queue.clear_rate_limit(), await queue.clear_rate_limit()] == [True, False]
 
 
 def test_operators_may_block(yard: Yard) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import Deduplication, Flow, Job, JobState, Keep, ManualClock
-from stockyard.model.clock import system_clock
+from stockyard import Deduplication, Flow, Job, JobState, Keep
+from stockyard.model.clock import SteppedClock, system_clock
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -139,7 +139,7 @@ async def test_a_worker_says_once_that_its_clock_is_off(
         yard.queue()
         yard.queue("other")
         workers = [await yard.work(nothing, name, stalled_interval="20ms") for name in ("q", "other")]
-        sweeper = workers[0]._stalled_jobs
+        sweeper = workers[0]._shards.all[0].stalled_jobs
         for _ in range(3):
             await sweeper.sweep()
     said = [each.getMessage() for each in caplog.records if "this machine's clock" in each.getMessage()]
@@ -161,13 +161,13 @@ async def test_a_clock_that_is_set_while_it_is_used_is_measured_again(redis_url:
 
 
 async def test_a_clock_that_is_moved_by_hand_means_what_it_says(redis_url: str, prefix: str) -> None:
-    clock = ManualClock(1_000_000_000_000)
+    clock = SteppedClock(1_000_000_000_000)
     async with Yard(redis_url, prefix, clock=clock) as yard:
         queue = yard.queue()
         job = await queue.add("x", delay="1h")
         assert job.timestamp == 1_000_000_000_000
         await yard.work(nothing, drain_delay=0.05)
-        clock.advance(3_600_000)
+        clock.step(3_600_000)
         await (await queue.add("x")).wait_for_result(25)
         await job.wait_for_result(25)
         assert (await job.refresh()).finished_on == 1_000_003_600_000

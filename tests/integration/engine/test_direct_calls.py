@@ -18,8 +18,8 @@ from stockyard._store.net.pool import MAX_CONNECTIONS
 from stockyard.errors import AuthenticationFailed, BlockingCallRefused, JobNotFound, ReplyLost, StockyardError
 from stockyard.produce.flows import Flows
 from stockyard.schedule.schedules import Schedules
+from stockyard.testing.proxy import Proxy
 from tests.support.adding import stored
-from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import wait_until
 
@@ -97,10 +97,13 @@ ARGUMENTS: dict[tuple[type, str], tuple[Any, ...]] = {
     (Queue, "add"): ("x",),
     (Queue, "add_many"): ([("x",)],),
     (Queue, "get_job"): ("1",),
+    (Queue, "position"): ("1",),
     (Queue, "set_concurrency"): (3,),
     (Queue, "set_rate"): ("5/s",),
     (Queue, "rate_limit"): ("1s",),
     (Queue, "clean"): ("completed",),
+    (Queue, "cancel"): ("99",),
+    (Queue, "search"): ("x",),
     (Queue, "remove"): ("99",),
     (Queue, "release_deduplication"): ("d",),
     (Queue, "trim_events"): (10,),

@@ -91,6 +91,27 @@ async def test_attempts_may_begin_again(yard: Yard) -> None:
     assert (await job.refresh()).attempts_started == 2
 
 
+async def test_attempts_made_and_started_begin_again_one_by_one(yard: Yard) -> None:
+    queue = yard.queue()
+    job = await queue.add("x", attempts=1)
+    manual = yard.app.manual_worker("q")
+
+    async def fail() -> tuple[int, int]:
+        taken = await manual.take()
+        assert taken is not None
+        await taken.fail("no")
+        read = await job.refresh()
+        return read.attempts_made, read.attempts_started
+
+    assert await fail() == (1, 1)
+    await job.retry()
+    assert await fail() == (2, 2)
+    await job.retry(reset_attempts="made")
+    assert await fail() == (1, 3)
+    await job.retry(reset_attempts="started")
+    assert await fail() == (2, 1)
+
+
 async def test_logs_may_be_cleared(yard: Yard) -> None:
     job = await yard.queue().add("x")
     for line in ("a", "b", "c"):

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import Flow, InvalidOption, ManualClock
+from stockyard import Flow, InvalidOption
+from stockyard.model.clock import SteppedClock
 from tests.support.yard import Yard
 
 NOW = 1_900_000_800_000
@@ -23,7 +24,7 @@ LATER = datetime.fromtimestamp(NOW / 1000, UTC) + timedelta(minutes=5)
     ],
 )
 async def test_a_time_becomes_a_delay(redis_url: str, prefix: str, eta: Any, delay: int) -> None:
-    async with Yard(redis_url, prefix, clock=ManualClock(NOW)) as yard:
+    async with Yard(redis_url, prefix, clock=SteppedClock(NOW)) as yard:
         queue = yard.queue()
         jobs = [await queue.add("x", eta=eta), *await queue.add_many([("x", 1, {"eta": eta})])]
         tree = await yard.app.flows.add(Flow("x", "q", eta=eta))

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import Job, ManualClock, QueueHealth
+from stockyard import Job, QueueHealth
+from stockyard.model.clock import SteppedClock
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -22,7 +23,7 @@ async def test_an_app_without_queues_has_no_health(yard: Yard) -> None:
 
 
 async def test_a_snapshot_counts_ages_and_workers(redis_url: str, prefix: str) -> None:
-    clock = ManualClock()
+    clock = SteppedClock()
     async with Yard(redis_url, prefix, clock=clock) as yard:
         queue = yard.queue()
         opened = asyncio.Event()
@@ -42,10 +43,10 @@ async def test_a_snapshot_counts_ages_and_workers(redis_url: str, prefix: str) -
         long = await queue.add("long")
         await eventually(lambda: worker.running)
         await queue.add("oldest", priority=7)
-        clock.advance(2000)
+        clock.step(2000)
         await queue.add("young")
         await queue.add("front", priority=1)
-        clock.advance(1500)
+        clock.step(1500)
 
         (health,) = await yard.app.health("q")
         # The start of a job is read off the server's clock, which is no manual one.

@@ -10,7 +10,7 @@ import pytest
 
 from stockyard import Job, JobFailed, Router
 from stockyard.consume.executors import threads
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, wait_until
 from tests.support.yard import Yard
 
 
@@ -157,3 +157,22 @@ async def test_handlers_of_other_executors_go_on_beside_hung_threads(yard: Yard,
             await job.wait_for_result(25)
     jobs = await asyncio.gather(*(queue.add("quick") for _ in range(10)))
     assert await asyncio.gather(*(job.wait_for_result(25) for job in jobs)) == ["quick"] * 10
+
+
+@pytest.mark.parametrize("how", ["cancelled", "timed out"])
+async def test_a_function_in_a_thread_sees_that_it_should_stop(yard: Yard, how: str) -> None:
+    running, stopped = threading.Event(), threading.Event()
+
+    def work(job: Job[Any]) -> None:
+        running.set()
+        wait_until(lambda: job.should_stop)
+        stopped.set()
+
+    queue = yard.queue()
+    await yard.work(work)
+    job = await queue.add("x", timeout="200ms" if how == "timed out" else None)
+    await eventually(running.is_set)
+    if how == "cancelled":
+        await queue.cancel(job.id)
+    await eventually(stopped.is_set)
+    assert not job.should_stop

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from stockyard import App, Flow, Hooks, Job, JobCancelled, JobFailed, JobStateError
 from stockyard.model.job import JobState
@@ -131,23 +130,3 @@ async def test_an_ended_job_cannot_be_cancelled(yard: Yard) -> None:
     with pytest.raises(JobStateError, match="has ended"):
         await job.cancel()
     assert await job.state() is JobState.COMPLETED
-
-
-async def test_a_cancellation_that_a_broken_connection_missed_is_caught_up_on(
-    yard: Yard, raw: "redis.Redis", prefix: str
-) -> None:
-    queue, running = yard.queue(), asyncio.Event()
-
-    async def work(job: Job[Any]) -> None:
-        running.set()
-        await asyncio.Event().wait()
-
-    await yard.work(work)
-    channel = f"{prefix}::cancel:q"
-    await eventually(lambda: raw.pubsub_numsub(channel)[0][1] == 1)
-    job = await queue.add("x")
-    await running.wait()
-    assert raw.client_kill_filter(_type="pubsub") >= 1
-    # Nobody listens at this moment, or again: both must do.
-    raw.hset(f"{prefix}:q:{job.id}", "defa", "cancelled: unheard")
-    assert await reason_of(job) == "cancelled: unheard"

@@ -1,11 +1,12 @@
 """What can be asked of a job and of its queue, in every state."""
 
 import asyncio
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from stockyard import InvalidOption, Job, JobNotFound, JobState, JobStateError, PayloadError
+from stockyard import Flow, InvalidOption, Job, JobNotFound, JobState, JobStateError, PayloadError
 from stockyard.errors import JobLocked
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
@@ -209,3 +210,39 @@ async def test_a_deferred_failure_ends_the_job_without_running_it(yard: Yard, ra
 
 async def _is(job: Job[Any], state: JobState) -> bool:
     return await job.state() is state
+
+
+async def test_a_log_is_read_from_either_end(yard: Yard) -> None:
+    job = await yard.queue().add("x")
+    assert (await job.log_count(), await job.logs(newest_first=True)) == (0, [])
+    for number in range(5):
+        await job.log(f"line {number}")
+    assert await job.log_count() == 5
+    lines = [f"line {number}" for number in range(5)]
+    assert await job.logs(1, 2) == lines[1:3]
+    assert await job.logs(newest_first=True) == lines[::-1]
+    assert await job.logs(0, 1, newest_first=True) == lines[:2:-1]
+    assert await job.logs(1, 3, newest_first=True) == lines[1:4][::-1]
+    assert await job.logs(3, -1, newest_first=True) == lines[1::-1]
+    assert await job.logs(-2, -1, newest_first=True) == lines[1::-1]
+    assert await job.logs(7, 9, newest_first=True) == []
+    with pytest.raises(InvalidOption, match="newest_first"):
+        await job.logs(newest_first=1)  # type: ignore[arg-type]
+
+
+async def test_a_job_may_say_when_it_was_made(yard: Yard) -> None:
+    queue = yard.queue()
+    made = 1_700_000_000_000
+    for moment in (made, datetime.fromtimestamp(made / 1000, UTC)):
+        job = await queue.add("x", timestamp=moment)
+        assert (job.timestamp, (await job.refresh()).timestamp) == (made, made)
+        assert (await job.refresh()).options.timestamp_ms == made
+    (many,) = await queue.add_many([("x", 1, {"timestamp": made})])
+    assert (await many.refresh()).timestamp == made
+    later = await queue.add("x", timestamp=made, delay="1h")
+    assert (await later.refresh()).delay_ms == 3_600_000
+    tree = await yard.app.flows.add(Flow("x", "q", children=[Flow("y", "q", timestamp=made)]))
+    (child,) = tree.children
+    assert ((await child.job.refresh()).timestamp, (await tree.job.refresh()).timestamp > made) == (made, True)
+    with pytest.raises(InvalidOption, match="timestamp"):
+        await queue.add("x", timestamp="yesterday")  # type: ignore[arg-type]

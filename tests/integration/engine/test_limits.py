@@ -173,7 +173,7 @@ async def test_a_limit_of_minutes_that_is_taken_back_ends_at_once(
 
 
 def _is_limited(yard: Yard) -> bool:
-    return yard._running[0][0]._fetcher._demand.is_limited
+    return yard._running[0][0]._shards.all[0].fetcher._demand.is_limited
 
 
 async def test_a_limited_worker_is_paused_and_bounded_like_any_other(yard: Yard) -> None:

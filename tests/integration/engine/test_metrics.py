@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import InvalidOption, Job, JobFailed, ManualClock
+from stockyard import InvalidOption, Job, JobFailed
+from stockyard.model.clock import SteppedClock
 from tests.support.yard import Yard
 
 NOW = 1_800_000_000_000
@@ -31,14 +32,14 @@ def counts(raw: Any, prefix: str, target: str) -> tuple[dict[str, str], list[str
 
 
 async def test_workers_count_by_the_minute_unasked(redis_url: str, raw: "redis.Redis", prefix: str) -> None:
-    clock = ManualClock(NOW)
+    clock = SteppedClock(NOW)
     async with Yard(redis_url, prefix, clock=clock) as yard:
         yard.queue()
         await yard.work(fail_if_told, concurrency=5)
         await end(yard, False, False, True)
-        clock.advance(60_000)
+        clock.step(60_000)
         await end(yard, False)
-        clock.advance(120_000)
+        clock.step(120_000)
         await end(yard, False, True)
     # Of those that follow a pause, the first belongs to the minute that it begins.
     assert counts(raw, prefix, "completed")[1] == ["0", "1", "2"]

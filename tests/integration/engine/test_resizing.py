@@ -82,9 +82,9 @@ async def test_an_idle_worker_that_is_given_less_to_do_takes_no_more_than_that(
     queue = yard.queue()
     worker = await yard.work(count, concurrency=8)
     await (await queue.add("x")).wait_for_result(25)
-    await eventually(lambda: worker._fetcher._reserved == 8)
+    await eventually(lambda: worker._shards.all[0].fetcher._reserved == 8)
     worker.concurrency = 1
-    await eventually(lambda: worker._fetcher._reserved == 1)
+    await eventually(lambda: worker._shards.all[0].fetcher._reserved == 1)
     for job in await queue.add_many([("x", None)] * 6):
         await job.wait_for_result(25)
     assert most == 1

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import Backoff, Hooks, Job, JobFailed, JobState, Keep, ManualClock, UnrecoverableError
+from stockyard import Backoff, Hooks, Job, JobFailed, JobState, Keep, UnrecoverableError
+from stockyard.model.clock import SteppedClock
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -37,7 +38,7 @@ async def test_a_failing_job_is_tried_again_after_its_backoff(
 ) -> None:
     queue = yard.queue()
     waits = Waits()
-    strategies = {"mine": lambda made, error: (10 + made) / 1000}
+    strategies = {"mine": lambda made, *_: (10 + made) / 1000}
     await yard.work(fail, hooks=waits.hooks, backoff_strategies=strategies)
     job = await queue.add("x", attempts=4, backoff=backoff)
 
@@ -73,7 +74,7 @@ async def test_jitter_draws_each_wait_from_its_range(yard: Yard) -> None:
 
 async def test_a_strategy_may_give_up(yard: Yard) -> None:
     queue = yard.queue()
-    await yard.work(fail, backoff_strategies={"mine": lambda made, error: None if made == 2 else 0})
+    await yard.work(fail, backoff_strategies={"mine": lambda made, *_: None if made == 2 else 0})
     job = await queue.add("x", attempts=10, backoff=Backoff.custom("mine"))
     with pytest.raises(JobFailed, match="attempt 2"):
         await job.wait_for_result(25)
@@ -89,7 +90,7 @@ async def test_a_strategy_that_nobody_knows_fails_the_job_and_says_so(yard: Yard
 
 @pytest.mark.parametrize("answer", ["nonsense", RuntimeError("broken strategy")])
 async def test_a_broken_strategy_fails_the_job_and_the_worker_goes_on(yard: Yard, answer: Any) -> None:
-    def strategy(made: int, error: BaseException) -> Any:
+    def strategy(made: int, kind: str, error: BaseException, job: Job[Any]) -> Any:
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -99,6 +100,42 @@ async def test_a_broken_strategy_fails_the_job_and_the_worker_goes_on(yard: Yard
     for _ in range(2):
         job = await queue.add("x", attempts=10, backoff=Backoff.custom("mine"))
         with pytest.raises(JobFailed, match="attempt 1"):
+            await job.wait_for_result(25)
+
+
+@pytest.mark.parametrize("executor", ["async", "process"])
+async def test_a_strategy_may_be_a_coroutine_that_gets_attempts_type_error_and_job(
+    yard: Yard, executor: Any
+) -> None:
+    given: list[Any] = []
+
+    async def strategy(made: int, kind: str, error: BaseException, job: Job[Any]) -> str | None:
+        await asyncio.sleep(0)
+        given.append((made, kind, str(error), job.id, job.data))
+        return None if made == 3 else "10ms"
+
+    queue = yard.queue()
+    waits = Waits()
+    await yard.work(fail, hooks=waits.hooks, executor=executor, backoff_strategies={"mine": strategy})
+    job = await queue.add("x", {"n": 1}, attempts=10, backoff=Backoff.custom("mine"))
+    with pytest.raises(JobFailed, match="attempt 3"):
+        await job.wait_for_result(60)
+    assert given == [(made, "mine", f"attempt {made}", job.id, {"n": 1}) for made in (1, 2, 3)]
+    await eventually(lambda: waits.delays == [10, 10])
+
+
+@pytest.mark.parametrize("answer", ["nonsense", RuntimeError("broken strategy")])
+async def test_a_broken_coroutine_fails_the_job_and_the_worker_goes_on(yard: Yard, answer: Any) -> None:
+    async def strategy(made: int, kind: str, error: BaseException, job: Job[Any]) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    queue = yard.queue()
+    await yard.work(fail, backoff_strategies={"mine": strategy})
+    for _ in range(2):
+        job = await queue.add("x", attempts=10, backoff=Backoff.custom("mine"))
+        with pytest.raises(JobFailed, match=r"attempt 1 \(no retry: "):
             await job.wait_for_result(25)
 
 
@@ -183,13 +220,13 @@ async def test_finished_jobs_are_kept_by_count(
 
 
 async def test_finished_jobs_are_kept_by_age(redis_url: str, prefix: str, raw: "redis.Redis") -> None:
-    clock = ManualClock()
+    clock = SteppedClock()
     async with Yard(redis_url, prefix, clock=clock) as yard:
         queue = yard.queue(remove_on_complete=Keep.within("1m"))
         await yard.work(nothing)
         old = await queue.add("old")
         await old.wait_for_result(25)
-        clock.advance(61_000)
+        clock.step(61_000)
         new = await queue.add("new")
         await new.wait_for_result(25)
         assert await queue.get_job(old.id) is None

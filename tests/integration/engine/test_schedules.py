@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import Hooks, InvalidOption, Job, JobState, ManualClock, Misfire, Schedule, Schedules, UnknownQueue
+from stockyard import Hooks, InvalidOption, Job, JobState, Misfire, Schedule, Schedules, UnknownQueue
 from stockyard.errors import ScheduleConflict
+from stockyard.model.clock import SteppedClock
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -20,13 +21,13 @@ SECOND, HOUR = 1000, 3_600_000
 
 
 @pytest.fixture
-def clock() -> ManualClock:
+def clock() -> SteppedClock:
     """A clock that stands at a full hour ahead of the machine's."""
-    return ManualClock(1_900_000_800_000)
+    return SteppedClock(1_900_000_800_000)
 
 
 @pytest.fixture
-async def yard(redis_url: str, prefix: str, clock: ManualClock) -> AsyncIterator[Yard]:
+async def yard(redis_url: str, prefix: str, clock: SteppedClock) -> AsyncIterator[Yard]:
     async with Yard(redis_url, prefix, clock=clock) as made:
         made.queue(remove_on_complete=False, remove_on_fail=False)
         yield made
@@ -59,9 +60,9 @@ async def work(yard: Yard, handler: Any, **options: Any) -> None:
     await yard.work(handler, **{"drain_delay": 0.02, "concurrency": 20, **options})
 
 
-async def move(yard: Yard, clock: ManualClock, milliseconds: int) -> None:
+async def move(yard: Yard, clock: SteppedClock, milliseconds: int) -> None:
     """Move the clock, and make workers look at it: they sleep by the server's."""
-    clock.advance(milliseconds)
+    clock.step(milliseconds)
     await yard.queue().add("nudge", remove_on_complete=True)
 
 
@@ -82,7 +83,7 @@ async def is_pending(schedules: Schedules, moment: int) -> bool:
 
 
 async def test_each_tick_runs_once_however_many_workers(
-    yard: Yard, schedules: Schedules, clock: ManualClock
+    yard: Yard, schedules: Schedules, clock: SteppedClock
 ) -> None:
     ran, begin = Ran(), clock()
     await schedules.upsert("s", every="1s", name="tick", data={"x": 1}, priority=3)
@@ -102,7 +103,9 @@ async def yard_counts(yard: Yard, **expected: int) -> bool:
     return all(counts[JobState(name)] == number for name, number in expected.items())
 
 
-async def test_a_pattern_in_its_zone_until_its_limit(yard: Yard, schedules: Schedules, clock: ManualClock) -> None:
+async def test_a_pattern_in_its_zone_until_its_limit(
+    yard: Yard, schedules: Schedules, clock: SteppedClock
+) -> None:
     clock.now = begin = int(datetime(2030, 3, 30, 12, tzinfo=UTC).timestamp() * 1000)
     ran = Ran()
     made = await schedules.upsert("s", cron="30 2 * * *", tz="Europe/Berlin", limit=3)
@@ -129,11 +132,11 @@ async def test_a_pattern_in_its_zone_until_its_limit(yard: Yard, schedules: Sche
     [("run_once", [0, 10]), ("skip", [10]), ("run_all", list(range(11)))],
 )
 async def test_what_was_missed(
-    yard: Yard, schedules: Schedules, clock: ManualClock, misfire: Misfire, expected: list[int]
+    yard: Yard, schedules: Schedules, clock: SteppedClock, misfire: Misfire, expected: list[int]
 ) -> None:
     begin, ran = clock(), Ran()
     await schedules.upsert("s", every="1m", misfire=misfire)
-    clock.advance(9 * 60 * SECOND + 30 * SECOND)
+    clock.step(9 * 60 * SECOND + 30 * SECOND)
     await work(yard, ran)
     if misfire != "run_all":
         await eventually(lambda: is_pending(schedules, begin + 600 * SECOND))
@@ -151,7 +154,7 @@ async def test_what_was_missed(
         assert await skipped.logs() == ["skipped: it was due 570.0 s ago (misfire='skip')"]
 
 
-async def test_a_late_retry_is_no_missed_run(yard: Yard, schedules: Schedules, clock: ManualClock) -> None:
+async def test_a_late_retry_is_no_missed_run(yard: Yard, schedules: Schedules, clock: SteppedClock) -> None:
     tries = 0
 
     async def fail_first(job: Job[Any]) -> int:
@@ -174,7 +177,9 @@ async def test_a_late_retry_is_no_missed_run(yard: Yard, schedules: Schedules, c
     assert job.return_value == 2
 
 
-async def test_a_run_that_would_overlap_ends_at_once(yard: Yard, schedules: Schedules, clock: ManualClock) -> None:
+async def test_a_run_that_would_overlap_ends_at_once(
+    yard: Yard, schedules: Schedules, clock: SteppedClock
+) -> None:
     begin, ran = clock(), Ran()
     ran.gate.clear()
     await schedules.upsert("s", every="1s", overlap="skip")
@@ -199,7 +204,7 @@ async def test_a_run_that_would_overlap_ends_at_once(yard: Yard, schedules: Sche
 
 
 async def test_ordinary_jobs_do_not_wait_for_schedules(
-    yard: Yard, schedules: Schedules, clock: ManualClock
+    yard: Yard, schedules: Schedules, clock: SteppedClock
 ) -> None:
     ran = Ran()
     await schedules.upsert("s", every="1h")
@@ -209,7 +214,7 @@ async def test_ordinary_jobs_do_not_wait_for_schedules(
 
 
 async def test_a_run_whose_rule_is_broken_fails_and_the_schedule_is_repaired(
-    yard: Yard, schedules: Schedules, clock: ManualClock, raw: "redis.Redis", prefix: str, caplog: Any
+    yard: Yard, schedules: Schedules, clock: SteppedClock, raw: "redis.Redis", prefix: str, caplog: Any
 ) -> None:
     begin, ran, repaired = clock(), Ran(), list[tuple[str, str]]()
     await schedules.upsert("s", every="1h")
@@ -233,7 +238,7 @@ async def test_a_run_whose_rule_is_broken_fails_and_the_schedule_is_repaired(
 
 
 async def test_a_run_that_was_deleted_by_hand_is_made_again(
-    yard: Yard, schedules: Schedules, clock: ManualClock, raw: "redis.Redis", prefix: str
+    yard: Yard, schedules: Schedules, clock: SteppedClock, raw: "redis.Redis", prefix: str
 ) -> None:
     begin, ran = clock(), Ran()
     due = begin + HOUR
@@ -247,7 +252,7 @@ async def test_a_run_that_was_deleted_by_hand_is_made_again(
 
 
 async def test_a_run_taken_by_a_worker_that_died_before_it_advanced(
-    yard: Yard, schedules: Schedules, clock: ManualClock, raw: "redis.Redis", prefix: str
+    yard: Yard, schedules: Schedules, clock: SteppedClock, raw: "redis.Redis", prefix: str
 ) -> None:
     begin, ran, base = clock(), Ran(), f"{prefix}:q:"
     await schedules.upsert("s", every="1h")
@@ -260,21 +265,21 @@ async def test_a_run_taken_by_a_worker_that_died_before_it_advanced(
 
 
 async def test_a_queue_that_is_paused_keeps_one_run_waiting(
-    yard: Yard, schedules: Schedules, clock: ManualClock, raw: "redis.Redis", prefix: str
+    yard: Yard, schedules: Schedules, clock: SteppedClock, raw: "redis.Redis", prefix: str
 ) -> None:
     begin, ran = clock(), Ran()
     raw.hset(f"{prefix}:q:meta", "paused", 1)
     for name in ("a", "b"):
         await schedules.upsert("s", every="1h", name=name)
     await work(yard, ran)
-    clock.advance(3 * HOUR + 1)
+    clock.step(3 * HOUR + 1)
     raw.hdel(f"{prefix}:q:meta", "paused")
     raw.zadd(f"{prefix}:q:marker", {"0": 0})
     assert await ticks(ran, 1) == [run_at(begin)]
     await eventually(lambda: is_pending(schedules, begin + 4 * HOUR))
 
 
-async def test_it_is_the_same_said_twice(schedules: Schedules, clock: ManualClock) -> None:
+async def test_it_is_the_same_said_twice(schedules: Schedules, clock: SteppedClock) -> None:
     arguments: dict[str, Any] = {"every": "1h", "start": datetime(2031, 1, 1, tzinfo=UTC), "data": [1]}
     first = await schedules.upsert("a:b", **arguments)
     assert await schedules.upsert("a:b", **arguments) == first
@@ -366,3 +371,25 @@ async def test_the_options_of_the_queue_are_those_of_the_runs(
             made.options.remove_on_complete,
         )
         assert json.loads(raw.hget(f"{prefix}:q:repeat:s", "opts") or "")["attempts"] == 4
+
+
+async def test_a_run_knows_its_number_and_its_schedule(
+    yard: Yard, schedules: Schedules, clock: SteppedClock
+) -> None:
+    await schedules.upsert("sync:all", every="1h")
+    seen: list[tuple[str | None, int | None]] = []
+
+    async def note(job: Job[Any]) -> None:
+        seen.append((job.schedule_id, job.run_number))
+
+    async def saw(run: tuple[str | None, int | None]) -> None:
+        await eventually(lambda: run in seen)
+
+    await yard.work(note, drain_delay=0.02)
+    for number in range(1, 4):
+        await saw(("sync:all", number))
+        clock.step(HOUR)
+        # The worker does not see that the clock was moved until it is woken.
+        await yard.app.queue("q").add("nudge")
+    await saw((None, None))
+    assert [run for run in seen if run[0]][:3] == [("sync:all", number) for number in (1, 2, 3)]

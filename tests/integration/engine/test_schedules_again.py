@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from stockyard import Job, ManualClock, Schedules
+from stockyard import Job, Schedules
+from stockyard.model.clock import SteppedClock
 from tests.support.yard import Yard
 
 HOUR = 3_600_000
@@ -15,12 +16,12 @@ NOON = int(datetime(2030, 3, 4, 12, tzinfo=UTC).timestamp() * 1000)
 
 
 @pytest.fixture
-def clock() -> ManualClock:
-    return ManualClock(NOON)
+def clock() -> SteppedClock:
+    return SteppedClock(NOON)
 
 
 @pytest.fixture
-async def yard(redis_url: str, prefix: str, clock: ManualClock) -> AsyncIterator[Yard]:
+async def yard(redis_url: str, prefix: str, clock: SteppedClock) -> AsyncIterator[Yard]:
     async with Yard(redis_url, prefix, clock=clock) as made:
         made.queue(remove_on_complete=False)
         yield made
@@ -40,14 +41,14 @@ async def runs(yard: Yard) -> int:
 
 @pytest.mark.parametrize("keeps", [True, False])
 async def test_a_limit_counts_over_restarts(
-    yard: Yard, schedules: Schedules, clock: ManualClock, keeps: bool
+    yard: Yard, schedules: Schedules, clock: SteppedClock, keeps: bool
 ) -> None:
     rule: Any = {"every": "1h", "limit": 4, "remove_on_complete": not keeps}
     await yard.work(idle, drain_delay=0.02)
     for _start in range(3):
         await schedules.upsert("s", **rule)
         for _ in range(6):
-            clock.advance(HOUR)
+            clock.step(HOUR)
             nudge = await yard.queue().add("nudge", remove_on_complete=False)
             await nudge.wait_for_result(25)
     ended = await schedules.get("s")

@@ -8,8 +8,8 @@ import pytest
 
 from stockyard import App, Job, Settings, WorkerOptions
 from stockyard.errors import UnsafeServer
+from stockyard.testing.proxy import Proxy
 from stockyard.trading import PLATFORM, QueueName, create_worker, declare_platform, use_app
-from tests.support.proxy import Proxy
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 from tests.support.yard import Yard

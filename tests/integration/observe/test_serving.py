@@ -19,7 +19,7 @@ from stockyard.monitoring import MetricsServer
 from stockyard.observe.alerts.default_rules import Thresholds
 from stockyard.observe.alerts.settings import AlertSettings
 from stockyard.observe.metrics import http_server
-from tests.support.proxy import Proxy
+from stockyard.testing.proxy import Proxy
 from tests.support.scraping import fetch, fetch_now, probe, scrape
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, stays

@@ -19,9 +19,13 @@ from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.net.slots import slot_of
 from stockyard._store.records import StartedRecord
 from stockyard.config import Settings
+from stockyard.model.arrangement import Arrangement
+from stockyard.model.coalesce import Coalesce
+from stockyard.model.limit import Fixed, InFlight
 from stockyard.model.naming import Naming
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.consumers import publish, take
+from tests.scripts.exchange import Admitted, Exchange
 from tests.scripts.test_scheduling_upsert import HOUR, upsert
 from tests.support.sets import ClusterSet
 
@@ -31,6 +35,20 @@ NAMING = Naming("m", "one")
 
 COMPACT = {"hash-max-listpack-value": "10000", "set-max-listpack-value": "10000"}
 """Of what is stored as a hash table, each dump has another order."""
+
+
+KEYS = {
+    ":keys:heads": {"5": "A", "6": "B"},
+    ":keys:holders": {"A": '["5"]', "B": '["6"]'},
+    ":keys:parked": {"A": "5"},
+    ":keys:lines": Sorted({"A": NOW, "B": NOW}),
+    ":keys:waiting": "2",
+    ":key:A": Sorted({"20": 20}),
+    ":key:B": Sorted({"21": 21}),
+    "20": record(),
+    "21": record(),
+}
+"""Of two keys, one is parked, and the job of the other has ended."""
 
 
 class HastyCluster(Cluster):
@@ -46,12 +64,16 @@ class Stage:
     def __init__(self, servers: ClusterSet) -> None:
         server = self.server = HastyCluster(Settings.load(servers.url, dotenv=None).address)
         self.queue = QueueKeyspace(server, NAMING, "q", clock=lambda: NOW)
+        arrangement = Arrangement(coalesce=Coalesce(mode="latest"), max_length=100)
+        self.arranging = QueueKeyspace(server, NAMING, "q", clock=lambda: NOW, arrangement=arrangement)
         self.cache = CacheKeyspace(server, NAMING)
         self.channel = ChannelKeyspace(server, NAMING, "c")
         self.desk, self.other_desk = (AlertKeyspace(server, NAMING, name) for name in ("desk", "other"))
         self.started: list[StartedRecord] = []
         self.messages: list[str] = []
         self.dead = ""
+        self.exchange = Exchange(server, NAMING, Fixed("orders", 9, per="10s"), InFlight("open", 9))
+        self.called: Admitted | None = None
         self._key = self.queue.base
         source = servers.primary_of(self._key)
         target = self._target_node = next(node for node in servers.nodes if node is not source)
@@ -76,7 +98,10 @@ class Stage:
         self.keys.put(
             {
                 "1": record(**link),
-                "2": record(deid="D"),
+                "2": record(deid="D", opts='{"coalesce":{"key":"BTC","replaced":0}}'),
+                ":coalesced:key:BTC": Sorted({"2": 1}),
+                ":coalesced:due": Sorted({"BTC": NOW}),
+                ":counts": {"replaced": "1"},
                 "2:logs": ["a line"],
                 "wait": ["2", "1"],
                 "3": record(ats=1, processedOn=NOW - 10),
@@ -101,6 +126,7 @@ class Stage:
                 "de:D": "2",
                 "id": "9",
                 "limiter": "1",
+                **KEYS,
                 "metrics:completed": {"count": "1"},
                 "metrics:failed": {"count": "1"},
             }

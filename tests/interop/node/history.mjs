@@ -4,7 +4,7 @@ import { Queue, UnrecoverableError, Worker } from "bullmq";
 import { connection } from "./connection.mjs";
 
 const [role, player, options] = [process.argv[2], process.argv[3], JSON.parse(process.argv[4])];
-const { HISTORY_URL: url, HISTORY_PREFIX: prefix, HISTORY_FOLDER: folder } = process.env;
+const { HISTORY_URL: url, HISTORY_PREFIX: prefix, HISTORY_QUEUE: name, HISTORY_FOLDER: folder } = process.env;
 const file = openSync(`${folder}/${player}.diary`, "a");
 const write = (what, key, id = "", run = 0, result = "") =>
   writeSync(file, JSON.stringify([Date.now() / 1000, what, key, id, run, result]) + "\n");
@@ -13,7 +13,7 @@ const nameOf = (number) => (number % 29 === 7 ? "doomed" : number % 17 === 3 ? "
 
 async function produce() {
   const streams = { events: { maxLen: options.events } };
-  const queue = new Queue("q", { connection: connection(url), prefix, streams });
+  const queue = new Queue(name, { connection: connection(url), prefix, streams });
   queue.on("error", () => {});
   let over = false;
   process.on("SIGTERM", () => (over = true));
@@ -50,7 +50,7 @@ async function work() {
     if (result === "again") throw new Error("not at the first attempt");
     return key;
   };
-  const worker = new Worker("q", handle, {
+  const worker = new Worker(name, handle, {
     connection: connection(url), prefix, concurrency: options.concurrency,
     lockDuration: options.lease_ms, stalledInterval: options.lease_ms / 2, maxStalledCount: 20,
   });

@@ -1,6 +1,7 @@
 // The real bullmq in a process that tests drive: a JSON request on each line of input, a JSON answer on each line of output.
 import { createInterface } from "node:readline";
 import { connection } from "./connection.mjs";
+import { telemetry } from "./telemetry.mjs";
 
 const bullmq = await import(process.argv[2] ?? "bullmq");
 const { Job, UnrecoverableError } = bullmq;
@@ -57,14 +58,16 @@ const compile = (source) => new Function("bullmq", "sleep", `return (${source});
 
 /** An object whose errors and events are kept, to be read by `read`. */
 async function make({ handle, kind, args, url, options, handler }) {
-  const kept = { errors: [], events: [], started: [], ended: [] };
-  const all = { connection: connection(url), ...options };
+  const kept = { errors: [], events: [], started: [], ended: [], spans: [] };
+  const own = connection(url);
+  const all = { connection: own, ...options };
+  if (all.telemetry) all.telemetry = telemetry(kept.spans);
   let object;
   if (kind === "Worker") {
-    const own = handler && compile(handler);
+    const given = handler && compile(handler);
     const run = async (job, token) => {
       kept.started.push(plain(job));
-      if (own) return own(job, token, object);
+      if (given) return given(job, token, object);
       if (!handlers[job.name]) throw new UnrecoverableError(`no handler ${job.name}`);
       return handlers[job.name](job, token, object);
     };
@@ -82,7 +85,7 @@ async function make({ handle, kind, args, url, options, handler }) {
     };
   }
   object.on?.("error", (error) => kept.errors.push(error.message));
-  objects.set(handle, { object, kept });
+  objects.set(handle, { object, kept, own });
   await object.waitUntilReady?.();
 }
 
@@ -117,9 +120,11 @@ const operations = {
   run: ({ on, source, args }) => compile(source)(objects.get(on).object, ...arguments_(args)),
   read: ({ on, what }) => objects.get(on).kept[what],
   close: async ({ on }) => {
-    const { object } = objects.get(on);
+    const { object, own } = objects.get(on);
     objects.delete(on);
     await object.close(object instanceof bullmq.Worker);
+    // A client that it was given, as for a cluster, it leaves open.
+    own.disconnect?.();
   },
 };
 

@@ -19,12 +19,12 @@ from stockyard.trading import QueueName
 
 Captured = pytest.CaptureFixture[str]
 COMMANDS = """
-alerts bench cache channel demo doctor health job metrics queue schedule scripts server top worker
+alerts bench cache channel dashboard demo doctor health job metrics queue schedule scripts server top worker
 """.split()
 OPERATIONS = """
 queue pause, queue resume, queue drain, queue clean, queue obliterate, schedule list, schedule next, schedule run,
 schedule remove, worker list, alerts list, alerts silence, cache stats, cache drop, channel tail, channel publish,
-job list, health, top, doctor, metrics serve
+job list, health, top, doctor, metrics serve, dashboard
 """.replace("\n", " ").split(", ")
 
 
@@ -153,3 +153,10 @@ def test_scripts_are_listed(capsys: Captured) -> None:
     assert [each["name"] for each in msgspec.json.decode(capsys.readouterr().out)] == list(names())
     assert main(["scripts", "list"]) == 0
     assert all(name in capsys.readouterr().out for name in names()[:1])
+
+
+def test_the_package_is_the_command_too() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "stockyard", "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == version("stockyard")

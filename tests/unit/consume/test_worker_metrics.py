@@ -6,6 +6,7 @@ from stockyard.consume.worker_metrics import BUCKETS, MOST_NAMES, OTHER, JobCoun
 from stockyard.model.outcome import (
     Completed,
     Delayed,
+    Expired,
     Failed,
     Outcome,
     Requeued,
@@ -17,6 +18,7 @@ ENDS: list[tuple[Outcome, str]] = [
     (Completed("null", None), "completed"),
     (Failed("no", (), 1, None), "failed"),
     (Retried("no", (), 0, False), "retried"),
+    (Expired("late"), "expired"),
     (Requeued(), "requeued"),
     (Delayed(5), "delayed"),
     (WaitingChildren(), "waiting_children"),

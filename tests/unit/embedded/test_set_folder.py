@@ -51,7 +51,7 @@ def test_every_node_starts_with_the_same_view_of_the_cluster() -> None:
     assert [slot for first, last in ranges for slot in range(first, last + 1)] == list(range(16_384))
     primaries = [member.id for member in layout.members[:3]]
     assert re.findall(r"slave (\w+)", view) == primaries * 2
-    assert "127.0.0.1:11000@21000 " in view
+    assert re.findall(r" 127\.0\.0\.1:1100\d@2100\d,,shard-id=(\w+) ", view) == primaries * 3
 
 
 def test_every_sentinel_knows_all_others() -> None:

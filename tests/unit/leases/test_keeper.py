@@ -2,11 +2,16 @@
 
 import asyncio
 import logging
+import os
+import signal
+import subprocess
+from collections.abc import Callable
 
 import pytest
 
 from stockyard.config import Settings
 from stockyard.leases import keeper
+from stockyard.leases.assignment import renewed_message
 from stockyard.leases.keeper import LeaseKeeper
 from stockyard.leases.table import Lease
 from stockyard.model.naming import Naming
@@ -42,4 +47,50 @@ async def test_a_wait_for_the_child_can_be_broken_off(monkeypatch: pytest.Monkey
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
+    leases.stop("w")
+
+
+async def test_a_stop_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program's other tasks run on while the child goes, even one that cannot end by itself."""
+    leases = LeaseKeeper(Settings.load("redis://127.0.0.1:1", environ={}).address, naming=Naming("x"))
+    await leases.start("w", 400, ignore)
+    child = leases._child
+    assert child is not None
+    os.kill(child.pid, signal.SIGSTOP)
+    limits: list[float | None] = []
+    wait = subprocess.Popen.wait
+
+    def watched(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        limits.append(timeout)
+        return wait(process, timeout)
+
+    monkeypatch.setattr(subprocess.Popen, "wait", watched)
+    leases.stop("w")
+    assert child.returncode == -signal.SIGKILL
+    assert limits == [None], "a wait with a limit is a wait for something that may take long"
+
+
+async def test_renewed_leases_are_said_to_the_workers_that_hold_them() -> None:
+    leases = LeaseKeeper(Settings.load("redis://127.0.0.1:1", environ={}).address, naming=Naming("x"))
+    renewed: list[tuple[str, list[str]]] = []
+
+    def said_to(worker: str) -> Callable[[list[str]], None]:
+        return lambda job_ids: renewed.append((worker, job_ids))
+
+    for worker in ("a", "b"):
+        await leases.start(worker, 30_000, ignore, said_to(worker))
+    await leases.start("silent", 30_000, ignore)
+    assert leases._table is not None
+    assert leases._table.reports_renewals
+    leases._say_renewed(renewed_message([("a:1", "1"), ("b:7", "2"), ("a:2", "3"), ("silent:1", "4")]))
+    assert renewed == [("a", ["1", "3"]), ("b", ["2"])]
+    for worker in ("a", "b", "silent"):
+        leases.stop(worker)
+
+
+async def test_a_child_that_nobody_asks_says_nothing_of_renewals() -> None:
+    leases = LeaseKeeper(Settings.load("redis://127.0.0.1:1", environ={}).address, naming=Naming("x"))
+    await leases.start("w", 30_000, ignore)
+    assert leases._table is not None
+    assert not leases._table.reports_renewals
     leases.stop("w")

@@ -4,10 +4,15 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+
+import pytest
 
 from stockyard._store.composed_script import ComposedScript
 from stockyard.config import Address
-from stockyard.leases.assignment import READY, Assignment, framed
+from stockyard.errors import ReplyLost
+from stockyard.leases.assignment import READY, Assignment, MessageWriter, framed
+from stockyard.leases.renewer_process import Renewer
 from stockyard.leases.table import Lease, LeaseTable
 from stockyard.model.naming import Naming
 
@@ -72,4 +77,46 @@ def test_it_ends_without_a_word_when_nobody_hears_its_first() -> None:
         parent.write(Assignment(address, Naming("bull"), script, table.descriptor, is_replacement=False).packed())
         parent.flush()
         assert (child.stderr.read(), child.wait(60)) == (b"", 0)
+    table.close()
+
+
+class Servers:
+    """Those of several queues; each call to a silent one takes two seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.silent: set[str] = set()
+        self.asked: list[str] = []
+
+    def renew(self, queue: str, leases: Sequence[object], lock_ms: int) -> list[str]:
+        self.asked.append(queue)
+        if queue in self.silent:
+            self.now += 2
+            raise ReplyLost("silent")
+        return []
+
+
+def test_queues_of_a_silent_server_do_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = LeaseTable.create()
+    for queue in ("a", "b", "c", "d"):
+        table.hold(Lease(queue, "1", "w:1", 1, 8000))
+    script = ComposedScript("sha", "return {}", ("active",), reads_only=False)
+    assignment = Assignment(Address("redis"), Naming("bull"), script, table.descriptor, is_replacement=False)
+    servers = Servers()
+    renewer = Renewer(assignment, MessageWriter(os.open(os.devnull, os.O_WRONLY)), clock=lambda: servers.now)
+    monkeypatch.setattr(renewer, "_renewals", servers)
+
+    def asked() -> str:
+        servers.asked.clear()
+        renewer.renew_all(table)
+        return "".join(servers.asked)
+
+    assert asked() == "abcd"
+    servers.silent = {"a", "b", "c"}
+    assert asked() == "abcd"
+    # Renewals are due every two seconds: one call to a silent server is all that there is time for.
+    assert [asked() for _ in range(4)] == ["da", "db", "dc", "da"]
+    servers.silent = set()
+    assert sorted(asked()) == ["a", "b", "c", "d"]
+    assert asked() == "abcd"
     table.close()

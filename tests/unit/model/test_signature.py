@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import msgspec
@@ -274,3 +274,39 @@ def test_a_payload_type_with_a_field_that_cannot_be_resolved_is_refused() -> Non
 
 def test_a_result_type_that_cannot_be_resolved_is_read_plain() -> None:
     assert Handler.of(returns_unresolved).decode_result is None
+
+
+async def jobs_batch(jobs: list[Job[Order]]) -> list[int | Exception]: ...  # type: ignore[empty-body]
+async def payloads_batch(orders: Sequence[Order]) -> list[Order] | None: ...
+async def bare_batch(jobs: list) -> list: ...  # type: ignore[type-arg,empty-body]
+async def silent_batch(jobs): ...  # type: ignore[no-untyped-def]
+async def constrained_batch(numbers: list[Several]) -> list[Several | BaseException]: ...  # type: ignore[empty-body]
+async def plain_batch(jobs: list[Job]) -> dict[str, int]: ...  # type: ignore[type-arg,empty-body]
+async def failing_batch(jobs: Iterable[Job[Order]]) -> list[Exception]: ...  # type: ignore[empty-body]
+
+
+@pytest.mark.parametrize(
+    ("function", "payload", "takes_payload", "result"),
+    [
+        (jobs_batch, Order, False, int),
+        (payloads_batch, Order, True, Order),
+        (bare_batch, Any, False, Any),
+        (silent_batch, Any, False, Any),
+        (constrained_batch, Several, True, Several),
+        (plain_batch, Any, False, Any),
+        (failing_batch, Order, False, Any),
+        (passing(jobs_batch), Order, False, int),
+    ],
+)
+def test_a_handler_of_batches_declares_the_items_of_its_lists(
+    function: Any, payload: Any, takes_payload: bool, result: Any
+) -> None:
+    handler = Handler.of(function, batch=10)
+    assert (handler.payload, handler.takes_payload, handler.result) == (payload, takes_payload, result)
+    assert (handler.batch, handler.wait_ms) == (10, 50)
+
+
+@pytest.mark.parametrize("function", [job_form, payload_form, own_job])
+def test_a_handler_of_batches_that_takes_no_list_is_refused(function: Any) -> None:
+    with pytest.raises(HandlerError, match="has batch= and asks for a"):
+        Handler.of(function, batch=10)

@@ -5,7 +5,18 @@ from typing import Any
 
 import pytest
 
-from stockyard import Backoff, Deduplication, InvalidOption, JobOptions, Keep, ParentRef, PayloadError, Topology
+from stockyard import (
+    Backoff,
+    Deduplication,
+    InvalidOption,
+    Job,
+    JobOptions,
+    Keep,
+    ParentRef,
+    PayloadError,
+    Topology,
+)
+from stockyard._logging import current_job
 from stockyard.outbox.stored_job import PendingRow, encode_options, new_row, stored_add
 
 NOW = 1_700_000_000_000
@@ -31,6 +42,7 @@ def pending(**changes: Any) -> PendingRow:
         {"parent": ParentRef("mail", "m-1", "other"), "on_failure": "fail_parent"},
         {"keep_logs": 3, "stack_trace_limit": 0, "size_limit": 99, "telemetry": "t", "omit_context": True},
         {"eta": datetime(2030, 1, 1, tzinfo=UTC)},
+        {"correlation_id": "o-7", "causation_id": "s/1"},
     ],
 )
 def test_options_come_back(options: dict[str, Any]) -> None:
@@ -38,6 +50,20 @@ def test_options_come_back(options: dict[str, Any]) -> None:
     added = stored_add(pending(options=row["options"], job_id=row["job_id"]))
     assert added.options == QUEUE.defaults.merged(**options, job_id="o-1")
     assert (added.name, added.data) == ("submit", '{"n":1}')
+
+
+def test_a_row_remembers_the_job_whose_handler_adds_it() -> None:
+    cause: Any = Job("s-1", "evaluate", {}, JobOptions(correlation_id="o-7"), "signals", NOW, None)  # type: ignore[arg-type]
+    reset = current_job.set(cause)
+    try:
+        options = stored_add(pending(**_named(new_row(QUEUE, "submit", {}, {}, check=None, now=NOW)))).options
+    finally:
+        current_job.reset(reset)
+    assert (options.correlation_id, options.causation_id) == ("o-7", "signals/s-1")
+
+
+def _named(row: dict[str, Any]) -> dict[str, Any]:
+    return {"options": row["options"], "job_id": row["job_id"]}
 
 
 def test_usual_options_take_no_room() -> None:

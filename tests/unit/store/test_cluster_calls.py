@@ -1,142 +1,39 @@
 """Calls on a cluster follow what its nodes say, and nothing that may have run is sent again."""
 
-import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from stockyard._store.net import cluster_calls
-from stockyard._store.net.cluster_calls import ClusterCalls, guarded, one_by_one
+from stockyard._store.net.cluster_calls import guarded
 from stockyard._store.net.connection import Command, accepted
-from stockyard._store.net.pool import Pool
 from stockyard._store.net.refusals import Redirected, refusal_of
 from stockyard._store.net.script_call import ScriptCall, load_command
 from stockyard._store.net.server_calls import ServerCalls
 from stockyard._store.net.slot_map import Node
 from stockyard._store.net.slots import slot_of
-from stockyard._store.scripts import load
 from stockyard.config import Address
 from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable, SlotMoving
-
-A, B, C = (Node(name, 7000 + number) for number, name in enumerate("abc"))
-IN_A, IN_B, IN_C = "bar", "{c}:1", "foo"
-PARTS = {A: (0, 5460), B: (5461, 10_922), C: (10_923, 16_383)}
-SCRIPT = load("managing.pause_for")
-LOOK = [("CLUSTER", "SLOTS")]
-
-
-def moved(key: str, node: Node) -> Any:
-    return refusal_of(f"MOVED {slot_of(key)} {node.host}:{node.port}", "redis+cluster://a")
-
-
-def ask(key: str, node: Node) -> Any:
-    return refusal_of(f"ASK {slot_of(key)} {node.host}:{node.port}", "redis+cluster://a")
-
-
-def again() -> Any:
-    return refusal_of("TRYAGAIN Multiple keys request during rehashing of slot", "redis+cluster://a")
-
-
-def away() -> ServerUnavailable:
-    return ServerUnavailable("no server there")
-
-
-class Time:
-    """The clock of the module: it goes on only while somebody waits."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-
-class FakeNode:
-    """Answers with what is lined up for it, else with its own name; an error that is no reply is raised."""
-
-    def __init__(self, node: Node, nodes: "FakeCluster") -> None:
-        self._node = node
-        self._cluster = nodes
-        self.sent: list[list[Any]] = []
-        self.answers: deque[Any] = deque()
-        self.always: Any = None
-        self.looks = 0
-        self.trouble: Exception | None = None
-
-    async def run_many(
-        self,
-        calls: Sequence[ScriptCall],
-        *also: Command,
-        timeout: float,
-        stays: bool = False,
-        then: Command | None = None,
-    ) -> list[Any]:
-        assert stays, "a node does not look for another one itself"
-        replies = await self.ask_once([*calls, *also], timeout=timeout)
-        if then is None or any(isinstance(reply, ServerUnavailable) for reply in replies):
-            return replies
-        return replies + await self.ask_once([then], timeout=timeout)
-
-    async def ask_once(self, commands: Sequence[Any], *, timeout: float) -> list[Any]:
-        assert timeout > 0
-        if commands == LOOK:
-            self.looks += 1
-            await self._cluster.before_look()
-            if self.trouble:
-                raise self.trouble
-            return [self._cluster.slots()]
-        self.sent.append(list(commands))
-        if self.trouble:
-            raise self.trouble
-        return [b"OK" if each == ("ASKING",) else self._answer() for each in commands]
-
-    def _answer(self) -> Any:
-        answer = self.answers.popleft() if self.answers else self.always
-        return self._node.host.encode() if answer is None else answer() if callable(answer) else answer
-
-
-class FakeCluster(ClusterCalls):
-    """A cluster of three such nodes."""
-
-    def __init__(self, time: Time) -> None:
-        address = Address("redis+cluster", hosts=tuple(map(tuple, (A, B))))  # type: ignore[arg-type]
-        super().__init__(address, call_timeout=5.0)
-        self.time = time
-        self.nodes = {node: FakeNode(node, self) for node in (A, B, C)}
-        self.parts: dict[Node, tuple[int, int]] = dict(PARTS)
-        self.refusal: ServerRefused | None = None
-        self.pauses: list[float] = []
-        self.is_looking = asyncio.Event()
-        self.may_look = asyncio.Event()
-        self.may_look.set()
-
-    @property
-    def looks(self) -> int:
-        return sum(node.looks for node in self.nodes.values())
-
-    def slots(self) -> Any:
-        return self.refusal or [[*part, [node.host.encode(), node.port]] for node, part in self.parts.items()]
-
-    async def before_look(self) -> None:
-        self.is_looking.set()
-        await self.may_look.wait()
-
-    def _calls_on(self, node: Node) -> Any:
-        return self.nodes[node]
-
-    def _pool(self) -> Pool:
-        raise AssertionError
-
-    async def _pause(self, seconds: float) -> None:
-        assert seconds > 0
-        self.pauses.append(seconds)
-        self.time.now += seconds
-        await asyncio.sleep(0)
-
-    async def _all(self, calls: Sequence[Awaitable[list[Any]]]) -> list[list[Any] | BaseException]:
-        return await one_by_one(calls)
+from tests.unit.store.fake_cluster import (
+    IN_A,
+    IN_B,
+    IN_C,
+    PARTS,
+    SCRIPT,
+    A,
+    B,
+    C,
+    FakeCluster,
+    Time,
+    again,
+    ask,
+    away,
+    call,
+    moved,
+    run,
+    sends,
+)
 
 
 @pytest.fixture
@@ -144,18 +41,6 @@ def cluster(monkeypatch: pytest.MonkeyPatch) -> FakeCluster:
     time = Time()
     monkeypatch.setattr(cluster_calls, "time", time)
     return FakeCluster(time)
-
-
-def call(key: str) -> ScriptCall:
-    return ScriptCall(SCRIPT, (key,), (1,))
-
-
-async def run(cluster: FakeCluster, *keys: str, **options: Any) -> list[Any]:
-    return await cluster.run_many([call(key) for key in keys], **options)
-
-
-def sends(cluster: FakeCluster) -> dict[str, int]:
-    return {node.host: len(fake.sent) for node, fake in cluster.nodes.items() if fake.sent}
 
 
 async def test_each_call_goes_to_the_node_of_its_key(cluster: FakeCluster) -> None:
@@ -275,54 +160,6 @@ async def test_a_node_that_is_away_is_replaced(cluster: FakeCluster) -> None:
     assert await run(cluster, IN_C, IN_A) == [b"b", b"a"]
     # What ran is not run again.
     assert sends(cluster)["a"] == 2
-
-
-async def test_the_map_is_looked_up_five_times_a_second_at_most(cluster: FakeCluster) -> None:
-    await run(cluster, IN_A)
-    cluster.nodes[C].trouble = away()
-    (reply,) = await run(cluster, IN_C, timeout=4.0)
-    assert reply is cluster.nodes[C].trouble
-    assert 5 < cluster.looks <= 4 / 0.2 + 1
-    assert sends(cluster)["c"] > cluster.looks // 2
-
-
-async def test_one_caller_looks_for_all(cluster: FakeCluster) -> None:
-    cluster.may_look.clear()
-    tasks = [asyncio.create_task(run(cluster, key)) for key in (IN_A, IN_B, IN_C)]
-    await cluster.is_looking.wait()
-    for _ in range(20):
-        await asyncio.sleep(0)
-    cluster.may_look.set()
-    assert await asyncio.gather(*tasks) == [[b"a"], [b"b"], [b"c"]]
-    assert cluster.looks == 1
-
-
-async def test_the_next_node_is_asked_for_the_map(cluster: FakeCluster) -> None:
-    cluster.nodes[A].trouble = away()
-    assert await run(cluster, IN_B) == [b"b"]
-    assert (cluster.nodes[A].looks, cluster.nodes[B].looks) == (1, 1)
-
-
-async def test_nobody_knows_the_map(cluster: FakeCluster) -> None:
-    for node in cluster.nodes.values():
-        node.trouble = away()
-    with pytest.raises(ServerUnavailable, match=r"asked were:\n  a:7000: no server there\n  b:7001: no server"):
-        await run(cluster, IN_A, timeout=1.0)
-    assert 0.5 < sum(cluster.pauses) <= 1.0
-    assert sends(cluster) == {}
-
-
-async def test_a_server_that_is_no_cluster(cluster: FakeCluster) -> None:
-    cluster.refusal = ServerRefused("This instance has cluster support disabled")
-    with pytest.raises(ServerUnavailable, match="a:7000: This instance has cluster support disabled"):
-        await run(cluster, IN_A, timeout=1.0)
-
-
-async def test_a_slot_that_no_node_serves(cluster: FakeCluster) -> None:
-    del cluster.parts[C]
-    with pytest.raises(ServerUnavailable, match="serves slot 12182 now"):
-        await run(cluster, IN_C, timeout=1.0)
-    assert sends(cluster) == {}
 
 
 async def test_a_batch_of_which_one_call_is_refused(cluster: FakeCluster) -> None:

@@ -6,6 +6,7 @@ from stockyard._store import composing
 from stockyard._store.composing import Part, ScriptError, assemble, parts, sorted_parts, written_out
 from stockyard._wire.codes import ReplyCode
 from stockyard._wire.keys import SUFFIXES
+from stockyard._wire.own_keys import ARRANGING, EFFECTS, HALTS, KEYS
 
 PARTS = {
     "low": Part("low", (), "-- Low.\n\nlocal LIMIT = 3\n\n-- Used.\nlocal function low()\n  return LIMIT\nend\n"),
@@ -64,7 +65,12 @@ def test_the_keys_that_parts_read_go_into_a_table() -> None:
     assert "local keys = {base = base, wait = wait, active = active}\n" in every
 
 
-def test_every_key_of_a_queue_is_known_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_key_of_a_queue_but_those_of_effects_and_keys_is_known_by_its_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.undo()
     text = parts()["queue_keys"].text
-    assert all(f"{name} = '{suffix}'" in text for name, suffix in SUFFIXES.items())
+    assert all(
+        (f"{name} = '{suffix}'" in text) != (name in {**EFFECTS, **ARRANGING, **HALTS, **KEYS})
+        for name, suffix in SUFFIXES.items()
+    )

@@ -104,3 +104,24 @@ async def test_one_that_still_starts_says_so() -> None:
     members = Members(**dict.fromkeys(("s1", "s2", "s3"), refusal_of("LOADING Redis is loading", "s1")))
     with pytest.raises(ServerUnavailable, match="still loading"):
         await Sentinels(ADDRESS).locate(members.connect)
+
+
+async def test_who_need_not_know_ask_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentinels = Sentinels(ADDRESS)
+    members = Members(s1=PRIMARY)
+    for _ in range(3):
+        await sentinels.refresh(members.connect)
+    assert members.asked == ["s1"]
+    monkeypatch.setattr(sentinels, "_ask_again", 0.0)
+    members.answers["s1"] = [b"10.0.0.8", b"6380"]
+    await sentinels.refresh(members.connect)
+    assert members.asked == ["s1", "s1"]
+    assert not sentinels.is_current(Address("redis", "10.0.0.7", 6380, None, "u", "p", 2))
+
+
+async def test_while_none_answers_they_do_not_ask_at_each_call() -> None:
+    sentinels = Sentinels(ADDRESS)
+    members = Members(**dict.fromkeys(("s1", "s2", "s3"), ServerUnavailable("no answer")))
+    for _ in range(3):
+        await sentinels.refresh(members.connect)
+    assert members.asked == ["s1", "s2", "s3"]

@@ -3,7 +3,7 @@
 import pytest
 
 from stockyard._store.server_clock import ServerClock
-from stockyard.model.clock import ManualClock
+from stockyard.model.clock import SteppedClock
 
 
 class Machine:
@@ -74,7 +74,7 @@ def test_a_clock_that_was_set_is_to_be_measured_again() -> None:
 
 
 def test_a_manual_clock_is_never_corrected() -> None:
-    hand = ManualClock(5)
+    hand = SteppedClock(5)
     clock = ServerClock(hand)
     assert clock.is_known
     clock.note(5, 5, (1_700_000_000, 0))

@@ -18,6 +18,8 @@ from stockyard import (
     Topology,
     UnknownQueue,
 )
+from stockyard.limits import Gap, Limits
+from stockyard.model.sharding import shards_of
 from stockyard.topology import QueueSpec
 
 
@@ -176,3 +178,72 @@ def test_an_option_that_is_not_known_is_refused(options: Any, said: str) -> None
         Topology("t").queue("q", **options)
     with pytest.raises(InvalidOption, match=said):
         QueueSpec.declare("q", **options)
+
+
+def test_shards_are_checked_at_the_declaration() -> None:
+    topology = Topology("desk", slots="family")
+    assert topology.queue("market:ticks", shards=4).shards == 4
+    assert topology.queue("market:trades").shards == 1
+    for shards in (0, 65, 2.0, "4", True, None):
+        with pytest.raises(InvalidOption, match="shards must be"):
+            topology.queue("market:x", shards=shards)  # type: ignore[arg-type]
+    with pytest.raises(InvalidOption, match="shards=4 and a rate"):
+        topology.queue("market:x", shards=4, rate="10/s")
+    with pytest.raises(InvalidOption, match="shards=4 and limits"):
+        topology.queue("market:x", shards=4, limits=Limits("venue", [Gap("order", "100ms")]))
+    with pytest.raises(InvalidOption, match="shards=4 and effects"):
+        topology.queue("market:x", shards=4, delivery="at_most_once")
+    with pytest.raises(InvalidOption, match="a hash tag in its name"):
+        topology.queue("{market}:x", shards=4)
+    assert topology.queue("{market}:x", shards=1, rate="10/s").shards == 1
+    with pytest.raises(InvalidOption, match="slots='one', which puts all queues into one"):
+        Topology("desk", slots="one").queue("market:ticks", shards=4)
+
+
+def test_a_queue_named_like_a_shard_is_refused() -> None:
+    topology = Topology("desk")
+    topology.queue("ticks", shards=4)
+    tag = shards_of("ticks", 4)[0].tag
+    with pytest.raises(ConfigError, match=f"would share keys: a shard of one of them is named 'ticks-{tag}'"):
+        topology.queue(f"ticks-{tag}")
+    topology.queue("ticks-of-others", shards=4)
+
+
+def test_a_queue_that_is_not_declared_is_declared_when_it_is_asked_for() -> None:
+    shop = Topology("shop", undeclared={"attempts": 3})
+    assert "reports" not in shop
+    spec = shop.spec("reports")
+    assert spec.defaults.attempts == 3
+    assert shop.spec("reports") is spec
+    assert shop.names == ("reports",)
+    for mail in shop:
+        # Asked for while the queues are gone through, as by another thread.
+        shop.spec("more")
+        assert mail.name == "reports"
+
+
+def test_declarations_come_before_what_holds_for_the_others() -> None:
+    shop = Topology("shop", undeclared={})
+    declared = shop.queue("mail", attempts=7)
+    assert shop.spec("mail") is declared
+    with pytest.raises(ConfigError, match="declared twice"):
+        shop.queue("mail")
+
+
+@pytest.mark.parametrize("name", ["two words", ":edge", "", 7])
+def test_a_name_that_cannot_be_a_queues_is_refused_when_it_is_asked_for(name: Any) -> None:
+    with pytest.raises(ConfigError, match="a queue's name is text"):
+        Topology("shop", undeclared={}).spec(name)
+
+
+def test_names_asked_for_are_kept_apart() -> None:
+    shop = Topology("shop", undeclared={})
+    shop.spec("portfolio")
+    with pytest.raises(ConfigError, match="lies inside the keys"):
+        shop.spec("portfolio:high")
+
+
+@pytest.mark.parametrize("given", [{"atempts": 3}, True, ["attempts"]])
+def test_options_of_undeclared_queues_are_checked_at_once(given: Any) -> None:
+    with pytest.raises(InvalidOption):
+        Topology("shop", undeclared=given)

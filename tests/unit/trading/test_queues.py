@@ -3,6 +3,7 @@
 import pytest
 
 from stockyard import Backoff, InvalidOption, Rate
+from stockyard.effects import BYBIT
 from stockyard.trading import PLATFORM, QueueName, QueuePriority, declare_platform
 
 TABLE = [
@@ -51,6 +52,12 @@ def test_only_orders_are_limited_and_by_the_rate_asked_for() -> None:
     assert declare_platform(order_rate="50/10s").spec("execution:order_submission").rate == Rate(50, 10_000)
     with pytest.raises(InvalidOption, match="rate must be jobs per time"):
         declare_platform(order_rate="fast")
+
+
+def test_orders_are_submitted_at_most_once_unless_that_is_asked_for() -> None:
+    assert [spec.name for spec in PLATFORM if spec.delivery == "at_most_once"] == ["execution:order_submission"]
+    bybit = declare_platform(order_delivery="at_least_once", order_venue=BYBIT).spec("execution:order_submission")
+    assert (bybit.delivery, bybit.venue) == ("at_least_once", BYBIT)
 
 
 def test_priorities() -> None:

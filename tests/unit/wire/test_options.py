@@ -36,6 +36,7 @@ WRITTEN: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"stack_trace_limit": 0}, {"stackTraceLimit": 0}),
     ({"size_limit": 100}, {"sizeLimit": 100}),
     ({"telemetry": "ctx", "omit_context": True}, {"tm": "ctx", "omc": True}),
+    ({"correlation_id": "o-7", "causation_id": "s/1"}, {"correlationId": "o-7", "causationId": "s/1"}),
 ]
 
 

@@ -140,7 +140,7 @@ async def test_a_timeout_counts_from_when_the_job_begins(make_pool: Any, tmp_pat
     await stays(lambda: not behind.done() and not began, during=0.5)
     line.go_on()
     assert int(await behind) == pid
-    with pytest.raises(JobTimeout, match=r"job 17 ran longer than its timeout of 0\.3 s"):
+    with pytest.raises(JobTimeout, match=r"^timed out after 300 ms$"):
         await endless
     assert began == ["endless"]
     assert int(await last) != pid

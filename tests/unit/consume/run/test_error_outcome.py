@@ -8,7 +8,7 @@ import pytest
 
 from stockyard._store.jobs.refused_ends import refusal
 from stockyard.consume.executors.not_started import ChildNotStarted, NotStarted
-from stockyard.consume.run.error_outcome import outcome_of_error
+from stockyard.consume.run.error_outcome import AskedRetry, outcome_of_error
 from stockyard.errors import (
     AuthenticationFailed,
     Delay,
@@ -117,6 +117,24 @@ def test_a_strategy_that_fails_leaves_no_attempt() -> None:
     decided = kill_reason(ValueError("no"), options=JobOptions(attempts=3, backoff=Backoff("own", 0)))
     assert isinstance(decided, Failed)
     assert decided.reason.startswith("ValueError: no (no retry: ")
+
+
+async def test_a_strategy_that_is_a_coroutine_function_is_asked_where_that_can_be_waited_for() -> None:
+    async def own(*_: Any) -> str:
+        return "3s"
+
+    ran: Job[Any] = Job("1", "work", None, JobOptions(attempts=3, backoff=Backoff("own", 500)), "q", 0, port=None)  # type: ignore[arg-type]
+
+    def decided() -> AskedRetry:
+        found = outcome_of_error(ran, ValueError("no"), keep=7, strategies={"own": own}, rng=random.Random(1))
+        assert isinstance(found, AskedRetry)
+        return found
+
+    asked = await decided().outcome()
+    unasked = decided().outcome_unasked()
+    assert isinstance(asked, Retried)
+    assert isinstance(unasked, Retried)
+    assert (asked.delay_ms, unasked.delay_ms) == (3000, 500)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from stockyard.consume.run.handler_call import STARTED_TOO_OFTEN, CallNext, Hand
 from stockyard.consume.run.handler_finder import handlers_of, unknown_name
 from stockyard.consume.run.invocation import Invocation
 from stockyard.consume.worker_metrics import WorkerMetrics
+from stockyard.effects import EffectRecorded, OutcomeUnknown
 from stockyard.errors import Delay, ServerUnavailable
 from stockyard.model.handler import Handler
 from stockyard.model.job import Job, set_fields
@@ -35,11 +36,9 @@ def calling(processor: Callable[..., Any], **options: Any) -> HandlerCall:
 
 
 def execution() -> Execution:
-    no_port: Any = None
     return Execution(
         "q",
         size=2,
-        jobs=no_port,
         recycle_after=None,
         memory_limit=None,
         metrics=WorkerMetrics(),
@@ -223,3 +222,57 @@ def test_a_record_that_cannot_be_read_fails() -> None:
     async def submit(_job: Job[Any]) -> None: ...
 
     assert calling(submit, keep=(None, 3)).unread("corrupt") == Failed("corrupt", ("corrupt",), 0, 3)
+
+
+class Once:
+    """Says of every job that it must not run again, and keeps which were asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def reason_to_fail(self, job_id: str) -> str | None:
+        self.asked.append(job_id)
+        return "OutcomeUnknown: it was lost"
+
+    async def error_of_broken(self, job_id: str) -> OutcomeUnknown | None:
+        self.asked.append(job_id)
+        return OutcomeUnknown("its worker stopped")
+
+
+async def test_where_jobs_run_at_most_once_one_that_stalled_is_asked_for() -> None:
+    ran: list[str] = []
+
+    async def submit(job: Job[Any]) -> None:
+        ran.append(job.id)
+
+    once: Any = Once()
+    call = calling(submit, once=once)
+    fresh, stalled = invocation(call), invocation(call)
+    set_fields(stalled.job, stalled_count=1)
+    assert isinstance(await call.outcome(fresh), Completed)
+    assert once.asked == []
+    outcome = await call.outcome(stalled)
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == "OutcomeUnknown: it was lost"
+    assert (ran, once.asked) == (["1"], ["1"])
+
+
+async def test_where_jobs_run_at_most_once_one_that_is_broken_off_fails_as_unknown() -> None:
+    async def submit(_job: Job[Any]) -> None: ...
+
+    once: Any = Once()
+    call = calling(submit, once=once)
+    outcome = await call.handed_back(invocation(call, attempts=5))
+    assert isinstance(outcome, Failed)
+    assert outcome.reason == "OutcomeUnknown: its worker stopped"
+    assert await calling(submit).handed_back(invocation(call)) == Requeued()
+
+
+async def test_what_an_earlier_run_recorded_is_the_result() -> None:
+    async def submit(_job: Job[Any]) -> None:
+        raise EffectRecorded('{"id":5}')
+
+    call = calling(submit)
+    job = invocation(call)
+    assert await call.outcome(job) == Completed('{"id":5}', None)
+    assert job.result == {"id": 5}

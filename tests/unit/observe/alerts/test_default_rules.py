@@ -6,6 +6,7 @@ from stockyard import QueueHealth, Topology
 from stockyard._store.inspecting import facts_of_info
 from stockyard.alerts import evaluate_alerts
 from stockyard.observe.alerts.default_rules import Thresholds, every_rule
+from stockyard.observe.health import LimitsHealth
 
 desk = Topology("desk")
 desk.queue("fills")
@@ -56,6 +57,34 @@ def test_what_cannot_be_read_of_a_queue_is_named() -> None:
 def test_a_slow_disk_is_told_while_it_is_recent() -> None:
     facts = facts_of_info("redis://x", b"aof_enabled:1\r\naof_delayed_fsync:7\r\n")
     assert facts.delayed_fsync == 7
-    assert evaluate_alerts(RULES, [], facts) == []
-    (alert,) = evaluate_alerts(RULES, [], facts._replace(recent_delayed_fsync=2))
+    assert evaluate_alerts(RULES, [], [facts]) == []
+    (alert,) = evaluate_alerts(RULES, [], [facts._replace(recent_delayed_fsync=2)])
     assert (alert.rule, alert.queue, alert.value) == ("delayed fsync", "server", 2)
+
+
+def test_of_several_nodes_the_worst_one_is_told_by_name() -> None:
+    nodes = [
+        facts_of_info("redis://x", b"maxmemory:1000\r\nused_memory:%d\r\n" % used)._replace(node=f"n{number}:6379")
+        for number, used in enumerate((100, 950, 910))
+    ]
+    (alert,) = evaluate_alerts(RULES, [], nodes)
+    assert (alert.rule, alert.queue, alert.value) == ("memory", "server", 0.95)
+    assert alert.message.startswith("server: memory is 0.95, more than 0.9 (node n1:6379): clean finished jobs")
+    assert evaluate_alerts(RULES, [], nodes[:1]) == []
+
+
+def test_limits_that_are_frozen_are_told_with_whose_calls_are_held() -> None:
+    limits = [
+        LimitsHealth("kraken"),
+        LimitsHealth("binance", 119.5),
+        LimitsHealth("bybit", 2, "ip=10.0.0.1"),
+    ]
+    assert [
+        (each.rule, each.queue, each.message.partition(": find")[0])
+        for each in evaluate_alerts(RULES, [], [], limits)
+    ] == [
+        ("limits frozen", "binance", "binance: limits frozen is 119.5 s, more than 0 s (all calls)"),
+        ("limits frozen", "bybit", "bybit: limits frozen is 2 s, more than 0 s (calls of ip=10.0.0.1)"),
+    ]
+    (rule,) = [each for each in every_rule(desk, Thresholds(limits_frozen="30s")) if each.name == "limits frozen"]
+    assert rule.for_ms == 30_000

@@ -7,7 +7,8 @@ import pytest
 from stockyard._store.inspecting import ServerFacts
 from stockyard.model.naming import Naming
 from stockyard.monitoring import Finding, Severity
-from stockyard.observe.doctor.checks import diagnose, diagnose_cache, diagnose_streams, worst
+from stockyard.observe.doctor.checks import diagnose, diagnose_cache, diagnose_streams
+from stockyard.observe.doctor.finding import worst
 
 GOOD = ServerFacts(
     "redis://localhost:6379/0",

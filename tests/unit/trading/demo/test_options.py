@@ -22,3 +22,8 @@ def test_a_speed_must_be_positive(speed: float) -> None:
 def test_no_symbol_means_all_and_each_is_replayed_once() -> None:
     assert DemoOptions().chosen == ("AAPL", "FB", "GOOG", "IBM", "MSFT")
     assert DemoOptions(symbols=("IBM", "FB", "IBM")).chosen == ("IBM", "FB")
+
+
+def test_a_replay_without_an_end_has_no_report() -> None:
+    with pytest.raises(InvalidOption, match="has no report: leave json out"):
+        DemoOptions(is_endless=True, json=True)

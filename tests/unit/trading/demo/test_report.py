@@ -1,6 +1,7 @@
 """Each invariant of the report can fail, and figures are what they say."""
 
 from stockyard import QueueHealth
+from stockyard.effects import EffectRecord
 from stockyard.trading.demo import report
 from stockyard.trading.demo.backtest import BacktestResult
 from stockyard.trading.demo.exchange import Fill
@@ -21,11 +22,28 @@ def test_signals_must_be_complete_and_in_order() -> None:
 
 
 def test_each_signal_must_have_one_order() -> None:
-    assert report.check_orders(SIGNALS, FILLS, 3).ok
-    assert not report.check_orders(SIGNALS, FILLS[1:], 0).ok
-    assert not report.check_orders(SIGNALS, [*FILLS, Fill("second", FILLS[0].client_order_id, "FB", 100, 1)], 0).ok
-    assert not report.check_orders(SIGNALS, [*FILLS[1:], Fill("f", "unasked", "FB", 100, 1)], 0).ok
-    assert not report.check_orders([], [], 0).ok
+    assert report.check_orders(SIGNALS, FILLS).ok
+    assert not report.check_orders(SIGNALS, FILLS[1:]).ok
+    assert not report.check_orders(SIGNALS, [*FILLS, Fill("second", FILLS[0].client_order_id, "FB", 100, 1)]).ok
+    assert not report.check_orders(SIGNALS, [*FILLS[1:], Fill("f", "unasked", "FB", 100, 1)]).ok
+    assert not report.check_orders([], []).ok
+
+
+def test_each_order_must_be_known_to_be_committed() -> None:
+    def effect(order: str, outcome: str = "committed", by: str = "worker") -> EffectRecord:
+        return EffectRecord(key=order, queue="q", job_id=order, outcome=outcome, resolved_by=by)
+
+    known = [effect(order) for order, *_ in SIGNALS]
+    found = report.check_effects([*known[1:], effect(known[0].key, by="reconciler")], FILLS)
+    assert found.ok
+    assert (
+        f"{len(known)} of {len(known)} committed: {len(known) - 1} by the exchange's answer, 1 by asking"
+        in found.found
+    )
+    assert not report.check_effects(known[1:], FILLS).ok
+    assert not report.check_effects([*known[1:], effect(known[0].key, "unknown")], FILLS).ok
+    assert not report.check_effects([*known, effect("o", "unknown")], FILLS).ok
+    assert not report.check_effects(known, FILLS[1:]).ok
 
 
 def test_positions_must_be_the_book() -> None:
@@ -52,16 +70,16 @@ def test_reconciliations_must_have_run_and_agree() -> None:
 
 
 def test_nothing_may_be_left_in_a_queue() -> None:
-    assert report.check_queues([health()]).ok
+    assert report.check_queues([health()], []).ok
     for state in ("waiting", "active", "delayed", "failed"):
-        assert not report.check_queues([health(), health(**{state: 1})]).ok
+        assert not report.check_queues([health(), health(**{state: 1})], ["q 1: lost"]).ok
 
 
 def test_processes_must_end_in_order_and_hand_back_what_they_held() -> None:
     assert report.check_processes({"a": 0, "b": 0}).ok
     assert not report.check_processes({"a": 0, "b": -9}).ok
-    assert report.check_recovery("a", 2, 3).ok
-    assert not report.check_recovery("a", 2, 1).ok
+    assert report.check_recovery(("b", 1), ("a", 2), 3).ok
+    assert not report.check_recovery(("b", 1), ("a", 2), 2).ok
 
 
 def test_every_backtest_must_have_a_result() -> None:

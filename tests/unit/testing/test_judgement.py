@@ -6,17 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.history import (
-    Diary,
-    Faults,
-    Note,
-    Remains,
-    Verdict,
-    diary_of,
-    drop_unfinished_line,
-    judge,
-    read_diaries,
-)
+from stockyard._store.remains import Remains
+from stockyard.testing.judgement import Faults, HistoryReport, Note, judge
+from tests.support.history import Diary, diary_of, drop_unfinished_line, read_diaries
 
 FAULTS = Faults([(10.0, 11.0)], until=20.0)
 SOUND = Remains(
@@ -37,7 +29,7 @@ NOTES = [
 ]
 
 
-def verdict(notes: list[Note] = NOTES, remains: Remains = SOUND, faults: Faults = FAULTS) -> Verdict:
+def verdict(notes: list[Note] = NOTES, remains: Remains = SOUND, faults: Faults = FAULTS) -> HistoryReport:
     return judge(sorted(notes), remains, faults, workers=["w"], peers=["n"])
 
 
@@ -120,6 +112,15 @@ def test_what_the_server_may_forget_is_counted_and_no_problem() -> None:
     assert verdict(remains=remains, faults=FAULTS._replace(forgets=1.0)).problems != []
     found = verdict(remains=remains, faults=FAULTS._replace(forgets=2.0))
     assert (found.problems, found.lost) == ([], 1)
+
+
+def test_a_job_that_was_said_to_be_durable_must_not_be_forgotten() -> None:
+    remains = replace(SOUND, records={"b": ["2"]}, ended={"2": "completed"}, announced=Counter({"2": 1}))
+    found = verdict(remains=remains, faults=FAULTS._replace(forgets=2.0, keeps_jobs=True))
+    assert (found.problems, found.lost) == (["job a was acknowledged and is lost"], 1)
+    # The end of its run may be.
+    notes = [*NOTES, *run("a", "1", 12.0, 2)]
+    assert verdict(notes, faults=FAULTS._replace(forgets=2.0, keeps_jobs=True)).problems == []
 
 
 def test_a_line_that_is_not_finished_yet_is_not_read(tmp_path: Path) -> None:

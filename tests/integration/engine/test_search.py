@@ -1,0 +1,100 @@
+"""A search finds jobs by id, name, error and payload, step by step, in every state."""
+
+from typing import Any
+
+import pytest
+
+from stockyard import InvalidOption, Job, JobState
+from stockyard.monitoring import SearchStep
+from tests.support.waiting import eventually
+from tests.support.yard import Yard
+
+
+async def work(job: Job[Any]) -> None:
+    if job.name == "bad":
+        raise ValueError("no margin")
+
+
+@pytest.fixture
+async def yard(redis_url: str, prefix: str) -> Any:
+    async with Yard(redis_url, prefix) as yard:
+        yield yard
+
+
+async def all_steps(yard: Yard, text: str, queue: str = "q", **options: Any) -> list[SearchStep]:
+    steps = [await yard.queue(queue).search(text, **options)]
+    while steps[-1].after is not None:
+        steps.append(await yard.queue(queue).search(text, after=steps[-1].after, **options))
+    return steps
+
+
+async def found(yard: Yard, text: str, queue: str = "q", **options: Any) -> list[tuple[str, str | None]]:
+    steps = await all_steps(yard, text, queue, **options)
+    return [(each.job.id, each.state) for step in steps for each in step.found]
+
+
+async def test_jobs_are_found_in_every_state(yard: Yard) -> None:
+    queue = yard.queue("q", attempts=1)
+    await queue.add("bad", {"symbol": "BTCUSDT"}, job_id="failed-1")
+    await queue.add("good", {"symbol": "BTCUSDT"}, job_id="done-1")
+    worker = await yard.work(work, "q")
+    await eventually(lambda: has_ended(yard, 2))
+    await worker.stop()
+    await queue.add("good", {"symbol": "BTCUSDT"}, job_id="waiting-1")
+    await queue.add("good", {"symbol": "BTCUSDT"}, job_id="first-1", priority=1)
+    await queue.add("good", {"symbol": "ETHUSDT", "legs": [{"venue": "X"}]}, job_id="later-1", delay="1h")
+    assert await found(yard, "data.symbol:BTCUSDT") == [
+        ("waiting-1", JobState.WAITING),
+        ("first-1", JobState.PRIORITIZED),
+        ("failed-1", JobState.FAILED),
+        ("done-1", JobState.COMPLETED),
+    ]
+    assert await found(yard, "data.legs.0.venue:X") == [("later-1", JobState.DELAYED)]
+    assert await found(yard, "error:MARGIN") == [("failed-1", JobState.FAILED)]
+    assert await found(yard, "id:done-1") == [("done-1", None)]
+    assert await found(yard, "done-1") == [("done-1", None)]
+    assert await found(yard, "name:bad", states=["completed", "failed"]) == [("failed-1", JobState.FAILED)]
+    assert await found(yard, "id:done") == []
+
+
+async def has_ended(yard: Yard, number: int) -> bool:
+    return await yard.queue("q").count("completed", "failed") == number
+
+
+async def test_a_search_goes_on_where_a_step_ended(yard: Yard) -> None:
+    queue = yard.queue("q")
+    await queue.add_many([("job", {"n": n % 10}, {"job_id": f"j{n}"}) for n in range(950)])
+    steps = await all_steps(yard, "data.n:3", seconds=0)
+    assert [step.looked_at for step in steps] == [0, 200, 200, 200, 200, 150, 0, 0, 0, 0, 0]
+    assert sorted(each.job.id for step in steps for each in step.found) == sorted(
+        f"j{n}" for n in range(3, 950, 10)
+    )
+    few = await queue.search("data.n:3", count=5)
+    assert len(few.found) == 20
+    assert few.after == "1-2"
+
+
+async def test_jobs_of_shards_are_found(yard: Yard) -> None:
+    queue = yard.queue("spread", shards=3)
+    await queue.add_many([("job", {"n": n}, {"job_id": f"j{n}"}) for n in range(30)])
+    assert await found(yard, "data.n:7", "spread") == [("j7", JobState.WAITING)]
+    assert await found(yard, "id:j7", "spread") == [("j7", None)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"text": ""},
+        {"text": 5},
+        {"after": "x"},
+        {"after": "7-1"},
+        {"after": "0-0"},
+        {"states": ["lost"]},
+        {"states": []},
+        {"seconds": -1},
+        {"count": 0},
+    ],
+)
+async def test_a_wrong_argument_is_refused(yard: Yard, options: dict[str, Any]) -> None:
+    with pytest.raises(InvalidOption):
+        await yard.queue("q").search(**{"text": "x", **options})
