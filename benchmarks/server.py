@@ -65,8 +65,11 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Processor time of all its threads so far."""
-        threads = Path(f"/proc/{self._process.pid}/task").glob("*/schedstat")
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+        return cpu_of(self._process.pid)
+
+    def calls(self, command: str) -> int:
+        """How often a command was run so far."""
+        return int(self._client.info("commandstats").get(f"cmdstat_{command}", {}).get("calls", 0))
 
     def completed(self, queue: str = "bench") -> int:
         """How many finished jobs the queue holds by BullMQ's protocol."""
@@ -109,6 +112,12 @@ class Server:
         self._process.terminate()
         self._process.wait()
         self._folder.cleanup()
+
+
+def cpu_of(process: int) -> float:
+    """Return the processor time of all threads of a process so far, in seconds."""
+    threads = Path(f"/proc/{process}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
 def _free_port() -> int:

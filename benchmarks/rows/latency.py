@@ -28,16 +28,16 @@ def latency(bench: Bench) -> list[Row]:
     environment = {"BENCH_JOBS": str(probes), "BENCH_RATE": str(RATE), "BENCH_TALLY": "/dev/null"}
 
     sides: dict[str, Turn] = {
-        "ours": lambda: _percentiles(
-            _probes(bench.ours("listen", **arguments), lambda: bench.ours("probe", **arguments))
+        "ours": lambda: percentiles(
+            timed_probes(bench.ours("listen", **arguments), lambda: bench.ours("probe", **arguments))
         )
     }
     if bench.versus:
-        sides["node"] = lambda: _percentiles(
-            _probes(bench.node("listen", **arguments), lambda: bench.node("probe", **arguments))
+        sides["node"] = lambda: percentiles(
+            timed_probes(bench.node("listen", **arguments), lambda: bench.node("probe", **arguments))
         )
-        sides["bullmq"] = lambda: _percentiles(
-            _probes(
+        sides["bullmq"] = lambda: percentiles(
+            timed_probes(
                 bench.python(BULLMQ, "listen", environment),
                 lambda: bench.python(BULLMQ, "probe", environment),
             )
@@ -61,8 +61,8 @@ def flood(bench: Bench) -> list[Row]:
     arguments = {"queue": HIGH, "jobs": probes, "rate": RATE, "concurrency": 20}
 
     def idle() -> Mapping[str, float]:
-        seen = _probes(bench.ours("listen", **arguments), lambda: bench.ours("probe", **arguments))
-        return _percentiles(seen)
+        seen = timed_probes(bench.ours("listen", **arguments), lambda: bench.ours("probe", **arguments))
+        return percentiles(seen)
 
     def flooded() -> Mapping[str, float]:
         with (
@@ -82,14 +82,15 @@ def flood(bench: Bench) -> list[Row]:
         during = [probe for probe in seen if begin <= probe[0] <= end]
         if len(during) < 20:
             raise SideFailed(f"only {len(during)} probes were sent during the flood: it was over too soon")
-        return {**_percentiles(during, warm_up=0), "probes": len(during), "rate": rate}
+        return {**percentiles(during, warm_up=0), "probes": len(during), "rate": rate}
 
     seen = bench.alternate({"idle": idle, "flooded": flooded})
     what = f"latency of {HIGH} while {LOW} is flooded with {updates:,}, p99"
     return [Row(what, "ms", seen["flooded"]["p99"], seen["idle"]["p99"], "itself, idle", "<= 2.0")]
 
 
-def _probes(listen: Side, probe: Callable[[], Side]) -> list[Probe]:
+def timed_probes(listen: Side, probe: Callable[[], Side]) -> list[Probe]:
+    """Start a side that listens, then one that adds probes, and return them."""
     with listen:
         listen.answer()
         with probe() as probing:
@@ -98,6 +99,7 @@ def _probes(listen: Side, probe: Callable[[], Side]) -> list[Probe]:
     return seen
 
 
-def _percentiles(probes: Sequence[Probe], warm_up: int = WARM_UP) -> Mapping[str, float]:
+def percentiles(probes: Sequence[Probe], warm_up: int = WARM_UP) -> Mapping[str, float]:
+    """Return p50 and p99 in milliseconds, without the probes that were sent first."""
     waited = sorted(took / 1e6 for _sent, took in sorted(map(tuple, probes))[warm_up:])
     return {"p50": waited[len(waited) // 2], "p99": waited[int(len(waited) * 0.99)]}

@@ -22,13 +22,20 @@ TOPOLOGY = Topology("benchmarks")
 
 _KEPT: dict[str, Any] = {"attempts": 1, "remove_on_complete": False, "remove_on_fail": False}
 TOPOLOGY.queue("bench", concurrency=100, **_KEPT)
+TOPOLOGY.queue("ordered", concurrency=100, ordered=True, **_KEPT)
 TOPOLOGY.queue("portfolio:high_priority", concurrency=20, priority=5, **_KEPT)
 TOPOLOGY.queue("portfolio:low_priority", concurrency=5, priority=15, **_KEPT)
+# Without the option, it is what it is everywhere else.
+_SHARDS: dict[str, Any] = {"shards": ARGUMENTS["shards"]} if ARGUMENTS.get("shards", 1) > 1 else {}
+TOPOLOGY.queue("scale:jobs", concurrency=100, **_KEPT, **_SHARDS)
+TOPOLOGY.queue("ticks", coalesce="latest", **_KEPT)
+TOPOLOGY.queue("bounded", max_length=100_000_000, **_KEPT)
 TOPOLOGY.queue("burn", executor="process", **_KEPT)
 TOPOLOGY.queue("thread", executor="thread", **_KEPT)
 TOPOLOGY.queue("process", executor="process", **_KEPT)
+_AGING: dict[str, Any] = {"priority": 10, "aging": ARGUMENTS["aging"]} if ARGUMENTS.get("aging") else {}
 for _name in RANKED:
-    TOPOLOGY.queue(_name, **_KEPT)
+    TOPOLOGY.queue(_name, **_KEPT, **_AGING)
 
 
 _TEXT = "x" * ARGUMENTS.get("size", 0)
