@@ -6,7 +6,9 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 
 from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.net.connection import accepted
 from stockyard._store.text_fields import text_fields
+from stockyard._wire.keys import PREFIXES
 
 _ENDED = ("completed", "failed")
 _LISTS = ("wait", "active", "paused")
@@ -45,8 +47,9 @@ async def read_remains(keyspace: QueueKeyspace) -> Remains:
     commands = [("LRANGE" if name in _LISTS else "ZRANGE", keys[name], 0, -1) for name in names]
     *found, events = await server.ask([*commands, ("XRANGE", keys["events"], "-", "+")])
     ids = {name: [_text(each) for each in reply] for name, reply in zip(names, found, strict=True)}
+    ids["line of its key"] = await _in_lines(keyspace)
     ended = {job_id: name for name in _ENDED for job_id in ids[name]}
-    unended = {job_id: name for name in (*_LISTS, *_SORTED) for job_id in ids[name]}
+    unended = {job_id: name for name in (*_LISTS, *_SORTED, "line of its key") for job_id in ids[name]}
     stalls, announced = defaultdict(list), Counter[str]()
     for event_id, flat in events:
         fields = text_fields(flat)
@@ -61,6 +64,14 @@ async def read_remains(keyspace: QueueKeyspace) -> Remains:
     replies = await server.ask([("EXISTS", keys.of_job(job_id, "lock")) for job_id in known]) if known else []
     locks = [job_id for job_id, is_locked in zip(known, replies, strict=True) if is_locked]
     return Remains({job_id: [job_id] for job_id in known}, ended, unended, locks, dict(stalls), announced)
+
+
+async def _in_lines(keyspace: QueueKeyspace) -> list[str]:
+    server = await keyspace.holder()
+    lines = await server.call("ZRANGE", keyspace.keys["keys_lines"], 0, -1)
+    first = (keyspace.base + PREFIXES["key_line"]).encode()
+    replies = await server.ask([("ZRANGE", first + key, 0, -1) for key in lines]) if lines else []
+    return [_text(each) for reply in replies for each in accepted(reply)]
 
 
 def _text(value: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from stockyard._store import clients
@@ -15,7 +15,7 @@ from stockyard.model import checks
 from stockyard.model.job import Job, JobPort, JobState
 from stockyard.model.options import MAX_PRIORITY
 from stockyard.produce.prometheus import exposition
-from stockyard.produce.search import SEARCHED_STATES, SearchStep, search
+from stockyard.produce.search import SEARCHED_STATES, SearchedPart, SearchStep, search
 from stockyard.topology import QueueSpec
 
 LISTED_STATES = tuple(state for state in JobState if state is not JobState.UNKNOWN)
@@ -55,6 +55,9 @@ class QueueBrowser:
     ) -> list[Job[Any]]:
         """Return one page of the jobs in a state, or in several, one after the other.
 
+        Of the waiting jobs, those in the lines of their keys start after all others: they are the first of the
+        newest, and the last of the oldest.
+
         Args:
             state: ``"waiting"``, ``"prioritized"``, ``"active"``, ``"delayed"``, ``"completed"``,
                 ``"failed"`` or ``"waiting-children"``, or several of them.
@@ -75,6 +78,16 @@ class QueueBrowser:
             self._keyspace, states, (page - 1) * size, size, newest_first=newest_first
         )
         return [stored_job(record, self.name, self._jobs) for record in records]
+
+    async def _parts(self) -> Sequence[SearchedPart]:
+        return (self,)
+
+    async def _read_part(
+        self, state: str, place: reading.PagePlace, size: int
+    ) -> tuple[list[Job[Any]], reading.PagePlace | None]:
+        """Return some jobs of a state, the newest first, and where the next begin; None at the end."""
+        records, following = await reading.read_part(self._keyspace, [state], place, size, newest_first=True)
+        return [stored_job(record, self.name, self._jobs) for record in records], following
 
     async def search(
         self,
@@ -130,6 +143,8 @@ class QueueBrowser:
 
     async def counts_per_priority(self, priorities: Iterable[int]) -> dict[int, int]:
         """Return how many jobs wait with each of these priorities; 0 is those without one.
+
+        Jobs in the lines of their keys are not among them: priorities decide between keys, not within one.
 
         Raises:
             InvalidOption: a priority is out of its range, or the jobs of the queue age.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
+from stockyard._store.jobs.reading import PagePlace
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.job import Job, JobState
@@ -59,8 +60,26 @@ class Searched(Protocol):
 
     async def get_job(self, job_id: str) -> Job[Any] | None: ...
 
-    @property
-    def get_jobs(self) -> Callable[..., Awaitable[list[Job[Any]]]]: ...
+    async def _parts(self) -> Sequence[SearchedPart]: ...
+
+
+class SearchedPart(Protocol):
+    """What a search asks of one shard; of a queue without shards, of the queue."""
+
+    async def _read_part(
+        self, state: str, place: PagePlace, size: int
+    ) -> tuple[list[Job[Any]], PagePlace | None]: ...
+
+
+class _Place(NamedTuple):
+    """Where a search is: number of the state, of the shard, and how far it has come there."""
+
+    state: int = 0
+    shard: int = 0
+    page: PagePlace = PagePlace()
+
+    def __str__(self) -> str:
+        return "-".join(map(str, (self.state, self.shard, *self.page)))
 
 
 async def search(
@@ -68,24 +87,30 @@ async def search(
 ) -> SearchStep:
     """Look for jobs from a place on; see ``Queue.search``."""
     until = time.monotonic() + seconds
-    query, (state, page) = query_of(text), _place(after, len(states))
+    query, place = query_of(text), _place_of(after, len(states))
     found: list[FoundJob] = []
     if after is None and query.kind in ("any", "id"):
         found += await _by_id(queue, query)
         if query.kind == "id":
             return SearchStep(found, 1, None)
     known = {each.job.id for each in found}
-    looked_at = 0
-    while state < len(states):
-        jobs = await queue.get_jobs(states[state], page=page, size=PAGE)
-        looked_at += len(jobs)
-        found += [
-            FoundJob(job, JobState(states[state])) for job in jobs if job.id not in known and fits(job, query)
-        ]
-        state, page = (state, page + 1) if len(jobs) == PAGE else (state + 1, 1)
+    looked_at, parts = 0, await queue._parts()
+    while place.state < len(states):
+        state, page = states[place.state], None
+        # Shards may be fewer by now.
+        if place.shard < len(parts):
+            jobs, page = await parts[place.shard]._read_part(state, place.page, PAGE)
+            looked_at += len(jobs)
+            found += [FoundJob(job, JobState(state)) for job in jobs if job.id not in known and fits(job, query)]
+        if page is not None:
+            place = place._replace(page=page)
+        elif place.shard + 1 < len(parts):
+            place = _Place(place.state, place.shard + 1)
+        else:
+            place = _Place(place.state + 1)
         if len(found) >= count or time.monotonic() >= until:
             break
-    return SearchStep(found, looked_at, f"{state}-{page}" if state < len(states) else None)
+    return SearchStep(found, looked_at, str(place) if place.state < len(states) else None)
 
 
 async def _by_id(queue: Searched, query: Query) -> list[FoundJob]:
@@ -99,13 +124,13 @@ async def _by_id(queue: Searched, query: Query) -> list[FoundJob]:
     return [] if job is None else [FoundJob(job, None)]
 
 
-def _place(after: str | None, states: int) -> tuple[int, int]:
-    """Return number of the state, and page; raises InvalidOption."""
+def _place_of(after: str | None, states: int) -> _Place:
+    """Return where a step begins; raises InvalidOption."""
     if after is None:
-        return 0, 1
-    state, _, page = checks.text("after", after).partition("-")
-    if not all(part.isascii() and part.isdecimal() and len(part) < 9 for part in (state, page)):
-        raise InvalidOption(f"after must be what a step of the same search returned; got {checks.shown(after)}")
-    if int(state) >= states or int(page) < 1:
-        raise InvalidOption(f"after must be what a step of the same search returned; got {checks.shown(after)}")
-    return int(state), int(page)
+        return _Place()
+    numbers = checks.text("after", after).split("-")
+    if len(numbers) == 5 and all(each.isascii() and each.isdecimal() and len(each) < 10 for each in numbers):
+        state, shard, source, line, skip = map(int, numbers)
+        if state < states and source >= 1:
+            return _Place(state, shard, PagePlace(source, line, skip))
+    raise InvalidOption(f"after must be what a step of the same search returned; got {checks.shown(after)}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -17,6 +17,7 @@ from stockyard.model.sharding import numbered_id
 from stockyard.produce.browse import QueueBrowser, counts_of, listed_states
 from stockyard.produce.over_shards import OverShards
 from stockyard.produce.prometheus import exposition
+from stockyard.produce.search import SearchedPart
 
 if TYPE_CHECKING:
     from stockyard.produce.queue import Queue
@@ -105,6 +106,9 @@ class ShardedBrowser(OverShards, QueueBrowser):
             if len(jobs) == wanted:
                 break
         return jobs[wanted - size :]
+
+    async def _parts(self) -> Sequence[SearchedPart]:
+        return await self._all()
 
     async def counts(self) -> dict[JobState, int]:
         """Return how many jobs are in each state; ``waiting`` leaves out the prioritized ones here.

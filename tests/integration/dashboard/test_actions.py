@@ -175,6 +175,18 @@ async def test_jobs_that_cannot_be_changed_so_are_refused(yard: Yard, visit: Ope
         assert "Not done" in Page(reply.text).text
 
 
+async def test_jobs_in_lines_are_shown_searched_and_removed(yard: Yard, visit: Open) -> None:
+    queue = yard.queue("q", ordered=True)
+    await queue.add_many([("job", {"n": n}, {"job_id": f"f{n}", "key": f"k{n % 2}"}) for n in range(9)])
+    on, person = "/queue?name=q&state=waiting", visit()
+    assert {f"f{n}" for n in range(9)} <= set((await person.see(on)).text.split())
+    assert "f7" in (await person.see("/search?q=data.n:7")).text.split()
+    await finished(person, await person.do("/do/matching?queue=q&verb=remove&state=waiting&find=data.n:7", on=on))
+    assert (await state_of(yard, "f7"), await queue.count("waiting")) == ("gone", 8)
+    await finished(person, await person.do("/do/matching?queue=q&verb=remove&state=waiting", on=on))
+    assert await queue.count("waiting") == 0
+
+
 async def test_an_operation_is_stopped(yard: Yard, visit: Open) -> None:
     await with_failed(yard, 450)
     person = visit()

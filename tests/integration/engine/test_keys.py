@@ -1,6 +1,7 @@
 """Order per key: jobs of one key one at a time in the order added, keys beside each other, parked keys."""
 
 import asyncio
+import time
 from collections import Counter
 from typing import Any
 
@@ -244,6 +245,43 @@ async def test_a_parked_key_with_many_jobs_holds_no_other(redis_url: str, prefix
         await desk.add("B", 0)
         await eventually(lambda: desk.of("B") == [0], within=10)
         assert desk.ran == [("A", 0), ("B", 0)]
+
+
+async def test_readers_see_and_cleaning_removes_the_jobs_in_lines(redis_url: str, prefix: str) -> None:
+    desk = Desk(redis_url, prefix)
+    async with desk.app:
+        await desk.add("A", 1, 2, 3)
+        await desk.add("B", 4, 5)
+        listed = await desk.queue.get_jobs("waiting", newest_first=False)
+        assert len(listed) == await desk.queue.count("waiting") == 5
+        assert [each.data[1] for each in listed] == [1, 4, 2, 3, 5]
+        assert await desk.queue.clean("waiting", older_than="1h") == []
+        assert len(await desk.queue.clean("waiting", limit=4)) == 4
+        (left,) = await desk.queue.get_jobs("waiting")
+        assert left.data == ["B", 5, 0]
+        assert await desk.queue.clean("waiting") == [left.id]
+        assert await desk.queue.count("waiting") == 0
+
+
+async def test_a_job_in_a_line_counts_for_the_oldest_that_waits_unless_its_key_is_parked(
+    redis_url: str, prefix: str
+) -> None:
+    async with Desk(redis_url, prefix, on_poison="park") as desk:
+        desk.gate.clear()
+        await desk.add("A", 1, failures=1)
+        await eventually(lambda: desk.running["A"] == 1)
+        before = time.time()
+        await desk.add("A", 2)
+        await eventually(lambda: _waits_since(desk, before))
+        desk.gate.set()
+        await eventually(lambda: _state(desk, "A", KeyState.PARKED))
+        health = (await desk.app.health())[0]
+        assert (health.waiting, health.oldest_waiting_age) == (1, 0.0)
+
+
+async def _waits_since(desk: Desk, moment: float) -> bool:
+    (health,) = await desk.app.health()
+    return 0.0 < health.oldest_waiting_age < time.time() - moment + 1
 
 
 @pytest.mark.parametrize("beside", [{"deduplication": "d"}, {"lifo": True}], ids=["deduplication", "lifo"])

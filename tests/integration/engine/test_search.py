@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import redis
 
 from stockyard import InvalidOption, Job, JobState
 from stockyard.monitoring import SearchStep
@@ -71,7 +72,7 @@ async def test_a_search_goes_on_where_a_step_ended(yard: Yard) -> None:
     )
     few = await queue.search("data.n:3", count=5)
     assert len(few.found) == 20
-    assert few.after == "1-2"
+    assert few.after == "1-0-2-0-200"
 
 
 async def test_jobs_of_shards_are_found(yard: Yard) -> None:
@@ -98,3 +99,32 @@ async def test_jobs_of_shards_are_found(yard: Yard) -> None:
 async def test_a_wrong_argument_is_refused(yard: Yard, options: dict[str, Any]) -> None:
     with pytest.raises(InvalidOption):
         await yard.queue("q").search(**{"text": "x", **options})
+
+
+async def test_jobs_in_the_lines_of_their_keys_are_found(yard: Yard) -> None:
+    queue = yard.queue("orders", ordered=True)
+    await queue.add_many([("order", {"n": n}, {"key": f"k{n % 3}", "job_id": f"j{n}"}) for n in range(450)])
+    for wanted in (0, 1, 2, 3, 449):
+        assert await found(yard, f"data.n:{wanted}", "orders", seconds=0) == [(f"j{wanted}", JobState.WAITING)]
+    steps = await all_steps(yard, "name:order", "orders", seconds=0)
+    ids = [each.job.id for step in steps for each in step.found]
+    assert sorted(ids) == sorted(f"j{n}" for n in range(450))
+    assert sum(step.looked_at for step in steps) == 450
+
+
+async def test_a_thousand_ids_without_records_end_no_search(yard: Yard, redis_url: str, prefix: str) -> None:
+    """As an eviction, or a hand on the server, leaves them."""
+    queue = yard.queue("q")
+    (job,) = await queue.add_many([("job", {"n": 1}, {"job_id": "first"})])
+    with redis.Redis.from_url(redis_url) as client:
+        client.lpush(f"{prefix}:q:wait", *(f"gone-{n}" for n in range(3000)))
+    assert await found(yard, "data.n:1") == [(job.id, JobState.WAITING)]
+    assert [each.id for each in await queue.get_jobs("waiting")] == [job.id]
+
+
+async def test_a_step_over_shards_reads_each_job_once(yard: Yard) -> None:
+    queue = yard.queue("spread", shards=3)
+    await queue.add_many([("job", {"n": n}, {"job_id": f"j{n}"}) for n in range(1500)])
+    steps = await all_steps(yard, "name:job", "spread", seconds=0)
+    assert sorted(each.job.id for step in steps for each in step.found) == sorted(f"j{n}" for n in range(1500))
+    assert max(step.looked_at for step in steps) <= 200

@@ -76,3 +76,10 @@ async def test_jobs_that_have_started_are_not_waiting(queue: Queue) -> None:
 async def test_a_count_of_none_is_refused(queue: Queue) -> None:
     with pytest.raises(InvalidOption, match="count must be a whole number"):
         await assert_enqueued(queue, count=0)
+
+
+async def test_jobs_in_the_lines_of_their_keys_wait(stockyard_topology: Topology, stockyard_app: App) -> None:
+    stockyard_topology.queue("orders", ordered=True)
+    queue = stockyard_app.queue("orders")
+    await queue.add_many([("order", number, {"key": "A"}) for number in range(3)])
+    assert [job.data for job in await all_enqueued(queue)] == [0, 1, 2]

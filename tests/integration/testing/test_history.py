@@ -96,3 +96,15 @@ def test_a_queue_with_shards_is_refused(stockyard_topology: Topology, stockyard_
     stockyard_topology.queue("ticks", shards=2)
     with pytest.raises(InvalidOption, match="has shards"):
         History(stockyard_app.queue("ticks"))
+
+
+async def test_a_job_in_the_line_of_its_key_is_left_and_not_lost(
+    stockyard_topology: Topology, stockyard_app: App
+) -> None:
+    stockyard_topology.queue("signals", ordered=True)
+    history = History(stockyard_app.queue("signals"))
+    for job_id in ("S1", "S2"):
+        await history.add("signal", job_id=job_id, key="A")
+    assert not await history.is_over()
+    with pytest.raises(AssertionError, match="job S2 is left in line of its key"):
+        await history.check()

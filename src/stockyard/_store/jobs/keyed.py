@@ -148,11 +148,25 @@ async def replay(keyspace: QueueKeyspace, key: str) -> str | int:
         settled = 1
 
 
-async def clear(keyspace: QueueKeyspace) -> int:
-    """Remove all jobs that wait in lines; return how many."""
-    removed = 0
-    while True:
-        part = int(await keyspace.run(_CLEAR, keyspace.base, _ROOM))
-        removed += part
-        if part < _ROOM:
-            return removed
+ALWAYS, IF_ANY = 1, 2
+"""When a call that removes jobs puts an event into the stream."""
+
+
+async def clear(
+    keyspace: QueueKeyspace, latest: int | str = "", limit: int = 0, *, notifies: int = IF_ANY
+) -> list[str]:
+    """Remove jobs that wait in lines; return their ids.
+
+    Args:
+        keyspace: the queue.
+        latest: the youngest that go, in ms since the epoch; empty for all.
+        limit: how many at most; 0 is no limit.
+        notifies: when events say so.
+    """
+    removed: list[str] = []
+    line = skip = 0
+    while line >= 0 and not (limit and len(removed) >= limit):
+        room = min(_ROOM, limit - len(removed)) if limit else _ROOM
+        ids, line, skip = await keyspace.run(_CLEAR, keyspace.base, latest, room, line, skip, notifies)
+        removed += [shown_id(each) for each in ids]
+    return removed

@@ -125,14 +125,10 @@ async def clear_rate_limit(keyspace: QueueKeyspace) -> bool:
 
 async def drain(keyspace: QueueKeyspace, *, delayed: bool) -> int:
     """Remove what waits; return how many jobs. If there were any, events say so to those who wait for results."""
-    removed = await keyed.clear(keyspace)
+    removed = len(await keyed.clear(keyspace))
     for state in ("wait", "paused", "prioritized", *(("delayed",) if delayed else ())):
-        removed += len(await _clean(keyspace, state, "", 0, notifies=_IF_ANY))
+        removed += len(await _clean(keyspace, state, "", 0, notifies=keyed.IF_ANY))
     return removed
-
-
-_ALWAYS, _IF_ANY = 1, 2
-"""When a call that removes jobs puts an event into the stream."""
 
 
 async def clean(keyspace: QueueKeyspace, state: str, latest: int, limit: int) -> list[str]:
@@ -145,11 +141,13 @@ async def clean(keyspace: QueueKeyspace, state: str, latest: int, limit: int) ->
         limit: how many at most; 0 is no limit.
     """
     if state != "waiting":
-        return await _clean(keyspace, state, latest, limit, notifies=_ALWAYS)
-    removed = await _clean(keyspace, "wait", latest, limit, notifies=_ALWAYS)
+        return await _clean(keyspace, state, latest, limit, notifies=keyed.ALWAYS)
+    removed = await _clean(keyspace, "wait", latest, limit, notifies=keyed.ALWAYS)
     # Where a BullMQ 5 keeps what waits while its queue is paused.
     if (not limit or len(removed) < limit) and await keyspace.server.call("EXISTS", keyspace.keys["paused"]):
-        removed += await _clean(keyspace, "paused", latest, limit and limit - len(removed), notifies=_ALWAYS)
+        removed += await _clean(keyspace, "paused", latest, limit and limit - len(removed), notifies=keyed.ALWAYS)
+    if not limit or len(removed) < limit:
+        removed += await keyed.clear(keyspace, latest, limit and limit - len(removed))
     return removed
 
 

@@ -119,12 +119,41 @@ async def read_job(keyspace: QueueKeyspace, job_id: str) -> StoredRecord | None:
     return None if all(field is None for field in fields) else StoredRecord._make([*fields, job_id.encode()])
 
 
+class PagePlace(NamedTuple):
+    """How far a look through some states has come.
+
+    Attributes:
+        source: number of the list or set of the server, from 1.
+        line: rank of the line of a key, where that is what is read.
+        skip: how many ids to pass over there.
+    """
+
+    source: int = 1
+    line: int = 0
+    skip: int = 0
+
+
+async def read_part(
+    keyspace: QueueKeyspace, states: Sequence[str], place: PagePlace, size: int, *, newest_first: bool
+) -> tuple[list[StoredRecord], PagePlace | None]:
+    """Return records of at most ``size`` jobs from a place on, and where the next part begins; None at the end.
+
+    There may be fewer, and more behind them: one call looks at a bounded number of ids.
+    """
+    rows, *following = await keyspace.run(_PAGE, keyspace.base, " ".join(states), *place, size, int(newest_first))
+    return [StoredRecord._make(row) for row in rows], PagePlace(*following) if following[0] else None
+
+
 async def read_page(
     keyspace: QueueKeyspace, states: Sequence[str], first: int, size: int, *, newest_first: bool
 ) -> list[StoredRecord]:
     """Return records of ``size`` jobs from the position ``first``, where one state follows the other."""
-    rows = await keyspace.run(_PAGE, keyspace.base, " ".join(states), first, size, int(newest_first))
-    return [StoredRecord._make(row) for row in rows]
+    records: list[StoredRecord] = []
+    place: PagePlace | None = PagePlace(skip=first)
+    while place is not None and len(records) < size:
+        part, place = await read_part(keyspace, states, place, size - len(records), newest_first=newest_first)
+        records += part
+    return records
 
 
 async def read_state(keyspace: QueueKeyspace, job_id: str) -> Ending:

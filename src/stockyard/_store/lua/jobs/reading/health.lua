@@ -1,7 +1,7 @@
 --- Counts a queue's jobs by state, with the oldest that waits, the longest that runs and the latest schedule.
--- needs: ended_schedules
+-- needs: ended_schedules oldest_lines
 -- keys: wait prioritized active delayed waiting_children completed failed paused meta repeat_set metrics_completed
---   metrics_failed effects_unknown versions counts halts breaker keys_parked
+--   metrics_failed effects_unknown versions counts halts breaker keys_parked keys_lines
 --   keys_waiting
 -- args: base now
 -- returns: counts (wait, prioritized, active, delayed, waiting-children, completed, failed, legacy paused), whether
@@ -70,6 +70,9 @@ local has_priority = ask('prioritized', 'ZCARD', prioritized)
 local runs = ask('active', 'LLEN', active)
 local waiting_since = earlier(
   time_of(waits and redis.call('LINDEX', wait, -1), 'timestamp'), has_priority and oldest_prioritized() or 0)
+for _, id in ipairs(first_of_oldest_lines(keys, base)) do
+  waiting_since = earlier(waiting_since, time_of(id, 'timestamp'))
+end
 local running = runs and redis.call('LINDEX', active, -1)
 local run = running and ask('job ' .. running, 'HMGET', base .. running, 'processedOn', 'pb') or {}
 local running_since = running and moment('job ' .. running .. ' processedOn', run[1]) or 0
