@@ -22,7 +22,7 @@ from tools.site.lists import GENERATED
 from tools.site.llms import write
 from tools.site.navigation import navigation, sections
 from tools.site.pages import DOCS, ROOT, gather, title
-from tools.site.search_check import not_found
+from tools.site.search_check import label_api, not_found
 from tools.site.views import VIEWS, draw_views, view_link
 
 BUILD = ROOT / "build" / "site"
@@ -89,6 +89,7 @@ def build() -> list[str]:
     done = subprocess.run(command, cwd=BUILD, capture_output=True, text=True, check=False)
     if done.returncode or not (SITE / "index.html").is_file():
         return [f"zensical failed: {done.stdout}{done.stderr}"]
+    label_api(SITE)
     write(SITE, sections(pages), pages, {path: title(text, path) for path, text in pages.items()})
     problems = broken_links(SITE) + [f"the search does not find {term!r}" for term in not_found(SITE)]
     print(f"{len(pages)} pages in {time.monotonic() - began:.0f} s: {SITE / 'index.html'}")
