@@ -1,4 +1,4 @@
-"""Order events: what happens in a queue, told on a durable channel to a ledger that misses none of it."""
+"""Order events: what happens in a queue, published on a durable channel for a ledger that misses none of it."""
 
 import asyncio
 from datetime import date
@@ -12,7 +12,7 @@ from stockyard.trading import Order, QueueName, declare_platform
 
 
 class Ended(msgspec.Struct, frozen=True):
-    """An order's end, as other services are told of it."""
+    """An order's end, as other services see it."""
 
     job_id: str
     is_accepted: bool
@@ -31,7 +31,7 @@ async def submit(job: Job[Order]) -> str:
 
 
 async def forward(app: App, ready: asyncio.Event) -> None:
-    """Tell the queue's events on the channel."""
+    """Publish the queue's events on the channel."""
     channel = app.channel(ends)
     async with app.events(QueueName.EXECUTION_ORDER_SUBMISSION, only=(CompletedEvent, FailedEvent)) as events:
         ready.set()

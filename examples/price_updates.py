@@ -1,4 +1,4 @@
-"""Price updates: told live to every screen, one of which is too slow and knows it; on a server of its own."""
+"""Price updates: published live to every screen, one of which is too slow and notices it; on a server of its own."""
 
 import asyncio
 
@@ -30,7 +30,7 @@ async def show(app: App, ready: asyncio.Event) -> None:
                 case Message(value=price):
                     print(f"{price.symbol} {price.price:,.1f}")
                 case MessageGap(reason=reason):
-                    print(f"prices are missing ({reason}): read them anew")
+                    print(f"prices are missing ({reason}): read them again")
 
 
 async def main() -> None:

@@ -159,7 +159,7 @@ async def candle_ingestion() -> None:
 
 
 async def health_and_alerts() -> None:
-    """How the seven queues are, and what needs somebody's attention."""
+    """How the seven queues are, and what needs attention."""
     healths = await get_all_queues_health()
     for health in healths:
         print(f"  {health.name:27} waiting {health.waiting}  completed {health.completed}  failed {health.failed}")

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.repository import ROOT
+from tests.architecture.repository import ROOT, files
 from tests.architecture.test_words import PRIVATE
 from tools.blocks import blocks, not_a_program
 
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
+OF_THE_PROJECT = [path for path in files(".md") if DOCS not in path.parents]
+"""Pages for those who work on the project, and those beside examples, benchmarks and files for deploying."""
 DECISIONS = DOCS / "adr"
 """Decisions have sentences for titles, and begin with their context."""
 TEACHING = [page for page in PAGES if page.parent != DECISIONS]
@@ -50,10 +52,17 @@ def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", PAGES, ids=name)
+@pytest.mark.parametrize("page", sorted({*PAGES, *OF_THE_PROJECT}), ids=name)
 def test_a_page_has_no_private_words(page: Path) -> None:
-    found = [line.strip() for line in prose(page).splitlines() if PRIVATE.search(line)]
+    # Programs and commands too: readers paste their comments.
+    found = [line.strip() for line in page.read_text().splitlines() if PRIVATE.search(line)]
     assert found == []
+
+
+def test_files_for_deploying_have_no_private_words() -> None:
+    texts = {name(path): path.read_text() for path in files() if path.is_relative_to(ROOT / "deploy")}
+    assert len(texts) > 10
+    assert {path for path, text in texts.items() if PRIVATE.search(text)} == set()
 
 
 @pytest.mark.parametrize("page", TEACHING, ids=name)

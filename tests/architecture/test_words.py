@@ -31,6 +31,7 @@ PRIVATE_NAMES = frozenset(
 """Names that have been replaced by a word of the field, each of whose parts is a good one elsewhere."""
 SCRIPTS = sorted((ROOT / "src" / "stockyard" / "_store" / "lua").rglob("*.lua"))
 SOURCES = sorted((ROOT / "src" / "stockyard").rglob("*.py"))
+EXAMPLES = sorted((ROOT / "examples").rglob("*.py"))
 
 ELSEWHERE = {"limit.py": {"Gap"}}
 """Private names that are the field's word in one module: exchanges demand a gap between two requests."""
@@ -89,7 +90,7 @@ def is_private(name: str) -> bool:
 
 
 def test_no_module_has_private_words() -> None:
-    found = {str(path.relative_to(ROOT)): private_words(path.read_text()) for path in SOURCES}
+    found = {str(path.relative_to(ROOT)): private_words(path.read_text()) for path in [*SOURCES, *EXAMPLES]}
     assert {module: words for module, words in found.items() if words} == {}
 
 
