@@ -70,6 +70,9 @@ BULLMQ_TUNED = Peer(
 )
 """The same with two packages that its documentation does not name: shown beside it, counted in no row."""
 
+BULLMQ_PROGRAM = Peer("bullmq", "bullmq_program", BULLMQ.requirements)
+"""A whole program for it, which runs with Stockyard too."""
+
 PEERS = (
     # saq 0.26 imports typing_extensions without requiring it.
     Peer("saq", "saq_peer", ("saq[hiredis]", "typing_extensions")),

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from benchmarks.environments import BULLMQ, BULLMQ_TUNED, CACHES, PEERS, REDIS, Peer
+from benchmarks.environments import BULLMQ, BULLMQ_PROGRAM, BULLMQ_TUNED, CACHES, PEERS, REDIS, Peer
 from benchmarks.rows import ROWS
 
 from tests.support.documents import ROOT
@@ -31,7 +31,9 @@ def test_every_side_that_a_row_starts_is_there(pattern: str, folder: str, ending
     assert [name for name in sorted(named) if not (HOME / folder / f"{name}.{ending}").is_file()] == []
 
 
-@pytest.mark.parametrize("peer", [BULLMQ, BULLMQ_TUNED, *PEERS, *CACHES, REDIS], ids=lambda peer: peer.name)
+@pytest.mark.parametrize(
+    "peer", [BULLMQ, BULLMQ_TUNED, BULLMQ_PROGRAM, *PEERS, *CACHES, REDIS], ids=lambda peer: peer.script
+)
 def test_every_peer_has_its_program(peer: Peer) -> None:
     assert (HOME / "peers" / f"{peer.script}.py").is_file()
 

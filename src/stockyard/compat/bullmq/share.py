@@ -28,7 +28,12 @@ class OpenTopology(Topology):
 
     def spec(self, name: str) -> QueueSpec:
         """Return the queue of that name."""
-        return self._queues.setdefault(str(name), undeclared(str(name)))
+        name = str(name)
+        spec = self._queues.get(name)
+        if spec is None:
+            # Every call asks for its queue, and a spec takes longer to make than an add.
+            spec = self._queues[name] = undeclared(name)
+        return spec
 
 
 class _OpenApp:
