@@ -1,4 +1,4 @@
-"""Price updates: published live to every screen, one of which is too slow and notices it; on a server of its own."""
+"""Price updates: published live to every screen, one of which is too slow and notices it."""
 
 import asyncio
 
