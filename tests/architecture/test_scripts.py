@@ -48,6 +48,8 @@ _NO_STATES = (
     # Lines of keys: what waits there is in no state of BullMQ. The keys that have one.
     r"base .. KEY_LINE .. key",
     r"(keys\.)?keys_lines",
+    # Jobs by values of their payloads, for searches.
+    r"base .. INDEX .. path",
 )
 
 _LUA = {

@@ -44,6 +44,7 @@ REFUSED = frozenset(
     durable.publish
     editing.data editing.log editing.progress
     effects.begin
+    indexing.note
     managing.publish
     scheduling.upsert
     """.split()

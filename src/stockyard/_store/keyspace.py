@@ -25,11 +25,12 @@ class QueueKeyspace:
         clock: gives the time that is written, in ms. Defaults to the server's.
         shard: the shard whose keys these are. Defaults to none: they are all of the queue's.
         arrangement: what the queue asks for of the jobs that wait. Defaults to nothing.
+        indexed: paths to the values of payloads that it has an index of. Defaults to none.
 
     Attributes:
         queue: its name for people.
         shard: the shard's tag, or empty.
-        arrangement: as given.
+        arrangement, indexed: as given.
     """
 
     def __init__(
@@ -41,10 +42,12 @@ class QueueKeyspace:
         clock: Clock | None = None,
         shard: Shard | None = None,
         arrangement: Arrangement | None = None,
+        indexed: tuple[str, ...] = (),
     ) -> None:
         self.server = server
         self.queue = queue
         self.arrangement = arrangement
+        self.indexed = indexed
         self.shard: str = "" if shard is None else shard.tag
         self.keys: QueueKeys = QueueKeys(naming, queue if shard is None else shard.queue)
         self.clock: Clock = server.clock if clock is None else clock

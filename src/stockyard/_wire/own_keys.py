@@ -63,6 +63,8 @@ PREFIXES = {
     # Jobs of one key that wait for those before them, in their order; and what ``KEYS`` begin with.
     "key_line": ":key:",
     "keyed": ":keys:",
+    # Jobs by a value of their payload, of a queue that declares an index; what follows is the path to the value.
+    "index": ":index:",
 }
 """Of a queue; name in scripts and code -> what comes before an id."""
 

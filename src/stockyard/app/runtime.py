@@ -98,7 +98,7 @@ class Runtime:
 
     def _made_shard_map(self, spec: QueueSpec) -> ShardMap:
         server, naming, name = self.server, self._naming, spec.name
-        unsharded = QueueKeyspace(server, naming, name, arrangement=spec.arrangement)
+        unsharded = QueueKeyspace(server, naming, name, arrangement=spec.arrangement, indexed=spec.indexed)
         if spec.shards > 1 and "{" in naming.prefix:
             raise ConfigError(
                 f"queue {name!r} has shards, each with a slot of its own, and the prefix {naming.prefix!r} has a "
@@ -108,7 +108,10 @@ class Runtime:
         def of_number(number: int) -> list[QueueKeyspace]:
             shards = shards_of(name, number, self._topology.slots)
             return [
-                QueueKeyspace(server, naming, name, shard=shard, arrangement=spec.arrangement) for shard in shards
+                QueueKeyspace(
+                    server, naming, name, shard=shard, arrangement=spec.arrangement, indexed=spec.indexed
+                )
+                for shard in shards
             ]
 
         declared = [unsharded] if spec.shards == 1 else of_number(spec.shards)

@@ -16,8 +16,10 @@ from stockyard.cli.options import AsJson, Span, StateName
 from stockyard.cli.payload import payload_of
 from stockyard.errors import InvalidOption
 from stockyard.model.job import Job, JobState
+from stockyard.model.job_query import query_of
 from stockyard.model.options import AddOptions
 from stockyard.model.printable import printable_lines
+from stockyard.model.search_index import is_indexed
 
 job = Command(name="job", help="Add, show, find, list, change, retry or remove jobs, and read their logs.")
 for control in CONTROLS:
@@ -162,7 +164,10 @@ async def search(
         raise InvalidOption(f"--count must be 1 or more; got {count}")
     left = count
     async with connection.open() as app:
-        for queue in [app.queue(name) for name in queues or app.topology.names]:
+        path = query_of(text).path
+        # What an index has is there at once.
+        chosen = [app.queue(name) for name in queues or app.topology.names]
+        for queue in sorted(chosen, key=lambda each: not is_indexed(each.spec.indexed, path)):
             step = await queue.search(text, count=left)
             seen: set[str] = set()
             while True:

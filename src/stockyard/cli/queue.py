@@ -108,6 +108,7 @@ def _declaration(spec: QueueSpec) -> dict[str, Any]:
         "shards": spec.shards if spec.shards > 1 else None,
         "version": defaults.version,
         "versions": ", ".join(map(str, spec.versions)) or None,
+        "indexed": ", ".join(spec.indexed) or None,
         "expires_in": None if defaults.expires_in_ms is None else span(defaults.expires_in_ms),
         **_arranged(spec),
         "executor": spec.executor,

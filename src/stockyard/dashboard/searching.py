@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from stockyard.errors import InvalidOption
 from stockyard.model.job_query import Query, query_of
+from stockyard.model.search_index import is_indexed
 from stockyard.produce.queue import Queue
 from stockyard.produce.search import FoundJob
 
@@ -69,12 +70,19 @@ async def search_step(queues: Sequence[Queue], text: str, place: Place, *, secon
         found += [each for page in pages for each in page]
         if query.kind == "id":
             return Steps(found, len(queues), None)
+    if place == Place() and query.path:
+        # What an index has is there at once, in whatever queue.
+        quick = [each for each in queues if is_indexed(each.spec.indexed, query.path)]
+        steps = await asyncio.gather(*(each.search(text, seconds=0) for each in quick))
+        found += [each for step in steps for each in step.found]
+        until = 0.0 if found else until
+    known = {(each.job.queue, each.job.id) for each in found}
     while place.queue < len(queues):
         left = max(until - time.monotonic(), 0.0)
         step = await queues[place.queue].search(
             text, after=place.after or None, seconds=left, count=max(most - len(found), 1)
         )
-        found += step.found
+        found += [each for each in step.found if (each.job.queue, each.job.id) not in known]
         looked_at += step.looked_at
         place = Place(place.queue + 1) if step.after is None else Place(place.queue, step.after)
         if len(found) >= most or time.monotonic() >= until:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -72,7 +73,7 @@ def fits(job: Job[Any], query: Query) -> bool:
 _MISSING = object()
 
 
-def _at(value: Any, path: tuple[str, ...]) -> Any:
+def _at(value: Any, path: Sequence[str]) -> Any:
     for part in path:
         if isinstance(value, dict) and part in value:
             value = value[part]
@@ -81,6 +82,12 @@ def _at(value: Any, path: tuple[str, ...]) -> Any:
         else:
             return _MISSING
     return value
+
+
+def text_at(value: Any, path: Sequence[str]) -> str | None:
+    """Return what a search compares of the value at a path, or None where there is none."""
+    found = _at(value, path)
+    return None if found is _MISSING else _text(found)
 
 
 def _text(value: Any) -> str:

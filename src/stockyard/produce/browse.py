@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from stockyard._store import clients
-from stockyard._store.jobs import positions, reading, versioning
+from stockyard._store.jobs import indexing, positions, reading, versioning
 from stockyard._store.jobs.rows import stored_job
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.snapshots import JobPosition, PayloadVersion, QueueMetrics, QueueSettings, WorkerInfo
@@ -89,6 +89,18 @@ class QueueBrowser:
         records, following = await reading.read_part(self._keyspace, [state], place, size, newest_first=True)
         return [stored_job(record, self.name, self._jobs) for record in records], following
 
+    async def _read_index(
+        self, path: str, value: str, place: reading.PagePlace, size: int
+    ) -> tuple[list[Job[Any]], reading.PagePlace | None]:
+        """Return some jobs that the index has under a value, the newest first; the place as above."""
+        records, skip = await indexing.read(self._keyspace, path, value, place.skip, size)
+        jobs = [stored_job(record, self.name, self._jobs) for record in records]
+        return jobs, None if skip is None else reading.PagePlace(skip=skip)
+
+    async def _in_index(self, path: str, value: str, jobs: Sequence[Job[Any]]) -> list[bool]:
+        """Say of each job whether the index has it under a value."""
+        return await indexing.find_noted(self._keyspace, path, value, [(job.timestamp, job.id) for job in jobs])
+
     async def search(
         self,
         text: str,
@@ -99,6 +111,9 @@ class QueueBrowser:
         count: int = 100,
     ) -> SearchStep:
         """Look for jobs by id, name, error or payload; return what one step has found, and where the next begins.
+
+        A value that the queue declares by ``indexed`` is looked up first: the first step has those jobs. The steps
+        behind it look at all others, as those that Node has added.
 
         Args:
             text: ``"id:17"``, ``"name:submit"``, ``"error:margin"``, ``"data.symbol:BTCUSDT"`` for exactly this
@@ -120,7 +135,9 @@ class QueueBrowser:
         checks.text("text", text)
         checks.number("seconds", seconds, least=0)
         checks.whole("count", count, least=1)
-        return await search(self, text, listed_states(states), after, seconds=seconds, count=count)
+        return await search(
+            self, text, listed_states(states), after, seconds=seconds, count=count, indexed=self.spec.indexed
+        )
 
     async def counts(self) -> dict[JobState, int]:
         """Return how many jobs are in each state; ``waiting`` leaves out the prioritized ones here.

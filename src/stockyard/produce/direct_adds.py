@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from stockyard._store.jobs.adding import BATCH, Answer, ExistingJob, SentJob, add_call, answers_of
 from stockyard._store.jobs.durability import confirmed, wait_command
+from stockyard._store.jobs.indexing import note_added
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.net.connection import accepted
@@ -60,4 +61,5 @@ class DirectAdds:
         self._size.grow()
         server.clock.check_for_step()
         answers = answers_of(self._keyspace, accepted(reply), jobs)  # type: ignore[arg-type]
+        await note_added(self._keyspace, jobs, answers)
         return answers if durability is None else confirmed(answers, durability, waited[0] if waited else None)

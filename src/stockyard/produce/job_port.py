@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from stockyard._aio.portal import Portal
-from stockyard._store.jobs import cancelling, children, coalescing, editing, families, finishing, reading
+from stockyard._store.jobs import cancelling, children, coalescing, editing, families, finishing, indexing, reading
 from stockyard._store.jobs.rows import stored_job
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
@@ -78,6 +78,8 @@ class StoredJobs:
     async def update_data(self, job_id: str, data: Any) -> None:
         text = encode_payload(data, what=f"the payload of job {job_id}")
         self._check(job_id, await editing.write_data(self._keyspace, job_id, text))
+        if self._keyspace.indexed and (job := await self.get_job(job_id)) is not None:
+            await indexing.note(self._keyspace, [(text, job.timestamp, job_id)])
 
     async def clear_logs(self, job_id: str, keep: int) -> None:
         await editing.clear_logs(self._keyspace, job_id, keep)

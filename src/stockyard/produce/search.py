@@ -11,6 +11,7 @@ from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.job import Job, JobState
 from stockyard.model.job_query import Query, fits, query_of
+from stockyard.model.search_index import is_indexed
 
 PAGE = 200
 """Jobs that are read at a time."""
@@ -34,7 +35,7 @@ class FoundJob(NamedTuple):
 
     Attributes:
         job: as it was read.
-        state: in which it was found; None for one that was found by its id, at once.
+        state: in which it was found; None for one that was found at once, by its id or by an index.
     """
 
     job: Job[Any]
@@ -70,24 +71,44 @@ class SearchedPart(Protocol):
         self, state: str, place: PagePlace, size: int
     ) -> tuple[list[Job[Any]], PagePlace | None]: ...
 
+    async def _read_index(
+        self, path: str, value: str, place: PagePlace, size: int
+    ) -> tuple[list[Job[Any]], PagePlace | None]: ...
+
+    async def _in_index(self, path: str, value: str, jobs: Sequence[Job[Any]]) -> list[bool]: ...
+
 
 class _Place(NamedTuple):
-    """Where a search is: number of the state, of the shard, and how far it has come there."""
+    """Where a search is: number of the stage, the index or a state, and of the shard, and how far it is there."""
 
-    state: int = 0
+    stage: int = 0
     shard: int = 0
     page: PagePlace = PagePlace()
 
     def __str__(self) -> str:
-        return "-".join(map(str, (self.state, self.shard, *self.page)))
+        return "-".join(map(str, (self.stage, self.shard, *self.page)))
+
+
+_INDEX = "index"
+"""The stage before the states, of a search for a value that the queue has an index of."""
 
 
 async def search(
-    queue: Searched, text: str, states: Sequence[str], after: str | None, *, seconds: float, count: int
+    queue: Searched,
+    text: str,
+    states: Sequence[str],
+    after: str | None,
+    *,
+    seconds: float,
+    count: int,
+    indexed: Sequence[str] = (),
 ) -> SearchStep:
     """Look for jobs from a place on; see ``Queue.search``."""
     until = time.monotonic() + seconds
-    query, place = query_of(text), _place_of(after, len(states))
+    query = query_of(text)
+    has_index = query.kind == "path" and is_indexed(indexed, query.path)
+    stages = (_INDEX, *states) if has_index else tuple(states)
+    place = _place_of(after, len(stages))
     found: list[FoundJob] = []
     if after is None and query.kind in ("any", "id"):
         found += await _by_id(queue, query)
@@ -95,22 +116,51 @@ async def search(
             return SearchStep(found, 1, None)
     known = {each.job.id for each in found}
     looked_at, parts = 0, await queue._parts()
-    while place.state < len(states):
-        state, page = states[place.state], None
+    while place.stage < len(stages):
+        stage, page = stages[place.stage], None
         # Shards may be fewer by now.
         if place.shard < len(parts):
-            jobs, page = await parts[place.shard]._read_part(state, place.page, PAGE)
-            looked_at += len(jobs)
-            found += [FoundJob(job, JobState(state)) for job in jobs if job.id not in known and fits(job, query)]
-        if page is not None:
-            place = place._replace(page=page)
-        elif place.shard + 1 < len(parts):
-            place = _Place(place.state, place.shard + 1)
-        else:
-            place = _Place(place.state + 1)
-        if len(found) >= count or time.monotonic() >= until:
+            part = parts[place.shard]
+            if stage == _INDEX:
+                hits, page = await _of_index(part, query, place.page, states)
+            else:
+                jobs, page = await part._read_part(stage, place.page, PAGE)
+                looked_at += len(jobs)
+                hits = [FoundJob(job, JobState(stage)) for job in jobs if fits(job, query)]
+                if has_index and hits:
+                    hits = await _unknown_to_index(part, query, hits)
+            found += [hit for hit in hits if hit.job.id not in known]
+        place = _following(place, page, len(parts))
+        # What the index has is there at once.
+        if len(found) >= count or time.monotonic() >= until or (found and stage == _INDEX):
             break
-    return SearchStep(found, looked_at, str(place) if place.state < len(states) else None)
+    return SearchStep(found, looked_at, str(place) if place.stage < len(stages) else None)
+
+
+async def _of_index(
+    part: SearchedPart, query: Query, place: PagePlace, states: Sequence[str]
+) -> tuple[list[FoundJob], PagePlace | None]:
+    jobs, page = await part._read_index(".".join(query.path), query.text, place, PAGE)
+    # What was edited or replaced since has another value.
+    hits = [FoundJob(job, None) for job in jobs if fits(job, query)]
+    if set(states) >= set(SEARCHED_STATES):
+        return hits, page
+    in_states = [FoundJob(hit.job, await hit.job.state()) for hit in hits]
+    return [hit for hit in in_states if hit.state in states], page
+
+
+async def _unknown_to_index(part: SearchedPart, query: Query, hits: list[FoundJob]) -> list[FoundJob]:
+    """Return the jobs that the index has not shown."""
+    noted = await part._in_index(".".join(query.path), query.text, [hit.job for hit in hits])
+    return [hit for hit, is_noted in zip(hits, noted, strict=True) if not is_noted]
+
+
+def _following(place: _Place, page: PagePlace | None, shards: int) -> _Place:
+    if page is not None:
+        return place._replace(page=page)
+    if place.shard + 1 < shards:
+        return _Place(place.stage, place.shard + 1)
+    return _Place(place.stage + 1)
 
 
 async def _by_id(queue: Searched, query: Query) -> list[FoundJob]:
@@ -124,13 +174,13 @@ async def _by_id(queue: Searched, query: Query) -> list[FoundJob]:
     return [] if job is None else [FoundJob(job, None)]
 
 
-def _place_of(after: str | None, states: int) -> _Place:
+def _place_of(after: str | None, stages: int) -> _Place:
     """Return where a step begins; raises InvalidOption."""
     if after is None:
         return _Place()
     numbers = checks.text("after", after).split("-")
     if len(numbers) == 5 and all(each.isascii() and each.isdecimal() and len(each) < 10 for each in numbers):
-        state, shard, source, line, skip = map(int, numbers)
-        if state < states and source >= 1:
-            return _Place(state, shard, PagePlace(source, line, skip))
+        stage, shard, source, line, skip = map(int, numbers)
+        if stage < stages and source >= 1:
+            return _Place(stage, shard, PagePlace(source, line, skip))
     raise InvalidOption(f"after must be what a step of the same search returned; got {checks.shown(after)}")

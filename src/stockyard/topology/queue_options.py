@@ -83,6 +83,9 @@ class QueueOptions(TypedDict, total=False):
         lineage: its jobs remember the job whose handler added them: ``stockyard why`` shows the path to them, and
             what they add remembers it as well. Defaults to False: only jobs with a ``correlation_id`` pass it on.
         key_weights: keys that have so many times the places of the others: ``{"BTCUSDT": 3}``. Defaults to none.
+        indexed: paths to values in payloads, as ``("order_id", "legs.0.venue")``: a search for one of these values
+            finds at once what programs with this declaration added; jobs of Node and of schedules, as it comes to
+            them. Defaults to none.
     """
 
     concurrency: int
@@ -126,6 +129,7 @@ class QueueOptions(TypedDict, total=False):
     key_concurrency: int | None
     key_weights: Mapping[str, int] | None
     lineage: bool
+    indexed: Sequence[str] | None
 
 
 KNOWN_OPTIONS = tuple(QueueOptions.__annotations__)

@@ -19,6 +19,7 @@ from stockyard.model.limit_use import LimitUse
 from stockyard.model.options import JobOptions, checked_version
 from stockyard.model.retention import Keep
 from stockyard.model.retry_rule import RetryRule
+from stockyard.model.search_index import checked_paths
 from stockyard.model.sharding import MOST_SHARDS
 from stockyard.model.venue import Delivery, UnknownHandler, Venue
 from stockyard.topology.queue_options import KNOWN_OPTIONS, QueueOptions
@@ -164,6 +165,7 @@ class QueueSpec:
         schedules: those that its workers make when they start.
         versions: of the payloads that its workers understand; empty for all.
         lineage: whether its jobs remember the jobs that added them.
+        indexed: paths to the values of payloads that it has an index of.
     """
 
     name: str
@@ -188,6 +190,7 @@ class QueueSpec:
     versions: tuple[int, ...] = ()
     arrangement: Arrangement | None = None
     lineage: bool = False
+    indexed: tuple[str, ...] = ()
     router: Router = field(default_factory=Router, compare=False, repr=False)
     schedules: list[ScheduleDeclaration] = field(default_factory=list, compare=False, repr=False)
 
@@ -256,6 +259,7 @@ class QueueSpec:
             versions=_versions_of(name, options),
             arrangement=arrangement_of(name, options),
             lineage=checks.flag("lineage", options.get("lineage", False)),
+            indexed=checked_paths(options.get("indexed")),
             router=Router(retries=rule),
         )
         if limits is None and defaults.use is not None:

@@ -10,7 +10,7 @@ import pytest
 from stockyard import Job
 from stockyard.dashboard import Dashboard
 from stockyard.dashboard.views import failures
-from tests.integration.dashboard.conftest import Page
+from tests.integration.dashboard.conftest import Open, Page
 from tests.support.boards import served
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
@@ -91,6 +91,18 @@ async def test_a_search_goes_on_over_the_stream(yard: Yard) -> None:
         events = await stream.until("all of them")
     page = Page(events[-1][1])
     assert page.text.startswith("1 found; 1,500 of 1,500 jobs looked at")
+
+
+async def test_what_an_index_has_is_on_the_page_at_once_in_whatever_queue(yard: Yard, visit: Open) -> None:
+    await yard.queue("a").add_many([("job", {"n": n}) for n in range(3000)])
+    queue = yard.queue("b", indexed=["n"])
+    await queue.add_many([("job", {"n": n}, {"job_id": f"b{n}"}) for n in range(3000)])
+    text = (await visit().see("/search?q=data.n:7")).text
+    assert "b7" in text.split()
+    board = Dashboard(yard.app, unprotected=True)
+    async with served(board) as address, watching(address, "/stream/search?q=data.n:7") as stream:
+        events = await stream.until("all of them")
+    assert Page(events[-1][1]).text.startswith("2 found; 6,000 of 6,000 jobs looked at")
 
 
 async def test_a_page_that_is_not_there_has_no_stream(yard: Yard) -> None:

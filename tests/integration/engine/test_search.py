@@ -1,11 +1,12 @@
 """A search finds jobs by id, name, error and payload, step by step, in every state."""
 
+import asyncio
 from typing import Any
 
 import pytest
 import redis
 
-from stockyard import InvalidOption, Job, JobState
+from stockyard import App, Flow, InvalidOption, Job, JobState, Topology
 from stockyard.monitoring import SearchStep
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
@@ -128,3 +129,61 @@ async def test_a_step_over_shards_reads_each_job_once(yard: Yard) -> None:
     steps = await all_steps(yard, "name:job", "spread", seconds=0)
     assert sorted(each.job.id for step in steps for each in step.found) == sorted(f"j{n}" for n in range(1500))
     assert max(step.looked_at for step in steps) <= 200
+
+
+PATH = {"indexed": ("order_id", "legs.0.venue")}
+
+
+async def test_an_indexed_value_is_found_at_once_and_then_what_the_index_does_not_have(
+    yard: Yard, redis_url: str, prefix: str
+) -> None:
+    queue = yard.queue("orders", **PATH)
+    await queue.add("order", {"order_id": "A1", "legs": [{"venue": "X"}]}, job_id="first")
+    await queue.add_many([("order", {"order_id": f"B{n}"}) for n in range(900)])
+    async with App(Topology("plain", undeclared={}), redis_url, prefix=prefix) as node:
+        await node.queue("orders").add("order", {"order_id": "A1"}, job_id="of-node")
+    for text in ("data.order_id:A1", 'data.order_id:"a1"', "data.legs.0.venue:x"):
+        step = await queue.search(text)
+        assert ([each.job.id for each in step.found], step.looked_at) == (["first"], 0)
+    ids = await found(yard, "data.order_id:A1", "orders", seconds=0)
+    assert ids == [("first", None), ("of-node", JobState.WAITING)]
+    assert await found(yard, "data.order_id:none", "orders") == []
+
+
+async def test_each_way_to_add_keeps_the_index(yard: Yard) -> None:
+    queue = yard.queue("orders", **PATH)
+    yard.queue("parents")
+    parent = await yard.queue("parents").add("p", delay="1h")
+    await asyncio.to_thread(queue.sync.add, "order", {"order_id": "thread"})
+    await queue.add("order", {"order_id": "dedup"}, deduplication="d")
+    await queue.add("order", {"order_id": "dropped"}, deduplication="d")
+    await queue.add("order", {"order_id": "child"}, parent=parent)
+    await yard.app.flows.add(Flow("p", "parents", children=[Flow("order", "orders", {"order_id": "flow"})]))
+    for value in ("thread", "dedup", "child", "flow"):
+        step = await queue.search(f"data.order_id:{value}")
+        assert (len(step.found), step.looked_at) == (1, 0), value
+    assert await found(yard, "data.order_id:dropped", "orders") == []
+
+
+async def test_an_edited_job_is_found_by_its_new_value_alone(yard: Yard) -> None:
+    queue = yard.queue("orders", **PATH)
+    job = await queue.add("order", {"order_id": "old"})
+    await job.update_data({"order_id": "new"})
+    step = await queue.search("data.order_id:new")
+    assert ([each.job.id for each in step.found], step.looked_at) == ([job.id], 0)
+    assert await found(yard, "data.order_id:old", "orders") == []
+
+
+async def test_states_hold_for_what_the_index_has(yard: Yard) -> None:
+    queue = yard.queue("orders", **PATH)
+    await queue.add("order", {"order_id": "A"}, job_id="now")
+    await queue.add("order", {"order_id": "A"}, job_id="later", delay="1h")
+    assert await found(yard, "data.order_id:A", "orders", states=["delayed"]) == [("later", JobState.DELAYED)]
+
+
+async def test_a_value_of_many_jobs_is_found_page_by_page_and_each_job_once(yard: Yard) -> None:
+    queue = yard.queue("spread", shards=3, **PATH)
+    await queue.add_many([("order", {"order_id": "same"}, {"job_id": f"j{n}"}) for n in range(900)])
+    steps = await all_steps(yard, "data.order_id:same", "spread", seconds=0)
+    assert sorted(each.job.id for step in steps for each in step.found) == sorted(f"j{n}" for n in range(900))
+    assert steps[0].looked_at == 0

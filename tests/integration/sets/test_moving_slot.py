@@ -160,6 +160,7 @@ ACTS: dict[str, Act] = {
     "halting.apply": lambda s: halting.apply(s.queue, current(halt())),
     "halting.change": lambda s: halting.change(record_of(s.queue), halt(), "halt"),
     "halting.release": run("halting.release", 10),
+    "indexing.note": run("indexing.note", msgspec.msgpack.encode({"n": ["7\0000001\0001"]}), 0),
     "keyed.clear": lambda s: keyed.clear(s.queue),
     "keyed.feed": lambda s: keyed.feed(s.queue, PARKING, ["6"]),
     "keyed.repair": lambda s: keyed.repair(s.queue, PARKING, keyed.FIRST, interval_ms=5000),

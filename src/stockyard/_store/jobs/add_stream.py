@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from stockyard._aio.randomness import jitter
 from stockyard._store.jobs.adding import Answer, Batch, add_command, answers_of, scripts_of_adds
 from stockyard._store.jobs.durability import confirmed, wait_command
+from stockyard._store.jobs.indexing import note_added
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command, accepted
 from stockyard._store.net.script_call import is_unknown_script, load_command
@@ -107,6 +108,7 @@ class AddStream:
         self._keyspace.server.clock.check_for_step()
         jobs, reply, waited = self._answered.popleft()
         answers = answers_of(self._keyspace, accepted(reply), jobs)
+        await note_added(self._keyspace, jobs, answers)
         return answers if self._durability is None else confirmed(answers, self._durability, waited)
 
     async def _receive(self) -> None:

@@ -17,6 +17,7 @@ from stockyard._store.jobs.arranging import (
     arranging_refusal,
     arranging_script,
 )
+from stockyard._store.jobs.indexing import note_added
 from stockyard._store.jobs.options_text import options_text
 from stockyard._store.jobs.related_job import RelatedJob, refusal
 from stockyard._store.keyspace import QueueKeyspace
@@ -171,4 +172,6 @@ async def relay(
     """
     limit = -1 if most is None else most
     reply = await keyspace.run(_RELAY, keyspace.base, _pack(jobs), memory_ms, limit)
-    return [answer_of(answer, job) for answer, job in zip(reply, jobs, strict=False)]
+    answers = [answer_of(answer, job) for answer, job in zip(reply, jobs, strict=False)]
+    await note_added(keyspace, jobs, answers)
+    return answers

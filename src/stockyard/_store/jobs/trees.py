@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from stockyard._store.jobs.adding import Answer, ExistingJob, answer_of
+from stockyard._store.jobs.indexing import note_added
 from stockyard._store.jobs.related_job import RelatedJob, refusal
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.scripts import load
@@ -135,6 +136,9 @@ class TreeAdder:
             self._answers[number] = answer_of(answer, self._jobs[number])
             if isinstance(answer, bytes) and self._jobs[number].is_parent:
                 self._fresh.add(self._keys[number])
+        for at, keyspace in enumerate(self._keyspaces, start=1):
+            own = [number for number in numbers if self._jobs[number].queue == at]
+            await note_added(keyspace, [self._jobs[each] for each in own], [self._answers[each] for each in own])
 
     def _sent(self, what: _Children | int) -> RelatedJob | _Children:
         if isinstance(what, int):
