@@ -8,7 +8,7 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -80,34 +80,33 @@ async def _replay(
     chunk = _CHUNK if options.speed is None else max(1, min(_CHUNK, round(options.speed / 2)))
     pause = 0.0 if options.speed is None else chunk / options.speed
     seed = options.seed if options.inject_failures else None
-    desk, exchange = Desk(folder / "desk.db"), PaperExchange(folder / "exchange.db")
-    async with VenueServer(exchange) as venue, App(demo_platform(settings), settings=settings) as app:
-        await app.health()  # a server that is not there is reported before anything is started
-        assignment = Assignment(
-            "worker", settings, str(folder), venue.port, chunk, pause, options.is_endless, seed
-        )
-        fleet = Fleet(assignment)
-        try:
-            replay = Replay(
-                app,
-                options=options,
-                fleet=fleet,
-                desk=desk,
-                exchange=exchange,
-                venue=venue,
-                view=view,
-                pause=pause,
-                cluster=cluster,
+    # The books are closed behind the venue, which may be about to fill an order.
+    with closing(Desk(folder / "desk.db")) as desk, closing(PaperExchange(folder / "exchange.db")) as exchange:
+        async with VenueServer(exchange) as venue, App(demo_platform(settings), settings=settings) as app:
+            await app.health()  # a server that is not there is reported before anything is started
+            assignment = Assignment(
+                "worker", settings, str(folder), venue.port, chunk, pause, options.is_endless, seed
             )
-            async with AsyncExitStack() as opened:
-                if beside is not None:
-                    view.announce(await opened.enter_async_context(beside(app)))
-                return await replay.run()
-        finally:
-            fleet.stop()
-            desk.close()
-            exchange.close()
-            await remove_keys(settings)
+            fleet = Fleet(assignment)
+            try:
+                replay = Replay(
+                    app,
+                    options=options,
+                    fleet=fleet,
+                    desk=desk,
+                    exchange=exchange,
+                    venue=venue,
+                    view=view,
+                    pause=pause,
+                    cluster=cluster,
+                )
+                async with AsyncExitStack() as opened:
+                    if beside is not None:
+                        view.announce(await opened.enter_async_context(beside(app)))
+                    return await replay.run()
+            finally:
+                fleet.stop()
+                await remove_keys(settings)
 
 
 def _settings(options: DemoOptions, ending: ExitStack) -> tuple[Settings, Path | None]:
