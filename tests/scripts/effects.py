@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from stockyard._store import effects as store
 from stockyard._store.effects import Begun, Intent, Report, Settlement
 from stockyard._store.keyspace import QueueKeyspace
@@ -30,8 +32,12 @@ async def begin(keyspace: QueueKeyspace, nonce: str = "n1", **fields: Any) -> Be
     stands = await store.read(keyspace, asked.key)
     if begun.code == 0:
         assert stands is not None
-        assert begun[3:6] == (stands.started_on, stands.deadline, stands.fence)
-        return begun._replace(record=stands)
+        assert (begun.started_on, begun.deadline, begun.fence) == (
+            stands.started_on,
+            stands.deadline,
+            stands.fence,
+        )
+        return msgspec.structs.replace(begun, record=stands)
     assert begun.record == stands
     return begun
 

@@ -31,7 +31,6 @@ async def test_an_intent_is_written(keyspace: QueueKeyspace, keys: Keyspace) -> 
             "started": str(NOW),
             "deadline": str(DEADLINE),
             "outcome": "open",
-            "applied": "0",
         },
         ":effects:open": Sorted({"k": DEADLINE}),
     }

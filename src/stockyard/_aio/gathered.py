@@ -42,15 +42,18 @@ class Gathered(Generic[Q, A]):
         self._send = send
         self._of_loop = PerLoop(lambda: _Batcher(send, most=most, most_bytes=most_bytes, weigh=weigh, what=what))
 
-    async def ask(self, question: Q) -> A:
-        """Return the answer, or raise the error of the call that the question travelled in.
+    def ask(self, question: Q) -> Awaitable[A]:
+        """Return what the answer, or the error of the call that the question travels in, is awaited by.
 
         A caller that is cancelled before its call is made asks nothing.
         """
         if asyncio._get_running_loop() is None:
-            (answer,) = await self._send([question])
-            return answer
-        return await self._of_loop.get().ask(question)
+            return self._alone(question)
+        return self._of_loop.get().ask(question)
+
+    async def _alone(self, question: Q) -> A:
+        (answer,) = await self._send([question])
+        return answer
 
 
 class _Batcher(Generic[Q, A]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec.structs import astuple
@@ -60,7 +60,7 @@ class Intent(msgspec.Struct, gc=False):
     halt_keys: tuple[str, ...] = ()
 
 
-class Begun(NamedTuple):
+class Begun(msgspec.Struct, gc=False):
     """What came of an intent.
 
     Attributes:

@@ -38,6 +38,7 @@ _KEEPS_TRYING = 30.0
 _PAUSE = 0.2
 """Seconds: what a venue answered is written though the server is away for a while."""
 _LONGEST_REASON = 2_000
+_RECORDED = "what was recorded of effect"
 
 
 class Effect:
@@ -104,7 +105,7 @@ class Effect:
             PayloadError: the value is not JSON-able.
         """
         self._check_begun("record")
-        self._value = encode_payload(value, what=f"what effect {self.key} recorded").decode()
+        self._value = "null" if value is None else encode_payload(value, what=_RECORDED, of=self.key).decode()
 
     def failed(self, reason: str) -> None:
         """Say that the venue certainly did not apply it; the end of the block writes this.
@@ -150,25 +151,18 @@ class Effect:
         if self.fence:
             raise InvalidOption(f"effect {self.key} was begun already: make another by job.effect()")
         asked = time.monotonic()
-        start = await self._asked()
-        match start.result:
-            case "begun":
-                self.fence, self.started_on, self.deadline = start.fence, start.started_on, start.deadline
-                self._ends_at = asked + start.left_ms / 1000
-            case "recorded":
-                raise EffectRecorded(start.value)
-            case "wait":
-                raise Delay(start.wait_ms / 1000)
-            case "unknown":
-                raise OutcomeUnknown(start.reason)
-            case "mismatch":
-                raise EffectMismatch(start.reason)
-            case "expired":
-                raise JobExpired(start.reason)
-            case "refused":
-                raise EffectRefused(start.reason)
-            case "halted":
-                raise EffectHalted(start.halted_key, start.reason)
+        for tries_left in range(_TRIES - 1, -1, -1):
+            try:
+                start = await self._port.begin_effect(self._job_id, self._request)
+                break
+            except ReplyLost:
+                # Asked again under the same nonce, the server answers as it did.
+                if not tries_left:
+                    raise
+        if start.result != "begun":
+            raise _what_keeps_from(start)
+        self.fence, self.started_on, self.deadline = start.fence, start.started_on, start.deadline
+        self._ends_at = asked + start.left_ms / 1000
 
     async def end(self, error: BaseException | None) -> None:
         """Write the outcome; ``with`` and ``async with`` call it.
@@ -179,7 +173,13 @@ class Effect:
         outcome, reason = self._outcome(error)
         value = self._value or ""
         report = EffectReport(self.key, self._request.nonce, self.fence, outcome, value, reason[:_LONGEST_REASON])
-        stands = self._stands = await self._reported(report)
+        for tries_left in range(_TRIES - 1, -1, -1):
+            try:
+                stands = self._stands = await self._port.report_effect(self._job_id, report)
+                break
+            except ReplyLost:
+                if not tries_left:
+                    raise
         if error is not None and not isinstance(error, NotApplied):
             return
         if outcome != EffectOutcome.COMMITTED and stands == EffectOutcome.UNKNOWN:
@@ -197,18 +197,19 @@ class Effect:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         assert self._deadline is not None
-        if self._deadline.end(error):
+        said, is_late = error, self._deadline.end(error)
+        if is_late:
             seconds = (self.deadline - self.started_on) / 1000
-            late = TimeoutError(f"effect {self.key} was not over within its {seconds:g} s")
-            try:
-                await self._shielded_end(late)
-            finally:
-                self._end_span(late)
-            raise late from error
+            said = TimeoutError(f"effect {self.key} was not over within its {seconds:g} s")
         try:
-            await self._shielded_end(error)
+            await self.end(said)
+        except (ServerUnavailable, ReplyLost, asyncio.CancelledError) as failure:
+            await self._end_in_spite_of(failure, said)
         finally:
-            self._end_span(error)
+            if self._span is not None:
+                self._end_span(said)
+        if is_late and said is not None:
+            raise said from error
 
     def __enter__(self) -> Self:
         if asyncio._get_running_loop() is not None:
@@ -240,16 +241,26 @@ class Effect:
             self._traced.note(outcome=self._stands or self._outcome(error)[0], error=error)
             span.__exit__(None, None, None)
 
-    async def _shielded_end(self, error: BaseException | None) -> None:
+    async def _end_in_spite_of(self, failure: BaseException, error: BaseException | None) -> None:
+        """Write the outcome though the server is away, or the run is broken off."""
+        if isinstance(failure, asyncio.CancelledError):
+            await self._end_apart(error)
+            raise failure
+        if self._value is None:
+            raise failure
         try:
+            await asyncio.sleep(_PAUSE)
             await self._end_though_away(error)
         except asyncio.CancelledError:
-            # A run that is broken off must not take with it what it knows: it says so again, which is harmless, in
-            # a task of its own. The usual end needs none.
-            ending = asyncio.ensure_future(self._end_though_away(error))
-            ending.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-            await asyncio.wait([ending])
+            await self._end_apart(error)
             raise
+
+    async def _end_apart(self, error: BaseException | None) -> None:
+        # A run that is broken off must not take with it what it knows: it says so again, which is harmless, in a
+        # task of its own.
+        ending = asyncio.ensure_future(self._end_though_away(error))
+        ending.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        await asyncio.wait([ending])
 
     async def _end_though_away(self, error: BaseException | None) -> None:
         until = time.monotonic() + _KEEPS_TRYING
@@ -280,22 +291,23 @@ class Effect:
             return EffectOutcome.FAILED, self._failure or "failed"
         return EffectOutcome.UNKNOWN, "its block ended without effect.record() and without effect.failed()"
 
-    async def _asked(self) -> EffectStart:
-        # Asked again under the same nonce, the server answers as it did.
-        for _ in range(_TRIES - 1):
-            try:
-                return await self._port.begin_effect(self._job_id, self._request)
-            except ReplyLost:
-                continue
-        return await self._port.begin_effect(self._job_id, self._request)
 
-    async def _reported(self, report: EffectReport) -> str:
-        for _ in range(_TRIES - 1):
-            try:
-                return await self._port.report_effect(self._job_id, report)
-            except ReplyLost:
-                continue
-        return await self._port.report_effect(self._job_id, report)
+def _what_keeps_from(start: EffectStart) -> Exception:
+    """Return the error that says why an effect was not begun."""
+    match start.result:
+        case "recorded":
+            return EffectRecorded(start.value)
+        case "wait":
+            return Delay(start.wait_ms / 1000)
+        case "unknown":
+            return OutcomeUnknown(start.reason)
+        case "mismatch":
+            return EffectMismatch(start.reason)
+        case "expired":
+            return JobExpired(start.reason)
+        case "halted":
+            return EffectHalted(start.halted_key, start.reason)
+    return EffectRefused(start.reason)
 
 
 class _Deadline:

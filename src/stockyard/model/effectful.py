@@ -85,7 +85,7 @@ class Effectful:
         from stockyard.model.effect import Effect
 
         what = self.data if payload is ... else payload
-        text = encode_payload(what, what=f"the payload of effect {key}")
+        text = encode_payload(what, what="the payload of effect", of=key)
         most = checks.positive_ms("max_duration", max_duration)
         least = min(_LEAST_MS, most) if min_duration is None else checks.positive_ms("min_duration", min_duration)
         if least > most:

@@ -43,7 +43,8 @@ local function begin(id, starts, key, nonce, attempt, payload, most, least, fenc
     fence = record.fence and string.format('%.0f', fence + 1) or '1'
     redis.call('HSET', effect, 'key', key, 'job', id, 'starts', starts, 'attempt', attempt, 'worker', run[2] or '',
       'payload', payload, 'fence', fence, 'nonce', nonce, 'first', may_be_applied and record.first or time,
-      'started', time, 'deadline', deadline, 'outcome', 'open', 'applied', may_be_applied and '1' or '0')
+      'started', time, 'deadline', deadline, 'outcome', 'open')
+    if may_be_applied then redis.call('HSET', effect, 'applied', '1') end
     if record.fence then redis.call('HDEL', effect, 'value', 'reason', 'ended', 'by', 'note', 'asked', 'asks') end
     redis.call('HSET', job, 'stockyard.effect', key)
     file_effect(keys, key, 'open', deadline, record.outcome)

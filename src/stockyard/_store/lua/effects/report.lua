@@ -25,7 +25,7 @@ local function report(key, nonce, fence, outcome, value, reason)
     news.by = is_open and 'worker' or 'evidence'
   elseif is_open then
     -- Of an attempt before this one that may have been applied, a failure of this one proves nothing.
-    local is_certain = outcome == 'failed' and applied == '0'
+    local is_certain = outcome == 'failed' and applied ~= '1'
     outcome, news.by = is_certain and 'failed' or 'unknown', 'worker'
   else
     return stood

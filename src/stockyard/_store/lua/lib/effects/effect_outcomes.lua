@@ -3,9 +3,18 @@
 
 -- What is unknown may have been applied; what is known to have failed was not, nor was any attempt before it.
 local function conclude_effect(keys, effect, record, outcome, moment, source)
-  redis.call('HSET', effect, 'outcome', outcome, 'ended', moment, 'by', source.by, 'value', source.value or '',
-    'reason', source.reason or '', 'note', source.note or '')
-  if outcome ~= 'committed' then redis.call('HSET', effect, 'applied', outcome == 'unknown' and '1' or '0') end
+  local fields = {'outcome', outcome, 'ended', moment, 'by', source.by}
+  for _, name in ipairs({'value', 'reason', 'note'}) do
+    local text = source[name] or ''
+    -- An open effect has none of them yet.
+    if text ~= '' or record.outcome ~= 'open' then
+      fields[#fields + 1], fields[#fields + 2] = name, text
+    end
+  end
+  if outcome ~= 'committed' then
+    fields[#fields + 1], fields[#fields + 2] = 'applied', outcome == 'unknown' and '1' or '0'
+  end
+  redis.call('HSET', effect, unpack(fields))
   file_effect(keys, record.key, outcome, moment, record.outcome)
   if outcome == 'unknown' or record.outcome == 'unknown' then
     redis.call('XADD', keys.events, 'MAXLEN', '~', stream_cap(keys.meta), '*', 'event', 'effect', 'jobId', record.job,
