@@ -21,6 +21,8 @@ from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 
 PREFIX, QUEUE = "h", "q"
+CONCURRENCY = 4
+"""Of each worker."""
 _EVENTS = 1_000_000
 """Events that the server keeps: all of them, since the checker counts them."""
 
@@ -129,11 +131,11 @@ class Fleet(ABC):
         for name in ("producer-1", "producer-2"):
             self.play("produce", name, backlog=self._backlog // 2, rate=self._rate, durability=self._durability)
         for name in ("worker-1", "worker-2"):
-            self.play("work", name, concurrency=4)
+            self.play("work", name, concurrency=CONCURRENCY)
         if self._durability is None:
             self.play("produce", "node-producer", node=True, rate=self._rate, events=_EVENTS)
         run_ms = round(RUN_SECONDS * 1000)
-        self.play("work", "node-worker", node=True, concurrency=4, run_ms=run_ms, lease_ms=LEASE_MS)
+        self.play("work", "node-worker", node=True, concurrency=CONCURRENCY, run_ms=run_ms, lease_ms=LEASE_MS)
         await self.all_go_on(0)
 
     def _alive(self, role: str) -> list[Player]:

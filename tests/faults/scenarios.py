@@ -11,7 +11,7 @@ import redis
 
 from stockyard.testing.judgement import HistoryReport
 from stockyard.testing.proxy import Loss, Proxy
-from tests.faults.fleet import ServerFleet
+from tests.faults.fleet import CONCURRENCY, ServerFleet
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, ticks, wait_until
 
@@ -36,6 +36,7 @@ class Scenario:
         appendfsync: of the server.
         is_busy: whether more jobs wait than the workers can run; else the workers wait for jobs.
         forgets: seconds before the fault of which the server may lose what it acknowledged.
+        unwritten: runs that may have ended without the server knowing it yet, as their worker dies; they run again.
         is_long: whether it takes longer than a test should.
     """
 
@@ -45,6 +46,7 @@ class Scenario:
     appendfsync: str = "always"
     is_busy: bool = True
     forgets: float = 0.0
+    unwritten: int = 0
     is_long: bool = False
 
 
@@ -142,7 +144,7 @@ async def kill_worker(fleet: ServerFleet) -> None:
         each for each in fleet.players if each.role == "work" and not each.is_node and not each.was_killed
     )
     victim.kill()
-    fleet.play("work", f"{victim.name}-again", concurrency=4)
+    fleet.play("work", f"{victim.name}-again", concurrency=CONCURRENCY)
 
 
 async def silence_producers(fleet: ServerFleet) -> None:
@@ -219,5 +221,5 @@ WIRES = (
     Scenario("half", "ten connections cut in the middle of a reply", lose_replies("half")),
     Scenario("delay", "500 ms of delay each way, for 4 s", delay_all),
 )
-WORKERS = (Scenario("worker", "a worker killed by SIGKILL, another started", kill_worker),)
+WORKERS = (Scenario("worker", "a worker killed by SIGKILL, another started", kill_worker, unwritten=CONCURRENCY),)
 SCENARIOS = (*SERVER, *WIRES, *WORKERS)

@@ -18,4 +18,5 @@ async def test_every_acknowledged_job_ends_once(scenario: Scenario) -> None:
     # A restart costs two seconds of processing at most; a slow machine is given as long again, a busy one more.
     assert verdict.resumed < 4 * max(before, await contention())
     if not scenario.forgets:
-        assert (verdict.lost, verdict.doubled) == (0, 0)
+        assert verdict.lost == 0
+        assert verdict.doubled <= scenario.unwritten
