@@ -36,7 +36,7 @@ class Scenario:
         appendfsync: of the server.
         is_busy: whether more jobs wait than the workers can run; else the workers wait for jobs.
         forgets: seconds before the fault of which the server may lose what it acknowledged.
-        unwritten: runs that may have ended without the server knowing it yet, as their worker dies; they run again.
+        unwritten: runs that had ended when their worker died, and that the server did not know of; they run again.
         is_long: whether it takes longer than a test should.
     """
 
