@@ -197,19 +197,19 @@ class Effect:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
         assert self._deadline is not None
-        said, is_late = error, self._deadline.end(error)
+        cause, is_late = error, self._deadline.end(error)
         if is_late:
             seconds = (self.deadline - self.started_on) / 1000
-            said = TimeoutError(f"effect {self.key} was not over within its {seconds:g} s")
+            cause = TimeoutError(f"effect {self.key} was not over within its {seconds:g} s")
         try:
-            await self.end(said)
+            await self.end(cause)
         except (ServerUnavailable, ReplyLost, asyncio.CancelledError) as failure:
-            await self._end_in_spite_of(failure, said)
+            await self._end_in_spite_of(failure, cause)
         finally:
             if self._span is not None:
-                self._end_span(said)
-        if is_late and said is not None:
-            raise said from error
+                self._end_span(cause)
+        if is_late and cause is not None:
+            raise cause from error
 
     def __enter__(self) -> Self:
         if asyncio._get_running_loop() is not None:
