@@ -10,6 +10,7 @@ from typing import Annotated
 from cyclopts import App as Command
 from cyclopts import Parameter
 
+from stockyard._aio.stop_signals import sigterm_as_interrupt
 from stockyard.errors import ConfigError
 
 bench = Command(name="bench", help="Measure Stockyard; needs a clone of the repository.", help_flags=[])
@@ -28,4 +29,13 @@ def run(*arguments: Annotated[str, Parameter(allow_leading_hyphen=True)]) -> int
             "the benchmarks are no part of the installed package: clone the repository and run `make bench` there"
         )
     command = [sys.executable, "-m", "benchmarks", *arguments]
-    return subprocess.run(command, cwd=root, check=False).returncode  # noqa: S603 - this interpreter, the caller's words
+    with sigterm_as_interrupt() as terminated:
+        child = subprocess.Popen(command, cwd=root)  # noqa: S603 - this interpreter, the caller's words
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            # Ctrl-C in a terminal has reached the child itself.
+            if terminated:
+                child.terminate()
+            child.wait()
+            raise

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,12 +14,15 @@ from stockyard.cli import main
 from stockyard.trading.demo.market import history
 from tests.integration.cli.conftest import ROOT
 from tests.support.program import Program
-from tests.support.waiting import eventually
+from tests.support.waiting import eventually, wait_until
 
 _CHUNK = 100
 
 
-async def test_the_demo_goes_on_beside_its_dashboard_until_ctrl_c(redis_url: str, raw: "redis.Redis") -> None:
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+async def test_the_demo_goes_on_beside_its_dashboard_until_it_is_ended(
+    redis_url: str, raw: "redis.Redis", ending: signal.Signals
+) -> None:
     command = "demo --dashboard --listen=0 --symbols=FB --speed=2000".split()
     with Program(
         [sys.executable, "-m", "stockyard.cli", *command, f"--redis-url={redis_url}"],
@@ -45,12 +49,42 @@ async def test_the_demo_goes_on_beside_its_dashboard_until_ctrl_c(redis_url: str
         async with httpx.AsyncClient(timeout=30) as client:
             await eventually(is_replayed_again, within=60)
             assert "backtest-again" in (await client.get(f"{address}schedules")).text
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         shown, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     assert "the worker processes and the keys are gone" in shown
     assert "Traceback" not in errors
     assert not list(raw.scan_iter(match="bull-demo-*"))
+
+
+def test_a_demo_in_the_background_leaves_nothing_behind_after_sigterm(redis_url: str, raw: "redis.Redis") -> None:
+    """A shell starts what it runs in the background with Ctrl-C ignored."""
+    with Program(
+        [sys.executable, "-m", "stockyard.cli", "demo", "--speed=5", "--symbols=FB", f"--redis-url={redis_url}"],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_ignore_interrupts,
+    ) as process:
+        wait_until(lambda: len(_children(process.pid)) >= 2 and bool(list(raw.scan_iter(match="bull-demo-*"))))
+        children = _children(process.pid)
+        process.send_signal(signal.SIGTERM)
+        shown, errors = process.communicate(timeout=60)
+    assert process.returncode == 143, errors
+    assert "the worker processes and the keys are gone" in shown
+    assert "Traceback" not in errors
+    assert not list(raw.scan_iter(match="bull-demo-*"))
+    assert [pid for pid in children if Path(f"/proc/{pid}").exists()] == []
+
+
+def _ignore_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _children(pid: int) -> list[str]:
+    return [child for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
 
 
 def test_the_address_of_no_dashboard_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ import msgspec
 import uvloop
 
 from stockyard import embedded
+from stockyard._aio.stop_signals import sigterm_as_interrupt
 from stockyard.app import App
 from stockyard.config import Settings
 from stockyard.embedded.server import acquire_address
@@ -31,7 +32,7 @@ from stockyard.trading.demo.view import View
 from stockyard.trading.demo.worker_process import Assignment, demo_platform
 
 _CHUNK = 100
-_INTERRUPTED = 130
+_INTERRUPTED, _TERMINATED = 130, 143
 Beside = Callable[[App], AbstractAsyncContextManager[str]]
 
 
@@ -44,15 +45,19 @@ def run_demo(options: DemoOptions, *, beside: Beside | None = None) -> int:
             nothing.
 
     Returns:
-        0 when every invariant holds, 1 when one does not, 130 after Ctrl-C, which is how a replay without an end
-        ends: that returns 0.
+        0 when every invariant holds, 1 when one does not, 130 after Ctrl-C and 143 after SIGTERM, which are how a
+        replay without an end ends: that returns 0.
 
     Raises:
         ConfigError: the server's settings are wrong.
         ServerError: the server cannot be reached or started.
         StockyardError: a worker process ended by itself.
     """
-    with ExitStack() as ending, View(sys.stderr if options.json else sys.stdout) as view:
+    with (
+        sigterm_as_interrupt() as terminated,
+        ExitStack() as ending,
+        View(sys.stderr if options.json else sys.stdout) as view,
+    ):
         settings, data = _settings(options, ending)
         folder = Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="stockyard-demo-")))
         view.say(f"Replaying {', '.join(options.chosen)} on {settings.address}, keys {settings.prefix}:*")
@@ -61,7 +66,9 @@ def run_demo(options: DemoOptions, *, beside: Beside | None = None) -> int:
                 report = runner.run(_replay(options, settings, folder, view, data, beside))
         except KeyboardInterrupt:
             view.say("interrupted; the worker processes and the keys are gone")
-            return 0 if options.is_endless else _INTERRUPTED
+            if options.is_endless:
+                return 0
+            return _TERMINATED if terminated else _INTERRUPTED
     if options.json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(report)).decode() + "\n")
     else:
