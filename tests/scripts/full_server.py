@@ -23,7 +23,7 @@ WORKS = frozenset(
     editing.delay editing.list_below editing.priority editing.promote editing.remove editing.remove_below
     editing.remove_children editing.remove_listed editing.retry
     finishing.finish
-    keyed.clear keyed.feed keyed.list keyed.look keyed.repair keyed.replay keyed.resume
+    keyed.clear keyed.feed keyed.list keyed.lengths keyed.look keyed.repair keyed.replay keyed.resume
     leasing.abandon leasing.reclaim leasing.recover leasing.renew
     managing.clean managing.clear_rate_limit managing.configure managing.obliterate managing.pause
     managing.pause_for managing.promote managing.release_deduplication managing.resume managing.retry

@@ -13,14 +13,15 @@ ROLES: dict[str, tuple[Operation, ...]] = {
     "pubsub": PUBSUB,
 }
 SCRIPTS = {
-    "producer": r"adding\.|arranging\.add(\+coalescing)?(\+aging)?$|reading\.state|"
+    "producer": r"adding\.|arranging\.add(\+coalescing)?(\+aging)?$|indexing\.|reading\.state|"
     r"scheduling\.(list|remove|upsert)",
     "worker": r"adding\.|children\.(count|detach)|editing\.(data|log|progress)|finishing\.|leasing\.|"
     r"reading\.(health|page|state)|scheduling\.|alerts\.|limiting\.|admitting\.|versioning\.take|arranging\.|"
-    r"coalescing\.settle|expiring\.|halting\.(apply|release)|breaking\.",
+    r"indexing\.|coalescing\.settle|expiring\.|halting\.(apply|release)|breaking\.",
     "reader": r"children\.(count|look)|reading\.|scheduling\.list|limiting\.look|versioning\.look",
     "operator": r"adding\.add$|children\.(count|look)|editing\.(cancel|data|promote|remove|retry)$|reading\.|"
-    r"halting\.|keyed\.(list|look|replay|resume)|limiting\.(look|freeze)|managing\.(clean|pause|resume|retry)$|"
+    r"halting\.|keyed\.(lengths|list|look|replay|resume)|limiting\.(look|freeze)|"
+    r"indexing\.|managing\.(clean|pause|resume|retry)$|"
     r"scheduling\.(list|remove)|versioning\.look",
     "cache": r"caching\.|leasing\.renew",
     "pubsub": r"broadcast\.|durable\.",

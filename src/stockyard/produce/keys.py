@@ -60,10 +60,23 @@ class Keys(Fixed):
         parked = await keyed.read_keys(self._keyspace, state=KeyState.PARKED, most=count)
         if state == KeyState.PARKED:
             return parked
-        found = [] if state is not None else parked
-        others = await keyed.read_keys(self._keyspace, state="", most=_MOST)
-        found += [each for each in others if each.state == state or (state is None and not _is_parked(each))]
+        if state is not None:
+            found: Sequence[KeyInfo] = [each for each in await self._some(_MOST) if each.state == state]
+        else:
+            found = parked if len(parked) >= count else await self._with_longest(parked, count)
         return sorted(found, key=lambda each: (not _is_parked(each), -each.length, each.key))[:count]
+
+    async def _with_longest(self, parked: Sequence[KeyInfo], count: int) -> Sequence[KeyInfo]:
+        """Return the parked keys, those with the longest lines, and, where these are few, some without a line."""
+        # Where a key is costs five times what its length does: of most keys the length alone is asked for.
+        longest = await keyed.read_longest(self._keyspace, count + len(parked), looked_at=_MOST)
+        found = {each.head: each for each in (*longest, *parked)}
+        if len(found) < count:
+            found |= {each.head: each for each in await self._some(count + len(found))}
+        return [*found.values()]
+
+    async def _some(self, most: int) -> Sequence[KeyInfo]:
+        return await keyed.read_keys(self._keyspace, state="", most=most)
 
     async def get(self, key: str) -> KeyInfo | None:
         """Return one key, or None where it has no job; of several jobs at a time, the first says how it is.

@@ -247,6 +247,18 @@ async def test_a_parked_key_with_many_jobs_holds_no_other(redis_url: str, prefix
         assert desk.ran == [("A", 0), ("B", 0)]
 
 
+async def test_the_longest_lines_are_listed_then_keys_without_one(redis_url: str, prefix: str) -> None:
+    desk = Desk(redis_url, prefix)
+    async with desk.app:
+        for number in range(30):
+            await desk.add(f"K{number:02}", *range(1 + number % 3))
+        listed = await desk.queue.keys.list(count=25)
+        assert [each.length for each in listed] == [2] * 10 + [1] * 10 + [0] * 5
+        assert [each.key for each in listed[:3]] == ["K02", "K05", "K08"]
+        assert len({each.key for each in listed}) == 25
+        assert len(await desk.queue.keys.list("waiting")) == 30
+
+
 async def test_readers_see_and_cleaning_removes_the_jobs_in_lines(redis_url: str, prefix: str) -> None:
     desk = Desk(redis_url, prefix)
     async with desk.app:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import msgspec
 from stockyard._store.ids import shown_id
 from stockyard._store.jobs import children
 from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.net.connection import accepted
 from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.packing import packable_id
 from stockyard._store.scripts import load
@@ -19,6 +21,7 @@ from stockyard.model.key_order import KeyInfo, KeyOrder, KeyState
 FEED = load("keyed.feed")
 _REPAIR = load("keyed.repair")
 _LIST = load("keyed.list")
+_LENGTHS = load("keyed.lengths")
 _LOOK = load("keyed.look")
 _RESUME = load("keyed.resume")
 _REPLAY = load("keyed.replay")
@@ -28,6 +31,8 @@ _pack = msgspec.msgpack.Encoder().encode
 _UNSETTLED = 1
 _ROOM = 500
 """Jobs that one call removes."""
+_LINES = 1000
+"""Lines whose lengths one call says."""
 
 
 class Place(NamedTuple):
@@ -105,6 +110,28 @@ async def read_keys(keyspace: QueueKeyspace, *, state: str, most: int) -> list[K
         if int(cursor) == 0:
             break
     return found[:most]
+
+
+async def read_longest(keyspace: QueueKeyspace, most: int, *, looked_at: int) -> list[KeyInfo]:
+    """Return keys by how long their lines are, those with the longest first.
+
+    Args:
+        keyspace: the queue.
+        most: how many at most.
+        looked_at: lines whose lengths are compared, at most: those that are there for longest.
+    """
+    lengths: dict[bytes, int] = {}
+    for first in range(0, looked_at, _LINES):
+        flat = await keyspace.run(_LENGTHS, keyspace.base, first, _LINES)
+        lengths.update(zip(flat[::2], flat[1::2], strict=True))
+        if len(flat) < 2 * _LINES:
+            break
+    longest = heapq.nsmallest(most, lengths, key=lambda key: (-lengths[key], key))
+    names = keyspace.script_keys(_LOOK)
+    calls = [ScriptCall(_LOOK, names, (keyspace.base, key, 1)) for key in longest]
+    replies = await keyspace.server.run_many(calls)
+    now = keyspace.clock()
+    return [key_info(row, now) for rows, _ in map(accepted, replies) for row in rows][:most]
 
 
 async def look(keyspace: QueueKeyspace, key: str, *, most: int) -> tuple[list[KeyInfo], list[str]]:
