@@ -88,7 +88,7 @@ async def test_a_server_that_is_not_there_is_an_error_in_the_call_timeout(url: s
     async with app(url) as lonely:
         started = asyncio.get_running_loop().time()
         for call in (lonely.queue("q").add("x"), lonely.health(), lonely.queue("q").counts()):
-            with pytest.raises(ServerUnavailable, match=r"no server at .*; start one, or set REDIS_URL"):
+            with pytest.raises(ServerUnavailable, match=r"no server at .*; start one, set REDIS_URL"):
                 await call
         assert asyncio.get_running_loop().time() - started < 3 * 1 + 2
 

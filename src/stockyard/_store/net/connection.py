@@ -113,7 +113,8 @@ class Connection(ABC):
             if is_out_of_connections(str(error)) or (_was_closed_on(error) and await self._is_turned_away()):
                 raise ServerUnavailable(out_of_connections(self.address)) from error
             raise ServerUnavailable(
-                f"no server at {self.address} ({str(error) or self._silence}); start one, or set REDIS_URL"
+                f"no server at {self.address} ({str(error) or self._silence}); start one, set REDIS_URL to "
+                "another, or to embedded:// to have one started"
             ) from error
         except BaseException:
             # A caller that was cancelled leaves the login half-way.
