@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from stockyard.compat.bullmq import options
 from stockyard.compat.bullmq.options import add_options, job_options, keep_of, opts_of, parent_of
 from stockyard.errors import InvalidOption
 from stockyard.model.backoff import Backoff
@@ -97,3 +98,35 @@ def test_a_parent_is_found_by_the_full_name_of_its_queue(place: str, found: Pare
 
 def test_the_prefix_of_a_parent_may_hold_colons() -> None:
     assert parent_of({"id": "1", "queue": "a:b:q"}, "a:b") == ParentRef("q", "1", "a:b")
+
+
+def test_options_that_many_jobs_share_are_checked_once() -> None:
+    opts = {"attempts": 7, "backoff": {"type": "fixed", "delay": 10}}
+    first = job_options(opts, "bull")
+    assert job_options(dict(opts), "bull") is first
+    assert job_options({**opts, "attempts": 8}, "bull").attempts == 8
+    # Equal in Python, and not the same option.
+    assert job_options({"removeOnComplete": True}, "bull").remove_on_complete is True
+    assert job_options({"removeOnComplete": 1}, "bull").remove_on_complete == Keep(None, 1)
+
+
+def test_options_of_one_job_are_checked_each_time() -> None:
+    for own in ({"jobId": "a"}, {"timestamp": 1}, {"deduplication": {"id": "a"}}):
+        assert job_options(own, "bull") is not job_options(own, "bull")
+    of_this = job_options({"parent": {"queue": "bull:orders", "id": "1"}}, "bull").parent
+    of_another = job_options({"parent": {"queue": "bull:orders", "id": "1"}}, "desk").parent
+    assert of_this is not None
+    assert of_another is not None
+    assert (of_this.prefix, of_another.prefix, of_another.queue) == ("bull", "bull", "orders")
+
+
+def test_options_that_are_wrong_are_refused_each_time() -> None:
+    for _ in range(2):
+        with pytest.raises(ValueError, match="attempts"):
+            job_options({"attempts": -1}, "bull")
+
+
+def test_what_was_checked_does_not_grow_without_end() -> None:
+    for priority in range(1, 600):
+        assert job_options({"priority": priority}, "bull").priority == priority
+    assert len(options._checked_before) <= options._MOST_CHECKED

@@ -30,6 +30,11 @@ _SAME = {
 }
 _KEEP = {"removeOnComplete": "remove_on_complete", "removeOnFail": "remove_on_fail"}
 _NONE = JobOptions()
+_OF_ONE_JOB = frozenset(("jobId", "timestamp", "deduplication", "parent"))
+"""Options whose values are of one job; they are checked each time."""
+_MOST_CHECKED = 256
+_checked_before: dict[bytes, JobOptions] = {}
+"""Options that were checked, by their encoded form."""
 
 
 def milliseconds(value: float) -> timedelta:
@@ -84,6 +89,26 @@ def job_options(opts: Mapping[str, Any], prefix: str) -> JobOptions:
     """
     if not opts:
         return _NONE
+    # Most jobs of a program have one of a few sets of options. To check them takes longer than the rest of an add.
+    key = None if not _OF_ONE_JOB.isdisjoint(opts) else _key_of(opts)
+    options = None if key is None else _checked_before.get(key)
+    if options is None:
+        options = _checked(opts, prefix)
+        if key is not None:
+            if len(_checked_before) >= _MOST_CHECKED:
+                _checked_before.clear()
+            _checked_before[key] = options
+    return options
+
+
+def _key_of(opts: Mapping[str, Any]) -> bytes | None:
+    try:
+        return msgspec.msgpack.encode(opts)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _checked(opts: Mapping[str, Any], prefix: str) -> JobOptions:
     chosen = add_options(opts, prefix)
     job_id = chosen.get("job_id") or ""
     if not job_id.lstrip("-").isdigit():
