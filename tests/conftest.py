@@ -20,6 +20,8 @@ from tests.support.order import long_first
 from tests.support.python_peer import PythonPeer
 from tests.support.servers import OwnServer
 from tests.support.sets import ClusterSet, SentinelSet, ServerSet
+from tests.support.warm import WarmPython
+from tests.support.warm import warm_python as a_warm_python
 from tests.support.webhook import Listener
 
 pytest_plugins = ["stockyard.testing.plugin"]
@@ -99,6 +101,13 @@ def redis_url(chosen_set: ServerSet | None) -> Iterator[str]:
     else:
         with embedded.ephemeral() as server:
             yield server.url
+
+
+@pytest.fixture(scope="session")
+def warm_python() -> Iterator[WarmPython]:
+    """Runs programs without the time that their imports take."""
+    with a_warm_python() as python:
+        yield python
 
 
 def _holder(url: str, servers: ServerSet | None, key: str) -> str:

@@ -1,6 +1,7 @@
 """What the pages under docs/ say runs."""
 
 import ast
+import os
 import re
 import shlex
 import subprocess
@@ -10,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import ROOT, blocks, foreign_code, fragments, programs, run_block
+from tests.support.documents import ROOT, blocks, foreign_code, fragments, programs
 from tests.support.program import Program
 from tests.support.projects import Project, embedded_project
+from tests.support.warm import WarmPython
 
 PAGES = sorted((ROOT / "docs").rglob("*.md"))
 BLOCKS = [
@@ -23,8 +25,9 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_a_block_runs(block: str, redis_url: str, prefix: str, tmp_path: Path) -> None:
-    run_block(block, REDIS_URL=redis_url, STOCKYARD_PREFIX=prefix, XDG_DATA_HOME=str(tmp_path))
+def test_a_block_runs(block: str, redis_url: str, prefix: str, tmp_path: Path, warm_python: WarmPython) -> None:
+    own = {"REDIS_URL": redis_url, "STOCKYARD_PREFIX": prefix, "XDG_DATA_HOME": str(tmp_path)}
+    warm_python.run(ROOT, {**os.environ, **own}, blocks=[block])
 
 
 def test_there_are_blocks_to_run() -> None:
@@ -44,8 +47,8 @@ EXTENDING = {"fastapi.md"}
 
 
 @pytest.fixture(scope="module")
-def project() -> Iterator[Project]:
-    with embedded_project() as project:
+def project(warm_python: WarmPython) -> Iterator[Project]:
+    with embedded_project(warm_python) as project:
         yield project
 
 

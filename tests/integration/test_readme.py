@@ -1,12 +1,14 @@
 """What the README and the platform's page show runs."""
 
+import os
 import re
 from pathlib import Path
 
 import pytest
 
 from stockyard.trading import PLATFORM
-from tests.support.documents import ROOT, blocks, run_block, run_program
+from tests.support.documents import ROOT, blocks, run_program
+from tests.support.warm import WarmPython
 
 README = (ROOT / "README.md").read_text()
 PLATFORM_PAGE = ROOT / "docs" / "reference" / "trading-platform.md"
@@ -15,8 +17,9 @@ EXAMPLE = re.search(r"<!-- (examples/\S+) -->\n```python\n(.*?)```", README, re.
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: block.strip().splitlines()[-1][:40])
-def test_a_block_runs(block: str, redis_url: str, prefix: str) -> None:
-    run_block(block, REDIS_URL=redis_url, STOCKYARD_PREFIX=prefix)
+def test_a_block_runs(block: str, redis_url: str, prefix: str, warm_python: WarmPython) -> None:
+    own = {"REDIS_URL": redis_url, "STOCKYARD_PREFIX": prefix}
+    warm_python.run(ROOT, {**os.environ, **own}, blocks=[block])
 
 
 def test_there_are_blocks_to_run() -> None:

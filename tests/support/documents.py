@@ -1,33 +1,14 @@
 """Runs the Python blocks of a document as a reader would."""
 
-import json
 import os
 import re
 import subprocess
 import sys
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-
-# As in an asyncio shell, where `await` needs no function around it.
-_SHELL = """
-import ast, asyncio, inspect, json, os, sys
-prefix = os.environ.get("STOCKYARD_PREFIX", "")
-async def awaited(pending):
-    await pending
-for number, block in enumerate(json.load(sys.stdin)):
-    if number:
-        os.environ["STOCKYARD_PREFIX"] = f"{prefix}-{number}"
-    code = compile(block, "document", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    names = {"__name__": "document"}
-    sys.modules["document"] = type(sys)("document")
-    pending = eval(code, names)
-    if inspect.iscoroutine(pending):
-        asyncio.run(awaited(pending))
-"""
 
 _RUN = re.compile(r'<!-- (?:run|pytest) -->\n```python(?: title="([^"]+)")?\n(.*?)```', re.S)
 _FRAGMENT = re.compile(r"(<!-- before -->\n)?^```py\n(.*?)```", re.S | re.M)
@@ -97,16 +78,6 @@ def run_commands(block: str, folder: Path) -> None:
         timeout=120,
     )
     assert done.returncode == 0, done.stderr
-
-
-def run_block(block: str, **environment: str) -> str:
-    """Run a block in an asyncio shell; return what it printed."""
-    return run_blocks([block], **environment)
-
-
-def run_blocks(blocks: Sequence[str], **environment: str) -> str:
-    """Run blocks one after the other in one process, each in an asyncio shell and with a prefix of its own."""
-    return run_program(["-c", _SHELL], json.dumps(blocks), **environment)
 
 
 def run_program(arguments: list[str], text: str = "", **environment: str) -> str:

@@ -1,6 +1,5 @@
 """A folder in which a reader pastes the programs of pages, and runs them."""
 
-import json
 import os
 import shlex
 import subprocess
@@ -12,29 +11,7 @@ from pathlib import Path
 
 from stockyard import embedded
 from tests.support.documents import programs, write_programs
-
-# Each page is run as `python file.py`, file after file, by a process of its own. It is forked from one that has
-# imported what every page needs, which takes more than half of the time of most programs.
-_RUNNER = """
-import json, os, runpy, sys
-import asyncio, msgspec, multiprocessing, stockyard, stockyard.events, stockyard.pubsub
-import stockyard.app.runtime, stockyard.consume.worker, stockyard.produce.flows
-for line in sys.stdin:
-    folder, names, environment = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        os.chdir(folder)
-        os.environ.clear()
-        os.environ.update(environment)
-        output = os.open("output", os.O_WRONLY | os.O_CREAT)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        sys.path.insert(0, "")
-        for name in names:
-            runpy.run_path(os.path.abspath(name), run_name="__main__")
-        sys.exit()
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
+from tests.support.warm import WarmPython
 
 # The plugin of the kit by its module, whether or not this environment knows it by its entry point; and the setting
 # that the pages on tests ask for.
@@ -49,11 +26,12 @@ class Project:
 
     Args:
         root: the folder.
+        python: runs the programs.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, python: WarmPython) -> None:
         self._root = root
-        self._runner: subprocess.Popen[str] | None = None
+        self._python = python
 
     def folder(self, page: Path) -> Path:
         """Make a folder with the programs of a page."""
@@ -73,7 +51,7 @@ class Project:
         names = [program.name for program in programs(page)]
         tests = [name for name in names if name.startswith("test_")]
         if started := [name for name in names if name not in (*tests, "conftest.py")]:
-            self._run_programs(started, folder)
+            self._python.run(folder, self.environment(folder), programs=started)
         if tests:
             self.run(["-m", "pytest", "-q", *_PYTEST, *tests], folder)
 
@@ -91,26 +69,9 @@ class Project:
         assert done.returncode == 0, f"{done.stdout}{done.stderr}"
         return done.stdout
 
-    def _run_programs(self, names: list[str], folder: Path) -> None:
-        if self._runner is None:
-            self._runner = subprocess.Popen(
-                [sys.executable, "-c", _RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-            )
-        assert self._runner.stdin is not None
-        assert self._runner.stdout is not None
-        self._runner.stdin.write(json.dumps([str(folder), names, self.environment(folder)]) + "\n")
-        self._runner.stdin.flush()
-        status = self._runner.stdout.readline().strip()
-        assert status == "0", f"exit status {status}\n{(folder / 'output').read_text()}"
-
-    def close(self) -> None:
-        """End the process that runs programs."""
-        if self._runner is not None:
-            self._runner.communicate(timeout=30)
-
 
 @contextmanager
-def embedded_project() -> Iterator[Project]:
+def embedded_project(python: WarmPython) -> Iterator[Project]:
     """Make a project whose embedded server runs as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="stockyard-pages-") as name:
         root = Path(name)
@@ -124,7 +85,5 @@ def embedded_project() -> Iterator[Project]:
             os.chdir(before)
             os.environ.pop("XDG_DATA_HOME")
             os.environ.update({} if data is None else {"XDG_DATA_HOME": data})
-        project = Project(root)
         with server:
-            yield project
-        project.close()
+            yield Project(root, python)

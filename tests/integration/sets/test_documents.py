@@ -6,9 +6,10 @@ import sys
 
 import pytest
 
-from tests.support.documents import ROOT, blocks, run_blocks, run_program
+from tests.support.documents import ROOT, blocks, run_program
 from tests.support.program import Program
 from tests.support.sets import ServerSet
+from tests.support.warm import WarmPython
 
 PAGES = (
     "README.md",
@@ -33,11 +34,12 @@ def url(request: pytest.FixtureRequest) -> str:
     return servers.url
 
 
-def test_every_block_runs(url: str) -> None:
+def test_every_block_runs(url: str, warm_python: WarmPython) -> None:
     assert len(BLOCKS) >= 20
     flows = FLOWS if "sentinel" in url else []
     # In one process: most of the time of each would be its start.
-    run_blocks([*BLOCKS, *flows], REDIS_URL=url, STOCKYARD_PREFIX="docs")
+    own = {"REDIS_URL": url, "STOCKYARD_PREFIX": "docs"}
+    warm_python.run(ROOT, {**os.environ, **own}, blocks=[*BLOCKS, *flows])
 
 
 def test_the_commands_of_the_readme_run(url: str) -> None:
