@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-# Importing takes more than half of the processor time of most programs of the pages. Each request is a line, and each
-# answer is one: the exit status. A block runs as in an asyncio shell, where `await` needs no function around it.
+# Importing takes more than half of the processor time of most programs of the pages. Each request is a line, each
+# answer one: the exit status. A block runs as in an asyncio shell, where `await` needs no function around it.
 _RUNNER = """
 import ast, asyncio, inspect, json, os, runpy, sys
 import msgspec, multiprocessing, uvloop, stockyard, stockyard.events, stockyard.pubsub
