@@ -5,12 +5,14 @@ import os
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
-from typing import Any
-
-import redis
+from typing import TYPE_CHECKING, Any
 
 from stockyard._store.remains import Remains
 from stockyard.testing.judgement import ENDED, Note
+
+if TYPE_CHECKING:
+    # Not by the processes that write a diary: it would be half of their start.
+    import redis
 
 _LISTS = ("wait", "active", "paused")
 _SORTED = ("delayed", "prioritized", "waiting-children")
