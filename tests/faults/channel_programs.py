@@ -7,10 +7,9 @@ import subprocess
 import sys
 from typing import Any, Self
 
-import redis
-
 from stockyard import App, Channel, Settings, Topology
 from stockyard.pubsub import Delivery
+from tests.support.plain_client import PlainClient
 
 RUN_SECONDS = 0.002
 """How long a message takes, so that many are in hand at once."""
@@ -19,13 +18,13 @@ FILLS = Channel("fills", int, durable=True, attempts=20, idle="400ms", max_len=N
 DEADLY = Channel("deadly", int, durable=True, attempts=3, idle="400ms")
 
 
-def note(client: "redis.Redis", kind: str, value: int) -> None:
+def note(client: PlainClient, kind: str, value: int) -> None:
     client.rpush(f"{os.environ['FAULTS_PREFIX']}-notes:{kind}", value)
 
 
 async def consume(buffer: str) -> None:
     """Note each message as done, then acknowledge it."""
-    client = redis.Redis.from_url(os.environ["FAULTS_URL"])
+    client = PlainClient(os.environ["FAULTS_URL"])
     async with open_app() as app, app.channel(FILLS).consume("ledger", buffer=int(buffer)) as messages:
         async for message in messages:
             assert isinstance(message, Delivery)
@@ -35,7 +34,7 @@ async def consume(buffer: str) -> None:
 
 async def handle(concurrency: str) -> None:
     """The same by a handler, many at a time."""
-    client = redis.Redis.from_url(os.environ["FAULTS_URL"])
+    client = PlainClient(os.environ["FAULTS_URL"])
 
     async def handler(message: Delivery[int]) -> None:
         await asyncio.sleep(RUN_SECONDS)
@@ -47,7 +46,7 @@ async def handle(concurrency: str) -> None:
 
 async def choke(_: str) -> None:
     """Kill this process at message 13, wherever it comes."""
-    client = redis.Redis.from_url(os.environ["FAULTS_URL"])
+    client = PlainClient(os.environ["FAULTS_URL"])
 
     async def handler(message: Delivery[int]) -> None:
         if message.value == 13:

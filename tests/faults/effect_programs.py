@@ -6,18 +6,17 @@ import subprocess
 import sys
 from typing import Any
 
-import redis
-
 from stockyard import App, Topology
 from stockyard.effects import Applied, EffectRecord, Venue
 from tests.support.effect_handlers import place_and_stall
+from tests.support.plain_client import PlainClient
 
 LOCK = "4s"
 
 
 async def ask_the_book(effect: EffectRecord) -> Any:
     """Answer as the venue does, once the test lets it."""
-    client: Any = redis.Redis.from_url(os.environ["EFFECTS_URL"])
+    client = PlainClient(os.environ["EFFECTS_URL"])
     book = os.environ["EFFECTS_BOOK"]
     if not client.exists(f"{book}:answers"):
         return "unknown"

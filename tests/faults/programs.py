@@ -10,11 +10,10 @@ import time
 from collections.abc import Iterable
 from typing import Any, Self
 
-import redis
-
 from stockyard import App, Job, Topology
 from stockyard.model.handler import Executor
 from tests.support.interpreter import hold_interpreter
+from tests.support.plain_client import PlainClient
 
 LOCK = "400ms"
 LOCK_SECONDS = 0.4
@@ -31,7 +30,7 @@ def topology(**declaration: Any) -> Topology:
 class Journal:
     """What all processes ran, in lists of the server beside the queue's keys."""
 
-    def __init__(self, client: "redis.Redis", prefix: str) -> None:
+    def __init__(self, client: Any, prefix: str) -> None:
         self._client = client
         self._key = f"{prefix}-journal:"
 
@@ -43,14 +42,9 @@ class Journal:
         return [each.decode() if isinstance(each, bytes) else each for each in found]
 
 
-_client: "redis.Redis | None" = None
-
-
 def journal() -> Journal:
     """The journal as handlers write it."""
-    global _client
-    _client = _client or redis.Redis.from_url(os.environ["FAULTS_URL"])
-    return Journal(_client, os.environ["FAULTS_PREFIX"])
+    return Journal(PlainClient(os.environ["FAULTS_URL"]), os.environ["FAULTS_PREFIX"])
 
 
 def spin(seconds: float) -> None:

@@ -3,23 +3,22 @@
 import os
 from typing import Any
 
-import redis
-
 from stockyard import Job
 from stockyard.effects import Effect
+from tests.support.plain_client import PlainClient
 from tests.support.waiting import wait_until
 
 
-def book() -> Any:
+def book() -> PlainClient:
     """Where a test's venue keeps its orders."""
-    return redis.Redis.from_url(os.environ["EFFECTS_URL"])
+    return PlainClient(os.environ["EFFECTS_URL"])
 
 
 def place_plain(job: Job[Any]) -> str:
     """Submit in a thread or a child process, to the book that the job names: children are older than a test."""
     url, orders = job.data["book"]
     with job.effect(job.data["order"], max_duration="5s") as effect:
-        sent = redis.Redis.from_url(url).rpush(orders, effect.key)
+        sent = PlainClient(url).rpush(orders, effect.key)
         effect.record({"sent": sent})
     if job.data.get("fails") and job.attempt == 1:
         raise ValueError("behind the effect")

@@ -8,10 +8,9 @@ import sys
 import time
 from typing import Any, Self
 
-import redis
-
 from stockyard import App, Settings, Topology
 from tests.support.interpreter import hold_interpreter
+from tests.support.plain_client import PlainClient
 
 LOCK = "1s"
 LOCK_SECONDS = 1.0
@@ -24,8 +23,7 @@ def open_app() -> App:
 
 def note(kind: str) -> None:
     """Write down that this process did something."""
-    with redis.Redis.from_url(os.environ["CACHE_TEST_URL"]) as client:
-        client.rpush(f"{os.environ['CACHE_TEST_PREFIX']}-notes:{kind}", os.getpid())
+    PlainClient(os.environ["CACHE_TEST_URL"]).rpush(f"{os.environ['CACHE_TEST_PREFIX']}-notes:{kind}", os.getpid())
 
 
 async def ask(callers: str, seconds: str) -> None:
