@@ -91,7 +91,7 @@ PUBLIC = {
     """,
     "stockyard.pubsub": """
         Channel ChannelOptions ChannelStats Consumer ConsumerGroup DeadLetter Delivery GapReason Message
-        MessageGap OnInvalid OpenChannel Policy Replay Subscription
+        MessageGap OnInvalid OpenChannel Policy Replay ServerChannel Subscription
     """,
     "stockyard.testing": """
         AppProcess Drained History HistoryReport JobRun ManualClock all_enqueued assert_enqueued drain eventually

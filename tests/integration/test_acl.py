@@ -23,6 +23,7 @@ from stockyard._wire.own_keys import (
     ChannelKeys,
     alerts_base,
     cancel_channel,
+    channels_index,
     halts_base,
     limits_base,
     limits_index,
@@ -36,7 +37,10 @@ from tests.support.stage import Stage
 from tests.support.waiting import eventually
 
 FILE = ROOT / "deploy" / "users.acl"
-ON_CLUSTERS = {"asking", "cluster|nodes", "cluster|slots", "spublish", "ssubscribe", "sunsubscribe"}
+ON_CLUSTERS = {
+    *("asking", "cluster|nodes", "cluster|slots", "pubsub|shardchannels", "pubsub|shardnumsub"),
+    *("spublish", "ssubscribe", "sunsubscribe"),
+}
 """No single server is asked these: `tests/integration/sets/test_acl.py` does on a cluster."""
 
 _numbers = itertools.count()
@@ -235,6 +239,8 @@ def test_nobody_but_the_admin_touches_the_server_or_the_keys_of_others(guarded: 
         ("pubsub", "HGET bull:q:id x | XADD bull:q:events * event x | EXISTS bull::cache:prices::e:BTC"),
         ("reader", "HSET bull::limits:x:head frozen: 1 | DEL bull::limits:x:head"),
         ("producer", "HGETALL bull::limits:x:head"),
+        ("operator", "XADD bull::channel:fills:messages * d 1 | DEL bull::channel:fills:messages"),
+        ("operator", "PUBLISH bull::channel:prices 1 | SUBSCRIBE bull::channel:prices"),
         ("pubsub", "PUBLISH other::channel:prices 1 | SUBSCRIBE bull:q | PSUBSCRIBE * | PUBLISH bull:q 1"),
         ("worker", "PUBLISH bull::channel:prices 1 | SUBSCRIBE bull::channel:prices"),
         ("pubsub", "HGET {bull:f}:q:id x | EXISTS {bull}:q:id | PUBLISH {bull:f}:q 1 | SUBSCRIBE {bull::cancel:}"),
@@ -254,19 +260,19 @@ def test_a_role_may_use_its_keys_and_channels_with_any_hash_tag_and_no_others(
     queues = [QueueKeys(naming, name)["meta"] for name in ("execution:orders", "mail")]
     alerts, cache = f"{alerts_base(naming, 'desk')}incidents", CacheKeys(naming).totals
     limits = [f"{limits_base(naming, 'venue')}x", limits_index(naming), f"{halts_base(naming)}current"]
-    channel = ChannelKeys(naming, "prices").messages
+    kept = [ChannelKeys(naming, "prices").messages, channels_index(naming)]
     mine = {
         "producer": queues,
         "worker": [*queues, alerts, *limits],
-        "reader": [*queues, alerts, *limits],
-        "operator": [*queues, alerts, *limits],
+        "reader": [*queues, alerts, *limits, *kept],
+        "operator": [*queues, alerts, *limits, *kept],
         "cache": [cache],
-        "pubsub": [channel],
+        "pubsub": kept,
     }[role]
     if slots is not None:
         mine += [guarded_by(key) for key in mine]
     command = "GET" if role == "cache" else "EXISTS"
-    usable = {key for key in {*queues, alerts, *limits, cache, channel, *mine} if guarded.may(role, command, key)}
+    usable = {key for key in {*queues, alerts, *limits, cache, *kept, *mine} if guarded.may(role, command, key)}
     assert usable == set(mine)
     channels = {
         cancel_channel(naming, "mail"): "worker",

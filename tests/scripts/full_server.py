@@ -17,7 +17,8 @@ WORKS = frozenset(
     coalescing.settle expiring.note
     breaking.admit breaking.fail breaking.settle breaking.take halting.apply halting.change halting.release
     children.count children.detach children.look children.settle
-    durable.leave durable.look durable.redeliver durable.release durable.renew durable.groups durable.take
+    durable.facts durable.leave durable.look durable.redeliver durable.release durable.renew durable.groups
+    durable.take
     editing.cancel
     effects.forget effects.lose effects.report effects.review effects.settle
     editing.delay editing.list_below editing.priority editing.promote editing.remove editing.remove_below

@@ -319,7 +319,15 @@ async def read_alerts(stage: Stage) -> None:
     await stage.app.monitor.audit.list(5)
 
 
-READER = (look, look_at_flows, look_at_schedules, read_events, read_alerts, look_at_limits)
+async def look_at_channels(stage: Stage) -> None:
+    kept: OpenChannel[int] = stage.admin.channel(Channel(stage.name, durable=True))
+    await kept.publish(1)
+    async with kept.consume("ledger") as messages, stage.admin.channel(Channel(f"{stage.name}:live")).subscribe():
+        await anext(messages)
+        await stage.app.channels.on_server()
+
+
+READER = (look, look_at_flows, look_at_schedules, read_events, read_alerts, look_at_limits, look_at_channels)
 
 
 async def broadcast(stage: Stage) -> None:
@@ -370,4 +378,4 @@ async def claim(stage: Stage) -> None:
             await anext(found)
 
 
-PUBSUB = (broadcast, keep, claim)
+PUBSUB = (broadcast, keep, claim, look_at_channels)

@@ -153,6 +153,11 @@ class ChannelKeys:
         self.dead: str = f"{self.base}dead"
 
 
+def channels_index(naming: Naming) -> str:
+    """Return the key that holds the names of durable channels; no channel's name has its empty part."""
+    return f"{naming.part('channel')}::names"
+
+
 def alerts_base(naming: Naming, topology: str) -> str:
     """Return what the keys of a topology's alerts begin with."""
     return f"{naming.part('alerts', topology)}:"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from stockyard.pubsub.message import GapReason, Message, MessageGap
     from stockyard.pubsub.open_channel import OpenChannel
     from stockyard.pubsub.replay import Replay
+    from stockyard.pubsub.server_channels import ServerChannel
     from stockyard.pubsub.stats import ChannelStats
     from stockyard.pubsub.subscription import Policy, Subscription
 else:
@@ -25,6 +26,7 @@ else:
             "stockyard.pubsub.message": "GapReason Message MessageGap",
             "stockyard.pubsub.open_channel": "OpenChannel",
             "stockyard.pubsub.replay": "Replay",
+            "stockyard.pubsub.server_channels": "ServerChannel",
             "stockyard.pubsub.stats": "ChannelStats",
             "stockyard.pubsub.subscription": "Policy Subscription",
         },
@@ -45,5 +47,6 @@ __all__ = [
     "OpenChannel",
     "Policy",
     "Replay",
+    "ServerChannel",
     "Subscription",
 ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from stockyard._store.channels.durable import GroupInfo
+
 T = TypeVar("T")
 
 
@@ -27,6 +29,13 @@ class ConsumerGroup:
     oldest: float
     consumers: int
     missed: int
+
+
+def consumer_group(found: GroupInfo) -> ConsumerGroup:
+    """Return a group as readers get it."""
+    return ConsumerGroup(
+        found.name, found.waiting, found.pending, found.oldest_ms / 1000, found.consumers, found.missed
+    )
 
 
 @dataclass(frozen=True, slots=True)

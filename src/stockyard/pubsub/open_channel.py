@@ -12,6 +12,7 @@ from stockyard._aio.per_loop import PerLoop
 from stockyard._aio.portal import Portal
 from stockyard._store.channels import broadcast, durable
 from stockyard._store.channels.broadcast import ChannelKeyspace
+from stockyard._store.channels.listing import ChannelNote
 from stockyard.blocking import BlockingOpenChannel
 from stockyard.errors import InvalidOption, PayloadError
 from stockyard.model import checks
@@ -19,7 +20,7 @@ from stockyard.model.fixed import Fixed
 from stockyard.pubsub.channel import Channel
 from stockyard.pubsub.consumer import Consumer
 from stockyard.pubsub.delivery import Delivery
-from stockyard.pubsub.groups import ConsumerGroup, DeadLetter
+from stockyard.pubsub.groups import ConsumerGroup, DeadLetter, consumer_group
 from stockyard.pubsub.handling import handle
 from stockyard.pubsub.hub import Hub
 from stockyard.pubsub.message import Message, MessageGap
@@ -41,11 +42,18 @@ class OpenChannel(Fixed, Generic[T]):
     """
 
     def __init__(
-        self, channel: Channel[T], *, keyspace: ChannelKeyspace, hubs: PerLoop[Hub], portal: Portal
+        self,
+        channel: Channel[T],
+        *,
+        keyspace: ChannelKeyspace,
+        note: ChannelNote,
+        hubs: PerLoop[Hub],
+        portal: Portal,
     ) -> None:
         self.channel = channel
         self.name: str = channel.name
         self._keyspace = keyspace
+        self._note = note
         self._hubs = hubs
         self._portal = portal
         self._counts = Counts()
@@ -226,12 +234,7 @@ class OpenChannel(Fixed, Generic[T]):
             InvalidOption: the channel is not durable.
             ServerError: the server did not answer.
         """
-        return [
-            ConsumerGroup(
-                group.name, group.waiting, group.pending, group.oldest_ms / 1000, group.consumers, group.missed
-            )
-            for group in await durable.read_groups(self._durable("groups"))
-        ]
+        return [consumer_group(each) for each in await durable.read_groups(self._durable("groups"))]
 
     async def delete_group(self, group: str) -> bool:
         """Forget a group, with all that it has not read; return whether there was one. The errors are as above."""
@@ -289,6 +292,7 @@ class OpenChannel(Fixed, Generic[T]):
         if self.channel.durable:
             keep_ms, max_len = self.channel.keep_ms, self.channel.max_len
             answers: Sequence[Any] = await durable.publish(self._keyspace, texts, keep_ms=keep_ms, max_len=max_len)
+            await self._note.write()
         else:
             answers = await broadcast.publish(self._keyspace, texts)
         self._counts.published += len(texts)

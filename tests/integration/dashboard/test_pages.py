@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from stockyard import Flow, Job, JobState
+from stockyard import Channel, Flow, Job, JobState
 from stockyard.dashboard.views import lists
 from stockyard.dashboard.views.all_views import VIEWS
 from stockyard.model.stack_note import StackNote
@@ -242,3 +242,25 @@ async def test_a_stuck_run_shows_where_its_handler_stands(
         assert "it has run for 301 s" in page.text
         assert 'File "desk.py", line 3, in place' in page.text
         check(page)
+
+
+async def test_channels_of_other_programs_are_shown(yard: Yard, visit: Open, redis_url: str, prefix: str) -> None:
+    person = visit()
+    assert "No channel keeps messages" in (await person.see("/channels")).text
+    async with Yard(redis_url, prefix) as other:
+        fills = other.app.channel(Channel("fills", int, durable=True))
+        await fills.publish_many([1, 2, 3])
+        async with (
+            fills.consume("ledger") as messages,
+            other.app.channel(Channel("prices", int)).subscribe(),
+        ):
+            await anext(messages)
+            text = (await person.see("/channels")).text
+    assert "fills durable Messages 3, since" in text
+    assert "ledger" in text
+    assert "prices live Listeners 1" in text
+    assert "In this process" not in text
+    await yard.app.channel(Channel("fills", int, durable=True)).publish(4)
+    page = await person.see("/channels")
+    assert "1 published" in page.text
+    check(page)

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -192,3 +193,14 @@ async def test_a_primary_that_is_killed(cluster_set: ClusterSet, app: App, publi
         assert beside.gaps == []
     cluster_set.restart(old)
     await asyncio.to_thread(cluster_set.wait_ready)
+
+
+async def test_listeners_at_all_nodes_are_counted(app: App, publisher: App, cluster_set: ClusterSet) -> None:
+    live = [channels_at(cluster_set, node)[0] for node in cluster_set.primaries()]
+    await publisher.channel(Channel("kept", int, durable=True)).publish(1)
+    async with AsyncExitStack() as listening:
+        for channel in live:
+            await listening.enter_async_context(publisher.channel(channel).subscribe())
+        found = await app.channels.on_server()
+    assert {each.name: each.listeners for each in found if not each.durable} == {each.name: 1 for each in live}
+    assert [(each.name, each.length) for each in found if each.durable] == [("kept", 1)]

@@ -193,8 +193,12 @@ async def discard(keyspace: ChannelKeyspace, ids: Sequence[str]) -> int:
 
 async def read_groups(keyspace: ChannelKeyspace) -> list[GroupInfo]:
     """Return the groups by name."""
-    found = await keyspace.run(_GROUPS)
-    return sorted(GroupInfo(name.decode(errors="replace"), *numbers) for name, *numbers in found)
+    return groups_of(await keyspace.run(_GROUPS))
+
+
+def groups_of(reply: Sequence[Sequence[Any]]) -> list[GroupInfo]:
+    """Read the reply to a look at all groups."""
+    return sorted(GroupInfo(name.decode(errors="replace"), *numbers) for name, *numbers in reply)
 
 
 async def delete_group(keyspace: ChannelKeyspace, group: str) -> bool:

@@ -13,6 +13,8 @@ from stockyard.model.effect_record import EffectOutcome
 from stockyard.model.job import Job
 from stockyard.model.schedule import Schedule
 from stockyard.model.stack_note import StackNote, latest_note
+from stockyard.pubsub.server_channels import ServerChannel
+from stockyard.pubsub.stats import ChannelStats
 
 _NEXT_RUNS = 3
 _EFFECTS = 100
@@ -39,6 +41,15 @@ class Run(NamedTuple):
     job: Job[Any]
     seconds: float
     note: StackNote | None = None
+
+
+class ChannelRow(NamedTuple):
+    """A channel on the server, with what this process did with it if it has opened it."""
+
+    name: str
+    durable: bool
+    seen: ServerChannel
+    stats: ChannelStats | None
 
 
 async def schedules(request: PageRequest) -> Facts:
@@ -136,16 +147,18 @@ async def caches(request: PageRequest) -> Facts:
 
 
 async def channels(request: PageRequest) -> Facts:
-    """Look at the channels that this process has opened: what it did, and the groups of durable ones."""
+    """Look at the channels that the server knows, and at what this process did with those that it has opened."""
     every = request.app.channels
-    rows = []
-    for name, stats in sorted(every.stats().items()):
+    stats = every.stats()
+    seen = await allowed(every.on_server)
+    rows = [ChannelRow(each.name, each.durable, each, stats.get(each.name)) for each in seen or ()]
+    shown = {(each.name, each.durable) for each in rows}
+    for name, own in stats.items():
         declared = every.find(name)
-        groups = None
-        if declared is not None and declared.durable:
-            groups = await allowed(every.open(declared).groups)
-        rows.append((name, declared, stats, groups or ()))
-    return {"rows": rows}
+        kind = (name, declared is not None and declared.durable)
+        if kind not in shown:
+            rows.append(ChannelRow(*kind, ServerChannel(*kind), own))
+    return {"rows": sorted(rows, key=lambda each: (each.name, each.durable)), "is_refused": seen is None}
 
 
 async def server(request: PageRequest) -> Facts:
