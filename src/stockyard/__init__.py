@@ -1,4 +1,4 @@
-"""Stockyard: job queues on BullMQ's Redis protocol, for trading platforms."""
+"""Stockyard runs background jobs on BullMQ's Redis protocol, with a cache and pub/sub beside them."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Rules of alerts, and what they find in snapshots of health."""
+"""This module has the rules of alerts, and what they find in snapshots of health."""
 
 from stockyard.observe.alerts.rules import Alert, AlertRule, evaluate_alerts
 

@@ -1,4 +1,4 @@
-"""Types of what ``.sync`` returns, for annotations: the methods of each class, which block until they are done.
+"""These types annotate what ``.sync`` returns: the methods of each class, which block until they are done.
 
 Type checkers and editors read ``blocking.pyi``, made from the classes by ``make stubs``. At run time all of these
 are one class.

@@ -1,4 +1,4 @@
-"""The whole exception tree of Stockyard.
+"""This module has the whole exception tree of Stockyard.
 
     StockyardError
     ├── ConfigError              settings, environment or topology are wrong

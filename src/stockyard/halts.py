@@ -1,4 +1,4 @@
-"""What stops queues: halts with their audit, and circuit breakers."""
+"""Halts, which have an audit, and circuit breakers stop queues."""
 
 from stockyard.model.breaker import Breaker
 from stockyard.model.halt import Halt, HaltChange

@@ -1,4 +1,4 @@
-"""Jobs that a program takes and ends by hand, without a worker."""
+"""A manual worker takes jobs when a program asks for them, and the program ends them by hand."""
 
 from stockyard.consume.manual.manual_worker import ManualWorker
 from stockyard.consume.manual.options import ManualOptions

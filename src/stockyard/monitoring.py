@@ -1,4 +1,4 @@
-"""What an App, its queues and its server show of themselves: checks, findings, settings and counts."""
+"""This module shows an App, its queues and its server from outside: checks, findings, settings and counts."""
 
 from stockyard._store.snapshots import JobPosition, PayloadVersion, QueueMetrics, QueueSettings, WorkerInfo
 from stockyard.consume.heartbeat import HealthCheck

@@ -1,4 +1,4 @@
-"""Spans of OpenTelemetry around adds, runs, effects and loads; needs the extra ``otel``."""
+"""Tracing makes spans of OpenTelemetry around adds, runs, effects and loads; it needs the extra ``otel``."""
 
 from stockyard.observe.instrumentation import StockyardInstrumentor, instrument, uninstrument
 

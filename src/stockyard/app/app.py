@@ -53,7 +53,7 @@ _owners: weakref.WeakKeyDictionary[Worker, App] = weakref.WeakKeyDictionary()
 
 
 class App(Fixed, HaltControl, Observation):
-    """A topology on a server.
+    """Binds a topology to a server: its queues, workers, caches, channels and flows.
 
     Args:
         topology: the queues.

@@ -1,4 +1,4 @@
-"""Caches on the server: answers that are remembered for a while, computed once, and shared by all processes."""
+"""Caches keep answers on the server: computed once, remembered for a while, and shared by all processes."""
 
 from typing import TYPE_CHECKING
 

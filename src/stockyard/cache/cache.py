@@ -33,7 +33,7 @@ P = ParamSpec("P")
 
 
 class Cache(Fixed, Generic[T]):
-    """Answers under keys, remembered for a while on the server and shared by all processes.
+    """Keeps answers under keys for a while, on the server, where all processes share them.
 
     Made by ``App.cache``; it opens connections at the first call and may be used from several loops. Values are
     JSON on the server and come back as the declared type; one that does not fit it any more is a miss. None is a

@@ -58,7 +58,7 @@ Place = tuple[QueueKeyspace, JobPort]
 
 
 class Worker(Fixed, WorkerControl):
-    """One worker of one queue; made by ``App.worker``.
+    """Takes the jobs of one queue and runs their handlers; made by ``App.worker``.
 
     Its parts, in the order they start: the process pool (slow to warm), the lease keeper (before any job is
     held), the recovery of stalled jobs, the repair of schedules, the reconciliation of effects, the fetcher (which

@@ -1,4 +1,4 @@
-"""The dashboard: pages of an App's queues and jobs, for browsers; needs the extra ``dashboard``."""
+"""The dashboard shows an App's queues and jobs in browsers; it needs the extra ``dashboard``."""
 
 from typing import TYPE_CHECKING
 

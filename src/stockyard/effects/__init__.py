@@ -1,4 +1,4 @@
-"""Effects: dangerous steps that happen at most once, with an honest outcome."""
+"""Effects make dangerous steps happen at most once, with an honest outcome."""
 
 from typing import TYPE_CHECKING
 

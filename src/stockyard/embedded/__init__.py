@@ -1,4 +1,4 @@
-"""A real Valkey or Redis as a child process: private, persistent, shared by the processes of one machine."""
+"""An embedded server is a real Valkey or Redis as a child process: private, persistent, shared on one machine."""
 
 from stockyard.embedded.binary import find_server
 from stockyard.embedded.inspection import MemberStatus, ServerStatus, status

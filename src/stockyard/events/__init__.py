@@ -1,4 +1,4 @@
-"""Events of queues, and their readers."""
+"""This package has the events of queues, and their readers."""
 
 from stockyard.events.queue_events import QueueEvents
 from stockyard.model.event import (

@@ -1,4 +1,4 @@
-"""Limits of exchanges, shared by all processes: what a call may cost, and when it may be made."""
+"""Limits of exchanges are shared by all processes: what a call may cost, and when it may be made."""
 
 from typing import TYPE_CHECKING
 

@@ -38,7 +38,7 @@ _BANNED = 418
 
 
 class OpenLimits:
-    """Limits on an App's server. Made by ``App.limits``; may be used from several loops and threads.
+    """Admits calls within limits, on an App's server. Made by ``App.limits``, for several loops and threads.
 
     Args:
         limits: what was declared.

@@ -1,4 +1,4 @@
-"""A read-only server of the Model Context Protocol over health, search and effects; needs the extra ``mcp``."""
+"""The MCP server lets assistants read health, search and effects; it needs the extra ``mcp``."""
 
 from typing import TYPE_CHECKING
 

@@ -72,7 +72,7 @@ set_field = msgspec.structs.force_setattr
 
 
 class Job(Arranged, Relative, Effectful, Logged, Scheduled, msgspec.Struct, Generic[T], eq=False, weakref=True):
-    """A job's record when it was read, and what can be done with it.
+    """Holds a job's record as it was read, with the methods that act on the job.
 
     Attributes:
         id: unique in its queue.

@@ -1,4 +1,4 @@
-"""Jobs added in a database transaction, and handlers whose writes happen once; needs the extra ``outbox``."""
+"""An outbox adds jobs in a database transaction, an inbox keeps writes to one; both need the extra ``outbox``."""
 
 from typing import TYPE_CHECKING
 

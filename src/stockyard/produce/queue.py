@@ -45,7 +45,7 @@ CheckedJob = tuple[str, Any, JobOptions, SentJob]
 
 
 class Queue(Fixed, QueueAdmin, QueueBrowser):
-    """One queue: add jobs, look at them, count them, administer it.
+    """Adds jobs to one queue, reads and counts them, and administers the queue.
 
     Made by ``App.queue``; it opens connections at the first call and may be used from several loops.
     """

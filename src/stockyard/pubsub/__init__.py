@@ -1,4 +1,4 @@
-"""Channels: messages to all subscribers, or to groups of consumers who acknowledge them."""
+"""Channels carry messages to all subscribers, or to groups of consumers who acknowledge them."""
 
 from typing import TYPE_CHECKING
 

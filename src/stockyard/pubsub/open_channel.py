@@ -36,7 +36,7 @@ R = TypeVar("R", Subscription[Any], Consumer[Any], Replay[Any])
 
 
 class OpenChannel(Fixed, Generic[T]):
-    """A channel on the app's server: publish, and read live or durably.
+    """Publishes on a channel of the app's server, and reads it live or durably.
 
     Made by ``App.channel``; it opens connections at the first call and may be used from several loops.
     """

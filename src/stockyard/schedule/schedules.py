@@ -28,7 +28,7 @@ _TIMES_TRIED = 4
 
 
 class Schedules(Fixed):
-    """The schedules of one queue; made by ``App.schedules``.
+    """Makes, changes and removes the schedules of one queue; made by ``App.schedules``.
 
     The next run of a schedule is a job of its own, made by whichever worker starts the run before it, on Node
     or here. Times that pass while no worker is there come once, late, unless ``misfire`` says otherwise.

@@ -1,4 +1,4 @@
-"""Tests of programs that use Stockyard: assertions, runs by hand, fixtures of pytest."""
+"""This package helps to test programs that use Stockyard: assertions, runs by hand, fixtures of pytest."""
 
 from typing import TYPE_CHECKING
 

@@ -27,7 +27,7 @@ _here: ContextVar[AppProcess | None] = ContextVar("app process", default=None)
 
 
 class AppProcess:
-    """An App in the test's own loop whose faults are those of a process of its own.
+    """Runs an App in the test's own loop, with faults like those of a process of its own.
 
     It reaches its server through a proxy, and its leases are renewed in the loop, so that freezing it stops both:
     what it sends is held back, its leases run out as the clock moves, and nothing of it is heard until it thaws.

@@ -1,4 +1,4 @@
-"""The trading platform on Stockyard: its seven queues, their priorities and alerts, declared as data."""
+"""This package declares the trading platform as data: its seven queues, their priorities and alerts."""
 
 from stockyard.trading.alerts import ALERT_RULES, alert_rules
 from stockyard.trading.payloads import (

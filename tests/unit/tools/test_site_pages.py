@@ -1,5 +1,6 @@
 """The pages of the site: their links, their order, their Markdown for programs."""
 
+import re
 from pathlib import Path
 
 from tests.architecture.test_public_names import OF_EXTRAS, PUBLIC
@@ -52,6 +53,19 @@ def test_a_section_follows_its_index() -> None:
 
 def test_a_title_is_no_comment_of_a_program() -> None:
     assert title("```python\n# no title\n```\n\n# The *title*\n", "a.md") == "The title"
+
+
+OPENING = re.compile(
+    r"\b(is|are|has|have|adds?|admits|annotate|binds|calls|carry|declares|get|helps|holds|keeps?|lets|makes?|publishes|"
+    r"runs|shows|stop|takes)\b",
+    re.I,
+)
+"""The verbs of the first sentences: plurals of nouns look like verbs, so that an ending proves nothing."""
+
+
+def test_a_page_of_the_api_opens_with_a_verb() -> None:
+    openings = {path: first_sentence(text) for path, text in api_pages().items()}
+    assert {path: text for path, text in openings.items() if not OPENING.search(text)} == {}
 
 
 def test_the_api_has_the_public_modules() -> None:

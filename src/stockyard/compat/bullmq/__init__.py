@@ -1,4 +1,4 @@
-"""The API of the PyPI package ``bullmq`` on Stockyard's engine: change the import, and keep the program."""
+"""This is the API of the PyPI package ``bullmq`` on our engine: change the import, and keep the program."""
 
 from stockyard.compat.bullmq.abort_controller import AbortController, AbortError, AbortSignal
 from stockyard.compat.bullmq.custom_errors import DelayedError, UnrecoverableError, WaitingChildrenError

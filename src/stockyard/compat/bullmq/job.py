@@ -41,7 +41,7 @@ class Owner(Protocol):
 
 
 class Job:
-    """A job's record when it was added or read, and what can be done with it.
+    """Holds a job's record as it was added or read, with the methods that act on the job.
 
     Args:
         queue: the queue that it belongs to.

@@ -21,7 +21,7 @@ from stockyard.topology import Rate
 
 
 class Queue(QueueReads):
-    """One queue.
+    """Adds jobs to a queue, reads them, and administers the queue.
 
     Args:
         name: its name.

@@ -1,4 +1,4 @@
-"""Django: the App of a project, adds on commit, fresh connections, tasks; needs the extra ``django``."""
+"""Django projects get an App, adds on commit, fresh connections and tasks here, by the extra ``django``."""
 
 from typing import TYPE_CHECKING
 
