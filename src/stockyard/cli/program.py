@@ -12,7 +12,7 @@ from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
 
 from stockyard._logging import TextFormatter
 from stockyard.cli.display import about, complain
-from stockyard.errors import JobFailed, ResultTimeout, StockyardError
+from stockyard.errors import JobFailed, ResultTimeout, StockyardError, UnknownQueue
 from stockyard.model.masking import mask_secrets
 
 NEGATIVE, MISTAKE, INTERRUPTED = 1, 2, 130
@@ -27,7 +27,7 @@ program = App(
     version=lambda: version("stockyard"),
 )
 COMMANDS: dict[str, str] = {
-    "worker": "Run workers until SIGTERM or Ctrl-C (the second hands running jobs back at once), or list them.",
+    "worker": "Run workers until SIGTERM or Ctrl-C (a second one requeues running jobs at once), or list them.",
     "demo": "Replay real candles through the platform's queues; without a server it starts one.",
     "health": (
         "Show queues and alerts, by every rule and the thresholds of STOCKYARD_ALERT_*; the exit "
@@ -95,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(error, NEGATIVE)
     except UnusedCliTokensError as error:
         return _complain(f"there is no place for {' '.join(error.unused_tokens or ())!r}; see --help", MISTAKE)
+    except UnknownQueue as error:
+        return _complain(f"{error}{_of_the_platform(error)}", MISTAKE)
     except (StockyardError, CycloptsError) as error:
         return _complain(error, MISTAKE)
     except KeyboardInterrupt:
@@ -103,6 +105,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader has left (`| head`); what is still buffered must not be written at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return NEGATIVE
+
+
+def _of_the_platform(error: UnknownQueue) -> str:
+    """Return what to do where the queues are those that a command takes without an App of the user's."""
+    # Only a mistake needs it, and it takes long to import.
+    from stockyard.trading import PLATFORM
+
+    if set(error.known) != set(PLATFORM.names):
+        return ""
+    return (
+        ". These are the queues of the trading platform: name your App by --app MODULE:ATTR, or once by "
+        "STOCKYARD_APP in the environment or in .env"
+    )
 
 
 def _complain(error: object, status: int) -> int:

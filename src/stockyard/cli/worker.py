@@ -42,7 +42,7 @@ T = TypeVar("T")
 
 worker = Command(
     name="worker",
-    help="Run workers until SIGTERM or Ctrl-C (the second hands running jobs back at once), or list them.",
+    help="Run workers until SIGTERM or Ctrl-C (a second one requeues running jobs at once), or list them.",
 )
 worker.command(workers, name="list")
 

@@ -22,6 +22,16 @@ def test_the_app_comes_from_the_option_the_environment_or_the_env_file(
     assert run("queue", "list", app=SHOP).out.startswith(f"shop  {SHOP}\n")
 
 
+def test_a_queue_that_only_another_app_has_says_how_to_name_that_app(run: Run) -> None:
+    # Without --app, commands show the trading platform: a newcomer's first queue is none of its.
+    missed = run("queue", "counts", "mail", app=None)
+    assert missed.status == 2
+    assert "unknown queue 'mail'" in missed.err
+    assert "queues of the trading platform: name your App by --app MODULE:ATTR" in missed.err
+    assert "STOCKYARD_APP" in missed.err
+    assert "trading platform" not in run("queue", "counts", "orders").err
+
+
 @pytest.mark.parametrize(
     "command",
     ["health", "alerts list", "alerts list --silences", "alerts list --history=5", "queue counts", "queue workers",
