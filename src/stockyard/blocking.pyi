@@ -7,7 +7,15 @@ from typing import Any, Generic, Literal, NoReturn, ParamSpec, Self, TypeVar, Un
 
 from stockyard._store.jobs.managing import EventLimits
 from stockyard._store.limits.limiting import Request
-from stockyard._store.snapshots import JobPosition, PayloadVersion, QueueMetrics, QueueSettings, WorkerInfo
+from stockyard._store.snapshots import (
+    Canary,
+    JobPosition,
+    PayloadVersion,
+    QueueMetrics,
+    QueueSettings,
+    VersionJobs,
+    WorkerInfo,
+)
 from stockyard.cache.cache import Cache
 from stockyard.cache.caches import Caches
 from stockyard.cache.loads import Loader
@@ -786,6 +794,12 @@ class BlockingQueue(BlockingView):
     def versions(self) -> list[PayloadVersion]:
         """Return the payload versions that were seen, with the jobs that wait for a worker of theirs."""
 
+    def count_versions(self) -> list[VersionJobs]:
+        """Count the jobs that have not ended by their payload version; looks at each of them, a thousand a call."""
+
+    def canary(self) -> Canary | None:
+        """Return the release whose workers run a share of the jobs, or None where none is set."""
+
     def metrics(
         self, kind: Literal["completed", "failed"] = "completed", start: int = 0, end: int = -1
     ) -> QueueMetrics:
@@ -811,6 +825,12 @@ class BlockingQueue(BlockingView):
 
     def clear_rate_limit(self) -> bool:
         """Begin a new window of the rate limit, and end what ``rate_limit`` began; say whether there was one."""
+
+    def set_canary(self, version: int, share: float) -> Canary | None:
+        """Let workers of one release run a share of the jobs of older payload versions; return what held before."""
+
+    def clear_canary(self) -> Canary | None:
+        """Let every worker run what it understands; return the canary that was set before, or None."""
 
     def drain(self, *, delayed: bool = False) -> int:
         """Remove the jobs that wait, and return how many; those that run, have ended or await children stay."""

@@ -1,6 +1,14 @@
 """This module shows an App, its queues and its server from outside: checks, findings, settings and counts."""
 
-from stockyard._store.snapshots import JobPosition, PayloadVersion, QueueMetrics, QueueSettings, WorkerInfo
+from stockyard._store.snapshots import (
+    Canary,
+    JobPosition,
+    PayloadVersion,
+    QueueMetrics,
+    QueueSettings,
+    VersionJobs,
+    WorkerInfo,
+)
 from stockyard.consume.heartbeat import HealthCheck
 from stockyard.observe.doctor.finding import Finding, Severity
 from stockyard.observe.lineage import Lineage, LineageStep, jobs_of_story, lineage_of
@@ -8,6 +16,7 @@ from stockyard.observe.metrics.metrics_server import MetricsServer
 from stockyard.produce.search import FoundJob, SearchStep
 
 __all__ = [
+    "Canary",
     "Finding",
     "FoundJob",
     "HealthCheck",
@@ -20,6 +29,7 @@ __all__ = [
     "QueueSettings",
     "SearchStep",
     "Severity",
+    "VersionJobs",
     "WorkerInfo",
     "jobs_of_story",
     "lineage_of",

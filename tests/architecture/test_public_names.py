@@ -83,8 +83,8 @@ PUBLIC = {
     "stockyard.manual": "ManualOptions ManualWorker TakenJob",
     "stockyard.mcp": "mcp_server",
     "stockyard.monitoring": """
-        Finding FoundJob HealthCheck JobPosition Lineage LineageStep MetricsServer PayloadVersion QueueMetrics
-        QueueSettings SearchStep Severity WorkerInfo jobs_of_story lineage_of
+        Canary Finding FoundJob HealthCheck JobPosition Lineage LineageStep MetricsServer PayloadVersion
+        QueueMetrics QueueSettings SearchStep Severity VersionJobs WorkerInfo jobs_of_story lineage_of
     """,
     "stockyard.outbox": """
         FailedRow Inbox InboxEntry Outbox OutboxJob OutboxRelay OutboxStatus RelayOptions

@@ -7,7 +7,9 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard.errors import ServerRefused
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
-EMPTY = QueueFacts._make([*[0] * 11, "", "", *[0] * 3, "", *[0] * 4, "", *[0] * 5, "", 0, "", "", *[0] * 3, ()])
+EMPTY = QueueFacts._make(
+    [*[0] * 11, "", "", *[0] * 3, "", *[0] * 4, "", *[0] * 5, "", 0, "", "", *[0] * 2, "", "", 0, ()]
+)
 
 
 async def test_an_empty_queue(keyspace: QueueKeyspace, keys: Keyspace) -> None:
@@ -42,6 +44,8 @@ async def test_every_state_is_counted(keyspace: QueueKeyspace, keys: Keyspace) -
             "stalled-check:version:1": Sorted({"v1": 1}),
             "stalled-check:version:2": Sorted({"v2": 1}),
             "stalled-check:version:3": Sorted({"v3": 1, "v4": 2}),
+            "stalled-check:version:3:canary": Sorted({"v5": 1}),
+            "stalled-check:releases": {"canary": "2", "share": "0.05"},
             ":counts": {"replaced": 5, "expired": 4, "dropped": "odd", "refused": 2},
             ":halts": {"version": 1, "all": "h", "key:A": "x", "key:B": "y"},
             ":breaker": {"open": "b", "trial": "r1"},
@@ -73,7 +77,7 @@ async def test_every_state_is_counted(keyspace: QueueKeyspace, keys: Keyspace) -
             unknown_effects=2,
             unknown_since=NOW - 60_000,
             unknown_key="A1",
-            not_understood=3,
+            not_understood=4,
             replaced=5,
             expired=4,
             dropped=0,
@@ -84,6 +88,8 @@ async def test_every_state_is_counted(keyspace: QueueKeyspace, keys: Keyspace) -
             trial="r1",
             parked_keys=1,
             in_lines=4,
+            canary="2",
+            canary_share="0.05",
             workers=0,
         )
     ]

@@ -1,7 +1,10 @@
 """versioning.take: jobs start whose payload version is understood; others wait aside in a line of theirs."""
 
+import hashlib
 import json
 from typing import Any
+
+import pytest
 
 from stockyard._store.jobs.finishing import VersionedTakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
@@ -101,3 +104,106 @@ async def test_one_call_puts_so_many_aside(keyspace: QueueKeyspace, keys: Keyspa
     assert len(keys.get("wait")) == 50
     assert await take(keyspace, 1) == []
     assert await take(keyspace, 2, room=3) == ["1", "2", "3"]
+
+
+async def test_of_what_is_put_aside_the_more_important_goes_first(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    for number, priority in enumerate([9, 9, 5, 0], 1):
+        keys.put({str(number): of(2, priority=priority), "prioritized": Sorted({str(number): 1})})
+        assert await take(keyspace, 1) == []
+    assert await take(keyspace, 2) == ["4", "3", "1", "2"]
+
+
+def side(share: float, name: str, version: int = 2) -> str:
+    """Where a job belongs, by its key or else its id."""
+    drawn = int(hashlib.sha1(f"{version}:{name}".encode()).hexdigest()[:8], 16)
+    return "canary" if drawn < share * 2**32 else "stable"
+
+
+def seen(*releases: int, share: float = 0.3, at: int = NOW) -> dict[str, Any]:
+    """A canary of version 2, with workers of these releases."""
+    known = {f"release:{release}": str(at) for release in releases}
+    return {"stalled-check:releases": {"canary": "2", "share": repr(share), **known}}
+
+
+async def take_as(keyspace: QueueKeyspace, release: int, room: int = 100) -> list[str]:
+    """Start what a worker of a release may start, which understands the versions up to its own."""
+    versions = list(range(1, release + 1))
+    request = VersionedTakeRequest(room, "w:1", 30_000, versions=versions, release=release)
+    return [each.id for each in (await finish_and_take(keyspace, [], request)).records]
+
+
+IDS = [str(number) for number in range(1, 101)]
+
+
+async def test_a_canary_gets_its_share_and_no_other_job(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    keys.put({each: of(None) for each in IDS} | {"wait": [*reversed(IDS)], **seen(1, 2)})
+    canary = [each for each in IDS if side(0.3, each) == "canary"]
+    assert 20 < len(canary) < 40
+    stable = [each for each in IDS if each not in canary]
+    assert await take_as(keyspace, 1) == stable
+    assert sorted(keys.get("stalled-check:version:1:canary"), key=int) == canary
+    assert await take_as(keyspace, 2) == canary
+    assert keys.get("delayed") is None
+    assert keys.get("stalled-check:releases")["moved:1"] == str(NOW)
+
+
+async def test_a_canary_that_comes_first_leaves_the_others_theirs(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    keys.put({each: of(None) for each in IDS} | {"wait": [*reversed(IDS)], **seen(1, 2)})
+    canary = [each for each in IDS if side(0.3, each) == "canary"]
+    assert await take_as(keyspace, 2) == canary
+    assert await take_as(keyspace, 1) == [each for each in IDS if each not in canary]
+
+
+async def test_jobs_of_a_key_are_of_one_side(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    names = [f"key-{number % 10}" for number in range(100)]
+    for job_id, name in zip(IDS, names, strict=True):
+        keys.put({job_id: record(opts=json.dumps({"key": name, "version": 1}))})
+    keys.put({"wait": [*reversed(IDS)], **seen(1, 2)})
+    started = await take_as(keyspace, 2)
+    assert {names[int(each) - 1] for each in started} == {each for each in names if side(0.3, each) == "canary"}
+    assert len(started) == 10 * len({names[int(each) - 1] for each in started})
+
+
+async def test_jobs_of_the_new_version_are_not_divided(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    keys.put({"1": of(2), "2": of(3), "wait": ["2", "1"], **seen(1, 2, share=0)})
+    assert await take_as(keyspace, 1) == []
+    assert await take_as(keyspace, 2) == ["1"]
+    assert await take_as(keyspace, 3) == ["2"]
+
+
+@pytest.mark.parametrize(("here", "gone"), [(1, 2), (2, 1)])
+async def test_a_side_without_workers_holds_no_job(
+    keyspace: QueueKeyspace, keys: Keyspace, here: int, gone: int
+) -> None:
+    """Neither a canary that has died, nor one that is left set when the last old worker has gone."""
+    keys.put({each: of(None) for each in IDS} | {"wait": [*reversed(IDS)]} | seen(gone, at=NOW - 60_000))
+    first = await take_as(keyspace, here)
+    assert 0 < len(first) < 100
+    keys.put(seen(gone, at=NOW - 60_001))
+    assert sorted(first + await take_as(keyspace, here), key=int) == IDS
+
+
+async def test_workers_of_the_smaller_side_leave_most_of_the_others_where_they_are(
+    keyspace: QueueKeyspace, keys: Keyspace
+) -> None:
+    """Else whatever waits would stand in lines, before a more important job that comes."""
+    ids = [str(number) for number in range(1, 1001)]
+    keys.put({each: of(None) for each in ids} | {"wait": [*reversed(ids)], **seen(1, 2, share=0.01)})
+    for _ in range(5):
+        await take_as(keyspace, 2)
+    assert len(keys.get("stalled-check:version:1:stable")) == 200
+    left = keys.get("wait")
+    assert left == [*reversed(ids)][: len(left)]
+    # What they left is the next that others take, behind what stands in the line.
+    stable = [each for each in ids if side(0.01, each) == "stable"]
+    assert await take_as(keyspace, 1, room=1000) == stable
+
+
+async def test_the_larger_side_is_never_kept_waiting(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    ids = [str(number) for number in range(1, 1001)]
+    keys.put({each: of(None) for each in ids} | {"wait": [*reversed(ids)], **seen(1, 2, share=0.4)})
+    started: list[str] = []
+    for _ in range(3):
+        started += await take_as(keyspace, 1, room=1000)
+    assert started == [each for each in ids if side(0.4, each) == "stable"]
+    assert len(keys.get("stalled-check:version:1:canary")) == 1000 - len(started)

@@ -94,6 +94,14 @@ async def control_queues(stage: Stage) -> None:
     await stage.app.halt_audit(5)
 
 
+async def divide_versions(stage: Stage) -> None:
+    base = stage.naming.place(stage.name)
+    await stage.at_the_server("HSET", f"{base}:stalled-check:versions", "1", "0")
+    await stage.at_the_server("ZADD", f"{base}:stalled-check:version:1:canary", "1", "gone")
+    await stage.queue.set_canary(2, 0.05)
+    await stage.queue.clear_canary()
+
+
 async def control_schedules(stage: Stage) -> None:
     await stage.admin.schedules(stage.name).upsert("s", every="1h", name="fine")
     await stage.queue.add("fine", {"now": 1}, check=False, priority=3)
@@ -147,6 +155,7 @@ OPERATOR = (
     remove_families,
     retry_children,
     control_queues,
+    divide_versions,
     control_schedules,
     control_keys,
     settle_effects,

@@ -18,12 +18,12 @@ SCRIPTS = {
     "worker": r"adding\.|children\.(count|detach)|editing\.(data|log|progress)|finishing\.|leasing\.|"
     r"reading\.(health|page|state)|scheduling\.|alerts\.|limiting\.|admitting\.|versioning\.take|arranging\.|"
     r"indexing\.|coalescing\.settle|expiring\.|halting\.(apply|release)|breaking\.",
-    "reader": r"children\.(count|look)|reading\.|scheduling\.list|limiting\.look|versioning\.look|"
+    "reader": r"children\.(count|look)|reading\.|scheduling\.list|limiting\.look|versioning\.(count|look)|"
     r"durable\.(facts|groups)",
     "operator": r"adding\.add$|children\.(count|look)|editing\.(cancel|data|promote|remove|retry)$|reading\.|"
     r"halting\.|keyed\.(lengths|list|look|replay|resume)|limiting\.(look|freeze)|"
     r"indexing\.|durable\.(facts|groups)|managing\.(clean|pause|resume|retry)$|"
-    r"scheduling\.(list|remove)|versioning\.look",
+    r"scheduling\.(list|remove)|versioning\.(count|divide|look)",
     "cache": r"caching\.|leasing\.renew",
     "pubsub": r"broadcast\.|durable\.",
 }

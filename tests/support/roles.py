@@ -268,6 +268,9 @@ async def look(stage: Stage) -> None:
     await stage.queue.rate_limit_left_ms(1)
     await stage.queue.deduplication_owner("x")
     await stage.queue.workers()
+    await stage.queue.versions()
+    await stage.queue.count_versions()
+    await stage.queue.canary()
     await stage.queue.metrics("completed")
     await stage.queue.prometheus()
     for job in jobs:

@@ -102,3 +102,49 @@ class PayloadVersion:
     version: int
     waiting: int
     understood_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A release whose workers run a share of the jobs of older payload versions.
+
+    Attributes:
+        version: of the release: that of the payloads that its program adds.
+        share: of the keys, or of the jobs without a key, that its workers run; from 0 to 1.
+        since: when it was set, ms since the epoch.
+    """
+
+    version: int
+    share: float
+    since: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VersionJobs:
+    """Jobs of one payload version that have not ended.
+
+    Attributes:
+        version: of their payloads.
+        waiting: ready to run, prioritized ones and those in the lines of their keys included.
+        delayed: those that wait for their time, or aside for a worker that runs them.
+        active: those that run.
+        waiting_children: those that wait for their children.
+        moving: whether workers moved jobs of this version while they were counted, so that one may be missing.
+    """
+
+    version: int
+    waiting: int = 0
+    delayed: int = 0
+    active: int = 0
+    waiting_children: int = 0
+    moving: bool = False
+
+    @property
+    def total(self) -> int:
+        """How many there are."""
+        return self.waiting + self.delayed + self.active + self.waiting_children
+
+    @property
+    def is_drained(self) -> bool:
+        """Whether none is left, so that workers need not understand this version any more."""
+        return not self.total and not self.moving

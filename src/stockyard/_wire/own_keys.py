@@ -15,6 +15,8 @@ SUFFIXES = {
     "lines": "stalled-check:lines",
     # Payload versions that were seen, by when a worker that understands them last asked for jobs.
     "versions": "stalled-check:versions",
+    # Its canary, when a worker of each release last asked, and when jobs of each version moved.
+    "releases": "stalled-check:releases",
 }
 """Of a queue; name in scripts and code -> last part of the key."""
 

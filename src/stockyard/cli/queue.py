@@ -11,6 +11,7 @@ from stockyard.cli.display import show_facts, show_json, show_table, span
 from stockyard.cli.each_queue import complain_of, of_each
 from stockyard.cli.options import AsJson
 from stockyard.cli.queue_control import CONTROLS
+from stockyard.cli.queue_versions import VERSIONS
 from stockyard.cli.queue_view import VIEWS
 from stockyard.model.backoff import Backoff
 from stockyard.model.job import JobState
@@ -21,7 +22,7 @@ from stockyard.topology import QueueSpec
 queue = Command(
     name="queue", help="Show the declared queues, watch and count their jobs, pause, limit, clean them."
 )
-for command in (*VIEWS, *CONTROLS):
+for command in (*VIEWS, *VERSIONS, *CONTROLS):
     queue.command(command)
 
 

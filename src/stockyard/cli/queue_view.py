@@ -33,26 +33,6 @@ async def workers(*names: str, connection: Connection = DEFAULT, json: AsJson = 
     show_table(("queue", "worker", "address", "connected", "idle"), rows, right=("connected", "idle"))
 
 
-async def versions(*names: str, connection: Connection = DEFAULT, json: AsJson = False) -> None:
-    """List the payload versions of jobs that wait for a worker that understands them.
-
-    Args:
-        names: the queues. Defaults to all that declare a version.
-    """
-    async with connection.open() as app:
-        chosen = names or [spec.name for spec in app.topology if spec.versions]
-        found = {name: await app.queue(name).versions() for name in chosen}
-    if json:
-        show_json(found)
-        return
-    rows = [
-        (name, each.version, each.waiting, when(each.understood_at) if each.understood_at else "never")
-        for name, facts in found.items()
-        for each in facts
-    ]
-    show_table(("queue", "version", "waiting", "last asked for"), rows, right=("version", "waiting"))
-
-
 async def metrics(
     name: str,
     /,
@@ -121,7 +101,7 @@ async def events(
                 _show(event, as_json=json)
 
 
-VIEWS = (workers, versions, metrics, events)
+VIEWS = (workers, metrics, events)
 """In the order of help."""
 
 

@@ -19,6 +19,7 @@ from stockyard.consume.options import WorkerSpec
 from stockyard.consume.recover.aging import PriorityAging
 from stockyard.consume.recover.coalesced import CoalescedJobRepairer
 from stockyard.consume.recover.keys import KeyRepairer
+from stockyard.consume.recover.presence import ReleasePresence
 from stockyard.consume.recover.schedules import ScheduleRepairer
 from stockyard.consume.recover.stalled import StalledJobRecoverer
 from stockyard.consume.run.active_runs import ActiveRuns, Run
@@ -131,6 +132,7 @@ class ShardWorker:
         self.coalesced_jobs = CoalescedJobRepairer(keyspace)
         self.aging = PriorityAging(keyspace, aging_ms=0 if spec.arrangement is None else spec.arrangement.aging_ms)
         self.keys = KeyRepairer(keyspace)
+        self.presence = ReleasePresence(keyspace, spec)
         self.blocking_taker = BlockingTaker(keyspace, worker=options.name)
         keep = (spec.defaults.remove_on_complete, spec.defaults.remove_on_fail)
         take_defaults = take_request(spec, options, lock_ms=lock_ms, limits=limits)
@@ -205,6 +207,7 @@ class ShardWorker:
         await self.aging.start()
         await self.coalesced_jobs.start()
         await self.keys.start()
+        await self.presence.start()
         await self.fetcher.start()
         if self._trials is not None:
             await self._trials.start()
@@ -225,6 +228,7 @@ class ShardWorker:
             self.aging.stop(),
             self.schedules.stop(),
             self.keys.stop(),
+            self.presence.stop(),
             self.coalesced_jobs.stop(),
             self.stalled_jobs.stop(),
         )

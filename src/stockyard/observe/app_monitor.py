@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from stockyard._aio.cached_property import CachedProperty
 from stockyard._aio.portal import Portal
+from stockyard._aio.repeats import repeats
 from stockyard._store.alerts import AlertKeyspace
 from stockyard._store.audit import AuditKeyspace
 from stockyard._store.jobs.merging import merged_facts
@@ -22,7 +24,7 @@ from stockyard.consume.hooks import Hooks
 from stockyard.consume.recover.stalled import StalledJobRecoverer
 from stockyard.consume.worker import Worker
 from stockyard.consume.worker_metrics import WorkerMetrics
-from stockyard.errors import ServerError
+from stockyard.errors import ServerError, ServerRefused
 from stockyard.model.clock import Clock
 from stockyard.model.naming import Naming
 from stockyard.pubsub.stats import ChannelStats
@@ -41,6 +43,11 @@ if TYPE_CHECKING:
     from stockyard.observe.metrics.metrics_server import MetricsServer
     from stockyard.observe.metrics.outbox_figures import OutboxFigures
     from stockyard.observe.overview import Overview
+
+_log = logging.getLogger(__name__)
+
+_MOST_COUNTED = 10_000
+"""Jobs of a queue that are counted by their payload version for each look at the metrics."""
 
 
 class WatchedOutbox(Protocol):
@@ -203,7 +210,27 @@ class AppMonitor:
 
     def read(self) -> Overview:
         """Return the overview to another thread than the server's."""
-        return self._portal.run(self.overview())
+        return self._portal.run(self._measured())
+
+    async def _measured(self) -> Overview:
+        """Return the overview with how many jobs there are of each payload version."""
+        from stockyard._store.jobs.versioning import count_versions
+
+        overview = await self.overview()
+        counted: dict[tuple[str, str], int] = {}
+        for spec in self._topology:
+            if not spec.versions:
+                continue
+            (keyspace,) = await self._shard_map(spec).learn()
+            try:
+                found, left_out = await count_versions(keyspace, _MOST_COUNTED)
+            except ServerRefused as error:
+                repeats.warn(_log, f"payload versions of queue {spec.name}", error)
+                continue
+            # A job that moved between the parts of the look may be missing, and there was one.
+            counted |= {(spec.name, str(each.version)): each.total or int(each.moving) for each in found}
+            counted[spec.name, "unknown"] = left_out
+        return overview._replace(versions=counted)
 
     def figures(self) -> list[WorkerFigures]:
         """Return what the workers of this process did and do."""

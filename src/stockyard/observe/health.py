@@ -10,6 +10,7 @@ from typing import Literal
 from stockyard._store.halting import halt_of
 from stockyard._store.jobs.merging import merged_facts
 from stockyard._store.jobs.reading import QueueFacts, read_facts
+from stockyard._store.jobs.versioning import canary_of
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.limits.facts import LimitsFacts
 from stockyard.model.printable import printable
@@ -58,6 +59,8 @@ class QueueHealth:
         halted_keys: keys of which the jobs are halted, while others go on.
         breaker: of its circuit breaker ``"closed"``, ``"open"``, or ``"half-open"`` while a job is tried.
         parked_keys: keys whose job failed for good, so that those behind it wait; see ``Queue.keys``.
+        canary: the version of the release whose workers run a share of the jobs of older versions, or None.
+        canary_share: that share, from 0 to 1; 0 without a canary.
         damage: what of the queue cannot be read and why, as in ``wait: WRONGTYPE ...``, because another program
             has written over it; the numbers that come from there are 0. Empty when all is well.
     """
@@ -97,6 +100,8 @@ class QueueHealth:
     halted_age: float = 0.0
     halted_keys: int = 0
     breaker: BreakerState = "closed"
+    canary: int | None = None
+    canary_share: float = 0.0
     damage: tuple[str, ...] = ()
 
 
@@ -138,6 +143,7 @@ def by_queue(queues: Sequence[Sequence[QueueKeyspace]], facts: Sequence[QueueFac
 def health_of(name: str, facts: QueueFacts, now: int) -> QueueHealth:
     """Return a snapshot of these numbers; ``now`` in ms since the epoch."""
     halt = halt_of(facts.halt or facts.breaker)
+    canary = canary_of(facts.canary, facts.canary_share)
     return QueueHealth(
         name,
         waiting=facts.wait + facts.legacy_paused + facts.prioritized + facts.in_lines,
@@ -174,6 +180,8 @@ def health_of(name: str, facts: QueueFacts, now: int) -> QueueHealth:
         halted_keys=facts.halted_keys,
         breaker="closed" if not facts.breaker else "half-open" if facts.trial else "open",
         parked_keys=facts.parked_keys,
+        canary=None if canary is None else canary.version,
+        canary_share=0.0 if canary is None else canary.share,
         damage=tuple(printable(each) for each in facts.damage),
     )
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from stockyard._store.inspecting import ServerFacts
@@ -21,19 +22,22 @@ class Overview(NamedTuple):
         servers: what it says of itself, or each primary of a cluster, as far as it answers.
         incidents: of the alerts.
         limits: those of exchanges that any program has used under the prefix.
+        versions: queue and payload version -> jobs that have not ended; ``"unknown"`` are too many to look at.
     """
 
     queues: Sequence[QueueHealth]
     servers: Sequence[ServerFacts]
     incidents: Sequence[Incident]
     limits: Sequence[LimitsHealth] = ()
+    versions: Mapping[tuple[str, str], int] = MappingProxyType({})
 
     def snapshot(self) -> ServerSnapshot:
         """Return what is exported as metrics: of the incidents those that fire."""
         from stockyard.observe.metrics.exporter import ServerSnapshot
 
         firing = [incident for incident in self.incidents if incident.status is Status.FIRING]
-        return ServerSnapshot(self.queues, self.servers, [(each.rule, each.subject) for each in firing])
+        alerts = [(each.rule, each.subject) for each in firing]
+        return ServerSnapshot(self.queues, self.servers, alerts, self.versions)
 
 
 def merged(seen: Sequence[Overview]) -> Overview:
@@ -43,4 +47,5 @@ def merged(seen: Sequence[Overview]) -> Overview:
         seen[0].servers,
         [incident for each in seen for incident in each.incidents],
         seen[0].limits,
+        {labels: jobs for each in seen for labels, jobs in each.versions.items()},
     )

@@ -6,17 +6,19 @@ import math
 from collections.abc import Mapping
 from datetime import datetime
 
-from stockyard._store.jobs import managing
+from stockyard._store.jobs import managing, versioning
 from stockyard._store.jobs.event_decoding import OWN_EVENTS
 from stockyard._store.jobs.managing import EventLimits
 from stockyard._store.jobs.streams import NAME_FIELD
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
+from stockyard._store.snapshots import Canary
 from stockyard.errors import InvalidOption, QueueStateError
 from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.job import ENDED_STATES, JobPort, JobState
-from stockyard.topology import Rate
+from stockyard.model.options import checked_version
+from stockyard.topology import QueueSpec, Rate
 
 _CLEANED = tuple(str(state) for state in JobState if state is not JobState.UNKNOWN)
 
@@ -25,6 +27,7 @@ class QueueAdmin:
     """The administration of a queue."""
 
     name: str
+    spec: QueueSpec
     _keyspace: QueueKeyspace
     _jobs: JobPort
 
@@ -86,6 +89,35 @@ class QueueAdmin:
     async def clear_rate_limit(self) -> bool:
         """Begin a new window of the rate limit, and end what ``rate_limit`` began; say whether there was one."""
         return await managing.clear_rate_limit(self._keyspace)
+
+    async def set_canary(self, version: int, share: float) -> Canary | None:
+        """Let workers of one release run a share of the jobs of older payload versions; return what held before.
+
+        All jobs of one key are of the same side, and a larger share takes none back. Jobs of that version or newer
+        are not divided. A side of which no worker was heard of for a minute leaves its jobs to the other one.
+
+        Args:
+            version: the ``version`` that the release declares for this queue.
+            share: of the keys, or of the jobs without a key; from 0, which is none, to 1, which is all.
+
+        Raises:
+            InvalidOption: one of them is out of its range, or the queue has no payload versions.
+        """
+        checked_version("version", version)
+        if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise InvalidOption(
+                f"share must be a number from 0 to 1, as in 0.05 for 5 percent; got {checks.shown(share)}"
+            )
+        if not self.spec.versions and not await versioning.read_versions(self._keyspace):
+            raise InvalidOption(
+                f"queue {self.name!r} declares no version, and no worker that does has asked for its jobs: "
+                "declare it with version=1 first, and replace its workers"
+            )
+        return await versioning.set_canary(self._keyspace, Canary(version, float(share)))
+
+    async def clear_canary(self) -> Canary | None:
+        """Let every worker run what it understands; return the canary that was set before, or None."""
+        return await versioning.set_canary(self._keyspace, None)
 
     async def drain(self, *, delayed: bool = False) -> int:
         """Remove the jobs that wait, and return how many; those that run, have ended or await children stay.

@@ -9,7 +9,15 @@ from stockyard._store import clients
 from stockyard._store.jobs import indexing, positions, reading, versioning
 from stockyard._store.jobs.rows import stored_job
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard._store.snapshots import JobPosition, PayloadVersion, QueueMetrics, QueueSettings, WorkerInfo
+from stockyard._store.snapshots import (
+    Canary,
+    JobPosition,
+    PayloadVersion,
+    QueueMetrics,
+    QueueSettings,
+    VersionJobs,
+    WorkerInfo,
+)
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.job import Job, JobPort, JobState
@@ -213,6 +221,19 @@ class QueueBrowser:
         Jobs that wait in the queue itself are not among them: a worker finds out when it comes to one.
         """
         return await versioning.read_versions(self._keyspace)
+
+    async def count_versions(self) -> list[VersionJobs]:
+        """Count the jobs that have not ended by their payload version; looks at each of them, a thousand a call.
+
+        Versions that were seen and of which nothing is left are there with 0. Where ``is_drained`` is true, no
+        job of the version waits, is delayed, runs, or waits for its children or for others of its key.
+        """
+        found, _ = await versioning.count_versions(self._keyspace)
+        return found
+
+    async def canary(self) -> Canary | None:
+        """Return the release whose workers run a share of the jobs, or None where none is set."""
+        return (await versioning.read_version_facts(self._keyspace)).canary
 
     async def metrics(
         self, kind: Literal["completed", "failed"] = "completed", start: int = 0, end: int = -1

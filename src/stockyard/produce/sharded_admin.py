@@ -7,6 +7,7 @@ from datetime import datetime
 
 from stockyard._aio.together import of_each
 from stockyard._store.jobs.managing import EventLimits
+from stockyard._store.snapshots import Canary
 from stockyard.errors import InvalidOption, QueueStateError
 from stockyard.model import checks
 from stockyard.model.duration import Duration
@@ -58,6 +59,18 @@ class ShardedAdmin(OverShards, QueueAdmin):
     async def clear_rate_limit(self) -> bool:
         """End what ``rate_limit`` began; say whether there was anything."""
         return any(await of_each(await self._all(), lambda shard: shard.clear_rate_limit()))
+
+    async def set_canary(self, version: int, share: float) -> Canary | None:
+        """Refuse; a queue with shards has no payload versions.
+
+        Raises:
+            InvalidOption: always.
+        """
+        raise InvalidOption(f"queue {self.name!r} has shards, and such queues have no payload versions")
+
+    async def clear_canary(self) -> Canary | None:
+        """Do nothing: a queue with shards has no payload versions."""
+        return None
 
     async def drain(self, *, delayed: bool = False) -> int:
         """Remove the jobs that wait, and return how many; see ``Queue.drain``."""

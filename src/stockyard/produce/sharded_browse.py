@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from stockyard._aio.together import of_each
 from stockyard._store.jobs import merging, reading
-from stockyard._store.snapshots import JobPosition, PayloadVersion, QueueMetrics, QueueSettings, WorkerInfo
+from stockyard._store.snapshots import (
+    Canary,
+    JobPosition,
+    PayloadVersion,
+    QueueMetrics,
+    QueueSettings,
+    VersionJobs,
+    WorkerInfo,
+)
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.job import Job, JobState
@@ -63,6 +71,14 @@ class ShardedBrowser(OverShards, QueueBrowser):
     async def versions(self) -> list[PayloadVersion]:
         """Return nothing: a queue with shards has no payload versions."""
         return []
+
+    async def count_versions(self) -> list[VersionJobs]:
+        """Return nothing: a queue with shards has no payload versions."""
+        return []
+
+    async def canary(self) -> Canary | None:
+        """Return None: a queue with shards has no payload versions."""
+        return None
 
     async def _find(self, job_id: str) -> _Found | None:
         shards, numbered = await self._all(), numbered_id(job_id)

@@ -125,19 +125,59 @@ def _rows(table: str) -> list[list[str]]:
     return [line.split() for line in table.splitlines() if line.strip()][3:]
 
 
-def test_payload_versions_are_listed_with_what_waits(run: Run, raw: "redis.Redis", prefix: str) -> None:
+def test_payload_versions_are_listed_with_what_is_left(run: Run, raw: "redis.Redis", prefix: str) -> None:
     app = f"{__name__}:release"
     assert run("queue", "versions", "--json", app=app).json() == {"orders": []}
     raw.hset(f"{prefix}:orders:stalled-check:versions", mapping={"1": "1700000000000", "2": "0"})
     raw.zadd(f"{prefix}:orders:stalled-check:version:2", {"7": 1, "8": 2})
-    answer = run("queue", "versions", "--json", app=app)
-    assert answer.json() == {
+    raw.zadd(f"{prefix}:orders:delayed", {"7": 1, "8": 2})
+    for job_id in ("7", "8"):
+        raw.hset(f"{prefix}:orders:{job_id}", "opts", '{"version":2}')
+    none = {"waiting": 0, "delayed": 0, "active": 0, "waiting_children": 0, "moving": False}
+    assert run("queue", "versions", "--json", app=app).json() == {
         "orders": [
-            {"version": 1, "waiting": 0, "understood_at": 1_700_000_000_000},
-            {"version": 2, "waiting": 2, "understood_at": 0},
+            {
+                "version": 1,
+                "waiting": 0,
+                "understood_at": 1_700_000_000_000,
+                "jobs": {"version": 1, **none},
+                "total": 0,
+                "drained": True,
+            },
+            {
+                "version": 2,
+                "waiting": 2,
+                "understood_at": 0,
+                "jobs": {"version": 2, **none, "delayed": 2},
+                "total": 2,
+                "drained": False,
+            },
         ]
     }
-    assert "never" in run("queue", "versions", "orders", app=app).out
+    shown_table = run("queue", "versions", "orders", app=app).out
+    assert "never" in shown_table
+    assert "none" in shown_table
+    assert run("queue", "versions", "orders", "--drained", "1", app=app).status == 0
+    left = run("queue", "versions", "orders", "--drained", "2", app=app)
+    assert left.status == 1
+    assert "jobs of version 2 are left in orders" in left.err
     shown = run("queue", "show", "orders", "--json", app=app).json()
     assert isinstance(shown, dict)
     assert (shown["version"], shown["versions"], shown["aging"]) == (2, "1, 2", "30s")
+
+
+def test_a_canary_is_set_raised_and_ended(run: Run) -> None:
+    app = f"{__name__}:release"
+    assert run("queue", "canary", "orders", app=app).out == "orders has no canary\n"
+    words = "orders: workers of version 2 run {} of the jobs of older versions\n"
+    assert run("queue", "canary", "orders", "2", "5%", app=app).out == words.format("0.05")
+    assert run("queue", "canary", "orders", "2", "0.25", app=app).out == words.format("0.25")
+    assert words.format("0.25") in run("queue", "versions", "orders", app=app).out
+    answer = run("queue", "canary", "orders", "--json", app=app).json()
+    assert isinstance(answer, dict)
+    assert (answer["canary"]["version"], answer["canary"]["share"]) == (2, 0.25)
+    assert run("queue", "canary", "orders", "--clear", app=app).out == "orders has no canary\n"
+    for wrong in (["2"], ["2", "much"], ["2", "101%"], ["0", "5%"], ["2", "5%", "--clear"]):
+        assert run("queue", "canary", "orders", *wrong, app=app).status == 2
+    # The App's other queue declares no version.
+    assert "declares no version" in run("queue", "canary", "mail", "2", "5%").err

@@ -25,6 +25,7 @@ from stockyard._store.jobs import (
     leasing,
     managing,
     scheduling,
+    versioning,
 )
 from stockyard._store.jobs.add_stream import AddStream
 from stockyard._store.jobs.adding import add_call, new_job, relay
@@ -39,6 +40,7 @@ from stockyard._store.net import cluster_calls
 from stockyard._store.net.connection import accepted
 from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.scripts import load, names
+from stockyard._store.snapshots import Canary
 from stockyard.errors import ServerRefused, ServerUnavailable, SlotMoving
 from stockyard.model.breaker import Breaker
 from stockyard.model.limit import Fixed
@@ -192,6 +194,7 @@ ACTS: dict[str, Act] = {
     "scheduling.remove": lambda s: scheduling.remove(s.queue, "s"),
     "scheduling.restore": run("scheduling.restore", "s", NOW, msgspec.msgpack.encode(PLAN)),
     "scheduling.upsert": lambda s: upsert(s.queue, id="t", every_ms=HOUR),
+    "versioning.divide": lambda s: versioning.set_canary(s.queue, Canary(2, 0.5)),
     "versioning.take": lambda s: finish_and_take(
         s.queue, [], VersionedTakeRequest(take=2, token="w:2", lock_ms=30_000, versions=[1])
     ),

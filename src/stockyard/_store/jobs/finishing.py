@@ -127,9 +127,11 @@ class VersionedTakeRequest(TakeRequest):
 
     Attributes:
         versions: those.
+        release: the version of the payloads that its program adds; says whether the worker is of the canary.
     """
 
     versions: list[int] = msgspec.field(default_factory=list)
+    release: int = 0
 
 
 class FinishReply(NamedTuple):

@@ -29,7 +29,7 @@ _pack = msgspec.msgpack.Encoder().encode
 CLIENT_LIST = ("CLIENT", "LIST")
 
 _STATE_KEYS = ("wait prioritized active delayed waiting-children completed failed paused meta").split()
-_BLANK = (*[0] * 11, "", "", *[0] * 3, "", *[0] * 4, "", *[0] * 5, "", 0, "", "", *[0] * 3)
+_BLANK = (*[0] * 11, "", "", *[0] * 3, "", *[0] * 4, "", *[0] * 5, "", 0, "", "", *[0] * 2, "", "", 0)
 
 _SCORES_OF_A_MS = 4096
 """Delayed jobs of the same millisecond are ordered by what is left of their scores."""
@@ -59,6 +59,7 @@ class QueueFacts(NamedTuple):
         halted_keys: of how many keys the jobs are halted.
         breaker, trial: JSON of the halt of its open circuit breaker, and the job that is its trial; or empty.
         parked_keys, in_lines: how many keys are parked, and how many jobs wait in the lines of their keys.
+        canary, canary_share: the version and the share of the queue's canary, or empty.
         damage: what could not be read and why, as in ``wait: WRONGTYPE ...``; its number is 0.
     """
 
@@ -95,6 +96,8 @@ class QueueFacts(NamedTuple):
     trial: str
     parked_keys: int
     in_lines: int
+    canary: str
+    canary_share: str
     workers: int
     damage: tuple[str, ...] = ()
 

@@ -30,5 +30,5 @@ def take_request(
         "metrics": options.metrics_minutes,
     }
     if spec.versions:
-        return VersionedTakeRequest(**asked, versions=list(spec.versions))
+        return VersionedTakeRequest(**asked, versions=list(spec.versions), release=spec.defaults.version or 0)
     return TakeRequest(**asked) if limits is None else LimitedTakeRequest(**asked, limits=limits)

@@ -91,6 +91,20 @@ NOT_UNDERSTOOD = _server(
     "Jobs of payload versions that no worker has asked for within a minute.",
     "queue",
 )
+BY_VERSION = _server(
+    "jobs_by_version",
+    "gauge",
+    "Jobs of a payload version that have not ended; of version unknown those beyond the first 10,000.",
+    "queue",
+    "version",
+)
+CANARY_SHARE = _server(
+    "queue_canary_share",
+    "gauge",
+    "Share of the jobs of older payload versions that workers of this release run.",
+    "queue",
+    "version",
+)
 HALTED = _server("queue_halted", "gauge", "Whether a halt, or its circuit breaker, holds the queue.", "queue")
 HALTED_KEYS = _server("queue_halted_keys", "gauge", "Keys of which the jobs are halted.", "queue")
 BREAKER_OPEN = _server("queue_breaker_open", "gauge", "Whether the queue's circuit breaker is open.", "queue")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from prometheus_client.core import (
@@ -83,11 +84,13 @@ class ServerSnapshot(NamedTuple):
         queues: snapshots of all queues, read in one round trip.
         servers: what it says of itself, or each primary of a cluster, as far as it answers.
         firing: rule and subject of each alert that fires.
+        versions: queue and payload version -> jobs that have not ended.
     """
 
     queues: Sequence[QueueHealth]
     servers: Sequence[ServerFacts]
     firing: Sequence[tuple[str, str]]
+    versions: Mapping[tuple[str, str], int] = MappingProxyType({})
 
 
 class WorkerFigures(NamedTuple):
@@ -167,6 +170,11 @@ class Exporter:
         yield _filled(definitions.EFFECTS_UNKNOWN, {(queue.name,): queue.effects_unknown for queue in queues})
         yield _filled(definitions.EFFECTS_OLDEST, {(queue.name,): queue.oldest_unknown_age for queue in queues})
         yield _filled(definitions.NOT_UNDERSTOOD, {(queue.name,): queue.not_understood for queue in queues})
+        yield _filled(definitions.BY_VERSION, dict(shared.versions))
+        yield _filled(
+            definitions.CANARY_SHARE,
+            {(queue.name, str(queue.canary)): queue.canary_share for queue in queues if queue.canary is not None},
+        )
         yield _filled(definitions.HALTED, {(queue.name,): float(queue.halted) for queue in queues})
         yield _filled(definitions.HALTED_KEYS, {(queue.name,): queue.halted_keys for queue in queues})
         yield _filled(

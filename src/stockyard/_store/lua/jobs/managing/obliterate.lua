@@ -1,8 +1,8 @@
 --- Removes a queue piece by piece: its jobs in every state, its schedules, at the end its own keys.
--- needs: transitions bulk_remove
+-- needs: transitions bulk_remove version_sides
 -- keys: counter wait prioritized delayed active completed failed paused waiting_children meta events marker
 --   priority_counter stalled stalled_check limiter repeat_set schedule_check metrics_completed metrics_failed
---   unread lines versions counts coalesced_due aged halts held breaker breaker_failures
+--   unread lines versions releases counts coalesced_due aged halts held breaker breaker_failures
 --   keys_heads keys_holders keys_parked keys_lines keys_waiting keys_check
 -- args: base room stage force
 -- returns: 0 nothing of it is left, 1 there is more, QUEUE_RESUMED it was resumed meanwhile, JOBS_ACTIVE jobs run
@@ -64,8 +64,10 @@ if stage == 'last' then
     metrics_failed, unread, counts, coalesced_due, aged, keys_heads, keys_holders, keys_parked, keys_lines, keys_waiting,
     keys_check)
   for _, line in ipairs(redis.call('ZRANGE', lines, 0, -1)) do redis.call('UNLINK', base .. LINE .. line) end
-  for _, version in ipairs(redis.call('HKEYS', versions)) do redis.call('UNLINK', base .. VERSION_LINE .. version) end
-  redis.call('UNLINK', lines, versions, held, breaker_failures)
+  for _, version in ipairs(redis.call('HKEYS', versions)) do
+    redis.call('UNLINK', line_of(base, version), line_of(base, version, CANARY), line_of(base, version, STABLE))
+  end
+  redis.call('UNLINK', lines, versions, releases, held, breaker_failures)
   -- A queue that is halted stays so: what is added to it later is held as well.
   if halted then
     redis.call('HSET', meta, 'paused', 1, 'stockyard.halted', halted)

@@ -1,7 +1,7 @@
 --- Counts a queue's jobs by state, with the oldest that waits, the longest that runs and the latest schedule.
--- needs: ended_schedules oldest_lines
+-- needs: ended_schedules oldest_lines version_sides
 -- keys: wait prioritized active delayed waiting_children completed failed paused meta repeat_set metrics_completed
---   metrics_failed effects_unknown versions counts halts breaker keys_parked keys_lines
+--   metrics_failed effects_unknown versions releases counts halts breaker keys_parked keys_lines
 --   keys_waiting
 -- args: base now
 -- returns: counts (wait, prioritized, active, delayed, waiting-children, completed, failed, legacy paused), whether
@@ -10,7 +10,8 @@
 --   workers counted as completed and as failed, how many effects are unknown, since when (ms) the longest is, its key,
 --   how many jobs wait whose version nobody understands, how many payloads were replaced, jobs have expired, were dropped
 --   and were refused, the halt of the whole queue, of how many keys there is one, that of its circuit breaker, whose trial
---   runs, how many keys are parked and jobs wait in lines of keys, what could not be read and why
+--   runs, how many keys are parked and jobs wait in lines of keys, the version and the share of the canary, what could not
+--   be read and why
 local damage = {}
 
 -- Any client may have written anything: what cannot be read costs its own number alone.
@@ -108,7 +109,9 @@ local function not_understood()
   local seen, number = ask('versions', 'HGETALL', versions) or {}, 0
   for at = 1, #seen, 2 do
     if now - (tonumber(seen[at + 1]) or 0) > 60000 then
-      number = number + (ask('version ' .. seen[at], 'ZCARD', base .. VERSION_LINE .. seen[at]) or 0)
+      for _, side in ipairs({'', CANARY, STABLE}) do
+        number = number + (ask('version ' .. seen[at], 'ZCARD', line_of(base, seen[at], side)) or 0)
+      end
     end
   end
   return number
@@ -127,6 +130,7 @@ local tallies = ask('counts', 'HMGET', counts, 'replaced', 'expired', 'dropped',
 local halt = ask('halts', 'HMGET', halts, 'all', 'version') or {}
 local halt_fields = halt[2] and redis.call('HLEN', halts) or 0
 local halted_keys = halt_fields - (halt[1] and 1 or 0) - (halt[2] and 1 or 0)
+local canary = ask('releases', 'HMGET', releases, 'canary', 'share') or {}
 local open = ask('breaker', 'HMGET', breaker, 'open', 'trial') or {}
 
 return {
@@ -138,5 +142,6 @@ return {
   counted('metrics:completed', metrics_completed), counted('metrics:failed', metrics_failed),
   unknown or 0, moment('effects', longest_unknown[2]), longest_unknown[1] or '', not_understood(),
   tallied(tallies, 1), tallied(tallies, 2), tallied(tallies, 3), tallied(tallies, 4), halt[1] or '', halted_keys,
-  open[1] or '', open[2] or '', ask('parked', 'HLEN', keys_parked) or 0, math.max(in_lines, 0), damage,
+  open[1] or '', open[2] or '', ask('parked', 'HLEN', keys_parked) or 0, math.max(in_lines, 0), canary[1] or '',
+  canary[2] or '', damage,
 }

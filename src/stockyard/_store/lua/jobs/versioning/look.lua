@@ -1,9 +1,15 @@
 --- Counts the jobs that wait aside by their payload version, and says when a worker that understands it last asked.
--- keys: versions
+-- needs: version_sides
+-- keys: versions releases
 -- args: base
--- returns: for each version that was seen: it, how many jobs wait, and when (ms, 0 for never)
-local seen, rows = redis.call('HGETALL', versions), {}
-for at = 1, #seen, 2 do
-  rows[#rows + 1] = {seen[at], redis.call('ZCARD', base .. VERSION_LINE .. seen[at]), seen[at + 1]}
+-- returns: for each version that was seen: it, how many jobs wait aside, and when (ms, 0 for never); of the canary its
+--   version, its share and since when it is set, empty for none; when a worker of each release last asked
+local seen, rows, releases = redis.call('HGETALL', versions), {}, {}
+for at = 1, #seen, 2 do rows[#rows + 1] = {seen[at], count_aside(base, seen[at]), seen[at + 1]} end
+local noted = redis.call('HGETALL', keys.releases)
+for at = 1, #noted, 2 do
+  local release = string.match(noted[at], '^release:(%d+)$')
+  if release then releases[#releases + 1] = {release, noted[at + 1]} end
 end
-return rows
+local canary = redis.call('HMGET', keys.releases, 'canary', 'share', 'since')
+return {rows, {canary[1] or '', canary[2] or '', canary[3] or ''}, releases}

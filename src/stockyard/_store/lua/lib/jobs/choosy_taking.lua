@@ -5,12 +5,13 @@
 local MOST_ASIDE = 200
 
 -- Starts what `first` starts by the function that it is given, which returns whether another may start; then what is
--- ready, where `admits` does not set it aside. `first` is called with no room as well. Returns the reply of
+-- ready, where `admits` does not set it aside; where that returns nothing, this job and those behind it stay. `first` is
+-- called with no room as well. Returns the reply of
 -- `finishing.finish` of a call that ends no run, without when to look again; how many were set aside; and whether nothing
 -- is ready any more.
 local function take_where(keys, base, moment, wanted, first, admits)
   local taking = pass_gates(keys, wanted)
-  local rows, started, counted, size, aside, has_more, is_empty = {}, {}, 0, 0, 0, false, false
+  local rows, started, counted, size, aside, has_more, is_empty, stays = {}, {}, 0, 0, 0, false, false, false
   local function begin(id)
     local row = start(keys, base .. id, id, moment, wanted.worker)
     if row then
@@ -22,7 +23,7 @@ local function take_where(keys, base, moment, wanted, first, admits)
     return #started < taking.room and not has_more
   end
   first(begin, taking.room)
-  while #started < taking.room and not has_more and not is_empty do
+  while #started < taking.room and not has_more and not is_empty and not stays do
     local number = taking.room - #started
     local ids, plain, by_priority = pop_ready(keys, number)
     for at, id in ipairs(ids) do
@@ -31,9 +32,15 @@ local function take_where(keys, base, moment, wanted, first, admits)
         has_more = true
         break
       end
-      if admits(id) then begin(id) else aside = aside + 1 end
+      local may_start = admits(id)
+      if may_start == nil then
+        put_back(keys, ids, at, plain, by_priority)
+        stays = true
+        break
+      end
+      if may_start then begin(id) else aside = aside + 1 end
     end
-    is_empty = #ids < number and not has_more
+    is_empty = #ids < number and not has_more and not stays
   end
   if is_empty then redis.call('DEL', keys.priority_counter) end
   if #started > 0 then
