@@ -12,9 +12,9 @@ else
   redis.call('HSET', releases, 'canary', version, 'share', share, 'since', moment)
 end
 for _, number in ipairs(redis.call('HKEYS', versions)) do
-  local all, canary, stable = line_of(base, number), line_of(base, number, CANARY), line_of(base, number, STABLE)
+  local members, canary, stable = line_of(base, number), line_of(base, number, CANARY), line_of(base, number, STABLE)
   if redis.call('EXISTS', canary, stable) > 0 then
-    redis.call('ZUNIONSTORE', all, 3, all, canary, stable, 'AGGREGATE', 'MIN')
+    redis.call('ZUNIONSTORE', members, 3, members, canary, stable, 'AGGREGATE', 'MIN')
     redis.call('UNLINK', canary, stable)
   end
 end

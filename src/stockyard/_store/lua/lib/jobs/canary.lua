@@ -40,13 +40,13 @@ local function side_of(division, id, key)
 end
 
 -- Jobs of the larger side that workers of the smaller one put aside.
-local MOST_AHEAD = 200
+local MOST_OF_LARGER = 200
 
 -- How many more those may be; nothing for a worker of the larger side.
 local function room_of_larger(base, versions, division)
   local is_canary = division.side == CANARY
   if (division.share < 0.5) ~= is_canary then return nil end
-  local room = MOST_AHEAD
+  local room = MOST_OF_LARGER
   for _, version in ipairs(versions) do
     room = room - redis.call('ZCARD', line_of(base, string.format('%.0f', version), is_canary and STABLE or CANARY))
   end

@@ -1,5 +1,5 @@
 -- Jobs of payload versions that a worker does not run: delayed, in a line of their version.
--- needs: canary transitions version_sides
+-- needs: scores transitions version_sides
 
 -- A job that was put aside comes back to wait after this, in ms, unless its line brings it before: a line may be lost.
 local ASIDE = 600000
