@@ -795,7 +795,7 @@ class BlockingQueue(BlockingView):
         """Return the payload versions that were seen, with the jobs that wait for a worker of theirs."""
 
     def count_versions(self) -> list[VersionJobs]:
-        """Count the jobs that have not ended by their payload version; looks at each of them, a thousand a call."""
+        """Count the jobs that have not ended by their payload version; looks at each of them, 500 a call."""
 
     def canary(self) -> Canary | None:
         """Return the release whose workers run a share of the jobs, or None where none is set."""

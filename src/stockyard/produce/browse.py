@@ -223,7 +223,7 @@ class QueueBrowser:
         return await versioning.read_versions(self._keyspace)
 
     async def count_versions(self) -> list[VersionJobs]:
-        """Count the jobs that have not ended by their payload version; looks at each of them, a thousand a call.
+        """Count the jobs that have not ended by their payload version; looks at each of them, 500 a call.
 
         Versions that were seen and of which nothing is left are there with 0. Where ``is_drained`` is true, no
         job of the version waits, is delayed, runs, or waits for its children or for others of its key.

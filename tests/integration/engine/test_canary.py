@@ -10,6 +10,7 @@ from stockyard import InvalidOption, Job, Topology
 from stockyard._store.jobs.versioning import read_version_facts
 from stockyard.monitoring import Canary, VersionJobs
 from stockyard.produce.queue import keyspace_of
+from tests.support.scraping import scrape
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -176,6 +177,21 @@ async def test_an_old_version_drains_and_says_so(redis_url: str, prefix: str) ->
 
         await eventually(is_drained)
         assert second.is_drained
+
+
+async def test_metrics_show_the_share_and_what_is_left(fleets: Fleets, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fleets.queue.set_canary(2, 0.05)
+    await fleets.queue.add_many([("x", number, {"delay": "1h"}) for number in range(3)])
+    await fleets.new.queue().add("y")
+    server = fleets.old.app.serve_metrics()
+    found = await scrape(server.url, "queue", "version")
+    assert found["stockyard_queue_canary_share q 2"] == 0.05
+    assert found["stockyard_jobs_by_version q 1"] == 3
+    assert found["stockyard_jobs_by_version q 2"] == 1
+    assert found["stockyard_jobs_by_version q unknown"] == 0
+    monkeypatch.setattr("stockyard.observe.app_monitor._MOST_COUNTED", 0)
+    found = await scrape(server.url, "queue", "version")
+    assert found["stockyard_jobs_by_version q unknown"] == 4
 
 
 async def test_a_busy_worker_is_known(redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:

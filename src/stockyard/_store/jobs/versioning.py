@@ -16,8 +16,8 @@ _LOOK = load("versioning.look")
 _DIVIDE = load("versioning.divide")
 _COUNT = load("versioning.count")
 
-_PART = 1000
-"""Jobs that one call of a count looks at, about a millisecond of the server."""
+_PART = 500
+"""Jobs that one call of a count looks at, some milliseconds of the server."""
 
 _COUNTED = {
     # Where jobs come from before where they go: what moves on is counted twice rather than not at all.

@@ -1,6 +1,7 @@
 """What Prometheus is told, from snapshots and counters made by hand."""
 
 import re
+from dataclasses import replace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -185,8 +186,11 @@ def test_every_name_is_in_the_table_once() -> None:
 def test_what_is_exported_is_the_table() -> None:
     metrics = WorkerMetrics()
     metrics.of("n").completed = 1
+    overview = Overview(
+        [replace(HEALTH, canary=2)], [FACTS._replace(evicted=0, delayed_fsync=0, clients=1)], [FIRING]
+    )
     exporter = Exporter(
-        shared=Overview([HEALTH], [FACTS._replace(evicted=0, delayed_fsync=0, clients=1)], [FIRING]).snapshot,
+        shared=overview._replace(versions={("q", "1"): 3}).snapshot,
         workers=lambda: [WorkerFigures("q", metrics, 0, 1)],
         caches=lambda: {"c": CacheStats()},
         channels=lambda: {"c": ChannelStats()},
