@@ -170,7 +170,7 @@ class Exporter:
         yield _filled(definitions.EFFECTS_UNKNOWN, {(queue.name,): queue.effects_unknown for queue in queues})
         yield _filled(definitions.EFFECTS_OLDEST, {(queue.name,): queue.oldest_unknown_age for queue in queues})
         yield _filled(definitions.NOT_UNDERSTOOD, {(queue.name,): queue.not_understood for queue in queues})
-        yield _filled(definitions.BY_VERSION, dict(shared.versions))
+        yield _filled(definitions.BY_VERSION, {(*labels,): jobs for labels, jobs in shared.versions.items()})
         yield _filled(
             definitions.CANARY_SHARE,
             {(queue.name, str(queue.canary)): queue.canary_share for queue in queues if queue.canary is not None},
