@@ -11,20 +11,21 @@ if (location.protocol === "file:") {
 
     run(url) {
       const inner = this.frame.contentWindow;
-      // As from a worker, an answer comes later, never within the call that asks.
-      inner.postMessage = (data) => setTimeout(() => this.onmessage?.({ data }));
+      // As from a worker, an answer comes later, never within the call that asks, and is a copy.
+      inner.postMessage = (data) => setTimeout(() => this.onmessage?.({ data: structuredClone(data) }));
       const script = inner.document.createElement("script");
       script.src = url;
       script.addEventListener("load", () => {
-        this.postMessage = (data) => inner.onmessage({ data });
-        for (const data of this.waiting) this.postMessage(data);
+        for (const data of this.waiting) inner.onmessage({ data });
+        // A copy: the search parses the query in the message itself, and the field would show the rest of it.
+        this.postMessage = (data) => inner.onmessage({ data: structuredClone(data) });
       });
       script.addEventListener("error", (event) => this.onerror?.(event));
       inner.document.head.append(script);
     }
 
     postMessage(data) {
-      this.waiting.push(data);
+      this.waiting.push(structuredClone(data));
     }
 
     terminate() {
