@@ -31,3 +31,11 @@ async def test_channels_of_another_program_are_listed(make_app: MakeApp) -> None
         return [each.name for each in await app.channels.on_server()] == ["desk:fills"]
 
     await eventually(has_no_listener)
+
+
+async def test_more_channels_than_one_round_trip_looks_at(make_app: MakeApp) -> None:
+    app, other = make_app(), make_app()
+    for number in range(120):
+        await other.channel(Channel(f"c{number:03}", int, durable=True)).publish(number)
+    found = await app.channels.on_server()
+    assert [(each.name, each.length) for each in found] == [(f"c{number:03}", 1) for number in range(120)]

@@ -11,15 +11,20 @@ from typing import NamedTuple
 
 from stockyard._store.channels.broadcast import ChannelKeyspace
 from stockyard._store.channels.durable import GroupInfo, groups_of
+from stockyard._store.net.connection import accepted
+from stockyard._store.net.script_call import ScriptCall
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import load
-from stockyard._wire.own_keys import channels_index
+from stockyard._wire.own_keys import ChannelKeys, channels_index
 from stockyard.errors import ServerError
 from stockyard.model.naming import Naming
 
 _FACTS = load("durable.facts")
 _GROUPS = load("durable.groups")
 _log = logging.getLogger(__name__)
+
+_AT_ONCE = 50
+"""Channels that one round trip looks at."""
 
 NOTED_SECONDS = 60.0
 """A channel is noted again after so long: the server may have lost what it held."""
@@ -99,11 +104,20 @@ async def read_streams(server: Server, naming: Naming, known: Sequence[str]) -> 
     """
     noted = await server.call("HGETALL", channels_index(naming))
     names = sorted({*known, *(name.decode(errors="replace") for name in noted[::2])})
+    found: list[StreamFacts] = []
+    for at in range(0, len(names), _AT_ONCE):
+        found += await _look_at(server, naming, names[at : at + _AT_ONCE])
+    return found
+
+
+async def _look_at(server: Server, naming: Naming, names: Sequence[str]) -> list[StreamFacts]:
+    """Return those of some channels that are there, in one round trip."""
+    bases = [ChannelKeys(naming, name).base for name in names]
+    calls = [ScriptCall(script, (base,), (base,)) for base in bases for script in (_FACTS, _GROUPS)]
+    replies = list(map(accepted, await server.run_many(calls)))
     found = []
-    for name in names:
-        keyspace = ChannelKeyspace(server, naming, name)
-        length, first, last, dead = await keyspace.run(_FACTS)
-        groups = groups_of(await keyspace.run(_GROUPS))
+    for name, (length, first, last, dead), listed in zip(names, replies[::2], replies[1::2], strict=True):
+        groups = groups_of(listed)
         if length or dead or groups:
             found.append(StreamFacts(name, length, _moment(first), _moment(last), dead, groups))
     return found
