@@ -86,7 +86,7 @@ async def test_a_call_waits_until_the_name_leads_to_the_new_primary(yard: Yard, 
 
 async def test_a_name_that_leads_to_a_replica_for_good_is_said(pair: Pair) -> None:
     pair.demote()
-    async with Yard(pair.name.url, "t", call_timeout=0.5) as yard:
+    async with Yard(pair.name.url, "t", call_timeout=1.5) as yard:
         with pytest.raises(ServerUnavailable, match="it is a replica, which takes no writes") as refused:
             await yard.queue().add("x")
         assert "REDIS_URL" in str(refused.value)
