@@ -330,7 +330,8 @@ class _ServerCall:
         is_busy = (
             self._ended or self._taken or (error is not None and not isinstance(error, asyncio.CancelledError))
         )
-        if not self._links and not (is_busy and self._maker.begins()):
+        # It begins a trace of its own, also where it ends runs of traces.
+        if not is_busy or not self._maker.begins():
             return
         operation = ("settle", "settle") if self._ended else ("receive", "receive")
         known = _messaging(*operation, self._queue)

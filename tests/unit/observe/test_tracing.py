@@ -202,10 +202,14 @@ def test_a_sample_of_nothing_begins_no_trace_and_goes_on_with_others(recorder: R
     with made.span(telemetry.EXCHANGE, {"queue": "orders", "ended": 1, "links": []}) as span:
         span.note(taken=1)
     assert recorder.spans() == []
-    with run(made, carrier=SAMPLED):
+    with run(made, carrier=SAMPLED) as span:
+        context = span.context
         assert made.traces_add()
         with made.span(telemetry.ADD, {"queue": "fills", "name": "fill"}):
             pass
+    # A call that ends runs of traces begins one of its own all the same.
+    with made.span(telemetry.EXCHANGE, {"queue": "orders", "ended": 1, "links": [context]}) as span:
+        span.note(taken=0)
     assert [each.name for each in recorder.spans()] == ["add fills", "process orders"]
 
 
