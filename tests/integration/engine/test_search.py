@@ -187,3 +187,11 @@ async def test_a_value_of_many_jobs_is_found_page_by_page_and_each_job_once(yard
     steps = await all_steps(yard, "data.order_id:same", "spread", seconds=0)
     assert sorted(each.job.id for step in steps for each in step.found) == sorted(f"j{n}" for n in range(900))
     assert steps[0].looked_at == 0
+
+
+async def test_an_index_goes_with_its_queue(yard: Yard, raw: "redis.Redis", prefix: str) -> None:
+    queue = yard.queue("orders", **PATH)
+    await queue.add("order", {"order_id": "A1"})
+    assert raw.exists(f"{prefix}:orders::index:order_id")
+    await queue.obliterate()
+    assert list(raw.scan_iter(match=f"{prefix}:orders*")) == []
