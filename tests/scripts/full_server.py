@@ -31,7 +31,7 @@ WORKS = frozenset(
     reading.endings reading.health reading.page reading.position reading.state
     scheduling.advance scheduling.list scheduling.look scheduling.remove scheduling.restore
     alerts.lead alerts.record
-    versioning.count versioning.divide versioning.look versioning.take
+    versioning.admit versioning.count versioning.divide versioning.look versioning.take
     arranging.regrade
     admitting.take limiting.freeze limiting.look limiting.observe limiting.settle limiting.take
     """.split()

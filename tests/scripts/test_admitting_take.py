@@ -29,6 +29,8 @@ ORDERS = Fixed("orders", 1, per="10s", scope="account")
 class Desk:
     """A queue whose jobs call an exchange, taken at given times."""
 
+    kind: type[LimitedTakeRequest] = LimitedTakeRequest
+
     def __init__(
         self, at: At, keys: Keyspace, *limits: Limit, use: LimitUse | None = None, **options: Any
     ) -> None:
@@ -55,15 +57,15 @@ class Desk:
         for job, account in jobs:
             self.add(job, cost={"orders": 1}, scope={"account": account})
 
-    async def take(self, seconds: float, room: int = 10) -> list[str]:
+    async def take(self, seconds: float, room: int = 10, **request: Any) -> list[str]:
         """Start what may start at a time; return the ids."""
-        return (await self.reply(seconds, room))[0]
+        return (await self.reply(seconds, room, **request))[0]
 
     async def reply(self, seconds: float, room: int = 10, **request: Any) -> tuple[list[str], float]:
         """The same with the time, in seconds, when something is due next."""
         keyspace = self._at(START + round(seconds * 1000))
         limits = take_limits(self.limits, JobOptions(use=self._use), keyspace.keys.naming, "q", egress="")
-        asked = LimitedTakeRequest(take=room, token="w:1", lock_ms=30_000, limits=limits, **request)
+        asked = self.kind(take=room, token="w:1", lock_ms=30_000, limits=limits, **request)
         done = await finish_and_take(keyspace, [], asked)
         due = (done.next_due - START) / 1000 if done.next_due else 0
         return [row.raw_id.decode() for row in done.records], due

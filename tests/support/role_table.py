@@ -16,7 +16,7 @@ SCRIPTS = {
     "producer": r"adding\.|arranging\.add(\+coalescing)?(\+aging)?$|indexing\.|reading\.state|"
     r"scheduling\.(list|remove|upsert)",
     "worker": r"adding\.|children\.(count|detach)|editing\.(data|log|progress)|finishing\.|leasing\.|"
-    r"reading\.(health|page|state)|scheduling\.|alerts\.|limiting\.|admitting\.|versioning\.take|arranging\.|"
+    r"reading\.(health|page|state)|scheduling\.|alerts\.|limiting\.|admitting\.|versioning\.(admit|take)|arranging\.|"
     r"indexing\.|coalescing\.settle|expiring\.|halting\.(apply|release)|breaking\.",
     "reader": r"children\.(count|look)|reading\.|scheduling\.list|limiting\.look|versioning\.(count|look)|"
     r"durable\.(facts|groups)",

@@ -95,7 +95,7 @@ class PayloadVersion:
 
     Attributes:
         version: of their payloads.
-        waiting: how many.
+        waiting: how many; of a queue with limits, those that wait for their limits as well.
         understood_at: when a worker that understands it last asked for jobs, ms since the epoch; 0 for never.
     """
 

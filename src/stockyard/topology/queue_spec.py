@@ -68,11 +68,8 @@ def _versions_of(name: str, options: QueueOptions) -> tuple[int, ...]:
                 "program adds"
             )
         return ()
-    for other in ("limits", "shards"):
-        if options.get(other) not in (None, 1):
-            raise InvalidOption(
-                f"queue {name!r} has a version and {other}, which exclude each other: leave one out"
-            )
+    if options.get("shards", 1) != 1:
+        raise InvalidOption(f"queue {name!r} has a version and shards, which exclude each other: leave one out")
     given = (version,) if versions is None else tuple(checks.several("versions", versions, of="whole numbers"))
     if not given:
         raise InvalidOption(f"the versions of queue {name!r} are none: its workers would take no job")

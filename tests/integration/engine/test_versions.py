@@ -8,6 +8,7 @@ import pytest
 from stockyard import App, InvalidOption, Job, JobState, Topology
 from stockyard._store.jobs.versioning import read_versions
 from stockyard._store.snapshots import PayloadVersion
+from stockyard.halts import Breaker
 from stockyard.produce.queue import keyspace_of
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
@@ -88,6 +89,10 @@ async def test_an_idle_worker_finds_what_another_put_aside(redis_url: str, prefi
 
 def test_what_is_no_version_is_refused() -> None:
     topology = Topology("test")
+    with pytest.raises(InvalidOption, match="a version and shards"):
+        topology.queue("q", version=2, shards=2)
+    with pytest.raises(InvalidOption, match="a breaker and a version"):
+        topology.queue("q", version=2, breaker=Breaker())
     for version in (0, "2", True, -1):
         with pytest.raises(InvalidOption, match="version"):
             topology.queue("q", version=version)  # type: ignore[arg-type]

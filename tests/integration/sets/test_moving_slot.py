@@ -33,7 +33,13 @@ from stockyard._store.jobs.admitting import take_limits
 from stockyard._store.jobs.arranging import ArrangedJob, arranged_job
 from stockyard._store.jobs.blocking_taker import BlockingTaker
 from stockyard._store.jobs.expiring import note_call
-from stockyard._store.jobs.finishing import LimitedTakeRequest, TakeRequest, VersionedTakeRequest, finish_and_take
+from stockyard._store.jobs.finishing import (
+    LimitedTakeRequest,
+    TakeRequest,
+    VersionedLimitedTakeRequest,
+    VersionedTakeRequest,
+    finish_and_take,
+)
 from stockyard._store.jobs.related_job import RelatedJob, related_job
 from stockyard._store.limits import limiting
 from stockyard._store.net import cluster_calls
@@ -194,6 +200,7 @@ ACTS: dict[str, Act] = {
     "scheduling.remove": lambda s: scheduling.remove(s.queue, "s"),
     "scheduling.restore": run("scheduling.restore", "s", NOW, msgspec.msgpack.encode(PLAN)),
     "scheduling.upsert": lambda s: upsert(s.queue, id="t", every_ms=HOUR),
+    "versioning.admit": lambda s: finish_and_take(s.queue, [], limited_by_version(s)),
     "versioning.divide": lambda s: versioning.set_canary(s.queue, Canary(2, 0.5)),
     "versioning.take": lambda s: finish_and_take(
         s.queue, [], VersionedTakeRequest(take=2, token="w:2", lock_ms=30_000, versions=[1])
@@ -206,6 +213,10 @@ def limited(stage: Stage) -> LimitedTakeRequest:
     use = JobOptions(use=LimitUse(cost=1))
     asked = take_limits(limits, use, NAMING, "q", egress="")
     return LimitedTakeRequest(take=2, token="w:2", lock_ms=30_000, limits=asked)
+
+
+def limited_by_version(stage: Stage) -> VersionedLimitedTakeRequest:
+    return VersionedLimitedTakeRequest(**msgspec.structs.asdict(limited(stage)), versions=[1], release=1)
 
 
 def called(stage: Stage) -> Admitted:

@@ -37,6 +37,8 @@ _TAKE_LIMITED = load("admitting.take")
 _TAKE_LIMITED_AT_RATE = load("admitting.take+rate")
 _TAKE_VERSIONED = load("versioning.take")
 _TAKE_VERSIONED_AT_RATE = load("versioning.take+rate")
+_ADMIT_VERSIONED = load("versioning.admit")
+_ADMIT_VERSIONED_AT_RATE = load("versioning.admit+rate")
 _pack = msgspec.msgpack.Encoder().encode
 _json = msgspec.json.Encoder().encode
 
@@ -128,6 +130,17 @@ class VersionedTakeRequest(TakeRequest):
     Attributes:
         versions: those.
         release: the version of the payloads that its program adds; says whether the worker is of the canary.
+    """
+
+    versions: list[int] = msgspec.field(default_factory=list)
+    release: int = 0
+
+
+class VersionedLimitedTakeRequest(LimitedTakeRequest):
+    """What a worker asks for that understands some payload versions alone, and whose jobs call an exchange.
+
+    Attributes:
+        versions, release: as in ``VersionedTakeRequest``.
     """
 
     versions: list[int] = msgspec.field(default_factory=list)
@@ -226,7 +239,9 @@ def take_call(
 ) -> tuple[Script, tuple[str | bytes | int, ...]]:
     """Return the script that takes jobs and ends no run, and its arguments; ``now`` is that of its arguments."""
     has_rate = request.limit_max is not None
-    if isinstance(request, VersionedTakeRequest):
+    if isinstance(request, VersionedLimitedTakeRequest):
+        script = _ADMIT_VERSIONED_AT_RATE if has_rate else _ADMIT_VERSIONED
+    elif isinstance(request, VersionedTakeRequest):
         script = _TAKE_VERSIONED_AT_RATE if has_rate else _TAKE_VERSIONED
     elif isinstance(request, LimitedTakeRequest):
         script = _TAKE_LIMITED_AT_RATE if has_rate else _TAKE_LIMITED

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from stockyard._store.jobs.finishing import LimitedTakeRequest, TakeRequest, VersionedTakeRequest
+from stockyard._store.jobs.finishing import (
+    LimitedTakeRequest,
+    TakeRequest,
+    VersionedLimitedTakeRequest,
+    VersionedTakeRequest,
+)
 from stockyard.consume.options import WorkerSpec
 from stockyard.topology import QueueSpec
 
@@ -30,5 +35,8 @@ def take_request(
         "metrics": options.metrics_minutes,
     }
     if spec.versions:
-        return VersionedTakeRequest(**asked, versions=list(spec.versions), release=spec.defaults.version or 0)
+        asked |= {"versions": list(spec.versions), "release": spec.defaults.version or 0}
+        if limits is not None:
+            return VersionedLimitedTakeRequest(**asked, limits=limits)
+        return VersionedTakeRequest(**asked)
     return TakeRequest(**asked) if limits is None else LimitedTakeRequest(**asked, limits=limits)

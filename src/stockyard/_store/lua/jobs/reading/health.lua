@@ -1,7 +1,7 @@
 --- Counts a queue's jobs by state, with the oldest that waits, the longest that runs and the latest schedule.
 -- needs: ended_schedules oldest_lines version_sides
 -- keys: wait prioritized active delayed waiting_children completed failed paused meta repeat_set metrics_completed
---   metrics_failed effects_unknown versions releases counts halts breaker keys_parked keys_lines
+--   metrics_failed effects_unknown versions releases lines counts halts breaker keys_parked keys_lines
 --   keys_waiting
 -- args: base now
 -- returns: counts (wait, prioritized, active, delayed, waiting-children, completed, failed, legacy paused), whether
@@ -107,8 +107,11 @@ end
 -- Jobs of versions that no worker has asked for within a minute.
 local function not_understood()
   local seen, number = ask('versions', 'HGETALL', versions) or {}, 0
+  local in_lines = {}
   for at = 1, #seen, 2 do
     if now - (tonumber(seen[at + 1]) or 0) > 60000 then
+      in_lines = next(in_lines) and in_lines or select(2, pcall(count_in_limit_lines, base, lines))
+      number = number + (in_lines[seen[at]] or 0)
       for _, side in ipairs({'', CANARY, STABLE}) do
         number = number + (ask('version ' .. seen[at], 'ZCARD', line_of(base, seen[at], side)) or 0)
       end

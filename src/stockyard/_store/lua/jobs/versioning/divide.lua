@@ -1,6 +1,6 @@
 --- Sets a canary, changes its share, or ends it; what waits aside is divided anew by the workers that take it.
 -- needs: markers version_sides
--- keys: stalled marker versions releases
+-- keys: stalled marker versions releases lines
 -- args: base version share moment
 -- returns: the version and the share that were set before, empty for none
 -- A full server must not keep anybody from taking a canary back.
@@ -16,6 +16,18 @@ for _, number in ipairs(redis.call('HKEYS', versions)) do
   if redis.call('EXISTS', canary, stable) > 0 then
     redis.call('ZUNIONSTORE', members, 3, members, canary, stable, 'AGGREGATE', 'MIN')
     redis.call('UNLINK', canary, stable)
+  end
+end
+for _, line in ipairs(redis.call('ZRANGE', lines, 0, -1)) do
+  local version, needs = string.match(line, '^v(%d+):%a+|(.*)$')
+  if version then
+    local all = 'v' .. version .. '|' .. needs
+    local members = base .. LINE .. all
+    redis.call('ZUNIONSTORE', members, 2, members, base .. LINE .. line, 'AGGREGATE', 'MIN')
+    redis.call('UNLINK', base .. LINE .. line)
+    -- It asks at once, and no sooner than a call is admitted.
+    redis.call('ZADD', keys.lines, 'NX', moment, all)
+    redis.call('ZREM', keys.lines, line)
   end
 end
 add_marker(keys)

@@ -27,9 +27,8 @@ local room_aside = division and room_of_larger(base, wanted.versions, division) 
 -- Returns nothing for a job that stays where it is ready.
 local function admits(id, is_ready)
   local version, key = version_and_key(base .. id)
-  local side = division and version < division.version and side_of(division, id, key) or nil
-  local is_ours = not side or side == division.side or division.takes_all
-  if understood[version] and is_ours then
+  local is_run, side, is_ours = runs(division, understood, version, key, id)
+  if is_run then
     moved[version] = true
     return true
   end
@@ -42,12 +41,11 @@ local function admits(id, is_ready)
   return false
 end
 
-note_understood(keys, wanted.versions, moment)
 if promote_due(keys, base, now) then wake(keys) end
 local reply, _, is_empty = take_where(keys, base, moment, wanted, function(begin, room)
   if room > 0 then take_aside(keys, base, lines_for(base, wanted.versions, division), begin, admits) end
 end, function(id) return admits(id, true) end)
-note_release(keys, wanted.release, moved, moment)
+note_asked(keys, wanted, moved, moment)
 local number = #reply[3]
 -- The worker that is woken may understand what this one does not.
 if is_aside or number > 0 and not is_empty then add_marker(keys) end

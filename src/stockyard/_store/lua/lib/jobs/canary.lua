@@ -32,11 +32,17 @@ local function division_of(keys, release, now)
   }
 end
 
--- To which side a job belongs: jobs of one key to the same, and with a larger share none leaves the canary. Each
+-- Whether a worker of that division that understands these versions runs a job; the side of the job, if it has one; and
+-- whether that is the worker's. Jobs of one key are of one side, and with a larger share none leaves the canary. Each
 -- canary draws anew, so that not the same keys are the first in every release.
-local function side_of(division, id, key)
-  local drawn = redis.sha1hex(string.format('%.0f', division.version) .. ':' .. (key or id))
-  return tonumber(string.sub(drawn, 1, 8), 16) < division.share * 4294967296 and CANARY or STABLE
+local function runs(division, understood, version, key, id)
+  local side
+  if division and version < division.version then
+    local drawn = redis.sha1hex(string.format('%.0f', division.version) .. ':' .. (key or id))
+    side = tonumber(string.sub(drawn, 1, 8), 16) < division.share * 4294967296 and CANARY or STABLE
+  end
+  local is_ours = not side or side == division.side or division.takes_all
+  return understood[version] and is_ours, side, is_ours
 end
 
 -- Jobs of the larger side that workers of the smaller one put aside.

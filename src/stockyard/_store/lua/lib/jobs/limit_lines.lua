@@ -38,10 +38,12 @@ local function join_line(base, line, id, wait)
 end
 
 -- Starts the first jobs of lines that are due, as long as there is room; `begin` starts one and returns whether
--- another may start.
-local function take_lines(keys, base, now, time, request, begin)
+-- another may start. Where not every worker runs every job, `lines` are its own, and `sorts` returns whether the first of
+-- one is its own as well; else it has put that into another line.
+local function take_lines(keys, base, now, time, request, begin, lines, sorts)
   local looked = 0
-  for _, line in ipairs(redis.call('ZRANGEBYSCORE', keys.lines, '-inf', now, 'LIMIT', 0, 50)) do
+  lines = lines or redis.call('ZRANGEBYSCORE', keys.lines, '-inf', now, 'LIMIT', 0, 50)
+  for _, line in ipairs(lines) do
     local members, goes_on = base .. LINE .. line, true
     -- Of those that were removed, each call looks at a bounded number.
     while goes_on and looked < 500 do
@@ -54,7 +56,7 @@ local function take_lines(keys, base, now, time, request, begin)
       elseif not due_of(keys, id) then
         -- It was removed, or is ready by another's hand.
         redis.call('ZREM', members, id)
-      else
+      elseif not sorts or sorts(id, members) then
         local plan = plan_of(job, id, request)
         local wait = plan and admit_job(job, plan, request, time) or 0
         if wait == 0 then
@@ -76,11 +78,13 @@ local function take_lines(keys, base, now, time, request, begin)
   end
 end
 
--- Returns whether a job that is ready may start; one that may not is delayed.
-local function may_start(keys, base, id, now, time, request)
+-- Returns whether a job that is ready may start; one that may not is delayed. `kind` parts lines whose jobs not the same
+-- workers run.
+local function may_start(keys, base, id, now, time, request, kind)
   local job = base .. id
   local plan, line = plan_of(job, id, request)
   if not plan then return true end
+  if kind then line = kind .. line end
   local members = base .. LINE .. line
   local is_waiting = redis.call('EXISTS', members) == 1
   local wait = not is_waiting and admit_job(job, plan, request, time) or nil

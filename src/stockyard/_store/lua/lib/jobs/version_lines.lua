@@ -55,16 +55,12 @@ local function take_aside(keys, base, lines, begin, admits)
   end
 end
 
--- Notes which versions a worker that asks for jobs understands.
-local function note_understood(keys, versions, moment)
-  for _, version in ipairs(versions) do
+-- Notes which versions a worker that asks for jobs understands, its release, and of which versions it has moved jobs.
+local function note_asked(keys, request, moved, moment)
+  for _, version in ipairs(request.versions) do
     redis.call('HSET', keys.versions, string.format('%.0f', version), moment)
   end
-end
-
--- Notes that a worker of a release has asked, and of which versions it has moved jobs.
-local function note_release(keys, release, moved, moment)
-  local fields = {'release:' .. string.format('%.0f', release), moment}
+  local fields = {'release:' .. string.format('%.0f', request.release), moment}
   for version in pairs(moved) do
     fields[#fields + 1], fields[#fields + 2] = 'moved:' .. string.format('%.0f', version), moment
   end
