@@ -94,6 +94,7 @@ def test_a_user_with_a_password_is_let_in_and_another_is_not(
 
 
 ARGUMENTS: dict[tuple[type, str], tuple[Any, ...]] = {
+    (Queue, "set_canary"): (2, 0.5),
     (Queue, "add"): ("x",),
     (Queue, "add_many"): ([("x",)],),
     (Queue, "get_job"): ("1",),
