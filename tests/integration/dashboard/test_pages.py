@@ -264,3 +264,12 @@ async def test_channels_of_other_programs_are_shown(yard: Yard, visit: Open, red
     page = await person.see("/channels")
     assert "1 published" in page.text
     check(page)
+
+
+async def test_a_canary_is_shown_with_its_share(yard: Yard, visit: Open) -> None:
+    queue = yard.queue("released", version=1)
+    person = visit()
+    assert "Canary" not in (await person.see("/queue?name=released")).text
+    await queue.set_canary(2, 0.05)
+    page = await person.see("/queue?name=released")
+    assert "workers of version 2 run 5% of the jobs of older versions" in page.text

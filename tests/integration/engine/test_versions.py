@@ -116,6 +116,9 @@ async def test_nothing_of_it_is_left_after_an_obliteration(redis_url: str, prefi
         await queue.add("x", version=7)
         await eventually(lambda: raw.exists(f"{prefix}:q:stalled-check:version:7"))
         await worker.stop()
+        await queue.set_canary(2, 0.5)
+        raw.zadd(f"{prefix}:q:stalled-check:version:7:canary", {"gone": 1})
+        raw.zadd(f"{prefix}:q:stalled-check:version:7:stable", {"gone": 1})
         await queue.pause()
         await queue.obliterate()
         assert list(raw.scan_iter(f"{prefix}:q:*")) == []
