@@ -17,7 +17,7 @@ PARALLEL := -n $(WORKERS) --dist worksteal
 
 # Of the integration tests, those that use the session's server alone: they run on a set of servers too.
 SET_TESTS := $(patsubst %,tests/integration/%.py, \
-  $(addprefix engine/test_,adding administration blocking cancelling declared_schedules deduplication editing \
+  $(addprefix engine/test_,adding administration blocking canary cancelling declared_schedules deduplication editing \
     event_gaps events executors flows flows_again health job_cancel jobs limits metrics moving payloads results \
     retrying schedules schedules_again typed_results) \
   $(addprefix cache/test_,loading nesting tags values) \

@@ -225,5 +225,3 @@ async def test_what_is_no_canary_is_refused(fleets: Fleets, yard: Yard) -> None:
         await fleets.queue.set_canary(0, 0.5)
     with pytest.raises(InvalidOption, match="declares no version"):
         await yard.queue("plain").set_canary(2, 0.5)
-    with pytest.raises(InvalidOption, match="has shards"):
-        await yard.queue("sharded", shards=2).set_canary(2, 0.5)

@@ -206,6 +206,9 @@ async def test_limits_over_all_workers_are_refused(ticks: Queue) -> None:
     for refused in (ticks.set_rate("10/s"), ticks.set_concurrency(3)):
         with pytest.raises(InvalidOption, match="has 4 shards, and each would count its own jobs"):
             await refused
+    with pytest.raises(InvalidOption, match="has shards"):
+        await ticks.set_canary(2, 0.5)
+    assert (await ticks.clear_canary(), await ticks.canary(), await ticks.count_versions()) == (None, None, [])
     await ticks.set_rate(None)
     await ticks.set_concurrency(None)
     await ticks.rate_limit("1h")
