@@ -38,6 +38,18 @@ async def test_an_intent_is_written(keyspace: QueueKeyspace, keys: Keyspace) -> 
     assert (begun.record.fence, begun.record.deadline, begun.record.outcome) == (1, DEADLINE, "open")
 
 
+async def test_of_two_with_one_key_in_a_call_the_second_finds_the_first(
+    keyspace: QueueKeyspace, keys: Keyspace
+) -> None:
+    keys.put(locked())
+    first, second, other = await store.begin(keyspace, [intent("n1"), intent("n2"), intent("n3", key="other")])
+    assert (first.code, second.code, other.code) == (0, ReplyCode.EFFECT_EXISTS, 0)
+    assert second.record is not None
+    stands = await store.read(keyspace, "k")
+    assert stands == second.record
+    assert stands.fence == 1
+
+
 async def test_the_lease_bounds_the_deadline(keyspace: QueueKeyspace, keys: Keyspace, raw: "redis.Redis") -> None:
     keys.put(locked())
     raw.pexpire(keyspace.keys.of_job("7", "lock"), 600)

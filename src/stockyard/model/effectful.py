@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -82,11 +83,9 @@ class Effectful:
         ``EffectHalted``, ``JobExpired``, ``Delay``, or a ``ServerError``; leaving it, ``OutcomeUnknown``,
         ``TimeoutError`` or a ``ServerError``.
         """
-        from stockyard.model.effect import Effect
-
         what = self.data if payload is ... else payload
         text = encode_payload(what, what="the payload of effect", of=key)
-        most = checks.positive_ms("max_duration", max_duration)
+        most = _most_ms(max_duration)
         least = min(_LEAST_MS, most) if min_duration is None else checks.positive_ms("min_duration", min_duration)
         if least > most:
             raise InvalidOption(f"min_duration must not be longer than max_duration; got {min_duration!r}")
@@ -101,7 +100,28 @@ class Effectful:
             expires_at=self.expires_at or 0,
             halt_keys=(*halt_keys(self.options), *_values_of(scope)),
         )
-        return Effect(self.port, self.id, request)
+        return _effect_class()(self.port, self.id, request)
+
+
+@cache
+def _effect_class() -> type[Effect]:
+    # Imported late: a program that only adds jobs does not need it.
+    from stockyard.model.effect import Effect
+
+    return Effect
+
+
+def _most_ms(duration: Duration) -> int:
+    try:
+        return _known_ms(duration)
+    except TypeError:
+        return checks.positive_ms("max_duration", duration)
+
+
+@lru_cache(maxsize=256, typed=True)
+def _known_ms(duration: Duration) -> int:
+    """Return the milliseconds; a handler writes the same for each job."""
+    return checks.positive_ms("max_duration", duration)
 
 
 def _values_of(scope: Mapping[str, str] | None) -> tuple[str, ...]:

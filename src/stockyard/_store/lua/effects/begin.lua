@@ -11,6 +11,10 @@ local time = string.format('%.0f', moment)
 local packed, replies = cmsgpack.unpack(intents), {time}
 -- Whether anything of the queue may be halted: asked once for all.
 local may_be_halted = redis.call('EXISTS', halts, breaker) > 0
+-- Most effects are begun for the first time: whether any was before is asked once for all.
+local effects, begun = {}, {}
+for at = 3, #packed, WIDTH do effects[#effects + 1] = base .. EFFECT .. packed[at] end
+local may_be_known = redis.call('EXISTS', unpack(effects)) > 0
 
 local function begin(id, starts, key, nonce, attempt, payload, most, least, fence, outcome, expires, names)
   local job, effect = base .. id, base .. EFFECT .. key
@@ -18,7 +22,8 @@ local function begin(id, starts, key, nonce, attempt, payload, most, least, fenc
   local length, code = lease >= 0 and math.min(most, lease) or most, 0
   if expires > 0 then length = math.min(length, expires - moment) end
   local run = redis.call('HMGET', job, 'ats', 'pb')
-  local record, fields = read_effect(effect)
+  local record, fields = {}, {}
+  if may_be_known or begun[key] then record, fields = read_effect(effect) end
   local halt = may_be_halted and halt_of_effect(keys, id, names)
   -- A job that a worker lost is started by another, which counts: the number of the start says whose the lock is.
   if lease < 0 and redis.call('EXISTS', job .. LOCK) == 0 then
@@ -47,6 +52,7 @@ local function begin(id, starts, key, nonce, attempt, payload, most, least, fenc
     if may_be_applied then redis.call('HSET', effect, 'applied', '1') end
     if record.fence then redis.call('HDEL', effect, 'value', 'reason', 'ended', 'by', 'note', 'asked', 'asks') end
     redis.call('HSET', job, 'stockyard.effect', key)
+    begun[key] = true
     file_effect(keys, key, 'open', deadline, record.outcome)
     return {0, length, time, deadline, fence}
   end
