@@ -31,22 +31,25 @@ class Starts:
         await asyncio.sleep(job.data or 0)
         self._running -= 1
 
-    def per_window(self, window: int) -> list[int]:
-        """How many of each window; a window begins at the first start that is not in the one before."""
-        counts: list[int] = []
-        begun = -window
-        for at in sorted(self.at):
-            # The server began the window a moment after the start was asked of it.
-            if at - begun > window - 50:
-                begun = at
-                counts.append(0)
-            counts[-1] += 1
-        return counts
+
+def per_window(at: list[int], window: int) -> list[int]:
+    """How many of each window; a window begins at the first start that is not in the one before."""
+    counts: list[int] = []
+    begun = -window
+    for each in sorted(at):
+        # Keys of the server expire within a few milliseconds of their time.
+        if each - begun > window - 5:
+            begun = each
+            counts.append(0)
+        counts[-1] += 1
+    return counts
 
 
 @pytest.mark.parametrize("workers", [1, 3])
 @pytest.mark.parametrize("where", ["worker", "queue", "both"])
-async def test_no_window_has_more_starts_than_allowed(yard: Yard, workers: int, where: str) -> None:
+async def test_no_window_has_more_starts_than_allowed(
+    yard: Yard, raw: "redis.Redis", prefix: str, workers: int, where: str
+) -> None:
     """With both, the number of the queue counts, and the window of the worker."""
     rates = {"worker": "5/500ms", "queue": None, "both": "50/500ms"}
     queue = yard.queue(rate=rates[where])
@@ -57,7 +60,9 @@ async def test_no_window_has_more_starts_than_allowed(yard: Yard, workers: int, 
         await yard.work(starts.handle, concurrency=20)
     await queue.add_many([("x", None)] * 22)
     await eventually(lambda: len(starts.at) == 22)
-    counts = starts.per_window(WINDOW)
+    # By the server's clock: what a worker has noted may reach the server a little later.
+    events: Any = raw.xrange(f"{prefix}:q:events")
+    counts = per_window([int(id_.split("-")[0]) for id_, fields in events if fields["event"] == "active"], WINDOW)
     assert sum(counts) == 22
     assert max(counts) <= 5
     assert counts[0] == 5
