@@ -1,4 +1,4 @@
---- Sets a canary, changes its share, or ends it; what waits aside is divided anew by the workers that take it.
+--- Sets a canary, changes its share, or ends it; what waits aside is divided again by the workers that take it.
 -- needs: markers version_sides
 -- keys: stalled marker versions releases lines
 -- args: base version share moment
@@ -19,9 +19,9 @@ for _, number in ipairs(redis.call('HKEYS', versions)) do
   end
 end
 for _, line in ipairs(redis.call('ZRANGE', lines, 0, -1)) do
-  local version, needs = string.match(line, '^v(%d+):%a+|(.*)$')
-  if version then
-    local all = 'v' .. version .. '|' .. needs
+  local number, needs = string.match(line, '^v(%d+):%a+|(.*)$')
+  if number then
+    local all = 'v' .. number .. '|' .. needs
     local members = base .. LINE .. all
     redis.call('ZUNIONSTORE', members, 2, members, base .. LINE .. line, 'AGGREGATE', 'MIN')
     redis.call('UNLINK', base .. LINE .. line)
