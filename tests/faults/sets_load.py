@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Any, Self
 
 import redis
@@ -108,7 +108,12 @@ class Load:
         if self._adding:
             await asyncio.wait(self._adding)
         await eventually(self._is_drained, within=_SETTLED_WITHIN, every=0.1)
-        records = {job.id: job for job in await self.queue.get_jobs("completed", size=1000)}
+        records: dict[str, Job[Any]] = {}
+        for page in count(1):
+            found = await self.queue.get_jobs("completed", page=page, size=1000)
+            records |= {job.id: job for job in found}
+            if len(found) < 1000:
+                break
         assert all(job.return_value == job.id for job in records.values())
         ended = Counter(job_id for _, job_id in self.ended)
         assert records.keys() <= ended.keys(), "completed, and nobody ran it"

@@ -4,8 +4,12 @@ import asyncio
 import contextlib
 import gc
 import os
+import socket
+import ssl
+import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -223,3 +227,34 @@ def test_blocking_calls_speak_it_too_and_say_what_is_wrong(place: Place, tmp_pat
         with pytest.raises(TlsFailed, match=said):
             wrong.queue("q").sync.add("x")
         wrong.close()
+
+
+@pytest.mark.parametrize("way", ["loop", "thread"])
+async def test_a_refusal_is_read_though_a_reset_came_before_it(place: Place, way: str) -> None:
+    """A server's word that it wants a certificate may be lost by a reset: the server is listened to once more."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    lenient, strict = (ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) for _ in range(2))
+    for context in (lenient, strict):
+        context.load_cert_chain(place.folder / "ours" / "server.crt", place.folder / "ours" / "server.key")
+    strict.load_verify_locations(place.files["ca"])
+    strict.verify_mode = ssl.CERT_REQUIRED
+
+    def serve() -> None:
+        plain, _ = listener.accept()
+        secured = lenient.wrap_socket(plain, server_side=True)
+        secured.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        secured.close()
+        plain, _ = listener.accept()
+        with plain, contextlib.suppress(ssl.SSLError):
+            strict.wrap_socket(plain, server_side=True)
+
+    serving = threading.Thread(target=serve)
+    serving.start()
+    url = f"rediss://127.0.0.1:{listener.getsockname()[1]}/0?ca={place.files['ca']}"
+    topology = Topology("test")
+    topology.queue("q")
+    async with App(topology, url) as app:
+        with pytest.raises(TlsFailed, match=r"does not accept this client's certificate"):
+            await (app.queue("q").add("x") if way == "loop" else asyncio.to_thread(app.queue("q").sync.add, "x"))
+    serving.join(10)
+    listener.close()

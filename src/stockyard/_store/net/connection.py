@@ -24,6 +24,7 @@ Command = Sequence[str | bytes | int | float]
 LOST = (OSError, EOFError, ParserError)
 _INCOMPLETE = object()
 _ROLE_SECONDS = 1.0
+_REFUSAL_SECONDS = 0.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between two attempts to connect."""
 _LONGEST_PAUSE_OF_LOCATED = 0.3
@@ -108,7 +109,10 @@ class Connection(ABC):
             raise
         except LOST as error:
             await self.close()
-            if (failure := self._tls_failure(error)) is not None:
+            failure = self._tls_failure(error)
+            if failure is None and _was_closed_on(error) and self._endpoint.address.scheme == "rediss":
+                failure = await self._tls_refusal()
+            if failure is not None:
                 raise failure from error
             if is_out_of_connections(str(error)) or (_was_closed_on(error) and await self._is_turned_away()):
                 raise ServerUnavailable(out_of_connections(self.address)) from error
@@ -296,6 +300,22 @@ class Connection(ABC):
         from stockyard._store.net.tls_errors import tls_failure
 
         return tls_failure(self._endpoint.address, error)
+
+    async def _tls_refusal(self) -> TlsFailed | None:
+        """Ask a server again that closed a connection at once, and say what TLS has against it, if anything.
+
+        A server that wants a certificate says so behind the handshake, and closes; what was sent to it meanwhile
+        may bring a reset before its word is read. Where nothing was sent, it can be read.
+        """
+        try:
+            async with self._within(_REFUSAL_SECONDS):
+                await self._connect()
+                await self._some(None)
+        except LOST as error:
+            return self._tls_failure(error)
+        finally:
+            self.drop()
+        return None
 
     def _lost(self, error: BaseException) -> Exception:
         """Return what to raise when a call was sent and not answered."""
