@@ -52,8 +52,8 @@ async def _launched(name: str, service: Callable[[], Coroutine[Any, Any, None]])
 
 
 async def _ended(launched: Iterable[Future[asyncio.Task[None]]], last: Callable[[], Awaitable[None]]) -> None:
-    # They were given to this loop before this, so that it has made their tasks.
-    tasks = [future.result() for future in launched]
+    # They were given to this loop before this, and it may still be about to say that it has made their tasks.
+    tasks = await asyncio.gather(*map(asyncio.wrap_future, launched))
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
