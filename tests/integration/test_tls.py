@@ -233,6 +233,7 @@ def test_blocking_calls_speak_it_too_and_say_what_is_wrong(place: Place, tmp_pat
 async def test_a_refusal_is_read_though_a_reset_came_before_it(place: Place, way: str) -> None:
     """A server's word that it wants a certificate may be lost by a reset: the server is listened to once more."""
     listener = socket.create_server(("127.0.0.1", 0))
+    listener.settimeout(30)
     lenient, strict = (ssl.create_default_context(ssl.Purpose.CLIENT_AUTH) for _ in range(2))
     for context in (lenient, strict):
         context.load_cert_chain(place.folder / "ours" / "server.crt", place.folder / "ours" / "server.key")
@@ -253,8 +254,12 @@ async def test_a_refusal_is_read_though_a_reset_came_before_it(place: Place, way
     url = f"rediss://127.0.0.1:{listener.getsockname()[1]}/0?ca={place.files['ca']}"
     topology = Topology("test")
     topology.queue("q")
-    async with App(topology, url) as app:
-        with pytest.raises(TlsFailed, match=r"does not accept this client's certificate"):
-            await (app.queue("q").add("x") if way == "loop" else asyncio.to_thread(app.queue("q").sync.add, "x"))
-    serving.join(10)
-    listener.close()
+    try:
+        async with App(topology, url) as app:
+            with pytest.raises(TlsFailed, match=r"does not accept this client's certificate"):
+                await (
+                    app.queue("q").add("x") if way == "loop" else asyncio.to_thread(app.queue("q").sync.add, "x")
+                )
+    finally:
+        serving.join(30)
+        listener.close()

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -57,6 +58,8 @@ async def test_a_stop_does_not_hold_up_the_loop(monkeypatch: pytest.MonkeyPatch)
     child = leases._child
     assert child is not None
     os.kill(child.pid, signal.SIGSTOP)
+    # The signal does not stop it at once.
+    await eventually(lambda: Path(f"/proc/{child.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
     limits: list[float | None] = []
     wait = subprocess.Popen.wait
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ LOST = (OSError, EOFError, ParserError)
 _INCOMPLETE = object()
 _ROLE_SECONDS = 1.0
 _REFUSAL_SECONDS = 0.5
+_CLOSED = re.compile("closed|EOF occurred", re.IGNORECASE)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 1.0
 """Seconds between two attempts to connect."""
 _LONGEST_PAUSE_OF_LOCATED = 0.3
@@ -346,7 +348,8 @@ def _packed(commands: Sequence[Command]) -> list[bytes]:
 def _was_closed_on(error: BaseException | None) -> bool:
     """Say whether the other side closed the connection, by the error or what caused it."""
     while error is not None:
-        if isinstance(error, ConnectionResetError | BrokenPipeError) or "closed" in str(error).lower():
+        # TLS calls a connection that ended without its goodbye an EOF.
+        if isinstance(error, ConnectionResetError | BrokenPipeError) or _CLOSED.search(str(error)):
             return True
         error = error.__cause__
     return False
