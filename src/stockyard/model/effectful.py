@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from abc import abstractmethod
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -42,9 +43,9 @@ class Effectful:
         return None
 
     @property
+    @abstractmethod
     def attempt(self) -> int:
         """Number of the attempt that runs."""
-        raise NotImplementedError
 
     def effect(
         self,

@@ -3,7 +3,7 @@
 -- args: base entries place
 -- returns: how many were forgotten
 -- Two are looked at for each that is noted, from a place that the caller draws: so an index never has many more entries
--- than twice the jobs there are, and whoever removes a job need not know of it.
+-- than twice the jobs there are, and scripts that remove jobs need not know of it.
 local LOOKS = 2
 local forgotten = 0
 

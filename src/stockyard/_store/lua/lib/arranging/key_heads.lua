@@ -5,7 +5,7 @@
 local function lets_pass(keys, base, id, key, now)
   if redis.call('EXISTS', base .. KEY_LINE .. key) == 0 then return false end
   local score = redis.call('ZSCORE', keys.delayed, id)
-  -- A job that has never run was delayed by whoever added it.
+  -- A job that has never run was delayed by the one who added it.
   if not score or not redis.call('HGET', base .. id, 'atm') then return false end
   local due = math.floor(score / 4096)
   if due <= now then return false end

@@ -34,7 +34,7 @@ end
 
 -- Whether a worker of that division that understands these versions runs a job; the side of the job, if it has one; and
 -- whether that is the worker's. Jobs of one key are of one side, and with a larger share none leaves the canary. Each
--- canary draws anew, so that not the same keys are the first in every release.
+-- canary draws again, so that not the same keys are the first in every release.
 local function runs(division, understood, version, key, id)
   local side
   if division and version < division.version then
