@@ -55,6 +55,12 @@ def private_words(source: str) -> list[str]:
     return [f"{line}: {text.strip()}" for line, text in sentences(source) if PRIVATE.search(text)]
 
 
+def private_comments(script: str) -> list[str]:
+    """Return the comments of a script that have a private word."""
+    comments = [(number, line.partition("--")[2]) for number, line in enumerate(script.splitlines(), 1)]
+    return [f"{number}: {comment.strip()}" for number, comment in comments if PRIVATE.search(comment)]
+
+
 def names(source: str) -> Iterator[tuple[int, str]]:
     """What a program names: functions, classes, arguments, variables, attributes."""
     for node in ast.walk(ast.parse(source)):
@@ -92,6 +98,11 @@ def is_private(name: str) -> bool:
 def test_no_module_has_private_words() -> None:
     found = {str(path.relative_to(ROOT)): private_words(path.read_text()) for path in [*SOURCES, *EXAMPLES]}
     assert {module: words for module, words in found.items() if words} == {}
+
+
+def test_no_script_has_private_words() -> None:
+    found = {str(path.relative_to(ROOT)): private_comments(path.read_text()) for path in SCRIPTS}
+    assert {script: comments for script, comments in found.items() if comments} == {}
 
 
 def test_no_module_has_private_names() -> None:

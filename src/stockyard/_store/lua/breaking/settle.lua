@@ -5,7 +5,7 @@
 -- returns: how many jobs are still set aside by a BullMQ 5: until there are none, the queue stays paused
 redis.call('HDEL', breaker, '')
 local open, trial = unpack(redis.call('HMGET', breaker, 'open', 'trial'))
--- Without an id somebody closes it by hand.
+-- Without an id a person closes it by hand.
 if open and (id == '' or trial == id) then
   if closes == '1' then
     redis.call('DEL', breaker)

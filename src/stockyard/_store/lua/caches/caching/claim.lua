@@ -1,8 +1,8 @@
---- Takes the lock for loading an entry, unless somebody holds it or has loaded the entry meanwhile.
+--- Takes the lock for loading an entry, unless another holds it or has loaded the entry meanwhile.
 -- needs: cache_budget entries versions
 -- keys: home
 -- args: base name key token lease stale seen tags lifetime version
--- returns: 1 and the versions of the tags: the lock is the caller's; 0 and ms: it is somebody else's for so long;
+-- returns: 1 and the versions of the tags: the lock is the caller's; 0 and ms: it is another's for so long;
 --   2 and the entry as caching.read gives it, fresh or stale no longer than asked, and not the one seen
 local now = now_us()
 local found = look_up(base, name, key, now)

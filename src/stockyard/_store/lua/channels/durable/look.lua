@@ -20,7 +20,7 @@ local function parts_of(text)
 end
 local ms, sequence = parts_of(id)
 local last_ms, last_sequence = parts_of(last)
--- The channel was made anew, by a server whose clock was set back.
+-- The channel was made again, by a server whose clock was set back.
 if ms > last_ms or (ms == last_ms and sequence > last_sequence) then return {'0-0', PLACE_UNKNOWN} end
 local number = number_at(base, id)
 local is_known = after == '' or after == '0-0' or id == last or number == 0

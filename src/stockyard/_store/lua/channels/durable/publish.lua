@@ -1,4 +1,4 @@
---- Appends messages, each with its number, and lets go of the oldest.
+--- Appends messages, each with its number, and removes the oldest.
 -- keys: home
 -- args: base texts keep max_len
 -- returns: the id of each message

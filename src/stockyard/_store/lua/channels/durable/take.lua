@@ -4,7 +4,7 @@
 -- args: base group consumer after fresh claims idle attempts reported is_known
 -- returns: fresh messages, as id, text and deliveries one behind the other; claimed ones in the same way; whether
 --   there is more to claim; how many the group has missed, and how many of these were reported to it; whether the group
---   was made anew; how many became dead letters; the last id that was given to anybody
+--   was made again; how many became dead letters; the last id that was given to a consumer
 local stream, state = base .. 'messages', base .. 'state'
 local read_at, missed_at = 'read:' .. group, 'missed:' .. group
 local fresh_ones, claimed, is_recreated, dead_lettered, has_more = {}, {}, 0, 0, 0

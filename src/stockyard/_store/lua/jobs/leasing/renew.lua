@@ -1,7 +1,7 @@
 --- Renews the leases of running jobs that are still the caller's own; one that the server lost is restored.
 -- keys: stalled active unread
 -- args: base duration held
--- returns: the ids whose lease is somebody else's or gone
+-- returns: the ids whose lease is another's or gone
 -- A full server refuses nothing more to a script that has written: leases are restored there, too.
 redis.call('SREM', stalled, '')
 local lost, kept = {}, {}

@@ -1,4 +1,4 @@
---- Tells where a job is, and how it ended if it did.
+--- Says where a job is, and how it ended if it did.
 -- needs: states
 -- keys: wait prioritized delayed active completed failed paused waiting_children events
 -- args: job id

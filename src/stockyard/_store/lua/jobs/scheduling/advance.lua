@@ -26,7 +26,7 @@ end
 
 local function follow(id, prefix, schedule, record, given)
   local score = redis.call('ZSCORE', repeat_set, schedule)
-  -- A run that is tried again, or was made by somebody else, is not the newest: its next one is there.
+  -- A run that is tried again, or was made by another worker, is not the newest: its next one is there.
   if not score or id ~= prefix .. number_text(score) then return '' end
   local every, runs_all = tonumber(record[3]) or given.every, record[5] == 'run_all'
   local due = runs_all and given.after_last or given.after_now

@@ -12,7 +12,7 @@ local function evict(base, limit)
   while stored + moved_bytes > limit and left > 0 do
     local oldest = redis.call('ZRANGE', base .. ':lru', 0, 9)
     if #oldest == 0 then
-      -- Nothing is there, so what is counted is wrong: keys were lost or deleted by somebody else.
+      -- Nothing is there, so what is counted is wrong: keys were lost or deleted by another program.
       redis.call('DEL', totals, base .. ':expiry')
       moved, moved_bytes, stored = {}, 0, 0
       return limit >= 0

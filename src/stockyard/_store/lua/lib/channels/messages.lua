@@ -1,4 +1,4 @@
--- Reads entries of a durable channel, and the numbers that tell how many are missing between them.
+-- Reads entries of a durable channel, and the numbers that say how many are missing between them.
 
 local function fields_of(entry)
   local fields = {}
@@ -6,7 +6,7 @@ local function fields_of(entry)
   return fields
 end
 
--- What somebody else wrote may have no text; as the empty one, it fits no type.
+-- What another program wrote may have no text; as the empty one, it fits no type.
 local function text_of(entry)
   return fields_of(entry).d or ''
 end

@@ -71,7 +71,7 @@ local function deduplicated(keys, given, id, woken)
     return nil
   end
   local is_kept = dedup.keep_last and kept_for_later(keys, owner_key, next_key, owner, id, given)
-  -- Peers do not tell of a job that came too late to replace the owner.
+  -- Peers do not announce a job that came too late to replace the owner.
   if is_kept or not dedup.replace then
     if dedup.extend and not is_kept then claim(owner_key, owner, dedup) end
     emit_deduplicated(keys, owner, dedup, id)

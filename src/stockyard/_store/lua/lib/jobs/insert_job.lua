@@ -36,7 +36,7 @@ local function is_wanted(given, job)
 end
 
 -- Returns the id of the new job; or the one that is there instead, see `found`; or OTHER_PARENT when that
--- has another. `woken` notes what workers are to be woken for, `early` gathers the parents that a failed child lets go
+-- has another. `woken` notes what workers are to be woken for, `early` gathers the parents that a failed child frees
 -- before the others have ended.
 local function insert(keys, given, woken, early)
   local counted = redis.call('INCR', keys.counter)
