@@ -9,7 +9,7 @@ from benchmarks.rows.processing import UNIT, WHAT
 from benchmarks.table import Row
 
 JOBS = 20_000
-CONCURRENCY = 50
+CONCURRENCY = 100
 
 
 def gated(bench: Bench) -> list[Row]:

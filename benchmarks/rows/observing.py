@@ -22,6 +22,7 @@ def observed(bench: Bench) -> list[Row]:
     def turn(*, watched: bool, followed: bool) -> Mapping[str, float]:
         with bench.ours("fill", jobs=jobs) as filling:
             filling.end()
+        before = bench.server.cpu_seconds()
         with ExitStack() as ending:
             if followed:
                 reading = ending.enter_context(bench.ours("follow"))
@@ -30,10 +31,11 @@ def observed(bench: Bench) -> list[Row]:
             working = ending.enter_context(bench.ours("process", **arguments))
             if watched:
                 ending.enter_context(_scraped(working.answer()["metrics"]))
-            figures: dict[str, float] = {"rate": working.answer()["rate"]}
+            worked = working.answer()
+            figures: dict[str, float] = {"rate": worked["rate"], "worker_us": worked["cpu_seconds"] / jobs * 1e6}
             if followed:
                 figures |= reading.answer()
-        return figures
+        return figures | {"server_us": (bench.server.cpu_seconds() - before) / jobs * 1e6}
 
     seen = bench.alternate(
         {

@@ -38,6 +38,13 @@ async def test_an_intent_is_written(keyspace: QueueKeyspace, keys: Keyspace) -> 
     assert (begun.record.fence, begun.record.deadline, begun.record.outcome) == (1, DEADLINE, "open")
 
 
+async def test_a_job_that_may_run_again_is_not_marked(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    keys.put(locked())
+    (begun,) = await store.begin(keyspace, [intent("n1")], marks=False)
+    assert (begun.code, begun.started_on, begun.deadline, begun.fence) == (0, NOW, DEADLINE, 1)
+    assert {key: value for key, value in keys.all().items() if "effect" not in key} == locked()
+
+
 async def test_of_two_with_one_key_in_a_call_the_second_finds_the_first(
     keyspace: QueueKeyspace, keys: Keyspace
 ) -> None:

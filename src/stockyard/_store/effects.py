@@ -124,11 +124,25 @@ class Settlement(msgspec.Struct, kw_only=True):
     asked_at: int = 0
 
 
-async def begin(keyspace: QueueKeyspace, intents: Sequence[Intent]) -> list[Begun]:
-    """Write what jobs are about to do, each if its lease holds and the record that stands is the one expected."""
-    now, *replies = await keyspace.run(_BEGIN, keyspace.base, _now(keyspace), _packed(intents))
+async def begin(keyspace: QueueKeyspace, intents: Sequence[Intent], *, marks: bool = True) -> list[Begun]:
+    """Write what jobs are about to do, each if its lease holds and the record that stands is the one expected.
+
+    Args:
+        keyspace: the queue.
+        intents: what they are about to do.
+        marks: have the jobs say so, for ``lose_job``. Defaults to True.
+    """
+    now, *replies = await keyspace.run(
+        _BEGIN, keyspace.base, _now(keyspace), "1" if marks else "0", _packed(intents)
+    )
     moment = int(now)
-    return [_begun(moment, reply, keyspace.queue) for reply in replies]
+    return [
+        # Nearly all: begun now, for the first time.
+        Begun(0, moment, reply, moment, moment + reply, 1)
+        if type(reply) is int
+        else _begun(moment, reply, keyspace.queue)
+        for reply in replies
+    ]
 
 
 async def report(keyspace: QueueKeyspace, reports: Sequence[Report]) -> list[str | None]:

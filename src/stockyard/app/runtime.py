@@ -156,7 +156,12 @@ class Runtime:
             results=results,
             find=spec.router.get,
             portal=self._portal,
-            effects=EffectGate(keyspace, venue=spec.venue, is_reconciled=spec.on_unknown is not None),
+            effects=EffectGate(
+                keyspace,
+                venue=spec.venue,
+                is_reconciled=spec.on_unknown is not None,
+                may_run_once=spec.delivery == "at_most_once",
+            ),
         )
         return self._ports.setdefault(name, made)
 

@@ -29,16 +29,22 @@ class EffectGate:
         keyspace: the queue.
         venue: its rules. Defaults to those of one that promises nothing.
         is_reconciled: whether the queue has an ``on_unknown``. Defaults to False.
+        may_run_once: whether its jobs run at most once: they then say that they began an effect. Defaults to True.
     """
 
     def __init__(
-        self, keyspace: QueueKeyspace, *, venue: Venue | None = None, is_reconciled: bool = False
+        self,
+        keyspace: QueueKeyspace,
+        *,
+        venue: Venue | None = None,
+        is_reconciled: bool = False,
+        may_run_once: bool = True,
     ) -> None:
         self._keyspace = keyspace
         self._venue = venue or NO_VENUE
         self._is_reconciled = is_reconciled
         self._begun: Gathered[store.Intent, store.Begun] = Gathered(
-            partial(store.begin, keyspace),
+            partial(store.begin, keyspace, marks=may_run_once),
             most=MOST_JOBS,
             most_bytes=MOST_BYTES,
             what="a call that begins effects",

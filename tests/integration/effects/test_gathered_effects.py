@@ -23,9 +23,9 @@ class Calls:
             monkeypatch.setattr(store, name, self._counted(name, getattr(store, name)))
 
     def _counted(self, name: str, function: Any) -> Any:
-        async def call(keyspace: QueueKeyspace, carried: Sequence[Any]) -> Any:
+        async def call(keyspace: QueueKeyspace, carried: Sequence[Any], **options: Any) -> Any:
             self.sizes[name].append(len(carried))
-            return await function(keyspace, carried)
+            return await function(keyspace, carried, **options)
 
         return call
 

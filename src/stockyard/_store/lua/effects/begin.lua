@@ -1,16 +1,18 @@
 --- Writes what jobs are about to do outside their queue, each unless its lease or an earlier record stands in the way.
 -- needs: effect_records effect_halts
 -- keys: effects_open effects_unknown effects_settled halts breaker
--- args: base now intents
--- returns: the time in ms; for each intent 0, the ms that it has, when it was begun, its deadline and its fence, or
---   why it was not begun, the ms that it would have, the record as it stands, as a list of pairs, and the halt that
---   stands in the way, if one does
+-- args: base now marks intents
+-- returns: the time in ms; for each intent the ms that it has where it was begun now, for the first time; else 0, the ms
+--   that it has, when it was begun, its deadline and its fence, or why it was not begun, the ms that it would have, the
+--   record as it stands, as a list of pairs, and the halt that stands in the way, if one does
 local WIDTH = 12
 local moment = effect_time(now)
 local time = string.format('%.0f', moment)
 local packed, replies = cmsgpack.unpack(intents), {time}
 -- Whether anything of the queue may be halted: asked once for all.
 local may_be_halted = redis.call('EXISTS', halts, breaker) > 0
+-- Whether the job says that it began an effect: asked where jobs run at most once.
+local is_marked = marks == '1'
 -- Most effects are begun for the first time: whether any was before is asked once for all.
 local effects, begun = {}, {}
 for at = 3, #packed, WIDTH do effects[#effects + 1] = base .. EFFECT .. packed[at] end
@@ -51,9 +53,11 @@ local function begin(id, starts, key, nonce, attempt, payload, most, least, fenc
       'started', time, 'deadline', deadline, 'outcome', 'open')
     if may_be_applied then redis.call('HSET', effect, 'applied', '1') end
     if record.fence then redis.call('HDEL', effect, 'value', 'reason', 'ended', 'by', 'note', 'asked', 'asks') end
-    redis.call('HSET', job, 'stockyard.effect', key)
+    if is_marked then redis.call('HSET', job, 'stockyard.effect', key) end
     begun[key] = true
     file_effect(keys, key, 'open', deadline, record.outcome)
+    -- One number each: a list of five would cost both sides more than the commands that read.
+    if not record.fence then return length end
     return {0, length, time, deadline, fence}
   end
   if code == 0 then return {0, length, record.started, record.deadline, record.fence} end
