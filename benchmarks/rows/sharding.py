@@ -17,6 +17,7 @@ QUEUE = "scale:jobs"
 SHARDS = (1, 2, 4)
 PRIMARIES = 3
 JOBS, PROBES = 20_000, 1_000
+JOBS_ALONE = 50_000
 CONCURRENCY = 100
 
 
@@ -26,7 +27,9 @@ def shards(bench: Bench) -> list[Row]:
         seen = alternate({f"{n} shards": partial(_on_cluster, bench, cluster, n) for n in SHARDS}, bench.rounds)
     rows = [row for n in SHARDS for row in _rows(n, seen[f"{n} shards"], seen[f"{SHARDS[0]} shards"])]
     few, many = SHARDS[0], SHARDS[-1]
-    alone = bench.alternate({f"{n} on one server": partial(_rate, bench, shards=n) for n in (few, many)})
+    alone = bench.alternate(
+        {f"{n} on one server": partial(_rate, bench, JOBS_ALONE, shards=n) for n in (few, many)}
+    )
     ours, itself = (alone[f"{n} on one server"]["rate"] for n in (many, few))
     what, name = f"process, {many} shards on one server", f"itself, {few} shard"
     return [*rows, Row(what, "jobs/s", ours, itself, name, ">= 0.9")]
@@ -36,7 +39,7 @@ def _on_cluster(bench: Bench, cluster: Cluster, number: int) -> Mapping[str, flo
     cluster.flush()
     jobs, probes = bench.jobs(JOBS), bench.jobs(PROBES) + WARM_UP
     before = cluster.cpu_seconds()
-    figures = _rate(bench, url=cluster.url, shards=number)
+    figures = _rate(bench, JOBS, url=cluster.url, shards=number)
     used = [(after - start) / jobs * 1e6 for after, start in zip(cluster.cpu_seconds(), before, strict=True)]
     cluster.flush()
     arguments: dict[str, Any] = {
@@ -51,9 +54,9 @@ def _on_cluster(bench: Bench, cluster: Cluster, number: int) -> Mapping[str, flo
     return {**figures, "server_us": sum(used), "busiest_us": max(used), **percentiles(waited)}
 
 
-def _rate(bench: Bench, **arguments: Any) -> Mapping[str, float]:
+def _rate(bench: Bench, number: int, **arguments: Any) -> Mapping[str, float]:
     """Fill the queue, let one worker process empty it, and return the rate and the worker's time per job."""
-    jobs = bench.jobs(JOBS)
+    jobs = bench.jobs(number)
     arguments |= {"queue": QUEUE}
     with bench.ours("fill", jobs=jobs, **arguments) as side:
         side.end()

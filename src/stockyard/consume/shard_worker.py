@@ -41,6 +41,7 @@ from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.leases.keeper import LeaseKeeper
 from stockyard.leases.table import Lease
 from stockyard.model.job import JobPort
+from stockyard.model.outcome import Requeued
 from stockyard.topology import QueueSpec
 
 
@@ -59,7 +60,8 @@ class ShardWorker:
         call, execution, keeper, metrics, listener, halts: what the worker has once for all shards.
         dead: what the tokens of processes begin with that are known to be dead.
         shares: divides the places among the shards; None without shards.
-        on_ended: called with a run that ended, before it is written.
+        on_limited: called with milliseconds for which a handler wants no job to start, of any shard. None without
+            shards.
         on_drained: called when nothing more waits.
         on_broken: called when it cannot go on.
         on_error: called when the server begins not to answer.
@@ -84,7 +86,7 @@ class ShardWorker:
         halts: HaltWatch,
         dead: Sequence[str],
         shares: Shares | None,
-        on_ended: Callable[[Ending], None] | None,
+        on_limited: Callable[[int], None] | None,
         on_drained: Callable[[], None],
         on_broken: Callable[[BaseException], None],
         on_error: Callable[[BaseException], None],
@@ -99,7 +101,7 @@ class ShardWorker:
         self.name: str = f"{spec.name}@{keyspace.shard}" if keyspace.shard else spec.name
         self.finisher = Finisher(spec.name, listener=listener, on_ended=self.work.set)
         self._listener = listener
-        self._on_ended = on_ended
+        self._on_limited = on_limited
         self._shares = shares
         guard = None if spec.breaker is None else BreakerGuard(keyspace, spec.breaker)
         runner = Runner(
@@ -114,7 +116,7 @@ class ShardWorker:
             metrics=metrics,
             lock_ms=lock_ms,
             clock=keyspace.clock,
-            on_ended=self.finisher.put if on_ended is None else self._ended,
+            on_ended=self.finisher.put if on_limited is None else self._ended,
             on_lost=self.work.set,
         )
         interval = options.stalled_interval_ms
@@ -234,8 +236,9 @@ class ShardWorker:
         )
 
     def _ended(self, ending: Ending) -> None:
-        assert self._on_ended is not None
-        self._on_ended(ending)
+        outcome = ending.outcome
+        if type(outcome) is Requeued and outcome.limit_ms and self._on_limited is not None:
+            self._on_limited(outcome.limit_ms)
         self.finisher.put(ending)
 
 

@@ -29,7 +29,6 @@ from stockyard.consume.loop_watch import LoopWatch
 from stockyard.consume.options import WorkerSpec
 from stockyard.consume.run.announcer import Announcer
 from stockyard.consume.run.end_listener import EndListener
-from stockyard.consume.run.ending import Ending
 from stockyard.consume.run.execution import Execution
 from stockyard.consume.run.handler_call import HandlerCall
 from stockyard.consume.run.handler_finder import check_places, handlers_of
@@ -45,7 +44,6 @@ from stockyard.leases.keeper import LeaseKeeper
 from stockyard.model.duration import Duration, milliseconds
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort
-from stockyard.model.outcome import Requeued
 from stockyard.topology import QueueSpec, Router
 
 _log = logging.getLogger(__name__)
@@ -145,7 +143,7 @@ class Worker(Fixed, WorkerControl):
                 halts=cancels.halts,
                 dead=dead,
                 shares=shares,
-                on_ended=self._limit_all if is_sharded else None,
+                on_limited=self._limit_all if is_sharded else None,
                 on_drained=self._drained,
                 on_broken=self._broke,
                 on_error=self._announcer.error,
@@ -351,10 +349,9 @@ class Worker(Fixed, WorkerControl):
         for shard in self._shards.all:
             shard.heartbeat.phase = phase
 
-    def _limit_all(self, ending: Ending) -> None:
-        """Let no job of any shard start where a handler asked for that: its end limits its own shard alone."""
-        if isinstance(ending.outcome, Requeued) and ending.outcome.limit_ms:
-            self._announcer.call(self._pause_for(ending.outcome.limit_ms))
+    def _limit_all(self, duration_ms: int) -> None:
+        """Let no job of any shard start for so long: the end of the run that asked for it limits its own alone."""
+        self._announcer.call(self._pause_for(duration_ms))
 
     async def _pause_for(self, duration_ms: int) -> None:
         try:

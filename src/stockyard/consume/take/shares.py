@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-TURN_SECONDS = 0.05
-"""How long a shard has all places that become free. Calls stay large: for each, a server takes the longer."""
+TURN_SECONDS = 0.1
+"""How long a shard has all places that become free. Calls stay large, and each turn costs two calls more."""
 
 
 class Sharer(Protocol):
