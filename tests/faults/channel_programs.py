@@ -3,12 +3,12 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 from typing import Any, Self
 
 from stockyard import App, Channel, Settings, Topology
 from stockyard.pubsub import Delivery
+from tests.support.forked import Forked
 from tests.support.plain_client import PlainClient
 
 RUN_SECONDS = 0.002
@@ -66,7 +66,7 @@ class ConsumerProcess:
     """One of these programs; it is killed at the end of its block."""
 
     def __init__(self, url: str, prefix: str, what: str, argument: object = 100) -> None:
-        self._process = subprocess.Popen(
+        self._process: Forked[bytes] = Forked(
             [sys.executable, "-W", "error", "-m", "tests.faults.channel_programs", what, str(argument)],
             env={**os.environ, "FAULTS_URL": url, "FAULTS_PREFIX": prefix},
         )

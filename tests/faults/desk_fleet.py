@@ -19,6 +19,7 @@ from stockyard import App, ReplyLost, ServerUnavailable
 from tests.faults.desk_programs import LEASE_SECONDS, QUEUES, desk
 from tests.faults.players import Player
 from tests.support.desk_history import Waiting
+from tests.support.forked import Forked
 from tests.support.history import drop_unfinished_line
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually, ticks
@@ -256,7 +257,7 @@ class DeskFleet:
         }
         command = [sys.executable, "-m", "tests.faults.desk_programs", name, str(ahead)]
         with open(self._folder / f"{name}.log", "ab") as log:
-            self._workers[name] = (subprocess.Popen(command, env=environment, stderr=log), ahead)
+            self._workers[name] = (Forked(command, env=environment, stderr=log), ahead)
 
     def _start_node(self, queue: str) -> None:
         worker = Player(

@@ -9,6 +9,7 @@ from typing import Any
 from stockyard import App, Topology
 from stockyard.effects import Applied, EffectRecord, Venue
 from tests.support.effect_handlers import place_and_stall
+from tests.support.forked import Forked
 from tests.support.plain_client import PlainClient
 
 LOCK = "4s"
@@ -46,7 +47,7 @@ async def work() -> None:
 def start(url: str, prefix: str) -> "subprocess.Popen[bytes]":
     """Start a worker."""
     environment = {**os.environ, "EFFECTS_URL": url, "EFFECTS_PREFIX": prefix, "EFFECTS_BOOK": f"{prefix}-book"}
-    return subprocess.Popen([sys.executable, "-W", "error", "-m", "tests.faults.effect_programs"], env=environment)
+    return Forked([sys.executable, "-W", "error", "-m", "tests.faults.effect_programs"], env=environment)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 from stockyard import App, Job, Queue, ReplyLost, ServerUnavailable, Topology, UnrecoverableError
 from stockyard.errors import NotDurable
 from stockyard.model.durability import Durability
+from tests.support.forked import Forked
 from tests.support.history import Diary, diary_of, drop_unfinished_line
 from tests.support.node import NODE_FOLDER
 
@@ -144,7 +145,9 @@ class Player:
         command = ["node", "history.mjs"] if node else [sys.executable, "-m", "tests.faults.players"]
         drop_unfinished_line(diary_of(folder, name))
         with open(folder / f"{name}.log", "ab") as log:
-            self._process = subprocess.Popen(
+            # Node's client loads its libraries in each process.
+            kind = subprocess.Popen[bytes] if node else Forked[bytes]
+            self._process = kind(
                 [*command, role, name, json.dumps(options)],
                 env={**os.environ, **where},
                 cwd=NODE_FOLDER if node else None,

@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from stockyard import App, Job, Topology
 from stockyard.model.handler import Executor
+from tests.support.forked import Forked
 from tests.support.interpreter import hold_interpreter
 from tests.support.plain_client import PlainClient
 
@@ -144,7 +145,7 @@ class WorkerProcess:
         lock: str = LOCK,
     ) -> None:
         environment = {**os.environ, "FAULTS_URL": url, "FAULTS_PREFIX": prefix, "FAULTS_LOCK": lock}
-        self._process = subprocess.Popen(
+        self._process: Forked[bytes] = Forked(
             [sys.executable, "-W", "error", "-m", "tests.faults.programs", handler, str(concurrency), grace],
             env=environment,
         )

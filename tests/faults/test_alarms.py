@@ -14,6 +14,7 @@ import pytest
 
 from stockyard import App, Job, JobState
 from tests.faults.desk import LEASE_SECONDS, desk
+from tests.support.forked import Forked
 from tests.support.waiting import eventually
 from tests.support.webhook import Listener
 
@@ -41,7 +42,7 @@ def start(redis_url: str, prefix: str, listener: Listener, tmp_path: Path) -> It
 
         def call(*queues: str) -> "subprocess.Popen[bytes]":
             log = ending.enter_context((tmp_path / f"{'-'.join(queues)}.log").open("ab"))
-            process = subprocess.Popen(
+            process: Forked[bytes] = Forked(
                 [sys.executable, "-m", "stockyard.cli", "worker", "tests.faults.desk:desk"]
                 + [f"--queue={each}" for each in queues],
                 env=environment,

@@ -14,6 +14,7 @@ import pytest
 from stockyard import App, Settings
 from tests.faults.key_programs import desk
 from tests.support.documents import ROOT
+from tests.support.forked import Forked
 from tests.support.key_history import disorder, steps_of
 from tests.support.waiting import wait_until
 
@@ -28,7 +29,7 @@ class KeyWorker:
     def __init__(self, url: str, prefix: str, log: Path) -> None:
         self._log = log
         with log.open("w") as file:
-            self.process = subprocess.Popen(
+            self.process: Forked[bytes] = Forked(
                 [sys.executable, "-m", "tests.faults.key_programs"],
                 cwd=ROOT,
                 env={**os.environ, "KEYS_TEST_URL": url, "KEYS_TEST_PREFIX": prefix},

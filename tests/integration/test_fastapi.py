@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.documents import ROOT
-from tests.support.program import Program
+from tests.support.forked import Forked
 from tests.support.waiting import eventually
 
 pytest.importorskip("fastapi", reason="the example needs FastAPI: `pip install fastapi websockets`")
@@ -59,7 +59,7 @@ class Service:
 def serving(redis_url: str, prefix: str) -> Iterator[Service]:
     command = [sys.executable, "-m", "uvicorn", "--port=0", "examples.fastapi_service:api"]
     settings = {"REDIS_URL": redis_url, "STOCKYARD_PREFIX": prefix, "STOCKYARD_CALL_TIMEOUT": "1"}
-    with Program(command, env={**os.environ, **settings}, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+    with Forked(command, env={**os.environ, **settings}, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         log = ""
         while "running on" not in log:

@@ -20,6 +20,7 @@ from stockyard import App, ConfigError, Job, ServerUnavailable, Topology
 from stockyard.cli import main
 from stockyard.errors import TlsFailed
 from tests.support.documents import ROOT, run_commands, shell_blocks
+from tests.support.forked import Forked
 from tests.support.servers import OwnServer
 from tests.support.tls import Authority, TlsFront
 from tests.support.waiting import eventually
@@ -94,7 +95,7 @@ def test_the_command_line_works_over_it(place: Place, capsys: pytest.CaptureFixt
     environment = {**os.environ, "REDIS_URL": place.url(), "STOCKYARD_PREFIX": "command"}
     command = [sys.executable, "-m", "stockyard.cli", "worker", "tests.integration.cli.shop:shop", "--queue=mail"]
     with (tmp_path / "log").open("w") as log:
-        worker = subprocess.Popen(command, cwd=ROOT, env=environment, stderr=log)
+        worker = Forked[bytes](command, cwd=ROOT, env=environment, stderr=log)
     try:
         assert main(["job", "add", "mail", "welcome", "--wait", "10s", *said]) == 0
         assert capsys.readouterr().out.strip() == str(worker.pid)

@@ -12,6 +12,7 @@ import pytest
 
 from stockyard import App, Job
 from tests.interop.conftest import Work
+from tests.support.forked import Forked
 from tests.support.node import NodeObject, NodePeer, is_drained, is_in, names_of
 from tests.support.waiting import eventually
 
@@ -37,7 +38,7 @@ async def doomed_node(redis_url: str, prefix: str) -> AsyncIterator[NodePeer]:
 @contextmanager
 def doomed_worker(url: str, prefix: str) -> Iterator[subprocess.Popen[bytes]]:
     """A process of ours, killed at the end of the block if not before."""
-    process = subprocess.Popen([sys.executable, "-m", "tests.interop.doomed_worker", url, prefix, str(LOCK_MS)])
+    process = Forked[bytes]([sys.executable, "-m", "tests.interop.doomed_worker", url, prefix, str(LOCK_MS)])
     try:
         yield process
     finally:

@@ -15,7 +15,7 @@ from stockyard.outbox import Outbox
 from tests.integration.cli.shop import shop
 from tests.outbox.databases import OwnDatabase
 from tests.support.documents import ROOT
-from tests.support.program import Program
+from tests.support.forked import Forked
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -47,7 +47,7 @@ def test_a_relay_runs_until_it_is_stopped(
 ) -> None:
     command = [sys.executable, "-m", "stockyard.cli", "outbox", "relay", APP, f"--prefix={prefix}", "--poll=10ms"]
     environment = {**os.environ, "STOCKYARD_OUTBOX_DATABASE": database.url, "REDIS_URL": redis_url}
-    with Program(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=ROOT) as relay:
+    with Forked(command, env=environment, stderr=subprocess.PIPE, text=True, cwd=ROOT) as relay:
         with database.engine.begin() as connection:
             outbox.add(connection, "mail", "welcome", {"to": "a@b.c"})
         wait_until(lambda: outbox.status(database.engine).relayed == 1)

@@ -15,7 +15,7 @@ from stockyard.testing.proxy import Proxy
 from tests.outbox.conftest import Relays
 from tests.outbox.databases import OwnDatabase
 from tests.support.documents import ROOT
-from tests.support.program import Program
+from tests.support.forked import Forked
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 
@@ -57,7 +57,7 @@ async def test_jobs_of_a_killed_relay_run_once_although_they_are_gone_when_they_
     add(outbox, database, *NAMES)
     command = [sys.executable, "-m", "tests.outbox.doomed_relay", redis_url, prefix, database.url]
     command.append(outbox.table.fullname)
-    with Program(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as doomed:
+    with Forked(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as doomed:
         assert doomed.stdout is not None
         assert await asyncio.to_thread(doomed.stdout.readline) == "added\n"
         doomed.kill()

@@ -35,19 +35,21 @@ class Keyspace:
 
     def put(self, keys: dict[str, Any]) -> None:
         """Write keys: text, list, set, dict (a hash) or Sorted."""
-        for name, value in keys.items():
-            key = self._base + name
-            match value:
-                case Sorted():
-                    self._raw.zadd(key, dict(value))
-                case dict():
-                    self._raw.hset(key, mapping=value)
-                case list():
-                    self._raw.rpush(key, *value)
-                case set():
-                    self._raw.sadd(key, *value)
-                case _:
-                    self._raw.set(key, value)
+        with self._raw.pipeline(transaction=False) as pipe:
+            for name, value in keys.items():
+                key = self._base + name
+                match value:
+                    case Sorted():
+                        pipe.zadd(key, dict(value))
+                    case dict():
+                        pipe.hset(key, mapping=value)
+                    case list():
+                        pipe.rpush(key, *value)
+                    case set():
+                        pipe.sadd(key, *value)
+                    case _:
+                        pipe.set(key, value)
+            pipe.execute()
 
     def get(self, name: str) -> Any:
         """A key's value in the form of `put`, or None; of a stream its entries, as lists of values."""

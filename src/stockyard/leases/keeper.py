@@ -129,13 +129,7 @@ class LeaseKeeper:
         assert self._loop is not None
         self._output.clear()
         self._ready.clear()
-        self._child = subprocess.Popen(
-            [sys.executable, "-c", "from stockyard.leases.renewer_process import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            pass_fds=(self._table.descriptor,),
-            bufsize=0,
-        )
+        self._child = _start_renewer(self._table.descriptor)
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         # By pipe, not by argument: the address holds the password.
@@ -193,3 +187,13 @@ class LeaseKeeper:
         # It keeps nothing that a sudden end could spoil; the loop would stand still until it had ended by itself.
         child.kill()
         child.wait()
+
+
+def _start_renewer(table: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", "from stockyard.leases.renewer_process import main; main()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        pass_fds=(table,),
+        bufsize=0,
+    )

@@ -9,6 +9,7 @@ import time
 from typing import Any, Self
 
 from stockyard import App, Settings, Topology
+from tests.support.forked import Forked
 from tests.support.interpreter import hold_interpreter
 from tests.support.plain_client import PlainClient
 
@@ -82,7 +83,7 @@ class CacheProcess:
     """One of these programs; it is killed at the end of its block."""
 
     def __init__(self, url: str, prefix: str, what: str, *arguments: object) -> None:
-        self._process = subprocess.Popen(
+        self._process = Forked(
             [sys.executable, "-W", "error", "-m", "tests.integration.cache.programs", what, *map(str, arguments)],
             env={**os.environ, "CACHE_TEST_URL": url, "CACHE_TEST_PREFIX": prefix},
             stdout=subprocess.PIPE,

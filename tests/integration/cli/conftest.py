@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from stockyard.cli import main
+from tests.support.forked import Forked
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -51,7 +52,7 @@ class Started:
     def __init__(self, arguments: list[str], log: Path) -> None:
         self._log = log
         with log.open("w") as file:
-            self.process = subprocess.Popen(
+            self.process: Forked[bytes] = Forked(
                 [sys.executable, "-m", "stockyard.cli", "worker", *arguments], cwd=ROOT, stderr=file
             )
 

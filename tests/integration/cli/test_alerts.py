@@ -11,7 +11,7 @@ from stockyard import App
 from stockyard.observe.alerts.settings import AlertSettings
 from tests.integration.cli.conftest import ROOT, SHOP, Run
 from tests.integration.cli.shop import shop
-from tests.support.program import Program
+from tests.support.forked import Forked
 
 
 def test_what_fires_is_listed_and_can_be_silenced(run: Run, redis_url: str, prefix: str) -> None:
@@ -73,7 +73,7 @@ def test_who_watches_says_so_and_logs_what_begins_and_ends(
         monkeypatch.setenv(f"STOCKYARD_ALERT_{name}", value)
     where = [f"--redis-url={redis_url}", f"--prefix={prefix}", f"--app={SHOP}"]
     command = [sys.executable, "-m", "stockyard.cli", "alerts", "watch", "--log-format=json", *where]
-    with Program[bytes](command, cwd=ROOT, stderr=subprocess.PIPE) as watching:
+    with Forked[bytes](command, cwd=ROOT, stderr=subprocess.PIPE) as watching:
         assert watching.stderr
         try:
             assert b"watching shop every 0.1 s; notifying by log" in watching.stderr.readline()

@@ -9,7 +9,7 @@ import redis
 
 from stockyard import App, Channel, Topology
 from tests.integration.cli.conftest import ROOT, Run
-from tests.support.program import Program
+from tests.support.forked import Forked
 from tests.support.waiting import wait_until
 
 
@@ -37,7 +37,7 @@ def test_nothing_is_trimmed_by_who_does_not_know_how_much_is_kept(run: Run, redi
 
 def test_a_live_channel_is_listened_to(run: Run, raw: "redis.Redis", redis_url: str, prefix: str) -> None:
     command = [sys.executable, "-m", "stockyard.cli", "channel", "tail", "prices", "--count=2"]
-    with Program(
+    with Forked(
         [*command, f"--redis-url={redis_url}", f"--prefix={prefix}"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as listening:
         wait_until(lambda: raw.pubsub_numsub(f"{prefix}::channel:prices")[0][1])

@@ -13,16 +13,16 @@ import pytest
 
 from stockyard.cli import main
 from tests.integration.cli.conftest import ROOT, SHOP
-from tests.support.program import Program
+from tests.support.forked import Forked
 
 
 @contextmanager
 def running(
     redis_url: str, prefix: str, *arguments: str, **environment: str
-) -> Iterator[tuple[str, "Program[str]"]]:
+) -> Iterator[tuple[str, "Forked[str]"]]:
     """Run the command; return the address that it prints."""
     where = [f"--redis-url={redis_url}", f"--prefix={prefix}", f"--app={SHOP}", "--listen=0"]
-    with Program(
+    with Forked(
         [sys.executable, "-m", "stockyard.cli", "dashboard", *where, *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},

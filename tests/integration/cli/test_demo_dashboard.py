@@ -13,6 +13,7 @@ import redis
 from stockyard.cli import main
 from stockyard.trading.demo.market import history
 from tests.integration.cli.conftest import ROOT
+from tests.support.forked import Forked
 from tests.support.program import Program
 from tests.support.waiting import eventually, wait_until
 
@@ -24,7 +25,7 @@ async def test_the_demo_goes_on_beside_its_dashboard_until_it_is_ended(
     redis_url: str, raw: "redis.Redis", ending: signal.Signals
 ) -> None:
     command = "demo --dashboard --listen=0 --symbols=FB --speed=2000".split()
-    with Program(
+    with Forked(
         [sys.executable, "-m", "stockyard.cli", *command, f"--redis-url={redis_url}"],
         cwd=ROOT,
         stdin=subprocess.DEVNULL,

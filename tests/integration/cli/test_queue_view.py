@@ -11,6 +11,7 @@ import redis
 
 from stockyard import Topology
 from tests.integration.cli.conftest import ROOT, SHOP, Run, Start
+from tests.support.forked import Forked
 
 release = Topology("release")
 release.queue("orders", version=2, versions=(1, 2), priority=10, aging="30s")
@@ -34,7 +35,7 @@ def follow(redis_url: str, prefix: str) -> Iterator[Any]:
             *arguments,
             *where,
         ]
-        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        process = Forked(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
         started.append(process)
         return process.stdout
 

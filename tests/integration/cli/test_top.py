@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from tests.integration.cli.conftest import ROOT, SHOP, Run, Start
+from tests.support.forked import Forked
 from tests.support.servers import OwnServer
 from tests.support.waiting import wait_until
 
@@ -30,7 +31,7 @@ def top(redis_url: str, prefix: str) -> Iterator[Top]:
         command = [sys.executable, "-m", "stockyard.cli", "top", *arguments]
         where = [f"--redis-url={redis_url}", f"--prefix={prefix}", f"--app={SHOP}"]
         streams = streams or {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        process = subprocess.Popen([*command, *where], cwd=ROOT, text=True, **streams)
+        process: Forked[str] = Forked([*command, *where], cwd=ROOT, text=True, **streams)
         started.append(process)
         return process
 

@@ -16,8 +16,8 @@ import redis
 
 from tests.integration.cli.conftest import ROOT, Run, Start
 from tests.support.child_handlers import alive
+from tests.support.forked import Forked
 from tests.support.ports import free_ports
-from tests.support.program import Program
 from tests.support.scraping import fetch, probe, scrape
 from tests.support.waiting import wait_until
 
@@ -159,7 +159,7 @@ def test_metrics_are_served_without_a_worker(redis_url: str, prefix: str, run: R
     run("job", "add", "mail", "welcome")
     where = [f"--app={SHOP}", f"--redis-url={redis_url}", f"--prefix={prefix}"]
     command = [sys.executable, "-m", "stockyard.cli", "metrics", "serve", "--port=0", *where]
-    with Program(command, stdout=subprocess.PIPE, text=True) as serving:
+    with Forked(command, stdout=subprocess.PIPE, text=True) as serving:
         assert serving.stdout is not None
         url = serving.stdout.readline().removeprefix("metrics at ").removesuffix("/metrics\n")
         assert asyncio.run(scrape(url, "queue", "state"))["stockyard_jobs mail waiting"] == 1

@@ -14,6 +14,7 @@ import redis
 from stockyard import App, Settings
 from tests.integration.limits.programs import MOST, desk
 from tests.support.documents import ROOT
+from tests.support.forked import Forked
 from tests.support.rolling import most_used
 from tests.support.waiting import wait_until
 
@@ -27,7 +28,7 @@ class Caller:
     def __init__(self, what: str, url: str, prefix: str, ahead_seconds: int, log: Path) -> None:
         self._log = log
         with log.open("w") as file:
-            self.process = subprocess.Popen(
+            self.process: Forked[bytes] = Forked(
                 [sys.executable, "-m", "tests.integration.limits.programs", what, str(ahead_seconds)],
                 cwd=ROOT,
                 env={**os.environ, "LIMITS_TEST_URL": url, "LIMITS_TEST_PREFIX": prefix},

@@ -23,7 +23,7 @@ from tests.integration.pubsub.channels import FILLS, PRICES, Price
 from tests.integration.pubsub.conftest import MakeApp
 from tests.integration.pubsub.test_trimming import SHORT
 from tests.support.documents import ROOT
-from tests.support.program import Program
+from tests.support.forked import Forked
 from tests.support.waiting import eventually
 
 
@@ -217,7 +217,7 @@ async def test_only_get_is_served(port: int, method: str, status: int) -> None:
 def test_a_server_that_is_told_to_stop_does_not_wait_for_browsers(redis_url: str, prefix: str) -> None:
     command = [sys.executable, "-W", "error", "-m", "uvicorn", "--port=0", "tests.integration.pubsub.site:site"]
     environment = {**os.environ, "REDIS_URL": redis_url, "STOCKYARD_PREFIX": prefix}
-    with Program(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True) as serving:
+    with Forked(command, env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True) as serving:
         assert serving.stderr is not None
         log = ""
         while "running on" not in log:

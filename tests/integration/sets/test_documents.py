@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from tests.support.documents import ROOT, blocks, run_program
-from tests.support.program import Program
+from tests.support.forked import Forked
 from tests.support.sets import ServerSet
 from tests.support.warm import WarmPython
 
@@ -45,7 +45,7 @@ def test_every_block_runs(url: str, warm_python: WarmPython) -> None:
 def test_the_commands_of_the_readme_run(url: str) -> None:
     stockyard = [sys.executable, "-m", "stockyard.cli"]
     worker = [*stockyard, "worker", "examples.shop:shop", "--redis-url", url]
-    with Program(worker, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as working:
+    with Forked(worker, cwd=ROOT, stderr=subprocess.PIPE, text=True, env=dict(os.environ)) as working:
         job = ["job", "add", "mail", "welcome", '{"to": "ada@example.org"}', "--app", "examples.shop:shop"]
         added = run_program(["-m", "stockyard.cli", *job, "--wait", "20s"], REDIS_URL=url)
         working.terminate()
