@@ -251,10 +251,20 @@ def start_node(redis_url: str, prefix: str) -> Iterator[Callable[..., NodePeer]]
         yield start
 
 
+@pytest.fixture(scope="session")
+def node5_process(redis_url: str) -> Iterator[NodePeer]:
+    """The Node process with bullmq v5 of all tests of this process."""
+    peer = NodePeer(redis_url, version=5)
+    yield peer
+    peer.stop()
+
+
 @pytest.fixture
-def node5(start_node: Callable[..., NodePeer]) -> NodePeer:
-    """A Node process with bullmq v5."""
-    return start_node(version=5)
+async def node5(node5_process: NodePeer, prefix: str) -> AsyncIterator[NodePeer]:
+    """A Node process with bullmq v5, as `node`."""
+    node5_process.prefix = prefix
+    yield node5_process
+    await node5_process.close_objects()
 
 
 @pytest.fixture(scope="session")
