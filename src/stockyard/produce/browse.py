@@ -87,6 +87,9 @@ class QueueBrowser:
         )
         return [stored_job(record, self.name, self._jobs) for record in records]
 
+    def _now(self) -> int:
+        return self._keyspace.clock()
+
     async def _parts(self) -> Sequence[SearchedPart]:
         return (self,)
 
@@ -121,7 +124,8 @@ class QueueBrowser:
         """Look for jobs by id, name, error or payload; return what one step has found, and where the next begins.
 
         A value that the queue declares by ``indexed`` is looked up first: the first step has those jobs. The steps
-        behind it look at all others, as those that Node has added.
+        behind it look at all others, as those that Node has added. A job that starts or ends meanwhile is found,
+        at times twice; one that is put back to wait may be passed over.
 
         Args:
             text: ``"id:17"``, ``"name:submit"``, ``"error:margin"``, ``"data.symbol:BTCUSDT"`` for exactly this
@@ -144,7 +148,13 @@ class QueueBrowser:
         checks.number("seconds", seconds, least=0)
         checks.whole("count", count, least=1)
         return await search(
-            self, text, listed_states(states), after, seconds=seconds, count=count, indexed=self.spec.indexed
+            self,
+            text,
+            listed_states(states),
+            after,
+            seconds=seconds,
+            count=count,
+            indexed=self.spec.indexed,
         )
 
     async def counts(self) -> dict[JobState, int]:

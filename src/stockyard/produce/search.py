@@ -28,6 +28,7 @@ SEARCHED_STATES = tuple(
     )
 )
 """In the order in which they are looked through."""
+_BEFORE_ACTIVE = SEARCHED_STATES[1:5]
 
 
 class FoundJob(NamedTuple):
@@ -67,6 +68,8 @@ class Searched(Protocol):
 class SearchedPart(Protocol):
     """What a search asks of one shard; of a queue without shards, of the queue."""
 
+    def _now(self) -> int: ...
+
     async def _read_part(
         self, state: str, place: PagePlace, size: int
     ) -> tuple[list[Job[Any]], PagePlace | None]: ...
@@ -79,18 +82,21 @@ class SearchedPart(Protocol):
 
 
 class _Place(NamedTuple):
-    """Where a search is: number of the stage, the index or a state, and of the shard, and how far it is there."""
+    """Where a search is: when it began in ms, number of the stage and of the shard, and how far it is there."""
 
+    began: int
     stage: int = 0
     shard: int = 0
     page: PagePlace = PagePlace()
 
     def __str__(self) -> str:
-        return "-".join(map(str, (self.stage, self.shard, *self.page)))
+        return "-".join(map(str, (self.stage, self.shard, *self.page, self.began)))
 
 
 _INDEX = "index"
 """The stage before the states, of a search for a value that the queue has an index of."""
+_STARTED = "started"
+"""The stage behind the states before a run: jobs that left one of them for a run before it was read."""
 
 
 async def search(
@@ -107,8 +113,8 @@ async def search(
     until = time.monotonic() + seconds
     query = query_of(text)
     has_index = query.kind == "path" and is_indexed(indexed, query.path)
-    stages = (_INDEX, *states) if has_index else tuple(states)
-    place = _place_of(after, len(stages))
+    stages = _stages_of(states, has_index=has_index)
+    place = None if after is None else _place_of(after, len(stages))
     found: list[FoundJob] = []
     if after is None and query.kind in ("any", "id"):
         found += await _by_id(queue, query)
@@ -116,6 +122,7 @@ async def search(
             return SearchStep(found, 1, None)
     known = {each.job.id for each in found}
     looked_at, parts = 0, await queue._parts()
+    place = place or _Place(parts[0]._now())
     while place.stage < len(stages):
         stage, page = stages[place.stage], None
         # Shards may be fewer by now.
@@ -124,9 +131,12 @@ async def search(
             if stage == _INDEX:
                 hits, page = await _of_index(part, query, place.page, states)
             else:
-                jobs, page = await part._read_part(stage, place.page, PAGE)
+                state = JobState.ACTIVE if stage == _STARTED else JobState(stage)
+                jobs, page = await part._read_part(state, place.page, PAGE)
+                if stage == _STARTED:
+                    jobs = [job for job in jobs if (job.processed_on or 0) >= place.began]
                 looked_at += len(jobs)
-                hits = [FoundJob(job, JobState(stage)) for job in jobs if fits(job, query)]
+                hits = [FoundJob(job, state) for job in jobs if fits(job, query)]
                 if has_index and hits:
                     hits = await _unknown_to_index(part, query, hits)
             found += [hit for hit in hits if hit.job.id not in known]
@@ -155,12 +165,21 @@ async def _unknown_to_index(part: SearchedPart, query: Query, hits: list[FoundJo
     return [hit for hit, is_noted in zip(hits, noted, strict=True) if not is_noted]
 
 
+def _stages_of(states: Sequence[str], *, has_index: bool) -> tuple[str, ...]:
+    """Return what is looked through: states, and again at what runs, behind those from which jobs start to run."""
+    stages = [_INDEX, *states] if has_index else list(states)
+    before = [at for at, stage in enumerate(stages) if stage in _BEFORE_ACTIVE]
+    if before and JobState.ACTIVE in stages[: before[-1]]:
+        stages.insert(before[-1] + 1, _STARTED)
+    return tuple(stages)
+
+
 def _following(place: _Place, page: PagePlace | None, shards: int) -> _Place:
     if page is not None:
         return place._replace(page=page)
     if place.shard + 1 < shards:
-        return _Place(place.stage, place.shard + 1)
-    return _Place(place.stage + 1)
+        return _Place(place.began, place.stage, place.shard + 1)
+    return _Place(place.began, place.stage + 1)
 
 
 async def _by_id(queue: Searched, query: Query) -> list[FoundJob]:
@@ -174,13 +193,11 @@ async def _by_id(queue: Searched, query: Query) -> list[FoundJob]:
     return [] if job is None else [FoundJob(job, None)]
 
 
-def _place_of(after: str | None, stages: int) -> _Place:
+def _place_of(after: str, stages: int) -> _Place:
     """Return where a step begins; raises InvalidOption."""
-    if after is None:
-        return _Place()
     numbers = checks.text("after", after).split("-")
-    if len(numbers) == 5 and all(each.isascii() and each.isdecimal() and len(each) < 10 for each in numbers):
-        stage, shard, source, line, skip = map(int, numbers)
-        if stage < stages and source >= 1:
-            return _Place(stage, shard, PagePlace(source, line, skip))
+    if len(numbers) == 6 and all(each.isascii() and each.isdecimal() and len(each) < 15 for each in numbers):
+        stage, shard, source, line, skip, began = map(int, numbers)
+        if stage < stages and source >= 1 and max(shard, source, line, skip) < 10**9:
+            return _Place(began, stage, shard, PagePlace(source, line, skip))
     raise InvalidOption(f"after must be what a step of the same search returned; got {checks.shown(after)}")

@@ -67,13 +67,36 @@ async def test_a_search_goes_on_where_a_step_ended(yard: Yard) -> None:
     queue = yard.queue("q")
     await queue.add_many([("job", {"n": n % 10}, {"job_id": f"j{n}"}) for n in range(950)])
     steps = await all_steps(yard, "data.n:3", seconds=0)
-    assert [step.looked_at for step in steps] == [0, 200, 200, 200, 200, 150, 0, 0, 0, 0, 0]
+    assert [step.looked_at for step in steps] == [0, 200, 200, 200, 200, 150, 0, 0, 0, 0, 0, 0]
     assert sorted(each.job.id for step in steps for each in step.found) == sorted(
         f"j{n}" for n in range(3, 950, 10)
     )
     few = await queue.search("data.n:3", count=5)
     assert len(few.found) == 20
-    assert few.after == "1-0-2-0-200"
+    assert few.after is not None
+    assert few.after.startswith("1-0-2-0-200-")
+
+
+async def test_a_job_that_starts_during_a_search_is_found(yard: Yard) -> None:
+    queue = yard.queue("q", concurrency=1)
+    await queue.add_many([("job", {"n": n}, {"job_id": f"j{n}"}) for n in range(450)])
+    running, may_end = asyncio.Event(), asyncio.Event()
+
+    async def hold(job: Job[Any]) -> None:
+        running.set()
+        await may_end.wait()
+
+    # The first step looks at what runs; the oldest job, which starts first, is on the last page of what waits.
+    steps = [await queue.search("data.n:0", seconds=0)]
+    worker = await yard.work(hold, "q")
+    await asyncio.wait_for(running.wait(), 10)
+    while steps[-1].after is not None:
+        steps.append(await queue.search("data.n:0", after=steps[-1].after, seconds=0))
+    assert [(each.job.id, each.state) for step in steps for each in step.found] == [("j0", JobState.ACTIVE)]
+    again = [each.job.id for step in await all_steps(yard, "data.n:0", seconds=0) for each in step.found]
+    assert again == ["j0"]
+    may_end.set()
+    await worker.stop()
 
 
 async def test_jobs_of_shards_are_found(yard: Yard) -> None:
@@ -91,6 +114,8 @@ async def test_jobs_of_shards_are_found(yard: Yard) -> None:
         {"after": "x"},
         {"after": "7-1"},
         {"after": "0-0"},
+        {"after": "0-0-1-0-0"},
+        {"after": "0-0-1-0-9999999999-1"},
         {"states": ["lost"]},
         {"states": []},
         {"seconds": -1},
