@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmarks.bench import Bench
-from benchmarks.rows.processing import UNIT, WHAT
+from benchmarks.rows.processing import UNIT, WHAT, measured_process
 from benchmarks.table import Row
 
 JOBS = 20_000
-CONCURRENCY = 100
 
 
 def gated(bench: Bench) -> list[Row]:
@@ -19,16 +18,7 @@ def gated(bench: Bench) -> list[Row]:
     def turn(*, gated: bool) -> Mapping[str, float]:
         with bench.ours("fill", jobs=jobs) as side:
             side.end()
-        before = bench.server.cpu_seconds()
-        with bench.ours("process", jobs=jobs, concurrency=CONCURRENCY, gated=gated) as side:
-            answer = side.answer()
-            side.end()
-        bench.server.await_completed(jobs)
-        return {
-            "rate": answer["rate"],
-            "server_us": (bench.server.cpu_seconds() - before) / jobs * 1e6,
-            "worker_us": answer["cpu_seconds"] / jobs * 1e6,
-        }
+        return measured_process(bench, bench.ours, jobs, gated=gated)
 
     seen = bench.alternate({"gated": lambda: turn(gated=True), "plain": lambda: turn(gated=False)})
     what, name = f"{WHAT} with an effect each", "itself, without effects"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from benchmarks.bench import Bench
 from benchmarks.environments import BULLMQ, BULLMQ_TUNED, PEERS, Peer
@@ -52,14 +53,14 @@ def process(bench: Bench) -> list[Row]:
     return rows
 
 
-def measured_process(bench: Bench, start: Callable[..., Side], jobs: int) -> Mapping[str, float]:
+def measured_process(bench: Bench, start: Callable[..., Side], jobs: int, **arguments: Any) -> Mapping[str, float]:
     """Let one worker process empty the queue; return the rate, and microseconds of processor time per job.
 
     `server_us` is that of all threads of the server, `worker_us` that of the worker's process between its first
     handler and its last, `started_us` that of the worker from its start to its end with all of its children.
     """
     before = bench.server.cpu_seconds()
-    with start("process", jobs=jobs, concurrency=CONCURRENCY) as side:
+    with start("process", jobs=jobs, concurrency=CONCURRENCY, **arguments) as side:
         answer = side.answer()
         side.end()
     bench.server.await_completed(jobs)
