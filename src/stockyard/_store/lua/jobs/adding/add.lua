@@ -9,6 +9,21 @@ local packed = cmsgpack.unpack(jobs)
 -- One look at what is asked of the queue: for a single job, each command is a tenth of the call.
 local cap, is_paused, concurrency = unpack(redis.call('HMGET', meta, 'opts.maxLenEvents', 'paused', 'concurrency'))
 cap = cap or stream_cap(meta)
+
+-- One plain job, as most producers add them: without what many jobs share, a tenth of the call's time less.
+local custom, name, timestamp, delay, priority, is_first = packed[1], packed[2], packed[5], packed[6], packed[7], packed[8]
+if #packed == 8 and custom == '' and delay == 0 and priority == 0 and not is_first then
+  local added = redis.call('INCRBY', counter, 1)
+  local id = string.format('%.0f', added)
+  redis.call('HSET', base .. id, 'name', name, 'data', packed[3], 'opts', packed[4], 'timestamp',
+    string.format('%.0f', timestamp), 'delay', '0', 'priority', '0')
+  redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', name)
+  to_ready(keys, id, 0)
+  redis.call('XADD', events, 'MAXLEN', '~', cap, '*', 'event', 'waiting', 'jobId', id)
+  wake(keys, {is_paused, concurrency})
+  return added
+end
+
 -- Eight values of each job, one behind the other.
 local number = #packed / 8
 local first = redis.call('INCRBY', counter, number) - number
