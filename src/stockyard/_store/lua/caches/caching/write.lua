@@ -10,12 +10,41 @@ local now_ms, is_bounded = math.floor(now / 1000), limit >= 0
 -- is rounded up by its allocator, by an eighth on average.
 local ENTRY_COST, TAG_COST, ROUNDING = 350, 180, 1.125
 
+local function size_in_budget(path, value, tags, cost)
+  return math.floor((#value + #tags) * ROUNDING) + 3 * #path + #base + ENTRY_COST + cost
+end
+
+-- What the call has changed goes behind the answers.
+local function with_totals(answers)
+  if moved_bytes == 0 and next(moved) == nil then return answers end
+  write_totals(base)
+  local held = redis.call('HMGET', totals, name .. ':bytes', name .. ':entries', name .. ':evictions')
+  for at = 1, 3 do answers[#answers + 1] = tonumber(held[at]) or 0 end
+  return answers
+end
+
 -- Entries of the size that was there before: their places in the budget change together.
 local kept = {}
 local is_begun = false
 
 -- Before others leave: entries that were read meanwhile without a script.
 if uses ~= '' and is_bounded then redis.call('ZADD', base .. ':lru', 'XX', 'GT', unpack(cmsgpack.unpack(uses))) end
+
+local rows = cmsgpack.unpack(entries)
+local only = is_bounded and #rows == 1 and rows[1]
+-- One entry in place of one of its size, as most that are written one by one: without what many entries share.
+if only and only[6] == '' and #only[7] == 0 then
+  local path, lifetime = path_of(name, only[1]), only[3] + only[4]
+  local size = size_in_budget(path, only[2], '', 0)
+  if size <= limit and size_of(base .. path) == size then
+    redis.call('SET', base .. path, pack_entry(now_ms + only[3], only[5], size, '', only[2]), 'PX', lifetime)
+    count_in(base, path, size, now + 1, now_ms + lifetime)
+    -- The budget may be smaller than when it was written first.
+    evict(base, limit)
+    redis.call('DEL', lock_of(base, name, only[1]))
+    return with_totals({1})
+  end
+end
 
 local function place_kept()
   if #kept == 1 then
@@ -70,7 +99,7 @@ local function store(at, key, value, ttl, stale, took, token, tags, seen)
   local held, cost = versioned(tags, seen, ttl + stale)
   if not held then return 0 end
   local packed = #tags > 0 and cmsgpack.pack(held) or ''
-  local size = math.floor((#value + #packed) * ROUNDING) + 3 * #path + #base + ENTRY_COST + cost
+  local size = size_in_budget(path, value, packed, cost)
   -- One of the same size keeps its place in the budget.
   local before = size_of(base .. path)
   local stays = is_bounded and before == size
@@ -93,15 +122,11 @@ local function store(at, key, value, ttl, stale, took, token, tags, seen)
 end
 
 local answers = {}
-for at, each in ipairs(cmsgpack.unpack(entries)) do answers[at] = store(at, unpack(each)) end
+for at, each in ipairs(rows) do answers[at] = store(at, unpack(each)) end
 if #kept > 0 then
   place_kept()
   -- The budget may be smaller than when they were written first.
   evict(base, limit)
 end
 if #locks > 0 then redis.call('DEL', unpack(locks)) end
-if moved_bytes == 0 and next(moved) == nil then return answers end
-write_totals(base)
-local held = redis.call('HMGET', totals, name .. ':bytes', name .. ':entries', name .. ':evictions')
-for at = 1, 3 do answers[#answers + 1] = tonumber(held[at]) or 0 end
-return answers
+return with_totals(answers)
