@@ -25,7 +25,6 @@ from tests.support.python_peer import PythonPeer
 from tests.support.servers import OwnServer
 from tests.support.sets import ClusterSet, SentinelSet, ServerSet
 from tests.support.warm import WarmPython
-from tests.support.warm import warm_python as a_warm_python
 from tests.support.webhook import Listener
 
 pytest_plugins = ["stockyard.testing.plugin"]
@@ -96,7 +95,7 @@ def same_environment() -> Iterator[None]:
 
 
 def _settings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if "REDIS" in name or name.startswith("STOCKYARD")}
+    return {name: os.environ[name] for name in os.environ if "REDIS" in name or name.startswith("STOCKYARD")}
 
 
 @pytest.fixture(scope="session")
@@ -122,10 +121,9 @@ def redis_url(chosen_set: ServerSet | None) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def warm_python() -> Iterator[WarmPython]:
+def warm_python(tmp_path_factory: pytest.TempPathFactory) -> WarmPython:
     """Runs programs without the time that their imports take."""
-    with a_warm_python() as python:
-        yield python
+    return WarmPython(tmp_path_factory.mktemp("warm"))
 
 
 def _holder(url: str, servers: ServerSet | None, key: str) -> str:

@@ -7,6 +7,7 @@ and its exit code when it has ended, and of its three streams and whatever else 
 import fcntl
 import gc
 import json
+import multiprocessing  # noqa: F401
 import os
 import runpy
 import select
@@ -20,12 +21,19 @@ from typing import Any
 
 # What programs of the tests use of the package sooner or later.
 import stockyard.app.runtime
+import stockyard.cache.caches
 import stockyard.cli.program
 import stockyard.cli.worker
 import stockyard.consume.worker
+import stockyard.embedded.binary
+import stockyard.events
 import stockyard.leases.renewer_process
+import stockyard.observe.doctor.preflight
 import stockyard.produce.flows
-import stockyard.testing.judgement  # noqa: F401
+import stockyard.pubsub.channels
+import stockyard.schedule.schedules
+import stockyard.testing.judgement
+import stockyard.trading.queues  # noqa: F401
 
 _MOST_DESCRIPTORS = 16
 _BEYOND = 500

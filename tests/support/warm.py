@@ -1,20 +1,16 @@
-"""Runs Python in processes that are forked from one that has imported already what most programs need."""
+"""Runs blocks and programs of pages without the time that their imports take."""
 
 import json
-import select
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-# Importing takes more than half of the processor time of most programs of the pages. Each request is a line, each
-# answer one: the exit status. A block runs as in an asyncio shell, where `await` needs no function around it.
+from tests.support.forked import Forked
+
+# A block runs as in an asyncio shell, where `await` needs no function around it.
 _RUNNER = """
 import ast, asyncio, inspect, json, os, runpy, sys
-import msgspec, multiprocessing, uvloop, stockyard, stockyard.events, stockyard.pubsub
-import stockyard.app.runtime, stockyard.consume.worker, stockyard.produce.flows
 
 async def awaited(pending):
     await pending
@@ -27,28 +23,14 @@ def run_block(block):
     if inspect.iscoroutine(pending):
         asyncio.run(awaited(pending))
 
-for line in sys.stdin:
-    request = json.loads(line)
-    child = os.fork()
-    if child == 0:
-        os.setsid()
-        os.chdir(request["folder"])
-        os.environ.clear()
-        os.environ.update(request["environment"])
-        output = os.open(request["output"], os.O_WRONLY | os.O_CREAT)
-        os.dup2(output, 1)
-        os.dup2(output, 2)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        sys.path.insert(0, "")
-        prefix = request["environment"].get("STOCKYARD_PREFIX", "")
-        for number, block in enumerate(request["blocks"]):
-            if number:
-                os.environ["STOCKYARD_PREFIX"] = f"{prefix}-{number}"
-            run_block(block)
-        for name in request["programs"]:
-            runpy.run_path(os.path.abspath(name), run_name="__main__")
-        sys.exit()
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+request = json.loads(sys.argv.pop())
+prefix = os.environ.get("STOCKYARD_PREFIX", "")
+for number, block in enumerate(request["blocks"]):
+    if number:
+        os.environ["STOCKYARD_PREFIX"] = f"{prefix}-{number}"
+    run_block(block)
+for name in request["programs"]:
+    runpy.run_path(os.path.abspath(name), run_name="__main__")
 """
 
 _LONGEST = 120
@@ -56,10 +38,13 @@ _LONGEST = 120
 
 
 class WarmPython:
-    """Runs blocks and programs, one process after the other; made by ``warm_python``."""
+    """Runs them, each time in a process of its own.
 
-    def __init__(self, runner: "subprocess.Popen[str]", folder: Path) -> None:
-        self._runner = runner
+    Args:
+        folder: what they print is kept here.
+    """
+
+    def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._runs = 0
 
@@ -79,39 +64,22 @@ class WarmPython:
             programs: names of files in that folder.
             blocks: of documents, as in an asyncio shell.
         """
-        assert self._runner.stdin is not None
-        assert self._runner.stdout is not None
         self._runs += 1
+        # Not a pipe: a server that they start has it as well, and goes on.
         output = self._folder / f"output-{self._runs}"
-        request = {
-            "folder": str(folder),
-            "environment": environment,
-            "output": str(output),
-            "programs": list(programs),
-            "blocks": list(blocks),
-        }
-        self._runner.stdin.write(json.dumps(request) + "\n")
-        self._runner.stdin.flush()
-        ended, _, _ = select.select([self._runner.stdout], [], [], _LONGEST)
-        status = self._runner.stdout.readline().strip() if ended else f"none after {_LONGEST} s"
-        printed = output.read_text() if output.exists() else ""
-        assert status == "0", f"exit status {status}\n{printed}"
+        request = json.dumps({"blocks": list(blocks), "programs": list(programs)})
+        with output.open("wb") as file:
+            process: Forked[bytes] = Forked(
+                [sys.executable, "-c", _RUNNER, request],
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        with process:
+            status = process.wait(_LONGEST)
+        printed = output.read_text()
+        assert status == 0, f"exit status {status}\n{printed}"
         return printed
-
-
-@contextmanager
-def warm_python() -> Iterator[WarmPython]:
-    """Have a warm Python as long as the block lasts."""
-    with tempfile.TemporaryDirectory(prefix="stockyard-warm-") as name:
-        runner = subprocess.Popen(
-            [sys.executable, "-c", _RUNNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        try:
-            yield WarmPython(runner, Path(name))
-        finally:
-            try:
-                runner.communicate(timeout=10)
-            except subprocess.TimeoutExpired:
-                # What it runs still is of a test that has failed.
-                runner.kill()
-                runner.communicate()
