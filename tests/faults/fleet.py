@@ -16,7 +16,7 @@ from stockyard.model.naming import Naming
 from stockyard.testing.judgement import Faults, HistoryReport, judge
 from stockyard.testing.proxy import Proxy
 from tests.faults.players import LEASE_MS, RUN_SECONDS, Player
-from tests.support.history import read_diaries, read_remains
+from tests.support.history import diary_of, read_diaries, read_diary, read_remains
 from tests.support.servers import OwnServer
 from tests.support.waiting import eventually
 
@@ -93,17 +93,25 @@ class Fleet(ABC):
         return player
 
     async def all_go_on(self, since: float) -> None:
-        """Return once every process has added a job after that time, or ended one that it began after it."""
+        """Return once every process has added a job after that time, or ended one that it began after it.
 
-        def everybody_did() -> bool:
-            notes = [note for note in read_diaries(self.folder) if note.at > since]
-            tried = {(note.player, note.key) for note in notes if note.what in ("try", "start")}
-            did = {
-                note.player for note in notes if note.what in ("ack", "end") and (note.player, note.key) in tried
-            }
-            return all(player.name in did for player in self.players if not player.was_killed)
+        A process that has ended by itself fails the test at once.
+        """
+        waited = list(self.players)
 
-        await eventually(everybody_did, within=60, every=0.25)
+        def nobody_is_waited_for() -> bool:
+            waited[:] = [player for player in waited if not self._went_on(player, since)]
+            return not waited
+
+        await eventually(nobody_is_waited_for, within=60, every=0.25)
+
+    def _went_on(self, player: Player, since: float) -> bool:
+        if player.was_killed:
+            return True
+        player.check_running()
+        notes = [note for note in read_diary(diary_of(self.folder, player.name)) if note.at > since]
+        tried = {note.key for note in notes if note.what in ("try", "start")}
+        return any(note.what in ("ack", "end") and note.key in tried for note in notes)
 
     async def judge(
         self, times: Sequence[tuple[float, float]], *, forgets: float, keeps_jobs: bool = False

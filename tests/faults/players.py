@@ -144,7 +144,8 @@ class Player:
         }
         command = ["node", "history.mjs"] if node else [sys.executable, "-m", "tests.faults.players"]
         drop_unfinished_line(diary_of(folder, name))
-        with open(folder / f"{name}.log", "ab") as log:
+        self._log = folder / f"{name}.log"
+        with self._log.open("ab") as log:
             # Node's client loads its libraries in each process.
             kind = subprocess.Popen[bytes] if node else Forked[bytes]
             self._process = kind(
@@ -154,6 +155,11 @@ class Player:
                 stdout=log,
                 stderr=log,
             )
+
+    def check_running(self) -> None:
+        """Fail, with what it printed, if it has ended by itself."""
+        status = self._process.poll()
+        assert status is None, f"{self.name} has ended with status {status}:\n{self._log.read_text()}"
 
     def ask_to_end(self) -> None:
         self._process.send_signal(signal.SIGTERM)

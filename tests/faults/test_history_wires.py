@@ -5,6 +5,7 @@ import pytest
 from tests.faults.scenarios import WIRES, Scenario, play
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("scenario", WIRES, ids=lambda each: each.name)
 async def test_every_acknowledged_job_ends_once(scenario: Scenario) -> None:
     verdict = await play(scenario)

@@ -30,6 +30,7 @@ async def echo(job: Job[Any]) -> Any:
     return job.data
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("drain_delay", ["5s", "1h"])
 async def test_a_blocking_connection_that_falls_silent_is_fatal_within_15_s_and_is_rebuilt(
     yard: Yard, proxy: Proxy, drain_delay: str

@@ -64,6 +64,7 @@ def failing(worker: Worker) -> set[str]:
     return {check.name.rpartition(": ")[2] for check in worker.health_checks() if not check.ok}
 
 
+@pytest.mark.long
 async def test_other_queues_go_on_and_this_one_when_the_cut_is_over(
     servers: ClusterSet, proxies: dict[int, Proxy]
 ) -> None:

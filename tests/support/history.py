@@ -47,12 +47,14 @@ def drop_unfinished_line(file: Path) -> None:
 
 def read_diaries(folder: Path) -> list[Note]:
     """Return everybody's notes in the order of time."""
-    notes = [
-        Note(*json.loads(line))._replace(player=file.stem)
-        for file in folder.glob("*.diary")
-        for line in whole_lines(file)
-    ]
-    return sorted(notes)
+    return sorted(note for file in folder.glob("*.diary") for note in read_diary(file))
+
+
+def read_diary(file: Path) -> list[Note]:
+    """Return a player's notes; none where it has not begun yet."""
+    if not file.exists():
+        return []
+    return [Note(*json.loads(line))._replace(player=file.stem) for line in whole_lines(file)]
 
 
 def read_remains(client: "redis.Redis", base: str) -> Remains:

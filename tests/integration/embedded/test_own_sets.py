@@ -7,6 +7,7 @@ from tests.support.sets import ClusterSet, SentinelSet
 from tests.support.waiting import wait_until
 
 
+@pytest.mark.long
 def test_sentinels_replace_a_killed_primary(sentinel_set: SentinelSet) -> None:
     old = sentinel_set.primary()
     with sentinel_set.client(old) as client:

@@ -68,6 +68,7 @@ def test_two_processes_share_a_sentinel_set_which_fails_over(
     wait_until(lambda: are_gone(pids))
 
 
+@pytest.mark.long
 def test_a_killed_node_of_a_cluster_comes_back_as_a_replica_with_its_data(data: Path) -> None:
     with acquire(data, shape=CLUSTER):
         primary = member_of(data, "primary")

@@ -154,12 +154,14 @@ class Stage:
         """What both nodes hold, and whether it expires; a key on both is there twice."""
         found: dict[bytes, Any] = {}
         for client in (self._source_raw, self._target_raw):
-            for key in client.scan_iter(count=1000):
-                with client.pipeline(transaction=False) as pipe:
+            keys = list(client.scan_iter(count=1000))
+            with client.pipeline(transaction=False) as pipe:
+                for key in keys:
                     # The node that a slot moves to shows its keys only to those who ask so.
                     for command in (("ASKING",), ("DUMP", key), ("ASKING",), ("PTTL", key)):
                         pipe.execute_command(*command)
-                    _, dump, _, left = pipe.execute()
+                replies = pipe.execute()
+            for key, dump, left in zip(keys, replies[1::4], replies[3::4], strict=True):
                 found.setdefault(key, []).append((dump, left > 0))
         return found
 
@@ -181,8 +183,10 @@ class Stage:
     def restore(self, before: dict[bytes, Any]) -> None:
         """Bring all back to the node that serves the slot."""
         self._clear()
-        for key, ((dump, expires),) in before.items():
-            self._source_raw.restore(key, 60_000 if expires else 0, dump)
+        with self._source_raw.pipeline(transaction=False) as pipe:
+            for key, ((dump, expires),) in before.items():
+                pipe.restore(key, 60_000 if expires else 0, dump)
+            pipe.execute()
 
     def _clear(self) -> None:
         for client in (self.source, self._target):
