@@ -10,10 +10,10 @@ PEER := tests/interop/python/.venv
 DOCS_STAMP := $(VENV)/.docs-installed
 PEER_STAMP := $(PEER)/.installed
 
-# Many tests wait most of the time, so more of them run at once than there are processors; each pytest worker has
-# servers, ports, folders and peers of its own. `make test WORKERS=0` runs all of them in one process;
-# `make test ARGS='--durations=10'` gives pytest more options.
-WORKERS ?= $(shell echo $$(($(shell getconf _NPROCESSORS_ONLN) * 2)))
+# Tests wait for half of their time, so three of them run at once for each processor: with two, processors were idle
+# for a tenth to a half of the time. Each pytest worker has servers, ports, folders and peers of its own.
+# `make test WORKERS=0` runs all tests in one process; `make test ARGS='--durations=10'` gives pytest more options.
+WORKERS ?= $(shell echo $$(($(shell getconf _NPROCESSORS_ONLN) * 3)))
 PARALLEL := -n $(WORKERS) --dist worksteal
 
 # Of the integration tests, those that use the session's server alone: they run on a set of servers too.

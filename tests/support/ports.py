@@ -6,9 +6,9 @@ import random
 import re
 import socket
 
-# Below the range that the system takes the ports of outgoing connections from: none of them can take a port
-# while its server is down.
-_LOWEST, _PER_WORKER, _WORKERS = 10_000, 500, 40
+# Below the ranges that the system takes the ports of outgoing connections from, and the package those of its sets:
+# none of them can take a port while its server is down.
+_LOWEST, _PER_WORKER, _WORKERS = 2_000, 200, 40
 
 
 def free_port() -> int:
@@ -16,10 +16,12 @@ def free_port() -> int:
     return free_ports(1)
 
 
-def free_ports(number: int) -> int:
-    """The first of so many ports in a row."""
+def free_ports(number: int, *, bus: int = 0) -> int:
+    """The first of so many ports in a row; with `bus`, the ports so far above them are free as well."""
     for first in itertools.islice(_ports, _PER_WORKER):
-        if all(_is_free(first + offset) for offset in range(number)):
+        row = range(first, first + number)
+        # What is behind the last port of this worker is another's.
+        if row[-1] < _lowest + _PER_WORKER and all(_is_free(port + above) for port in row for above in {0, bus}):
             # The ports behind the first are taken as well.
             for _ in range(number - 1):
                 next(_ports)

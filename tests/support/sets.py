@@ -20,8 +20,9 @@ from redis.retry import Retry
 from stockyard.embedded import SetShape, find_server, probe, readiness
 from stockyard.embedded.allocator import build_of
 from stockyard.embedded.launch import member_options
-from stockyard.embedded.layout import HOST, Layout, Member
-from stockyard.embedded.set_folder import free_ports, make_files
+from stockyard.embedded.layout import BUS, HOST, Layout, Member
+from stockyard.embedded.set_folder import make_files
+from tests.support.ports import free_ports
 from tests.support.waiting import wait_until
 
 _PR_SET_PDEATHSIG = 1
@@ -55,7 +56,10 @@ class ServerSet(ABC):
 
     def __init__(self, data: Path, shape: SetShape, *, options: dict[str, str] | None = None) -> None:
         self._data = data
-        self._layout = Layout.new(shape, free_ports(shape))
+        members = len(shape.roles())
+        # Of this worker's own, so that no other takes the port of a member that is away for a while.
+        first = free_ports(members, bus=BUS if shape.kind == "cluster" else 0)
+        self._layout = Layout.new(shape, list(range(first, first + members)))
         self._members = {member.name: member for member in self._layout.members}
         self._build = build_of(find_server())
         self._options = [part for name, value in (options or {}).items() for part in (f"--{name}", value)]
