@@ -38,7 +38,7 @@ def test_warnings_are_as_its_options_say() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_its_end_by_a_signal_is_seen(number: signal.Signals) -> None:
-    with Forked[bytes]([sys.executable, "-c", "import time; time.sleep(600)"]) as program:
+    with Forked[bytes]([sys.executable, "-c", "import signal; signal.pause()"]) as program:
         with pytest.raises(subprocess.TimeoutExpired):
             program.wait(0)
         assert program.poll() is None
