@@ -73,7 +73,7 @@ class CancelListener:
         try:
             while True:
                 try:
-                    await channel.open([target.keyspace for target in self._targets.values()])
+                    await channel.open(lambda: [target.keyspace for target in self._targets.values()])
                     while True:
                         await self._hear(channel)
                         retry_delay.reset()

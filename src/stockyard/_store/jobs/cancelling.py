@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -81,8 +81,11 @@ class CancelChannel:
         self._queues: dict[bytes, str] = {}
         self._halts = halts.encode()
 
-    async def open(self, keyspaces: Sequence[QueueKeyspace]) -> None:
-        """Connect and ask for the cancellations of these queues.
+    async def open(self, keyspaces: Callable[[], Iterable[QueueKeyspace]]) -> None:
+        """Connect and ask for changes of halts, and for the cancellations of some queues.
+
+        Args:
+            keyspaces: gives the queues, once connected: a worker may have started meanwhile.
 
         Raises:
             ServerUnavailable, ServerRefused: nobody answers, or not to us.
@@ -90,7 +93,7 @@ class CancelChannel:
         await self._broadcast.open()
         self._queues.clear()
         self._broadcast.listen(self._halts)
-        for keyspace in keyspaces:
+        for keyspace in keyspaces():
             self.listen(keyspace)
 
     def listen(self, keyspace: QueueKeyspace) -> None:
@@ -106,7 +109,9 @@ class CancelChannel:
             ReplyLost: the connection broke or fell silent; from here on, cancellations are missed.
         """
         received, parsed = await self._broadcast.hear(), ReceivedCancellations()
-        parsed.halts_changed = self._halts in received.begun or received.texts.pop(self._halts, None) is not None
+        # Both may come in at once: a change right behind the begin of the subscription.
+        has_changed = received.texts.pop(self._halts, None) is not None
+        parsed.halts_changed = has_changed or self._halts in received.begun
         parsed.begun = [self._queues[channel] for channel in received.begun if channel != self._halts]
         # Halts that are not heard of are looked up.
         refused = [each for each in received.refused if each[0] != self._halts]
