@@ -11,16 +11,15 @@ from cyclopts import Parameter
 
 from stockyard._aio.stop_signals import stop_signals
 from stockyard._logging import LogFormat, configure_logging
-from stockyard._suggestion import suggestion
 from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import complain, say, show_json, show_table, when
 from stockyard.cli.options import AsJson, Span
 from stockyard.errors import InvalidOption, NotificationFailed
-from stockyard.observe.alerts.default_rules import Thresholds, every_rule
+from stockyard.observe.alerts.default_rules import every_rule
 from stockyard.observe.alerts.incidents import Incident, Silence, Status
 from stockyard.observe.alerts.prometheus_rules import PAGES, rule_file
-from stockyard.observe.alerts.rules import SERVER
 from stockyard.observe.alerts.settings import AlertSettings
+from stockyard.observe.alerts.silencing import silence_existing
 
 alerts = Command(name="alerts", help="Watch the queues and the server, and see what fires.")
 
@@ -129,14 +128,7 @@ async def _silence(
     connection: Connection, rule: str | None, queue: str | None, duration: str, reason: str
 ) -> Silence:
     async with connection.open() as app:
-        # A program may have rules of its own, of which nothing is known here but what they told.
-        seen = [*await app.alerts.incidents(), *await app.alerts.history()]
-        rules = [each.name for each in every_rule(app.topology, Thresholds())] + [each.rule for each in seen]
-        if rule is not None and rule not in rules:
-            raise InvalidOption(f"no rule is called {rule!r}{suggestion(rule, dict.fromkeys(rules))}")
-        if queue not in (None, SERVER, *(each.subject for each in seen)):
-            app.topology.spec(str(queue))
-        return await app.alerts.silence(rule, queue, duration=duration, reason=reason)
+        return await silence_existing(app.alerts, app.topology, rule, queue, duration=duration, reason=reason)
 
 
 async def _test(about: str) -> int:

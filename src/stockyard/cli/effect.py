@@ -11,7 +11,7 @@ from stockyard.cli.connection import DEFAULT, Connection
 from stockyard.cli.display import say, show_json, show_table, when
 from stockyard.cli.options import AsJson
 from stockyard.cli.person import user_name
-from stockyard.effects.effects import Settled
+from stockyard.effects.effects import FINDINGS
 from stockyard.errors import InvalidOption
 from stockyard.model.effect_errors import EffectNotFound
 from stockyard.model.effect_record import EffectRecord
@@ -95,9 +95,8 @@ async def resolve(
     """
     if not note.strip():
         raise InvalidOption("--note must say how you know: it is kept with the effect")
-    outcome: Settled = "committed" if finding == "applied" else "failed"
     async with connection.open() as app:
-        record = await app.effects.settle(key, outcome, source=user_name(), note=note, queue=queue)
+        record = await app.effects.settle(key, FINDINGS[finding], source=user_name(), note=note, queue=queue)
     say(f"effect {record.key} of queue {record.queue} is {record.outcome}")
     if record.outcome == "failed":
         say(f"its job is not tried again by itself: stockyard job retry {record.queue} {record.job_id}")

@@ -11,10 +11,15 @@ import msgspec
 from stockyard.app import App
 from stockyard.dashboard import bulk
 from stockyard.dashboard.operations import Operation, Operations
+from stockyard.effects.effects import FINDINGS, Settled
 from stockyard.errors import InvalidOption, JobNotFound, PayloadError, ScheduleNotFound
 from stockyard.model.job import Job
+from stockyard.observe.alerts.silencing import silence_existing
 
 Fields = Mapping[str, str]
+
+_OUTCOMES: dict[str, Settled] = {"committed": "committed", "failed": "failed", **FINDINGS}
+"""What a form may call the outcome of an effect: as programs do, or as ``stockyard effect resolve`` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +110,12 @@ async def _cancel(request: Request) -> str:
 
 
 async def _edit(request: Request) -> str:
+    then = request.fields.get("then", "")
+    if then not in ("", "retry"):
+        raise InvalidOption(f"what follows a change of data must be 'retry' or nothing; got {then!r}")
     job = await request.job()
     await job.update_data(json_of(request["data"]))
-    if request.fields.get("then") != "retry":
+    if not then:
         return f"the data of job {job.id} is changed"
     await job.retry(reset_attempts=True)
     return f"the data of job {job.id} is changed, and it waits again"
@@ -156,37 +164,42 @@ async def _freeze(request: Request) -> str:
 
 
 async def _thaw(request: Request) -> str:
-    await request.app.all_limits.thaw(request["limits"])
+    if not await request.app.all_limits.thaw(request["limits"]):
+        return f"the limits {request['limits']} were not frozen any more"
     return f"the limits {request['limits']} are thawed"
 
 
 async def _settle(request: Request) -> str:
-    outcome = request["outcome"]
-    source = f"person ({request.who})" if request.who else "person"
-    note = request.fields.get("note", "")
-    if outcome == "committed":
-        text = request.fields.get("value", "").strip()
-        value = json_of(text) if text else None
-        await request.app.effects.settle(
-            request["effect"], "committed", source=source, value=value, note=note, queue=request["queue"]
+    outcome = _OUTCOMES.get(request["outcome"])
+    if outcome is None:
+        raise InvalidOption(
+            f"the outcome of an effect must be one of {', '.join(_OUTCOMES)}; got {request['outcome']!r}"
         )
-    else:
-        await request.app.effects.settle(
-            request["effect"], "failed", source=source, note=note, queue=request["queue"]
-        )
-    return f"effect {request['effect']} is {outcome}"
+    text = request.fields.get("value", "").strip()
+    if text and outcome != "committed":
+        raise InvalidOption("only an effect that was applied has a value: leave it empty")
+    record = await request.app.effects.settle(
+        request["effect"],
+        outcome,
+        source=f"person ({request.who})" if request.who else "person",
+        value=json_of(text) if text else None,
+        note=request.fields.get("note", ""),
+        queue=request["queue"],
+    )
+    return f"effect {record.key} is {record.outcome}"
 
 
 async def _silence(request: Request) -> str:
-    await request.app.alerts.silence(
-        request["rule"], request["subject"], duration=request["duration"], reason=f"by {request.who}"
-    )
-    return f"{request['rule']} of {request['subject']} is silent for {request['duration']}"
+    rule, subject = request["rule"], request["subject"]
+    app, duration = request.app, request["duration"]
+    await silence_existing(app.alerts, app.topology, rule, subject, duration=duration, reason=f"by {request.who}")
+    return f"{rule} of {subject} is silent for {duration}"
 
 
 async def _unsilence(request: Request) -> str:
     fields = request.fields
-    await request.app.alerts.unsilence(fields.get("rule") or None, fields.get("subject") or None)
+    if not await request.app.alerts.unsilence(fields.get("rule") or None, fields.get("subject") or None):
+        return "there was no such silence any more"
     return "the silence is ended"
 
 
@@ -220,8 +233,11 @@ async def _replay_key(request: Request) -> str:
 
 async def _stop(request: Request) -> str:
     operation = request.operations.find(request["operation"])
-    if operation is not None:
-        operation.is_stopped = True
+    if operation is None:
+        raise InvalidOption(f"this dashboard runs no operation {request['operation']!r}: open the page again")
+    if operation.is_over:
+        return "the operation was over already"
+    operation.is_stopped = True
     return "the operation stops after its step"
 
 

@@ -19,6 +19,9 @@ from stockyard.topology import QueueSpec, Topology
 
 Settled = Literal["committed", "failed"]
 
+FINDINGS: dict[str, Settled] = {"applied": "committed", "not-applied": "failed"}
+"""What a person finds at the venue → the outcome that this is."""
+
 
 class Effects(Fixed):
     """The effects of an App's queues; ``App.effects``.

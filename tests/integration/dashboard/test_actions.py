@@ -213,12 +213,64 @@ async def test_a_schedule_is_run_now_and_ended(yard: Yard, visit: Open) -> None:
 
 
 async def test_an_alert_is_silenced(yard: Yard, visit: Open) -> None:
+    yard.queue("q")
     person = visit()
     await person.do("/do/silence?rule=waiting&subject=q&duration=1h", on="/alerts")
     (silence,) = await yard.app.alerts.silences()
     assert (silence.rule, silence.subject) == ("waiting", "q")
     await person.do("/do/unsilence?rule=waiting&subject=q", on="/alerts")
     assert await yard.app.alerts.silences() == []
+    again = await person.do("/do/unsilence?rule=waiting&subject=q", on="/alerts")
+    assert "there was no such silence any more" in Page(again.text).text
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("silence?rule=wating&subject=q&duration=1h", "no rule is called 'wating'"),
+        ("silence?rule=waiting&subject=r&duration=1h", "'r'"),
+        ("stop?operation=zz", "no operation 'zz'"),
+        ("edit?queue=q&id=w&data=2&then=rerun", "'rerun'"),
+        ("thaw?limits=nope", "no limits 'nope'"),
+        ("replay_key?queue=q&key=k", "declares nothing of keys"),
+    ],
+)
+async def test_what_does_not_exist_is_refused(yard: Yard, visit: Open, query: str, why: str) -> None:
+    job = await yard.queue("q").add("job", 1, job_id="w")
+    reply = await visit().do(f"/do/{query}")
+    text = Page(reply.text).text
+    assert "Not done: " in text
+    assert why in text
+    assert await yard.app.alerts.silences() == []
+    assert (await job.refresh()).data == 1
+
+
+@pytest.mark.parametrize(
+    ("word", "outcome"),
+    [("committed", "committed"), ("applied", "committed"), ("failed", "failed"), ("not-applied", "failed")],
+)
+async def test_an_effect_is_settled_by_the_words_of_programs_and_of_the_command(
+    yard: Yard, visit: Open, word: str, outcome: str
+) -> None:
+    async def break_off(job: Job[Any]) -> None:
+        async with job.effect("E1", max_duration="1s"):
+            raise OSError("connection reset")
+
+    await yard.queue("q", attempts=1).add("job")
+    await yard.work(break_off, "q")
+    await eventually(lambda: has(yard, failed=1))
+    person = visit()
+    on = "/effects"
+    for wrong in ("maybe", "Committed", "unknown"):
+        refused = Page((await person.do(f"/do/settle?queue=q&effect=E1&outcome={wrong}", on=on)).text)
+        assert "Not done: the outcome of an effect must be one of committed, failed, applied" in refused.text
+        (record,) = await yard.app.effects.list("unknown")
+        assert record.key == "E1"
+    done = Page((await person.do(f"/do/settle?queue=q&effect=E1&outcome={word}", on=on)).text)
+    assert f"Done: effect E1 is {outcome}." in done.text
+    settled = await yard.app.effects.get("E1")
+    assert settled is not None
+    assert settled.outcome == outcome
 
 
 async def test_an_action_that_cannot_be_recorded_is_not_done(
