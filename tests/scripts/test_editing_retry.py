@@ -158,3 +158,27 @@ async def test_its_parent_waits_for_it_if_it_has_not_begun(
     assert await editing.retry(keyspace, "1", state="completed") == 0
     assert (keys.get("waiting-children"), keys.get("p:dependencies")) == (Sorted({"p": NOW}), {child})
     assert keys.get("wait") == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "age", "expires"),
+    [
+        ('{"expiresIn":2000}', 2000, True),
+        ('{"expiresIn":2000}', 1999, False),
+        ('{"delay":500,"expiresIn":2000}', 2499, False),
+        ('{"delay":500,"expiresIn":2000}', 2500, True),
+        (f'{{"expiresAt":{NOW}}}', 0, True),
+        (f'{{"expiresAt":{NOW + 1}}}', 9000, False),
+        (f'{{"expiresIn":2000,"coalesce":{{"key":"A","replaced":1,"renewed":{NOW - 1999}}}}}', 9000, False),
+        (f'{{"expiresIn":2000,"coalesce":{{"key":"A","replaced":1,"renewed":{NOW - 2000}}}}}', 9000, True),
+        ('{"expiresIn":"soon"}', 9000, False),
+        ('{"expiresAt":', 9000, False),
+    ],
+)
+async def test_one_that_has_expired_stays(
+    keyspace: QueueKeyspace, keys: Keyspace, options: str, age: int, expires: bool
+) -> None:
+    keys.put({"1": record(opts=options, timestamp=NOW - age), "failed": Sorted({"1": 1})})
+    before = keys.all()
+    assert await editing.retry(keyspace, "1") == (ReplyCode.JOB_EXPIRED if expires else 0)
+    assert (keys.all() == before) is expires

@@ -66,3 +66,16 @@ async def test_an_id_without_a_record_is_cleared(keyspace: QueueKeyspace, keys: 
     assert await managing.retry_all(keyspace, "failed", NOW, None) == 0
     assert keys.get("failed") is None
     assert keys.get("wait") is None
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 9])
+async def test_those_that_have_expired_stay_and_keep_no_other_from_its_turn(
+    keyspace: QueueKeyspace, keys: Keyspace, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(managing, "CHUNK", chunk)
+    late = record(opts='{"expiresIn":5}', timestamp=NOW - 5)
+    keys.put({"1": late, "2": record(), "3": late, "4": late, "5": record()})
+    keys.put({"failed": Sorted({str(number): number for number in range(1, 6)})})
+    assert await managing.retry_all(keyspace, "failed", NOW, 2) == 2
+    assert (keys.get("wait"), keys.get("failed")) == (["5", "2"], Sorted({"1": 1, "3": 3, "4": 4}))
+    assert keys.get("1") == late

@@ -212,7 +212,8 @@ class Job(Arranged, Relative, Effectful, Logged, Scheduled, msgspec.Struct, Gene
         Raises:
             InvalidOption: the state is another one, or ``reset_attempts`` is none of these.
             JobNotFound: the job was removed.
-            JobStateError: it is in another state, which the message names; nothing was changed.
+            JobStateError: it is in another state, which the message names, or it has expired, so that a worker
+                would drop it; nothing was changed.
         """
         await self.port.retry(self.id, state=state, reset_attempts=reset_attempts)
 

@@ -181,6 +181,8 @@ class QueueAdmin:
     ) -> int:
         """Put finished jobs back to wait, the oldest first, by their own priority; return how many.
 
+        Jobs that have expired stay as they are: a worker would drop them.
+
         Args:
             state: ``"failed"``, the default, or ``"completed"``.
             limit: how many at most. Defaults to None, all.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import msgspec
@@ -105,6 +106,8 @@ class StoredJobs:
             raise JobStateError(
                 job_id, f"job {job_id} of queue {self._keyspace.queue!r} is {found}, and not {state}{hint}"
             )
+        if found == ReplyCode.JOB_EXPIRED:
+            raise expired_error(self._keyspace.queue, job_id, await self.get_job(job_id))
         self._check(job_id, found)
         await coalescing.settle(self._keyspace, [job_id], by_hand=True)
 
@@ -203,6 +206,17 @@ class StoredJobs:
             raise JobNotFound(job_id, f"{where} does not exist (any more)")
         if code == ReplyCode.WRONG_STATE:
             raise JobStateError(job_id, f"{where} is not {needs}")
+
+
+def expired_error(queue: str, job_id: str, job: Job[Any] | None) -> JobStateError:
+    """Return the refusal to run a job again that has expired; ``job`` is None where it was removed meanwhile."""
+    moment = None if job is None else job.expires_at
+    when = "" if moment is None else f" at {datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return JobStateError(
+        job_id,
+        f"job {job_id} of queue {queue!r} expired{when}: a worker would drop it without running it; "
+        "add a new job in its place",
+    )
 
 
 def _from_child(given: S, kind: type[S]) -> S:

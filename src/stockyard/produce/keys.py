@@ -15,6 +15,7 @@ from stockyard.model import checks
 from stockyard.model.fixed import Fixed
 from stockyard.model.job import JobPort
 from stockyard.model.key_order import KeyInfo, KeyOrder, KeyState
+from stockyard.produce.job_port import expired_error
 from stockyard.topology import QueueSpec
 
 _MOST = 10_000
@@ -126,17 +127,21 @@ class Keys(Fixed):
 
         Raises:
             JobNotFound: its record was removed: ``resume`` the key.
+            JobStateError: it has expired, so that a worker would drop it: ``resume`` or ``skip`` the key, which
+                stays parked.
         """
         self._declared()
         await self._keyspace.learn_time()
-        reply = await keyed.replay(self._keyspace, checks.text("key", key))
-        if reply == ReplyCode.WRONG_STATE:
+        code, job_id = await keyed.replay(self._keyspace, checks.text("key", key))
+        if code == ReplyCode.WRONG_STATE:
             raise self._not_parked(key)
-        if isinstance(reply, int):
+        if code == ReplyCode.JOB_EXPIRED:
+            raise expired_error(self._queue, job_id, await self._jobs.get_job(job_id))
+        if code == ReplyCode.JOB_MISSING:
             raise JobNotFound(
                 key, f"the failed job of key {key!r} of queue {self._queue!r} was removed: resume the key"
             )
-        return reply
+        return job_id
 
     async def _look(self, key: str, most: int) -> tuple[Sequence[KeyInfo], Sequence[str]]:
         await self._keyspace.learn_time()

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import Flow, Hooks, InvalidOption, Job, JobFailed, JobNotFound
-from stockyard.errors import JobExpired
+from stockyard import Flow, Hooks, InvalidOption, Job, JobFailed, JobNotFound, Queue
+from stockyard.errors import JobExpired, JobStateError
 from stockyard.events import ExpiredEvent, FailedEvent
 from stockyard.model.clock import SteppedClock
 from tests.support.waiting import eventually
@@ -198,3 +198,56 @@ async def test_a_backlog_of_expired_jobs_is_dropped(timed: Yard, clock: SteppedC
     assert ran == ["last"]
     (health,) = await timed.app.health("q")
     assert health.expired_total == 500
+
+
+async def test_a_failed_job_that_has_expired_is_not_run_again(timed: Yard, clock: SteppedClock) -> None:
+    queue = timed.queue(expires_in="2s")
+    runs: list[str] = []
+
+    async def fail(job: Job[Any]) -> None:
+        runs.append(job.id)
+        raise ValueError("no price")
+
+    await timed.work(fail)
+    job, longer = await queue.add("x"), await queue.add("x", expires_in="1h")
+    await _until_failed(queue, 2)
+    clock.step(2000)
+    with pytest.raises(JobStateError, match=r"job 1 of queue 'q' expired at 2027-01-15 08:00:02 UTC"):
+        await job.retry(reset_attempts=True)
+    assert await queue.retry_all() == 1
+    await eventually(lambda: runs == [job.id, longer.id, longer.id])
+    await _until_failed(queue, 2)
+    assert await job.state() == "failed"
+
+
+async def test_a_parked_key_whose_job_has_expired_stays_parked(timed: Yard, clock: SteppedClock) -> None:
+    queue = timed.queue(ordered=True, on_poison="park", expires_in="2s")
+    ran: list[str] = []
+
+    async def handle(job: Job[str]) -> None:
+        ran.append(job.data)
+        if job.data == "poison":
+            raise ValueError("no price")
+
+    await timed.work(handle)
+    head = await queue.add("x", "poison", key="BTC")
+    behind = await queue.add("x", "next", key="BTC", expires_in="1h")
+
+    async def is_parked() -> bool:
+        return bool(await queue.keys.list("parked"))
+
+    await eventually(is_parked)
+    clock.step(2000)
+    with pytest.raises(JobStateError, match=r"job 1 of queue 'q' expired at 2027-01-15 08:00:02 UTC"):
+        await queue.keys.replay("BTC")
+    assert (await is_parked(), await head.state(), ran) == (True, "failed", ["poison"])
+    assert await queue.keys.skip("BTC") == head.id
+    await behind.wait_for_result(25)
+    assert ran == ["poison", "next"]
+
+
+async def _until_failed(queue: Queue, number: int) -> None:
+    async def are_failed() -> bool:
+        return await queue.count("failed") == number
+
+    await eventually(are_failed)

@@ -194,7 +194,7 @@ ACTS: dict[str, Act] = {
     "managing.publish": lambda s: managing.publish_event(s.queue, "mine", {"a": "b"}),
     "managing.release_deduplication": lambda s: managing.release_deduplication(s.queue, "mine", "1"),
     "managing.resume": lambda s: managing.resume(s.queue),
-    "managing.retry": run("managing.retry", "failed", NOW, 10, "", NOW),
+    "managing.retry": run("managing.retry", "failed", NOW, 10, 0, "", NOW),
     "scheduling.advance": lambda s: scheduling.advance(s.queue, s.started),
     "scheduling.look": lambda s: scheduling.find_missing(s.queue, interval_ms=5000),
     "scheduling.remove": lambda s: scheduling.remove(s.queue, "s"),

@@ -84,8 +84,9 @@ async def retry(
 ) -> int | str:
     """Put a job that ended in a state back to wait, for its children if some are pending.
 
-    Returns 0, ``JOB_MISSING``, or the state that it is in instead.
+    Returns 0, ``JOB_MISSING``, ``JOB_EXPIRED`` where a worker would drop it, or the state that it is in instead.
     """
+    await keyspace.learn_time()
     job, settled = keyspace.keys.job(job_id), 0
     fields = _RESET_FIELDS[reset_attempts]
     while True:

@@ -160,15 +160,20 @@ async def resume(keyspace: QueueKeyspace, order: KeyOrder, key: str) -> str | No
     return None if isinstance(reply, int) else shown_id(reply)
 
 
-async def replay(keyspace: QueueKeyspace, key: str) -> str | int:
-    """Run the failed job of a parked key again; return its id, ``WRONG_STATE`` or ``JOB_MISSING``."""
+async def replay(keyspace: QueueKeyspace, key: str) -> tuple[int, str]:
+    """Run the failed job of a parked key again; return 0 and its id.
+
+    In place of 0 stands ``WRONG_STATE``, ``JOB_MISSING``, or ``JOB_EXPIRED`` where a worker would drop the job.
+    """
     settled = 0
     while True:
         reply = await keyspace.run(_REPLAY, keyspace.base, key, settled, keyspace.clock())
+        if isinstance(reply, list):
+            return int(reply[0]), shown_id(reply[1])
         if isinstance(reply, bytes):
-            return shown_id(reply)
+            return 0, shown_id(reply)
         if reply != _UNSETTLED:
-            return int(reply)
+            return int(reply), ""
         parked = await keyspace.server.call("HGET", keyspace.keys["keys_parked"], key)
         if parked is not None:
             await children.settle(keyspace, keyspace.base.encode() + parked)

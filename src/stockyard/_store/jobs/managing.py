@@ -227,14 +227,18 @@ def _is_alien(key: bytes, kind: bytes) -> bool:
 
 
 async def retry_all(keyspace: QueueKeyspace, state: str, latest: int, limit: int | None) -> int:
-    """Put jobs that ended by ``latest`` (ms) back to wait, the oldest first; return how many."""
-    left, again, settled = limit, 0, b""
+    """Put jobs that ended by ``latest`` (ms) back to wait, the oldest first; return how many.
+
+    Those that have expired stay as they are: a worker would drop them.
+    """
+    left, again, passed, settled = limit, 0, 0, b""
     while left is None or left > 0:
         room = CHUNK if left is None else min(CHUNK, left)
-        ended = await _first_ended(keyspace, state, latest, room) if coalescing.coalesces(keyspace) else []
-        found, waiting, unsettled = await keyspace.run(
-            _RETRY, keyspace.base, state, latest, room, settled, keyspace.clock()
+        ended = await _first_ended(keyspace, state, latest, passed, room) if coalescing.coalesces(keyspace) else []
+        found, waiting, unsettled, now_passed = await keyspace.run(
+            _RETRY, keyspace.base, state, latest, room, passed, settled, keyspace.clock()
         )
+        found, passed = found + now_passed - passed, now_passed
         again += waiting
         await coalescing.settle(keyspace, ended, by_hand=True)
         if left is not None:
@@ -247,9 +251,9 @@ async def retry_all(keyspace: QueueKeyspace, state: str, latest: int, limit: int
     return again
 
 
-async def _first_ended(keyspace: QueueKeyspace, state: str, latest: int, room: int) -> list[str]:
+async def _first_ended(keyspace: QueueKeyspace, state: str, latest: int, first: int, room: int) -> list[str]:
     key = keyspace.keys[state]
-    ids = await keyspace.server.call("ZRANGEBYSCORE", key, "-inf", latest, "LIMIT", 0, room)
+    ids = await keyspace.server.call("ZRANGEBYSCORE", key, "-inf", latest, "LIMIT", first, room)
     return [shown_id(each) for each in ids]
 
 
