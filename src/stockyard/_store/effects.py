@@ -15,6 +15,7 @@ from stockyard._store.net.connection import accepted
 from stockyard._store.records import ReplyCode
 from stockyard._store.scripts import load
 from stockyard._store.text_fields import text_fields
+from stockyard._wire.fields import BEGUN_EFFECT
 from stockyard._wire.keys import PREFIXES
 from stockyard.model.effect_record import EffectRecord
 from stockyard.model.halt import Halt
@@ -130,7 +131,7 @@ async def begin(keyspace: QueueKeyspace, intents: Sequence[Intent], *, marks: bo
     Args:
         keyspace: the queue.
         intents: what they are about to do.
-        marks: have the jobs say so, for ``lose_job``. Defaults to True.
+        marks: have the jobs say so, for ``lose_job``; those that may expire always do. Defaults to True.
     """
     now, *replies = await keyspace.run(
         _BEGIN, keyspace.base, _now(keyspace), "1" if marks else "0", _packed(intents)
@@ -166,6 +167,11 @@ async def review(keyspace: QueueKeyspace, *, interval_ms: int, keep_ms: int) -> 
 async def lose_job(keyspace: QueueKeyspace, job_id: str, reason: str, *, at_start: bool) -> bool:
     """Make a job unknown that began no effect; say whether it must not run again."""
     return bool(await keyspace.run(_LOSE, keyspace.base, job_id, reason, int(at_start)))
+
+
+async def has_begun(keyspace: QueueKeyspace, job_id: str) -> bool:
+    """Say whether a job has begun an effect, of jobs that say so: those that may expire, or run at most once."""
+    return bool(await keyspace.server.call("HEXISTS", keyspace.keys.job(job_id), BEGUN_EFFECT))
 
 
 async def forget_all(keyspace: QueueKeyspace) -> None:

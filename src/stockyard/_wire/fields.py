@@ -13,6 +13,9 @@ STORED = [*STARTED, "returnvalue", "processedOn", "finishedOn", "pb"]
 MAX_EVENTS = "opts.maxLenEvents"
 """Of ``meta``: about so many entries of the event stream are kept."""
 
+BEGUN_EFFECT = "stockyard.effect"
+"""Of a job that may expire, or runs at most once: the effect that it has begun last."""
+
 SHARDS = "stockyard.shards."
 """Of ``meta`` of the first shard: begins a field for each number of shards that a program declares."""
 

@@ -27,6 +27,7 @@ from stockyard.consume.run.breaker_guard import BreakerGuard
 from stockyard.consume.run.end_listener import EndListener
 from stockyard.consume.run.ending import Ending
 from stockyard.consume.run.execution import Execution
+from stockyard.consume.run.expiries import Expiries
 from stockyard.consume.run.handler_call import HandlerCall
 from stockyard.consume.run.held_jobs import HeldJobs
 from stockyard.consume.run.runner import Runner
@@ -108,6 +109,7 @@ class ShardWorker:
             spec.name,
             call=call,
             held=HeldJobs(keyspace, halts),
+            expiries=Expiries(keyspace, call.once),
             breaker=guard,
             active=self.active,
             jobs=jobs,

@@ -45,11 +45,16 @@ class Decision(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a run is about to do: the digest of its payload, how long it takes at most, and the time, in ms."""
+    """What a run is about to do: the digest of its payload, how long it takes at most, and the time, in ms.
+
+    Attributes:
+        is_late: its job has expired: it begins nothing, and may only learn what became of what it began before.
+    """
 
     payload: str
     most_ms: int
     now: int
+    is_late: bool = False
 
 
 def decide(record: EffectRecord | None, asked: Asked, venue: Venue, *, is_reconciled: bool) -> Decision:
@@ -72,7 +77,7 @@ def decide(record: EffectRecord | None, asked: Asked, venue: Venue, *, is_reconc
     if record.outcome == EffectOutcome.OPEN and asked.now < record.deadline:
         # Its run may be sending at this moment: nothing about it can be known yet.
         return Decision(Step.WAIT, max(record.deadline - asked.now, _SHORTEST_WAIT_MS))
-    if may_resend(record, asked, venue):
+    if not asked.is_late and may_resend(record, asked, venue):
         return Decision(Step.RESEND)
     reason = f"effect {record.key} may have been applied{_by(record)}"
     if not is_reconciled or venue.verify is None:

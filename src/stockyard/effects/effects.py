@@ -10,6 +10,7 @@ from stockyard._store import effects as store
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from stockyard.blocking import BlockingEffects
+from stockyard.effects.waiting_job import wake
 from stockyard.model import checks
 from stockyard.model.effect_errors import EffectNotFound, EffectStateError
 from stockyard.model.effect_record import EffectOutcome, EffectRecord
@@ -145,6 +146,8 @@ class Effects(Fixed):
             )
         if code == ReplyCode.EFFECT_SETTLED:
             raise EffectStateError(f"effect {key!r} is {record.outcome} already, by {record.resolved_by}")
+        if found is not None:
+            await wake(found[0], record)
         return record
 
     async def _find(self, key: str, queue: str | None) -> tuple[QueueKeyspace, EffectRecord] | None:

@@ -79,21 +79,25 @@ class EffectGate:
             expires=request.expires_at,
             halt_keys=request.halt_keys,
         )
+        record: EffectRecord | None = None
         for _ in range(_ROUNDS):
             begun = await self._begun.ask(intent)
-            code, now, record = begun.code, begun.now, begun.record
+            code, now = begun.code, begun.now
             if code == 0:
                 return EffectStart("begun", begun.fence, begun.started_on, begun.deadline, begun.left_ms)
-            if code == ReplyCode.JOB_EXPIRED:
+            is_late = code == ReplyCode.JOB_EXPIRED
+            if is_late and (record is None or record.outcome == EffectOutcome.FAILED):
                 return EffectStart("expired", reason=f"effect {request.key} was not begun: its job has expired")
             if code == ReplyCode.QUEUE_HALTED:
                 return await self._halted(job_id, request, begun.halt)
-            if code != ReplyCode.EFFECT_EXISTS:
+            if code != ReplyCode.EFFECT_EXISTS and not is_late:
                 reason = store.REFUSALS.get(ReplyCode(code), str(code))
                 return EffectStart("refused", reason=f"effect {request.key} was not begun: {reason}")
+            # One that was to be sent again, and whose job has expired, stays what it was.
+            record = record if is_late else begun.record
             decision = decide(
                 record,
-                Asked(request.payload, request.most_ms, now),
+                Asked(request.payload, request.most_ms, now, is_late),
                 self._venue,
                 is_reconciled=self._is_reconciled,
             )

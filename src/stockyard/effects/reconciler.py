@@ -10,6 +10,7 @@ from stockyard._aio.service import Periodic
 from stockyard._store import effects as store
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.effects.decision import NO_VENUE, asks_at, judge
+from stockyard.effects.waiting_job import wake
 from stockyard.errors import StockyardError
 from stockyard.model.effect_record import EffectOutcome, EffectRecord
 from stockyard.model.payload import encode_payload
@@ -102,6 +103,7 @@ class EffectReconciler:
         )
         code, _ = await store.settle(self._keyspace, record.key, settlement)
         if code == 0 and outcome is not EffectOutcome.UNKNOWN:
+            await wake(self._keyspace, record)
             _log.info("effect %s of queue %s is settled: %s", record.key, self._keyspace.queue, outcome)
 
     async def _answer(

@@ -13,7 +13,7 @@ from stockyard._store.records import ReplyCode
 from stockyard.consume.options import WorkerSpec
 from stockyard.consume.run.breaker_guard import BreakerGuard
 from stockyard.consume.run.error_outcome import AskedRetry, outcome_of_error
-from stockyard.consume.run.expiry import within_expiry
+from stockyard.consume.run.expiries import Expiries
 from stockyard.consume.run.handler_finder import unknown_name
 from stockyard.consume.run.invocation import Invocation
 from stockyard.errors import JobNotFound, JobStateError, LeaseLost, ReplyLost, ServerRefused, StockyardError
@@ -35,6 +35,7 @@ class ManualEnds:
         keyspace: where the jobs are.
         request: what every call asks for, but for jobs and their token.
         guard: the circuit breaker of the queue, or None.
+        expiries: ends jobs whose time is over.
 
     Attributes:
         restores_locks: the server evicts keys: a lock that is gone may still be ours.
@@ -50,12 +51,14 @@ class ManualEnds:
         keyspace: QueueKeyspace,
         request: TakeRequest,
         guard: BreakerGuard | None,
+        expiries: Expiries,
     ) -> None:
         self._spec = spec
         self._strategies = options.backoff_strategies
         self._keyspace = keyspace
         self._request = request
         self._guard = guard
+        self._expiries = expiries
         self.rng = random.Random()
         self.restores_locks = False
         self.lock_ms: int = request.lock_ms
@@ -88,7 +91,7 @@ class ManualEnds:
         if self._guard is not None:
             invocation = Invocation(job, self._find, result=error)
             outcome = await self._guard.judged(invocation, outcome)
-        return within_expiry(job, outcome, self._keyspace.clock())
+        return await self._expiries.at_end(job, outcome, self._keyspace.clock())
 
     async def write(self, job_id: str, token: str, outcome: Outcome, starts: int) -> int:
         """Write an end that its lease guards; return when it was written, ms since the epoch.

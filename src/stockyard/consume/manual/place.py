@@ -23,7 +23,7 @@ from stockyard.consume.manual.taken_job import TakenJob
 from stockyard.consume.options import WorkerSpec
 from stockyard.consume.run.breaker_guard import BreakerGuard
 from stockyard.consume.run.error_outcome import pause_ms
-from stockyard.consume.run.expiry import expired_at_start
+from stockyard.consume.run.expiries import Expiries
 from stockyard.effects.at_most_once import AtMostOnce
 from stockyard.errors import ConfigError, ReplyLost, ServerError, UnrecoverableError
 from stockyard.model.clock import Clock
@@ -87,7 +87,10 @@ class ManualPlace:
         self._guard = None if spec.breaker is None else BreakerGuard(keyspace, spec.breaker)
         self._once = AtMostOnce(keyspace) if spec.delivery == "at_most_once" else None
         self._returning: set[asyncio.Task[None]] = set()
-        self.ends = ManualEnds(spec, options, keyspace=keyspace, request=request, guard=self._guard)
+        self._expiries = Expiries(keyspace, self._once)
+        self.ends = ManualEnds(
+            spec, options, keyspace=keyspace, request=request, guard=self._guard, expiries=self._expiries
+        )
         self.jobs = jobs
         self.clock: Clock = keyspace.clock
 
@@ -179,11 +182,14 @@ class ManualPlace:
         """Return how the run of a job ends that must not begin, or None."""
         if record.is_schedule_run and (outcome := await self._outcome_of_run(job, record)) is not None:
             return outcome
-        if (expired := expired_at_start(job, moment)) is not None:
-            return expired
         reason: str | None = None
+        expired = self._expiries.at_start(job, moment)
         if record.deferred_failure is not None:
             reason = record.deferred_failure.decode(errors="replace")
+        elif expired is not None:
+            ended = expired if job.attempts_started <= 1 else await self._expiries.of_started(job, expired)
+            if ended is not None:
+                return await self.ends.failed(job, ended) if isinstance(ended, UnrecoverableError) else ended
         elif self._once is not None and job.stalled_count:
             reason = await self._once.reason_to_fail(job.id)
         if reason is not None:

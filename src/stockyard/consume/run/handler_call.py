@@ -59,6 +59,7 @@ class HandlerCall:
     Attributes:
         find: as given.
         limits_starts: whether a job may have started too often.
+        once: as given.
     """
 
     def __init__(
@@ -88,7 +89,7 @@ class HandlerCall:
         self.limits_starts: bool = max_started > 0
         self._keep_completed, self._keep_failed = keep
         self._rng = rng or random.Random()
-        self._once = once
+        self.once: AtMostOnce | None = once
 
     def reason_to_fail(self, job: Job[Any], deferred: bytes | None) -> str | None:
         """Return why a job is to fail without being run, or None.
@@ -115,8 +116,8 @@ class HandlerCall:
         """
         job = invocation.job
         try:
-            if self._once is not None and job.stalled_count and reason_to_fail is None:
-                reason_to_fail = await self._once.reason_to_fail(job.id)
+            if self.once is not None and job.stalled_count and reason_to_fail is None:
+                reason_to_fail = await self.once.reason_to_fail(job.id)
             if reason_to_fail is not None:
                 return self.failed(invocation, UnrecoverableError(reason_to_fail))
             if self._shows_data:
@@ -158,9 +159,9 @@ class HandlerCall:
     async def handed_back(self, invocation: Invocation) -> Outcome:
         """Return how a broken call ends; where jobs run at most once, failed if it began no effect."""
         outcome = self.broken_off(invocation)
-        if self._once is None or not isinstance(outcome, Requeued):
+        if self.once is None or not isinstance(outcome, Requeued):
             return outcome
-        error = await self._once.error_of_broken(invocation.job.id)
+        error = await self.once.error_of_broken(invocation.job.id)
         return outcome if error is None else await self._failed(invocation, error)
 
     def failed(self, invocation: Invocation, error: BaseException) -> Outcome:

@@ -14,16 +14,16 @@ from stockyard._store.records import StartedRecord
 from stockyard.consume.run.active_runs import ActiveRuns, Run
 from stockyard.consume.run.breaker_guard import BreakerGuard, Call
 from stockyard.consume.run.ending import Ending
-from stockyard.consume.run.expiry import expired_at_start, within_expiry
+from stockyard.consume.run.expiries import Expiries
 from stockyard.consume.run.handler_call import HandlerCall
 from stockyard.consume.run.held_jobs import HeldJobs
 from stockyard.consume.worker_metrics import WorkerMetrics
-from stockyard.errors import ConfigError
+from stockyard.errors import ConfigError, UnrecoverableError
 from stockyard.leases.keeper import LeaseKeeper
 from stockyard.model.clock import Clock
 from stockyard.model.job import Job, JobPort
 from stockyard.model.options import JobOptions
-from stockyard.model.outcome import Failed, Outcome, Retried
+from stockyard.model.outcome import Expired, Failed, Outcome, Retried
 
 
 class Runner:
@@ -33,6 +33,7 @@ class Runner:
         queue: its name.
         call: calls handlers.
         held: hands back jobs that are halted.
+        expiries: ends jobs whose time is over.
         breaker: the circuit breaker of the queue, or None.
         active: the runs in hand.
         jobs: the port of the jobs.
@@ -51,6 +52,7 @@ class Runner:
         *,
         call: HandlerCall,
         held: HeldJobs,
+        expiries: Expiries,
         breaker: BreakerGuard | None,
         active: ActiveRuns,
         jobs: JobPort,
@@ -65,6 +67,7 @@ class Runner:
         self._queue = queue
         self._call = call
         self._held = held
+        self._expiries = expiries
         self._outcome: Call = call.outcome if breaker is None else breaker.around(call.outcome)
         self._active = active
         self._jobs = jobs
@@ -99,24 +102,29 @@ class Runner:
             if job.attempts_started == 1:
                 counters.started(now - job.timestamp - job.options.delay_ms)
             run = Run(job, find, token=token, slot=slot, counters=counters)
-            if _may_expire(job) and (expired := expired_at_start(job, moment or now)) is not None:
+            deferred = record.deferred_failure
+            expired = self._expiries.at_start(job, moment or now) if _may_expire(job) else None
+            if expired is not None and deferred is None and job.attempts_started <= 1:
                 self._on_ended(Ending(job.id, token, expired, job.attempts_started, run))
                 continue
             self._active.add(run)
-            deferred = record.deferred_failure
             is_doubtful = deferred is not None or call.limits_starts
             reason_to_fail = call.reason_to_fail(job, deferred) if is_doubtful else None
-            run.task = loop.create_task(self._run(run, reason_to_fail))
+            run.task = loop.create_task(self._run(run, reason_to_fail, expired))
         self._keeper.hint(self._lock_ms)
 
-    async def _run(self, run: Run, reason_to_fail: str | None) -> None:
+    async def _run(self, run: Run, reason_to_fail: str | None, expired: Expired | None) -> None:
         outcome: Outcome | None = None
         has_run = reason_to_fail is None
         current_job.set(run.job)
         began = perf_counter()
         try:
             tracer = telemetry.tracer
-            if has_run and self._held.any_halts and (outcome := await self._held.outcome(run.job)) is not None:
+            if has_run and expired is not None:
+                outcome = await self._outcome_of_expired(run, expired)
+            if outcome is None and has_run and self._held.any_halts:
+                outcome = await self._held.outcome(run.job)
+            if outcome is not None:
                 has_run = False
             elif tracer is None or not tracer.traces_run(_carrier_of(run.job.options)):
                 outcome = await self._outcome(run, reason_to_fail)
@@ -130,13 +138,17 @@ class Runner:
         if has_run:
             run.seconds = perf_counter() - (run.began or began)
         if outcome is not None and _may_expire(run.job):
-            outcome = within_expiry(run.job, outcome, self._clock())
+            outcome = await self._expiries.at_end(run.job, outcome, self._clock())
         self._active.remove(run)
         if outcome is None:
             self._keeper.release(run.slot)
             self._on_lost()
         else:
             self._on_ended(Ending(run.job.id, run.token, outcome, run.job.attempts_started, run))
+
+    async def _outcome_of_expired(self, run: Run, expired: Expired) -> Outcome | None:
+        ended = await self._expiries.of_started(run.job, expired)
+        return self._call.failed(run, ended) if isinstance(ended, UnrecoverableError) else ended
 
 
 def _traced(job: Job[Any]) -> dict[str, object]:

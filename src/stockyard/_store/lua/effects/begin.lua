@@ -11,7 +11,8 @@ local time = string.format('%.0f', moment)
 local packed, replies = cmsgpack.unpack(intents), {time}
 -- Whether anything of the queue may be halted: asked once for all.
 local may_be_halted = redis.call('EXISTS', halts, breaker) > 0
--- Whether the job says that it began an effect: asked where jobs run at most once.
+-- Whether all jobs say that they began an effect: asked where they run at most once. One that may expire says so too,
+-- as it is not dropped then.
 local is_marked = marks == '1'
 -- Most effects are begun for the first time: whether any was before is asked once for all.
 local effects, begun = {}, {}
@@ -53,7 +54,7 @@ local function begin(id, starts, key, nonce, attempt, payload, most, least, fenc
       'started', time, 'deadline', deadline, 'outcome', 'open')
     if may_be_applied then redis.call('HSET', effect, 'applied', '1') end
     if record.fence then redis.call('HDEL', effect, 'value', 'reason', 'ended', 'by', 'note', 'asked', 'asks') end
-    if is_marked then redis.call('HSET', job, 'stockyard.effect', key) end
+    if is_marked or expires > 0 then redis.call('HSET', job, 'stockyard.effect', key) end
     begun[key] = true
     file_effect(keys, key, 'open', deadline, record.outcome)
     -- One number each: a list of five would cost both sides more than the commands that read.
