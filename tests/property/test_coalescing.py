@@ -159,13 +159,11 @@ class CoalescingMachine(RuleBasedStateMachine):
         self.raw.delete(self.queue.keys.of_job(job_id, "lock"), self.queue.keys["stalled_check"])
         self.raw.hdel(self.queue.keys["meta"], "swept")
         self.raw.sadd(self.queue.keys["stalled"], job_id)
-        found = self.run(leasing.recover_stalled(self.node, interval_ms=1, max_stalled=99))
-        assert found == [job_id]
+        keyspace = self.node if by_node else self.queue
+        assert self.run(leasing.recover_stalled(keyspace, interval_ms=1, max_stalled=99)) == [job_id]
         if by_node:
             self.put_back_by_node.add(key)
             self.out_of_order.add(key)
-        else:
-            self.run(coalescing.settle(self.queue, found))
 
     @rule(data=st.data(), state=st.sampled_from(["failed", "completed"]))
     def retry_by_hand(self, data: st.DataObject, state: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from stockyard._store.jobs.coalescing import settle, settle_due
+from stockyard._store.jobs.leasing import abandon, recover_stalled
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.model.arrangement import Arrangement
 from stockyard.model.coalesce import Coalesce
@@ -181,3 +182,37 @@ async def test_what_the_newer_one_lacks_still_runs(
     assert (keys.get("7") or {}).get("data") == left
     assert keys.get("wait") == (None if left is None else ["7"])
     assert keys.get("8")["data"] == runs
+
+
+@pytest.mark.parametrize("outcome", [Retried("boom", (), 0, True), Requeued()])
+async def test_the_call_that_ends_a_run_does_not_take_its_job_again_before_it_yields(
+    keyspace: QueueKeyspace, keys: Keyspace, outcome: Outcome
+) -> None:
+    keys.put({"7": job("1", ats=1), "7:lock": "w:1", "active": ["7"], "8": job("2"), "wait": ["8"], KEY: BOTH})
+    reply = await finish(keyspace, ("7", outcome), take=1)
+    assert (reply.codes, [record.id for record in reply.records]) == ([0], ["8"])
+    assert (keys.get("7"), keys.get("active"), keys.get("wait")) == (None, ["8"], None)
+
+
+@pytest.mark.parametrize("active", [["8", "7"], ["7", "8"]])
+@pytest.mark.parametrize("knows_the_worker", [False, True])
+async def test_of_two_jobs_of_a_dead_worker_the_older_is_gone_in_the_call_that_puts_them_back(
+    keyspace: QueueKeyspace, keys: Keyspace, active: list[str], knows_the_worker: bool
+) -> None:
+    keys.put({"7": job("1", ats=1), "8": job("2", ats=1), "active": active, "stalled": {"7", "8"}, KEY: BOTH})
+    if knows_the_worker:
+        keys.put({"7:lock": "dead.w:1", "8:lock": "dead.w:1"})
+        await abandon(keyspace, "dead.", max_stalled=1)
+    else:
+        await recover_stalled(keyspace, interval_ms=5000, max_stalled=1)
+    assert (keys.get("7"), keys.get("8")) == (None, job("2", 1, ats=1, stc=1))
+    assert (keys.get("wait"), keys.get("active"), list(keys.get(KEY))) == (["8"], None, ["8"])
+    assert keys.get("events")[-2:] == [["removed", "7", "waiting"], ["coalesced", "8", "1"]]
+    assert keys.get(":counts") == {"replaced": "1"}
+
+
+async def test_a_job_whose_reply_was_lost_yields_too(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    keys.put({"7": job("1", ats=1), "8": job("2"), "active": ["7"], "wait": ["8"], "stalled": {"7"}, KEY: BOTH})
+    keys.put({"stalled-check:unread": {"7": "1:0"}})
+    await recover_stalled(keyspace, interval_ms=5000, max_stalled=1)
+    assert (keys.get("7"), keys.get("8"), keys.get("wait")) == (None, job("2", 1), ["8"])

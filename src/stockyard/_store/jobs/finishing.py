@@ -178,7 +178,9 @@ async def finish_and_take(keyspace: QueueKeyspace, ended: Sequence[RunEnd], requ
             by ``leasing.reclaim``.
     """
     now = "" if keyspace.follows_server else keyspace.clock()
-    if isinstance(request, LimitedTakeRequest | VersionedTakeRequest):
+    # A job that yields to a newer one of its coalescing key must not be taken first.
+    may_yield = request.take and coalesces(keyspace) and any(type(run.outcome) in _AGAIN for run in ended)
+    if may_yield or isinstance(request, LimitedTakeRequest | VersionedTakeRequest):
         return await _finish_then_take(keyspace, ended, request, now)
     return await _finish(keyspace, ended, finish_script(request), request, now)
 

@@ -9,15 +9,16 @@ import msgspec
 from stockyard._store.composed_script import ComposedScript
 from stockyard._store.ids import shown_id
 from stockyard._store.jobs import renewing
+from stockyard._store.jobs.coalescing import coalesces
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import MOST_BYTES
 from stockyard._store.records import StartedRecord
 from stockyard._store.scripts import load
 
 _RENEW = load("leasing.renew")
-_RECOVER = load("leasing.recover")
+_RECOVER, _RECOVER_COALESCED = load("leasing.recover"), load("leasing.recover+yielding")
 _RECLAIM = load("leasing.reclaim")
-_ABANDON = load("leasing.abandon")
+_ABANDON, _ABANDON_COALESCED = load("leasing.abandon"), load("leasing.abandon+yielding")
 _pack = msgspec.msgpack.Encoder().encode
 
 
@@ -37,6 +38,7 @@ async def recover_stalled(
     """Hand back jobs whose lease ran out; at most once per interval over all workers. Return their ids.
 
     One look is as many short calls as it needs; a look that breaks off is taken up by the next one.
+    A job that a newer one of its coalescing key has overtaken goes in the same call.
 
     Args:
         keyspace: the queue.
@@ -48,7 +50,7 @@ async def recover_stalled(
     stage, passed, look = b"first", 0, b""
     while stage:
         ids, stage, passed, look = await keyspace.run(
-            _RECOVER,
+            _RECOVER_COALESCED if coalesces(keyspace) else _RECOVER,
             keyspace.base,
             keyspace.clock(),
             interval_ms,
@@ -82,7 +84,12 @@ async def abandon(
     passed, has_more = 0, 1
     while has_more:
         ids, passed, has_more = await keyspace.run(
-            _ABANDON, keyspace.base, holder, passed, max_stalled, int(at_most_once)
+            _ABANDON_COALESCED if coalesces(keyspace) else _ABANDON,
+            keyspace.base,
+            holder,
+            passed,
+            max_stalled,
+            int(at_most_once),
         )
         returned += [shown_id(each) for each in ids]
     return returned

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from stockyard._aio.repeats import repeats
 from stockyard._aio.service import Periodic
-from stockyard._store.jobs import coalescing, leasing
+from stockyard._store.jobs import leasing
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.consume.hooks import Hooks, call_hook
 from stockyard.consume.worker_metrics import WorkerMetrics
@@ -110,8 +110,6 @@ class StalledJobRecoverer:
 
     async def _note(self, recovered: list[str]) -> None:
         self._metrics.stalled += len(recovered)
-        # One that comes to wait again may find a newer one of its coalescing key.
-        await coalescing.settle(self._keyspace, recovered)
         for job_id in recovered:
             _log.warning("job %s of queue %s lost its worker; handed back", job_id, self._keyspace.queue)
             await call_hook(self._hooks.stalled, job_id)

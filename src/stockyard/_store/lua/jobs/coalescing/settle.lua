@@ -1,5 +1,5 @@
 --- Lets one job of each coalescing key wait, where a job that ran has come to wait again; forgets keys without jobs.
--- needs: coalesced_jobs counts decoding
+-- needs: coalesced_jobs counts yielding
 -- keys: active stalled events
 -- args: base now ids by_hand
 -- returns: how many payloads were replaced, whether more keys are due, how many of the jobs run
@@ -22,26 +22,18 @@ if ids == '' then
 else
   for _, id in ipairs(cmsgpack.unpack(ids)) do
     if redis.call('LPOS', active, id) then running = running + 1 end
-    local options = redis.pcall('HGET', base .. id, 'opts')
-    local given = type(options) == 'string' and decode_object(options).coalesce
-    if type(given) == 'table' and type(given.key) == 'string' then
+    local key = coalescing_key_of(base, id)
+    if key then
+      local of_key = base .. COALESCED .. key
       if by_hand == '1' then
-        redis.call('ZREM', base .. COALESCED .. given.key, id)
-        look_at(batch, given.key)
+        redis.call('ZREM', of_key, id)
+        look_at(batch, key)
       end
-      put_first(base .. COALESCED .. given.key, id)
-      names[#names + 1] = given.key
+      put_first(of_key, id)
+      names[#names + 1] = key
     end
   end
 end
-for _, name in ipairs(names) do
-  local waits, runs, of_key = look_at(batch, name)
-  if waits or runs then
-    look_again(batch, name, time, runs)
-  else
-    redis.call('UNLINK', of_key)
-    redis.call('ZREM', base .. COALESCED_DUE, name)
-  end
-end
+for _, name in ipairs(names) do settle_key(batch, name, time) end
 write_counts(base, batch.counted)
 return {batch.counted.replaced or 0, ids == '' and #names == AT_ONCE and 1 or 0, running}

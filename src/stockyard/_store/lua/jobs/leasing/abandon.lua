@@ -1,5 +1,6 @@
 --- Hands back the jobs of a process that is known to be dead, without waiting for its leases.
 -- needs: events markers stalls
+-- choices: [yielding]
 -- keys: active wait stalled meta events marker repeat_set unread effects_unknown effects_settled
 -- args: base holder passed max_stalled at_most_once
 -- returns: the ids handed back, how many active jobs were passed by, and 1 when there are more to look at
@@ -23,6 +24,10 @@ for at = #page, 1, -1 do
   end
 end
 if #returned > 0 then
+  -- only yielding:
+  local time = redis.call('TIME')
+  yield_to_newer(keys, base, returned, time[1] * 1000 + math.floor(time[2] / 1000))
+  -- end yielding
   trim(events, stream_cap(meta))
   wake(keys)
 end

@@ -1,5 +1,6 @@
 --- Hands back the jobs whose worker let their lease run out, and marks the running ones for the next look.
 -- needs: events markers stalls
+-- choices: [yielding]
 -- keys: stalled stalled_check wait active meta events marker repeat_set unread effects_unknown effects_settled
 -- args: base now interval max_stalled stage passed look at_most_once
 -- returns: the ids that lost their worker, the stage that goes on or '', how many active jobs that passed by, and the look's name
@@ -29,6 +30,9 @@ passed = tonumber(passed)
 local cap = stream_cap(meta)
 
 local recovered, any_ready = {}, false
+-- only yielding:
+local returned = {}
+-- end yielding
 
 if stage == 'recover' then
   trim(events, cap)
@@ -41,6 +45,9 @@ if stage == 'recover' then
     if is_marked[at] == 1 and redis.call('EXISTS', base .. id .. LOCK) == 0 then
       local is_back, is_stall = return_stalled(keys, base, id, max_stalled, at_most_once)
       any_ready = any_ready or is_back
+      -- only yielding:
+      if is_back then returned[#returned + 1] = id end
+      -- end yielding
       if is_stall then recovered[#recovered + 1] = id end
       room = room - 1 - ROOM * passed / COMPARED
       if room <= 0 and at > 1 then
@@ -52,6 +59,9 @@ if stage == 'recover' then
     end
   end
   if seen <= #page then redis.call('SREM', stalled, unpack(page, seen, #page)) end
+  -- only yielding:
+  yield_to_newer(keys, base, returned, tonumber(now))
+  -- end yielding
   if any_ready then wake(keys) end
   if not is_last then return {recovered, stage, passed, look} end
   -- What is still marked is not active any more.
