@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
@@ -59,6 +60,8 @@ def difference(sent: Any, back: Any, path: str, *, converts: bool) -> str | None
         converts: a part of another type counts as the same: plain JSON became what the declared type makes of it.
     """
     if is_equal(sent, back):
+        return None
+    if _is_same_instant(sent, back):
         return None
     if type(sent) is not type(back):
         return None if converts else f"{path} is {_named(sent)} and would be read as {_named(back)}"
@@ -116,9 +119,12 @@ def field_names(value: Any) -> list[str] | None:
 
 def _parts(sent: Any, back: Any, path: str) -> list[tuple[Any, Any, str]] | None:
     if isinstance(sent, dict):
-        if sent.keys() != back.keys():
-            return None
-        return [(item, back[key], f"{path}.{key}") for key, item in sent.items()]
+        if sent.keys() == back.keys():
+            return [(item, back[key], f"{path}.{key}") for key, item in sent.items()]
+        keys = _pairs(sent, back)
+        return None if keys is None else [(sent[a], back[b], f"{path}.{a}") for a, b in keys]
+    if isinstance(sent, set | frozenset):
+        return None if _pairs(sent, back) is None else []
     names = field_names(sent)
     if names is not None:
         # What a pydantic model holds beside its fields.
@@ -139,6 +145,46 @@ def is_equal(one: Any, other: Any) -> bool:
         return bool(one == other)
     except Exception:  # the type's own comparison is the user's code
         return False
+
+
+def _is_same_instant(one: Any, other: Any) -> bool:
+    """Say whether two datetimes with zones are one moment, also in the hour that a zone repeats or leaves out.
+
+    Such a datetime is unequal to every one of another zone (PEP 495), and JSON brings back offsets, not zones.
+    """
+    if (
+        not (isinstance(one, datetime) and isinstance(other, datetime))
+        or one.tzinfo is None
+        or other.tzinfo is None
+    ):
+        return False
+    try:
+        return one.astimezone(UTC) == other.astimezone(UTC)
+    except OverflowError:
+        return False
+
+
+def _pairs(sent: Collection[Any], back: Collection[Any]) -> list[tuple[Any, Any]] | None:
+    """Return the hashable values of both that are the same when datetimes are moments; None if some are alone."""
+    try:
+        of_sent, of_back = ({_comparable(value): value for value in values} for values in (sent, back))
+    except (TypeError, OverflowError):
+        return None
+    # Two that are one moment in two zones would be one value for the reader.
+    if of_sent.keys() != of_back.keys() or len(of_sent) != len(sent):
+        return None
+    return [(value, of_back[key]) for key, value in of_sent.items()]
+
+
+def _comparable(value: Any) -> Any:
+    """Return what a hashable value equals when its datetimes, at any depth, are moments."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    if (names := field_names(value)) is not None:
+        return (type(value), *(_comparable(getattr(value, name, None)) for name in names))
+    if isinstance(value, tuple):
+        return tuple(map(_comparable, value))
+    return frozenset(map(_comparable, value)) if isinstance(value, frozenset) else value
 
 
 def _named(value: Any) -> str:

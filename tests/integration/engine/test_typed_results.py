@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pydantic
@@ -32,6 +33,7 @@ class Report(pydantic.BaseModel):
 
 
 PLAIN: Any = Any
+NEW_YORK = ZoneInfo("America/New_York")
 RESULTS: dict[str, Any] = {
     "receipt": Receipt(Decimal("1.50"), datetime(2030, 1, 1, tzinfo=UTC)),
     "positions": [Position(1), Position(2)],
@@ -99,3 +101,20 @@ async def test_a_result_of_another_type_is_said_to_be_one(yard: Yard) -> None:
         await job.wait_for_result(25)
     assert await job.wait_for_result(10, result_type=PLAIN) == {"price": "much"}
     assert await job.state() == "completed"
+
+
+async def at_the_repeated_hour(job: Job[datetime]) -> datetime:
+    return datetime.fromtimestamp(job.data.timestamp(), NEW_YORK)
+
+
+@pytest.mark.parametrize("hour", [4, 5, 6, 7])
+async def test_a_datetime_of_the_repeated_hour_is_a_payload_and_a_result(
+    redis_url: str, prefix: str, hour: int
+) -> None:
+    moment = datetime(2026, 11, 1, hour, 30, tzinfo=UTC)
+    async with Yard(redis_url, prefix) as yard:
+        spec = yard.topology.queue("q")
+        spec.handler("at")(at_the_repeated_hour)
+        await yard.work()
+        job = await yard.app.queue("q").add("at", moment.astimezone(NEW_YORK))
+        assert await job.wait_for_result(25) == moment

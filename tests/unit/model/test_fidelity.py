@@ -6,6 +6,8 @@ import datetime as dt
 import enum
 import math
 import uuid
+import zoneinfo
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NamedTuple, TypedDict
 
@@ -147,6 +149,74 @@ def test_a_value_of_the_declared_type_comes_back_equal(way: Any, kind: Any, valu
 )
 def test_a_bare_value_needs_its_type_declared(way: Any, kind: Any, value: Any) -> None:
     assert way(kind, value) == value
+
+
+NEW_YORK = zoneinfo.ZoneInfo("America/New_York")
+FIRST = dt.datetime(2026, 11, 1, 1, 30, tzinfo=NEW_YORK)
+SECOND = FIRST.replace(fold=1)
+"""Half past one comes twice that night; the law of Python finds neither equal to a datetime of another zone."""
+LEFT_OUT = dt.datetime(2026, 3, 8, 2, 30, tzinfo=NEW_YORK)
+
+
+class Traded(msgspec.Struct, frozen=True):
+    at: dt.datetime
+
+
+@dataclasses.dataclass(frozen=True)
+class Quoted:
+    at: dt.datetime
+
+
+class Modelled(pydantic.BaseModel):
+    at: dt.datetime
+    before: list[dt.datetime]
+
+
+def instants(value: Any) -> Any:
+    """Return the moments in a value, in place of its datetimes."""
+    if isinstance(value, dt.datetime):
+        return value.timestamp()
+    if isinstance(value, dict):
+        return {instants(key): instants(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return frozenset(map(instants, value))
+    if isinstance(value, list | tuple):
+        return tuple(map(instants, value))
+    names = [name for name in ("at", "before") if hasattr(value, name)]
+    return (type(value), *(instants(getattr(value, name)) for name in names)) if names else value
+
+
+@pytest.mark.parametrize("moment", [FIRST, SECOND, LEFT_OUT], ids=["first", "second", "left out"])
+@pytest.mark.parametrize(
+    ("kind", "made"),
+    [
+        (dt.datetime, lambda at: at),
+        (list[dt.datetime], lambda at: [at, MOMENT]),
+        (tuple[dt.datetime, int], lambda at: (at, 1)),
+        (dict[str, dt.datetime], lambda at: {"at": at}),
+        (dict[dt.datetime, dt.datetime], lambda at: {MOMENT: at, at: MOMENT}),
+        (set[dt.datetime], lambda at: {at, MOMENT}),
+        (frozenset[tuple[dt.datetime, str]], lambda at: frozenset({(at, "a"), (MOMENT, "b")})),
+        (set[Traded], lambda at: {Traded(at), Traded(MOMENT)}),
+        (Traded, Traded),
+        (Quoted, Quoted),
+        (Modelled, lambda at: Modelled(at=at, before=[at])),
+        (list[Quoted | None], lambda at: [None, Quoted(at)]),
+    ],
+)
+@pytest.mark.parametrize("way", DECLARED)
+def test_a_datetime_of_the_hour_that_a_zone_repeats_or_leaves_out_comes_back(
+    way: Any, kind: Any, made: Callable[[dt.datetime], Any], moment: dt.datetime
+) -> None:
+    value = made(moment)
+    back = way(kind, value)
+    assert type(back) is type(value)
+    assert instants(back) == instants(value)
+
+
+def test_one_moment_under_two_keys_is_refused() -> None:
+    with pytest.raises(PayloadError, match="read as another value"):
+        through_cache(dict[dt.datetime, int], {FIRST: 1, FIRST.astimezone(dt.UTC): 2})
 
 
 @pytest.mark.parametrize("way", DECLARED)
