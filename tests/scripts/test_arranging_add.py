@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from stockyard._store.jobs import reading
 from stockyard._store.jobs.adding import ExistingJob
 from stockyard._store.jobs.arranging import ArrangedJob, arranged_job
+from stockyard._store.jobs.rows import options_of
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.errors import PayloadError, QueueFull, StockyardError
 from stockyard.model.arrangement import Arrangement
@@ -136,6 +138,66 @@ async def test_expiry_begins_again_or_stays(keyspace: QueueKeyspace, keys: Keysp
         await add(keyspace, "{}", coalesce=key, expires_in="2s", now=NOW + 1500)
     assert json.loads(keys.get("1")["opts"])["coalesce"]["renewed"] == NOW + 1500
     assert "renewed" not in json.loads(keys.get("2")["opts"])["coalesce"]
+
+
+async def expiry_of(keyspace: QueueKeyspace) -> int | None:
+    record = await reading.read_job(keyspace, "1")
+    assert record is not None
+    return options_of(record.options).expiry(int(record.timestamp or 0))
+
+
+@pytest.mark.parametrize(
+    ("first", "due", "then", "expires"),
+    [
+        # A retry waits for its backoff; so does a job for its delay.
+        ({}, 3000, {}, 3000 + 2000),
+        ({"delay": "3s"}, 3000, {}, 3000 + 2000),
+        ({"delay": "3s"}, 3000, {"delay": "9s"}, 3000 + 2000),
+        # It may start now, whatever the delays of its payloads were.
+        ({"delay": "3s"}, None, {}, 500 + 2000),
+        ({}, None, {"delay": "9s"}, 500 + 2000),
+        ({}, 200, {}, 500 + 2000),
+    ],
+)
+async def test_the_new_expiry_counts_from_when_the_job_may_start(
+    keyspace: QueueKeyspace,
+    keys: Keyspace,
+    first: dict[str, Any],
+    due: int | None,
+    then: dict[str, Any],
+    expires: int,
+) -> None:
+    declare(keyspace, coalesce=LATEST)
+    await add(keyspace, "{}", coalesce="BTC", expires_in="9s", **first)
+    keys.delete("delayed")
+    keys.delete("wait")
+    keys.put({"delayed": Sorted({"1": (NOW + due) * 4096})} if due is not None else {"wait": ["1"]})
+    await add(keyspace, "{}", coalesce="BTC", expires_in="2s", now=NOW + 500, **then)
+    assert await expiry_of(keyspace) == NOW + expires
+
+
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [
+        ({"priority": 10}, {"priority": 1}),
+        ({"priority": 10}, {}),
+        ({}, {"priority": 1}),
+        ({"delay": "5s"}, {"delay": "9s"}),
+        ({"delay": "5s", "priority": 10}, {}),
+        ({}, {"delay": "9s", "priority": 3}),
+        ({"delay": "5s", "priority": 10}, {"delay": "5s", "priority": 10}),
+    ],
+)
+async def test_the_stored_options_say_the_place_that_the_job_has(
+    keyspace: QueueKeyspace, keys: Keyspace, first: dict[str, Any], then: dict[str, Any]
+) -> None:
+    declare(keyspace, coalesce=LATEST)
+    await add(keyspace, "1", coalesce="BTC", attempts=2, timeout="1s", **first)
+    before = json.loads(keys.get("1")["opts"])
+    assert await add(keyspace, "2", coalesce="BTC", attempts=3, timeout="1s", **then) == "1"
+    after = json.loads(keys.get("1")["opts"])
+    assert {**after, "attempts": 2, "coalesce": before["coalesce"]} == before
+    assert (after["attempts"], keys.get("1")["data"]) == (3, "2")
 
 
 @pytest.mark.parametrize(

@@ -38,3 +38,10 @@ async def test_a_job_that_is_not_delayed_stays(keyspace: QueueKeyspace, keys: Ke
     assert await editing.change_delay(keyspace, "1", 1) == ReplyCode.WRONG_STATE
     assert await editing.change_delay(keyspace, "2", 1) == ReplyCode.JOB_MISSING
     assert keys.all() == before
+
+
+async def test_the_expiry_counts_from_the_new_due_time(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    options = '{"attempts":1,"delay":5,"expiresIn":2000,"coalesce":{"key":"A","replaced":0}}'
+    keys.put({"1": record(opts=options), "delayed": Sorted({"1": 7})})
+    assert await editing.change_delay(keyspace, "1", 60_000) == 0
+    assert keys.get("1")["opts"] == options.replace('"expiresIn":2000', f'"expiresAt":{NOW + 62_000}')

@@ -30,7 +30,8 @@ class Coalesce(msgspec.Struct, frozen=True):
         refresh_expiry: the time of ``expires_in`` begins again with each replacement. Defaults to True; False
             lets the job expire when the first one would have.
         replaced: of a stored job: how many payloads were replaced so far.
-        renewed_on: of a stored job: when the payload that is there came, ms since the epoch; None for the first.
+        renewed_on: of a stored job whose payload was replaced: from when its delay and ``expires_in`` count, ms
+            since the epoch; None for the first payload.
 
     Raises:
         InvalidOption: the key is no text of at most 200 characters, the mode is not known, or ``field`` is missing

@@ -67,6 +67,22 @@ async def test_beside_a_running_job_there_is_one_successor(yard: Yard) -> None:
     seen.go_on.set()
 
 
+async def test_every_view_shows_the_priority_that_the_job_keeps(yard: Yard) -> None:
+    queue = yard.queue(coalesce="latest")
+    first = await queue.add("tick", 1, coalesce="BTC", priority=10)
+    other = await queue.add("tick", 2, coalesce="ETH", priority=5)
+    newer = await queue.add("tick", 3, coalesce="BTC", priority=1)
+    assert (newer.id, newer.was_added, newer.data) == (first.id, False, 3)
+    listed = await queue.get_jobs("prioritized")
+    views = [newer, await first.refresh(), await queue.get_job(first.id), *listed]
+    priorities = {(job.id, job.priority, job.options.priority) for job in views if job is not None}
+    assert priorities == {(first.id, 10, 10), (other.id, 5, 5)}
+    seen = Seen()
+    await yard.work(seen.note, concurrency=1)
+    await eventually(lambda: len(seen.jobs) == 2)
+    assert [(job.data, job.options.priority) for job in seen.jobs] == [(2, 5), (3, 10)]
+
+
 async def test_a_failed_attempt_yields_to_its_successor(yard: Yard) -> None:
     queue = yard.queue(coalesce="latest", attempts=3)
     seen = Seen()

@@ -86,6 +86,38 @@ async def test_the_time_counts_from_the_end_of_a_delay(timed: Yard, clock: Stepp
     assert await job.wait_for_result(25) == "done"
 
 
+@pytest.mark.parametrize("first", [{"delay": "3s"}, {"attempts": 2, "backoff": "3s"}])
+async def test_a_newer_payload_expires_after_the_time_that_its_job_waits_for(
+    timed: Yard, clock: SteppedClock, first: dict[str, Any]
+) -> None:
+    queue = timed.queue(coalesce="latest")
+    ran: list[str] = []
+
+    async def handle(job: Job[str]) -> None:
+        ran.append(job.data)
+        if job.data == "old":
+            raise ConnectionError
+
+    await timed.work(handle)
+    job = await queue.add("x", "old", coalesce="BTC", **first)
+
+    async def is_delayed() -> bool:
+        return await job.state() == "delayed"
+
+    await eventually(is_delayed)
+    newer = await queue.add("x", "new", coalesce="BTC", expires_in="1s")
+    assert (newer.id, newer.expires_at) == (job.id, START + 4000)
+    clock.step(3500)
+    await newer.wait_for_result(25)
+    assert ran[-1] == "new"
+
+
+async def test_a_job_that_is_put_off_expires_later(timed: Yard) -> None:
+    job = await timed.queue().add("x", delay="3s", expires_in="1s")
+    await job.change_delay("1h")
+    assert (await job.refresh()).expires_at == START + 3_601_000
+
+
 async def test_a_moment_may_be_given(timed: Yard, clock: SteppedClock) -> None:
     queue = timed.queue(expires_in="1h")
     moment = datetime.fromtimestamp(START / 1000, UTC) + timedelta(seconds=3)

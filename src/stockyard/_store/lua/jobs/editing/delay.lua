@@ -9,5 +9,12 @@ redis.call('HSET', job, 'delay', delay)
 local due = to_delayed(keys, id, tonumber(now), tonumber(delay))
 redis.call('XADD', events, 'MAXLEN', '~', stream_cap(meta), '*', 'event', 'delayed', 'jobId', id,
   'delay', string.format('%.0f', due))
+-- The time of `expires_in` counts from when the job may start.
+local options = redis.call('HGET', job, 'opts')
+local length = options and string.match(options, '"expiresIn":(%d+)')
+if length then
+  local expiry = string.format('"expiresAt":%.0f', due + length)
+  redis.call('HSET', job, 'opts', (string.gsub(options, '"expiresIn":%d+', expiry, 1)))
+end
 add_delay_marker(keys)
 return 0

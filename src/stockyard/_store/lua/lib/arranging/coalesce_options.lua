@@ -17,6 +17,26 @@ local function renewed_in(options)
   return tonumber(string.match(options, '^.*"replaced":%d+,"renewed":(%d+)}}$'))
 end
 
+-- Where the job is placed: the delay and the priority, which follow the attempts. Returns what is before, the place,
+-- what is behind, and the delay; nothing for a text of another form.
+local function place_in(options)
+  local _, head = string.find(options, '^{"attempts":%d+')
+  if not head then return nil end
+  local delay = string.match(options, '^,"delay":%d+', head + 1) or ''
+  local priority = string.match(options, '^,"priority":%d+', head + #delay + 1) or ''
+  local place = delay .. priority
+  return string.sub(options, 1, head), place, string.sub(options, head + #place + 1), tonumber(string.sub(delay, 10)) or 0
+end
+
+-- The newer options with the place of the older ones, and its delay.
+local function keeping_place(newer, older)
+  local head, place, rest, own_delay = place_in(newer)
+  local _, kept, _, delay = place_in(older)
+  if not head or not kept then return newer, own_delay or 0 end
+  if place == kept then return newer, delay end
+  return head .. kept .. rest, delay
+end
+
 local function mode_in(options)
   local given = decode_object(options).coalesce
   if type(given) ~= 'table' then return 'latest', '' end
