@@ -31,6 +31,7 @@ from stockyard.consume.take.evicted_locks import locked_again
 from stockyard.consume.take.lost_replies import LostReplies
 from stockyard.consume.take.outage import Outage
 from stockyard.consume.take.rest import Rest
+from stockyard.consume.take.start_line import StartLine
 from stockyard.consume.take.transit import Transit
 from stockyard.errors import ReplyLost, ServerError
 
@@ -112,6 +113,7 @@ class Fetcher:
         self._reserved = 0
         self._in_flight = CallsInFlight()
         self._calls = 0
+        self._line = StartLine()
         self._rest = rest
         self._tasks: list[asyncio.Task[None]] = []
         self._is_interrupted = False
@@ -330,8 +332,10 @@ class Fetcher:
                     self._demand.block_seconds(time.monotonic(), self._keyspace.clock()), request
                 )
         elif room:
-            with self._transit.holding(token):
+            with self._transit.holding(token), self._line.place() as place:
                 done = await finish_and_take(self._keyspace, ended, request)
+                if done.records:
+                    await place.come_up()
         else:
             done = await finish_and_take(self._keyspace, ended, request)
         if ended:
@@ -353,8 +357,7 @@ class Fetcher:
                 records, token, start_moment(done.moment, self._keyspace.clock(), time.monotonic() - asked)
             )
         if room:
-            got = room if done.has_more else len(done.records)
-            self._note(room, got, done.limited_ms, done.next_due)
+            self._note(room, room if done.has_more else len(done.records), done.limited_ms, done.next_due)
         return len(records)
 
     def start_taken(self, records: list[StartedRecord], token: str, moment: int = 0) -> None:
@@ -381,8 +384,7 @@ class Fetcher:
         """While the lanes have nothing to take: look at the queue at its marker, or after the drain delay."""
         retry_delay = RetryDelay()
         while self._is_taking:
-            limited = self._demand.limited_seconds(time.monotonic())
-            if limited > 0:
+            if (limited := self._demand.limited_seconds(time.monotonic())) > 0:
                 # It goes on to listen: who takes the limit back, or raises it, rings.
                 await asyncio.sleep(min(limited, LIMITED_PAUSE))
                 if not self._is_taking:

@@ -87,7 +87,7 @@ class ShardFetcher(Fetcher):
 
     async def _turn(self, ended: list[Ending], room: int, retry_delay: RetryDelay, *, waits: bool = False) -> None:
         if room:
-            self._shares.took(self, time.monotonic())
+            self._shares.took(self, time.monotonic(), room)
         if self._shares.free(self._capacity) > room:
             # Ended runs have left places that are not for this call.
             self._shares.wake()

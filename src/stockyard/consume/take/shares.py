@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-TURN_SECONDS = 0.1
-"""How long a shard has all places that become free. Calls stay large, and each turn costs two calls more."""
+TURN_SECONDS = 0.05
+"""How long a shard has all places that become free. Calls stay large: for each, a server takes the longer."""
+
+LONG_TURN_SECONDS = 0.2
+"""The same where jobs are so short that each call has room for many: a change of turns costs two calls more."""
+
+MANY = 25
+"""Places of one call that are many."""
 
 
 class Sharer(Protocol):
@@ -41,7 +47,7 @@ class Shares:
     def __init__(self) -> None:
         self._line: list[Sharer] = []
         self._holder: Sharer | None = None
-        self._until = 0.0
+        self._since = 0.0
 
     def join(self, sharer: Sharer) -> None:
         """Count another one in."""
@@ -85,16 +91,22 @@ class Shares:
         # It may bring nothing: should its server not answer, the others go on with the rest.
         return min(free, max(places // len(self._line), 1))
 
-    def took(self, sharer: Sharer, now: float) -> None:
-        """Note that one of them takes what it may; ``now`` in seconds, by a clock that is never put back."""
+    def took(self, sharer: Sharer, now: float, places: int) -> None:
+        """Note that one of them takes what it may.
+
+        Args:
+            sharer: it.
+            now: seconds, by a clock that is never put back.
+            places: how many it takes.
+        """
         if sharer is self._holder:
-            if now >= self._until:
+            if now - self._since >= (LONG_TURN_SECONDS if places >= MANY else TURN_SECONDS):
                 self._holder = None
                 self._to_end(sharer)
             return
         if self._holder in self._line and self._holder is not None:
             self._to_end(self._holder)
-        self._holder, self._until = sharer, now + TURN_SECONDS
+        self._holder, self._since = sharer, now
 
     def _to_end(self, sharer: Sharer) -> None:
         self._line.remove(sharer)

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from stockyard.consume.take.shares import TURN_SECONDS, Shares
+from stockyard.consume.take.shares import LONG_TURN_SECONDS, MANY, TURN_SECONDS, Shares
 
 
 @dataclass(eq=False)
@@ -42,7 +42,7 @@ def take(shares: Shares, shard: Shard, places: int, now: float = 0.0) -> int:
     """Take what may be taken, as a fetcher does that has jobs."""
     taken = max(min(shares.room(shard, places), shard.waiting), 0)
     if taken:
-        shares.took(shard, now)
+        shares.took(shard, now, taken)
         shard.waiting -= taken
         shard.in_hand += taken
     return taken
@@ -73,6 +73,19 @@ def test_a_turn_is_as_long_as_it_may_be() -> None:
     assert take(shares, first, 10, now=1.0 + TURN_SECONDS) == 10
     first.in_hand = 9
     assert (take(shares, first, 10, now=1.1), take(shares, second, 10, now=1.1)) == (0, 1)
+
+
+def test_a_turn_is_longer_where_calls_have_room_for_many() -> None:
+    first, second = Shard(1000), Shard(1000)
+    shares = shared(first, second)
+    for now in (0.0, 2 * TURN_SECONDS, LONG_TURN_SECONDS):
+        # The last of its turn comes when the longer time is over.
+        assert (take(shares, second, MANY, now), take(shares, first, MANY, now)) == (0, MANY)
+        first.in_hand = 0
+    assert (take(shares, first, MANY, LONG_TURN_SECONDS), take(shares, second, MANY, LONG_TURN_SECONDS)) == (
+        0,
+        MANY,
+    )
 
 
 def test_one_that_has_nothing_left_or_is_away_passes_its_turn_on() -> None:
