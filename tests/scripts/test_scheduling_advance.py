@@ -98,6 +98,8 @@ async def test_a_pattern_s_next_time(
     [
         {"every_ms": HOUR, "limit": 1},
         {"every_ms": HOUR, "end": NOW},
+        {"every_ms": HOUR, "end": NOW + HOUR - 1},
+        {"every_ms": HOUR, "end": NOW + HOUR - 1, "misfire": "run_all"},
         {"cron": "0 0 1 1 *", "end": NOW + HOUR},
         {"cron": "0 0 1 1 *", "limit": 1},
     ],
@@ -111,6 +113,22 @@ async def test_after_the_last_run_nothing_follows(
     # As BullMQ leaves it: the record, and a time that is past.
     assert keys.get("repeat") == Sorted({"s": NOW})
     assert keys.get("repeat:s")["ic"] == "1"
+
+
+@pytest.mark.parametrize("rule", [{"every_ms": HOUR}, {"cron": "0 * * * *", "tz": "UTC"}])
+@pytest.mark.parametrize(("misfire", "made"), [("run_all", [1, 2, 3]), ("run_once", []), ("skip", [])])
+async def test_runs_that_were_missed_before_the_end_are_made_after_it(
+    keyspace_at: Any, rule: Any, misfire: str, made: list[int]
+) -> None:
+    first = NOW // HOUR * HOUR
+    given = {"due": first, "end": first + 3 * HOUR, "misfire": misfire, **rule}
+    await upsert(keyspace_at(first), **given)
+    late, following = keyspace_at(first + 9 * HOUR), list[str]()
+    while started := await advance(late):
+        if not started[0].next_job_id:
+            break
+        following.append(started[0].next_job_id)
+    assert following == [f"repeat:s:{first + each * HOUR}" for each in made]
 
 
 async def test_many_are_advanced_in_one_call(keyspace: QueueKeyspace, keys: Keyspace) -> None:

@@ -186,6 +186,7 @@ async def restore(keyspace: QueueKeyspace, schedule_id: str) -> str | None:
         "every": timing.every_ms,
         "offset": timing.offset_ms,
         "after_now": None if timing.every_ms else timing.cron_after(max(now, due)),
+        "end": timing.end,
         "rule": _json(rule_of(timing)).decode(),
         "options": _json(_run_options(template, schedule_id, now)).decode(),
         "priority": int(template.get("priority") or 0),
@@ -215,10 +216,7 @@ def _plan(record: StartedRecord, now: int) -> _Plan:
         options = _read(record.options or b"{}")
         timing, number = timing_of_rule(options.get("repeat"))
         last = int(options.get("prevMillis") or due)
-        is_over = (timing.limit is not None and number + 1 > timing.limit) or (
-            timing.end is not None and now > timing.end
-        )
-        if is_over:
+        if timing.limit is not None and number + 1 > timing.limit:
             return _Plan(timing, due, "", bare)
         after_last = after_now = None
         if timing.every_ms is None:
@@ -239,6 +237,8 @@ def _plan(record: StartedRecord, now: int) -> _Plan:
         "offset": timing.offset_ms,
         "after_last": after_last,
         "after_now": after_now,
+        # When it is past, runs from before it may be left: of a schedule that makes up for all that were missed.
+        "end": timing.end,
         "options": _json(options).decode(),
         "priority": priority,
         "lifo": lifo,

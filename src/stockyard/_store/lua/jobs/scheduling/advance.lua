@@ -29,11 +29,13 @@ local function follow(id, prefix, schedule, record, given)
   -- A run that is tried again, or was made by another worker, is not the newest: its next one is there.
   if not score or id ~= prefix .. number_text(score) then return '' end
   local every, runs_all = tonumber(record[3]) or given.every, record[5] == 'run_all'
+  local last = given['end']
+  if last and now > last and not runs_all then return '' end
   local due = runs_all and given.after_last or given.after_now
   if every then
     due = next_slot(tonumber(score), every, now, tonumber(record[4]) or given.offset or 0, nil, runs_all)
   end
-  if not due then return '' end
+  if not due or last and due > last then return '' end
   cap = cap or stream_cap(meta)
   local next_id = prefix .. number_text(due)
   if redis.call('EXISTS', base .. next_id) == 1 then

@@ -29,7 +29,7 @@ if not is_same then
   local run = decode_object(redis.call('HGET', base .. last, 'opts'))['repeat']
   count = (type(run) == 'table' and tonumber(run.count) or count) + 1
 end
-if not due or redis.call('EXISTS', base .. prefix .. number_text(due)) == 1 then return '' end
+if not due or given['end'] and due > given['end'] or redis.call('EXISTS', base .. prefix .. number_text(due)) == 1 then return '' end
 given.options = numbered(given, count)
 local cap = stream_cap(meta)
 redis.call('HDEL', record, 'missing')
