@@ -104,7 +104,7 @@ class ShardWorker:
         self._listener = listener
         self._on_limited = on_limited
         self._shares = shares
-        guard = None if spec.breaker is None else BreakerGuard(keyspace, spec.breaker)
+        guard = self._guard = None if spec.breaker is None else BreakerGuard(keyspace, spec.breaker)
         runner = Runner(
             spec.name,
             call=call,
@@ -118,7 +118,7 @@ class ShardWorker:
             metrics=metrics,
             lock_ms=lock_ms,
             clock=keyspace.clock,
-            on_ended=self.finisher.put if on_limited is None else self._ended,
+            on_ended=self.finisher.put if on_limited is None and guard is None else self._ended,
             on_lost=self.work.set,
         )
         interval = options.stalled_interval_ms
@@ -241,6 +241,8 @@ class ShardWorker:
         outcome = ending.outcome
         if type(outcome) is Requeued and outcome.limit_ms and self._on_limited is not None:
             self._on_limited(outcome.limit_ms)
+        if self._guard is not None:
+            self._guard.ended(ending.job_id, outcome)
         self.finisher.put(ending)
 
 

@@ -1,11 +1,12 @@
 """Circuit breakers: too many failures halt a queue, one job is tried later, and no attempt is used up."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from stockyard import InvalidOption, Job, JobFailed, UnrecoverableError
+from stockyard import InvalidOption, Job, JobFailed, JobState, UnrecoverableError
 from stockyard.effects import NotApplied
 from stockyard.halts import Breaker
 from stockyard.limits import Fixed, Limits
@@ -104,6 +105,35 @@ async def test_one_job_at_a_time_is_tried(yard: Yard) -> None:
     go_on.set()
     for job in jobs:
         await job.wait_for_result(25)
+
+
+async def test_stale_jobs_use_up_no_look(yard: Yard) -> None:
+    venue = Venue()
+    stale = 40
+    queue = yard.queue(attempts=9, breaker=breaker(failures=1, reset_after="1s"))
+    await yard.work(venue, concurrency=1)
+    first = await queue.add("x")
+    await eventually(lambda: _is(yard, "open"))
+    await eventually(lambda: _waits(first))
+    await first.remove()
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    expired = await queue.add_many([("x", None, {"expires_at": long_ago})] * stale)
+    cancelled = await queue.add_many([("x",)] * stale)
+    for job in cancelled:
+        await job.cancel()
+    # It is behind the stale ones: taken one a second, they would keep it from being tried for 80 s.
+    last = await queue.add("x")
+    venue.is_up = True
+    assert await last.wait_for_result(25) == "done"
+    await eventually(lambda: _is(yard, "closed"))
+    assert set(venue.asked) == {first.id, last.id}
+    for job in (*expired, *cancelled):
+        with pytest.raises(JobFailed):
+            await job.wait_for_result(25)
+
+
+async def _waits(job: Job[Any]) -> bool:
+    return await job.state() == JobState.WAITING
 
 
 async def test_errors_that_are_not_chosen_do_not_count(yard: Yard) -> None:

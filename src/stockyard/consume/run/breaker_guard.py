@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -30,16 +31,41 @@ class BreakerGuard:
     Args:
         keyspace: the queue.
         breaker: as it is declared.
+
+    Attributes:
+        has_unproved: set when a trial has ended that did not run, as of a job that had expired or was cancelled.
     """
 
     def __init__(self, keyspace: QueueKeyspace, breaker: Breaker) -> None:
         self._keyspace = keyspace
         self._breaker = breaker
         self._trial = ""
+        self._unproved = ""
+        self.has_unproved: asyncio.Event = asyncio.Event()
 
     def begin_trial(self, job_id: str) -> None:
         """Note which job decides whether the breaker closes."""
         self._trial = job_id
+
+    def ended(self, job_id: str, outcome: Outcome) -> None:
+        """Note the end of a run: after a trial that did not run, another job may be tried at once."""
+        if not self._trial or job_id != self._trial:
+            return
+        self._trial = ""
+        # A job that goes back to where it waited would be the next one again.
+        if not isinstance(outcome, Requeued):
+            self._unproved = job_id
+            self.has_unproved.set()
+
+    async def give_up_unproved(self) -> None:
+        """Let another job be tried in place of one that did not run.
+
+        Raises:
+            ServerError: the server did not answer.
+        """
+        if self._unproved:
+            await breaking.settle_trial(self._keyspace, self._unproved, closes=False)
+            self._unproved = ""
 
     def around(self, call: Call) -> Call:
         """Return a call whose outcome the breaker has judged."""
@@ -67,6 +93,8 @@ class BreakerGuard:
             reply = await breaking.note_failure(
                 self._keyspace, self._breaker, job.id, job.attempts_started, reason
             )
+            if job.id == self._trial:
+                self._trial = ""
             if reply is BreakerReply.CLOSED:
                 return outcome
             self._say(reply, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 
@@ -18,6 +19,8 @@ _log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0
 """Between two looks, unless a trial is due before."""
+_PAUSE = 0.01
+"""Between two looks at least."""
 
 
 class TrialTaker:
@@ -67,14 +70,24 @@ class TrialTaker:
             wait = LOOK_SECONDS
             try:
                 if self._room() > 0:
+                    self._guard.has_unproved.clear()
                     wait = min(wait, await self._look() / 1000)
             except ServerError as error:
                 # A trial whose reply was lost is recovered as any job whose worker is gone.
                 repeats.warn(_log, f"circuit breaker of queue {self._keyspace.queue}", error)
-            await asyncio.sleep(max(wait, 0.01))
+            await asyncio.sleep(_PAUSE)
+            if not self._guard.has_unproved.is_set():
+                await self._pause(wait - _PAUSE)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, unless a trial ends before that did not run: stale jobs must not keep the queue halted."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._guard.has_unproved.wait()
 
     async def _look(self) -> int:
         """Look once; return in how many ms to look again."""
+        await self._guard.give_up_unproved()
         self._looks += 1
         token = f"{self._worker_id}:trial{self._looks}"
         wait, reply = await breaking.take_trial(self._keyspace, self._take_defaults.of(1, token))
