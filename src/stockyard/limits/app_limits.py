@@ -69,30 +69,36 @@ class AppLimits:
         return {name: limits.stats() for name, limits in list(self._open.items())}
 
     async def names(self) -> list[str]:
-        """Return the names of all limits that any program has used under this prefix.
+        """Return the names of all limits that any program has used under this prefix, and that this one declares.
 
         Raises:
             ServerError: the server did not answer.
         """
-        return await limiting.names(self._server, self._naming)
+        return sorted({*await limiting.names(self._server, self._naming), *self._declared()})
 
     async def status(self, name: str) -> LimitsStatus:
         """Return the limits of a name as all processes see them.
 
         Raises:
-            InvalidOption: no program has used limits of that name.
+            InvalidOption: no program has used limits of that name, and this one declares none.
             ServerError: the server did not answer.
         """
-        return status_of(name, await self._look(name))
+        look = await self._look(name)
+        return LimitsStatus(name, (), {}, self._declared()[name].source) if look is None else status_of(name, look)
 
     async def freeze(self, name: str, duration: Duration, *, scope: Mapping[str, str] | None = None) -> float:
         """Hold the calls under limits that this program need not declare; see ``OpenLimits.freeze``.
 
+        Those that it declares may be frozen before the first call.
+
         Raises:
-            InvalidOption: no program has used limits of that name, or an argument is wrong.
+            InvalidOption: no program has used limits of that name, and this one declares none; or an argument is
+                wrong.
             ServerError: the server did not answer.
         """
         look = await self._look(name)
+        if look is None:
+            return await self.open(self._declared()[name]).freeze(duration, scope=scope)
         frozen, held = freezable(name, look.freeze_scope, scope), checks.positive_ms("duration", duration)
         return await holding.freeze(self._keyspace(name), self._queues(look.queues), frozen, held) / 1000
 
@@ -100,17 +106,25 @@ class AppLimits:
         """End all freezes of limits that this program need not declare; return how many there were.
 
         Raises:
-            InvalidOption: no program has used limits of that name.
+            InvalidOption: no program has used limits of that name, and this one declares none.
             ServerError: the server did not answer.
         """
         look = await self._look(name)
+        if look is None:
+            return 0
         return await holding.thaw(self._keyspace(name), self._queues(look.queues), list(look.frozen))
 
-    async def _look(self, name: str) -> LimitsLook:
-        look = await limiting.look(self._keyspace(name))
-        if look is None:
+    def _declared(self) -> dict[str, Limits]:
+        """Return the limits that this program declares, by name."""
+        of_queues = {spec.limits.name: spec.limits for spec in self._topology if spec.limits is not None}
+        return of_queues | {name: limits.declared for name, limits in list(self._open.items())}
+
+    async def _look(self, name: str) -> LimitsLook | None:
+        """Return limits as the server has them; None of those that are declared, and that nobody has used."""
+        look = await limiting.look(self._keyspace(checks.name("the name of limits", name)))
+        if look is None and name not in self._declared():
             known = await self.names()
-            listed = suggestion(name, known) if known else "; none were ever used here"
+            listed = suggestion(name, known) if known else "; none were ever used here, and none are declared"
             raise InvalidOption(f"no limits {name!r}{listed}")
         return look
 
