@@ -101,10 +101,12 @@ class Effect:
             value: what the venue answered, any JSON value; a later run of the job returns it. Defaults to None.
 
         Raises:
-            InvalidOption: the block has not begun.
+            InvalidOption: the block has not begun, or ``failed`` has said the opposite.
             PayloadError: the value is not JSON-able.
         """
         self._check_begun("record")
+        if self._failure is not None:
+            raise self._contradiction("record", f"failed({self._failure!r})")
         self._value = "null" if value is None else encode_payload(value, what=_RECORDED, of=self.key).decode()
 
     def failed(self, reason: str) -> None:
@@ -114,13 +116,16 @@ class Effect:
             reason: why, for the record.
 
         Raises:
-            InvalidOption: the block has not begun, or it is no text.
+            InvalidOption: the block has not begun, ``record`` has said the opposite, or it is no text.
         """
         self._check_begun("failed")
+        if self._value is not None:
+            # What was recorded stands: an order that may be there is not sent again.
+            raise self._contradiction("failed", "record()")
         self._failure = checks.line("reason", reason)
 
     async def run(self, function: Callable[[Effect], Awaitable[R]]) -> R | Any:
-        """Call the function in the block, record what it returns, and return that.
+        """Call the function in the block, record what it returns unless it called ``failed``, and return that.
 
         A later run does not call it: it returns what was recorded, as plain values, and goes on. With this, a
         handler may have several effects.
@@ -138,7 +143,8 @@ class Effect:
         error: BaseException | None = None
         try:
             result = await function(self)
-            self.record(result)
+            if self._failure is None:
+                self.record(result)
         except BaseException as raised:
             error = raised
             raise
@@ -278,6 +284,11 @@ class Effect:
                 f"{method}() says how the block of effect {self.key} ended, and it has not begun: write `async "
                 f"with job.effect(...) as effect`, and call effect.{method}() in it"
             )
+
+    def _contradiction(self, method: str, before: str) -> InvalidOption:
+        return InvalidOption(
+            f"{method}() contradicts {before}, which the block of effect {self.key} called before: call one"
+        )
 
     def _outcome(self, error: BaseException | None) -> tuple[EffectOutcome, str]:
         # What the venue answered stands, whatever was raised behind it.

@@ -119,6 +119,31 @@ async def test_certainly_not_done_is_failed_and_the_handler_goes_on() -> None:
     assert port.said == [("failed", "", "rejected")]
 
 
+async def test_what_contradicts_is_refused_and_no_order_is_taken_for_refused() -> None:
+    port = Port()
+
+    async def run(*steps: str) -> None:
+        async with effect(port) as one:
+            for step in steps:
+                one.record(5) if step == "record" else one.failed("rejected")
+
+    with pytest.raises(InvalidOption, match=r"failed\(\) contradicts record\(\), which the block of effect k"):
+        await run("record", "failed")
+    with pytest.raises(InvalidOption, match=r"record\(\) contradicts failed\('rejected'\)"):
+        await run("failed", "record")
+    assert [said[:2] for said in port.said] == [("committed", "5"), ("unknown", "")]
+
+
+async def test_a_function_may_say_that_it_was_not_applied() -> None:
+    async def place(one: Effect) -> str:
+        one.failed("rejected")
+        return "nothing"
+
+    port = Port()
+    assert await effect(port).run(place) == "nothing"
+    assert port.said == [("failed", "", "rejected")]
+
+
 async def test_certainly_not_done_may_be_raised() -> None:
     port = Port()
     with pytest.raises(NotApplied, match="no funds"):
