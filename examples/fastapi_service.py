@@ -2,7 +2,7 @@
 
 uvicorn examples.fastapi_service:api
 
-POST /orders                 add a job; 202 with its id
+POST /orders                 add a job; 202 with its id, 422 for an order or an id that is none
 GET  /orders/{id}            its state and result; 404 for an unknown id
 GET  /fills                  a stream of server-sent events; /fills/socket is a WebSocket of the same messages
 GET  /ready                  200 once the worker takes jobs, else 503
@@ -19,7 +19,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.routing import Route, WebSocketRoute
 
-from stockyard import App, Channel, Job, Queue, ServerError, Topology, Worker
+from stockyard import App, Channel, InvalidOption, Job, Queue, ServerError, Topology, Worker
 from stockyard.pubsub.sse import endpoint
 
 
@@ -81,6 +81,12 @@ OrderId = Annotated[str, Query(default_factory=lambda: uuid4().hex)]
 async def server_is_away(request: Request, error: ServerError) -> JSONResponse:
     """Answer 503: a client may try again; under the same job id nothing is added twice."""
     return JSONResponse({"detail": "the job server cannot be reached"}, 503, {"Retry-After": "2"})
+
+
+@api.exception_handler(InvalidOption)
+async def option_is_wrong(request: Request, error: InvalidOption) -> JSONResponse:
+    """Answer 422: the id of the order is empty, a number, or has a colon."""
+    return JSONResponse({"detail": str(error)}, 422)
 
 
 @api.post("/orders", status_code=202)

@@ -89,6 +89,10 @@ async def test_it_adds_runs_and_shows_orders(redis_url: str, prefix: str) -> Non
         )
         assert service.ask("GET", "/orders/none")[0] == 404
         assert service.ask("POST", "/orders", {"symbol": "BTCUSDT", "quantity": 0})[0] == 422
+        # Without its id, an order that is sent again would be added again.
+        for order_id in ("", "17", "a:b"):
+            status, answer = service.ask("POST", f"/orders?order_id={order_id}", order)
+            assert (status, str(answer["detail"])[:7]) == (422, "job_id ")
 
 
 async def test_it_answers_503_without_a_server_and_stops() -> None:

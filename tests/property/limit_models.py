@@ -7,7 +7,7 @@ from typing import Protocol
 from stockyard.model.limit import Bucket, Decay, Fixed, Gap, InFlight, Limit, Rolling
 from tests.scripts.exchange import Admitted, Exchange
 
-RESERVE = {"cancel": 0.2}
+RESERVE = {"cancel": 0.2, "submit": 0.0}
 STEP = 0.1
 """Seconds between two moments: a rolling window of 10 s keeps uses that are 50 ms apart apart."""
 

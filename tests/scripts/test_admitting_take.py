@@ -164,7 +164,7 @@ async def test_a_number_is_the_cost_of_the_only_limit(desk: Callable[..., Desk])
 async def test_a_lane_has_its_reserve(desk: Callable[..., Desk]) -> None:
     queue = desk(Fixed("orders", 10, per="10s"), reserve={"cancel": 0.2})
     for number in range(10):
-        queue.add(f"s{number}", cost={"orders": 1}, lane="submit")
+        queue.add(f"s{number}", cost={"orders": 1})
     for number in range(3):
         queue.add(f"c{number}", cost={"orders": 1}, lane="cancel")
     assert await queue.take(0, 20) == [*(f"s{number}" for number in range(8)), "c0", "c1"]

@@ -66,16 +66,16 @@ def test_vector_6_a_cancel_costs_by_the_order_s_age() -> None:
 async def test_vector_7_no_other_lane_uses_a_reserve(exchange: Open, kind: type[Fixed | Rolling]) -> None:
     orders = exchange(kind("orders", 100, per="10s"), reserve={"cancel": 0.10})
     start = 1 if kind is Fixed else 0
-    assert await orders.count(start, 95, lane="submit") == (90, 9 if kind is Fixed else 10)
+    assert await orders.count(start, 95) == (90, 9 if kind is Fixed else 10)
     assert await orders.count(2, 10, lane="cancel") == (10, 0)
     assert await orders.wait(2, lane="cancel") == 8
-    assert (await orders.count(10, 95, lane="submit"))[0] == 90
+    assert (await orders.count(10, 95))[0] == 90
 
 
 async def test_a_reserve_that_its_lane_has_used_is_not_kept_free_again(exchange: Open) -> None:
     orders = exchange(Fixed("orders", 100, per="10s"), reserve={"cancel": 0.10})
     assert await orders.count(1, 10, lane="cancel") == (10, 0)
-    assert await orders.count(1, 95, lane="submit") == (90, 9)
+    assert await orders.count(1, 95) == (90, 9)
 
 
 async def test_a_reserve_of_a_level_is_left_whole(exchange: Open) -> None:

@@ -12,7 +12,7 @@ from stockyard.dashboard.fingerprints import fingerprint
 from stockyard.dashboard.operations import Operation, Operations
 from stockyard.errors import InvalidOption, JobNotFound
 from stockyard.model.job import Job
-from stockyard.model.job_query import matches
+from stockyard.model.job_query import matches, query_of
 from stockyard.produce.queue import Queue
 from stockyard.produce.search import PAGE
 
@@ -120,12 +120,14 @@ def change_matching(
     """Change all jobs of a state, or those that fit a filter.
 
     Raises:
-        InvalidOption: jobs of this state cannot be changed so.
+        InvalidOption: jobs of this state cannot be changed so, or the filter cannot be read.
         UnknownQueue: the topology does not declare the queue.
     """
     label, change, states = _verb(verb)
     if state not in states:
         raise InvalidOption(f"jobs that are {state} cannot be changed by {label!r}")
+    if chosen.find.strip():
+        query_of(chosen.find)
     queue = app.queue(queue_name)
     # What comes after the beginning is not meant.
     before = datetime.now(UTC)

@@ -101,6 +101,7 @@ class LimitedCall:
             status: of the reply. Defaults to none: the headers' counts alone are read.
 
         Raises:
+            InvalidOption: the headers are none, or the status is no whole number from 100 to 999.
             ServerError: the server did not answer.
         """
         await self._limits.observe(headers, self, status=status)

@@ -40,7 +40,7 @@ def retry_after(headers: Headers, now: float) -> float | None:
         return number
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

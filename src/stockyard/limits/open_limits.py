@@ -35,6 +35,10 @@ _LOOK_AGAIN = 1.0
 _ENDS_LOOK = 0.1
 """The same where the end of another process's call is waited for."""
 _BANNED = 418
+_LONGEST_FREEZE = 3_600.0
+"""Seconds that ``Retry-After`` may ask for: a wrong number or date must not hold all processes for years."""
+_LONGEST_BAN = 3 * 86_400.0
+"""The same after a ban: Binance's last up to three days."""
 
 
 class OpenLimits:
@@ -92,11 +96,12 @@ class OpenLimits:
                 out, nothing. A number alone where there is one limit. Defaults to 1 where there is one limit.
             scope: values by the names in the limits' scopes, such as ``{"account": "A1"}``. ``"ip"`` defaults to
                 ``STOCKYARD_EGRESS``.
-            lane: whose reserves it may use. Defaults to none.
+            lane: whose reserves it may use; of limits with reserves one of their lanes. Defaults to none.
             timeout: the longest wait; 0 asks once, and does not stand in line. Defaults to no limit.
 
         Raises:
-            InvalidOption: a limit or a value is not known or missing, or it costs more than a limit allows.
+            InvalidOption: a limit, a lane or a value is not known or missing, or it costs more than a limit
+                allows.
         """
         seconds = None if timeout is None else milliseconds(timeout, option="timeout") / 1000
         plan = self.declared.plan(cost, scope, lane, egress=self._egress)
@@ -121,7 +126,9 @@ class OpenLimits:
             )
         tickets, egress = admission
         use = job.options.use or LimitUse()
-        plan = self.declared.plan(use.costs, dict(use.scope), use.lane, egress=egress)
+        # Another program may have added it, with lanes of its own.
+        lane = use.lane if use.lane in self.declared.reserve else ""
+        plan = self.declared.plan(use.costs, dict(use.scope), lane, egress=egress)
         call = LimitedCall(
             self, limiting.request_of(self.declared, plan, job.id), timeout=None, portal=self._portal
         )
@@ -139,18 +146,24 @@ class OpenLimits:
         Args:
             headers: of the reply; limits name those that they read.
             call: what it replies to. Defaults to None: no count is read.
-            status: one of ``freeze_on`` freezes the limits for as long as ``Retry-After`` says. Defaults to none.
+            status: one of ``freeze_on`` freezes the limits for as long as ``Retry-After`` says: an hour at most,
+                and three days after 418, a ban. Defaults to none.
 
         Raises:
+            InvalidOption: the headers are none, or the status is no whole number from 100 to 999.
             ServerError: the server did not answer.
         """
+        if not callable(getattr(headers, "items", None)):
+            raise InvalidOption(f"headers must be values by name, as of a reply; got {checks.shown(headers)}")
+        if status is not None:
+            checks.whole("status", status, least=100, most=999)
         counts = counts_of(self.declared, headers)
         if call is not None and call.is_admitted and counts:
             await limiting.observe(self._keyspace, call.request, call.tickets, counts)
             self._lines.get().wake()
         if status is not None and status in self.declared.freeze_on:
             least = self.declared.freeze_on[status]
-            asked = retry_after(headers, time.time())
+            asked = self._bounded(retry_after(headers, time.time()), status)
             scope = self._own_scope() if call is None else call.request.plan.frozen_scope
             frozen = await self._freeze(scope, milliseconds(least if asked is None else asked, option="freeze_on"))
             level = logging.ERROR if status == _BANNED else logging.WARNING
@@ -326,6 +339,20 @@ class OpenLimits:
     async def _declare(self) -> None:
         await limiting.declare(self._keyspace, self.declared, self.queues)
 
+    def _bounded(self, asked: float | None, status: int) -> float | None:
+        """Return the seconds that a reply asks for, cut where no exchange means that long."""
+        longest = _LONGEST_BAN if status == _BANNED else _LONGEST_FREEZE
+        if asked is None or asked <= longest:
+            return asked
+        _log.warning(
+            "limits %s: a reply with status %d asks for a wait of %.0f s; %.0f s is the most that it can ask for",
+            self.name,
+            status,
+            asked,
+            longest,
+        )
+        return longest
+
     def _own_scope(self) -> str:
         """Return the scope that a reply freezes whose call is not known."""
         return scope_text({EGRESS: self._egress or "default"}) if self.declared.freeze_scope == EGRESS else ""
@@ -344,12 +371,13 @@ def freezable(name: str, freeze_scope: str, scope: Mapping[str, str] | None) -> 
     Raises:
         InvalidOption: it is not a value of what the limits' freezes hold.
     """
-    if not scope:
+    if scope is None:
         return ""
-    if list(scope) != [freeze_scope]:
+    given = checks.by_name("scope", scope, of="values")
+    if list(given) != [freeze_scope]:
         of = f"a value for {freeze_scope!r}" if freeze_scope else "no scope: freeze_scope names none"
-        raise InvalidOption(f"a freeze of {name!r} has {of}; got {checks.shown(dict(scope))}")
-    return scope_text(scope)
+        raise InvalidOption(f"a freeze of {name!r} has {of}; got {checks.shown(dict(given))}")
+    return scope_text({freeze_scope: checks.text(f"the scope {freeze_scope!r}", given[freeze_scope])})
 
 
 def status_of(name: str, look: LimitsLook) -> LimitsStatus:

@@ -8,9 +8,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from stockyard.errors import InvalidOption
+from stockyard.model import checks
 from stockyard.model.job import Job
 
 _PATH = re.compile(r"data((?:\.[^.:\s]+)+):(.*)", re.DOTALL)
+_BROKEN_PATH = re.compile(r"data\.[^\s:]*:|data\.\Z")
+"""What begins like a path, and is none: no text that somebody looks for."""
+_EXAMPLES = {"id": "17", "name": "submit", "error": "margin", "correlation": "order-7"}
 _NAME = re.compile(r"(id|name|error|correlation):(.*)", re.DOTALL)
 
 
@@ -34,12 +39,23 @@ def query_of(text: str) -> Query:
     """Read a search: plain text, or one thing of a job.
 
     That is ``data.symbol:BTCUSDT``, ``name:submit``, ``id:17``, ``error:margin`` or ``correlation:order-7``.
+
+    Raises:
+        InvalidOption: it begins like one of these, and lacks the path or what is looked for.
     """
     text = text.strip()
     if found := _PATH.fullmatch(text):
         return Query("path", found[2].strip().strip('"').lower(), tuple(found[1][1:].split(".")))
     if found := _NAME.fullmatch(text):
+        if not found[2].strip():
+            example = f"{found[1]}:{_EXAMPLES[found[1]]}"
+            raise InvalidOption(f"a search by {found[1]} needs what to look for, as in {example}; got {text!r}")
         return Query(found[1], found[2].strip().lower(), (), found[2].strip())
+    if _BROKEN_PATH.match(text):
+        raise InvalidOption(
+            "a search by a value of the payload is written data.PATH:VALUE, as in data.symbol:BTCUSDT or "
+            f"data.legs.0.venue:XNYS; got {checks.shown(text)}"
+        )
     return Query("any", text.lower(), (), text)
 
 

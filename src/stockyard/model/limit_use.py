@@ -38,7 +38,7 @@ class LimitUse(msgspec.Struct, frozen=True):
         elif cost is not None and not isinstance(cost, tuple):
             cost = checks.number("cost", cost, least=0)
         if not isinstance(scope, tuple):
-            values = checks.by_name("scope", scope or {}, of="values")
+            values = checks.by_name("scope", {} if scope is None else scope, of="values")
             scope = tuple((str(name), checks.text(f"the scope {name!r}", value)) for name, value in values.items())
         if "lane" in options:
             lane = checks.line("lane", options["lane"])

@@ -59,7 +59,8 @@ class Limits:
     Args:
         name: begins their keys; letters, digits, '_', '.' and '-'.
         limits: ``Fixed``, ``Rolling``, ``Bucket``, ``Decay``, ``Gap``, ``InFlight``; each has a name of its own.
-        reserve: lane -> its share of each limit, which no other lane may use. Defaults to no reserves.
+        reserve: lane -> its share of each limit, which no other lane may use; 0 for a lane that needs none.
+            Calls name no other lanes then. Defaults to no reserves.
         freeze_on: status of a reply -> how long all calls wait after it, unless its ``Retry-After`` says so.
             Defaults to 1 s after 429 and 2 minutes after 418.
         freeze_scope: what is frozen then: all calls with the same value, as of ``"ip"``. Defaults to all calls.
@@ -158,14 +159,18 @@ class Limits:
         Args:
             cost: see ``Cost``. Defaults to 1 where there is one limit.
             scope: values by the names that the limits' scopes have.
-            lane: that of the call.
+            lane: that of the call; one of ``reserve``, if there are any.
             egress: the value of ``"ip"`` where ``scope`` has none.
 
         Raises:
-            InvalidOption: a limit or a value is not known or missing, or the call costs more than a limit allows.
+            InvalidOption: a limit, a lane or a value is not known or missing, or the call costs more than a limit
+                allows.
         """
-        values = {EGRESS: egress, **checks.by_name("scope", scope or {}, of="values")}
-        checks.line("lane", lane)
+        given = checks.by_name("scope", {} if scope is None else scope, of="values")
+        values = {EGRESS: egress or "default", **given}
+        if checks.line("lane", lane) and self.reserve:
+            # One that is misspelt would have no reserve, and nobody would know before it is needed.
+            checks.refuse_unknown([lane], self.reserve, what="lane", of=f"the limits {self.name!r}")
         uses = []
         costs = self._costs(cost)
         for name, amount in costs.items():
@@ -231,7 +236,7 @@ def _scope_text(limit: Limit, values: Mapping[str, Any]) -> str:
 def _value(name: str, values: Mapping[str, Any]) -> str:
     if name not in values:
         raise InvalidOption(f"the call has no {name!r}: say scope={{{name!r}: …}}")
-    return _escaped(checks.text(f"the scope {name!r}", values[name] or "default", longest=_LONGEST_VALUE))
+    return _escaped(checks.text(f"the scope {name!r}", values[name], longest=_LONGEST_VALUE))
 
 
 def _escaped(value: str) -> str:

@@ -83,7 +83,7 @@ class AddOptions(RunOptions, total=False):
     """The options of ``add``: those of ``RunOptions``, and what belongs to a single job.
 
     Keys:
-        job_id: the caller's own id; adding it again while its record exists adds nothing. Empty or None is none.
+        job_id: the caller's own id; adding it again while its record exists adds nothing. None is none.
         key: what the job is about, as in ``"BTCUSDT"``: halts name it, and all jobs of a key are in one shard.
         delay: wait before it may run.
         timestamp: when it was made, instead of now: ``delay`` and ``expires_in`` count from it.
@@ -240,8 +240,8 @@ def carrying(options: JobOptions, carrier: str | None) -> JobOptions:
 
 
 def _job_id(_name: str, value: Any) -> str | None:
-    # As on Node: no id.
-    return None if value is None or value == "" else checked_job_id(value)
+    # Node takes an empty id for none. An order that lacks its id would be added again each time that it is sent.
+    return None if value is None else checked_job_id(value)
 
 
 def _key(name: str, value: Any) -> str | None:

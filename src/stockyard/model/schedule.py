@@ -229,7 +229,11 @@ def checked_timing(
 
         cron_pattern(cron)
         zone_of(tz)
-    return timing if calendar is None else _with_calendar(timing, calendar, during or "days", session)
+    return (
+        timing
+        if calendar is None
+        else _with_calendar(timing, calendar, "days" if during is None else during, session)
+    )
 
 
 def _refuse_beside_session(calendar: str | None, others: Mapping[str, object]) -> None:

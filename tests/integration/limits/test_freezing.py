@@ -3,12 +3,16 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from email.message import Message
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any
 
 import pytest
 
 from stockyard import App, Job, Topology
 from stockyard.errors import InvalidOption, LimitReached
-from stockyard.limits import Fixed, Limits
+from stockyard.limits import Fixed, Limits, LimitsStatus
 from stockyard.model.clock import SteppedClock
 from stockyard.observe.alerts.settings import AlertSettings
 from tests.support.waiting import eventually
@@ -45,6 +49,65 @@ async def test_a_ban_is_an_error_and_lasts_without_a_header(
     await limits.observe({}, status=500)
     await limits.observe({"Retry-After": "1"}, status=429)
     assert (await limits.status()).frozen == {"ip=default": 120.0}
+
+
+async def test_declared_limits_are_frozen_before_their_first_call(redis_url: str, prefix: str) -> None:
+    unused = Limits("y", [Fixed("orders", 1, per="10s")], freeze_scope="ip", source="https://example.com")
+    topology = Topology("test")
+    topology.queue("orders", limits=unused)
+    async with (
+        App(topology, redis_url, prefix=prefix) as app,
+        App(Topology("other"), redis_url, prefix=prefix) as other,
+    ):
+        every = app.all_limits
+        assert await every.names() == ["y"]
+        assert await every.status("y") == LimitsStatus("y", (), {}, "https://example.com")
+        assert await every.thaw("y") == 0
+        for wrong in (every.freeze("x", "5m"), every.freeze("y", "5m", scope={"account": "A"}), every.status("z")):
+            with pytest.raises(InvalidOption):
+                await wrong
+        assert await other.all_limits.names() == []
+        assert await every.freeze("y", "5m") == 300
+        with pytest.raises(LimitReached):
+            await app.limits(unused).take(timeout=0).acquire()
+        assert 299 < (await other.all_limits.status("y")).frozen[""] <= 300
+        assert await other.all_limits.thaw("y") == 1
+        await app.limits(unused).take(timeout=0).acquire()
+
+
+@pytest.mark.parametrize(("status", "most"), [(429, 3_600.0), (418, 259_200.0)])
+@pytest.mark.parametrize("asked", ["1e9", formatdate(4_102_444_800, usegmt=True)])
+async def test_a_reply_cannot_freeze_for_years(
+    open_app: Open, clock: SteppedClock, caplog: pytest.LogCaptureFixture, status: int, most: float, asked: str
+) -> None:
+    limits = open_app(clock=clock).limits(WEIGHT)
+    await limits.observe({"Retry-After": asked}, status=status)
+    assert (await limits.status()).frozen == {"ip=default": most}
+    assert f"{most:.0f} s is the most that it can ask for" in caplog.text
+
+
+async def test_a_declared_freeze_may_be_longer_than_a_reply_can_ask_for(
+    open_app: Open, clock: SteppedClock
+) -> None:
+    patient = Limits("x", [Fixed("weight", 100, per="10s")], freeze_on={429: "2h"})
+    limits = open_app(clock=clock).limits(patient)
+    await limits.observe({}, status=429)
+    assert (await limits.status()).frozen == {"": 7_200.0}
+
+
+async def test_what_is_no_reply_is_refused(open_app: Open, clock: SteppedClock) -> None:
+    limits = open_app(clock=clock).limits(WEIGHT)
+    async with limits.take(1) as call:
+        wrong: Any
+        for wrong in (None, "Retry-After: 3", 5):
+            with pytest.raises(InvalidOption, match="headers must be values by name"):
+                await call.observe(wrong, status=429)
+        for wrong in ("429", 429.0, True, 5):
+            with pytest.raises(InvalidOption, match="status must be a whole number"):
+                await call.observe({}, status=wrong)
+        headers: Any = Message()
+        await call.observe(headers, status=HTTPStatus.OK)
+    assert (await limits.status()).frozen == {}
 
 
 async def test_a_thaw_admits_the_calls_that_wait(open_app: Open) -> None:

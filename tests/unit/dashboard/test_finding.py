@@ -7,6 +7,7 @@ import pytest
 
 from stockyard.dashboard.fingerprints import fingerprint, grouped
 from stockyard.dashboard.searching import Place
+from stockyard.errors import InvalidOption
 from stockyard.model.job_query import matches, query_of
 
 DATA = {"symbol": "BTCUSDT", "legs": [{"venue": "X", "quantity": 2}], "note": None}
@@ -52,6 +53,16 @@ def test_an_error_is_searched_in_the_reason() -> None:
 def test_a_query_with_colons_that_are_no_path_is_text() -> None:
     assert query_of("portfolio:High") == ("any", "portfolio:high", (), "portfolio:High")
     assert query_of("data.a.b:c:d") == ("path", "c:d", ("a", "b"), "")
+
+
+@pytest.mark.parametrize(
+    "text", ["id:", "name: ", "error:", "correlation:", "data.", "data.:x", "data..a:1", "data.a.:1", " data. "]
+)
+def test_a_search_that_is_malformed_is_refused(text: str) -> None:
+    with pytest.raises(InvalidOption, match="a search by"):
+        query_of(text)
+    assert query_of("data.a:") == ("path", "", ("a",), "")
+    assert query_of("data.csv").kind == query_of("data. x:1").kind == "any"
 
 
 @pytest.mark.parametrize("text", ["", "x", "a-b-c", "-1-2-3", "999999999999-1-1", "²-1"])

@@ -1,6 +1,7 @@
 """Limits check themselves where they are declared, and resolve what a call needs of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -46,6 +47,10 @@ WRONG: dict[str, Callable[[], object]] = {
     "a negative use": lambda: BINANCE.plan({"weight": -1}),
     "no account": lambda: BINANCE.plan({"orders": 1}),
     "an account that is no text": lambda: BINANCE.plan({"orders": 1}, {"account": 5}),  # type: ignore[dict-item]
+    "an empty account": lambda: BINANCE.plan({"orders": 1}, {"account": ""}),
+    "an empty egress": lambda: BINANCE.plan({"weight": 1}, {"ip": ""}, egress="10.0.0.1"),
+    "a scope that is no mapping": lambda: BINANCE.plan({"weight": 1}, ""),  # type: ignore[arg-type]
+    "a lane that is misspelt": lambda: BINANCE.plan({"weight": 1}, lane="cancle"),
     "more than there is": lambda: BINANCE.plan({"weight": 6001}, lane="cancel"),
     "more than is left for others": lambda: BINANCE.plan({"weight": 5401}),
     "an amount of a gap": lambda: Limits("x", [Gap("a", "1s")]).with_most(a=5),
@@ -64,6 +69,13 @@ def test_a_plan_has_what_a_call_needs() -> None:
     assert [(use.limit.name, use.scope, use.cost) for use in plan.uses] == [("weight", "ip=10.0.0.1", 2)]
     assert (plan.lane, plan.frozen_scope) == ("cancel", "ip=10.0.0.1")
     assert BINANCE.plan({"weight": 5401}, lane="cancel").uses
+
+
+def test_a_lane_that_needs_no_reserve_is_declared_or_needs_no_declaration() -> None:
+    lanes = replace(BINANCE, reserve={"cancel": 0.1, "submit": 0})
+    assert lanes.plan({"weight": 1}, lane="submit").lane == "submit"
+    assert Limits("x", [Gap("a", "1s")]).plan(lane="any").lane == "any"
+    assert BINANCE.plan({"weight": 1}).uses[0].scope == "ip=default"
 
 
 def test_a_number_alone_is_the_cost_of_the_only_limit() -> None:

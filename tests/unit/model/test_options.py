@@ -50,6 +50,9 @@ def test_whatever_has_a_place_is_a_parent() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"job_id": ""}, "job_id must be non-empty text; got ''"),
+        ({"key": ""}, "key must be text of 1 to 200 characters"),
+        ({"scope": ""}, "scope must be values by name"),
         ({"deduplication": ""}, "deduplication must be an id of 1 to 200 characters"),
         ({"deduplication": "x" * 201}, "deduplication must be an id of 1 to 200 characters"),
         ({"deduplication": Deduplication("\ud800")}, "deduplication must be an id"),

@@ -67,11 +67,12 @@ class AlertStore(Fixed):
             reason: one line for people.
 
         Raises:
-            InvalidOption: the duration is none, or a text has a lone surrogate.
+            InvalidOption: the duration is none, a name is empty, or a text has a lone surrogate.
         """
-        for what, text in (("rule", rule), ("queue", queue), ("reason", reason)):
+        for what, text in (("rule", rule), ("queue", queue)):
             if text is not None:
-                checks.line(what, text)
+                checks.text(what, text)
+        checks.line("reason", reason)
         await self._learn_time()
         until = self._clock() + milliseconds(duration, option="duration")
         silence = Silence(rule, queue, until, reason)
