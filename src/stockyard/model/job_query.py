@@ -14,7 +14,7 @@ from stockyard.model.job import Job
 
 _PATH = re.compile(r"data((?:\.[^.:\s]+)+):(.*)", re.DOTALL)
 _BROKEN_PATH = re.compile(r"data\.[^\s:]*:|data\.\Z")
-"""What begins like a path, and is none: no text that somebody looks for."""
+"""What begins like a path, and is none."""
 _EXAMPLES = {"id": "17", "name": "submit", "error": "margin", "correlation": "order-7"}
 _NAME = re.compile(r"(id|name|error|correlation):(.*)", re.DOTALL)
 
