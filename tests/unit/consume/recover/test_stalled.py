@@ -40,6 +40,7 @@ class Keyspace:
     """A queue on that server; counts the looks."""
 
     queue = base = "q"
+    arrangement = None
 
     def __init__(self) -> None:
         self.server = Server()
