@@ -1,14 +1,20 @@
 """keyed.repair: keys whose jobs have gone without a word go on."""
 
+from typing import Any
+
 from stockyard._store.jobs import keyed
+from stockyard._store.jobs.arranging import arranged_job
 from stockyard._store.jobs.keyed import FIRST, Place
 from stockyard._store.keyspace import QueueKeyspace
+from stockyard.model.arrangement import Arrangement
 from stockyard.model.key_order import KeyOrder
+from stockyard.model.options import JobOptions
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 from tests.scripts.keyed import ORDERED, PARKING, lined_up, standing
+from tests.support.adding import send_jobs
 
 
-async def repair_all(keyspace: QueueKeyspace, order: KeyOrder = ORDERED) -> int:
+async def repair_all(keyspace: QueueKeyspace, order: KeyOrder | None = ORDERED) -> int:
     """Look through all keys; return in how many calls."""
     place: Place | None = FIRST
     calls = 0
@@ -60,3 +66,26 @@ async def test_a_look_is_made_by_one_worker_an_interval(keyspace: QueueKeyspace,
     assert await keyed.repair(keyspace, ORDERED, FIRST, interval_ms=60_000) is None
     assert keys.get("wait") is None
     assert 0 < keys.ttl(":keys:check") <= 60_000
+
+
+async def test_without_a_declaration_that_of_the_producer_counts(
+    keyspace: QueueKeyspace, keys: Keyspace, raw: Any
+) -> None:
+    keyspace.arrangement = Arrangement(keys=PARKING)
+    keyed_jobs = [
+        arranged_job(keyspace, "x", "{}", JobOptions().merged(key=key), NOW) for key in ("A", "A", "A", "B", "B")
+    ]
+    await send_jobs(keyspace, keyed_jobs)
+    for job_id, state in (("1", "completed"), ("4", "failed")):
+        raw.lrem(keyspace.keys["wait"], 1, job_id)
+        raw.zadd(keyspace.keys[state], {job_id: NOW})
+    keyspace.arrangement = None
+    await repair_all(keyspace, None)
+    assert (keys.get("wait"), keys.get(":key:A")) == (["2"], Sorted({"3": 3}))
+    assert (keys.get(":keys:parked"), keys.get(":key:B")) == ({"B": "4"}, Sorted({"5": 5}))
+
+
+async def test_without_any_declaration_nothing_is_done(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    keys.put(lined_up("A", "4"))
+    assert await repair_all(keyspace, None) == 1
+    assert keys.get("wait") is None

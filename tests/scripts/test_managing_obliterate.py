@@ -165,6 +165,6 @@ async def test_lines_of_keys_go_with_their_jobs(
     keys.put({**standing("A", "1"), **lined_up("A", "2", "3", "4", "5"), "1": record(), "wait": ["1"]})
     # Ids of three parts are found by the line alone.
     keys.put({"b:1:2": record(), ":key:B": Sorted({"b:1:2": 9}), ":keys:lines": Sorted({"B": NOW})})
-    keys.put({":keys:parked": {"C": "9"}, ":keys:check": "1"})
+    keys.put({":keys:parked": {"C": "9"}, ":keys:check": "1", ":keys:rule": "r"})
     assert await managing.obliterate(keyspace, force=False) == 0
     assert keys.all() == {}

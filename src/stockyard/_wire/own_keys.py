@@ -47,9 +47,11 @@ KEYS = {
     "keys_lines": ":keys:lines",
     "keys_waiting": ":keys:waiting",
     "keys_check": ":keys:check",
+    "keys_rule": ":keys:rule",
 }
 """Of a queue whose jobs have keys, in the same form: the key of each job that stands for one, the jobs that stand
-for each, the failed job of each parked key, the keys with a line, how many jobs wait there, which worker looks."""
+for each, the failed job of each parked key, the keys with a line, how many jobs wait there, which worker looks,
+and what the queue's declaration says of keys."""
 
 PREFIXES = {
     # Beside a job that an outbox sent: that it was, for a while, whatever has become of the job.

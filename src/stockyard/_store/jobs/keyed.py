@@ -79,17 +79,20 @@ async def feed(keyspace: QueueKeyspace, order: KeyOrder, job_ids: Sequence[str])
     await keyspace.run(FEED, *feed_call(keyspace, order, job_ids).arguments)
 
 
-async def repair(keyspace: QueueKeyspace, order: KeyOrder, place: Place, *, interval_ms: int) -> Place | None:
+async def repair(
+    keyspace: QueueKeyspace, order: KeyOrder | None, place: Place, *, interval_ms: int
+) -> Place | None:
     """Look through a part of the keys; return where to go on, or None at the end.
 
     Args:
         keyspace: the queue.
-        order: what it declares.
+        order: what it declares; None for what the program declares that lined the jobs up.
         place: where to begin. ``FIRST`` begins a look, unless another worker began one in this interval.
         interval_ms: between two looks.
     """
+    rule = b"" if order is None else packed_rule(order)
     stage, cursor = await keyspace.run(
-        _REPAIR, keyspace.base, keyspace.clock(), packed_rule(order), interval_ms, place.stage, place.cursor
+        _REPAIR, keyspace.base, keyspace.clock(), rule, interval_ms, place.stage, place.cursor
     )
     return Place(stage.decode(), cursor.decode()) if stage else None
 

@@ -64,9 +64,11 @@ async def check_server(
         sizes = [await read_event_streams(node, naming, names) for node in primaries]
         found.append(_streams(nodes, sizes))
     # A worker that starts asks for none of this.
+    from stockyard.observe.doctor.key_checks import check_keys
     from stockyard.observe.doctor.limit_checks import check_limits
 
     of_set = await check_set(server, primaries, nodes, naming=naming, queues=queues)
+    found += await check_keys(server, naming=naming, queues=queues)
     found += await check_limits(server, naming=naming, queues=queues, egress=egress)
     return in_order([*found, *(trusted(each) if trusts else each for each in of_set)])
 

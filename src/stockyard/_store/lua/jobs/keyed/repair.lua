@@ -1,7 +1,7 @@
 --- Finds keys whose jobs have gone without a word, as those that a Node worker ended: one part of a look through all.
 -- needs: enqueue key_heads key_lines
 -- keys: wait prioritized delayed active completed failed meta events marker priority_counter stalled keys_heads
---   keys_holders keys_parked keys_lines keys_waiting keys_check
+--   keys_holders keys_parked keys_lines keys_waiting keys_check keys_rule
 -- args: base now rule interval stage cursor
 -- returns: the stage and the cursor that go on; an empty stage at the end, or when another worker looks
 local PART = 500
@@ -12,6 +12,9 @@ if stage == 'first' then
   if not redis.call('SET', keys_check, '1', 'PX', interval, 'NX') then return {'', '0'} end
   stage, cursor = 'heads', '0'
 end
+-- A worker whose program declares no order goes by what the program declares that lined the jobs up.
+if rule == '' then rule = redis.call('GET', keys_rule) end
+if not rule then return {'', '0'} end
 local declared, woken = cmsgpack.unpack(rule), {}
 local going_on = '0'
 if stage == 'heads' then

@@ -3,7 +3,7 @@
 -- keys: counter wait prioritized delayed active completed failed paused waiting_children meta events marker
 --   priority_counter stalled stalled_check limiter repeat_set schedule_check metrics_completed metrics_failed
 --   unread lines versions releases counts coalesced_due aged halts held breaker breaker_failures
---   keys_heads keys_holders keys_parked keys_lines keys_waiting keys_check
+--   keys_heads keys_holders keys_parked keys_lines keys_waiting keys_check keys_rule
 -- args: base room stage force
 -- returns: 0 nothing of it is left, 1 there is more, QUEUE_RESUMED it was resumed meanwhile, JOBS_ACTIVE jobs run
 if force ~= '1' and redis.call('EXISTS', active) == 1 then return JOBS_ACTIVE end
@@ -62,7 +62,7 @@ if stage == 'last' then
   redis.call('UNLINK', counter, wait, prioritized, delayed, active, completed, failed, paused, waiting_children, meta,
     events, marker, priority_counter, stalled, stalled_check, limiter, repeat_set, schedule_check, metrics_completed,
     metrics_failed, unread, counts, coalesced_due, aged, keys_heads, keys_holders, keys_parked, keys_lines, keys_waiting,
-    keys_check)
+    keys_check, keys_rule)
   for _, line in ipairs(redis.call('ZRANGE', lines, 0, -1)) do redis.call('UNLINK', base .. LINE .. line) end
   for _, version in ipairs(redis.call('HKEYS', versions)) do
     redis.call('UNLINK', line_of(base, version), line_of(base, version, CANARY), line_of(base, version, STABLE))

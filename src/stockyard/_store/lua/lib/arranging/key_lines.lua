@@ -47,10 +47,11 @@ local function stand_down(keys, id, key)
   return left
 end
 
+-- Returns whether it is the first of the line.
 local function join_key_line(keys, base, id, key, place, now)
   redis.call('ZADD', base .. KEY_LINE .. key, place, id)
-  redis.call('ZADD', keys.keys_lines, 'NX', now, key)
   redis.call('INCR', keys.keys_waiting)
+  return redis.call('ZADD', keys.keys_lines, 'NX', now, key) == 1
 end
 
 -- Whether a job left a line; the key's entry among the lines goes with the last one.

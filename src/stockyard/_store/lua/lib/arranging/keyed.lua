@@ -15,6 +15,9 @@ local function line_up(batch, given, id, number)
     stand_for(batch.names, id, key, holders)
     return false
   end
-  join_key_line(batch.names, base, id, key, number, given.timestamp)
+  -- A worker whose program does not declare the order finds it here.
+  if join_key_line(batch.names, base, id, key, number, given.timestamp) then
+    redis.call('SET', base .. KEYED .. 'rule', cmsgpack.pack(rule))
+  end
   return true
 end
