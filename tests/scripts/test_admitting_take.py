@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from stockyard._store.jobs.admitting import admission_of, take_limits
+from stockyard._store.jobs.editing import change_delay
 from stockyard._store.jobs.finishing import LimitedTakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.limits import limiting
@@ -225,6 +226,16 @@ async def test_what_was_promoted_by_hand_waits_for_its_limits_all_the_same(
     keys.put({"wait": ["2"]})
     assert await queue.take(1) == []
     assert await queue.take(10) == ["2"]
+
+
+async def test_what_was_delayed_by_hand_leaves_its_line(desk: Callable[..., Desk], keyspace_at: At) -> None:
+    queue = desk()
+    queue.add_all(("1", "A"), ("2", "A"), ("3", "A"))
+    assert await queue.take(0) == ["1"]
+    assert await change_delay(keyspace_at(START), "2", 60_000) == 0
+    assert await queue.take(10) == ["3"]
+    assert await queue.take(59) == []
+    assert await queue.take(60) == ["2"]
 
 
 async def test_a_line_whose_keys_were_lost_goes_on(desk: Callable[..., Desk], keys: Keyspace) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stockyard._store.jobs.cancelling import cancel
 from stockyard._store.jobs.finishing import LimitedTakeRequest, VersionedLimitedTakeRequest
 from stockyard._store.jobs.reading import read_facts
 from stockyard._store.jobs.versioning import count_versions, read_versions, set_canary
@@ -28,6 +29,7 @@ from tests.scripts.test_admitting_take import (  # noqa: F401
     test_many_start_together_within_their_limits,
     test_priority_orders_what_waits,
     test_the_admission_of_a_job_is_kept_with_it,
+    test_what_was_delayed_by_hand_leaves_its_line,
     test_what_was_promoted_by_hand_waits_for_its_limits_all_the_same,
 )
 from tests.scripts.test_versioning_take import side
@@ -92,6 +94,18 @@ async def test_what_is_not_understood_holds_no_other_scope(desk: Callable[..., V
     )
     assert sorted(started) == sorted(f"new-{number}" for number in range(2, 120))
     assert sorted(await queue.take(10, 200, release=2)) == ["new-0", "new-1"]
+
+
+async def test_a_cancelled_job_is_taken_by_any_worker_and_uses_no_limit(
+    desk: Callable[..., VersionedDesk], keyspace_at: At
+) -> None:
+    queue = desk()
+    queue.put("1", 2)
+    queue.put("2", 2)
+    assert await queue.take(0) == []
+    assert await cancel(keyspace_at(START), "1", "cancelled: no longer wanted") == 0
+    assert await queue.take(1) == ["1"]
+    assert await queue.take(1, release=2) == ["2"]
 
 
 async def test_a_worker_wakes_when_a_line_of_its_own_is_due(desk: Callable[..., VersionedDesk]) -> None:

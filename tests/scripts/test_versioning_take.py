@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 
+from stockyard._store.jobs.cancelling import cancel
+from stockyard._store.jobs.editing import change_delay
 from stockyard._store.jobs.finishing import VersionedTakeRequest, finish_and_take
+from stockyard._store.jobs.versioning import set_canary
 from stockyard._store.keyspace import QueueKeyspace
+from stockyard._store.snapshots import Canary
 from tests.scripts.conftest import NOW, Keyspace, Sorted, record
 
 ASIDE = 600_000
@@ -207,3 +211,26 @@ async def test_the_larger_side_is_never_kept_waiting(keyspace: QueueKeyspace, ke
         started += await take_as(keyspace, 1, room=1000)
     assert started == [each for each in ids if side(0.4, each) == "stable"]
     assert len(keys.get("stalled-check:version:1:canary")) == 1000 - len(started)
+
+
+async def test_a_cancelled_job_is_taken_by_any_worker(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    keys.put({"1": of(2), "2": of(2), "wait": ["2", "1"]})
+    assert await take(keyspace, 1) == []
+    assert await cancel(keyspace, "1", "cancelled: no longer wanted") == 0
+    assert await take(keyspace, 1) == ["1"]
+    assert list(keys.get("delayed")) == ["2"]
+    assert await take(keyspace, 2) == ["2"]
+
+
+@pytest.mark.parametrize("share", [None, 0.0, 1.0])
+async def test_a_job_that_is_delayed_by_hand_waits_for_that_time(
+    keyspace_at: Any, keyspace: QueueKeyspace, keys: Keyspace, share: float | None
+) -> None:
+    if share is not None:
+        await set_canary(keyspace, Canary(3, share))
+    keys.put({"1": of(2), "2": of(2), "wait": ["2", "1"]})
+    assert await take(keyspace, 1) == []
+    assert await change_delay(keyspace, "1", 60_000) == 0
+    assert await take(keyspace, 2) == ["2"]
+    assert keys.get("delayed") == Sorted({"1": (NOW + 60_000) * 4096})
+    assert await take(keyspace_at(NOW + 60_000), 2) == ["1"]

@@ -71,7 +71,8 @@ async def clear_logs(keyspace: QueueKeyspace, job_id: str, keep: int) -> None:
 async def change_delay(keyspace: QueueKeyspace, job_id: str, delay_ms: int) -> int:
     """Let a delayed job run so long after now; return 0, ``JOB_MISSING`` or ``WRONG_STATE``."""
     await keyspace.learn_time()
-    return int(await keyspace.run(_DELAY, keyspace.keys.job(job_id), job_id, delay_ms, keyspace.clock()))
+    job = keyspace.keys.job(job_id)
+    return int(await keyspace.run(_DELAY, keyspace.base, job, job_id, delay_ms, keyspace.clock()))
 
 
 async def change_priority(keyspace: QueueKeyspace, job_id: str, priority: int, *, lifo: bool) -> int:

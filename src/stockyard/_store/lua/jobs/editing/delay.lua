@@ -1,10 +1,11 @@
 --- Lets a delayed job run so long after now.
--- needs: events markers transitions
--- keys: delayed meta events marker
--- args: job id delay now
+-- needs: events leaving_lines markers transitions
+-- keys: delayed meta events marker lines
+-- args: base job id delay now
 -- returns: 0, JOB_MISSING when the job does not exist, WRONG_STATE when it is not delayed
 if redis.call('EXISTS', job) == 0 then return JOB_MISSING end
 if not out_of_delayed(keys, id) then return WRONG_STATE end
+leave_lines(base, lines, id)
 redis.call('HSET', job, 'delay', delay)
 local due = to_delayed(keys, id, tonumber(now), tonumber(delay))
 redis.call('XADD', events, 'MAXLEN', '~', stream_cap(meta), '*', 'event', 'delayed', 'jobId', id,

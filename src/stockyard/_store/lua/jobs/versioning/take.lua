@@ -28,7 +28,7 @@ local room_aside = division and room_of_larger(base, wanted.versions, division) 
 local function admits(id, is_ready)
   local version, key = version_and_key(base .. id)
   local is_run, side, is_ours = runs(division, understood, version, key, id)
-  if is_run then
+  if is_run or only_fails(base .. id) then
     moved[version] = true
     return true
   end

@@ -45,6 +45,11 @@ local function runs(division, understood, version, key, id)
   return understood[version] and is_ours, side, is_ours
 end
 
+-- Whether a job is to fail at its next start, as one that was cancelled: any worker may end it.
+local function only_fails(job)
+  return redis.pcall('HEXISTS', job, 'defa') == 1
+end
+
 -- Jobs of the larger side that workers of the smaller one put aside.
 local MOST_OF_LARGER = 200
 
