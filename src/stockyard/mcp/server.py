@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
@@ -12,13 +13,14 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from stockyard.app import App
-from stockyard.errors import StockyardError
+from stockyard.errors import InvalidOption, StockyardError
 from stockyard.mcp.bounds import REPLY, fitting, shown
 from stockyard.model.job import Job, JobState
 from stockyard.model.masking import mask_secrets
 from stockyard.observe.alerts.default_rules import every_rule
 from stockyard.observe.alerts.rules import evaluate_alerts
 from stockyard.observe.alerts.settings import AlertSettings
+from stockyard.produce.search import FoundJob, SearchStep
 
 _INSTRUCTIONS = (
     "Reads the job queues of a Stockyard app: health and alerts, jobs by search, effects (steps outside that "
@@ -79,19 +81,23 @@ class _Tools:
         text: Annotated[
             str, Field(description="id:17, name:submit, error:margin, data.symbol:BTCUSDT, or any text.")
         ],
-        queue: QueueName,
+        queue: Annotated[str | None, Field(description="Name of a declared queue. Defaults to all.")] = None,
         count: Count = 20,
         after: Annotated[
             str | None, Field(description="The `after` of the last call, to go on from there.")
         ] = None,
     ) -> Answer:
-        """Find jobs of a queue by id, name, error or payload. If `after` is not null, there is more to look at."""
+        """Find jobs by id, name, error or payload. If `after` is not null, there is more to look at."""
         try:
-            step = await self._app.queue(queue).search(text, after=after, seconds=_SECONDS, count=count)
+            if queue is None:
+                step = await self._search_all(text, after, count)
+            else:
+                step = await self._app.queue(queue).search(text, after=after, seconds=_SECONDS, count=count)
             rows = [await self._row(found.job, found.state) for found in step.found[:count]]
         except StockyardError as error:
             raise _refused(error) from error
         jobs, left_out = fitting(rows)
+        left_out += len(step.found[count:])
         return {"jobs": jobs, "jobs_left_out": left_out, "looked_at": step.looked_at, "after": step.after}
 
     async def show_job(self, queue: QueueName, job_id: Annotated[str, Field(max_length=1_000)]) -> Answer:
@@ -137,6 +143,29 @@ class _Tools:
         if record is None:
             raise ToolError(f"there is no effect {key!r}")
         return self._effect(record, _JOB_TEXT)
+
+    async def _search_all(self, text: str, after: str | None, count: int) -> SearchStep:
+        """Search queue after queue; ``after`` is the name of one, a colon, and the place in it."""
+        names = list(self._app.topology.names)
+        begin, _, place = (after or "").rpartition(":")
+        if after is not None and begin not in names:
+            raise InvalidOption(f"after must be what a step of the same search returned; got {shown(after)!r}")
+        until = time.monotonic() + _SECONDS
+        found: list[FoundJob] = []
+        looked_at = 0
+        for name in names[names.index(begin) if begin else 0 :]:
+            if len(found) >= count or time.monotonic() >= until:
+                return SearchStep(found, looked_at, f"{name}:")
+            left = max(until - time.monotonic(), 0.0)
+            step = await self._app.queue(name).search(
+                text, after=place or None, seconds=left, count=count - len(found)
+            )
+            found += step.found
+            looked_at += step.looked_at
+            if step.after is not None:
+                return SearchStep(found, looked_at, f"{name}:{step.after}")
+            place = ""
+        return SearchStep(found, looked_at, None)
 
     async def _row(self, job: Job[Any], state: JobState | None) -> Answer:
         row = _facts(job, state or await job.state(), _PAGE_TEXT)

@@ -69,6 +69,19 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
         found = self._in_calendar(after) if self.calendar else self._of_pattern(after)
         return None if found is None or (self.end is not None and found > self.end) else found
 
+    def why_never(self, now: int) -> str:
+        """Return why no run is to come after a time at which none is, for people.
+
+        Raises:
+            InvalidOption: the pattern, the zone or the calendar cannot be read.
+        """
+        endless = msgspec.structs.replace(self, end=None)
+        if self.calendar is None or endless.cron_after(now) is not None:
+            return "it ends before its first run"
+        kept = "trading days" if self.during == "days" else "trading hours"
+        zone = self.tz or "the zone of this machine"
+        return f"no time of the pattern {self.cron!r}, in {zone}, falls into the {kept} of {self.calendar}"
+
     def admits(self, moment: int) -> bool:
         """Say whether the calendar has a run at that time; true without one.
 
@@ -191,6 +204,8 @@ def checked_timing(
     Raises:
         InvalidOption: one is out of its range, or two exclude each other.
     """
+    if cron is None and calendar is not None and session is None:
+        raise InvalidOption(f"a calendar belongs to a cron pattern or a session; got calendar={calendar!r} alone")
     if session is not None:
         _refuse_beside_session(calendar, {"every": every, "cron": cron, "tz": tz, "during": during})
     elif every is None and cron is None:
@@ -198,8 +213,6 @@ def checked_timing(
     if every is not None and cron is not None:
         raise InvalidOption(f"a schedule needs either every or cron, not both; got every={every!r}, cron={cron!r}")
     every_ms = None if every is None else checks.positive_ms("every", every)
-    if cron is None and calendar is not None and session is None:
-        raise InvalidOption(f"a calendar belongs to a cron pattern or a session; got calendar={calendar!r} alone")
     if during is not None and calendar is None:
         raise InvalidOption(f"during belongs to a calendar; got during={during!r} and none")
     if cron is None and tz is not None:

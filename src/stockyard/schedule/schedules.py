@@ -144,7 +144,8 @@ class Schedules(Fixed):
         if isinstance(answer, scheduling.SlotTaken):
             raise ScheduleConflict(wanted.id, _why_not(wanted.id, self.queue, answer))
         if isinstance(answer, int):
-            raise InvalidOption(f"schedule {wanted.id!r} would never run: it ends before its first run")
+            why = wanted.timing.why_never(self._keyspace.clock())
+            raise InvalidOption(f"schedule {wanted.id!r} would never run: {why}")
         return answer
 
     def _next_dues(self, timing: Timing, *, immediately: bool) -> tuple[int, ...]:

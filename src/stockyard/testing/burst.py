@@ -60,6 +60,10 @@ class Burst:
         """Write what ended, and start what may start; return how many jobs started or ended."""
         return sum([await self._step(shard) for shard in self._shards])
 
+    def begin_batches(self) -> None:
+        """Call batch handlers with the jobs that they have: no other job can start."""
+        self._worker._execution.begin_batches()
+
     async def wait(self, seconds: float) -> None:
         """Return when a run has ended that is to be written, or after this time."""
         waits = [asyncio.create_task(shard.work.wait()) for shard in self._shards]

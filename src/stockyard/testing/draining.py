@@ -52,6 +52,7 @@ async def drain(
 
     Each queue has a worker with the handlers of its declaration, driven from this task. It runs as many jobs at a
     time as the queue declares: by default one, in the order of the queue. Retries without backoff run as well.
+    A batch handler is called once its batch is full, or nothing else can start: its ``wait`` does not pass.
     Jobs that are delayed, halted, or wait for a rate limit stay. To remove waiting jobs unrun, use
     ``Queue.drain``.
 
@@ -121,6 +122,10 @@ async def _run(bursts: list[Burst]) -> None:
         busy = [burst for burst in bursts if not burst.is_idle]
         if not busy and not moved:
             return
+        if busy and not moved:
+            # Real time passes while a batch gathers, and the clock of the test stands still.
+            for burst in busy:
+                burst.begin_batches()
         if busy:
             waits = [asyncio.create_task(burst.wait(_LOOK_SECONDS)) for burst in busy]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -14,7 +14,7 @@ from stockyard.consume.run.execution import Execution
 from stockyard.consume.run.handler_call import HandlerCall, Middleware
 from stockyard.consume.run.invocation import Invocation
 from stockyard.consume.worker_metrics import WorkerMetrics
-from stockyard.errors import ConfigError
+from stockyard.errors import ConfigError, HandlerError
 from stockyard.model import checks
 from stockyard.model.clock import Clock, system_clock
 from stockyard.model.effect_port import EffectReport, EffectRequest, EffectStart
@@ -23,6 +23,7 @@ from stockyard.model.job import Job, JobState
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.outcome import Completed
 from stockyard.model.payload import encode_payload
+from stockyard.model.signature import name_of
 
 _QUEUE = "run_job"
 
@@ -77,7 +78,7 @@ async def run_job(
         What the handler returned, and what it did.
 
     Raises:
-        HandlerError: it is no handler.
+        HandlerError: it is no handler, or one of batches, which ``drain`` runs.
         PayloadError: the payload or the result is not JSON-able, or does not fit the declared type.
         JobTimeout: it ran longer than ``timeout`` of the options.
         BaseException: whatever the handler raises, signals such as ``Delay`` as well.
@@ -87,7 +88,7 @@ async def run_job(
         assert run.result == "sent"
     """
     checks.whole("attempt", attempt, least=1)
-    declared = Handler.of(handler)
+    declared = _declared(handler)
     chosen = JobOptions().merged(**options)
     port = _NotingPort(children or {}, clock)
     job: Job[Any] = Job(
@@ -124,6 +125,25 @@ async def run_job(
     text = outcome.value.encode()
     result = json.loads(text) if declared.decode_result is None else declared.decode_result(text)
     return JobRun(result, job, port.lines, port.progress, port.effects)
+
+
+def _declared(handler: Callable[[Any], Any]) -> Handler:
+    try:
+        return Handler.of(handler)
+    except HandlerError as error:
+        if not _takes_several_jobs(handler):
+            raise
+        raise HandlerError(
+            f"handler {name_of(handler)} takes a list of jobs, and run_job runs one job: add jobs to the queue of "
+            "this batch handler, and run them by `await drain(app)`"
+        ) from error
+
+
+def _takes_several_jobs(handler: Callable[[Any], Any]) -> bool:
+    try:
+        return not Handler.of(handler, batch=1).takes_payload
+    except HandlerError:
+        return False
 
 
 @dataclass(slots=True)

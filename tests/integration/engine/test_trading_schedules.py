@@ -4,12 +4,13 @@ import json
 from collections.abc import AsyncIterator
 from datetime import datetime
 from functools import partial
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 import redis
 
-from stockyard import Schedules
+from stockyard import InvalidOption, Schedules
 from stockyard.model.clock import SteppedClock
 from tests.integration.engine.test_schedules import (
     Ran,
@@ -44,6 +45,24 @@ def schedules(yard: Yard) -> Schedules:
 
 def new_york(text: str) -> int:
     return int(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo("America/New_York")).timestamp() * 1000)
+
+
+@pytest.mark.parametrize(
+    ("rule", "why"),
+    [
+        (
+            {"cron": "0 3 * * *", "tz": "America/New_York", "during": "hours"},
+            "no time of the pattern '0 3 . . .', in America/New_York, falls into the trading hours of XNYS",
+        ),
+        ({"cron": "0 18 * * SUN", "tz": "UTC"}, "falls into the trading days of XNYS"),
+        ({"cron": "0 18 * * *", "tz": "UTC", "end": new_york("2030-11-26T21:00")}, "it ends before its first run"),
+    ],
+)
+async def test_a_pattern_that_never_falls_into_the_calendar_is_refused(
+    schedules: Schedules, rule: Any, why: str
+) -> None:
+    with pytest.raises(InvalidOption, match=f"schedule 's' would never run: .*{why}"):
+        await schedules.upsert("s", calendar="XNYS", **rule)
 
 
 async def test_one_run_comes_in_each_session(yard: Yard, schedules: Schedules, clock: SteppedClock) -> None:

@@ -73,7 +73,7 @@ async def test_health_and_search_show_what_the_queues_hold(app: App) -> None:
         assert [(job["id"], job["name"]) for job in found["jobs"]] == [(jobs[3].id, "welcome")]
         assert found["after"] is None
         two = await ask(client, "search_jobs", text="name:welcome", queue="mail", count=2)
-        assert len(two["jobs"]) == 2
+        assert (len(two["jobs"]), two["jobs_left_out"]) == (2, 3)
         assert "'post'" in await refusal(client, "search_jobs", text="x", queue="post")
         shown = await ask(client, "show_job", queue="mail", job_id=jobs[0].id)
         assert shown["data"] == {"to": "user0@example.org"}
@@ -81,6 +81,31 @@ async def test_health_and_search_show_what_the_queues_hold(app: App) -> None:
         assert "no job 'none'" in await refusal(client, "show_job", queue="mail", job_id="none")
         assert (await ask(client, "list_effects"))["effects"] == []
         assert "no effect 'A1'" in await refusal(client, "show_effect", key="A1")
+
+
+async def test_all_queues_are_searched_where_none_is_named(redis_url: str, prefix: str) -> None:
+    topology = Topology("shop")
+    names = ("mail", "orders:new", "orders:old")
+    for name in names:
+        topology.queue(name)
+    async with App(topology, redis_url, prefix=prefix) as app, Client(mcp_server(app)) as client:
+        for name in names:
+            await app.queue(name).pause()
+            # More than a step reads at a time.
+            await app.queue(name).add_many([("welcome", {"n": n, "of": name}) for n in range(250)])
+        found = await ask(client, "search_jobs", text="data.n:7")
+        assert [job["queue"] for job in found["jobs"]] == list(names)
+        assert (found["after"], found["looked_at"]) == (None, 750)
+        after, pages = None, list[str]()
+        while True:
+            page = await ask(client, "search_jobs", text="data.n:7", count=1, after=after)
+            pages += [job["queue"] for job in page["jobs"]]
+            if (after := page["after"]) is None:
+                break
+        assert pages == list(names)
+        for wrong in ("x", "sms:", "mail:x", "1-0-1-0-0-5"):
+            assert "after must be what a step" in await refusal(client, "search_jobs", text="x", after=wrong)
+        assert "a search by id needs what to look for" in await refusal(client, "search_jobs", text="id:")
 
 
 async def test_no_secret_and_no_large_payload_leaves(app: App) -> None:

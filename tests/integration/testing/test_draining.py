@@ -41,6 +41,32 @@ async def test_jobs_run_in_order_and_so_do_those_that_they_add(
     assert (await drain(stockyard_app)) == Drained()
 
 
+async def test_a_batch_does_not_wait_for_jobs_that_cannot_come(
+    stockyard_topology: Topology, stockyard_app: App
+) -> None:
+    prices = stockyard_topology.queue("prices", concurrency=10)
+    calls: list[list[int]] = []
+
+    @prices.handler("tick", batch=5, wait="1h")
+    async def write(jobs: list[Job[int]]) -> None:
+        calls.append([job.data for job in jobs])
+
+    @prices.handler("open")
+    async def begin(job: Job[int]) -> None:
+        await stockyard_app.queue("prices").add("tick", job.data)
+
+    queue = stockyard_app.queue("prices")
+    await queue.add_many([("tick", number) for number in range(7)])
+    await queue.add("open", 7)
+    await queue.add("tick", 8, delay="5m")
+    drained = await drain(stockyard_app)
+    assert sorted(number for call in calls for number in call) == [*range(8)]
+    assert max(map(len, calls)) == 5
+    assert len(drained.completed) == 9
+    await drain(stockyard_app, with_scheduled=True)
+    assert calls[-1] == [8]
+
+
 async def test_only_the_named_queues_are_run(stockyard_topology: Topology, stockyard_app: App) -> None:
     for name in ("a", "b"):
 

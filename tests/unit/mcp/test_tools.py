@@ -16,7 +16,7 @@ async def test_arguments_are_described_and_bounded() -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
         count = tools["search_jobs"].input_schema["properties"]["count"]
         assert (count["minimum"], count["maximum"], count["default"]) == (1, 50, 20)
-        assert tools["search_jobs"].input_schema["required"] == ["text", "queue"]
+        assert tools["search_jobs"].input_schema["required"] == ["text"]
         refused = await client.call_tool("search_jobs", {"text": "x", "queue": "mail", "count": 1_000})
     assert refused.is_error
 
@@ -30,7 +30,7 @@ async def test_a_server_that_is_away_is_said_without_its_password() -> None:
     ):
         for tool, arguments in {
             "health": {},
-            "search_jobs": {"text": "x", "queue": "mail"},
+            "search_jobs": {"text": "x"},
             "show_job": {"queue": "mail", "job_id": "1"},
             "list_effects": {},
             "show_effect": {"key": "A1"},

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from stockyard import ConfigError, Delay, Job, JobTimeout, PayloadError
+from stockyard import ConfigError, Delay, HandlerError, Job, JobTimeout, PayloadError
 from stockyard.effects import NotApplied
 from stockyard.testing import run_job
 
@@ -68,6 +68,20 @@ async def test_plain_functions_payloads_and_batches() -> None:
     assert (await run_job(double, Order("A", 2))).result == 4
     with pytest.raises(PayloadError):
         await run_job(batch, Order("A", 2))
+
+
+async def test_a_batch_handler_is_sent_to_drain() -> None:
+    async def write(jobs: list[Job[int]]) -> None:
+        """Do nothing."""
+
+    with pytest.raises(
+        HandlerError, match=r"takes a list of jobs, and run_job runs one job: .* `await drain\(app\)`"
+    ):
+        await run_job(write, [1, 2])
+
+    wrong: Any = lambda job, other: None  # noqa: E731
+    with pytest.raises(HandlerError, match="must take one argument"):
+        await run_job(wrong, 1)
 
 
 async def test_a_thread_uses_its_job_without_a_loop() -> None:

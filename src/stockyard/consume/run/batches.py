@@ -46,10 +46,15 @@ class Batches:
         self._size = size
         self._begin_if_full()
 
+    def begin_all(self) -> None:
+        """Call the handlers of all batches that gather; those that come later wait as declared."""
+        for batch in list(self._gathering.values()):
+            self._begin(batch)
+
     def hurry(self) -> None:
         """Wait for no more jobs from now on, as the worker takes no more."""
         self._is_hurried = True
-        self._begin_all()
+        self.begin_all()
 
     async def run(self, job: Job[Any], handler: Handler, *, on_begin: Callable[[], None]) -> Any:
         """Have a job handled with others; return its result, or raise its exception.
@@ -92,11 +97,7 @@ class Batches:
     def _begin_if_full(self) -> None:
         """Wait no longer where every place of the worker is taken: no other job can come."""
         if self._in_hand >= self._size:
-            self._begin_all()
-
-    def _begin_all(self) -> None:
-        for batch in list(self._gathering.values()):
-            self._begin(batch)
+            self.begin_all()
 
     def _begin(self, batch: _Batch) -> None:
         self._forget(batch)

@@ -101,6 +101,11 @@ class Execution:
         if self._batches is not None:
             self._batches.hurry()
 
+    def begin_batches(self) -> None:
+        """Let the batches that gather wait for no more jobs."""
+        if self._batches is not None:
+            self._batches.begin_all()
+
     def run(self, job: Job[Any], handler: Handler) -> Awaitable[Any]:
         """Run the handler in the loop or in a thread, on a job whose payload is decoded.
 
