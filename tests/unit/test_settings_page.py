@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from stockyard import Settings
+from stockyard._store.jobs.key_use import UnlinedJob
 from stockyard.config import Address
 from stockyard.config.variables import VARIABLES
 from stockyard.errors import ServerUnavailable
@@ -15,18 +16,21 @@ from stockyard.observe.alerts.default_rules import Thresholds
 from stockyard.observe.doctor.checks import diagnose_cache, diagnose_streams
 from stockyard.observe.doctor.finding import Finding, Severity
 from stockyard.observe.doctor.halted import diagnose_halts, unread_halts
+from stockyard.observe.doctor.key_checks import _beside_its_line, _undeclared
 from stockyard.observe.doctor.limit_checks import _unread
 from tests.support.documents import ROOT
 from tests.unit.observe.doctor.test_checks import CACHE_FAULTS, FAULTS, GOOD, look
 from tests.unit.observe.doctor.test_set_checks import SET_FAULTS
 from tools.site.lists import variables
 
-MORE = ("limits …", "halts")
+MORE = ("keys of …", "limits …", "halts")
 GONE = ServerUnavailable("no primary")
 OF_MORE = [
     (unread_halts(GONE), "halts"),
     (diagnose_halts([Halt(queues="execution:*", key=None, reason="news", by="ada", since=0)]), "halts"),
     (_unread("binance", GONE), "limits …"),
+    (_undeclared("orders"), "keys of …"),
+    (_beside_its_line("orders", UnlinedJob("17", "BTCUSDT")), "keys of …"),
 ]
 SETTINGS = (ROOT / "docs" / "reference" / "configuration.md").read_text()
 DOCTOR = (ROOT / "docs" / "operations" / "doctor.md").read_text()
