@@ -362,20 +362,30 @@ class ReplyLost(ServerError):
 
 
 class NotDurable(ServerError):
-    """A job was added, and the server did not confirm in time that it is as safe as was asked for.
+    """Jobs were added, and the server did not confirm in time that they are as safe as was asked for.
 
-    The job is there and will run. Should the server fail now, it may be lost: look for it, or add it again under
-    the same ``job_id``, which adds nothing while it is there.
+    The jobs are there and will run. Should the server fail now, they may be lost: look for them, or add them again
+    under the same ``job_id``, which adds nothing while they are there.
 
     Attributes:
-        job_id: its id.
+        job_id: the id of the job; of several, that of the first.
+        job_ids: the ids of all that are not confirmed.
         durability: what was asked for.
+        why: what is missing.
     """
 
-    def __init__(self, job_id: str, durability: str, why: str) -> None:
+    def __init__(
+        self, job_id: str, durability: str, why: str, *, job_ids: Iterable[str] = (), total: int = 1
+    ) -> None:
         self.job_id = job_id
+        self.job_ids = tuple(job_ids) or (job_id,)
         self.durability = durability
-        super().__init__(f"job {job_id} was added, and durability {durability!r} is not confirmed: {why}")
+        self.why = why
+        text = f"job {job_id} was added, and durability {durability!r} is not confirmed"
+        if total > 1:
+            text = f"all {total} jobs were added, and durability {durability!r} is not confirmed of "
+            text += f"{len(self.job_ids)}, which error.job_ids lists, the first being {job_id}"
+        super().__init__(f"{text}: {why}")
 
 
 class ServerRefused(ServerError):

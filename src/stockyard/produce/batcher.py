@@ -37,6 +37,8 @@ class Batcher:
 
     def __init__(self, keyspace: QueueKeyspace, *, durability: Durability | None = None) -> None:
         self._stream = AddStream(keyspace, durability=durability)
+        # Each batch waits for its confirmation: one that begins sooner would make the other wait for both.
+        self._opening = _OPENING if durability is None else BATCH
         self._loop = asyncio.get_running_loop()
         self._jobs: list[Any] = []
         self._others = 0
@@ -56,7 +58,7 @@ class Batcher:
         self._jobs.append(job)
         self._futures.append(future)
         self._bytes += len(job.data)
-        is_full = self._bytes >= self._size.bytes or len(self._jobs) >= (BATCH if self._written else _OPENING)
+        is_full = self._bytes >= self._size.bytes or len(self._jobs) >= (BATCH if self._written else self._opening)
         if is_full and self._may_write():
             self._write()
         if self._task is None:

@@ -10,7 +10,7 @@ from stockyard._store.jobs.indexing import note_added
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
 from stockyard._store.net.connection import accepted
-from stockyard.errors import NotDurable, ReplyLost
+from stockyard.errors import NotDurable, ReplyLost, StockyardError
 from stockyard.model.durability import Durability
 from stockyard.produce.batcher import within
 
@@ -39,10 +39,18 @@ class DirectAdds:
         return answer
 
     async def add_all(self, jobs: Sequence[SentJob]) -> Sequence[Answer | NotDurable]:
-        """Add jobs in the order given, by one call for each run of one kind and for so many bytes."""
+        """Add jobs in the order given, by one call for each run of one kind and for so many bytes.
+
+        Returns:
+            What became of each, or the error of the call that failed: of its jobs, and of those behind it, which
+            are not sent.
+        """
         answers: list[Answer | NotDurable] = []
         while len(answers) < len(jobs):
-            answers += await self._call(self._first_of(jobs[len(answers) :]))
+            try:
+                answers += await self._call(self._first_of(jobs[len(answers) :]))
+            except StockyardError as error:
+                answers += [error] * (len(jobs) - len(answers))
         return answers
 
     def _first_of(self, jobs: Sequence[SentJob]) -> Sequence[SentJob]:

@@ -32,6 +32,7 @@ from stockyard.produce.browse import QueueBrowser
 from stockyard.produce.direct_adds import DirectAdds
 from stockyard.produce.keys import Keys
 from stockyard.produce.large_payloads import LARGE_PAYLOAD, warn_of_large_payload
+from stockyard.produce.many_adds import ManyAdds
 from stockyard.produce.room import Room
 from stockyard.topology import QueueSpec
 from stockyard.topology.admission import check_job
@@ -170,7 +171,9 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
             check, durability: as in ``add``, for all of them.
 
         Raises:
-            The errors of ``add``; a job that is refused for its parent does not keep the others from being added.
+            NotDurable: all were added, and some are not confirmed; ``job_ids`` lists these.
+            The other errors of ``add``, which say how many of the jobs were surely added. A job that is refused
+                for its parent does not keep the others from being added.
         """
         if check is not None:
             checks.flag("check", check)
@@ -184,21 +187,33 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         self, checked: Sequence[CheckedJob], durability: Durability | Literal[False] | None
     ) -> list[Job[Any]]:
         """Add jobs that were checked, batch behind batch; raises the errors of ``add``."""
+        adds = await self._add_each(checked, durability)
+        adds.check()
+        return adds.jobs
+
+    async def _add_each(
+        self, checked: Sequence[CheckedJob], durability: Durability | Literal[False] | None
+    ) -> ManyAdds:
+        """Add jobs that were checked, batch behind batch; return what became of them."""
         adder = self._adder_for(durability)
-        added: list[Job[Any]] = []
+        adds = ManyAdds(len(checked))
         for at in range(0, len(checked), BATCH):
             # One batch at a time: a flood of adds leaves the server to others in between.
             batch = checked[at : at + BATCH]
+            if adds.is_unconfirmed:
+                # The call has waited for as long as it may.
+                adder = self._adder_for(False)
             answers = await self._send_all(adder, [sent for *_, sent in batch])
             for answer, (name, data, options, sent) in zip(answers, batch, strict=True):
-                if isinstance(answer, BaseException):
-                    raise answer
+                adds.note(answer)
                 if isinstance(answer, str):
-                    added.append(self._added(answer, name, data, options, sent))
-                else:
+                    adds.jobs.append(self._added(answer, name, data, options, sent))
+                elif not isinstance(answer, BaseException):
                     given = self._added(answer.job_id, name, data, options, sent)
-                    added.append(await existing_job(answer, given))
-        return added
+                    adds.jobs.append(await existing_job(answer, given))
+            if adds.stops:
+                break
+        return adds
 
     def _adder_for(self, durability: Durability | Literal[False] | None) -> Batcher | DirectAdds:
         """Return what adds the jobs of the caller's loop."""

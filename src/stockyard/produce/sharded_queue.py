@@ -26,6 +26,7 @@ from stockyard.model.even_turns import EvenTurns
 from stockyard.model.job import Job
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.sharding import part_of, refuse_numbered
+from stockyard.produce.many_adds import ManyAdds
 from stockyard.produce.queue import CheckedJob, JobTuple, Queue
 from stockyard.produce.sharded_admin import ShardedAdmin
 from stockyard.produce.sharded_browse import ShardedBrowser
@@ -126,17 +127,25 @@ class ShardedQueue(ShardedAdmin, ShardedBrowser, Queue):
         for at, (shard, _) in enumerate(placed):
             by_shard.setdefault(shard, []).append(at)
 
-        async def add(part: tuple[Queue, list[int]]) -> list[Job[Any]]:
+        parts: list[ManyAdds] = []
+
+        async def add(part: tuple[Queue, list[int]]) -> ManyAdds:
             shard, places = part
-            return await shard._add_checked([placed[at][1] for at in places], durability)
+            adds = ManyAdds(len(places))
+            # Without a loop, one shard is asked after the other: a server that is away is waited for once.
+            if not any(before.stops for before in parts):
+                adds = await shard._add_each([placed[at][1] for at in places], durability)
+            parts.append(adds)
+            return adds
 
         answers = await of_each(by_shard.items(), add)
         if answers and not self._is_noted:
             await self._note()
+        ManyAdds.of_parts(answers).check()
         added = dict(
             pair
-            for places, jobs_there in zip(by_shard.values(), answers, strict=True)
-            for pair in zip(places, jobs_there, strict=True)
+            for places, adds in zip(by_shard.values(), answers, strict=True)
+            for pair in zip(places, adds.jobs, strict=True)
         )
         return [added[at] for at in range(len(placed))]
 

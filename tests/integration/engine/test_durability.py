@@ -1,6 +1,7 @@
 """Adds that are answered only when they are safe: on the server's disk, or at a replica."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Callable
 
 import pytest
@@ -52,6 +53,38 @@ async def test_each_add_of_a_batch_is_told_for_itself(alone: Yard) -> None:
     assert [error.job_id for error in found if isinstance(error, NotDurable)] == [
         str(number) for number in range(1, 21)
     ]
+
+
+async def test_all_jobs_of_a_call_are_added_and_those_without_a_replica_are_named(alone: Yard) -> None:
+    queue = alone.queue(durability="replica")
+    jobs = [("x", number, {"job_id": f"o-{number}"}) for number in range(500)]
+    with pytest.raises(NotDurable, match="all 500 jobs were added, and durability 'replica' is not") as error:
+        await queue.add_many(jobs)
+    assert error.value.job_ids == tuple(f"o-{number}" for number in range(500))
+    assert error.value.job_id == "o-0"
+    assert await queue.count("waiting") == 500
+    order = await queue.get_jobs("waiting", size=500, newest_first=False)
+    assert [job.data for job in order] == list(range(500))
+    with pytest.raises(NotDurable, match="all 500 jobs"):
+        await asyncio.to_thread(queue.sync.add_many, jobs)
+    assert await queue.count("waiting") == 500
+
+
+async def test_a_call_that_adds_many_waits_for_one_confirmation(alone: Yard) -> None:
+    queue = alone.queue(durability="replica")
+    with pytest.raises(NotDurable):
+        await queue.add_many([("x",)] * 500)
+    server = alone.app.queue("q")._keyspace.server
+    statistics = (await server.call("INFO", "commandstats")).decode()
+    assert re.search(r"cmdstat_wait:calls=(\d+)", statistics)[1] == "1"  # type: ignore[index]
+
+
+async def test_all_jobs_for_shards_are_added_and_those_without_a_replica_are_named(alone: Yard) -> None:
+    queue = alone.queue(durability="replica", shards=4)
+    with pytest.raises(NotDurable, match="all 400 jobs were added") as error:
+        await queue.add_many([("x", number) for number in range(400)])
+    assert await queue.count("waiting") == 400
+    assert len(set(error.value.job_ids)) == 400
 
 
 async def test_a_call_may_ask_for_less_than_its_queue(alone: Yard) -> None:
