@@ -368,24 +368,15 @@ class NotDurable(ServerError):
     under the same ``job_id``, which adds nothing while they are there.
 
     Attributes:
-        job_id: the id of the job; of several, that of the first.
-        job_ids: the ids of all that are not confirmed.
-        durability: what was asked for.
-        why: what is missing.
+        job_id, job_ids: the id of the job, of several the first; the ids of all.
+        durability, why: what was asked for; what is missing.
     """
 
-    def __init__(
-        self, job_id: str, durability: str, why: str, *, job_ids: Iterable[str] = (), total: int = 1
-    ) -> None:
-        self.job_id = job_id
-        self.job_ids = tuple(job_ids) or (job_id,)
-        self.durability = durability
-        self.why = why
-        text = f"job {job_id} was added, and durability {durability!r} is not confirmed"
-        if total > 1:
-            text = f"all {total} jobs were added, and durability {durability!r} is not confirmed of "
-            text += f"{len(self.job_ids)}, which error.job_ids lists, the first being {job_id}"
-        super().__init__(f"{text}: {why}")
+    def __init__(self, job_id: str, durability: str, why: str, job_ids: Iterable[str] = ()) -> None:
+        self.job_id, self.job_ids = job_id, tuple(job_ids) or (job_id,)
+        self.durability, self.why = durability, why
+        what = f"job {job_id} was" if len(self.job_ids) == 1 else f"{len(self.job_ids)} jobs from {job_id} on were"
+        super().__init__(f"{what} added, and durability {durability!r} is not confirmed: {why}")
 
 
 class ServerRefused(ServerError):

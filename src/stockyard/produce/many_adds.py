@@ -76,11 +76,7 @@ class ManyAdds:
             raise self._with_count(self._error) from self._error.__cause__
         if self._shortfall is not None:
             first = self._shortfall
-            if self._total == 1:
-                raise first
-            raise NotDurable(
-                first.job_id, first.durability, first.why, job_ids=self._unconfirmed, total=self._total
-            )
+            raise NotDurable(first.job_id, first.durability, first.why, self._unconfirmed)
 
     def _with_count(self, error: BaseException) -> BaseException:
         if self._total == 1 or not isinstance(error, StockyardError):

@@ -318,3 +318,7 @@ async def test_wrong_orders_change_nothing(yard: Yard, raw: Any, prefix: str, wh
     with pytest.raises(InvalidOption, match=message):
         await order(yard.queue())
     assert raw.keys(f"{prefix}:*") == []
+
+
+async def test_nothing_to_retry_is_no_error(yard: Yard) -> None:
+    assert await yard.queue().retry_all() == 0

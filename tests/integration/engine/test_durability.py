@@ -58,14 +58,14 @@ async def test_each_add_of_a_batch_is_told_for_itself(alone: Yard) -> None:
 async def test_all_jobs_of_a_call_are_added_and_those_without_a_replica_are_named(alone: Yard) -> None:
     queue = alone.queue(durability="replica")
     jobs = [("x", number, {"job_id": f"o-{number}"}) for number in range(500)]
-    with pytest.raises(NotDurable, match="all 500 jobs were added, and durability 'replica' is not") as error:
+    with pytest.raises(NotDurable, match="500 jobs from o-0 on were added, and durability 'replica' is") as error:
         await queue.add_many(jobs)
     assert error.value.job_ids == tuple(f"o-{number}" for number in range(500))
     assert error.value.job_id == "o-0"
     assert await queue.count("waiting") == 500
     order = await queue.get_jobs("waiting", size=500, newest_first=False)
     assert [job.data for job in order] == list(range(500))
-    with pytest.raises(NotDurable, match="all 500 jobs"):
+    with pytest.raises(NotDurable, match="500 jobs"):
         await asyncio.to_thread(queue.sync.add_many, jobs)
     assert await queue.count("waiting") == 500
 
@@ -81,7 +81,7 @@ async def test_a_call_that_adds_many_waits_for_one_confirmation(alone: Yard) -> 
 
 async def test_all_jobs_for_shards_are_added_and_those_without_a_replica_are_named(alone: Yard) -> None:
     queue = alone.queue(durability="replica", shards=4)
-    with pytest.raises(NotDurable, match="all 400 jobs were added") as error:
+    with pytest.raises(NotDurable, match="400 jobs from .* were added") as error:
         await queue.add_many([("x", number) for number in range(400)])
     assert await queue.count("waiting") == 400
     assert len(set(error.value.job_ids)) == 400

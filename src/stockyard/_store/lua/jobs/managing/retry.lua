@@ -6,7 +6,7 @@
 --   many were passed over, with those before
 local set = state == 'failed' and failed or completed
 local ids = redis.call('ZRANGEBYSCORE', set, '-inf', latest, 'LIMIT', passed, room)
-if #ids == 0 then return {0, 0, '', passed} end
+if #ids == 0 then return {0, 0, '', tonumber(passed)} end
 local cap, left, again, stays, unsettled = stream_cap(meta), 0, 0, 0, ''
 -- Of each job the write that takes no memory comes first: a full server refuses nothing after it.
 for _, id in ipairs(ids) do
