@@ -81,7 +81,7 @@ async def test_a_call_that_adds_many_waits_for_one_confirmation(alone: Yard) -> 
 
 async def test_all_jobs_for_shards_are_added_and_those_without_a_replica_are_named(alone: Yard) -> None:
     queue = alone.queue(durability="replica", shards=4)
-    with pytest.raises(NotDurable, match="400 jobs from .* were added") as error:
+    with pytest.raises(NotDurable, match=r"400 jobs from .* were added") as error:
         await queue.add_many([("x", number) for number in range(400)])
     assert await queue.count("waiting") == 400
     assert len(set(error.value.job_ids)) == 400
