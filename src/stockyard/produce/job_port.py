@@ -208,14 +208,15 @@ class StoredJobs:
             raise JobStateError(job_id, f"{where} is not {needs}")
 
 
-def expired_error(queue: str, job_id: str, job: Job[Any] | None) -> JobStateError:
+def expired_error(
+    queue: str, job_id: str, job: Job[Any] | None, *, remedy: str = "add a new job in its place"
+) -> JobStateError:
     """Return the refusal to run a job again that has expired; ``job`` is None where it was removed meanwhile."""
     moment = None if job is None else job.expires_at
     when = "" if moment is None else f" at {datetime.fromtimestamp(moment / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
     return JobStateError(
         job_id,
-        f"job {job_id} of queue {queue!r} expired{when}: a worker would drop it without running it; "
-        "add a new job in its place",
+        f"job {job_id} of queue {queue!r} expired{when}: a worker would drop it without running it; {remedy}",
     )
 
 

@@ -136,7 +136,8 @@ class Keys(Fixed):
         if code == ReplyCode.WRONG_STATE:
             raise self._not_parked(key)
         if code == ReplyCode.JOB_EXPIRED:
-            raise expired_error(self._queue, job_id, await self._jobs.get_job(job_id))
+            remedy = f"key {key!r} stays parked: resume or skip it, and add a new job if it is still wanted"
+            raise expired_error(self._queue, job_id, await self._jobs.get_job(job_id), remedy=remedy)
         if code == ReplyCode.JOB_MISSING:
             raise JobNotFound(
                 key, f"the failed job of key {key!r} of queue {self._queue!r} was removed: resume the key"
