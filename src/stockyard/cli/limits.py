@@ -19,7 +19,7 @@ _NUMBERS = ("used", "left", "amount")
 
 @limits.command(name="list")
 async def list_(*, connection: Connection = DEFAULT, json: AsJson = False) -> None:
-    """List the limits that programs have used: how full the fullest is, and for how long calls are held."""
+    """List the limits in use or declared by --app: how full the fullest is, and for how long calls are held."""
     async with connection.open() as app:
         found = [await app.all_limits.status(name) for name in await app.all_limits.names()]
     if json:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import redis
 
-from stockyard import Backoff, InvalidOption, JobState, Keep, PayloadError
+from stockyard import Backoff, Flow, InvalidOption, JobState, Keep, PayloadError
 from tests.support.yard import Yard
 
 
@@ -262,3 +262,15 @@ async def test_a_queue_s_defaults_hold_where_add_says_nothing(yard: Yard) -> Non
     )
     own = (await (await queue.add("x", attempts=1, priority=0, backoff=None, timeout=None)).refresh()).options
     assert (own.attempts, own.backoff, own.priority, own.timeout_ms) == (1, None, 0, None)
+
+
+async def test_an_empty_id_is_refused_however_the_job_is_added(yard: Yard) -> None:
+    queue = yard.queue()
+    for add in (
+        lambda: queue.add("x", job_id=""),
+        lambda: queue.add_many([("x", 1), ("x", 2, {"job_id": ""})]),
+        lambda: yard.app.flows.add(Flow("x", queue="q", children=[Flow("y", queue="q", job_id="")])),
+    ):
+        with pytest.raises(InvalidOption, match="job_id must be non-empty text"):
+            await add()
+    assert await queue.count() == 0
