@@ -68,7 +68,7 @@ from tests.support.sets import ClusterSet
 Act = Callable[[Stage], Awaitable[Any]]
 
 
-def job(stage: Stage, job_id: str, **options: Any) -> RelatedJob:
+def job(stage: Stage, job_id: str | None, **options: Any) -> RelatedJob:
     return related_job(stage.queue, "work", "{}", JobOptions().merged(job_id=job_id, **options), NOW)
 
 
@@ -115,7 +115,7 @@ PLAN = {"score": NOW, "every": HOUR, "offset": 0, "rule": "{}", "options": "{}",
 ACTS: dict[str, Act] = {
     "admitting.take": lambda s: finish_and_take(s.queue, [], limited(s)),
     "adding.add": lambda s: call(s, add_call(s.queue, [new_job("work", "{}", JobOptions(), NOW)])),
-    "adding.attach": lambda s: call(s, add_call(s.queue, [job(s, "", deduplication="BTC")])),
+    "adding.attach": lambda s: call(s, add_call(s.queue, [job(s, None, deduplication="BTC")])),
     "adding.flow": lambda s: tree(s).add(),
     "adding.relay": lambda s: relay(s.queue, [relayed(s)], memory_ms=HOUR, most=None),
     "arranging.regrade": lambda s: arranging.regrade(s.queue, 30_000),

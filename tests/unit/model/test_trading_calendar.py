@@ -116,7 +116,7 @@ def test_a_run_is_missed_when_the_session_is_over() -> None:
         ({"cron": "0 0 * * *", "calendar": ""}, "calendar must"),
         ({"cron": "0 0 * * *", "calendar": "XNYS", "during": "night"}, "during must be"),
         ({"cron": "0 0 * * *", "during": "hours"}, "during belongs to a calendar"),
-        ({"calendar": "XNYS"}, "needs either every or cron"),
+        ({"calendar": "XNYS"}, "a calendar belongs to a cron pattern or a session; got calendar='XNYS' alone"),
         ({"every": "5m", "calendar": "XNYS"}, "a calendar belongs to a cron pattern or a session"),
         ({"session": "open"}, "session needs the calendar"),
         ({"session": "open", "calendar": "XNYS", "cron": "0 0 * * *"}, "leave cron out"),
