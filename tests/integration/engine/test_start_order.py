@@ -1,7 +1,6 @@
 """Jobs start in the order in which they were added, also with several calls under way."""
 
 import asyncio
-import contextlib
 from typing import Any
 
 import pytest
@@ -13,25 +12,25 @@ from tests.support.yard import Yard
 
 
 class CrossedReplies:
-    """Hands the reply of every other call out behind the next one's, as a server's replies may arrive."""
+    """Hands a reply out behind that of another call which is under way, as a server's replies may arrive."""
 
     def __init__(self, call: Any) -> None:
         self._call = call
-        self._number = 0
-        self._came = asyncio.Event()
+        self._under_way = 0
+        self._held: asyncio.Event | None = None
         self.crossed = 0
 
     async def __call__(self, *arguments: Any) -> Any:
-        self._number += 1
-        is_held = self._number % 2 == 1
+        self._under_way += 1
         reply = await self._call(*arguments)
-        if is_held:
-            self._came.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._came.wait(), 0.005)
-                self.crossed += 1
-        else:
-            self._came.set()
+        if self._held is not None:
+            self._held.set()
+        elif self._under_way > 1:
+            self._held = asyncio.Event()
+            await self._held.wait()
+            self._held = None
+            self.crossed += 1
+        self._under_way -= 1
         return reply
 
 

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_SECONDS = 0.02
+_SECONDS = 0.1
 """How long jobs wait at most for those of a call before theirs: its connection may be broken."""
 
 
@@ -43,7 +43,7 @@ class StartPlace:
         self._left: asyncio.Future[None] | None = None
 
     async def come_up(self) -> None:
-        """Wait until the jobs of all calls before this one are started, or for some milliseconds."""
+        """Wait until the jobs of all calls before this one are started, or for a tenth of a second."""
         if self._calls[0] is self:
             return
         loop = asyncio.get_running_loop()
