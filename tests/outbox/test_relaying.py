@@ -77,6 +77,17 @@ async def test_rows_are_kept_and_pruned(
     assert (await relay.status()).relayed == 7
 
 
+async def test_rows_that_are_kept_for_less_than_a_minute_are_pruned_as_often(
+    database: OwnDatabase, outbox: Outbox, relays: Relays
+) -> None:
+    relay = relays(keep="50ms", poll="5ms")
+    await relay.start()
+    for name in "abc":
+        add(outbox, database, "orders", name)
+        await eventually(lambda: not outbox.status(database.engine).pending)
+        await eventually(lambda: database.select(f"SELECT count(*) FROM {TABLE}") == [(0,)])
+
+
 async def test_a_running_relay_takes_what_is_committed(
     database: OwnDatabase, outbox: Outbox, app: App, relays: Relays
 ) -> None:

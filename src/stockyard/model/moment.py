@@ -7,6 +7,9 @@ from typing import Any
 
 from stockyard.errors import InvalidOption
 
+LATEST = 253_402_300_799_999
+"""The last millisecond of the year 9999, which is the last that a datetime can have."""
+
 Moment = datetime | int
 """A time: a datetime with a zone, or milliseconds since the epoch."""
 
@@ -15,7 +18,8 @@ def moment_ms(value: Any, *, option: str) -> int:
     """Convert a moment to milliseconds since the epoch.
 
     Raises:
-        InvalidOption: it is neither, or a datetime without a zone, which means another time on each machine.
+        InvalidOption: it is neither, too late, or a datetime without a zone, which means another time on each
+            machine.
     """
     match value:
         case datetime() if value.tzinfo is not None:
@@ -25,6 +29,9 @@ def moment_ms(value: Any, *, option: str) -> int:
                 f"{option} must be a datetime with a zone, as datetime.now(UTC) or value.astimezone() give; "
                 f"got {value!r}, which has none"
             )
-        case int() if not isinstance(value, bool) and value > 0:
+        case int() if not isinstance(value, bool) and 0 < value <= LATEST:
             return value
-    raise InvalidOption(f"{option} must be a datetime with a zone, or milliseconds since the epoch; got {value!r}")
+    raise InvalidOption(
+        f"{option} must be a datetime with a zone, or milliseconds since the epoch, up to the year 9999; "
+        f"got {value!r}"
+    )

@@ -13,7 +13,7 @@ from stockyard.model.backoff import Backoff
 from stockyard.model.checks import refuse_unknown
 from stockyard.model.coalesce import Coalesce
 from stockyard.model.deduplication import Deduplication
-from stockyard.model.duration import Duration, milliseconds
+from stockyard.model.duration import LONGEST, Duration, milliseconds
 from stockyard.model.job_ids import LONGEST_ID, checked_job_id
 from stockyard.model.limit_use import LimitUse
 from stockyard.model.moment import Moment, moment_ms
@@ -220,7 +220,10 @@ class JobOptions(msgspec.Struct, frozen=True):
         """Return these options with the delay from when the job was made to ``eta_ms``; ``now`` in ms."""
         if self.eta_ms is None:
             return self
-        return msgspec.structs.replace(self, delay_ms=max(self.eta_ms - self.made_at(now), 0), eta_ms=None)
+        delay_ms = max(self.eta_ms - self.made_at(now), 0)
+        if delay_ms > LONGEST:
+            raise InvalidOption(f"eta must not be more than 100 years ahead; got {self.eta_ms} ms since the epoch")
+        return msgspec.structs.replace(self, delay_ms=delay_ms, eta_ms=None)
 
     def made_at(self, now: int) -> int:
         """Return when a job that is added now was made, in ms since the epoch."""

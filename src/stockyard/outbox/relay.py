@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _PRUNED_AT_ONCE = 1000
 _PRUNE_PAUSE = 60.0
-"""Seconds between two looks for rows that are older than they are kept."""
+"""Longest time, in seconds, between two looks for rows that are older than they are kept."""
 
 
 class OutboxRelay:
@@ -320,7 +320,7 @@ class OutboxRelay:
             lambda dialect: self._rows.prune(dialect, older_ms=keep_ms, limit=_PRUNED_AT_ONCE)
         )
         if pruned < _PRUNED_AT_ONCE:
-            self._prunes_at = now + _PRUNE_PAUSE
+            self._prunes_at = now + min(_PRUNE_PAUSE, keep_ms / 1000)
 
     async def _require_tables(self) -> None:
         if not await self._database.run(self._rows.exist):

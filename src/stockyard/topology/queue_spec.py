@@ -204,9 +204,10 @@ class QueueSpec:
             ConfigError: the name cannot be a queue's.
         """
         checks.refuse_unknown(options, KNOWN_OPTIONS, of=f"queue {name!r}")
-        if not checks.is_text(name) or name != name.strip(":") or any(c.isspace() for c in name):
+        # An empty part marks keys that are no queue's: see ``_wire/own_keys.py``.
+        if not checks.is_text(name) or "::" in f":{name}:" or any(c.isspace() for c in name):
             raise ConfigError(
-                "a queue's name is text without spaces, lone surrogates, and ':' at its ends; "
+                "a queue's name is text without spaces, lone surrogates, and ':' at its ends or beside another; "
                 f"got {checks.shown(name)}"
             )
         executor, rate = options.get("executor"), options.get("rate")

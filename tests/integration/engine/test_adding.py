@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -192,6 +193,10 @@ async def test_a_cancelled_add_leaves_its_neighbours_alone(yard: Yard) -> None:
         ({"timeout": 0}, "timeout must be 1 ms or longer"),
         ({"remove_on_complete": -1}, "remove_on_complete must be"),
         ({"remove_on_fail": "1h"}, "remove_on_fail must be"),
+        ({"eta": datetime(9999, 1, 1, tzinfo=UTC)}, "eta must not be more than 100 years ahead"),
+        ({"eta": 10**30}, "eta must be .* up to the year 9999"),
+        ({"timestamp": 10**30}, "timestamp must be .* up to the year 9999"),
+        ({"expires_at": 10**30}, "expires_at must be .* up to the year 9999"),
         ({"job_id": "12"}, "must not look like an integer.*'order-12'"),
         ({"job_id": "0"}, "must not look like an integer"),
         ({"job_id": "-3"}, "must not look like an integer"),

@@ -66,6 +66,8 @@ def test_names_that_would_share_keys_are_refused(pair: tuple[str, str]) -> None:
         {"name": ""},
         {"name": ":a"},
         {"name": "a:"},
+        {"name": "a::b"},
+        {"name": "a:::b"},
         {"name": "a b"},
         {"concurrency": 0},
         {"concurrency": 1.0},
@@ -230,7 +232,7 @@ def test_declarations_come_before_what_holds_for_the_others() -> None:
         shop.queue("mail")
 
 
-@pytest.mark.parametrize("name", ["two words", ":edge", "", 7])
+@pytest.mark.parametrize("name", ["two words", ":edge", "two::colons", "", 7])
 def test_a_name_that_cannot_be_a_queues_is_refused_when_it_is_asked_for(name: Any) -> None:
     with pytest.raises(ConfigError, match="a queue's name is text"):
         Topology("shop", undeclared={}).spec(name)
