@@ -100,7 +100,7 @@ class LoopWatch:
         beat = self._heartbeat.beat
         if self._blocked_since not in (None, beat):
             self._end(beat)
-        if self._blocked_since is not None or now - beat < self._after + BEAT_SECONDS:
+        if self._blocked_since is not None or now - beat < self._after:
             return
         task = asyncio.current_task(self._loop)
         if task is None:
@@ -108,10 +108,14 @@ class LoopWatch:
         if self._suspect != (beat, task):
             self._suspect = (beat, task)
             return
+        # When in the time between two beats it began to stand still is not known.
+        surely = now - beat - BEAT_SECONDS
+        if surely < self._after:
+            return
         frame = sys._current_frames().get(self._loop_thread)
         self._blocked_since = beat
         self._metrics.blocked += 1
-        self._report(task, traceback.extract_stack(frame) if frame else (), now - beat)
+        self._report(task, traceback.extract_stack(frame) if frame else (), surely)
 
     def _end(self, beat: float) -> None:
         assert self._blocked_since is not None
@@ -119,7 +123,7 @@ class LoopWatch:
         self._blocked_since = self._suspect = None
         self._metrics.blocked_seconds += seconds
         _log.warning(
-            "the event loop of queue %s runs again after about %.1f s",
+            "the event loop of queue %s runs again after at least %.1f s",
             self._queue,
             seconds,
             extra={"queue": self._queue},
@@ -132,12 +136,12 @@ class LoopWatch:
         where = f" at {own[0].filename}:{own[0].lineno} in {own[0].name}" if own else ""
         text = "".join(traceback.format_list(list(own))).rstrip()
         if run is not None:
-            reason = f"it has blocked the event loop of its worker for {seconds:.1f} s"
+            reason = f"it has blocked the event loop of its worker for at least {seconds:.1f} s"
             self._note(run.job, StackNote(run.job.attempt, reason, text))
         _log.error(
-            "the event loop of queue %s has stood still for %.1f s: %s blocks it%s. Meanwhile no other job of "
-            "this loop runs. Make a handler that blocks a plain function, which runs in a thread, or give it "
-            "executor='process'.\n%s",
+            "the event loop of queue %s has stood still for at least %.1f s: %s blocks it%s. Meanwhile no other "
+            "job of this loop runs. Make a handler that blocks a plain function, which runs in a thread, or give "
+            "it executor='process'.\n%s",
             self._queue,
             seconds,
             whose,
