@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from stockyard import (
     App,
     Backoff,
+    ConfigError,
     Deduplication,
     HandlerError,
     InvalidOption,
@@ -132,6 +133,16 @@ async def test_everything_is_refused_at_the_call(database: OwnDatabase, outbox: 
         outbox.add(connection, "payments", "pya", 1, check=False)
         connection.commit()
     assert [row[:2] for row in database.select(ROWS)] == [("payments", "pya")]
+
+
+async def test_a_database_without_the_tables_is_refused_with_the_way_out(
+    kind: Opener, database: OwnDatabase, topology: Topology
+) -> None:
+    outbox = Outbox(topology, table="absent")
+    async with kind(database) as opened:
+        with pytest.raises(ConfigError, match=r"lacks a table \(.*absent.*create_table\(engine\)"):
+            await settled(outbox.add(opened.connection, "orders", "submit"))
+        await opened.rollback()
 
 
 def test_a_connection_that_commits_by_itself_is_refused(database: OwnDatabase, outbox: Outbox) -> None:

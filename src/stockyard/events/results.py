@@ -61,7 +61,10 @@ class Results:
             async with asyncio.timeout(timeout):
                 return await self._readers.get().wait(job_id)
         except TimeoutError:
-            raise ResultTimeout(f"job {job_id} did not end within {timeout:g} s; it goes on") from None
+            raise ResultTimeout(
+                f"job {job_id} did not end within {timeout:g} s: it runs still, or waits for a "
+                "worker, for its delay or for other jobs; await job.state() says which"
+            ) from None
 
     async def aclose(self) -> None:
         """End this loop's reader; callers that wait get an error that it was cancelled."""

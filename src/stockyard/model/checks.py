@@ -151,19 +151,20 @@ def function(option: str, value: T) -> T:
     return value
 
 
-def several(option: str, value: Iterable[T], *, of: str) -> tuple[T, ...]:
+def several(option: str, value: Iterable[T], *, of: str, example: str = "") -> tuple[T, ...]:
     """Return all of several values; one text is not several.
 
     Args:
         option: the option's name, for the message.
         value: what was given.
         of: what they are, for the message: ``"ids"``.
+        example: a list that fits, for the message. Defaults to that of the text that was given.
 
     Raises:
         InvalidOption: it is one value, and not several.
     """
     if isinstance(value, str | bytes) or not isinstance(value, Iterable):
-        hint = f"write [{shown(value)}]" if isinstance(value, str) else ""
+        hint = f"write {example or f'[{shown(value)}]'}" if isinstance(value, str) else ""
         raise InvalidOption(f"{option} must be a list of {of}; got {shown(value)}{_added(hint)}")
     return tuple(value)
 

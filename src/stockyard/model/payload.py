@@ -54,7 +54,7 @@ def encode_payload(value: Any, *, what: str, of: str = "", declared: Any = Any) 
     try:
         lossy = None if is_plain(value) else _lossy(value, "$", text)
     except RecursionError as error:
-        raise PayloadError(f"{_named(what, of)} is nested too deep") from error
+        raise PayloadError(f"{_named(what, of)} {_TOO_DEEP}") from error
     if lossy and not _comes_back(value, text, declared):
         raise PayloadError(f"{_named(what, of)} would not come back as it is: {lossy}; {_way_out(lossy)}")
     return text
@@ -108,7 +108,7 @@ def decoder_for(declared: Any) -> Decoder:
         except msgspec.ValidationError as error:
             raise PayloadError(f"payload does not fit {_name_of(declared)}: {error}") from error
         except RecursionError as error:
-            raise PayloadError("payload is nested too deep") from error
+            raise PayloadError(f"payload {_TOO_DEEP}") from error
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise PayloadError(f"payload is corrupt JSON: {error}") from error
 
@@ -167,7 +167,7 @@ class TypedCodec(Generic[T]):
                 return text
             changed = difference(value, back, "$", converts=is_plain(value))
         except RecursionError as error:
-            raise PayloadError(f"{_named(what, of)} is nested too deep") from error
+            raise PayloadError(f"{_named(what, of)} {_TOO_DEEP}") from error
         except PayloadError as error:
             raise PayloadError(f"{_named(what, of)} would not be read back: {error}") from error
         if changed:
@@ -234,6 +234,8 @@ def _lossy(value: Any, path: str, text: bytes | None = None) -> str | None:
 
 
 def _not_json(error: BaseException, what: str, of: str) -> PayloadError:
+    if isinstance(error, RecursionError):
+        return PayloadError(f"{_named(what, of)} {_TOO_DEEP}")
     return PayloadError(f"{_named(what, of)} is not JSON-able: {error}")
 
 
@@ -358,4 +360,8 @@ _VALUES = ("cls", "default", "default_factory", "extra", "extra_json_schema", "v
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|u[dD][89a-fA-F]..|.)", re.DOTALL)
 _ENCODER = msgspec.json.Encoder(enc_hook=_foreign)
 _PLAIN: msgspec.json.Decoder[Any] = msgspec.json.Decoder()
+_TOO_DEEP = (
+    "is nested too deep: a list or dict holds itself, or there are hundreds of levels. Make it flatter, as a list "
+    "of parts that name their parent, or send a reference"
+)
 _UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)

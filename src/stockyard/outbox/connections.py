@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Executable
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, async_scoped_session
 from sqlalchemy.orm import Session, scoped_session
 
-from stockyard.errors import InvalidOption
+from stockyard.errors import ConfigError, InvalidOption
 from stockyard.model import checks
 from stockyard.outbox.tables import DIALECTS, dialect_of
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Values = Mapping[str, Any]
+_UNDEFINED_TABLE = "42P01"
+"""The SQLSTATE of PostgreSQL."""
+
 NO_VALUES: Values = MappingProxyType({})
 
 
@@ -120,7 +123,12 @@ def _run(execute: Callable[[Step], Reply], steps: Steps[T]) -> T:
     try:
         step = next(steps)
         while True:
-            step = steps.send(execute(step))
+            try:
+                reply = execute(step)
+            except Exception as error:
+                _refuse_missing_table(error)
+                raise
+            step = steps.send(reply)
     except StopIteration as end:
         result: T = end.value
         return result
@@ -134,7 +142,21 @@ async def _run_async(execute: Callable[[Step], Awaitable[Reply]], steps: Steps[T
         except StopIteration as end:
             result: T = end.value
             return result
-        reply = await execute(step)
+        try:
+            reply = await execute(step)
+        except Exception as error:
+            _refuse_missing_table(error)
+            raise
+
+
+def _refuse_missing_table(error: Exception) -> None:
+    """Raise ConfigError where a driver says, itself or through SQLAlchemy, that a table does not exist."""
+    cause = getattr(error, "orig", None) or error
+    if getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE or "no such table" in str(cause):
+        raise ConfigError(
+            f"the database lacks a table ({str(cause).splitlines()[0]}): make the tables with "
+            "create_table(engine) of the outbox or inbox, or by a migration with what its ddl(…) returns"
+        ) from error
 
 
 def _dialect_name(connection: Any) -> str:

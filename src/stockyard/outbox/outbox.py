@@ -140,6 +140,7 @@ class Outbox:
             UnknownQueue: the topology does not declare the queue.
             InvalidOption: an option is unknown or out of its range, or the connection is of no known kind.
             HandlerError, PayloadError: as from ``Queue.add``.
+            ConfigError: the database lacks the outbox's table.
         """
         row = self._checked_row(queue, name, data, options, check)
         operator = operator_of(connection)
@@ -172,7 +173,7 @@ class Outbox:
             The errors of ``add``.
         """
         rows = []
-        for given in checks.several("jobs", jobs, of="tuples (name, data, options)"):
+        for given in checks.several("jobs", jobs, of="tuples (name, data, options)", example="[('price', {})]"):
             if not isinstance(given, tuple) or not 1 <= len(given) <= 3:
                 raise InvalidOption(f"add_many takes tuples (name, data, options); got {checks.shown(given)}")
             data = given[1] if len(given) > 1 else UNSET

@@ -106,7 +106,7 @@ class Flows(Fixed):
         """
         if check is not None:
             checks.flag("check", check)
-        wanted = checks.several("flows", flows, of="Flow values")
+        wanted = checks.several("flows", flows, of="Flow values", example="[Flow('month', 'reports')]")
         for spec in islice((each for each in self._topology if each.shards == 1), 1):
             await self._keyspace(spec).learn_time()
         if not wanted:

@@ -41,6 +41,9 @@ from stockyard.topology.queue_spec import durability_of
 JobTuple = tuple[str] | tuple[str, Any] | tuple[str, Any, Mapping[str, Any]]
 """A job for ``add_many``: its name, its payload, its options; the last two may be left out."""
 
+JOBS_EXAMPLE = "[('price', {'symbol': 'A'})]"
+"""Jobs for ``add_many``, for messages."""
+
 CheckedJob = tuple[str, Any, JobOptions, SentJob]
 """A job for ``add_many`` once it was checked: name, payload and options, and what is sent."""
 
@@ -177,7 +180,7 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         """
         if check is not None:
             checks.flag("check", check)
-        given_jobs = checks.several("jobs", jobs, of="tuples (name, data, options)")
+        given_jobs = checks.several("jobs", jobs, of="tuples (name, data, options)", example=JOBS_EXAMPLE)
         await self._keyspace.learn_time()
         with telemetry.span_of_adds(queue=self.name, jobs=len(given_jobs)) as span:
             checked = [self._checked_tuple(each, check, span.carrier) for each in given_jobs]

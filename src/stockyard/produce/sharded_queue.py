@@ -27,7 +27,7 @@ from stockyard.model.job import Job
 from stockyard.model.options import AddOptions, JobOptions
 from stockyard.model.sharding import part_of, refuse_numbered
 from stockyard.produce.many_adds import ManyAdds
-from stockyard.produce.queue import CheckedJob, JobTuple, Queue
+from stockyard.produce.queue import JOBS_EXAMPLE, CheckedJob, JobTuple, Queue
 from stockyard.produce.sharded_admin import ShardedAdmin
 from stockyard.produce.sharded_browse import ShardedBrowser
 from stockyard.topology import QueueSpec
@@ -103,7 +103,7 @@ class ShardedQueue(ShardedAdmin, ShardedBrowser, Queue):
         """Add many jobs, in the order given inside each shard; see ``Queue.add_many``."""
         if check is not None:
             checks.flag("check", check)
-        given_jobs = checks.several("jobs", jobs, of="tuples (name, data, options)")
+        given_jobs = checks.several("jobs", jobs, of="tuples (name, data, options)", example=JOBS_EXAMPLE)
         await self._map.declared[0].learn_time()
         with telemetry.span_of_adds(queue=self.name, jobs=len(given_jobs)) as span:
             return await self._add_placed(self._placed_jobs(given_jobs, check, span.carrier), durability)

@@ -122,6 +122,11 @@ async def test_add_many_says_what_it_takes(yard: Yard, given: Any) -> None:
         await yard.queue().add_many([given])
 
 
+async def test_one_text_is_no_list_of_jobs(yard: Yard) -> None:
+    with pytest.raises(InvalidOption, match=r"tuples .*; got 'abc'.*write \[\('price', "):
+        await yard.queue().add_many("abc")  # type: ignore[arg-type]
+
+
 async def test_adds_of_one_turn_travel_in_two_calls(yard: Yard, raw: "redis.Redis") -> None:
     queue = yard.queue()
     await queue.add("warm the connection and the script")

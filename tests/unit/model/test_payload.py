@@ -70,7 +70,7 @@ def endless() -> list[Any]:
     return value
 
 
-@pytest.mark.parametrize("value", [object(), {object(): 1}, {"a": {1, object()}}, "\udcff", endless(), int])
+@pytest.mark.parametrize("value", [object(), {object(): 1}, {"a": {1, object()}}, "\udcff", int])
 def test_what_is_no_json_is_refused(value: Any) -> None:
     with pytest.raises(PayloadError, match=r"^it is not JSON-able"):
         encode_payload(value, what="it")
@@ -114,3 +114,16 @@ def test_a_model_reads_a_cut_character_too() -> None:
 def test_a_type_that_json_cannot_give_is_refused_when_declared() -> None:
     with pytest.raises(PayloadError, match="cannot be read from JSON"):
         decoder_for(dict[Struct, int] | list[int] | tuple[int, ...])
+
+
+def deep(levels: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("value", [deep(5000), endless()])
+def test_what_is_nested_too_deep_is_refused_with_the_way_out(value: Any) -> None:
+    with pytest.raises(PayloadError, match=r"the payload of 'x' is nested too deep: .* holds itself.*flatter"):
+        encode_payload(value, what="the payload of", of="x")
