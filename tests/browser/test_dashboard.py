@@ -96,6 +96,8 @@ async def test_a_page_follows_its_queue_and_keeps_ticks_and_focus(seen: Page, ad
 async def test_selected_jobs_are_retried_once_that_is_confirmed(seen: Page, address: str, yard: Yard) -> None:
     await failed(yard, 3)
     await seen.goto(f"{address}/queue?name={QUEUE}&state=failed")
+    # The first look of the page may be from before they failed.
+    await expect(seen.locator("input[name=selected]")).to_have_count(3)
     await seen.get_by_label("Select all jobs").check()
     await expect(seen.locator("[data-ticked]")).to_have_text("3 selected")
     await seen.get_by_role("button", name="Retry selected").click()

@@ -167,9 +167,11 @@ async def test_no_payload_and_null_are_not_the_same(yard: Yard) -> None:
     assert [(await job.refresh()).data for job in jobs] == expected
 
 
-async def test_an_empty_id_is_none_and_attempts_may_be_0(yard: Yard) -> None:
+async def test_an_empty_id_is_refused_and_attempts_may_be_0(yard: Yard) -> None:
     queue = yard.queue()
-    assert [(await queue.add("x", job_id=given)).id for given in ("", None)] == ["1", "2"]
+    with pytest.raises(InvalidOption, match="job_id must be non-empty text; got ''"):
+        await queue.add("x", job_id="")
+    assert (await queue.add("x", job_id=None)).id == "1"
     assert (await queue.add("x", attempts=0)).options.attempts == 0
 
 
