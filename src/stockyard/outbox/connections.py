@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import sys
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
@@ -87,6 +87,15 @@ class Operator(NamedTuple):
         """Run an operation; return its result, or, of an asynchronous connection, an awaitable of it."""
         return _run_async(self.execute, steps) if self.is_async else _run(self.execute, steps)
 
+    def run_for_caller(self, steps: Steps[T]) -> Any:
+        """Run an operation in a transaction of the caller's, as ``run`` does.
+
+        Raises:
+            ConfigError: the database lacks a table; the message says how to make it.
+        """
+        advised = _advised_async if self.is_async else _advised
+        return self._replace(execute=partial(advised, self.execute)).run(steps)
+
 
 def operator_of(connection: Any) -> Operator:
     """Return what runs operations on a connection or a session, in its present transaction.
@@ -123,12 +132,7 @@ def _run(execute: Callable[[Step], Reply], steps: Steps[T]) -> T:
     try:
         step = next(steps)
         while True:
-            try:
-                reply = execute(step)
-            except Exception as error:
-                _refuse_missing_table(error)
-                raise
-            step = steps.send(reply)
+            step = steps.send(execute(step))
     except StopIteration as end:
         result: T = end.value
         return result
@@ -142,11 +146,23 @@ async def _run_async(execute: Callable[[Step], Awaitable[Reply]], steps: Steps[T
         except StopIteration as end:
             result: T = end.value
             return result
-        try:
-            reply = await execute(step)
-        except Exception as error:
-            _refuse_missing_table(error)
-            raise
+        reply = await execute(step)
+
+
+def _advised(execute: Callable[[Step], Reply], step: Step) -> Reply:
+    try:
+        return execute(step)
+    except Exception as error:
+        _refuse_missing_table(error)
+        raise
+
+
+async def _advised_async(execute: Callable[[Step], Awaitable[Reply]], step: Step) -> Reply:
+    try:
+        return await execute(step)
+    except Exception as error:
+        _refuse_missing_table(error)
+        raise
 
 
 def _refuse_missing_table(error: Exception) -> None:

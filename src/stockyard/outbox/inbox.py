@@ -172,22 +172,24 @@ class InboxEntry:
     def __enter__(self) -> Self:
         if self._operator.is_async:
             raise InvalidOption("the connection is an asynchronous one: write 'async with inbox.once(…)'")
-        self._opened(*self._operator.run(self._inbox._beginning(self._operator.dialect, self._key)))
+        self._opened(*self._operator.run_for_caller(self._inbox._beginning(self._operator.dialect, self._key)))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None and self.is_first:
-            self._operator.run(self._inbox._ending(self._key, self._text()))
+            self._operator.run_for_caller(self._inbox._ending(self._key, self._text()))
 
     async def __aenter__(self) -> Self:
         if not self._operator.is_async:
             raise InvalidOption("the connection is not an asynchronous one: write 'with inbox.once(…)'")
-        self._opened(*await self._operator.run(self._inbox._beginning(self._operator.dialect, self._key)))
+        self._opened(
+            *await self._operator.run_for_caller(self._inbox._beginning(self._operator.dialect, self._key))
+        )
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None and self.is_first:
-            await self._operator.run(self._inbox._ending(self._key, self._text()))
+            await self._operator.run_for_caller(self._inbox._ending(self._key, self._text()))
 
     def _opened(self, is_first: bool, result: str | None) -> None:
         self.is_first = is_first

@@ -144,7 +144,7 @@ class Outbox:
         """
         row = self._checked_row(queue, name, data, options, check)
         operator = operator_of(connection)
-        added: OutboxJob | Awaitable[OutboxJob] = operator.run(self._adding(operator.dialect, row))
+        added: OutboxJob | Awaitable[OutboxJob] = operator.run_for_caller(self._adding(operator.dialect, row))
         return added
 
     @overload
@@ -180,7 +180,7 @@ class Outbox:
             options = checks.by_name("options", given[2] if len(given) > 2 else {}, of="values")
             rows.append(self._checked_row(queue, given[0], data, options, check))
         operator = operator_of(connection)
-        added: list[OutboxJob] | Awaitable[list[OutboxJob]] = operator.run(
+        added: list[OutboxJob] | Awaitable[list[OutboxJob]] = operator.run_for_caller(
             self._adding_all(operator.dialect, rows)
         )
         return added

@@ -78,8 +78,13 @@ async def test_hasty_and_stubborn_sentinels(watched: App, sentinel_set: Sentinel
     set_sentinel(sentinel_set, node, "quorum", 3)
     try:
         assert await judged(watched, "down-after-milliseconds") == ("warning", "900 ms")
-        severity, cause = await judged(watched, "sentinels")
-        assert (severity, cause.partition(" must")[0]) == ("warning", "3 of 3")
+
+        async def are_stubborn() -> bool:
+            # One so hasty takes the others for away where the machine is busy, and back.
+            severity, cause = await judged(watched, "sentinels")
+            return (severity, cause.partition(" must")[0]) == ("warning", "3 of 3")
+
+        await eventually(are_stubborn, within=20)
     finally:
         set_sentinel(sentinel_set, node, "down-after-milliseconds", 2000)
         set_sentinel(sentinel_set, node, "quorum", 2)
