@@ -67,6 +67,27 @@ async def test_what_may_have_been_applied_fails_as_unknown(timed: Yard, clock: S
     assert await job.state() == JobState.FAILED
 
 
+@pytest.mark.parametrize("is_replayed", [True, False])
+async def test_a_failed_job_whose_effect_was_settled_is_tried_again_after_its_expiry(
+    timed: Yard, clock: SteppedClock, *, is_replayed: bool
+) -> None:
+    async def submit(job: Job[str]) -> None:
+        async with job.effect(job.data, max_duration="500ms"):
+            raise OSError("reset")
+
+    queue = timed.queue(attempts=1, expires_in="5s", ordered=True, on_poison="park", remove_on_fail=False)
+    await timed.work(submit)
+    job = await queue.add("x", "A1", key="BTCUSDT")
+    await eventually(lambda: _is(job, JobState.FAILED))
+    clock.step(10_000)
+    await timed.app.effects.settle("A1", "committed", source="stream", value={"id": 7})
+    if is_replayed:
+        await queue.keys.replay("BTCUSDT")
+    else:
+        await job.retry(reset_attempts=True)
+    assert await job.wait_for_result(20) == {"id": 7}
+
+
 @pytest.mark.parametrize("dedup", ["forever", "never"])
 async def test_nothing_is_sent_again_after_the_expiry(timed: Yard, clock: SteppedClock, dedup: Any) -> None:
     """Not even to a venue that would ignore it: the first request may have been lost."""

@@ -10,7 +10,7 @@ if not redis.call('ZSCORE', ended, id) then return state_of(keys, id) end
 if has_expired(job, now) then return JOB_EXPIRED end
 if settled == '0' and number_to_settle(job) > 0 then return 1 end
 out_of(ended, id)
-for field in string.gmatch(reset_fields, '%S+') do redis.call('HDEL', job, field) end
+reset_counts(job, reset_fields)
 wait_again(keys, job, id, state, stream_cap(meta), now)
 wake(keys)
 return 0

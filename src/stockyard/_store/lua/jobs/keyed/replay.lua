@@ -16,7 +16,7 @@ redis.call('HDEL', keys_parked, key)
 -- Else it was tried again by another hand already.
 if has_failed then
   out_of(failed, id)
-  redis.call('HDEL', job, 'atm', 'ats', 'stc')
+  reset_counts(job, 'atm ats stc')
   wait_again(keys, job, id, 'failed', stream_cap(meta), now)
   wake(keys)
 end
