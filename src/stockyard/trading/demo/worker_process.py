@@ -22,6 +22,8 @@ from stockyard.trading.queues import QueueName, declare_platform
 
 LOCK = "2s"
 """A killed process's jobs shall come back within the demo, not after the platform's half minute."""
+_MAX_STALLED = 5
+"""Times that a job may lose its worker."""
 
 
 def demo_platform(settings: Settings, venue: VenueClient | None = None) -> Topology:
@@ -94,6 +96,8 @@ async def work(assignment: Assignment) -> None:
                 middleware=middleware,
                 # Two processes share two cores.
                 concurrency=1 if queue is QueueName.BACKTEST_JOBS else None,
+                # One process is frozen and one killed: a job may be in the hands of both.
+                max_stalled=_MAX_STALLED,
             )
             for queue, router in pipeline.routers().items()
         ]
