@@ -138,7 +138,7 @@ class Effects(Fixed):
         code, record = (
             (ReplyCode.EFFECT_MISSING, None) if found is None else await store.settle(found[0], key, settlement)
         )
-        if record is None or code == ReplyCode.EFFECT_MISSING:
+        if found is None or record is None or code == ReplyCode.EFFECT_MISSING:
             raise EffectNotFound(f"there is no effect {key!r}{f' in queue {queue!r}' if queue else ''}")
         if code == ReplyCode.EFFECT_OPEN:
             raise EffectStateError(
@@ -146,8 +146,7 @@ class Effects(Fixed):
             )
         if code == ReplyCode.EFFECT_SETTLED:
             raise EffectStateError(f"effect {key!r} is {record.outcome} already, by {record.resolved_by}")
-        if found is not None:
-            await wake(found[0], record)
+        await wake(found[0], record)
         return record
 
     async def _find(self, key: str, queue: str | None) -> tuple[QueueKeyspace, EffectRecord] | None:

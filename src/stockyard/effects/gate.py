@@ -93,8 +93,9 @@ class EffectGate:
             if code != ReplyCode.EFFECT_EXISTS and not is_late:
                 reason = store.REFUSALS.get(ReplyCode(code), str(code))
                 return EffectStart("refused", reason=f"effect {request.key} was not begun: {reason}")
-            # One that was to be sent again, and whose job has expired, stays what it was.
-            record = record if is_late else begun.record
+            if not is_late:
+                # Else it was to be sent again, and stays what it was.
+                record = begun.record
             decision = decide(
                 record,
                 Asked(request.payload, request.most_ms, now, is_late),

@@ -148,13 +148,7 @@ class QueueBrowser:
         checks.number("seconds", seconds, least=0)
         checks.whole("count", count, least=1)
         return await search(
-            self,
-            text,
-            listed_states(states),
-            after,
-            seconds=seconds,
-            count=count,
-            indexed=self.spec.indexed,
+            self, text, listed_states(states), after, seconds=seconds, count=count, indexed=self.spec.indexed
         )
 
     async def counts(self) -> dict[JobState, int]:

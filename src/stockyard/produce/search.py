@@ -15,20 +15,11 @@ from stockyard.model.search_index import is_indexed
 
 PAGE = 200
 """Jobs that are read at a time."""
+_BEFORE_ACTIVE = (JobState.WAITING, JobState.PRIORITIZED, JobState.DELAYED, JobState.WAITING_CHILDREN)
 SEARCHED_STATES = tuple(
-    state.value
-    for state in (
-        JobState.ACTIVE,
-        JobState.WAITING,
-        JobState.PRIORITIZED,
-        JobState.DELAYED,
-        JobState.WAITING_CHILDREN,
-        JobState.FAILED,
-        JobState.COMPLETED,
-    )
+    state.value for state in (JobState.ACTIVE, *_BEFORE_ACTIVE, JobState.FAILED, JobState.COMPLETED)
 )
 """In the order in which they are looked through."""
-_BEFORE_ACTIVE = SEARCHED_STATES[1:5]
 
 
 class FoundJob(NamedTuple):

@@ -24,6 +24,7 @@ from stockyard.consume.options import WorkerSpec
 from stockyard.consume.run.breaker_guard import BreakerGuard
 from stockyard.consume.run.error_outcome import pause_ms
 from stockyard.consume.run.expiries import Expiries
+from stockyard.consume.run.expiry import expired_at_start
 from stockyard.effects.at_most_once import AtMostOnce
 from stockyard.errors import ConfigError, ReplyLost, ServerError, UnrecoverableError
 from stockyard.model.clock import Clock
@@ -183,11 +184,11 @@ class ManualPlace:
         if record.is_schedule_run and (outcome := await self._outcome_of_run(job, record)) is not None:
             return outcome
         reason: str | None = None
-        expired = self._expiries.at_start(job, moment)
+        expired = expired_at_start(job, moment)
         if record.deferred_failure is not None:
             reason = record.deferred_failure.decode(errors="replace")
         elif expired is not None:
-            ended = expired if job.attempts_started <= 1 else await self._expiries.of_started(job, expired)
+            ended = await self._expiries.at_start(job, expired)
             if ended is not None:
                 return await self.ends.failed(job, ended) if isinstance(ended, UnrecoverableError) else ended
         elif self._once is not None and job.stalled_count:

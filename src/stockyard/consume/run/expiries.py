@@ -7,7 +7,7 @@ from typing import Any
 
 from stockyard._store import effects
 from stockyard._store.keyspace import QueueKeyspace
-from stockyard.consume.run.expiry import expired_at_start, within_expiry
+from stockyard.consume.run.expiry import has_run_before, within_expiry
 from stockyard.effects.at_most_once import AtMostOnce
 from stockyard.errors import ServerError, UnrecoverableError
 from stockyard.model.job import Job
@@ -26,21 +26,19 @@ class Expiries:
         self._keyspace = keyspace
         self._once = once
 
-    def at_start(self, job: Job[Any], now: int) -> Expired | None:
-        """Return the end of a job whose time is over; what it did before is not known yet. See ``of_started``."""
-        return expired_at_start(job, now)
-
-    async def of_started(self, job: Job[Any], expired: Expired) -> Outcome | UnrecoverableError | None:
-        """Return how a job ends whose time is over and that has started before.
+    async def at_start(self, job: Job[Any], expired: Expired) -> Outcome | UnrecoverableError | None:
+        """Return how a job ends whose time is over as it starts.
 
         Args:
             job: the job.
-            expired: how it ends if it has begun no effect.
+            expired: how it ends if it has begun no effect, as ``expired_at_start`` says.
 
         Returns:
             None if it runs: its effects say what becomes of it, and it begins no new one. An error with which it
             fails: it was lost where jobs run at most once, so that nobody knows what it did.
         """
+        if not has_run_before(job):
+            return expired
         try:
             if await effects.has_begun(self._keyspace, job.id):
                 return None

@@ -21,7 +21,12 @@ def expired_at_start(job: Job[Any], now: int) -> Expired | None:
     expires_at = job.options.expiry(job.timestamp)
     if expires_at is None or now < expires_at:
         return None
-    return Expired(f"{EXPIRED}: it was not started {'again ' if job.attempts_started > 1 else ''}in time")
+    return Expired(f"{EXPIRED}: it was not started {'again ' if has_run_before(job) else ''}in time")
+
+
+def has_run_before(job: Job[Any]) -> bool:
+    """Say whether a job that starts had started before: then it may have begun an effect."""
+    return job.attempts_started > 1
 
 
 def within_expiry(job: Job[Any], outcome: Outcome, now: int) -> Outcome:

@@ -15,6 +15,7 @@ from stockyard.consume.run.active_runs import ActiveRuns, Run
 from stockyard.consume.run.breaker_guard import BreakerGuard, Call
 from stockyard.consume.run.ending import Ending
 from stockyard.consume.run.expiries import Expiries
+from stockyard.consume.run.expiry import expired_at_start, has_run_before
 from stockyard.consume.run.handler_call import HandlerCall
 from stockyard.consume.run.held_jobs import HeldJobs
 from stockyard.consume.worker_metrics import WorkerMetrics
@@ -103,8 +104,8 @@ class Runner:
                 counters.started(now - job.timestamp - job.options.delay_ms)
             run = Run(job, find, token=token, slot=slot, counters=counters)
             deferred = record.deferred_failure
-            expired = self._expiries.at_start(job, moment or now) if _may_expire(job) else None
-            if expired is not None and deferred is None and job.attempts_started <= 1:
+            expired = expired_at_start(job, moment or now) if _may_expire(job) else None
+            if expired is not None and deferred is None and not has_run_before(job):
                 self._on_ended(Ending(job.id, token, expired, job.attempts_started, run))
                 continue
             self._active.add(run)
@@ -147,7 +148,7 @@ class Runner:
             self._on_ended(Ending(run.job.id, run.token, outcome, run.job.attempts_started, run))
 
     async def _outcome_of_expired(self, run: Run, expired: Expired) -> Outcome | None:
-        ended = await self._expiries.of_started(run.job, expired)
+        ended = await self._expiries.at_start(run.job, expired)
         return self._call.failed(run, ended) if isinstance(ended, UnrecoverableError) else ended
 
 
