@@ -11,7 +11,7 @@ from typing import NamedTuple
 from stockyard._store.gates import gates_text
 from stockyard._store.inlining import inlined, with_constants
 from stockyard._wire.codes import ReplyCode
-from stockyard._wire.fields import PLACES, STARTED, STORED
+from stockyard._wire.fields import BEGUN_EFFECT, PLACES, STARTED, STORED
 from stockyard._wire.keys import JOB_SUFFIXES, PREFIXES, SUFFIXES
 from stockyard._wire.own_keys import ARRANGING, EFFECTS, HALTS, KEYS
 
@@ -21,6 +21,7 @@ CONSTANTS: dict[str, str | int] = {
     **{name.upper(): prefix for name, prefix in PREFIXES.items()},
     **{name.upper(): suffix for name, suffix in ARRANGING.items()},
     **PLACES,
+    "BEGUN_EFFECT": BEGUN_EFFECT,
 }
 """Names that Lua takes from Python, and their values; a script has those that it uses."""
 

@@ -54,7 +54,7 @@ local function begin(id, starts, key, nonce, attempt, payload, most, least, fenc
       'started', time, 'deadline', deadline, 'outcome', 'open')
     if may_be_applied then redis.call('HSET', effect, 'applied', '1') end
     if record.fence then redis.call('HDEL', effect, 'value', 'reason', 'ended', 'by', 'note', 'asked', 'asks') end
-    if is_marked or expires > 0 then redis.call('HSET', job, 'stockyard.effect', key) end
+    if is_marked or expires > 0 then redis.call('HSET', job, BEGUN_EFFECT, key) end
     begun[key] = true
     file_effect(keys, key, 'open', deadline, record.outcome)
     -- One number each: a list of five would cost both sides more than the commands that read.

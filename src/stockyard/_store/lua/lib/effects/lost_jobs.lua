@@ -3,7 +3,7 @@
 -- What such a job did is unknown: it is not run again. Says so of a job that has begun none.
 local function lose_job(keys, base, id, reason)
   local job = base .. id
-  if redis.call('HEXISTS', job, 'stockyard.effect') == 1 then return false end
+  if redis.call('HEXISTS', job, BEGUN_EFFECT) == 1 then return false end
   local time = redis.call('TIME')
   local moment = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
   local key = 'job:' .. id

@@ -7,7 +7,7 @@ end
 
 -- A job that has expired and waits again would be dropped by the worker that takes it, unless it has begun an effect.
 local function has_expired(job, now)
-  local fields = redis.pcall('HMGET', job, 'opts', 'timestamp', 'stockyard.effect')
+  local fields = redis.pcall('HMGET', job, 'opts', 'timestamp', BEGUN_EFFECT)
   local options = not fields.err and fields[1]
   if fields[3] or not options or not string.find(options, '"expires', 1, true) then return false end
   local given = decode_object(options)
@@ -15,13 +15,4 @@ local function has_expired(job, now)
   if not length then return moment and tonumber(now) >= moment end
   local from = type(given.coalesce) == 'table' and whole_of(given.coalesce.renewed) or tonumber(fields[2]) or 0
   return tonumber(now) >= from + (tonumber(given.delay) or 0) + length
-end
-
--- Removes fields that count attempts. The starts of a job that has begun an effect stay counted: its worker asks for
--- the effect of one that has started before, also when it has expired.
-local function reset_counts(job, names)
-  local has_begun = redis.call('HEXISTS', job, 'stockyard.effect') == 1
-  for field in string.gmatch(names, '%S+') do
-    if field ~= 'ats' or not has_begun then redis.call('HDEL', job, field) end
-  end
 end

@@ -72,3 +72,12 @@ local function wait_again(keys, job, id, state, cap, now)
   end
   if parent and redis.call('EXISTS', parent) == 1 then give_back(parent, link, job, state, now) end
 end
+
+-- Removes fields that count attempts. The starts of a job that has begun an effect stay counted: its worker asks for
+-- the effect of one that has started before, also when it has expired.
+local function reset_counts(job, names)
+  local has_begun = redis.call('HEXISTS', job, BEGUN_EFFECT) == 1
+  for field in string.gmatch(names, '%S+') do
+    if field ~= 'ats' or not has_begun then redis.call('HDEL', job, field) end
+  end
+end
