@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
@@ -150,29 +151,28 @@ async def _run_async(execute: Callable[[Step], Awaitable[Reply]], steps: Steps[T
 
 
 def _advised(execute: Callable[[Step], Reply], step: Step) -> Reply:
-    try:
+    with _advising():
         return execute(step)
-    except Exception as error:
-        _refuse_missing_table(error)
-        raise
 
 
 async def _advised_async(execute: Callable[[Step], Awaitable[Reply]], step: Step) -> Reply:
-    try:
+    with _advising():
         return await execute(step)
-    except Exception as error:
-        _refuse_missing_table(error)
-        raise
 
 
-def _refuse_missing_table(error: Exception) -> None:
+@contextmanager
+def _advising() -> Iterator[None]:
     """Raise ConfigError where a driver says, itself or through SQLAlchemy, that a table does not exist."""
-    cause = getattr(error, "orig", None) or error
-    if getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE or "no such table" in str(cause):
-        raise ConfigError(
-            f"the database lacks a table ({str(cause).splitlines()[0]}): make the tables with "
-            "create_table(engine) of the outbox or inbox, or by a migration with what its ddl(…) returns"
-        ) from error
+    try:
+        yield
+    except Exception as error:
+        cause = getattr(error, "orig", None) or error
+        if getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE or "no such table" in str(cause):
+            raise ConfigError(
+                f"the database lacks a table ({str(cause).splitlines()[0]}): make the tables with "
+                "create_table(engine) of the outbox or inbox, or by a migration with what its ddl(…) returns"
+            ) from error
+        raise
 
 
 def _dialect_name(connection: Any) -> str:
