@@ -7,6 +7,9 @@ from typing import Any, Self
 from stockyard import App, Queue, Router, Topology, Worker
 from stockyard.model.clock import Clock, system_clock
 
+START = 1_800_000_000_000
+"""Where the clock of an app stands at first that is moved by hand."""
+
 
 class Yard:
     """One app with its running workers.

@@ -1,7 +1,6 @@
 """A job that has begun an effect is not dropped at its expiry: what it did decides how it ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,21 +10,20 @@ from stockyard import Hooks, Job, JobFailed, JobState
 from stockyard.effects import Applied, EffectRecord, Venue
 from stockyard.model.clock import SteppedClock
 from tests.support.waiting import eventually
-from tests.support.yard import Yard
-
-START = 1_800_000_000_000
+from tests.support.yard import START, Yard
 
 
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock(START)
+async def lose_the_answer(job: Job[str]) -> None:
+    """Begin an effect that may have been applied."""
+    async with job.effect(job.data, max_duration="500ms"):
+        raise OSError("reset")
 
 
-@pytest.fixture
-async def timed(redis_url: str, prefix: str, clock: SteppedClock) -> AsyncIterator[Yard]:
-    """An app on a clock that is moved by hand."""
-    async with Yard(redis_url, prefix, clock=clock) as yard:
-        yield yard
+async def try_again_late(job: Job[Any], clock: SteppedClock) -> None:
+    """Let the next attempt of a job begin after its expiry."""
+    await eventually(lambda: _is(job, JobState.DELAYED))
+    clock.step(10_000)
+    await job.promote()
 
 
 async def test_what_was_recorded_is_returned_though_the_retry_comes_after_the_expiry(timed: Yard) -> None:
@@ -52,16 +50,10 @@ async def _is(job: Job[Any], state: JobState) -> bool:
 
 
 async def test_what_may_have_been_applied_fails_as_unknown(timed: Yard, clock: SteppedClock) -> None:
-    async def submit(job: Job[str]) -> None:
-        async with job.effect(job.data, max_duration="500ms"):
-            raise OSError("reset")
-
     queue = timed.queue(attempts=3, backoff="10s", expires_in="5s", remove_on_fail=False)
-    await timed.work(submit)
+    await timed.work(lose_the_answer)
     job = await queue.add("x", "A1")
-    await eventually(lambda: _is(job, JobState.DELAYED))
-    clock.step(10_000)
-    await job.promote()
+    await try_again_late(job, clock)
     with pytest.raises(JobFailed, match="OutcomeUnknown: effect A1 may have been applied"):
         await job.wait_for_result(20)
     assert await job.state() == JobState.FAILED
@@ -71,12 +63,8 @@ async def test_what_may_have_been_applied_fails_as_unknown(timed: Yard, clock: S
 async def test_a_failed_job_whose_effect_was_settled_is_tried_again_after_its_expiry(
     timed: Yard, clock: SteppedClock, *, is_replayed: bool
 ) -> None:
-    async def submit(job: Job[str]) -> None:
-        async with job.effect(job.data, max_duration="500ms"):
-            raise OSError("reset")
-
     queue = timed.queue(attempts=1, expires_in="5s", ordered=True, on_poison="park", remove_on_fail=False)
-    await timed.work(submit)
+    await timed.work(lose_the_answer)
     job = await queue.add("x", "A1", key="BTCUSDT")
     await eventually(lambda: _is(job, JobState.FAILED))
     clock.step(10_000)
@@ -101,9 +89,7 @@ async def test_nothing_is_sent_again_after_the_expiry(timed: Yard, clock: Steppe
     queue = timed.queue(attempts=3, backoff="10s", expires_in="5s", remove_on_fail=False, venue=Venue(dedup=dedup))
     await timed.work(submit)
     job = await queue.add("x", "A1")
-    await eventually(lambda: _is(job, JobState.DELAYED))
-    clock.step(10_000)
-    await job.promote()
+    await try_again_late(job, clock)
     with pytest.raises(JobFailed, match="OutcomeUnknown"):
         await job.wait_for_result(20)
     assert sent == ["A1"]
@@ -118,9 +104,7 @@ async def test_what_was_certainly_not_applied_expires(timed: Yard, clock: Steppe
     queue = timed.queue(attempts=3, backoff="10s", expires_in="5s", remove_on_fail=False)
     await timed.work(submit)
     job = await queue.add("x", "A1")
-    await eventually(lambda: _is(job, JobState.DELAYED))
-    clock.step(10_000)
-    await job.promote()
+    await try_again_late(job, clock)
     with pytest.raises(JobFailed, match="expired: effect A1 was not begun"):
         await job.wait_for_result(20)
 
@@ -131,13 +115,9 @@ async def test_an_answer_after_the_expiry_completes_the_job(timed: Yard, clock: 
     async def ask(effect: EffectRecord) -> Applied | None:
         return Applied({"id": 7}) if clock.now >= START + 10_000 else None
 
-    async def submit(job: Job[str]) -> None:
-        async with job.effect(job.data, max_duration="500ms"):
-            raise OSError("reset")
-
     venue = Venue(dedup="never", verify="eventual", settle="1h")
     queue = timed.queue(attempts=5, backoff="10ms", expires_in="5s", venue=venue, on_unknown=ask)
-    await timed.work(submit)
+    await timed.work(lose_the_answer)
     job = await queue.add("x", "A1")
     await _learns_that_it_is_unknown(job)
     clock.step(10_000)
@@ -156,16 +136,12 @@ async def _learns_that_it_is_unknown(job: Job[Any]) -> None:
 
 
 async def test_a_settled_effect_wakes_the_job_that_waits_for_it(timed: Yard) -> None:
-    async def submit(job: Job[str]) -> None:
-        async with job.effect(job.data, max_duration="500ms"):
-            raise OSError("reset")
-
     async def ask(effect: EffectRecord) -> None:
         return None
 
     venue = Venue(dedup="never", verify="eventual", settle="1h")
     queue = timed.queue(attempts=5, backoff="10ms", ordered=True, venue=venue, on_unknown=ask)
-    await timed.work(submit)
+    await timed.work(lose_the_answer)
     job = await queue.add("x", "A1", key="BTCUSDT")
     behind = await queue.add("x", "A2", key="BTCUSDT")
     await _learns_that_it_is_unknown(job)

@@ -12,21 +12,7 @@ from stockyard.errors import JobExpired, JobStateError
 from stockyard.events import ExpiredEvent, FailedEvent
 from stockyard.model.clock import SteppedClock
 from tests.support.waiting import eventually
-from tests.support.yard import Yard
-
-START = 1_800_000_000_000
-
-
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock(START)
-
-
-@pytest.fixture
-async def timed(redis_url: str, prefix: str, clock: SteppedClock) -> Any:
-    """An app on a clock that is moved by hand."""
-    async with Yard(redis_url, prefix, clock=clock) as yard:
-        yield yard
+from tests.support.yard import START, Yard
 
 
 async def test_a_job_that_could_not_start_in_time_is_never_run(timed: Yard, clock: SteppedClock) -> None:

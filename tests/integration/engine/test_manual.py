@@ -26,18 +26,6 @@ from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
 
-@pytest.fixture
-def clock() -> SteppedClock:
-    return SteppedClock(1_800_000_000_000)
-
-
-@pytest.fixture
-async def timed(redis_url: str, prefix: str, clock: SteppedClock) -> Any:
-    """An app on a clock that is moved by hand."""
-    async with Yard(redis_url, prefix, clock=clock) as yard:
-        yield yard
-
-
 async def take(manual: ManualWorker, **options: Any) -> TakenJob:
     """Take a job that must be there."""
     taken = await manual.take(**options)
