@@ -39,16 +39,24 @@ class Fleet(ABC):
         rate: jobs that each producer adds a second.
         backlog: jobs that wait from the beginning; with none, the workers wait for jobs.
         durability: of our adds; a producer of Node could not ask for it, so with it there is none.
+        with_node: whether a worker of Node runs jobs as well. Defaults to True.
     """
 
     def __init__(
-        self, naming: Naming, *, rate: int, backlog: int = 0, durability: Durability | None = None
+        self,
+        naming: Naming,
+        *,
+        rate: int,
+        backlog: int = 0,
+        durability: Durability | None = None,
+        with_node: bool = True,
     ) -> None:
         self._ending = AsyncExitStack()
         self._spelling = naming.node(QUEUE)
         self._rate = rate
         self._backlog = backlog
         self._durability = durability
+        self._with_node = with_node
         self.base: str = f"{naming.place(QUEUE)}:"
         self.players: list[Player] = []
 
@@ -142,8 +150,9 @@ class Fleet(ABC):
             self.play("work", name, concurrency=CONCURRENCY)
         if self._durability is None:
             self.play("produce", "node-producer", node=True, rate=self._rate, events=_EVENTS)
-        run_ms = round(RUN_SECONDS * 1000)
-        self.play("work", "node-worker", node=True, concurrency=CONCURRENCY, run_ms=run_ms, lease_ms=LEASE_MS)
+        if self._with_node:
+            run_ms = round(RUN_SECONDS * 1000)
+            self.play("work", "node-worker", node=True, concurrency=CONCURRENCY, run_ms=run_ms, lease_ms=LEASE_MS)
         await self.all_go_on(0)
 
     def _alive(self, role: str) -> list[Player]:
@@ -177,11 +186,11 @@ class ServerFleet(Fleet):
 
     Args:
         appendfsync: of the server.
-        backlog: that of ``Fleet``.
+        backlog, with_node: those of ``Fleet``.
     """
 
-    def __init__(self, *, appendfsync: str, backlog: int) -> None:
-        super().__init__(Naming(PREFIX), rate=30 if backlog else 20, backlog=backlog)
+    def __init__(self, *, appendfsync: str, backlog: int, with_node: bool = True) -> None:
+        super().__init__(Naming(PREFIX), rate=30 if backlog else 20, backlog=backlog, with_node=with_node)
         self._appendfsync = appendfsync
         self.server: OwnServer
         self.producers: Proxy

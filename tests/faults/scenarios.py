@@ -36,7 +36,10 @@ class Scenario:
         appendfsync: of the server.
         is_busy: whether more jobs wait than the workers can run; else the workers wait for jobs.
         forgets: seconds before the fault of which the server may lose what it acknowledged.
-        unwritten: runs that had ended when their worker died, and that the server did not know of; they run again.
+        unwritten: runs that had ended and that the server did not know of when they were handed back: their worker
+            had died, or Node's worker did it. After an outage longer than the leases it does so at once, also with
+            jobs of ours; our own workers wait until the leases could be renewed.
+        with_node: whether a worker of Node is among those that run the jobs.
         is_long: whether it takes longer than a test should.
     """
 
@@ -47,13 +50,18 @@ class Scenario:
     is_busy: bool = True
     forgets: float = 0.0
     unwritten: int = 0
+    with_node: bool = True
     is_long: bool = False
+
+
+def _fleet(scenario: Scenario, backlog: int) -> ServerFleet:
+    return ServerFleet(appendfsync=scenario.appendfsync, backlog=backlog, with_node=scenario.with_node)
 
 
 async def play(scenario: Scenario) -> HistoryReport:
     """Let it happen under load, and judge what became of the jobs."""
     backlog = 100 + 250 * ROUNDS if scenario.is_busy else 0
-    async with ServerFleet(appendfsync=scenario.appendfsync, backlog=backlog) as fleet:
+    async with _fleet(scenario, backlog) as fleet:
         times = []
         for _ in range(ROUNDS):
             await asyncio.sleep(_CALM)
@@ -193,10 +201,19 @@ async def delay_all(fleet: ServerFleet, seconds: float = 4) -> None:
         proxy.delay = 0
 
 
+_OF_OURS = 2 * CONCURRENCY
+"""Runs that our two workers have at one time."""
+
 SERVER = (
     Scenario("killed", "server killed by SIGKILL, back after 0.5 s", kill_server),
     Scenario("killed-everysec", "the same, `appendfsync everysec`", kill_server, appendfsync="everysec"),
-    Scenario("away", "server killed by SIGKILL, back after 30 s", kill_server_for_long, is_long=True),
+    Scenario(
+        "away",
+        "server killed by SIGKILL, back after 30 s",
+        kill_server_for_long,
+        unwritten=_OF_OURS,
+        is_long=True,
+    ),
     Scenario("restarted", "server stopped cleanly, back after 0.5 s", stop_server, appendfsync="everysec"),
     Scenario(
         "power",
@@ -208,7 +225,8 @@ SERVER = (
     Scenario("failover", "server killed, a replica takes its address", fail_over, forgets=1),
     Scenario("scripts", "`SCRIPT FLUSH` ten times in a second", flush_scripts),
     Scenario("clients", "`CLIENT KILL` of all connections, five times in a second", kill_clients),
-    Scenario("paused", "server frozen for 5 s", pause_server),
+    Scenario("paused", "server frozen for 5 s", pause_server, unwritten=_OF_OURS),
+    Scenario("paused-alone", "the same, with no worker of Node", pause_server, with_node=False),
 )
 WIRES = (
     Scenario("silent-producers", "connections of the producers silently cut", silence_producers),
