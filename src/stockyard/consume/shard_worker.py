@@ -37,6 +37,7 @@ from stockyard.consume.take.request import take_request
 from stockyard.consume.take.rest import Rest
 from stockyard.consume.take.shard_fetcher import ShardFetcher
 from stockyard.consume.take.shares import Shares
+from stockyard.consume.take.starter import Starter
 from stockyard.consume.take.trials import TrialTaker
 from stockyard.consume.worker_metrics import WorkerMetrics
 from stockyard.leases.keeper import LeaseKeeper
@@ -140,6 +141,8 @@ class ShardWorker:
         self.blocking_taker = BlockingTaker(keyspace, worker=options.name)
         keep = (spec.defaults.remove_on_complete, spec.defaults.remove_on_fail)
         take_defaults = take_request(spec, options, lock_ms=lock_ms, limits=limits)
+        next_runs = NextRunMaker(keyspace, lock_ms=lock_ms, keep=keep, start=runner.start, finisher=self.finisher)
+        self.starter = Starter(runner=runner, finisher=self.finisher, next_runs=next_runs)
         self.fetcher: Fetcher = (Fetcher if shares is None else ShardFetcher)(
             keyspace,
             worker_id=self.id,
@@ -147,13 +150,11 @@ class ShardWorker:
             take_defaults=take_defaults,
             drain_delay=options.drain_delay_ms / 1000,
             finisher=self.finisher,
-            runner=runner,
+            starter=self.starter,
             active=self.active,
             execution=execution,
             work=self.work,
-            next_runs=NextRunMaker(
-                keyspace, lock_ms=lock_ms, keep=keep, start=runner.start, finisher=self.finisher
-            ),
+            next_runs=next_runs,
             blocking_taker=self.blocking_taker,
             outage=Outage(
                 keyspace.queue,
@@ -175,7 +176,7 @@ class ShardWorker:
                 guard=guard,
                 take_defaults=take_defaults,
                 worker_id=self.id,
-                start=self.fetcher.start_taken,
+                start=self.starter.start,
                 # What is kept for calls that wait is free: a queue that is halted gives them nothing.
                 room=lambda: self.fetcher.room + self.fetcher.reserved,
             )
@@ -286,7 +287,7 @@ class ShardWorkers:
     def hand_back_what_comes(self) -> None:
         """From now on, hand back jobs that calls under way still bring, unrun."""
         for shard in self.all:
-            shard.fetcher.hand_back_what_comes()
+            shard.starter.hand_back_what_comes()
 
     async def flush(self, seconds: float) -> None:
         """Return when every ended run is written, or after so many seconds."""

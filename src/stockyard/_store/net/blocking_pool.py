@@ -64,6 +64,7 @@ class BlockingPool(Pool):
             # Those before us were answered: the server is there, and our own time begins now.
             deadline = max(deadline, time.monotonic() + limit / 2)
         connection = self._idle_one() or BlockingConnection(self._address, locator=self._locator)
+        connection.is_alone = not self._used
         self._used.add(connection)
         try:
             # Who closes the pool sees the connection among those in use, or we see that it is closed.

@@ -14,7 +14,7 @@ from stockyard._store.net.pool import Pool
 from stockyard._store.net.refusals import refusal_of
 from stockyard._store.net.script_call import ScriptCall, is_unknown_script, run_unknown
 from stockyard.config import Address
-from stockyard.errors import ReplyLost, ServerRefused, ServerUnavailable
+from stockyard.errors import ReplyLost, ServerError, ServerRefused, ServerUnavailable
 
 if TYPE_CHECKING:
     from stockyard._store.composed_script import ComposedScript
@@ -116,35 +116,51 @@ class ServerCalls(ABC):
         commands += also
         pool, connection, deadline, replies = await self._send(commands, limit, needs_primary=needs_primary)
         try:
-            if refused := [at for at, reply in enumerate(replies) if _is_refused_as_read(reply)]:
-                self._reads_apart = False
-                for at in refused:
-                    commands[at] = ("EVALSHA", *commands[at][1:])
-                answers = await connection.ask([commands[at] for at in refused], limit)
-                for at, reply in zip(refused, answers, strict=True):
-                    replies[at] = reply
-            while connection.is_misled or any(map(is_unknown_script, replies)):
-                if connection.is_misled:
-                    pool.drop_idle()
-                    if stays:
-                        break
-                    is_done = await self._ask_elsewhere(connection, commands, replies, deadline, limit)
-                    # Connections that others opened meanwhile may lead to the old server, whose data is old.
-                    pool.drop_idle()
-                    if not is_done:
-                        break
-                    continue
-                # It has just answered, maybe after much that a slow link took past the deadline.
-                left = max(deadline - time.monotonic(), limit / 2)
-                if not await run_unknown(
-                    partial(connection.ask, timeout=left, silence=limit), calls, commands, replies
-                ):
-                    break
+            if connection.is_misled or any(map(_is_refusal, replies)):
+                await self._run_refused(pool, connection, calls, commands, replies, deadline, limit, stays=stays)
             if then is not None and not any(isinstance(reply, ServerUnavailable) for reply in replies):
                 replies += await connection.ask([then], limit)
         finally:
             pool.give_back(connection)
         return replies
+
+    async def _run_refused(
+        self,
+        pool: Pool,
+        connection: Connection,
+        calls: Sequence[ScriptCall],
+        commands: list[Command],
+        replies: list[Any],
+        deadline: float,
+        limit: float,
+        *,
+        stays: bool,
+    ) -> None:
+        """Send again what was refused unrun; each new reply takes the place of the refusal."""
+        if refused := [at for at, reply in enumerate(replies) if _is_refused_as_read(reply)]:
+            self._reads_apart = False
+            for at in refused:
+                commands[at] = ("EVALSHA", *commands[at][1:])
+            answers = await connection.ask([commands[at] for at in refused], limit)
+            for at, reply in zip(refused, answers, strict=True):
+                replies[at] = reply
+        while connection.is_misled or any(map(is_unknown_script, replies)):
+            if connection.is_misled:
+                pool.drop_idle()
+                if stays:
+                    break
+                is_done = await self._ask_elsewhere(connection, commands, replies, deadline, limit)
+                # Connections that others opened meanwhile may lead to the old server, whose data is old.
+                pool.drop_idle()
+                if not is_done:
+                    break
+                continue
+            # It has just answered, maybe after much that a slow link took past the deadline.
+            left = max(deadline - time.monotonic(), limit / 2)
+            if not await run_unknown(
+                partial(connection.ask, timeout=left, silence=limit), calls, commands, replies
+            ):
+                break
 
     async def _send(
         self, commands: Sequence[Command], limit: float, *, needs_primary: bool
@@ -273,6 +289,10 @@ class ServerCalls(ABC):
         finally:
             self.trouble = ""
         return True
+
+
+def _is_refusal(reply: Any) -> bool:
+    return isinstance(reply, ServerError)
 
 
 def _is_refused_as_read(reply: Any) -> bool:

@@ -16,14 +16,12 @@ from stockyard._store.jobs.blocking_taker import BlockingTaker
 from stockyard._store.jobs.finishing import LimitedTakeRequest, TakeRequest, finish_and_take
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.load_size import LoadSize
-from stockyard._store.records import StartedRecord
 from stockyard.consume.finish.finisher import Finisher
 from stockyard.consume.finish.next_run_maker import NextRunMaker
 from stockyard.consume.run.active_runs import ActiveRuns
 from stockyard.consume.run.ending import Ending, traces_of
 from stockyard.consume.run.execution import Execution
 from stockyard.consume.run.expiry import start_moment
-from stockyard.consume.run.runner import Runner
 from stockyard.consume.take.calls_in_flight import CallsInFlight
 from stockyard.consume.take.demand import Demand
 from stockyard.consume.take.due_alarm import DueAlarm
@@ -32,6 +30,7 @@ from stockyard.consume.take.lost_replies import LostReplies
 from stockyard.consume.take.outage import Outage
 from stockyard.consume.take.rest import Rest
 from stockyard.consume.take.start_line import StartLine
+from stockyard.consume.take.starter import Starter
 from stockyard.consume.take.transit import Transit
 from stockyard.errors import ReplyLost, ServerError
 
@@ -53,7 +52,7 @@ class Fetcher:
         concurrency: jobs in hand at most.
         take_defaults: what it asks for in every call, but for the number of jobs and their token.
         drain_delay: seconds to wait for the marker of an empty queue.
-        finisher, runner, next_runs, blocking_taker: its neighbours.
+        finisher, starter, next_runs, blocking_taker: its neighbours.
         active: the runs in hand.
         execution: says how many threads are lost.
         work: set when there is something to write, or a place is free.
@@ -72,7 +71,7 @@ class Fetcher:
         take_defaults: TakeRequest,
         drain_delay: float,
         finisher: Finisher,
-        runner: Runner,
+        starter: Starter,
         active: ActiveRuns,
         execution: Execution,
         work: asyncio.Event,
@@ -90,7 +89,7 @@ class Fetcher:
         self._lock_ms = take_defaults.lock_ms
         self._demand = Demand(drain_delay=drain_delay)
         self._finisher = finisher
-        self._runner = runner
+        self._starter = starter
         self._active = active
         self._execution = execution
         self._work = work
@@ -102,14 +101,13 @@ class Fetcher:
         self._transit = Transit(keyspace, lock_ms=take_defaults.lock_ms)
         self._size = LoadSize()
         self._lost = LostReplies(
-            keyspace, lock_ms=take_defaults.lock_ms, size=self._size, start=self.start_taken, free=self._free
+            keyspace, lock_ms=take_defaults.lock_ms, size=self._size, start=starter.start, free=self._free
         )
         # Others need it not: what is delayed may start a tenth of a second late.
         self._alarm = DueAlarm(keyspace) if isinstance(take_defaults, LimitedTakeRequest) else None
         self._listening = asyncio.Event()
         self._shall_look = True
         self._is_taking = True
-        self._hands_back = False
         self._reserved = 0
         self._in_flight = CallsInFlight()
         self._calls = 0
@@ -177,10 +175,6 @@ class Fetcher:
         with contextlib.suppress(ServerError):
             await self._lost.take()
         await self._next_runs.settle()
-
-    def hand_back_what_comes(self) -> None:
-        """From now on, hand back jobs that calls under way still bring, unrun."""
-        self._hands_back = True
 
     async def flush(self, seconds: float) -> None:
         """Return when every ended run is written, or after so many seconds."""
@@ -353,24 +347,12 @@ class Fetcher:
                 return 0
         self._reserved -= room
         if records:
-            self.start_taken(
+            self._starter.start(
                 records, token, start_moment(done.moment, self._keyspace.clock(), time.monotonic() - asked)
             )
         if room:
             self._note(room, room if done.has_more else len(done.records), done.limited_ms, done.next_due)
         return len(records)
-
-    def start_taken(self, records: list[StartedRecord], token: str, moment: int = 0) -> None:
-        """Start jobs; runs of schedules wait, without holding up the others, until their next ones are made."""
-        if self._hands_back:
-            self._finisher.hand_back(records, token)
-            return
-        runs = [record for record in records if record.is_schedule_run]
-        if not runs:
-            self._runner.start(records, token, moment)
-            return
-        self._runner.start([record for record in records if not record.is_schedule_run], token, moment)
-        self._next_runs.take(runs, token)
 
     def _note(self, asked: int, got: int, limited_ms: int, next_due: int) -> None:
         """Remember why there was not more."""
@@ -398,3 +380,5 @@ class Fetcher:
                 await self._turn(self._batch(), room, retry_delay)
             else:
                 await self._turn([], room, retry_delay, waits=True)
+                # What it brought starts first: to put the next wait together and send it takes as long.
+                await asyncio.sleep(0)
