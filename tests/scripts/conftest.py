@@ -27,7 +27,13 @@ class Sorted(dict[str, float]):
 
 
 class Keyspace:
-    """The keys of one queue, named by what follows the queue's base."""
+    """The keys of one queue, named by what follows the queue's base.
+
+    Attributes:
+        lease_ms: how long the locks last that are put there. Defaults to for ever.
+    """
+
+    lease_ms: int | None = None
 
     def __init__(self, raw: "redis.Redis", base: str) -> None:
         self._raw: Any = raw
@@ -48,7 +54,7 @@ class Keyspace:
                     case set():
                         pipe.sadd(key, *value)
                     case _:
-                        pipe.set(key, value)
+                        pipe.set(key, value, px=self.lease_ms if name.endswith(":lock") else None)
             pipe.execute()
 
     def get(self, name: str) -> Any:
@@ -91,6 +97,15 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if (script := script_of(metafunc.module.__name__, frozenset(names()))) is not None:
         metafunc.fixturenames.append("memory")
         metafunc.parametrize("memory", ["", script], ids=["", "full"], indirect=True)
+    if script in ("effects.begin", "effects.report", "effects.review", "effects.settle"):
+        metafunc.fixturenames.insert(0, "lease_ms")
+        metafunc.parametrize("lease_ms", [None, 600_000], ids=["own", "compact"], indirect=True)
+
+
+@pytest.fixture
+def lease_ms(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long locks last: the usual effects, each a field of one hash, are those of leases that end."""
+    monkeypatch.setattr(Keyspace, "lease_ms", request.param)
 
 
 @pytest.fixture

@@ -5,10 +5,11 @@ from typing import Any
 import msgspec
 
 from stockyard._store import effects as store
-from stockyard._store.effects import Begun, Intent, Report, Settlement
+from stockyard._store.effects import Begun, Intent, Settlement
 from stockyard._store.keyspace import QueueKeyspace
+from stockyard.model.effect_port import EffectReport
 from stockyard.model.effect_record import EffectRecord
-from tests.scripts.conftest import NOW, record
+from tests.scripts.conftest import NOW, Keyspace, record
 
 DEADLINE = NOW + 800
 
@@ -17,6 +18,29 @@ def locked(*, starts: int = 1, effect: str | None = None) -> dict[str, Any]:
     """Keys of job 7, which a worker runs; ``effect`` is the one that it has begun."""
     begun = {} if effect is None else {"stockyard.effect": effect}
     return {"7": record(ats=starts, pb="w", **begun), "7:lock": "w:1"}
+
+
+def stored(keys: Keyspace, key: str = "k") -> dict[str, str] | None:
+    """The fields of an effect, of whichever form it has; it has one."""
+    own: dict[str, str] | None = keys.get(f":effect:{key}")
+    text = (keys.get(":effects:compact") or {}).get(key)
+    assert own is None or text is None
+    if text is None:
+        return own
+    pairs = [each.decode() for each in store._pairs_of(key.encode(), text.encode())]
+    return dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
+def effects_in(keys: Keyspace) -> set[str]:
+    """The keys of the effects that there are."""
+    own = {name.removeprefix(":effect:") for name in keys.names() if name.startswith(":effect:")}
+    return own | set(keys.get(":effects:compact") or {})
+
+
+def forget(keys: Keyspace) -> None:
+    """Lose effect k."""
+    keys.delete(":effect:k")
+    keys.delete(":effects:compact")
 
 
 def intent(nonce: str = "n1", *, job_id: str = "7", starts: int = 1, key: str = "k", **fields: Any) -> Intent:
@@ -44,9 +68,9 @@ async def begin(keyspace: QueueKeyspace, nonce: str = "n1", **fields: Any) -> Be
 
 def reported(
     outcome: str, nonce: str = "n1", *, key: str = "k", value: str = "", reason: str = "", fence: int = 1
-) -> Report:
+) -> EffectReport:
     """How a run says that its effect ended."""
-    return Report(key, nonce, str(fence), outcome, value, reason)
+    return EffectReport(key, nonce, fence, outcome, value, reason)
 
 
 async def report(keyspace: QueueKeyspace, outcome: str, nonce: str = "n1", **fields: Any) -> EffectRecord:

@@ -9,30 +9,26 @@ from stockyard._store import effects as store
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted
-from tests.scripts.effects import DEADLINE, begin, intent, locked, report, settle
+from tests.scripts.effects import DEADLINE, begin, effects_in, intent, locked, report, settle, stored
 
 
 async def test_an_intent_is_written(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     keys.put(locked())
     begun = await begin(keyspace)
     assert (begun.code, begun.now, begun.left_ms) == (0, NOW, 800)
-    assert keys.all() == {
+    assert {name: keys.get(name) for name in ("7", "7:lock", ":effects:open")} == {
         **locked(effect="k"),
-        ":effect:k": {
-            "key": "k",
-            "job": "7",
-            "starts": "1",
-            "attempt": "1",
-            "worker": "w",
-            "payload": "p",
-            "fence": "1",
-            "nonce": "n1",
-            "first": str(NOW),
-            "started": str(NOW),
-            "deadline": str(DEADLINE),
-            "outcome": "open",
-        },
         ":effects:open": Sorted({"k": DEADLINE}),
+    }
+    assert (keys.get(":effects:compact") is None) == (keys.lease_ms is None)
+    assert stored(keys) == {
+        "key": "k",
+        "job": "7",
+        "worker": "w",
+        "nonce": "n1",
+        "fence": "1",
+        "begun": f"1 1 {NOW} {NOW} {DEADLINE} p",
+        "outcome": "open",
     }
     assert begun.record is not None
     assert (begun.record.fence, begun.record.deadline, begun.record.outcome) == (1, DEADLINE, "open")
@@ -182,8 +178,4 @@ async def test_each_intent_of_a_call_is_decided_by_itself(keyspace: QueueKeyspac
         ("last", "9"),
     ]
     assert keys.get(":effects:open") == Sorted({"known": DEADLINE, "first": DEADLINE, "last": DEADLINE})
-    assert [name for name in keys.names() if name.startswith(":effect:")] == [
-        ":effect:first",
-        ":effect:known",
-        ":effect:last",
-    ]
+    assert effects_in(keys) == {"first", "known", "last"}

@@ -7,7 +7,7 @@ import pytest
 from stockyard._store.effects import review
 from stockyard._store.keyspace import QueueKeyspace
 from tests.scripts.conftest import NOW, Keyspace, Sorted
-from tests.scripts.effects import begin, locked, report
+from tests.scripts.effects import begin, forget, locked, report, stored
 
 DAY = 24 * 3_600_000
 At = Callable[[int], QueueKeyspace]
@@ -32,7 +32,8 @@ async def test_an_effect_whose_worker_is_gone_becomes_unknown_after_its_deadline
     keys.delete("7:lock")
     assert await looked(keyspace, keys) == []
     assert await looked(keyspace_at(NOW + 800), keys) == ["k"]
-    record = keys.get(":effect:k")
+    record = stored(keys)
+    assert record is not None
     assert (record["outcome"], record["applied"], record["reason"]) == (
         "unknown",
         "1",
@@ -45,7 +46,7 @@ async def test_an_effect_whose_worker_is_gone_becomes_unknown_after_its_deadline
 async def test_a_run_that_goes_on_may_still_say_what_became_of_it(keyspace_at: At, keys: Keyspace) -> None:
     assert await looked(keyspace_at(NOW + 900), keys) == []
     assert keys.get(":effects:open") == Sorted({"k": NOW + 60_900})
-    assert keys.get(":effect:k")["outcome"] == "open"
+    assert (stored(keys) or {})["outcome"] == "open"
 
 
 async def test_a_later_run_of_the_job_is_not_the_one_that_began_it(keyspace_at: At, keys: Keyspace) -> None:
@@ -68,7 +69,7 @@ async def test_a_settled_effect_stays_as_long_as_its_job_and_a_day(
     assert keys.get(":effects:settled") == Sorted({"k": NOW + DAY})
     keys.delete("7")
     await looked(keyspace_at(NOW + 2 * DAY - 1), keys)
-    assert keys.get(":effect:k") is not None
+    assert stored(keys) is not None
     await looked(keyspace_at(NOW + 2 * DAY), keys)
     assert keys.names() == ["7:lock"]
 
@@ -82,6 +83,6 @@ async def test_an_unknown_effect_stays_without_its_job(
 
 
 async def test_a_key_without_a_record_is_struck_out(keyspace_at: At, keys: Keyspace) -> None:
-    keys.delete(":effect:k")
+    forget(keys)
     await looked(keyspace_at(NOW + 900), keys)
     assert keys.get(":effects:open") is None

@@ -7,7 +7,7 @@ import pytest
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.records import ReplyCode
 from tests.scripts.conftest import NOW, Keyspace, Sorted
-from tests.scripts.effects import begin, locked, report, settle
+from tests.scripts.effects import begin, forget, locked, report, settle
 
 LATER = NOW + 1_000
 
@@ -108,7 +108,7 @@ async def test_what_nobody_knows_is_unknown_without_a_question(later: QueueKeysp
 
 
 async def test_what_does_not_exist_is_not_settled(keyspace: QueueKeyspace, keys: Keyspace) -> None:
-    keys.delete(":effect:k")
+    forget(keys)
     before = keys.all()
     assert await settle(keyspace, "committed") == (ReplyCode.EFFECT_MISSING, None)
     assert keys.all() == before

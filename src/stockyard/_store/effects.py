@@ -17,6 +17,7 @@ from stockyard._store.scripts import load
 from stockyard._store.text_fields import text_fields
 from stockyard._wire.fields import BEGUN_EFFECT
 from stockyard._wire.keys import PREFIXES
+from stockyard.model.effect_port import EffectReport
 from stockyard.model.effect_record import EffectRecord
 from stockyard.model.halt import Halt
 
@@ -28,6 +29,8 @@ _LOSE = load("effects.lose")
 _FORGET = load("effects.forget")
 _FILED = {"open": "effects_open", "unknown": "effects_unknown"}
 _SETTLED = ("committed", "failed")
+_BEGUN = ("starts", "attempt", "first", "started", "deadline", "payload")
+"""What the field of that name says, in its order."""
 _NUMBERS = frozenset("starts attempt fence first started deadline ended asked asks".split())
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -83,24 +86,6 @@ class Begun(msgspec.Struct, gc=False):
     halt: Halt | None = None
 
 
-class Report(msgspec.Struct, gc=False):
-    """How an effect ended, in the order that the script reads.
-
-    Attributes:
-        key, nonce, fence: of the effect, and of the attempt at it.
-        outcome: ``committed``, ``failed`` or ``unknown``, as the run knows.
-        value: JSON text of what was recorded; empty where nothing was.
-        reason: why it failed or is unknown, or empty.
-    """
-
-    key: str
-    nonce: str
-    fence: str
-    outcome: str
-    value: str
-    reason: str
-
-
 class Settlement(msgspec.Struct, kw_only=True):
     """What a source says of an effect.
 
@@ -146,9 +131,11 @@ async def begin(keyspace: QueueKeyspace, intents: Sequence[Intent], *, marks: bo
     ]
 
 
-async def report(keyspace: QueueKeyspace, reports: Sequence[Report]) -> list[str | None]:
+async def report(keyspace: QueueKeyspace, reports: Sequence[EffectReport]) -> list[str | None]:
     """Write how effects ended, as their runs know; return what stands, None where there is no effect."""
     stands = await keyspace.run(_REPORT, keyspace.base, _now(keyspace), _packed(reports))
+    if isinstance(stands, int):
+        return ["committed"] * stands
     return [outcome.decode() if isinstance(outcome, bytes) else None for outcome in stands]
 
 
@@ -182,7 +169,8 @@ async def forget_all(keyspace: QueueKeyspace) -> None:
 
 async def read(keyspace: QueueKeyspace, key: str) -> EffectRecord | None:
     """Return an effect, or None."""
-    return record_of(keyspace.queue, await keyspace.server.call("HGETALL", _key(keyspace, key)))
+    (record,) = await _stored(keyspace, [key.encode()])
+    return record
 
 
 async def read_page(keyspace: QueueKeyspace, outcome: str, count: int) -> list[EffectRecord]:
@@ -221,6 +209,8 @@ def record_of(queue: str, fields: Sequence[bytes]) -> EffectRecord | None:
     read = text_fields(fields)
     if "fence" not in read:
         return None
+    if begun := read.get("begun"):
+        read.update(zip(_BEGUN, begun.split(" "), strict=True))
     number = {name: int(read.get(name) or 0) for name in _NUMBERS}
     return EffectRecord(
         key=read.get("key", ""),
@@ -249,19 +239,40 @@ def record_of(queue: str, fields: Sequence[bytes]) -> EffectRecord | None:
 
 
 async def _records(keyspace: QueueKeyspace, keys: Sequence[bytes]) -> list[EffectRecord]:
+    return [record for record in await _stored(keyspace, keys) if record is not None]
+
+
+async def _stored(keyspace: QueueKeyspace, keys: Sequence[bytes]) -> list[EffectRecord | None]:
+    """Return the effects of these keys, None for one that there is not."""
     if not keys:
         return []
     prefix = f"{keyspace.base}{PREFIXES['effect']}".encode()
-    replies = await keyspace.server.ask([("HGETALL", prefix + key) for key in keys])
-    records = [record_of(keyspace.queue, accepted(reply)) for reply in replies]
-    return [record for record in records if record is not None]
+    # In this order: one that leaves the hash of the usual ones meanwhile has one of its own by then.
+    compact, *own = await keyspace.server.ask(
+        [("HMGET", keyspace.keys["effects_compact"], *keys), *(("HGETALL", prefix + key) for key in keys)]
+    )
+    return [
+        record_of(keyspace.queue, accepted(fields) if text is None else _pairs_of(key, text))
+        for key, text, fields in zip(keys, accepted(compact), own, strict=True)
+    ]
 
 
-def _key(keyspace: QueueKeyspace, key: str) -> str:
-    return f"{keyspace.base}{PREFIXES['effect']}{key}"
+def _pairs_of(key: bytes, text: bytes) -> list[bytes]:
+    """Read a usual effect, as ``lib/effects/compact_effects.lua`` writes it: as the pairs of a hash of its own."""
+    opened, ended = text, []
+    if text.startswith(b"c "):
+        _, moment, size, rest = text.split(b" ", 3)
+        opened, value = rest[: int(size)], rest[int(size) :]
+        ended = [b"ended", moment, b"by", b"worker", b"value", value]
+    _, nonce, starts, attempt, started, deadline, payload, size, names = opened.split(b" ", 8)
+    job, worker = names[: int(size)], names[int(size) :]
+    begun = b" ".join((starts, attempt, started, started, deadline, payload))
+    outcome = b"committed" if ended else b"open"
+    fields = [b"key", key, b"job", job, b"worker", worker, b"nonce", nonce, b"fence", b"1", b"begun", begun]
+    return [*fields, b"outcome", outcome, *ended]
 
 
-def _packed(values: Sequence[Intent] | Sequence[Report]) -> bytes:
+def _packed(values: Sequence[Intent] | Sequence[EffectReport]) -> bytes:
     # One behind the other: a table for each would cost the server more.
     return _pack(list(chain.from_iterable(map(astuple, values))))
 

@@ -24,10 +24,12 @@ EFFECTS = {
     "effects_open": ":effects:open",
     "effects_unknown": ":effects:unknown",
     "effects_settled": ":effects:settled",
+    "effects_compact": ":effects:compact",
     "effects_check": ":effects:check",
     "effects_audit": ":effects:audit",
 }
-"""Of a queue's effects, in the same form: keys by outcome, which worker looks after them, who settled what."""
+"""Of a queue's effects, in the same form: keys by outcome, the usual effects themselves, which worker looks after
+them, who settled what."""
 
 HALTS = {
     # By what jobs are halted, and which of them wait for a halt of their key to end.

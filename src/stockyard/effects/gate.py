@@ -49,7 +49,7 @@ class EffectGate:
             most_bytes=MOST_BYTES,
             what="a call that begins effects",
         )
-        self._reported: Gathered[store.Report, str | None] = Gathered(
+        self._reported: Gathered[EffectReport, str | None] = Gathered(
             partial(store.report, keyspace),
             most=MOST_JOBS,
             most_bytes=MOST_BYTES,
@@ -125,15 +125,13 @@ class EffectGate:
             ServerUnavailable: nothing happened.
             ReplyLost: it may be written; it may be sent again.
         """
-        stands = await self._reported.ask(
-            store.Report(report.key, report.nonce, str(report.fence), report.outcome, report.value, report.reason)
-        )
+        stands = await self._reported.ask(report)
         return EffectOutcome.UNKNOWN.value if stands is None else stands
 
     async def _halted(self, job_id: str, request: EffectRequest, halt: Halt | None) -> EffectStart:
         """Take back an intent that was written before the halt, and whose reply was lost: its run does not act."""
         reason = "halted before it was begun"
-        await self._reported.ask(store.Report(request.key, request.nonce, "0", EffectOutcome.FAILED, "", reason))
+        await self._reported.ask(EffectReport(request.key, request.nonce, 0, EffectOutcome.FAILED, "", reason))
         key = None if halt is None else halt.key
         if key is not None:
             # Its queue goes on: it is delayed, and runs as soon as the halt ends.

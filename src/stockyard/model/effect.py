@@ -197,8 +197,9 @@ class Effect:
 
     async def __aenter__(self) -> Self:
         await self.begin()
-        self._begin_span()
-        self._deadline = _Deadline(self.remaining)
+        if telemetry.tracer is not None:
+            self._begin_span()
+        self._deadline = _Deadline(self._ends_at - time.monotonic())
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
@@ -331,12 +332,13 @@ class _Deadline:
     __slots__ = ("_cancelling", "_is_over", "_task", "_timer")
 
     def __init__(self, seconds: float) -> None:
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None
         self._task = task
         self._cancelling = task.cancelling()
         self._is_over = False
-        self._timer = task.get_loop().call_later(seconds, self._expire)
+        self._timer = loop.call_later(max(seconds, 0), self._expire)
 
     def end(self, error: BaseException | None) -> bool:
         """Say whether it ended the block, and nobody else cancelled the task."""

@@ -60,7 +60,14 @@ class EffectStart(msgspec.Struct, gc=False):
 
 
 class EffectReport(msgspec.Struct, gc=False):
-    """How an effect ended, as its run knows: ``committed``, ``failed`` or ``unknown``, what came, or why."""
+    """How an effect ended, in the order that the script reads.
+
+    Attributes:
+        key, nonce, fence: of the effect, and of the attempt at it.
+        outcome: ``committed``, ``failed`` or ``unknown``, as the run knows.
+        value: JSON text of what was recorded; empty where nothing was.
+        reason: why it failed or is unknown, or empty.
+    """
 
     key: str
     nonce: str

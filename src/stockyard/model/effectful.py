@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,23 @@ from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.duration import Duration
 from stockyard.model.effect_port import EffectPort, EffectRequest
+from stockyard.model.fidelity import SCALARS
 from stockyard.model.halt import halt_keys
 from stockyard.model.options import JobOptions
-from stockyard.model.payload import encode_payload
+from stockyard.model.payload import UNENCODABLE, encode_payload
 
 if TYPE_CHECKING:
     from stockyard.model.effect import Effect
 
 LONGEST_KEY = 200
 _LEAST_MS = 50
+_DRAWN = 64
+_nonces: list[str] = []
+"""Drawn beforehand; a forked child draws its own."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_nonces.clear)
+
 _decode = msgspec.json.Decoder().decode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
@@ -84,22 +92,24 @@ class Effectful:
         ``EffectHalted``, ``JobExpired``, ``Delay``, or a ``ServerError``; leaving it, ``OutcomeUnknown``,
         ``TimeoutError`` or a ``ServerError``.
         """
-        what = self.data if payload is ... else payload
-        text = encode_payload(what, what="the payload of effect", of=key)
         most = _most_ms(max_duration)
         least = min(_LEAST_MS, most) if min_duration is None else checks.positive_ms("min_duration", min_duration)
         if least > most:
             raise InvalidOption(f"min_duration must not be longer than max_duration; got {min_duration!r}")
+        # The usual key needs no closer look: an effect is on a hot path.
+        if type(key) is not str or not 0 < len(key) <= LONGEST_KEY or not key.isascii():
+            key = checks.text("key", key, longest=LONGEST_KEY)
+        named = halt_keys(self.options)
         request = EffectRequest(
-            key=checks.text("key", key, longest=LONGEST_KEY),
-            starts=self.attempts_started,
-            attempt=self.attempt,
-            payload=digest_of(text),
-            nonce=os.urandom(8).hex(),
-            most_ms=most,
-            least_ms=least,
-            expires_at=self.expires_at or 0,
-            halt_keys=(*halt_keys(self.options), *_values_of(scope)),
+            key,
+            self.attempts_started,
+            self.attempt,
+            _digest_of_value(self.data if payload is ... else payload, key),
+            _nonce(),
+            most,
+            least,
+            self.expires_at or 0,
+            named if scope is None else (*named, *_values_of(scope)),
         )
         return _effect_class()(self.port, self.id, request)
 
@@ -125,14 +135,52 @@ def _known_ms(duration: Duration) -> int:
     return checks.positive_ms("max_duration", duration)
 
 
-def _values_of(scope: Mapping[str, str] | None) -> tuple[str, ...]:
-    given = {} if scope is None else checks.by_name("scope", scope, of="values")
+def _values_of(scope: Mapping[str, str]) -> tuple[str, ...]:
+    given = checks.by_name("scope", scope, of="values")
     return tuple(checks.text(f"the scope {name!r}", value) for name, value in given.items())
+
+
+def _nonce() -> str:
+    try:
+        return _nonces.pop()
+    except IndexError:
+        # Many at once, as each draw is a call of the system.
+        drawn = os.urandom(8 * _DRAWN).hex()
+        _nonces.extend(drawn[at : at + 16] for at in range(0, len(drawn), 16))
+        return _nonces.pop()
+
+
+def _digest_of_value(value: Any, key: str) -> str:
+    """Return the digest of a payload; raises PayloadError."""
+    if type(value) is dict:
+        # The usual payload: its sorted text is what that of its JSON would be.
+        for name, item in value.items():
+            if type(name) is not str or type(item) not in SCALARS:
+                break
+        else:
+            try:
+                text = _encode_sorted(value)
+            except UNENCODABLE:
+                text = b"null"
+            # A number that JSON does not have becomes null.
+            if b"null" not in text:
+                return _digest(text)
+    return digest_of(encode_payload(value, what="the payload of effect", of=key))
 
 
 def digest_of(text: bytes) -> str:
     """Return what distinguishes two payloads; the order of an object's members does not."""
+    return _digest(_encode_sorted(_decode(text)))
+
+
+def _digest(text: bytes) -> str:
+    digest: str = _sha256()(text).hexdigest()
+    return digest[:32]
+
+
+@cache
+def _sha256() -> Callable[[bytes], Any]:
     # Imported late: it loads OpenSSL, which a program that only declares queues does not need.
     import hashlib
 
-    return hashlib.sha256(_encode_sorted(_decode(text))).hexdigest()[:32]
+    return hashlib.sha256

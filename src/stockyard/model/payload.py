@@ -35,7 +35,7 @@ def encode_payload(value: Any, *, what: str, of: str = "", declared: Any = Any) 
     """
     try:
         text = _ENCODER.encode(value)
-    except _UNENCODABLE as error:
+    except UNENCODABLE as error:
         raise _not_json(error, what, of) from error
     if b"null" in text:
         _refuse_infinite(value, what, of)
@@ -68,7 +68,7 @@ def json_of(value: Any, *, what: str, of: str = "") -> bytes:
     """
     try:
         text = _ENCODER.encode(value)
-    except _UNENCODABLE as error:
+    except UNENCODABLE as error:
         raise _not_json(error, what, of) from error
     if b"null" in text:
         _refuse_infinite(value, what, of)
@@ -364,4 +364,4 @@ _TOO_DEEP = (
     "is nested too deep: a list or dict holds itself, or there are hundreds of levels. Make it flatter, as a list "
     "of parts that name their parent, or send a reference"
 )
-_UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)
+UNENCODABLE = (TypeError, ValueError, OverflowError, RecursionError)

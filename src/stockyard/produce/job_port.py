@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -167,11 +167,11 @@ class StoredJobs:
         record = await reading.read_job(self._keyspace, job_id)
         return None if record is None else stored_job(record, self._keyspace.queue, self)
 
-    async def begin_effect(self, job_id: str, request: EffectRequest) -> EffectStart:
-        return await self._effects.begin(job_id, _from_child(request, EffectRequest))
+    def begin_effect(self, job_id: str, request: EffectRequest) -> Coroutine[Any, Any, EffectStart]:
+        return self._effects.begin(job_id, _from_child(request, EffectRequest))
 
-    async def report_effect(self, job_id: str, report: EffectReport) -> str:
-        return await self._effects.report(_from_child(report, EffectReport))
+    def report_effect(self, job_id: str, report: EffectReport) -> Coroutine[Any, Any, str]:
+        return self._effects.report(_from_child(report, EffectReport))
 
     async def children_values(self, job_id: str) -> dict[str, Any]:
         return await children.read_values(self._keyspace, job_id)

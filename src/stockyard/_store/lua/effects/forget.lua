@@ -1,5 +1,5 @@
 --- Removes all effects of a queue, a part at a time.
--- keys: effects_open effects_unknown effects_settled effects_check effects_audit
+-- keys: effects_open effects_unknown effects_settled effects_compact effects_check effects_audit
 -- args: base
 -- returns: how many are left
 local AT_ONCE = 500
@@ -11,5 +11,5 @@ for _, filed in ipairs({effects_open, effects_unknown, effects_settled}) do
   end
   left = left + redis.call('ZCARD', filed)
 end
-redis.call('UNLINK', effects_check, effects_audit)
+redis.call('UNLINK', effects_compact, effects_check, effects_audit)
 return left

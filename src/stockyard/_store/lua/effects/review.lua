@@ -1,6 +1,6 @@
 --- Looks after a queue's effects: what is overdue becomes unknown, what no job needs any more is forgotten.
 -- needs: effect_records effect_outcomes
--- keys: meta events effects_open effects_unknown effects_settled effects_check
+-- keys: meta events effects_open effects_unknown effects_settled effects_compact effects_check
 -- args: base now interval keep
 -- returns: the time in ms; keys of unknown effects, the longest unknown first; none when another worker has looked
 -- An open effect is overdue when the lock of its run is gone, or the run is not the job's last.
@@ -13,7 +13,7 @@ if not redis.call('SET', effects_check, moment, 'PX', interval, 'NX') then retur
 
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', effects_open, '-inf', moment, 'LIMIT', 0, AT_ONCE)) do
   local effect = base .. EFFECT .. key
-  local record = read_effect(effect)
+  local record = read_effect(keys, base, key)
   local job = base .. (record.job or '')
   if record.outcome ~= 'open' then
     redis.call('ZREM', effects_open, key)
@@ -27,10 +27,12 @@ write_files(keys)
 
 local kept_since = string.format('%.0f', time - keep)
 for _, key in ipairs(redis.call('ZRANGEBYSCORE', effects_settled, '-inf', kept_since, 'LIMIT', 0, AT_ONCE)) do
-  local job = redis.call('HGET', base .. EFFECT .. key, 'job')
+  local text = redis.call('HGET', effects_compact, key)
+  local job = text and job_of(text) or redis.call('HGET', base .. EFFECT .. key, 'job')
   if job and redis.call('EXISTS', base .. job) == 1 then
     redis.call('ZADD', effects_settled, moment, key)
   else
+    redis.call('HDEL', effects_compact, key)
     redis.call('UNLINK', base .. EFFECT .. key)
     redis.call('ZREM', effects_settled, key)
   end

@@ -14,6 +14,7 @@ local function conclude_effect(keys, effect, record, outcome, moment, source)
   if outcome ~= 'committed' then
     fields[#fields + 1], fields[#fields + 2] = 'applied', outcome == 'unknown' and '1' or '0'
   end
+  set_apart(keys, effect, record)
   redis.call('HSET', effect, unpack(fields))
   file_effect(keys, record.key, outcome, moment, record.outcome)
   if outcome == 'unknown' or record.outcome == 'unknown' then

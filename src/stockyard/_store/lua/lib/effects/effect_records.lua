@@ -1,4 +1,5 @@
 -- Records of effects: what a job is about to do outside its queue, and what became of that.
+-- needs: compact_effects
 
 -- An empty `now` is the server's own time.
 local function effect_time(now)
@@ -7,11 +8,29 @@ local function effect_time(now)
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
+-- As `begun_as` writes it.
+local BEGUN = '^(%S*) (%S*) (%S*) (%S*) (%S*) (%S*)$'
+
 -- Returns the record by field, and as the list of pairs that callers read.
-local function read_effect(effect)
-  local fields, record = redis.call('HGETALL', effect), {}
+local function read_effect(keys, base, key)
+  local text, record = redis.call('HGET', keys.effects_compact, key), {}
+  local fields = text and pairs_of(key, text) or redis.call('HGETALL', base .. EFFECT .. key)
   for at = 1, #fields, 2 do record[fields[at]] = fields[at + 1] end
+  if record.begun then
+    record.starts, record.attempt, record.first, record.started, record.deadline, record.payload =
+      string.match(record.begun, BEGUN)
+  end
+  record.compact = text and fields
   return record, fields
+end
+
+-- Before anything is written that a usual effect does not have: from now on it is a hash of its own.
+local function set_apart(keys, effect, record)
+  if not record.compact then return end
+  -- This write takes no memory: a full server refuses nothing after it.
+  redis.call('HDEL', keys.effects_compact, record.key)
+  redis.call('HSET', effect, unpack(record.compact))
+  record.compact = nil
 end
 
 -- The set where an effect of this outcome is: open ones by when they are overdue, unknown ones by since when they
@@ -21,31 +40,49 @@ local function file_of(keys, outcome)
   return outcome == 'unknown' and keys.effects_unknown or keys.effects_settled
 end
 
--- What a script moves between these sets: from where each effect leaves, and where it is in the end, with its score.
-local left, places = {}, {}
+-- What a script moves between these sets: who leaves each of them, who enters it, each behind its score, and where an
+-- effect is in the end.
+local leaving, entering, places = {}, {}, {}
+
+local function list_of(lists, file)
+  local list = lists[file]
+  if not list then
+    list = {}
+    lists[file] = list
+  end
+  return list
+end
 
 -- `was` is the outcome that it had, nil of a new effect; `write_files` writes it.
 local function file_effect(keys, key, outcome, moment, was)
-  local file, old = file_of(keys, outcome), was and file_of(keys, was)
-  if old and old ~= file then left[#left + 1] = {old, key} end
-  places[key] = {file, moment}
+  local file, old, last = file_of(keys, outcome), was and file_of(keys, was), places[key]
+  if old and old ~= file then
+    local members = list_of(leaving, old)
+    members[#members + 1] = key
+  end
+  if last and last ~= file then
+    local scores = entering[last]
+    for at = #scores, 2, -2 do
+      if scores[at] == key then
+        table.remove(scores, at)
+        table.remove(scores, at - 1)
+      end
+    end
+  end
+  places[key] = file
+  local scores = list_of(entering, file)
+  local count = #scores
+  scores[count + 1], scores[count + 2] = moment, key
 end
 
 -- Once for all effects of a script: few commands for many of them.
 local function write_files(keys)
-  local leave, enter = {}, {}
-  for _, each in ipairs(left) do
-    local members = leave[each[1]] or {}
-    leave[each[1]], members[#members + 1] = members, each[2]
-  end
-  for key, place in pairs(places) do
-    local scores = enter[place[1]] or {}
-    enter[place[1]], scores[#scores + 1], scores[#scores + 2] = scores, place[2], key
-  end
-  for filed, members in pairs(leave) do redis.call('ZREM', filed, unpack(members)) end
-  for filed, scores in pairs(enter) do
-    -- What is unknown again stays unknown since then.
-    if filed == keys.effects_unknown then
+  for filed, members in pairs(leaving) do redis.call('ZREM', filed, unpack(members)) end
+  for filed, scores in pairs(entering) do
+    if #scores == 0 then
+      -- All of them went on to another.
+    elseif filed == keys.effects_unknown then
+      -- What is unknown again stays unknown since then.
       redis.call('ZADD', filed, 'NX', unpack(scores))
     else
       redis.call('ZADD', filed, unpack(scores))

@@ -1,4 +1,5 @@
 -- Jobs that lost their worker before they began an effect, in a queue whose jobs run at most once.
+-- needs: begun_effects
 
 -- What such a job did is unknown: it is not run again. Says so of a job that has begun none.
 local function lose_job(keys, base, id, reason)
@@ -10,10 +11,10 @@ local function lose_job(keys, base, id, reason)
   local starts = redis.call('HGET', job, 'ats') or 0
   -- Every peer fails a job that has this field when it takes it.
   redis.call('HSET', job, 'defa', reason)
-  redis.call('HSET', base .. EFFECT .. key, 'key', key, 'job', id, 'starts', starts, 'attempt', starts, 'worker',
-    redis.call('HGET', job, 'pb') or '', 'payload', '', 'fence', 1, 'nonce', '', 'first', moment, 'started', moment,
-    'deadline', moment, 'outcome', 'unknown', 'applied', 1, 'ended', moment, 'by', 'recovery', 'reason', reason,
-    'whole', 1)
+  local begun = begun_as(starts, starts, moment, moment, moment, '')
+  redis.call('HSET', base .. EFFECT .. key, 'key', key, 'job', id, 'worker', redis.call('HGET', job, 'pb') or '',
+    'begun', begun, 'fence', 1, 'nonce', '', 'outcome', 'unknown', 'applied', 1, 'ended', moment, 'by', 'recovery',
+    'reason', reason, 'whole', 1)
   redis.call('HDEL', base .. EFFECT .. key, 'value', 'note', 'asked', 'asks')
   redis.call('ZREM', keys.effects_settled, key)
   redis.call('ZADD', keys.effects_unknown, 'NX', moment, key)
