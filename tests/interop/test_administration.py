@@ -273,14 +273,20 @@ async def test_nodes_sweep_for_lost_records_takes_no_effects(
 ) -> None:
     async def submit(job: Job[Any]) -> None:
         async with job.effect(job.id, max_duration="5s") as effect:
-            effect.record({"id": job.data})
+            if job.data == 1:
+                effect.record({"id": job.data})
+            else:
+                effect.failed("no")
 
     async with work(submit):
-        job = await ours.add("echo", 1)
-        assert await job.wait_for_result(20) is None
+        committed, failed = await ours.add("echo", 1), await ours.add("echo", 2)
+        for job in (committed, failed):
+            assert await job.wait_for_result(20) is None
     assert await queue.removeOrphanedJobs() == 0
-    assert raw.exists(f"{prefix}:q::effect:{job.id}", f"{prefix}:q::effects:settled") == 2
-    assert await is_in(queue, "completed", job.id)
+    assert raw.hexists(f"{prefix}:q::effects:compact", committed.id)
+    assert raw.exists(f"{prefix}:q::effect:{failed.id}", f"{prefix}:q::effects:settled") == 2
+    for job in (committed, failed):
+        assert await is_in(queue, "completed", job.id)
 
 
 async def _was_looked_for_runs(raw: "redis.Redis", prefix: str) -> bool:

@@ -1,5 +1,5 @@
 --- Writes what jobs are about to do outside their queue, each unless its lease or an earlier record stands in the way.
--- needs: effect_records effect_halts
+-- needs: begun_effects compact_effects effect_records effect_halts
 -- keys: effects_open effects_unknown effects_settled effects_compact halts breaker
 -- args: base now marks intents
 -- returns: the time in ms; for each intent the ms that it has where it was begun now, for the first time; else 0, the ms

@@ -1,5 +1,5 @@
 --- Writes how effects ended, as the runs that began them know: a late success is evidence, a late failure is none.
--- needs: effect_records effect_outcomes
+-- needs: compact_effects effect_records effect_outcomes
 -- keys: meta events effects_open effects_unknown effects_settled effects_compact
 -- args: base now reports
 -- returns: how many reports, if all stand committed; else for each the outcome as it stands, or EFFECT_MISSING

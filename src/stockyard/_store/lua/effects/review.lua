@@ -1,5 +1,5 @@
 --- Looks after a queue's effects: what is overdue becomes unknown, what no job needs any more is forgotten.
--- needs: effect_records effect_outcomes
+-- needs: compact_effects effect_records effect_outcomes
 -- keys: meta events effects_open effects_unknown effects_settled effects_compact effects_check
 -- args: base now interval keep
 -- returns: the time in ms; keys of unknown effects, the longest unknown first; none when another worker has looked

@@ -61,13 +61,11 @@ local function file_effect(keys, key, outcome, moment, was)
     members[#members + 1] = key
   end
   if last and last ~= file then
-    local scores = entering[last]
-    for at = #scores, 2, -2 do
-      if scores[at] == key then
-        table.remove(scores, at)
-        table.remove(scores, at - 1)
-      end
+    local kept, scores = {}, entering[last]
+    for at = 1, #scores, 2 do
+      if scores[at + 1] ~= key then kept[#kept + 1], kept[#kept + 2] = scores[at], scores[at + 1] end
     end
+    entering[last] = kept
   end
   places[key] = file
   local scores = list_of(entering, file)
@@ -79,12 +77,10 @@ end
 local function write_files(keys)
   for filed, members in pairs(leaving) do redis.call('ZREM', filed, unpack(members)) end
   for filed, scores in pairs(entering) do
-    if #scores == 0 then
-      -- All of them went on to another.
-    elseif filed == keys.effects_unknown then
-      -- What is unknown again stays unknown since then.
+    -- What is unknown again stays unknown since then.
+    if #scores > 0 and filed == keys.effects_unknown then
       redis.call('ZADD', filed, 'NX', unpack(scores))
-    else
+    elseif #scores > 0 then
       redis.call('ZADD', filed, unpack(scores))
     end
   end
