@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from stockyard import Job
+from stockyard._store.jobs.blocking_taker import BlockingTaker
 from stockyard._store.jobs.finishing import finish_and_take
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
@@ -55,3 +56,30 @@ async def test_jobs_start_in_the_order_added(
         await eventually(lambda: len(started) == 600)
     assert crossed.crossed > 0
     assert started == list(range(600))
+
+
+@pytest.mark.parametrize(("shards", "method"), [(1, "wait_and_take"), (3, "wait")])
+async def test_a_job_starts_before_the_next_wait_is_put_together(
+    redis_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch, shards: int, method: str
+) -> None:
+    seen: list[str] = []
+    waits = getattr(BlockingTaker, method)
+
+    async def wait(taker: BlockingTaker, *arguments: Any) -> Any:
+        seen.append("wait")
+        return await waits(taker, *arguments)
+
+    async def start(job: Job[Any]) -> None:
+        seen.append("start")
+
+    monkeypatch.setattr(BlockingTaker, method, wait)
+    async with Yard(redis_url, prefix) as yard:
+        queue = yard.queue(concurrency=6, shards=shards) if shards > 1 else yard.queue(concurrency=6)
+        await yard.work(start)
+        await eventually(lambda: len(seen) >= shards)
+        for _ in range(3):
+            seen.clear()
+            job = await queue.add("x")
+            assert await job.wait_for_result(20) is None
+            await eventually(lambda: len(seen) >= 2)
+            assert seen[:2] == ["start", "wait"]

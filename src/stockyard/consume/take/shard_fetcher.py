@@ -150,6 +150,8 @@ class ShardFetcher(Fetcher):
             elif self._shall_look and room > 0:
                 self._shall_look = self._has_marker = False
                 await self._turn(self._batch(), room, retry_delay)
+                # What it brought starts before the next wait is put together, as in any fetcher.
+                await asyncio.sleep(0)
             elif self._has_marker and self._shares.idle(self._capacity) <= 0:
                 await self._pass_marker_on()
             elif self._shall_look or self._demand.has_plenty or self._shares.free(self._capacity) <= 0:
