@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from stockyard._aio.repeats import repeats
@@ -42,15 +42,18 @@ class HaltWatch:
     A queue that is halted is paused by the program that halts it. A worker looks as well: its queue may be one
     that this program does not declare, or was resumed by another, as Node's ``queue.resume()`` does.
 
+    Attributes:
+        by_queue: what is halted, by queue; one without halts is not there.
+
     Args:
         halts: the record.
     """
 
     def __init__(self, halts: HaltsKeyspace) -> None:
+        self.by_queue: Mapping[str, QueueHalts] = {}
         self._halts = halts
         self._served: dict[str, QueueKeyspace] = {}
         self._applied: dict[str, int] = {}
-        self._by_queue: dict[str, QueueHalts] = {}
         self._task: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
 
@@ -61,7 +64,7 @@ class HaltWatch:
 
     def of(self, queue: str) -> QueueHalts | None:
         """Return what is halted of a queue, None for nothing."""
-        return self._by_queue.get(queue)
+        return self.by_queue.get(queue)
 
     async def start(self, worker: str, keyspace: QueueKeyspace) -> None:
         """Serve a worker from now on; before it takes its first job, its queue is halted if it is to be."""
@@ -112,7 +115,7 @@ class HaltWatch:
         current = await halting.read(self._halts)
         served = dict(self._served)
         # First, so that runs which begin meanwhile know of it.
-        self._by_queue = {
+        self.by_queue = {
             keyspace.queue: found
             for keyspace in served.values()
             if (found := _halts_of(current, keyspace.queue)) is not None
@@ -120,7 +123,7 @@ class HaltWatch:
         due = {
             worker: keyspace
             for worker, keyspace in served.items()
-            if keyspace.queue in self._by_queue or self._applied.get(worker) != current.version
+            if keyspace.queue in self.by_queue or self._applied.get(worker) != current.version
         }
         await halting.apply_to_all(due.values(), current)
         self._applied |= dict.fromkeys(due, current.version)

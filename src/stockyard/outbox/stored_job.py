@@ -16,7 +16,7 @@ from stockyard.model.job_ids import checked_job_id
 from stockyard.model.lineage import passed_on
 from stockyard.model.options import JobOptions, carrying
 from stockyard.model.sharding import refuse_numbered
-from stockyard.produce.queue import checked_text
+from stockyard.produce.checked_jobs import checked_text
 from stockyard.produce.relayed_adds import StoredAdd
 from stockyard.topology import QueueSpec
 

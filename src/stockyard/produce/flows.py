@@ -29,7 +29,8 @@ from stockyard.model.job import Job, JobPort, set_fields
 from stockyard.model.lineage import passed_on
 from stockyard.model.options import JobOptions, carrying
 from stockyard.model.parent import ParentRef
-from stockyard.produce.queue import check_size, existing_job, payload_text, refuse_both_ties
+from stockyard.produce.checked_jobs import check_size, payload_text, refuse_both_ties
+from stockyard.produce.queue import existing_job
 from stockyard.topology import QueueSpec, Topology
 from stockyard.topology.admission import check_job
 

@@ -17,7 +17,7 @@ from stockyard._store.jobs.related_job import RelatedJob, related_job
 from stockyard._store.jobs.rows import stored_job
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard.blocking import BlockingQueue
-from stockyard.errors import InvalidOption, PayloadError
+from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.arrangement import refuse_misfit
 from stockyard.model.durability import Durability
@@ -25,17 +25,15 @@ from stockyard.model.fixed import Fixed
 from stockyard.model.job import Job, JobPort, set_fields
 from stockyard.model.lineage import passed_on
 from stockyard.model.options import AddOptions, JobOptions, carrying
-from stockyard.model.payload import encode_payload
 from stockyard.produce.admin import QueueAdmin
 from stockyard.produce.batcher import Batcher
 from stockyard.produce.browse import QueueBrowser
+from stockyard.produce.checked_jobs import asks_for_nothing, checked_text, job_text
 from stockyard.produce.direct_adds import DirectAdds
 from stockyard.produce.keys import Keys
-from stockyard.produce.large_payloads import LARGE_PAYLOAD, warn_of_large_payload
 from stockyard.produce.many_adds import ManyAdds
 from stockyard.produce.room import Room
 from stockyard.topology import QueueSpec
-from stockyard.topology.admission import check_job
 from stockyard.topology.queue_spec import durability_of
 
 JobTuple = tuple[str] | tuple[str, Any] | tuple[str, Any, Mapping[str, Any]]
@@ -69,6 +67,8 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         self._room: Room | None = None
         if arrangement is not None and arrangement.blocks:
             self._room = Room(arrangement.full_timeout_ms / 1000)
+        # The options of nearly all jobs, where they ask for nothing that has to be looked at for each.
+        self._plain = spec.defaults if arrangement is None and asks_for_nothing(spec) else None
         self._sync: BlockingQueue = portal.blocking(self, needs_loop=())
         self._is_made = True
 
@@ -133,11 +133,19 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         chosen = self.spec.defaults.merged(**options) if options else self.spec.defaults
         if not self._keyspace.knows_time:
             await self._keyspace.learn_time()
+        cause, tracer = current_job.get(), telemetry.tracer
+        if chosen is self._plain and cause is None and tracer is None:
+            # Nearly all.
+            text = job_text(self.spec, name, data, check)
+            sent: SentJob = new_job(name, text, chosen, self._keyspace.clock(), self._numbered)
+            answer = await adders.get().add(sent)
+            if isinstance(answer, str):
+                return self._added(answer, name, data, chosen, sent)
+            return await existing_job(answer, self._added(answer.job_id, name, data, chosen, sent))
         if chosen.eta_ms is not None or chosen.parent is not None:
             chosen = self._placed(chosen)
-        if (cause := current_job.get()) is not None:
+        if cause is not None:
             chosen = passed_on(chosen, cause, options, is_declared=self.spec.lineage)
-        tracer = telemetry.tracer
         if tracer is not None and tracer.traces_add():
             with tracer.span(telemetry.ADD, {"queue": self.name, "name": name}) as span:
                 job = await self._add_traced(adders.get(), name, data, carrying(chosen, span.carrier), check)
@@ -237,6 +245,9 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         return placed if placed.parent is None else placed.within(placed.parent.expires_at, now)
 
     def _checked(self, name: str, data: Any, options: JobOptions, check: bool | None) -> SentJob:
+        if options is self._plain:
+            text = job_text(self.spec, name, data, check)
+            return new_job(name, text, options, self._keyspace.clock(), self._numbered)
         text = checked_text(self.spec, name, data, options, check=check)
         now = options.made_at(self._keyspace.clock())
         arrangement = self._keyspace.arrangement
@@ -297,36 +308,6 @@ def keyspace_of(queue: Queue, options: JobOptions | None = None) -> QueueKeyspac
     return queue._shard_of(options)._keyspace
 
 
-def checked_text(spec: QueueSpec, name: str, data: Any, options: JobOptions, *, check: bool | None = None) -> str:
-    """Check a job as ``Queue.add`` does, with its errors; return the JSON of its payload."""
-    try:
-        text = payload_text(name, data)
-    except PayloadError:
-        # What plain JSON does not bring back, the type that the handler declares may.
-        handler = spec.router.get(name)
-        if handler is None:
-            raise
-        text = payload_text(name, data, handler.payload)
-    if spec.router:
-        check_job(spec, name, data, text, check=check)
-    if options.use is not None or spec.limits is not None:
-        spec.check_use(options)
-    if options.version is not None and not spec.versions:
-        raise InvalidOption(
-            f"queue {spec.name!r} declares no version, so all workers would take the job, whatever its version "
-            "is: declare the queue with version=1 first, and replace its workers"
-        )
-    if options.parent is not None or options.deduplication is not None or options.size_limit is not None:
-        check_size(name, text, options)
-        refuse_both_ties(options)
-        if options.parent is not None and spec.shards > 1:
-            raise InvalidOption(
-                f"a job of queue {spec.name!r} cannot have a parent: the queue has shards, and parent and child "
-                "must have the same slot"
-            )
-    return text
-
-
 async def existing_job(answer: ExistingJob, given: Job[Any]) -> Job[Any]:
     """Return the job that an add found in place of the given one; without a record, the given one itself."""
     job = given
@@ -336,44 +317,6 @@ async def existing_job(answer: ExistingJob, given: Job[Any]) -> Job[Any]:
         job = await given.port.get_job(answer.job_id) or given
     set_fields(job, was_added=False)
     return job
-
-
-def payload_text(name: str, data: Any, declared: Any = Any) -> str:
-    """Check a job's name; return the JSON of its payload, which a handler reads as the declared type.
-
-    Raises:
-        InvalidOption: the name is no text.
-        PayloadError: the payload is not JSON-able.
-    """
-    # The usual name needs no closer look: adding is a hot path.
-    if type(name) is not str or not name or not name.isascii():
-        checks.text("a job's name", name)
-    if data is UNSET:
-        return "{}"
-    text = encode_payload(data, what="the payload of", of=name, declared=declared).decode()
-    if len(text) > LARGE_PAYLOAD:
-        warn_of_large_payload(name, len(text))
-    return text
-
-
-def check_size(name: str, text: str, options: JobOptions) -> None:
-    """Refuse a payload that is larger than the job's options allow; raises PayloadError."""
-    if options.size_limit is not None and (size := len(text.encode())) > options.size_limit:
-        raise PayloadError(f"the payload of {name!r} has {size} bytes; its size_limit is {options.size_limit}")
-
-
-def refuse_both_ties(options: JobOptions) -> None:
-    """Refuse a child that may be dropped, for its parent would wait in vain.
-
-    Raises:
-        InvalidOption: the options name a parent and a deduplication.
-    """
-    if options.parent is not None and options.job_id is not None and ":" in options.job_id:
-        raise InvalidOption(
-            f"job_id {options.job_id!r} has colons, so the job cannot be a child: parents could not find it"
-        )
-    if options.deduplication is not None and options.parent is not None:
-        raise InvalidOption("deduplication and parent exclude each other: a parent cannot wait for a dropped job")
 
 
 def _are_options(rest: tuple[Any, ...]) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from stockyard import InvalidOption, ParentRef, Queue
 from stockyard.model.options import JobOptions
-from stockyard.produce.queue import checked_text
+from stockyard.produce.checked_jobs import checked_text
 from stockyard.produce.sharded_queue import ShardedQueue
 from stockyard.schedule.schedules import Schedules
 from stockyard.schedule.sharded_schedules import ShardedSchedules

@@ -22,6 +22,9 @@ _log = logging.getLogger(__name__)
 class HeldJobs:
     """The jobs of one queue that are not to run now.
 
+    Attributes:
+        halts: knows what is halted, of any queue: nothing most of the time, and no job is held then.
+
     Args:
         keyspace: the queue.
         halts: knows what is halted.
@@ -30,17 +33,12 @@ class HeldJobs:
 
     def __init__(self, keyspace: QueueKeyspace, halts: HaltWatch, *, rng: random.Random | None = None) -> None:
         self._keyspace = keyspace
-        self._halts = halts
+        self.halts = halts
         self._rng = rng or random.Random()
-
-    @property
-    def any_halts(self) -> bool:
-        """Whether anything of the queue is halted: only then a job may be held."""
-        return self._halts.of(self._keyspace.queue) is not None
 
     async def outcome(self, job: Job[Any]) -> Outcome | None:
         """Return how the run of a job ends that is not to run now, or None if it may run."""
-        halts = self._halts.of(self._keyspace.queue)
+        halts = self.halts.of(self._keyspace.queue)
         if halts is None:
             return None
         if halts.whole is not None:

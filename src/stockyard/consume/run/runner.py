@@ -68,6 +68,7 @@ class Runner:
         self._queue = queue
         self._call = call
         self._held = held
+        self._halts = held.halts
         self._expiries = expiries
         self._outcome: Call = call.outcome if breaker is None else breaker.around(call.outcome)
         self._active = active
@@ -104,41 +105,41 @@ class Runner:
                 counters.started(now - job.timestamp - job.options.delay_ms)
             run = Run(job, find, token=token, slot=slot, counters=counters)
             deferred = record.deferred_failure
-            expired = expired_at_start(job, moment or now) if _may_expire(job) else None
+            options = job.options
+            may_expire = options.expires_in_ms is not None or options.expires_at_ms is not None
+            expired = expired_at_start(job, moment or now) if may_expire else None
             if expired is not None and deferred is None and not has_run_before(job):
                 self._on_ended(Ending(job.id, token, expired, job.attempts_started, run))
                 continue
             self._active.add(run)
             is_doubtful = deferred is not None or call.limits_starts
             reason_to_fail = call.reason_to_fail(job, deferred) if is_doubtful else None
-            run.task = loop.create_task(self._run(run, reason_to_fail, expired))
+            run.task = loop.create_task(self._run(run, reason_to_fail, expired, may_expire))
         self._keeper.hint(self._lock_ms)
 
-    async def _run(self, run: Run, reason_to_fail: str | None, expired: Expired | None) -> None:
+    async def _run(self, run: Run, reason_to_fail: str | None, expired: Expired | None, may_expire: bool) -> None:
         outcome: Outcome | None = None
         has_run = reason_to_fail is None
         current_job.set(run.job)
         began = perf_counter()
         try:
-            tracer = telemetry.tracer
-            if has_run and expired is not None:
-                outcome = await self._outcome_of_expired(run, expired)
-            if outcome is None and has_run and self._held.any_halts:
-                outcome = await self._held.outcome(run.job)
-            if outcome is not None:
-                has_run = False
-            elif tracer is None or not tracer.traces_run(_carrier_of(run.job.options)):
-                outcome = await self._outcome(run, reason_to_fail)
-            else:
-                with tracer.span(telemetry.RUN, _traced(run.job)) as span:
-                    run.trace = span.context
+            if has_run and (expired is not None or self._halts.by_queue):
+                outcome = await self._outcome_unrun(run, expired)
+                has_run = outcome is None
+            if outcome is None:
+                tracer = telemetry.tracer
+                if tracer is None or not tracer.traces_run(_carrier_of(run.job.options)):
                     outcome = await self._outcome(run, reason_to_fail)
-                    span.note(outcome=type(outcome).__name__, error=_error_of(run, outcome))
+                else:
+                    with tracer.span(telemetry.RUN, _traced(run.job)) as span:
+                        run.trace = span.context
+                        outcome = await self._outcome(run, reason_to_fail)
+                        span.note(outcome=type(outcome).__name__, error=_error_of(run, outcome))
         except asyncio.CancelledError:
             outcome = None if run.is_lost else await self._call.handed_back(run)
         if has_run:
             run.seconds = perf_counter() - (run.began or began)
-        if outcome is not None and _may_expire(run.job):
+        if may_expire and outcome is not None:
             outcome = await self._expiries.at_end(run.job, outcome, self._clock())
         self._active.remove(run)
         if outcome is None:
@@ -147,9 +148,14 @@ class Runner:
         else:
             self._on_ended(Ending(run.job.id, run.token, outcome, run.job.attempts_started, run))
 
-    async def _outcome_of_expired(self, run: Run, expired: Expired) -> Outcome | None:
-        ended = await self._expiries.at_start(run.job, expired)
-        return self._call.failed(run, ended) if isinstance(ended, UnrecoverableError) else ended
+    async def _outcome_unrun(self, run: Run, expired: Expired | None) -> Outcome | None:
+        """Return how a run ends that has expired or is held, or None if it is to begin."""
+        if expired is not None:
+            ended = await self._expiries.at_start(run.job, expired)
+            outcome = self._call.failed(run, ended) if isinstance(ended, UnrecoverableError) else ended
+            if outcome is not None:
+                return outcome
+        return await self._held.outcome(run.job)
 
 
 def _traced(job: Job[Any]) -> dict[str, object]:
@@ -176,8 +182,3 @@ def _error_of(run: Run, outcome: Outcome) -> BaseException | None:
     """Return what a failed attempt ended with."""
     is_failed = isinstance(outcome, Failed | Retried) and isinstance(run.result, BaseException)
     return run.result if is_failed else None
-
-
-def _may_expire(job: Job[Any]) -> bool:
-    options = job.options
-    return options.expires_in_ms is not None or options.expires_at_ms is not None
