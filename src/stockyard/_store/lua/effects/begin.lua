@@ -22,7 +22,7 @@ end
 local compact = redis.call('HMGET', effects_compact, unpack(names))
 local may_be_known = redis.call('EXISTS', unpack(effects)) > 0
 
--- Begins those that nothing stands in the way of, by few commands for many of them; returns them and their scores.
+-- Begins those that nothing stands in the way of, by few commands for many of them, and answers them.
 local function begin_usual()
   local fields, scores, written = {}, {}, 0
   for at = 1, #packed, WIDTH do
