@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -97,6 +97,34 @@ async def test_a_name_that_leads_to_a_replica_for_good_is_said(pair: Pair) -> No
             await yard.app.channel(Channel("c")).publish(1)
         with pytest.raises(ServerUnavailable, match="it is a replica, which takes no writes"):
             await asyncio.to_thread(lambda: yard.queue().sync.add("x"))
+
+
+@pytest.mark.parametrize("call", ["add", "pause", "publish"])
+async def test_a_replica_is_still_the_reason_where_the_name_falls_silent(pair: Pair, call: str) -> None:
+    async def say_nothing(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        opened.append(writer)
+
+    opened: list[asyncio.StreamWriter] = []
+    pair.demote()
+    async with (
+        await asyncio.start_server(say_nothing, "127.0.0.1") as silent,
+        Yard(pair.name.url, "t", call_timeout=1.5) as yard,
+    ):
+        queue, channel = yard.queue(), yard.app.channel(Channel("c"))
+        asked: dict[str, Callable[[], Awaitable[object]]] = {
+            "add": lambda: queue.add("x"),
+            "pause": queue.pause,
+            "publish": lambda: channel.publish(1),
+        }
+        calling = asyncio.ensure_future(asked[call]())
+        # It has been refused by the replica, and goes on asking.
+        await eventually(lambda: len(pair.name.requests) > 3)
+        pair.name.aim(f"redis://127.0.0.1:{silent.sockets[0].getsockname()[1]}")
+        with pytest.raises(ServerUnavailable, match="it is a replica, which takes no writes"):
+            await calling
+        assert opened
+        for writer in opened:
+            writer.close()
 
 
 async def test_a_worker_goes_on_and_is_not_ready_in_between(

@@ -70,13 +70,16 @@ class AddStream:
         self._answered.clear()
         await self._connect(time.monotonic() + self._keyspace.server.call_timeout)
 
-    async def _connect(self, deadline: float) -> None:
+    async def _connect(self, deadline: float, before: ServerUnavailable | None = None) -> None:
+        """Connect; ``before`` is why the server did nothing a moment ago, said again where the time is over."""
         self._is_ready = False
-        await self._connection.open_until(deadline)
+        await self._connection.open_until(deadline, before=before)
         try:
             # All or none: a batch of one kind must not overtake one whose script the server lacks.
             loaded = await self._connection.ask(_loads(self._keyspace), max(deadline - time.monotonic(), 0.001))
         except ReplyLost as error:
+            if before is not None and time.monotonic() >= deadline:
+                raise before from None
             raise ServerUnavailable(
                 f"the server at {self._keyspace.server.address} went away while connecting"
             ) from error
@@ -134,7 +137,10 @@ class AddStream:
                 if time.monotonic() >= deadline:
                     return
                 try:
-                    await self._connect(deadline)
+                    refusals = (each.reply for each in self._answered)
+                    await self._connect(
+                        deadline, next((each for each in refusals if isinstance(each, ServerUnavailable)), None)
+                    )
                 except ServerUnavailable as error:
                     self._answered = deque(
                         each._replace(reply=error) if _did_not_run(each.reply) else each for each in self._answered

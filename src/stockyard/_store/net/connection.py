@@ -127,15 +127,16 @@ class Connection(ABC):
             self.drop()
             raise
 
-    async def open_until(self, deadline: float) -> None:
+    async def open_until(self, deadline: float, *, before: ServerUnavailable | None = None) -> None:
         """Connect, trying again with growing, jittered pauses; the errors are those of ``open``.
 
         Args:
             deadline: by ``time.monotonic``.
+            before: why the server did nothing a moment ago: raised instead of the error of an attempt that the
+                deadline cut short, which says less. Defaults to nothing.
         """
         pause = _FIRST_PAUSE
         longest = _LONGEST_PAUSE if self._locator is None else _LONGEST_PAUSE_OF_LOCATED
-        before: ServerUnavailable | None = None
         while True:
             try:
                 return await self.open(max(deadline - time.monotonic(), 0.001))

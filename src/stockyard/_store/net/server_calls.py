@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -233,6 +234,7 @@ class ServerCalls(ABC):
         """Resolve the server's name again until it leads to a primary; ServerUnavailable at the deadline."""
         pause = _FIRST_PAUSE
         refusal = refusal_of("READONLY", connection.address)
+        assert isinstance(refusal, ServerUnavailable)
         self._note_trouble(str(refusal))
         try:
             while True:
@@ -241,9 +243,11 @@ class ServerCalls(ABC):
                     raise refusal
                 await connection.pause(wait)
                 pause = min(pause * 2, _LONGEST_PAUSE)
-                await connection.open_until(deadline)
-                if await connection.leads_to_primary(max(deadline - time.monotonic(), 0.001)):
-                    return
+                await connection.open_until(deadline, before=refusal)
+                # A question whose answer is lost is asked again: nothing else was sent.
+                with contextlib.suppress(ReplyLost):
+                    if await connection.leads_to_primary(max(deadline - time.monotonic(), 0.001)):
+                        return
         finally:
             self.trouble = ""
 
@@ -263,7 +267,8 @@ class ServerCalls(ABC):
         Each new reply takes the place of the refusal. Returns whether none is left.
         """
         pause = _FIRST_PAUSE
-        self._note_trouble(next(str(reply) for reply in replies if isinstance(reply, ServerUnavailable)))
+        refusal = next(reply for reply in replies if isinstance(reply, ServerUnavailable))
+        self._note_trouble(str(refusal))
         try:
             while connection.is_misled:
                 # Of a transaction, all or nothing was done.
@@ -277,7 +282,7 @@ class ServerCalls(ABC):
                 await connection.pause(wait)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 try:
-                    await connection.open_until(deadline)
+                    await connection.open_until(deadline, before=refusal)
                 except ServerUnavailable as error:
                     for at in refused:
                         replies[at] = error
