@@ -100,9 +100,6 @@ class _Batcher(Generic[Q, A]):
                 call.add_done_callback(self._end_call)
 
     def _next(self) -> list[tuple[Q, asyncio.Future[A]]]:
-        if self._weigh is None and len(self._asked) <= self._most:
-            every, self._asked = self._asked, deque()
-            return [each for each in every if not each[1].done()]
         asked: list[tuple[Q, asyncio.Future[A]]] = []
         weight = 0
         while self._asked and len(asked) < self._most:

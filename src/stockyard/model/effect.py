@@ -197,9 +197,8 @@ class Effect:
 
     async def __aenter__(self) -> Self:
         await self.begin()
-        if telemetry.tracer is not None:
-            self._begin_span()
-        self._deadline = _Deadline(self._ends_at - time.monotonic())
+        self._begin_span()
+        self._deadline = _Deadline(self.remaining)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
@@ -338,7 +337,7 @@ class _Deadline:
         self._task = task
         self._cancelling = task.cancelling()
         self._is_over = False
-        self._timer = loop.call_later(max(seconds, 0), self._expire)
+        self._timer = loop.call_later(seconds, self._expire)
 
     def end(self, error: BaseException | None) -> bool:
         """Say whether it ended the block, and nobody else cancelled the task."""

@@ -14,7 +14,7 @@ from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.duration import Duration
 from stockyard.model.effect_port import EffectPort, EffectRequest
-from stockyard.model.fidelity import SCALARS
+from stockyard.model.fidelity import is_plain
 from stockyard.model.halt import halt_keys
 from stockyard.model.options import JobOptions
 from stockyard.model.payload import UNENCODABLE, encode_payload
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 LONGEST_KEY = 200
 _LEAST_MS = 50
-_DRAWN = 64
-_nonces: list[str] = []
-"""Drawn beforehand; a forked child draws its own."""
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_nonces.clear)
-
 _decode = msgspec.json.Decoder().decode
 _encode_sorted = msgspec.json.Encoder(order="sorted").encode
 
@@ -105,7 +98,7 @@ class Effectful:
             self.attempts_started,
             self.attempt,
             _digest_of_value(self.data if payload is ... else payload, key),
-            _nonce(),
+            os.urandom(8).hex(),
             most,
             least,
             self.expires_at or 0,
@@ -140,31 +133,16 @@ def _values_of(scope: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(checks.text(f"the scope {name!r}", value) for name, value in given.items())
 
 
-def _nonce() -> str:
-    try:
-        return _nonces.pop()
-    except IndexError:
-        # Many at once, as each draw is a call of the system.
-        drawn = os.urandom(8 * _DRAWN).hex()
-        _nonces.extend(drawn[at : at + 16] for at in range(0, len(drawn), 16))
-        return _nonces.pop()
-
-
 def _digest_of_value(value: Any, key: str) -> str:
     """Return the digest of a payload; raises PayloadError."""
-    if type(value) is dict:
-        # The usual payload: its sorted text is what that of its JSON would be.
-        for name, item in value.items():
-            if type(name) is not str or type(item) not in SCALARS:
-                break
-        else:
-            try:
-                text = _encode_sorted(value)
-            except UNENCODABLE:
-                text = b"null"
-            # A number that JSON does not have becomes null.
-            if b"null" not in text:
-                return _digest(text)
+    try:
+        # The sorted text of plain values is what that of their JSON would be.
+        text = _encode_sorted(value) if is_plain(value) else b"null"
+    except UNENCODABLE:
+        text = b"null"
+    # A number that JSON does not have becomes null.
+    if b"null" not in text:
+        return _digest(text)
     return digest_of(encode_payload(value, what="the payload of effect", of=key))
 
 

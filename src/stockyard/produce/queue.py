@@ -133,19 +133,11 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         chosen = self.spec.defaults.merged(**options) if options else self.spec.defaults
         if not self._keyspace.knows_time:
             await self._keyspace.learn_time()
-        cause, tracer = current_job.get(), telemetry.tracer
-        if chosen is self._plain and cause is None and tracer is None:
-            # Nearly all.
-            text = job_text(self.spec, name, data, check)
-            sent: SentJob = new_job(name, text, chosen, self._keyspace.clock(), self._numbered)
-            answer = await adders.get().add(sent)
-            if isinstance(answer, str):
-                return self._added(answer, name, data, chosen, sent)
-            return await existing_job(answer, self._added(answer.job_id, name, data, chosen, sent))
         if chosen.eta_ms is not None or chosen.parent is not None:
             chosen = self._placed(chosen)
-        if cause is not None:
+        if (cause := current_job.get()) is not None:
             chosen = passed_on(chosen, cause, options, is_declared=self.spec.lineage)
+        tracer = telemetry.tracer
         if tracer is not None and tracer.traces_add():
             with tracer.span(telemetry.ADD, {"queue": self.name, "name": name}) as span:
                 job = await self._add_traced(adders.get(), name, data, carrying(chosen, span.carrier), check)

@@ -1,6 +1,5 @@
 """Priority aging: a job that has waited long enough goes before one of a higher priority that is new."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ from stockyard.model.clock import SteppedClock
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
-NOW = 1_700_000_000_000
 MINUTE = 60_000
 
 
@@ -20,35 +18,29 @@ async def order(queue: Queue) -> list[str]:
 
 
 @pytest.fixture
-def hand() -> SteppedClock:
-    return SteppedClock(NOW)
-
-
-@pytest.fixture
-async def aging(redis_url: str, prefix: str, hand: SteppedClock) -> AsyncIterator[Queue]:
+def aging(timed: Yard) -> Queue:
     """A queue whose jobs age a step a minute, on a clock that is moved by hand."""
-    async with Yard(redis_url, prefix, clock=hand) as yard:
-        yield yard.queue(priority=10, aging="1m")
+    return timed.queue(priority=10, aging="1m")
 
 
-async def test_waiting_counts_like_priority(aging: Queue, hand: SteppedClock) -> None:
+async def test_waiting_counts_like_priority(aging: Queue, clock: SteppedClock) -> None:
     await aging.add("low", priority=15)
     await aging.add("normal")
     await aging.add("high", priority=5)
     assert await order(aging) == ["high", "normal", "low"]
-    hand.step(9 * MINUTE)
+    clock.step(9 * MINUTE)
     await aging.add("high after 9 minutes", priority=5)
-    hand.step(2 * MINUTE)
+    clock.step(2 * MINUTE)
     await aging.add("high after 11 minutes", priority=5)
     assert await order(aging) == ["high", "normal", "high after 9 minutes", "low", "high after 11 minutes"]
     (low,) = [job for job in await aging.get_jobs("prioritized") if job.name == "low"]
     assert (await aging.position(low.id)).ahead == 3
 
 
-async def test_jobs_of_one_priority_keep_their_order(aging: Queue, hand: SteppedClock) -> None:
+async def test_jobs_of_one_priority_keep_their_order(aging: Queue, clock: SteppedClock) -> None:
     await aging.add_many([(f"{number}",) for number in range(120)])
     # The clock of another program is behind.
-    hand.step(-MINUTE)
+    clock.step(-MINUTE)
     await aging.add("120")
     assert await order(aging) == [str(number) for number in range(50)]
     assert [job.name for job in await aging.get_jobs("prioritized", size=200, newest_first=False)] == [
@@ -64,15 +56,15 @@ async def test_jobs_of_priority_0_run_before_all(aging: Queue) -> None:
 
 
 async def test_what_waits_by_bullmq_s_own_score_ages_from_when_it_is_found(
-    aging: Queue, hand: SteppedClock, raw: Any, prefix: str
+    aging: Queue, clock: SteppedClock, raw: Any, prefix: str
 ) -> None:
     """As after a retry, a promotion, or an add of Node: behind all others, until an add gives it its place."""
     await aging.add("low", priority=15)
-    hand.step(5 * MINUTE)
+    clock.step(5 * MINUTE)
     put_back = await aging.add("put back", priority=10)
     raw.zadd(f"{prefix}:q:prioritized", {put_back.id: 10 * 2**32 + 1})
     assert await order(aging) == ["low", "put back"]
-    hand.step(4 * MINUTE)
+    clock.step(4 * MINUTE)
     await aging.add("next", priority=10)
     assert await order(aging) == ["low", "put back", "next"]
     await put_back.change_priority(2)
@@ -110,17 +102,15 @@ async def test_a_retry_waits_anew(yard: Yard) -> None:
 
 
 async def test_the_oldest_of_those_that_run_next_is_known_and_counts_by_priority_are_not(
-    redis_url: str, prefix: str, hand: SteppedClock
+    aging: Queue, timed: Yard, clock: SteppedClock
 ) -> None:
-    async with Yard(redis_url, prefix, clock=hand) as yard:
-        aging = yard.queue(priority=10, aging="1m")
-        await aging.add("low", priority=15)
-        hand.step(3 * MINUTE)
-        await aging.add("high", priority=1)
-        (health,) = await yard.app.health("q")
-        assert health.oldest_waiting_age == pytest.approx(180)
-        with pytest.raises(InvalidOption, match="the scores of a queue with aging say when"):
-            await aging.counts_per_priority([1])
+    await aging.add("low", priority=15)
+    clock.step(3 * MINUTE)
+    await aging.add("high", priority=1)
+    (health,) = await timed.app.health("q")
+    assert health.oldest_waiting_age == pytest.approx(180)
+    with pytest.raises(InvalidOption, match="the scores of a queue with aging say when"):
+        await aging.counts_per_priority([1])
 
 
 async def test_nothing_of_it_is_left_after_an_obliteration(aging: Queue, raw: Any, prefix: str) -> None:

@@ -119,10 +119,7 @@ def add_call(keyspace: QueueKeyspace, jobs: Batch) -> ScriptCall:
     is_related = isinstance(first, RelatedJob)
     script = _ATTACH if is_related else _ADD
     # Their values one behind the other: a table for each job would cost the server a twentieth more.
-    if is_related:
-        sent: Sequence[Any] = jobs
-    else:
-        sent = astuple(first) if len(jobs) == 1 else list(chain.from_iterable(map(astuple, jobs)))
+    sent = jobs if is_related else list(chain.from_iterable(map(astuple, jobs)))
     return ScriptCall(script, keyspace.script_keys(script), (keyspace.base, _pack(sent)))
 
 

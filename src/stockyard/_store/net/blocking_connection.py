@@ -73,8 +73,7 @@ class BlockingConnection(Connection):
         self, commands: Sequence[Command], timeout: float | None, *, silence: float | None = None
     ) -> list[Any]:
         self._send_seconds = silence or timeout
-        self.write(commands)
-        return await self.read(len(commands), timeout, silence=silence)
+        return await super().ask(commands, timeout, silence=silence)
 
     def write(self, commands: Sequence[Command]) -> None:
         try:
@@ -125,10 +124,7 @@ class BlockingConnection(Connection):
 
     def _left(self, seconds: float | None = None) -> float:
         """Return how long to wait, at most so long; raise TimeoutError when the time is over."""
-        if seconds is not None and self._until == math.inf:
-            left = seconds
-        else:
-            left = min(math.inf if seconds is None else seconds, self._until - time.monotonic())
+        left = min(math.inf if seconds is None else seconds, self._until - time.monotonic())
         if left <= 0:
             raise TimeoutError
         return left
@@ -172,7 +168,7 @@ class BlockingConnection(Connection):
         if plain is None:
             raise ConnectionError("not connected")
         left = self._left(seconds)
-        plain.settimeout(None if left == math.inf else left)
+        plain.settimeout(None if math.isinf(left) else left)
         return plain
 
     def _unsent(self) -> Unsent | None:

@@ -15,7 +15,7 @@ local may_be_halted = redis.call('EXISTS', halts, breaker) > 0
 -- as it is not dropped then.
 local is_marked = marks == '1'
 -- Most effects are begun for the first time: whether any was before is asked once for all.
-local names, effects, begun = {}, {}, {}
+local names, effects = {}, {}
 for at = 3, #packed, WIDTH do
   names[#names + 1], effects[#effects + 1] = packed[at], base .. EFFECT .. packed[at]
 end
@@ -24,7 +24,7 @@ local may_be_known = redis.call('EXISTS', unpack(effects)) > 0
 
 -- Begins those that nothing stands in the way of, by few commands for many of them, and answers them.
 local function begin_usual()
-  local fields, scores, written = {}, {}, 0
+  local fields, scores, written, begun = {}, {}, 0, {}
   for at = 1, #packed, WIDTH do
     local id, starts, key, nonce, attempt, payload, most, least, fence, _, expires = unpack(packed, at, at + WIDTH - 2)
     local job, number = base .. id, (at + WIDTH - 1) / WIDTH
