@@ -87,6 +87,43 @@ async def test_beside_a_running_job_there_is_one_successor(keyspace: QueueKeyspa
     assert keys.get(":coalesced:due") == Sorted({"BTC": NOW + 1000})
 
 
+@pytest.mark.parametrize("others", [0, 3, 40])
+async def test_what_runs_is_known_however_much_does(keyspace: QueueKeyspace, keys: Keyspace, others: int) -> None:
+    declare(keyspace, coalesce=LATEST)
+    running = [str(number) for number in range(100, 100 + others)]
+    keys.put({"7": tick(1, ats=1), "active": [*running, "7"], ":coalesced:key:BTC": Sorted({"7": 1}), "id": "7"})
+    ticks = [job(keyspace, f'{{"seq":{seq}}}', coalesce="BTC") for seq in (2, 3)]
+    answers = await send_jobs(keyspace, [*ticks, job(keyspace, coalesce="ETH")])
+    assert answers == ["8", ExistingJob("8"), "9"]
+    assert (keys.get("7"), keys.get("8")) == (tick(1, ats=1), tick(3, replaced=1, renewed=NOW))
+
+
+async def test_a_parent_that_waits_for_children_counts_as_running(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    declare(keyspace, coalesce=LATEST)
+    keys.put(
+        {
+            "7": tick(1, ats=1),
+            "waiting-children": Sorted({"7": NOW}),
+            ":coalesced:key:BTC": Sorted({"7": 1}),
+            "id": "7",
+        }
+    )
+    assert await add(keyspace, '{"seq":2}', coalesce="BTC") == "8"
+
+
+async def test_the_options_of_a_payload_that_is_replaced_again_and_again(
+    keyspace: QueueKeyspace, keys: Keyspace
+) -> None:
+    declare(keyspace, coalesce=LATEST)
+    # As before, with other options, and as before once more: what is stored is what was given last, and the count.
+    stays = Coalesce("BTC", mode="latest", refresh_expiry=False)
+    for at, options in enumerate(({}, {}, {"attempts": 3}, {"attempts": 3}, {"attempts": 3})):
+        given = "BTC" if at < 4 else stays
+        assert await add(keyspace, f'{{"seq":{at}}}', coalesce=given, now=NOW + at, **options) == "1"
+    stored = json.loads(keys.get("1")["opts"])
+    assert stored == {"attempts": 3, "coalesce": {"key": "BTC", "replaced": 4, "renewed": NOW + 3}}
+
+
 @pytest.mark.parametrize("ended", [{"finishedOn": NOW}, {"defa": "cancelled"}, None])
 async def test_a_job_that_has_ended_or_is_to_fail_is_left_alone(
     keyspace: QueueKeyspace, keys: Keyspace, ended: dict[str, Any] | None

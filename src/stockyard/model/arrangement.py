@@ -162,9 +162,8 @@ def refuse_misfit(name: str, arrangement: Arrangement | None, options: JobOption
             raise InvalidOption(
                 f"queue {name!r} does not coalesce jobs: declare it with coalesce='latest', or leave coalesce out"
             )
-        others = {"job_id": options.job_id, "deduplication": options.deduplication, "parent": options.parent}
-        for other, value in others.items():
-            if value is not None:
+        for other in ("job_id", "deduplication", "parent"):
+            if getattr(options, other) is not None:
                 raise InvalidOption(f"coalesce and {other} exclude each other: a job may replace another")
         if way:
             raise InvalidOption(f"{way} cannot coalesce jobs: add the job by queue.add, or leave coalesce out")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Protocol, TypedDict, Unpack, get_args
 
 import msgspec
@@ -186,6 +187,13 @@ class JobOptions(msgspec.Struct, frozen=True):
         """
         if not options:
             return self
+        if len(options) == 1:
+            ((name, value),) = options.items()
+            if name in ("coalesce", "key") and type(value) is str:
+                return _merged_once(self, name, value)
+        return self._merged(options)
+
+    def _merged(self, options: Mapping[str, Any]) -> JobOptions:
         changes: dict[str, Any] = {}
         for name, value in options.items():
             if name not in _CHECKS:
@@ -230,6 +238,11 @@ class JobOptions(msgspec.Struct, frozen=True):
         return now if self.timestamp_ms is None else self.timestamp_ms
 
 
+@lru_cache(4096)  # jobs of the same keys come again and again
+def _merged_once(options: JobOptions, name: str, key: str) -> JobOptions:
+    return options._merged({name: key})
+
+
 def carrying(options: JobOptions, carrier: str | None) -> JobOptions:
     """Return the options of a job that carries the context of a span to its worker.
 
@@ -249,8 +262,7 @@ def _job_id(_name: str, value: Any) -> str | None:
 
 def _key(name: str, value: Any) -> str | None:
     if value is None or _is_short(value):
-        key: str | None = value
-        return key
+        return value  # type: ignore[no-any-return]  # it was looked at
     raise InvalidOption(f"{name} must be text of 1 to {LONGEST_ID} characters; got {checks.shown(value)}")
 
 

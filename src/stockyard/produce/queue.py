@@ -257,7 +257,9 @@ class Queue(Fixed, QueueAdmin, QueueBrowser):
         name = given[0]
         data = given[1] if len(given) > 1 else UNSET
         own = given[2] if len(given) > 2 else {}
-        options = self._placed(self.spec.defaults.merged(**own)) if own else self.spec.defaults
+        options = self.spec.defaults.merged(**own) if own else self.spec.defaults
+        if options.eta_ms is not None or options.parent is not None:
+            options = self._placed(options)
         if (cause := current_job.get()) is not None:
             options = passed_on(options, cause, own, is_declared=self.spec.lineage)
         if carrier is not None:

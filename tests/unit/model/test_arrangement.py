@@ -17,6 +17,13 @@ def declared(**options: Any) -> Arrangement | None:
     return Topology("t").queue("q", **options).arrangement
 
 
+def test_options_of_one_key_are_made_once() -> None:
+    defaults = JobOptions(attempts=3)
+    assert defaults.merged(coalesce="BTC") is defaults.merged(coalesce="BTC")
+    assert defaults.merged(key="BTC") is not JobOptions().merged(key="BTC")
+    assert (defaults.merged(key="BTC").attempts, defaults.merged(key="BTC", priority=1).priority) == (3, 1)
+
+
 def test_a_queue_that_asks_for_nothing_has_no_arrangement() -> None:
     assert declared() is None
     assert declared(coalesce=None, max_length=None) is None

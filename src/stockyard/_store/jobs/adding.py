@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec.structs import astuple
@@ -71,7 +71,7 @@ Batch = Sequence[NewJob] | Sequence[RelatedJob] | Sequence[ArrangedJob]
 """Jobs of one call: all of one kind."""
 
 
-class ExistingJob(NamedTuple):
+class ExistingJob(msgspec.Struct, frozen=True, gc=False):
     """A job that an add found in place of the given one.
 
     Attributes:
@@ -151,9 +151,7 @@ def answer_of(answer: bytes | int | list[Any], job: msgspec.Struct) -> Answer:
     if len(answer) > _SHORT:
         record = StoredRecord._make(answer)
         return ExistingJob(shown_id(record.raw_id), record)
-    job_id = answer[0]
-    assert isinstance(job_id, bytes)
-    return ExistingJob(shown_id(job_id), is_unread=len(answer) == 1)
+    return ExistingJob(shown_id(answer[0]), None, len(answer) == 1)
 
 
 async def relay(

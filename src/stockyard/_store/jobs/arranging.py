@@ -57,20 +57,23 @@ class ArrangedJob(msgspec.Struct, omit_defaults=True, gc=False):
     key: str | None = None
 
 
+_MOST_KNOWN = 4096
+_known: dict[int, tuple[JobOptions, Arrangement, str, CoalesceFields | None]] = {}
+
+
 def arranged_job(keyspace: QueueKeyspace, name: str, data: str, options: JobOptions, now: int) -> ArrangedJob:
     """Put a job into the form that is sent; the payload is JSON text, ``now`` its creation in ms."""
-    arrangement = arrangement_at(keyspace)
-    options = arrangement.resolved(options)
+    text, coalesce = _arranged_options(arrangement_at(keyspace), options)
     return ArrangedJob(
         options.job_id or keyspace.numbered,
         name,
         data,
-        options_text(options),
+        text,
         now,
         options.delay_ms,
         options.priority,
         options.lifo,
-        _coalesce_fields(options),
+        coalesce,
         options.key,
     )
 
@@ -126,6 +129,21 @@ def arrangement_at(keyspace: QueueKeyspace) -> Arrangement:
     """Return what a queue asks for that asks for something."""
     assert keyspace.arrangement is not None
     return keyspace.arrangement
+
+
+def _arranged_options(arrangement: Arrangement, options: JobOptions) -> tuple[str, CoalesceFields | None]:
+    """Return the stored text of options, and what they say of coalescing."""
+    # Jobs of one key share their options: the same object, so that nothing is compared.
+    known = _known.get(id(options))
+    if known is not None and known[0] is options and known[1] is arrangement:
+        return known[2], known[3]
+    resolved = arrangement.resolved(options)
+    text, coalesce = options_text(resolved), _coalesce_fields(resolved)
+    if options.job_id is None:
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
+        _known[id(options)] = (options, arrangement, text, coalesce)
+    return text, coalesce
 
 
 def _coalesce_fields(options: JobOptions) -> CoalesceFields | None:

@@ -17,6 +17,14 @@ local function renewed_in(options)
   return tonumber(string.match(options, '^.*"replaced":%d+,"renewed":(%d+)}}$'))
 end
 
+-- Returns what comes before the number of older options where the newer ones, with no number yet, say the same; that
+-- number; and since when their payload is there. Nothing where they differ, or a job expires after a time.
+local function same_but_for_count(newer, older)
+  local head, number, tail = string.match(older, '^(.*"replaced":)(%d+)([^}]*)}}$')
+  if not head or newer ~= head .. '0}}' or string.find(head, '"expiresIn":', 1, true) then return nil end
+  return head, tonumber(number), tail
+end
+
 -- Where the job is placed: the delay and the priority, which follow the attempts. Returns what is before, the place,
 -- what is behind, and the delay; nothing for a text of another form.
 local function place_in(options)

@@ -4,16 +4,27 @@
 -- When the jobs of a key are looked at again, in ms: soon while one runs, for it may come to wait once more.
 local SOON, LATER = 1000, 60000
 
--- What a job does: 'waits', or 'runs'; 'ended', also when it is to fail at its next start; nothing when it is gone. Its
--- fields alone do not say whether it runs.
-local function stage_of(keys, base, id)
-  local fields = redis.pcall('HMGET', base .. id, 'name', 'finishedOn', 'defa')
+-- What the fields of a job do not say. What runs is read once for many jobs, where that is little beside them.
+local function is_running(batch, id)
+  local active, parents = batch.keys.active, queue_keys(batch.base).waiting_children
+  if not batch.running then
+    batch.running, batch.may_have_parents = {}, redis.call('EXISTS', parents) == 1
+    batch.reads_each = redis.call('LLEN', active) > 4 * (batch.size or 1)
+    local ids = batch.reads_each and {} or redis.call('LRANGE', active, 0, -1)
+    for _, each in ipairs(ids) do batch.running[each] = true end
+  end
+  if batch.running[id] or batch.reads_each and redis.call('LPOS', active, id) then return true end
+  return batch.may_have_parents and redis.call('ZSCORE', parents, id)
+end
+
+-- What a job does: 'waits', or 'runs'; 'ended', also when it is to fail at its next start; nothing when it is gone. The
+-- fields of one that waits are returned too.
+local function stage_of(batch, id)
+  local fields = redis.pcall('HMGET', batch.base .. id, 'name', 'finishedOn', 'defa', 'data', 'opts', 'atm')
   if fields.err or not fields[1] then return nil end
   if fields[2] or fields[3] then return 'ended' end
-  if redis.call('LPOS', keys.active, id) or redis.call('ZSCORE', queue_keys(base).waiting_children, id) then
-    return 'runs'
-  end
-  return 'waits'
+  if is_running(batch, id) then return 'runs' end
+  return 'waits', fields
 end
 
 local function announce_replaced(batch, id, number)
@@ -54,8 +65,7 @@ end
 
 -- A job that waits again would bring the past back, where a newer one of its key runs or has ended. Returns whether it
 -- is gone; with `merge` it stays, and what the newer one has replaces what it has.
-local function is_overtaken(batch, id, overtaker, has_ended)
-  if not overtaker and not has_ended then return false end
+local function is_overtaken(batch, id, overtaker)
   local data, options = payload_of(batch, id)
   local mode, field = mode_in(options)
   if not overtaker then
@@ -74,19 +84,23 @@ local function is_overtaken(batch, id, overtaker, has_ended)
   return true
 end
 
--- Returns which job of a key waits, whether one runs, the set of its jobs, and the last of these. The set has the job
--- with the oldest payload first, and the member '' in the place of the newest one that has ended.
+-- Returns which job of a key waits, whether one runs, the set of its jobs, the last of these, and the fields of the one
+-- that waits where they are known. The set has the job with the oldest payload first, and the member '' in the place of
+-- the newest one that has ended.
 local function look_at(batch, key)
   local of_key = batch.base .. COALESCED .. key
   local entries = redis.call('ZRANGE', of_key, 0, -1, 'WITHSCORES')
-  local waits, runs, overtaker, has_ended = nil, false, nil, false
+  local waits, runs, overtaker, has_ended, known = nil, false, nil, false, nil
   for at = 1, #entries, 2 do
     local id = entries[at]
-    local stage = id == '' and 'ended' or stage_of(batch.keys, batch.base, id)
+    local stage, fields = 'ended', nil
+    if id ~= '' then stage, fields = stage_of(batch, id) end
     if stage == 'waits' then
+      known = fields
       if waits then
         join(batch, waits, id)
         redis.call('ZREM', of_key, waits)
+        known = nil
       end
       -- What runs or has ended before it is older.
       waits, overtaker, has_ended = id, nil, false
@@ -100,11 +114,14 @@ local function look_at(batch, key)
       end
     end
   end
-  if waits and is_overtaken(batch, waits, overtaker, has_ended) then
-    redis.call('ZREM', of_key, waits)
-    waits = nil
+  if waits and (overtaker or has_ended) then
+    known = nil
+    if is_overtaken(batch, waits, overtaker) then
+      redis.call('ZREM', of_key, waits)
+      waits = nil
+    end
   end
-  return waits, runs, of_key, entries[#entries - 1]
+  return waits, runs, of_key, entries[#entries - 1], known
 end
 
 -- A job that had ended waits again: it is older than those that are there.

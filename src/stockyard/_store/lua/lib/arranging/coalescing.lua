@@ -13,24 +13,43 @@ local function start_of(batch, id, now)
   return score and math.max(now, math.floor(score / 4096)) or now
 end
 
--- Replaces the payload of the job that waits; it keeps its place.
-local function replace(batch, of_key, newest, id, given)
+-- Returns the options of a job whose payload is replaced, and whether they are the given ones.
+local function options_beside(batch, id, given, options, number, is_older)
+  local renewed = renewed_in(options)
+  if is_older then return with_count(options, number, renewed), false end
+  local placed, delay = keeping_place(given.options, options)
+  local expires = string.find(placed, '"expiresIn":', 1, true)
+  -- The time of `expires_in` counts from when the job may start, which its delay comes before.
+  if not given.coalesce.keeps_expiry then
+    renewed = expires and start_of(batch, id, given.timestamp) - delay or given.timestamp
+  end
+  local is_as_given = placed == given.options and (not expires or delay == 0 and renewed == given.timestamp)
+  return with_count(placed, number, renewed), is_as_given
+end
+
+-- Replaces the payload of the job that waits, whose fields may be known; it keeps its place.
+local function replace(batch, of_key, newest, id, given, known)
   local wanted, job = given.coalesce, batch.base .. id
-  local name, data, options, made = unpack(redis.call('HMGET', job, 'name', 'data', 'opts', 'atm'))
+  known = known or redis.call('HMGET', job, 'name', 'finishedOn', 'defa', 'data', 'opts', 'atm')
+  local name, data, options, made = known[1], known[4], known[5], known[6]
   if name ~= given.name then return OTHER_NAME end
   local stays, is_older = combined(wanted.mode, wanted.field, data or '', given.data)
   if not stays then return MISFIT end
-  local number, is_as_given = replaced_in(options) + 1, false
-  if is_older then
-    redis.call('HSET', job, 'opts', with_count(options, number, renewed_in(options)))
+  local number, is_as_given, text
+  local head, before, tail = same_but_for_count(given.options, options)
+  if head and not is_older then
+    -- As ticks of one symbol are: no more is read or put together of their options than this.
+    number, is_as_given = string.format('%.0f', before + 1), true
+    if not wanted.keeps_expiry then tail = string.format(',"renewed":%.0f', given.timestamp) end
+    text = head .. number .. tail .. '}}'
   else
-    local placed, delay = keeping_place(given.options, options)
-    local expires = string.find(placed, '"expiresIn":', 1, true)
-    local renewed = renewed_in(options)
-    -- The time of `expires_in` counts from when the job may start, which its delay comes before.
-    if not wanted.keeps_expiry then renewed = expires and start_of(batch, id, given.timestamp) - delay or given.timestamp end
-    is_as_given = placed == given.options and (not expires or delay == 0 and renewed == given.timestamp)
-    redis.call('HSET', job, 'data', stays, 'opts', with_count(placed, number, renewed))
+    number = string.format('%.0f', replaced_in(options) + 1)
+    text, is_as_given = options_beside(batch, id, given, options, number, is_older)
+  end
+  if is_older then
+    redis.call('HSET', job, 'opts', text)
+  else
+    redis.call('HSET', job, 'data', stays, 'opts', text)
     -- The attempts were those of the payload before.
     if made then redis.call('HSET', job, 'atm', 0, 'failedReason', '', 'stacktrace', '[]') end
     if newest ~= id then put_last(of_key, id) end
@@ -44,9 +63,9 @@ end
 -- Returns what is answered in place of a new job, or nothing when the job is to be added.
 local function coalesce_job(batch, given)
   if not given.coalesce then return nil end
-  local waits, runs, of_key, newest = look_at(batch, given.coalesce.key)
+  local waits, runs, of_key, newest, known = look_at(batch, given.coalesce.key)
   given.runs = runs
-  if waits then return replace(batch, of_key, newest, waits, given) end
+  if waits then return replace(batch, of_key, newest, waits, given, known) end
 end
 
 local function note_waiting(batch, given, id)
