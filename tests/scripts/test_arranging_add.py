@@ -87,15 +87,17 @@ async def test_beside_a_running_job_there_is_one_successor(keyspace: QueueKeyspa
     assert keys.get(":coalesced:due") == Sorted({"BTC": NOW + 1000})
 
 
-@pytest.mark.parametrize("others", [0, 3, 40])
-async def test_what_runs_is_known_however_much_does(keyspace: QueueKeyspace, keys: Keyspace, others: int) -> None:
+@pytest.mark.parametrize("started", [{"ats": 1}, {"processedOn": NOW}])
+async def test_a_started_job_is_looked_for_among_what_runs(
+    keyspace: QueueKeyspace, keys: Keyspace, started: dict[str, Any]
+) -> None:
     declare(keyspace, coalesce=LATEST)
-    running = [str(number) for number in range(100, 100 + others)]
-    keys.put({"7": tick(1, ats=1), "active": [*running, "7"], ":coalesced:key:BTC": Sorted({"7": 1}), "id": "7"})
+    job_that_runs = {"7": tick(1, **started), ":coalesced:key:BTC": Sorted({"7": 1}), "id": "7"}
+    keys.put({**job_that_runs, "active": [*map(str, range(100, 140)), "7"]})
     ticks = [job(keyspace, f'{{"seq":{seq}}}', coalesce="BTC") for seq in (2, 3)]
     answers = await send_jobs(keyspace, [*ticks, job(keyspace, coalesce="ETH")])
     assert answers == ["8", ExistingJob("8"), "9"]
-    assert (keys.get("7"), keys.get("8")) == (tick(1, ats=1), tick(3, replaced=1, renewed=NOW))
+    assert (keys.get("7"), keys.get("8")) == (tick(1, **started), tick(3, replaced=1, renewed=NOW))
 
 
 async def test_a_parent_that_waits_for_children_counts_as_running(keyspace: QueueKeyspace, keys: Keyspace) -> None:

@@ -4,26 +4,16 @@
 -- When the jobs of a key are looked at again, in ms: soon while one runs, for it may come to wait once more.
 local SOON, LATER = 1000, 60000
 
--- What the fields of a job do not say. What runs is read once for many jobs, where that is little beside them.
-local function is_running(batch, id)
-  local active, parents = batch.keys.active, queue_keys(batch.base).waiting_children
-  if not batch.running then
-    batch.running, batch.may_have_parents = {}, redis.call('EXISTS', parents) == 1
-    batch.reads_each = redis.call('LLEN', active) > 4 * (batch.size or 1)
-    local ids = batch.reads_each and {} or redis.call('LRANGE', active, 0, -1)
-    for _, each in ipairs(ids) do batch.running[each] = true end
-  end
-  if batch.running[id] or batch.reads_each and redis.call('LPOS', active, id) then return true end
-  return batch.may_have_parents and redis.call('ZSCORE', parents, id)
-end
-
--- What a job does: 'waits', or 'runs'; 'ended', also when it is to fail at its next start; nothing when it is gone. The
--- fields of one that waits are returned too.
-local function stage_of(batch, id)
-  local fields = redis.pcall('HMGET', batch.base .. id, 'name', 'finishedOn', 'defa', 'data', 'opts', 'atm')
+-- What a job does: 'waits', or 'runs'; 'ended', also when it is to fail at its next start; nothing when it is gone. Its
+-- fields alone do not say whether one that was started runs; those of one that waits are returned too.
+local function stage_of(keys, base, id)
+  local fields = redis.pcall('HMGET', base .. id, 'name', 'finishedOn', 'defa', 'data', 'opts', 'atm', 'ats', 'processedOn')
   if fields.err or not fields[1] then return nil end
   if fields[2] or fields[3] then return 'ended' end
-  if is_running(batch, id) then return 'runs' end
+  local was_started = fields[7] or fields[8]
+  if was_started and (redis.call('LPOS', keys.active, id) or redis.call('ZSCORE', queue_keys(base).waiting_children, id)) then
+    return 'runs'
+  end
   return 'waits', fields
 end
 
@@ -94,7 +84,7 @@ local function look_at(batch, key)
   for at = 1, #entries, 2 do
     local id = entries[at]
     local stage, fields = 'ended', nil
-    if id ~= '' then stage, fields = stage_of(batch, id) end
+    if id ~= '' then stage, fields = stage_of(batch.keys, batch.base, id) end
     if stage == 'waits' then
       known = fields
       if waits then

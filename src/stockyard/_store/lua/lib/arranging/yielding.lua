@@ -21,7 +21,7 @@ end
 
 -- In the write that puts them back: what takes jobs next must not find two of a key, or an overtaken one.
 local function yield_to_newer(keys, base, ids, now)
-  local batch, names = {base = base, keys = keys, counted = {}, size = #ids}, {}
+  local batch, names = {base = base, keys = keys, counted = {}}, {}
   for _, id in ipairs(ids) do
     local key = coalescing_key_of(base, id)
     if key then
