@@ -1,7 +1,8 @@
 """What the user `cache` of `deploy/users.acl` does."""
 
 import asyncio
-from dataclasses import replace
+
+import msgspec
 
 from stockyard import App
 from tests.support.stage import Stage
@@ -55,7 +56,7 @@ async def account(stage: Stage) -> None:
     await cache.set("a", 1)
     await stage.app.caches.usage()
     await stage.app.caches.budget()
-    small = App(stage.topology, settings=replace(stage.app.settings, cache_bytes=1000))
+    small = App(stage.topology, settings=msgspec.structs.replace(stage.app.settings, cache_bytes=1000))
     await small.cache(stage.name).set("b", "x" * 300)
     await small.aclose()
 

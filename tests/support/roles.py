@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, cast, get_args
 
+import msgspec
 import pytest
 from msgspec.structs import replace as replaced
 
@@ -43,7 +43,7 @@ async def add(stage: Stage) -> None:
 async def add_durably(stage: Stage) -> None:
     await stage.queue.add("x", durability="aof")
     # Nobody follows the server: how long the wait for a replica is, the timeout of calls decides.
-    hasty = App(stage.topology, settings=replace(stage.app.settings, call_timeout=2.0))
+    hasty = App(stage.topology, settings=msgspec.structs.replace(stage.app.settings, call_timeout=2.0))
     with suppress(NotDurable):
         await hasty.queue(stage.name).add("x", durability="replica")
     await hasty.aclose()

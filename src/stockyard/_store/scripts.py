@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 from stockyard._aio.cached_property import CachedProperty
 from stockyard._store.composed_script import ComposedScript
@@ -31,9 +31,8 @@ _ARGUMENTS = frozenset("BYSCORE CONSUMERS COUNT GROUPS LIMIT MAXLEN RANK REV STR
 _WORD = re.compile(r"'([A-Z][A-Z_]+)'")
 
 
-@dataclass(frozen=True)
 class Script:
-    """One script; its text is composed when it is first asked for.
+    """One script; its file is read, and its text composed, when that is first asked for.
 
     Attributes:
         name: ``module.script``, as in ``finishing.finish``, with its optional gates, or what it was chosen to do:
@@ -47,7 +46,6 @@ class Script:
         body: its own lines.
     """
 
-    name: str
     purpose: str
     needs: tuple[str, ...]
     gates: tuple[str, ...]
@@ -55,6 +53,16 @@ class Script:
     args: tuple[str, ...]
     returns: str
     body: str
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __getattr__(self, name: str) -> Any:
+        # Asked for what is not there yet. A program that starts has some hundred scripts, and runs a few of them.
+        if name not in Script.__annotations__:
+            raise AttributeError(f"a script has no {name!r}")
+        vars(self).update(_header_of(self.name))
+        return vars(self)[name]
 
     @property
     def plain_name(self) -> str:
@@ -95,11 +103,14 @@ class Script:
 def load(name: str) -> Script:
     """Return a script by its name; what it has of what is optional follows, as in ``finishing.finish+rate``.
 
-    A choice names a part. Lines between ``-- only x:`` and ``-- end x`` are there where it was chosen.
-
-    Raises:
-        ScriptError: there is no such script, or its header names what does not exist.
+    A choice names a part. Lines between ``-- only x:`` and ``-- end x`` are there where it was chosen. Its
+    attributes raise a ``ScriptError`` where there is no such script, or its header names what does not exist.
     """
+    return Script(name)
+
+
+def _header_of(name: str) -> dict[str, Any]:
+    """Read a script's file; return the attributes of ``Script`` by name."""
     plain, *chosen = name.split("+")
     module, _, leaf = plain.partition(".")
     folder = _folders().get(module)
@@ -154,7 +165,7 @@ def _groups(header: str) -> list[list[str]]:
     return [_OPTIONAL.findall(group) for group in header.split("|")]
 
 
-def _parsed(name: str, source: str, chosen: list[str]) -> Script:
+def _parsed(name: str, source: str, chosen: list[str]) -> dict[str, Any]:
     first, *rest = source.splitlines()
     if not first.startswith("--- "):
         raise ScriptError(f"script {name}: its first line must be '--- <what it does>'")
@@ -182,4 +193,12 @@ def _parsed(name: str, source: str, chosen: list[str]) -> Script:
     )
     needs = (*(choice for choice in chosen if f"[{choice}]" in header["choices"]), *needs)
     body = _CHOICE.sub(lambda block: block[2] if block[1] in chosen else "", "\n".join(rest[at:]) + "\n")
-    return Script(name, first.removeprefix("--- "), needs, gates, keys, args, header["returns"], body)
+    return {
+        "purpose": first.removeprefix("--- "),
+        "needs": needs,
+        "gates": gates,
+        "keys": keys,
+        "args": args,
+        "returns": header["returns"],
+        "body": body,
+    }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from stockyard.model.job import JobState
 from stockyard.topology import Rate
 
 
-@dataclass(frozen=True, slots=True)
-class QueueSettings:
+class QueueSettings(msgspec.Struct, frozen=True):
     """Settings that all workers of a queue respect.
 
     Attributes:
@@ -27,8 +26,7 @@ class QueueSettings:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerInfo:
+class WorkerInfo(msgspec.Struct, frozen=True):
     """A worker that is connected, ours or Node's.
 
     Attributes:
@@ -48,8 +46,7 @@ class WorkerInfo:
     idle: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class QueueMetrics:
+class QueueMetrics(msgspec.Struct, frozen=True):
     """Jobs that ended, minute by minute, as far as workers with ``metrics`` on counted them.
 
     Attributes:
@@ -67,8 +64,7 @@ class QueueMetrics:
     points: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class JobPosition:
+class JobPosition(msgspec.Struct, frozen=True):
     """Where a job is in its queue, and when it may start.
 
     Attributes:
@@ -89,8 +85,7 @@ class JobPosition:
     starts_in: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class PayloadVersion:
+class PayloadVersion(msgspec.Struct, frozen=True):
     """Jobs of one payload version that wait for a worker that understands it.
 
     Attributes:
@@ -104,8 +99,7 @@ class PayloadVersion:
     understood_at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Canary:
+class Canary(msgspec.Struct, frozen=True):
     """A release whose workers run a share of the jobs of older payload versions.
 
     Attributes:
@@ -119,8 +113,7 @@ class Canary:
     since: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class VersionJobs:
+class VersionJobs(msgspec.Struct, frozen=True):
     """Jobs of one payload version that have not ended.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from stockyard._store import breaking, halting
 from stockyard._store.halting import CurrentHalts, HaltsKeyspace
@@ -15,8 +16,7 @@ from stockyard.model.halt import Halt, HaltChange
 from stockyard.topology import QueueSpec, Topology
 
 
-@dataclass(frozen=True, slots=True)
-class KillSwitch:
+class KillSwitch(msgspec.Struct, frozen=True):
     """What an App has to halt queues.
 
     Attributes:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class CacheStats:
+class CacheStats(msgspec.Struct, frozen=True):
     """One cache as this process used it.
 
     Attributes:
@@ -43,8 +42,7 @@ class CacheStats:
         return answered / (answered + self.misses) if answered else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class CacheUsage:
+class CacheUsage(msgspec.Struct, frozen=True):
     """One cache on the server, as all processes filled it.
 
     Attributes:
@@ -63,7 +61,7 @@ class CacheUsage:
 class Counts:
     """The counters behind ``CacheStats``."""
 
-    __slots__ = tuple(CacheStats.__dataclass_fields__)
+    __slots__ = tuple(CacheStats.__struct_fields__)
 
     def __init__(self) -> None:
         self.hits = self.near_hits = self.misses = self.loads = self.stale = self.waits = 0

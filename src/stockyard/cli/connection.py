@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 from cyclopts import Parameter
+from msgspec.structs import replace
 
 from stockyard.app import App
 from stockyard.cli.display import about

@@ -6,8 +6,9 @@ import logging
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from stockyard._suggestion import suggestion
 from stockyard.config.address import Address
@@ -26,8 +27,7 @@ _SIZE = re.compile(r"(\d+)\s*(kb|mb|gb|b)?")
 _UNITS = {"": 1, "b": 1, "kb": 2**10, "mb": 2**20, "gb": 2**30}
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(msgspec.Struct, frozen=True):
     """What a process needs to know to reach its server.
 
     Attributes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from stockyard._aio.retry_delay import RetryDelay
 from stockyard._store.jobs.cancelling import CancelChannel, read_cancelled
@@ -17,8 +18,7 @@ from stockyard.errors import ServerError
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class CancelTarget:
+class CancelTarget(msgspec.Struct, frozen=True):
     """A worker, as the listener sees it.
 
     Attributes:

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 import msgspec
@@ -89,11 +89,10 @@ def _process_name() -> str:
     return f"{host}-{os.getpid()}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerSpec:
+class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The same, checked, all times in milliseconds; None follows the queue's declaration, or is no limit."""
 
-    name: str | None = field(default_factory=_process_name)
+    name: str | None = msgspec.field(default_factory=_process_name)
     concurrency: int | None = None
     executor: Executor | None = None
     lock_ms: int | None = None
@@ -108,8 +107,8 @@ class WorkerSpec:
     max_stalled: int | None = None
     max_started_attempts: int = 0
     middleware: Sequence[Middleware] = ()
-    hooks: Hooks = field(default_factory=Hooks)
-    backoff_strategies: Mapping[str, BackoffStrategy] = field(default_factory=dict)
+    hooks: Hooks = msgspec.field(default_factory=Hooks)
+    backoff_strategies: Mapping[str, BackoffStrategy] = msgspec.field(default_factory=dict)
     recycle_after: int | None = 1000
     memory_limit: int | None = None
     handle_signals: bool = False

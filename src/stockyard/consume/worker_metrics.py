@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from stockyard.model.outcome import Completed, Delayed, Expired, Failed, Outcome, Requeued, Retried
 
@@ -45,8 +46,7 @@ class Histogram:
         self.total += other.total
 
 
-@dataclass(slots=True)
-class JobCounters:
+class JobCounters(msgspec.Struct):
     """What the jobs of one name did in this process.
 
     Attributes:
@@ -67,8 +67,8 @@ class JobCounters:
     delayed: int = 0
     waiting_children: int = 0
     batches: int = 0
-    wait: Histogram = field(default_factory=Histogram)
-    run: Histogram = field(default_factory=Histogram)
+    wait: Histogram = msgspec.field(default_factory=Histogram)
+    run: Histogram = msgspec.field(default_factory=Histogram)
 
     def started(self, waited_ms: int) -> None:
         """Count a job's first start, so long after it might have run."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
 from stockyard.model.duration import Duration, milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(msgspec.Struct, frozen=True):
     """The wait between attempts.
 
     Attributes:

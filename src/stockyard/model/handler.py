@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
+
+import msgspec
 
 from stockyard.errors import HandlerError, InvalidOption, PayloadError
 from stockyard.model import checks
@@ -22,8 +23,7 @@ LARGEST_BATCH = 10_000
 _BATCH_WAIT: Duration = "50ms"
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(msgspec.Struct, frozen=True):
     """What runs a job.
 
     Attributes:

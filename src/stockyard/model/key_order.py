@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
+
+import msgspec
 
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
@@ -16,8 +17,7 @@ OnPoison = Literal["park", "skip"]
 _MOST = 100_000
 
 
-@dataclass(frozen=True, slots=True)
-class KeyOrder:
+class KeyOrder(msgspec.Struct, frozen=True):
     """What a queue declares of the jobs that have a key.
 
     Attributes:
@@ -91,8 +91,7 @@ class KeyState(StrEnum):
     PARKED = "parked"
 
 
-@dataclass(frozen=True, slots=True)
-class KeyInfo:
+class KeyInfo(msgspec.Struct, frozen=True):
     """A key that has jobs, at one moment.
 
     Attributes:

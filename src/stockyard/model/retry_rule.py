@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from stockyard.errors import InvalidOption, RemoteHandlerError
 from stockyard.model.printing import storable
@@ -13,8 +14,7 @@ ErrorClasses = type[BaseException] | Iterable[type[BaseException]]
 """An exception class, or several."""
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRule:
+class RetryRule(msgspec.Struct, frozen=True):
     """What a handler or a queue says of exceptions; a job without attempts left is never retried.
 
     Attributes:

@@ -9,8 +9,9 @@ import operator
 import types
 import typing
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Annotated, Any, Union, get_args, get_origin
+
+import msgspec
 
 from stockyard.errors import HandlerError
 from stockyard.model.job import Job
@@ -22,8 +23,7 @@ _MOST_LAYERS = 100
 """Wrappers around one function; more is one that wraps itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(msgspec.Struct, frozen=True):
     """What a handler declares.
 
     Attributes:

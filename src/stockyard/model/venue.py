@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -20,8 +19,7 @@ Verify = Literal["authoritative", "eventual"]
 _WINDOW = "window:"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Venue:
+class Venue(msgspec.Struct, frozen=True, kw_only=True):
     """The rules of a venue, by which a later attempt decides what to do about an effect whose outcome is unknown.
 
     Args:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelStats:
+class ChannelStats(msgspec.Struct, frozen=True):
     """One channel as this process used it.
 
     Attributes:
@@ -35,7 +34,7 @@ class ChannelStats:
 class Counts:
     """The counters behind ``ChannelStats``."""
 
-    __slots__ = tuple(ChannelStats.__dataclass_fields__)
+    __slots__ = tuple(ChannelStats.__struct_fields__)
 
     def __init__(self) -> None:
         self.published = self.received = self.delivered = self.dropped = self.gaps = 0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from stockyard.errors import InvalidOption
 from stockyard.model import checks
@@ -13,8 +14,7 @@ _TEXT = re.compile(r"(\d+)\s*/\s*(.+)")
 _BARE_UNIT = re.compile(r"(?:ms|s|m|h|d|w)")
 
 
-@dataclass(frozen=True, slots=True)
-class Rate:
+class Rate(msgspec.Struct, frozen=True):
     """At most ``max`` jobs start in each window of ``duration_ms`` (BullMQ's fixed window limiter)."""
 
     max: int

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, cast
 
+import msgspec
 from msgspec import UNSET
 
 from stockyard.errors import InvalidOption
@@ -72,8 +72,7 @@ _KNOWN = tuple(ScheduleOptions.__annotations__)
 _NOT_FOR_RUNS = tuple(name for name in KNOWN_OPTIONS if name not in _KNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleDeclaration:
+class ScheduleDeclaration(msgspec.Struct, frozen=True):
     """A schedule that is wanted: all of it that does not depend on the time is checked.
 
     Attributes:

@@ -2,14 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from stockyard._store import effects as store
 from stockyard._store.net.server import Server
-from stockyard._store.scripts import load
+from stockyard._store.scripts import Script, load
 from stockyard.config import Settings
 from stockyard.effects import Effect, EffectOutcome, decision, gate, reconciler
 from stockyard.effects.decision import Decision, Step
@@ -67,7 +66,9 @@ def forget_that_it_may_have_been_applied(patch: pytest.MonkeyPatch) -> None:
     script = load("effects.report")
     body = script.body.replace("outcome == 'failed' and applied ~= '1'", "outcome ~= 'committed'")
     assert body != script.body
-    patch.setattr(store, "_REPORT", replace(script, name="effects.report!", body=body))
+    broken = Script("effects.report!")
+    vars(broken).update({name: getattr(script, name) for name in Script.__annotations__}, body=body)
+    patch.setattr(store, "_REPORT", broken)
 
 
 def sign_with_the_time_of_sending(patch: pytest.MonkeyPatch) -> None:

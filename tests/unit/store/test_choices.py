@@ -21,11 +21,11 @@ def test_a_script_has_what_was_chosen_and_no_more() -> None:
 def test_choices_come_in_their_order() -> None:
     known = "its choices are coalescing, bounded, aging or keyed, aging, in this order"
     with pytest.raises(ScriptError, match=known):
-        load("arranging.add+bounded+coalescing")
+        assert load("arranging.add+bounded+coalescing").body
     with pytest.raises(ScriptError, match="its choices are"):
-        load("arranging.add+rate")
+        assert load("arranging.add+rate").body
 
 
 def test_what_a_bar_separates_is_never_chosen_together() -> None:
     with pytest.raises(ScriptError, match="its choices are coalescing, bounded, aging or keyed"):
-        load("arranging.add+bounded+keyed")
+        assert load("arranging.add+bounded+keyed").body

@@ -71,7 +71,7 @@ def test_each_combination_of_optional_gates_is_a_script() -> None:
 @pytest.mark.parametrize("name", ["finishing.finish+nothing", "finishing.finish+window", "adding.add+rate"])
 def test_a_gate_that_is_not_optional_there_is_refused(name: str) -> None:
     with pytest.raises(ScriptError, match="its optional gates are"):
-        load(name)
+        assert load(name).body
 
 
 def test_a_gate_that_does_not_exist_is_refused() -> None:

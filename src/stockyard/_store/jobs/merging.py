@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stockyard._store.jobs.reading import QueueFacts
 from stockyard._store.snapshots import QueueMetrics, QueueSettings, WorkerInfo

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from stockyard._store.keyspace import QueueKeyspace
 from stockyard._store.net.connection import Command, accepted

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from stockyard._store.jobs import leasing
 from stockyard._store.keyspace import QueueKeyspace
@@ -12,13 +13,12 @@ from stockyard._store.records import StartedRecord
 from stockyard.errors import ServerError
 
 
-@dataclass(slots=True)
-class _LostCall:
+class _LostCall(msgspec.Struct):
     """A call whose reply was lost: its token, the places kept for its jobs, and the jobs found since."""
 
     token: str
     room: int
-    known: list[str] = field(default_factory=list)
+    known: list[str] = msgspec.field(default_factory=list)
 
 
 class LostReplies:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from stockyard._store.inspecting import ServerFacts, read_event_streams, read_server
 from stockyard._store.net.server import Server

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
 
 
 class Severity(StrEnum):
@@ -18,8 +20,7 @@ class Severity(StrEnum):
 _RANK = {Severity.DANGER: 0, Severity.WARNING: 1, Severity.OK: 2}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One thing that was looked at.
 
     Attributes:

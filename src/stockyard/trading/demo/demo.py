@@ -9,11 +9,11 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import uvloop
+from msgspec.structs import replace
 
 from stockyard import embedded
 from stockyard._aio.stop_signals import sigterm_as_interrupt
