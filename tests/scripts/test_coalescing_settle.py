@@ -126,7 +126,7 @@ async def test_keys_that_are_due_are_looked_at_or_forgotten(keyspace: QueueKeysp
 
 
 async def test_a_key_with_a_running_job_is_looked_at_soon(keyspace: QueueKeyspace, keys: Keyspace) -> None:
-    keys.put({"7": job("1"), "active": ["7"], KEY: Sorted({"7": 1}), DUE: Sorted({"BTC": NOW - 5})})
+    keys.put({"7": job("1", ats=1), "active": ["7"], KEY: Sorted({"7": 1}), DUE: Sorted({"BTC": NOW - 5})})
     assert await settle_due(keyspace) == 0
     assert keys.get(DUE) == Sorted({"BTC": NOW + 1000})
 
@@ -176,7 +176,7 @@ async def test_unless_it_is_retried_by_hand(keyspace: QueueKeyspace, keys: Keysp
 async def test_what_the_newer_one_lacks_still_runs(
     keyspace: QueueKeyspace, keys: Keyspace, mode: str, waits: str, runs: str, left: str | None
 ) -> None:
-    keys.put({"7": job(waits, mode=mode), "wait": ["7"], "8": job(runs, mode=mode), "active": ["8"]})
+    keys.put({"7": job(waits, mode=mode), "wait": ["7"], "8": job(runs, mode=mode, ats=1), "active": ["8"]})
     keys.put({KEY: BOTH})
     await settle(keyspace, ["7"])
     assert (keys.get("7") or {}).get("data") == left

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from stockyard._aio.cached_property import CachedProperty
+from stockyard._store import text_cache
 from stockyard._store.composed_script import ComposedScript
 from stockyard._store.composing import HOME, ScriptError, assemble, lua_root, sorted_parts, written_out
 from stockyard._wire.keys import SUFFIXES
@@ -82,7 +83,11 @@ class Script:
     @CachedProperty
     def text(self) -> str:
         """What the server runs."""
-        return written_out(self.source)
+        text = text_cache.kept(self.name)
+        if text is None:
+            text = written_out(self.source)
+            text_cache.keep(self.name, text)
+        return text
 
     @CachedProperty
     def sha(self) -> str:
@@ -92,7 +97,7 @@ class Script:
     @CachedProperty
     def reads_only(self) -> bool:
         """Whether it calls no command that writes, so that a user who may only read can run it."""
-        return set(_WORD.findall(self.text)) <= _READS | _ARGUMENTS
+        return all(word[1] in _READS or word[1] in _ARGUMENTS for word in _WORD.finditer(self.text))
 
     def composed(self) -> ComposedScript:
         """Return it for a process that composes none."""

@@ -205,7 +205,7 @@ class App(Fixed, HaltControl, Observation):
         )
         self._workers.add(worker)
         _owners[worker] = self
-        weakref.finalize(worker, runtime.monitor.retire, spec.name, worker.metrics).atexit = False
+        weakref.finalize(worker, runtime.retire, spec.name, worker.metrics).atexit = False
         return worker
 
     def manual_worker(self, name: str, /, **options: Unpack[ManualOptions]) -> ManualWorker:
@@ -325,7 +325,8 @@ class App(Fixed, HaltControl, Observation):
         """Look at the server before a worker of the queue starts; make its schedules, and announce its limits."""
         answer = await self._runtime().preflight.check(spec, allow_eviction=allow_eviction)
         try:
-            await self.schedules(spec.name).upsert_declared()
+            if spec.schedules:
+                await self.schedules(spec.name).upsert_declared()
         except ServerRefused as error:
             # A login that may run jobs need not be one that may change schedules.
             _log.warning("schedules of queue %s are not made: %s", spec.name, error, extra={"queue": spec.name})

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from stockyard._aio.cached_property import CachedProperty
 from stockyard._aio.portal import Portal
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from stockyard.cache.caches import Caches
     from stockyard.consume.cancel_listener import CancelListener
     from stockyard.consume.worker import Worker
+    from stockyard.consume.worker_metrics import WorkerMetrics
     from stockyard.effects.effects import Effects
     from stockyard.embedded import EmbeddedServer
     from stockyard.leases.keeper import LeaseKeeper
@@ -343,6 +345,11 @@ class Runtime:
             is_bounded=settings.cache_bytes is not None or address.is_server_of(self.server.address),
             portal=self._portal,
         )
+
+    def retire(self, queue: str, metrics: WorkerMetrics) -> None:
+        """Keep what a worker counted that is gone."""
+        # A worker that is never looked at needs no monitor.
+        self.monitor.retire(queue, metrics)
 
     @CachedProperty
     def monitor(self) -> AppMonitor:

@@ -6,10 +6,10 @@ import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict, get_args
 
 import msgspec
+from msgspec.structs import replace
 
 from stockyard.consume.hooks import Hooks
 from stockyard.errors import InvalidOption

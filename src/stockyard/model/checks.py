@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -40,7 +39,8 @@ def named_arguments(what: str = "option", *, of: str = "") -> Callable[[type[T]]
 
     def decorate(kind: type[T]) -> type[T]:
         make = kind.__init__
-        known = tuple(inspect.signature(make).parameters)[1:]
+        code = make.__code__
+        known = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
 
         @functools.wraps(make)
         def checked(self: T, *args: Any, **named: Any) -> None:

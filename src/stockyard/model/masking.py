@@ -5,24 +5,30 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 MASK = "***"
 
-_NEXT_URL = re.compile(r"(?:(?<=[\s\"'`(<\[{=,;|>])|^)[A-Za-z][A-Za-z0-9+.-]{0,30}://", re.MULTILINE)
 _NAMES = (
     r"(?:password|passwd|passphrase|pwd|secret|token|credentials?|authorization|signature"
     r"|(?:api|access|private)[_-]?key)"
 )
-_NAME = re.compile(rf"[\w.-]*{_NAMES}", re.IGNORECASE)
 _QUOTED = r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'"
-_ASSIGNED = re.compile(rf"({_NAMES}=)(?:{_QUOTED}|[^\s&]+)", re.IGNORECASE)
-_IN_MAPPING = re.compile(
-    rf"(?P<name>(?P<quote>[\"'])[\w.-]{{0,64}}{_NAMES}(?P=quote)\s*:\s*)b?(?:{_QUOTED})", re.IGNORECASE
-)
-_HEADER = re.compile(r"\b(authorization:\s*(?:[A-Za-z][\w-]*\s+)?)[^\s,\"']+", re.IGNORECASE)
-_BEARER = re.compile(r"\b(bearer\s+)[\w.~+/=-]+", re.IGNORECASE)
-_HINTS = re.compile(r"://|bearer|pass|pwd|secret|token|key|credential|authorization|signature", re.IGNORECASE)
+
+# Patterns are compiled when they are first needed: a process that logs nothing needs none.
+_NEXT_URL = r"(?:(?<=[\s\"'`(<\[{=,;|>])|^)[A-Za-z][A-Za-z0-9+.-]{0,30}://"
+_NAME = rf"[\w.-]*{_NAMES}"
+_ASSIGNED = rf"({_NAMES}=)(?:{_QUOTED}|[^\s&]+)"
+_IN_MAPPING = rf"(?P<name>(?P<quote>[\"'])[\w.-]{{0,64}}{_NAMES}(?P=quote)\s*:\s*)b?(?:{_QUOTED})"
+_HEADER = r"\b(authorization:\s*(?:[A-Za-z][\w-]*\s+)?)[^\s,\"']+"
+_BEARER = r"\b(bearer\s+)[\w.~+/=-]+"
+_HINTS = r"://|bearer|pass|pwd|secret|token|key|credential|authorization|signature"
+
+
+@cache
+def _pattern(text: str, flags: re.RegexFlag = re.IGNORECASE) -> re.Pattern[str]:
+    return re.compile(text, flags)
 
 
 def mask_secrets(text: str) -> str:
@@ -38,13 +44,13 @@ def mask_secrets(text: str) -> str:
 
     Where a text is ambiguous, it masks more rather than less.
     """
-    if _HINTS.search(text) is None:
+    if _pattern(_HINTS).search(text) is None:
         return text
     text = _masked_urls(text)
-    text = _ASSIGNED.sub(rf"\1{MASK}", text)
-    text = _IN_MAPPING.sub(rf'\g<name>"{MASK}"', text)
-    text = _HEADER.sub(rf"\1{MASK}", text)
-    return _BEARER.sub(rf"\1{MASK}", text)
+    text = _pattern(_ASSIGNED).sub(rf"\1{MASK}", text)
+    text = _pattern(_IN_MAPPING).sub(rf'\g<name>"{MASK}"', text)
+    text = _pattern(_HEADER).sub(rf"\1{MASK}", text)
+    return _pattern(_BEARER).sub(rf"\1{MASK}", text)
 
 
 def mask_value(value: Any) -> Any:
@@ -56,7 +62,7 @@ def mask_value(value: Any) -> Any:
         return mask_secrets(value)
     if isinstance(value, Mapping):
         return {
-            key: MASK if isinstance(inner, str) and _NAME.fullmatch(str(key)) else mask_value(inner)
+            key: MASK if isinstance(inner, str) and _pattern(_NAME).fullmatch(str(key)) else mask_value(inner)
             for key, inner in value.items()
         }
     if isinstance(value, list | tuple):
@@ -67,7 +73,7 @@ def mask_value(value: Any) -> Any:
 def _masked_urls(text: str) -> str:
     parts: list[str] = []
     done, last = 0, text.rfind("@")
-    limits = [url.start() for url in _NEXT_URL.finditer(text)] if last >= 0 else []
+    limits = [url.start() for url in _pattern(_NEXT_URL, re.MULTILINE).finditer(text)] if last >= 0 else []
     while (start := text.find("://", done)) >= 0 and start < last:
         begin = start + 3
         following = bisect_left(limits, begin)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, Unpack, get_args, overload
+
+import msgspec
 
 from stockyard.errors import ConfigError, InvalidOption
 from stockyard.model import checks
@@ -133,8 +134,7 @@ def _shards(name: str, options: QueueOptions) -> int:
     return shards
 
 
-@dataclass(frozen=True, slots=True)
-class QueueSpec:
+class QueueSpec(msgspec.Struct, frozen=True, eq=False):
     """A declared queue.
 
     Attributes:
@@ -167,7 +167,7 @@ class QueueSpec:
 
     name: str
     concurrency: int = 1
-    defaults: JobOptions = field(default_factory=JobOptions)
+    defaults: JobOptions = msgspec.field(default_factory=JobOptions)
     rate: Rate | None = None
     executor: Executor | None = None
     lock_ms: int = 30_000
@@ -181,15 +181,15 @@ class QueueSpec:
     limits: Limits | None = None
     delivery: Delivery = "at_least_once"
     venue: Venue | None = None
-    on_unknown: UnknownHandler | None = field(default=None, compare=False, repr=False)
+    on_unknown: UnknownHandler | None = None
     breaker: Breaker | None = None
     shards: int = 1
     versions: tuple[int, ...] = ()
     arrangement: Arrangement | None = None
     lineage: bool = False
     indexed: tuple[str, ...] = ()
-    router: Router = field(default_factory=Router, compare=False, repr=False)
-    schedules: list[ScheduleDeclaration] = field(default_factory=list, compare=False, repr=False)
+    router: Router = msgspec.field(default_factory=Router)
+    schedules: list[ScheduleDeclaration] = msgspec.field(default_factory=list)
 
     @classmethod
     def declare(cls, name: str, **options: Unpack[QueueOptions]) -> QueueSpec:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from stockyard._store import effects as store
+from stockyard._store.composing import written_out
 from stockyard._store.net.server import Server
 from stockyard._store.scripts import Script, load
 from stockyard.config import Settings
@@ -68,6 +69,8 @@ def forget_that_it_may_have_been_applied(patch: pytest.MonkeyPatch) -> None:
     assert body != script.body
     broken = Script("effects.report!")
     vars(broken).update({name: getattr(script, name) for name in Script.__annotations__}, body=body)
+    # Composed here: what is kept on the disk is what the files say.
+    vars(broken)["text"] = written_out(broken.source)
     patch.setattr(store, "_REPORT", broken)
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 from weakref import WeakKeyDictionary
+
+from msgspec.structs import replace
 
 from stockyard.app import App
 from stockyard.config import Settings

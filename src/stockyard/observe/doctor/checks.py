@@ -21,7 +21,6 @@ from stockyard.observe.doctor.finding import (
     trusted,
     warning,
 )
-from stockyard.observe.doctor.set_checks import check_set, judge_nodes
 from stockyard.topology import QueueSpec
 
 _VERSION, EVICTION = "version", "eviction policy"
@@ -57,6 +56,8 @@ async def check_server(
     primaries, nodes, failures = await _read_primaries(server)
     found = _worst_of([diagnose(facts, naming=naming, trusts=trusts) for facts in nodes], nodes)
     if server.address.kind == "cluster":
+        from stockyard.observe.doctor.set_checks import judge_nodes
+
         found = in_order([*found, judge_nodes(len(nodes), failures)])
     if queues is None:
         return found
@@ -67,6 +68,7 @@ async def check_server(
     # A worker that starts asks for none of this.
     from stockyard.observe.doctor.key_checks import check_keys
     from stockyard.observe.doctor.limit_checks import check_limits
+    from stockyard.observe.doctor.set_checks import check_set
 
     of_set = await check_set(server, primaries, nodes, naming=naming, queues=queues)
     found += await check_keys(server, naming=naming, queues=queues)
