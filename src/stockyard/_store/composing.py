@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stockyard._store.gates import gates_text
-from stockyard._store.inlining import inlined, with_constants
 from stockyard._wire.codes import ReplyCode
 from stockyard._wire.fields import BEGUN_EFFECT, PLACES, STARTED, STORED
 from stockyard._wire.keys import JOB_SUFFIXES, PREFIXES, SUFFIXES
@@ -159,6 +158,9 @@ def assemble(
 
 def written_out(text: str) -> str:
     """Return an assembled script as the server runs it, without constants and small functions."""
+    # Imported late: a process that finds its texts on the disk writes none out.
+    from stockyard._store.inlining import inlined, with_constants
+
     return inlined(with_constants(text, {name: _literal(value) for name, value in CONSTANTS.items()}))
 
 
