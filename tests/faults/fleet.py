@@ -111,7 +111,11 @@ class Fleet(ABC):
             waited[:] = [player for player in waited if not self._went_on(player, since)]
             return not waited
 
-        await eventually(nobody_is_waited_for, within=60, every=0.25)
+        try:
+            await eventually(nobody_is_waited_for, within=60, every=0.25)
+        except AssertionError:
+            told = "\n".join(f"{player.name} did not go on; its log:\n{player.log()}" for player in waited)
+            raise AssertionError(told) from None
 
     def _went_on(self, player: Player, since: float) -> bool:
         if player.was_killed:

@@ -159,7 +159,11 @@ class Player:
     def check_running(self) -> None:
         """Fail, with what it printed, if it has ended by itself."""
         status = self._process.poll()
-        assert status is None, f"{self.name} has ended with status {status}:\n{self._log.read_text()}"
+        assert status is None, f"{self.name} has ended with status {status}:\n{self.log()}"
+
+    def log(self) -> str:
+        """What it printed so far."""
+        return self._log.read_text()
 
     def ask_to_end(self) -> None:
         self._process.send_signal(signal.SIGTERM)

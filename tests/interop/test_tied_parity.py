@@ -42,7 +42,7 @@ def while_the_owner_runs(**ways: Any) -> Steps:
     async def steps(side: Side, raw: "redis.Redis") -> None:
         options: dict[str, Any] = {"deduplication": {"id": "D", **ways}}
         async with side.work():
-            await side.add("slow", {"ms": 200}, **options)
+            await side.add("slow", {"ms": 500}, **options)
             await eventually(lambda: is_in(side.queues["q"], "active", "1"))
             await side.add("echo", 2, **options, priority=3)
             await side.add("echo", 3, **options, attempts=2, keepLogs=5)

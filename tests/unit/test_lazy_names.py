@@ -103,3 +103,23 @@ def test_every_name_is_listed_and_found(package: ModuleType) -> None:
     names: list[str] = package.__all__
     assert set(names) <= set(dir(package))
     assert [name for name in names if getattr(package, name, None) is None] == []
+
+
+def test_a_worker_that_is_freed_imports_nothing() -> None:
+    """It is freed at any moment, in any thread, perhaps amid another import."""
+    program = """
+import gc, sys
+from stockyard import App, Topology
+topology = Topology("freed")
+topology.queue("q")
+app = App(topology, redis="redis://127.0.0.1:1")
+async def handle(job): ...
+worker = app.worker("q", handle)
+worker.metrics.of("x").completed = 3
+before = set(sys.modules)
+del worker
+gc.collect()
+assert set(sys.modules) == before, set(sys.modules) - before
+assert app.monitor._others["q"].of("x").completed == 3
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=60)

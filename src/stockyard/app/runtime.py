@@ -82,6 +82,7 @@ class Runtime:
         self._shard_maps: dict[str, ShardMap] = {}
         self._queues: dict[str, Queue] = {}
         self._ports: dict[str, StoredJobs] = {}
+        self._retired: dict[str, WorkerMetrics] = {}
         self._results: dict[str, Results] = {}
         self._events: weakref.WeakSet[QueueEvents] = weakref.WeakSet()
 
@@ -347,9 +348,12 @@ class Runtime:
         )
 
     def retire(self, queue: str, metrics: WorkerMetrics) -> None:
-        """Keep what a worker counted that is gone."""
-        # A worker that is never looked at needs no monitor.
-        self.monitor.retire(queue, metrics)
+        """Keep what a worker counted that is gone: a process counts from its own start."""
+        # Called when its memory is freed, at any moment: this imports nothing, and makes no monitor.
+        kept = self._retired.get(queue)
+        if kept is None:
+            kept = self._retired[queue] = type(metrics)()
+        kept.add(metrics)
 
     @CachedProperty
     def monitor(self) -> AppMonitor:
@@ -362,6 +366,7 @@ class Runtime:
             naming=self._naming,
             shard_map=self.shard_map,
             workers=self._workers,
+            others=self._retired,
             caches=lambda: self.caches.stats() if "caches" in vars(self) else {},
             channels=lambda: self.channels.stats() if "channels" in vars(self) else {},
             limits=lambda: self.limits.stats() if "limits" in vars(self) else {},

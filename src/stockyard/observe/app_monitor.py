@@ -75,6 +75,8 @@ class AppMonitor:
         naming: how keys are spelled.
         shard_map: gives the shards of a queue.
         workers: gives those that it made and that are still of use.
+        others: what no worker that is left has counted, by queue: that of those that are gone is added to it, and
+            that of our own sweepers.
         caches, channels, limits: give what these did in this process, by name.
         portal: runs what other threads ask of the server.
         clock: gives the time that is written.
@@ -88,6 +90,7 @@ class AppMonitor:
         naming: Naming,
         shard_map: Callable[[QueueSpec], ShardMap],
         workers: Callable[[], Iterable[Worker]],
+        others: dict[str, WorkerMetrics],
         caches: Callable[[], Mapping[str, CacheStats]],
         channels: Callable[[], Mapping[str, ChannelStats]],
         limits: Callable[[], Mapping[str, LimitsStats]],
@@ -105,8 +108,7 @@ class AppMonitor:
         self._portal = portal
         self._clock = clock
         self._alert_keyspace = AlertKeyspace(server, naming, topology.name)
-        # What no worker that is left has counted: by those that are gone, and by our own sweepers.
-        self._others: defaultdict[str, WorkerMetrics] = defaultdict(WorkerMetrics)
+        self._others = others
         self._outboxes: list[WatchedOutbox] = []
 
     # Made when asked for: a worker's first job does not wait for their modules.
@@ -247,10 +249,6 @@ class AppMonitor:
             ),
         ]
 
-    def retire(self, queue: str, metrics: WorkerMetrics) -> None:
-        """Keep what a worker counted that is gone: a process counts from its own start."""
-        self._others[queue].add(metrics)
-
     def health_checks(self) -> list[HealthCheck]:
         """Return the signs of life of all workers that have not stopped, and of relays of outboxes."""
         workers = list(self._workers())
@@ -295,7 +293,7 @@ class AppMonitor:
             interval_ms=max(spec.lock_ms // 2, 10),
             max_stalled=spec.max_stalled,
             hooks=Hooks(),
-            metrics=self._others[spec.name],
+            metrics=self._others.setdefault(spec.name, WorkerMetrics()),
             at_most_once=spec.delivery == "at_most_once",
         )
 
