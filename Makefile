@@ -142,7 +142,8 @@ faults: install node ## play every fault under load and print what became of the
 SOAK_SECONDS ?= 1800
 
 soak: install node ## let faults happen to a desk's processes for half an hour (SOAK_SECONDS) and check its history
-	DESK_SECONDS=$(SOAK_SECONDS) $(BIN)/pytest -q -s -n 0 tests/faults/test_desk_history.py $(ARGS)
+	DESK_SECONDS=$(SOAK_SECONDS) $(BIN)/pytest -q -s -n 0 --timeout=$$(($(SOAK_SECONDS) + 300)) \
+		-o faulthandler_timeout=$$(($(SOAK_SECONDS) + 330)) tests/faults/test_desk_history.py $(ARGS)
 
 clean: ## remove what the tasks installed
 	rm -rf $(VENV) .venv-3.* $(PEER) tests/interop/node/node_modules benchmarks/.peers
