@@ -11,10 +11,9 @@ from functools import cache
 from importlib.util import cache_from_source
 from pathlib import Path
 
-from stockyard._store.composing import lua_root
-
-_MODULES = (Path(__file__).parent, Path(__file__).parent.parent / "_wire")
-"""Where the Python files are that compose a text, or name what stands in it."""
+_STORE = Path(__file__).parent
+_FOLDERS = (_STORE, _STORE.parent / "_wire")
+"""Where the Lua is, and the Python that composes a text or names what stands in it."""
 
 
 def kept(name: str) -> str | None:
@@ -60,7 +59,7 @@ def _state() -> str:
 
 
 def _files() -> Iterator[tuple[os.DirEntry[str], os.stat_result]]:
-    folders = [lua_root(), *_MODULES]
+    folders = [*_FOLDERS]
     while folders:
         for entry in os.scandir(folders.pop()):
             if entry.name.endswith((".lua", ".py")):
