@@ -5,7 +5,9 @@ import { connection } from "./connection.mjs";
 // portfolio:high_priority, spelled as Node must: everything up to the last colon belongs to the prefix.
 const options = { connection, prefix: "bull:portfolio" };
 const queue = new Queue("high_priority", options);
-const events = new QueueEvents("high_priority", options);
+// From the oldest event that is kept: QueueEvents is ready before it reads for the first time, and without this it would
+// begin behind what a quick worker has done in between, and miss a result.
+const events = new QueueEvents("high_priority", { ...options, lastEventId: "0" });
 await events.waitUntilReady();
 
 const fills = [
