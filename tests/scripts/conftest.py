@@ -73,6 +73,12 @@ class Keyspace:
         """The keys there are, sorted."""
         return sorted(key.removeprefix(self._base) for key in self._raw.scan_iter(f"{self._base}*", count=1000))
 
+    def dumps(self) -> dict[str, bytes]:
+        """Every key's value as DUMP tells it."""
+        return {
+            name: self._raw.execute_command("DUMP", self._base + name, NEVER_DECODE=True) for name in self.names()
+        }
+
     def delete(self, name: str) -> None:
         """Delete a key."""
         self._raw.delete(self._base + name)

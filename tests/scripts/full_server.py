@@ -41,7 +41,7 @@ WORKS = frozenset(
 REFUSED = frozenset(
     """
     adding.add adding.attach adding.flow adding.relay arranging.add
-    caching.claim caching.write
+    caching.claim caching.write caching.write_in_place
     durable.publish
     editing.data editing.log editing.progress
     effects.begin

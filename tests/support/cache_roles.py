@@ -15,6 +15,8 @@ async def remember(stage: Stage) -> None:
     await cache.set("a", 1, tags=["t"])
     await cache.set_many({"b": 2, "c": 3})
     await cache.set_many({"b": 3, "c": 4})
+    for price in (5, 6, 7):
+        await cache.set("c", price)
     await cache.get("a")
     await cache.get_many(["a", "b", "d"])
     await cache.delete("b")

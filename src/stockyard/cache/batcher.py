@@ -35,6 +35,8 @@ class Batcher(Generic[Item, Answer]):
         self._heaviest = heaviest
         self._loop = asyncio.get_running_loop()
         self._asked: list[tuple[Item, asyncio.Future[Answer] | None]] = []
+        self._is_single = False
+        self._is_asking = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def ask(self, item: Item) -> asyncio.Future[Answer]:
@@ -45,6 +47,10 @@ class Batcher(Generic[Item, Answer]):
         self._asked.append((item, future))
         return future
 
+    def expect(self, number: int) -> None:
+        """So many questions are about to be asked in this turn of the loop."""
+        self._is_single &= number < 2
+
     async def answer(self, item: Item) -> Answer:
         """Return the answer to a question; one that is alone in its turn of the loop needs no task and no future.
 
@@ -53,6 +59,14 @@ class Batcher(Generic[Item, Answer]):
         """
         if self._asked:
             return await self.ask(item)
+        if self._is_single and not self._is_asking:
+            # As the one before it was alone, it does not wait for others of its turn.
+            self._is_asking = True
+            try:
+                (answer,) = await self._send([item])
+            finally:
+                self._is_asking = False
+            return answer
         self._asked.append((item, None))
         try:
             # Those of this turn line up behind it.
@@ -61,7 +75,8 @@ class Batcher(Generic[Item, Answer]):
             del self._asked[0]
             self._leave()
             raise
-        if len(self._asked) == 1:
+        self._is_single = len(self._asked) == 1
+        if self._is_single:
             self._asked.clear()
             (answer,) = await self._send([item])
             return answer

@@ -114,9 +114,9 @@ class Cache(Fixed, Generic[T]):
     async def get_many(self, keys: Iterable[str]) -> dict[str, T]:
         """Return the values of those keys that have one, in few round trips; errors are those of ``get``."""
         wanted = tuple(dict.fromkeys(checks.several("keys", keys, of="texts")))
-        missing: Any = object()
-        values = await asyncio.gather(*(self.get(key, missing) for key in wanted))
-        return {key: value for key, value in zip(wanted, values, strict=True) if value is not missing}
+        self._entries.expect_reads(len(wanted))
+        values = await asyncio.gather(*(self.get(key, _MISSING) for key in wanted))
+        return {key: value for key, value in zip(wanted, values, strict=True) if value is not _MISSING}
 
     async def set(
         self, key: str, value: T | None, ttl: Duration | None = None, *, tags: Iterable[str] = ()

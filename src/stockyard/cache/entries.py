@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from stockyard._aio.per_loop import PerLoop
 from stockyard._store.caches import caching, reading
-from stockyard._store.caches.caching import BATCH, NO_ROOM, CacheKeyspace, Found, NewEntry
+from stockyard._store.caches.caching import BATCH, NO_ROOM, STORED, CacheKeyspace, Found, NewEntry
 from stockyard.cache.batcher import Batcher
 from stockyard.cache.budget import Budget
 from stockyard.cache.stats import Counts
@@ -38,6 +38,8 @@ class Entries:
         self._counts = counts
         # A node of a cluster is not asked for its time with a key's entry: keys find their nodes, TIME any.
         self._reads_plainly = keyspace.server.address.kind != "cluster"
+        # Whether the entry that was written last took the room of the one before it.
+        self._keep_their_room = False
         self._uses = uses
         self._reads = PerLoop(lambda: Batcher(self._read, most=BATCH))
         self._writes = PerLoop(lambda: Batcher(self._write, most=BATCH, weigh=_weight, heaviest=_LARGE))
@@ -50,6 +52,10 @@ class Entries:
         """
         return await self._reads.get().answer(key)
 
+    def expect_reads(self, number: int) -> None:
+        """So many entries are about to be read in this turn of the loop."""
+        self._reads.get().expect(number)
+
     async def write(self, entry: NewEntry) -> int:
         """Write an entry; return ``STORED``, ``OUTDATED`` or, counted as an error, ``NO_ROOM``.
 
@@ -61,9 +67,9 @@ class Entries:
     async def write_many(self, entries: Sequence[NewEntry]) -> list[int]:
         """Write entries at once; the answers and errors are those of ``write``."""
         if len(entries) == 1:
-            # As ``gather`` would, without a task.
             return [await self.write(entries[0])]
-        return await asyncio.gather(*map(self.write, entries))
+        writes = self._writes.get()
+        return await asyncio.gather(*map(writes.ask, entries))
 
     async def _read(self, keys: Sequence[str]) -> list[Found | None]:
         if len(keys) == 1 and self._reads_plainly:
@@ -95,12 +101,17 @@ class Entries:
             if (size := sum(map(_weight, entries))) > _LARGE:
                 await self._budget.make_place(size)
             uses = self._uses.get().taken()
+            if self._keep_their_room and len(entries) == 1 and not (entries[0].tags or entries[0].token):
+                if await caching.write_in_place(self._keyspace, self._cache, entries[0], budget, uses):
+                    return [STORED]
+                uses = {}
             written = await caching.write(self._keyspace, self._cache, entries, budget, uses)
         except ServerRefused as error:
             if caching.is_full(error):
                 return None
             raise
         counts = self._counts
+        self._keep_their_room = written.totals is None and self._budget.is_bounded
         if written.totals is not None:
             counts.bytes, counts.entries, counts.evictions = written.totals
         return written.answers

@@ -134,7 +134,7 @@ class Stage:
         await upsert(self.queue, every_ms=HOUR)
         self.keys.put({"marker": Sorted({"0": 0})})
         entries = [NewEntry(name, b"value", 60_000, tags=["tag"]) for name in "ab"]
-        await caching.write(self.cache, "prices", entries, 10**6)
+        await caching.write(self.cache, "prices", [*entries, NewEntry("plain", b"value", 60_000)], 10**6)
         await self.claim("locked")
         self.messages = await publish(self.channel, b"x", b"y", b"z")
         await take(self.channel, fresh=2)

@@ -136,6 +136,9 @@ ACTS: dict[str, Act] = {
     "caching.read": lambda s: caching.read(s.cache, "prices", ["a"]),
     "caching.release": lambda s: caching.release(s.cache, "prices", "locked", "w:1"),
     "caching.write": lambda s: caching.write(s.cache, "prices", [NewEntry("c", b"value", 60_000)], 10**6),
+    "caching.write_in_place": lambda s: caching.write_in_place(
+        s.cache, "prices", NewEntry("plain", b"other", 60_000), 10**6
+    ),
     "children.detach": lambda s: children.detach(s.queue, "1"),
     "children.settle": lambda s: children.settle(s.queue, s.queue.keys.job("p")),
     "durable.leave": lambda s: durable.leave(s.channel, "g", "me", [], idle_ms=60_000, reported=0),

@@ -117,3 +117,26 @@ async def test_all_of_a_turn_may_be_cancelled() -> None:
     await asyncio.wait(asked)
     assert all(each.cancelled() for each in asked)
     assert await batcher.answer(4) == 8
+
+
+async def test_a_question_behind_one_that_was_alone_leaves_at_once() -> None:
+    carrier = Carrier()
+    batcher = Batcher(carrier.send, most=5)
+    assert await batcher.answer(1) == 2
+    asking = batcher.answer(2)
+    asking.send(None)
+    assert carrier.batches == [[1], [2]]
+    asking.close()
+    # Of several, the others still travel together; and from now on all of them do.
+    assert await asyncio.gather(*map(batcher.answer, (3, 4, 5))) == [6, 8, 10]
+    assert await asyncio.gather(*map(batcher.answer, (6, 7, 8))) == [12, 14, 16]
+    assert carrier.batches[2:] == [[3], [4, 5], [6, 7, 8]]
+
+
+async def test_several_that_are_expected_leave_together_behind_one_that_was_alone() -> None:
+    carrier = Carrier()
+    batcher = Batcher(carrier.send, most=5)
+    assert await batcher.answer(1) == 2
+    batcher.expect(2)
+    assert await asyncio.gather(*map(batcher.answer, (2, 3))) == [4, 6]
+    assert carrier.batches == [[1], [2, 3]]

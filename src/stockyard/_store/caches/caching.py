@@ -20,6 +20,7 @@ from stockyard.model.naming import Naming
 
 _READ = load("caching.read")
 _WRITE = load("caching.write")
+_WRITE_IN_PLACE = load("caching.write_in_place")
 _CLAIM = load("caching.claim")
 _RELEASE = load("caching.release")
 _DELETE = load("caching.delete")
@@ -176,12 +177,33 @@ async def write(
         )
         for entry in entries
     ]
-    noted = _pack([part for member, used in uses.items() for part in (used, member)]) if uses else b""
     # A version is for tags.
     version = _new_version() if any(entry.tags for entry in entries) else ""
-    answers = await keyspace.run(_WRITE, cache, budget, _pack(rows), version, noted)
+    answers = await keyspace.run(_WRITE, cache, budget, _pack(rows), version, _scores(uses))
     number = len(entries)
     return Written(answers[:number], CacheTotals._make(answers[number:]) if len(answers) > number else None)
+
+
+async def write_in_place(
+    keyspace: CacheKeyspace, cache: str, entry: NewEntry, budget: int, uses: Mapping[str, int] | None = None
+) -> bool:
+    """Write an entry without tags and token if one is there that counts for as much; say whether it was.
+
+    The arguments and errors are those of ``write``.
+    """
+    return bool(
+        await keyspace.run(
+            _WRITE_IN_PLACE,
+            cache,
+            budget,
+            stored_key(entry.key),
+            entry.value,
+            entry.ttl_ms,
+            entry.stale_ms,
+            entry.took_ms,
+            _scores(uses),
+        )
+    )
 
 
 async def claim(
@@ -323,6 +345,10 @@ async def _scan(server: Server, start: str) -> AsyncIterator[list[str]]:
             yield [key.decode(errors="replace") for key in page]
         if cursor == b"0":
             return
+
+
+def _scores(uses: Mapping[str, int] | None) -> bytes:
+    return _pack([part for member, used in uses.items() for part in (used, member)]) if uses else b""
 
 
 def _new_version() -> str:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from stockyard._store.net.connection import Connection
 from stockyard._store.net.endpoint import Endpoint, set_options
+from stockyard._store.net.inbox import Inbox
 from stockyard._store.net.locator import Locator
 from stockyard._store.net.turned_away import is_turned_away
 from stockyard._store.net.unsent import Unsent, unsent
 from stockyard.config import Address
 from stockyard.errors import ReplyLost
 
-_CHUNK = 65_536
-
 
 class AsyncConnection(Connection):
-    """A ``Connection`` over a stream of the running loop.
+    """A ``Connection`` over a transport of the running loop.
 
     Args:
         address, client_name, reads_text, locator: those of ``Connection``.
@@ -32,15 +33,15 @@ class AsyncConnection(Connection):
         locator: Locator | None = None,
     ) -> None:
         super().__init__(address, client_name=client_name, reads_text=reads_text, locator=locator)
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._inbox: Inbox | None = None
+        self._transport: asyncio.Transport | None = None
 
     @property
     def is_open(self) -> bool:
-        reader, writer = self._reader, self._writer
-        if self.is_misled or reader is None or writer is None:
+        inbox, transport = self._inbox, self._transport
+        if self.is_misled or inbox is None or transport is None:
             return False
-        return not reader.at_eof() and not writer.transport.is_closing()
+        return not inbox.is_at_end and not transport.is_closing()
 
     async def read_bytes(self, timeout: float) -> bytes:
         """Return what the server sent, unread by anybody else; nothing when it was silent for so many seconds.
@@ -48,13 +49,9 @@ class AsyncConnection(Connection):
         Raises:
             ReplyLost: the connection broke.
         """
-        reader = self._reader
         try:
-            if reader is None:
-                raise ConnectionError("not connected")
-            async with asyncio.timeout(timeout):
-                if sent := await reader.read(_CHUNK):
-                    return sent
+            if sent := await self._some(timeout):
+                return sent
             raise ConnectionError("closed by the server")
         except TimeoutError:
             return b""
@@ -66,82 +63,80 @@ class AsyncConnection(Connection):
         return AsyncConnection(address)
 
     def drop(self) -> None:
-        writer, self._reader, self._writer = self._writer, None, None
-        if writer is not None:
-            writer.transport.abort()
+        transport, self._inbox, self._transport = self._transport, None, None
+        if transport is not None:
+            transport.abort()
 
     async def close(self) -> None:
-        writer, self._reader, self._writer = self._writer, None, None
-        if writer is None:
+        inbox, transport, self._inbox, self._transport = self._inbox, self._transport, None, None
+        if inbox is None or transport is None:
             return
         try:
-            writer.close()
+            transport.close()
             if self._endpoint.address.scheme == "rediss":
                 # TLS says goodbye before its socket closes: a loop that ends meanwhile would leave that open.
                 async with asyncio.timeout(1):
-                    await writer.wait_closed()
+                    await inbox.closed()
         # RuntimeError: the connection's loop is closed.
         except (OSError, RuntimeError):
-            writer.transport.abort()
+            transport.abort()
         except BaseException:
-            writer.transport.abort()
+            transport.abort()
             raise
 
     async def pause(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
     async def _connect(self) -> None:
-        self._reader, self._writer = await _open_stream(self._endpoint)
+        self._transport, self._inbox = await _connected(self._endpoint)
         # The server begins with what is written in this turn of the loop; uvloop would wait for its end.
-        self._writer.transport.set_write_buffer_limits(high=0)
+        self._transport.set_write_buffer_limits(high=0)
 
     def _within(self, seconds: float) -> AbstractAsyncContextManager[object]:
         return asyncio.timeout(seconds)
 
     def _send(self, packed: list[bytes]) -> None:
-        if self._writer is None:
+        if self._transport is None:
             # Dropped meanwhile by who watches it.
             raise ConnectionError("not connected")
-        self._writer.writelines(packed)
+        self._transport.writelines(packed)
 
-    async def _some(self, seconds: float | None) -> bytes:
-        stream = self._reader
-        if stream is None:
+    def _some(self, seconds: float | None) -> Coroutine[Any, Any, bytes]:
+        if self._inbox is None:
             raise ConnectionError("not connected")
-        async with asyncio.timeout(seconds):
-            return await stream.read(_CHUNK)
+        return self._inbox.next(seconds)
 
     def _unsent(self) -> Unsent | None:
-        if self._writer is None:
+        transport = self._transport
+        if transport is None:
             return None
-        transport = self._writer.transport
         return unsent(transport.get_extra_info("socket"), transport.get_write_buffer_size())
 
     async def _is_turned_away(self) -> bool:
         return await asyncio.to_thread(is_turned_away, self._endpoint.address)
 
 
-async def _open_stream(endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """Open a stream.
+async def _connected(endpoint: Endpoint) -> tuple[asyncio.Transport, Inbox]:
+    """Connect.
 
     Raises:
-        ConnectionError: why there is none; the system's error is its cause.
+        ConnectionError: why there is no connection; the system's error is its cause.
     """
-    address = endpoint.address
+    address, loop = endpoint.address, asyncio.get_running_loop()
     try:
         if address.scheme == "unix":
-            return await asyncio.open_unix_connection(address.path or "")
+            return await loop.create_unix_connection(Inbox, address.path or "")
         tls = endpoint.tls if address.scheme == "rediss" else None
-        reader, writer = await asyncio.open_connection(address.host, address.port, ssl=tls)
+        transport, inbox = await loop.create_connection(Inbox, address.host, address.port, ssl=tls)
     # ValueError: a name that can be no host's.
     except (OSError, ValueError) as error:
         raise endpoint.failure(error) from error
-    plain = writer.get_extra_info("socket")
+    plain = transport.get_extra_info("socket")
     if plain is not None:
         try:
             set_options(plain)
         except OSError:
             # The other side has closed it already.
-            writer.transport.abort()
+            transport.abort()
             raise
-    return reader, writer
+    return transport, inbox

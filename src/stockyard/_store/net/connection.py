@@ -6,7 +6,7 @@ import math
 import re
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -226,7 +226,16 @@ class Connection(ABC):
         take = self._replies.gets
         for _ in range(count):
             while (reply := take()) is _INCOMPLETE:
-                self._replies.feed(await self._more(timeout))
+                # In two halves: see ``_late``.
+                half = None if timeout is None else timeout / 2
+                try:
+                    received = await self._some(half)
+                except TimeoutError:
+                    received = await self._late(half)
+                if not received:
+                    raise ConnectionError("closed by the server")
+                self.received += len(received)
+                self._replies.feed(received)
                 timeout = silence or timeout
             if reply.__class__ is ReplyError:
                 reply = refusal_of(str(reply), self.address, self._endpoint.address.host)
@@ -237,24 +246,18 @@ class Connection(ABC):
             replies.append(reply)
         return replies
 
-    async def _more(self, timeout: float | None) -> bytes:
-        """Return the next bytes; raise TimeoutError after a silence in which nothing of ours went out either."""
-        # In two halves: what is to go out at the end of either shows whether bytes left meanwhile.
-        half = None if timeout is None else timeout / 2
-        before, is_late = None, False
+    async def _late(self, half: float | None) -> bytes:
+        """Return what comes after half of a time-out; raise TimeoutError when nothing of ours went out either."""
+        # What is to go out at the end of either half shows whether bytes left meanwhile.
+        before, is_late = self._unsent(), True
         while True:
             try:
-                received = await self._some(half)
+                return await self._some(half)
             except TimeoutError:
                 now = self._unsent()
                 if is_late and now == before:
                     raise
                 before, is_late = now, now == before or not is_late
-                continue
-            if not received:
-                raise ConnectionError("closed by the server")
-            self.received += len(received)
-            return received
 
     @abstractmethod
     def sibling(self, address: Address) -> Connection:
@@ -285,7 +288,7 @@ class Connection(ABC):
         """Put bytes on the wire."""
 
     @abstractmethod
-    async def _some(self, seconds: float | None) -> bytes:
+    def _some(self, seconds: float | None) -> Coroutine[Any, Any, bytes]:
         """Return bytes that came, nothing at the end of the stream; raise TimeoutError when none come in time."""
 
     @abstractmethod

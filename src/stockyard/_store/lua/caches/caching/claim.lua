@@ -5,7 +5,9 @@
 -- returns: 1 and the versions of the tags: the lock is the caller's; 0 and ms: it is another's for so long;
 --   2 and the entry as caching.read gives it, fresh or stale no longer than asked, and not the one seen
 local now = now_us()
-local found = look_up(base, name, key, now)
+local uses = {}
+local found = look_up(base, name, key, now, uses)
+note_uses(base, uses)
 write_totals(base)
 if found and found[4] ~= seen and found[2] > -tonumber(stale) then return {2, found} end
 local lock = lock_of(base, name, key)

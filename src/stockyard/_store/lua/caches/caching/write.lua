@@ -1,18 +1,13 @@
 --- Writes entries of a cache; expired ones leave the budget, then the least recently used, until there is room.
--- needs: cache_budget entries evicting versions
+-- needs: cache_budget entries entry_sizes evicting versions
 -- keys: home
 -- args: base name budget entries version uses
 -- returns: for each entry 1, 0 when it is outdated already, NO_ROOM when there is none; then, if any of them was
 --   changed, the cache's bytes, entries and evictions
 local limit, now, totals = tonumber(budget), now_us(), base .. ':totals'
 local now_ms, is_bounded = math.floor(now / 1000), limit >= 0
--- Bytes that the server needs beside key and value: for an entry and its two places, and for a tag. What is stored
--- is rounded up by its allocator, by an eighth on average.
-local ENTRY_COST, TAG_COST, ROUNDING = 350, 180, 1.125
-
-local function size_in_budget(path, value, tags, cost)
-  return math.floor((#value + #tags) * ROUNDING) + 3 * #path + #base + ENTRY_COST + cost
-end
+-- Bytes that the server needs for a tag.
+local TAG_COST = 180
 
 -- What the call has changed goes behind the answers.
 local function with_totals(answers)
@@ -31,20 +26,6 @@ local is_begun = false
 if uses ~= '' and is_bounded then redis.call('ZADD', base .. ':lru', 'XX', 'GT', unpack(cmsgpack.unpack(uses))) end
 
 local rows = cmsgpack.unpack(entries)
-local only = is_bounded and #rows == 1 and rows[1]
--- One entry in place of one of its size, as most that are written one by one: without what many entries share.
-if only and only[6] == '' and #only[7] == 0 then
-  local path, lifetime = path_of(name, only[1]), only[3] + only[4]
-  local size = size_in_budget(path, only[2], '', 0)
-  if size <= limit and size_of(base .. path) == size then
-    redis.call('SET', base .. path, pack_entry(now_ms + only[3], only[5], size, '', only[2]), 'PX', lifetime)
-    count_in(base, path, size, now + 1, now_ms + lifetime)
-    -- The budget may be smaller than when it was written first.
-    evict(base, limit)
-    redis.call('DEL', lock_of(base, name, only[1]))
-    return with_totals({1})
-  end
-end
 
 local function place_kept()
   if #kept == 1 then
@@ -99,7 +80,7 @@ local function store(at, key, value, ttl, stale, took, token, tags, seen)
   local held, cost = versioned(tags, seen, ttl + stale)
   if not held then return 0 end
   local packed = #tags > 0 and cmsgpack.pack(held) or ''
-  local size = size_in_budget(path, value, packed, cost)
+  local size = size_in_budget(base, path, #value + #packed, cost)
   -- One of the same size keeps its place in the budget.
   local before = size_of(base .. path)
   local stays = is_bounded and before == size

@@ -45,19 +45,28 @@ local function remove_entry(base, path)
   return 1
 end
 
--- Value, ms it stays fresh (below 0: stale for so long), ms its load took, its stamp, its packed tags; or nil.
-local function look_up(base, name, key, now)
+-- Value, ms it stays fresh (below 0: stale for so long), ms its load took, its stamp, its packed tags; or nil. Its name
+-- among the uses is added to `uses`, behind the time.
+local function look_up(base, name, key, now, uses)
   local path = path_of(name, key)
   local entry = redis.call('GET', base .. path)
   if not entry then return nil end
   local fresh_until, took, size, tags_length, at = struct.unpack(HEAD, entry)
-  local tags = string.sub(entry, at, at + tags_length - 1)
-  if tags_length > 0 and not are_current(base, name, cmsgpack.unpack(tags)) then
-    remove_entry(base, path)
-    return nil
+  local tags = ''
+  if tags_length > 0 then
+    tags = string.sub(entry, at, at + tags_length - 1)
+    if not are_current(base, name, cmsgpack.unpack(tags)) then
+      remove_entry(base, path)
+      return nil
+    end
   end
-  -- A full server refuses to note the use; the entry is read all the same.
-  redis.pcall('ZADD', base .. ':lru', 'XX', string.format('%.0f', now), member_of(path, size))
+  local place = #uses
+  uses[place + 1], uses[place + 2] = string.format('%.0f', now), member_of(path, size)
   local fresh = math.floor(fresh_until - now / 1000)
   return {string.sub(entry, at + tags_length), fresh, took, string.format('%.0f', fresh_until), tags}
+end
+
+-- A full server refuses to note what was used; it is read all the same.
+local function note_uses(base, uses)
+  if #uses > 0 then redis.pcall('ZADD', base .. ':lru', 'XX', unpack(uses)) end
 end
