@@ -106,7 +106,7 @@ async def test_a_late_failure_changes_nothing(keyspace: QueueKeyspace, keys: Key
 
 async def test_of_what_does_not_exist_nothing_is_written(keyspace: QueueKeyspace, keys: Keyspace) -> None:
     before = keys.all()
-    assert await store.report(keyspace, [reported("committed", key="other")]) == [None]
+    assert await store.report(keyspace, [reported("committed", key="other")]) == ["unknown"]
     assert keys.all() == before
 
 
@@ -122,7 +122,7 @@ async def test_each_effect_of_a_call_is_concluded_by_itself(keyspace: QueueKeysp
             reported("failed", "n8", key="k8", reason="rejected"),
             reported("failed", "not mine", key="k9"),
         ],
-    ) == ["committed", None, "failed", "open"]
+    ) == ["committed", "unknown", "failed", "open"]
     records = [await store.read(keyspace, key) for key in ("k", "k8", "k9")]
     assert [record and (record.outcome, record.value, record.reason) for record in records] == [
         ("committed", 5, None),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
@@ -74,7 +73,7 @@ class _Batcher(Generic[Q, A]):
         self._weigh = weigh
         self._what = what
         self._loop = asyncio.get_running_loop()
-        self._asked: deque[tuple[Q, asyncio.Future[A]]] = deque()
+        self._asked: list[tuple[Q, asyncio.Future[A]]] = []
         self._calls: set[asyncio.Task[None]] = set()
         self._is_gathering = False
 
@@ -100,19 +99,18 @@ class _Batcher(Generic[Q, A]):
                 call.add_done_callback(self._end_call)
 
     def _next(self) -> list[tuple[Q, asyncio.Future[A]]]:
-        asked: list[tuple[Q, asyncio.Future[A]]] = []
+        number = self._most if self._weigh is None else self._number_within(self._weigh)
+        leaving, self._asked = self._asked[:number], self._asked[number:]
+        # Of one whose caller was cancelled nothing is sent.
+        return [each for each in leaving if not each[1].done()]
+
+    def _number_within(self, weigh: Callable[[Q], int]) -> int:
         weight = 0
-        while self._asked and len(asked) < self._most:
-            question, future = self._asked[0]
-            if not future.done():
-                if self._weigh is not None:
-                    weight += self._weigh(question)
-                    if asked and weight > self._most_bytes:
-                        break
-                asked.append((question, future))
-            # Else its caller was cancelled before anything was sent.
-            self._asked.popleft()
-        return asked
+        for number, (question, _) in enumerate(self._asked[: self._most]):
+            weight += weigh(question)
+            if number and weight > self._most_bytes:
+                return number
+        return self._most
 
     async def _call(self, asked: Sequence[tuple[Q, asyncio.Future[A]]]) -> None:
         try:

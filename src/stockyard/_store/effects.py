@@ -131,12 +131,12 @@ async def begin(keyspace: QueueKeyspace, intents: Sequence[Intent], *, marks: bo
     ]
 
 
-async def report(keyspace: QueueKeyspace, reports: Sequence[EffectReport]) -> list[str | None]:
-    """Write how effects ended, as their runs know; return what stands, None where there is no effect."""
+async def report(keyspace: QueueKeyspace, reports: Sequence[EffectReport]) -> list[str]:
+    """Write how effects ended, as their runs know; return what stands, unknown where there is no effect."""
     stands = await keyspace.run(_REPORT, keyspace.base, _now(keyspace), _packed(reports))
     if isinstance(stands, int):
         return ["committed"] * stands
-    return [outcome.decode() if isinstance(outcome, bytes) else None for outcome in stands]
+    return [outcome.decode() if isinstance(outcome, bytes) else "unknown" for outcome in stands]
 
 
 async def settle(keyspace: QueueKeyspace, key: str, settlement: Settlement) -> tuple[int, EffectRecord | None]:

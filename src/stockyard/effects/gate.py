@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from functools import partial
 
 import msgspec
@@ -49,7 +50,7 @@ class EffectGate:
             most_bytes=MOST_BYTES,
             what="a call that begins effects",
         )
-        self._reported: Gathered[EffectReport, str | None] = Gathered(
+        self._reported: Gathered[EffectReport, str] = Gathered(
             partial(store.report, keyspace),
             most=MOST_JOBS,
             most_bytes=MOST_BYTES,
@@ -76,8 +77,10 @@ class EffectGate:
             request.payload,
             request.most_ms,
             request.least_ms,
-            expires=request.expires_at,
-            halt_keys=request.halt_keys,
+            "0",
+            "",
+            request.expires_at,
+            request.halt_keys,
         )
         record: EffectRecord | None = None
         for _ in range(_ROUNDS):
@@ -118,15 +121,14 @@ class EffectGate:
                     return EffectStart("mismatch", reason=decision.reason)
         return EffectStart("wait", wait_ms=request.most_ms)
 
-    async def report(self, report: EffectReport) -> str:
+    def report(self, report: EffectReport) -> Awaitable[str]:
         """Write how an effect ended; return the outcome that stands.
 
         Raises:
             ServerUnavailable: nothing happened.
             ReplyLost: it may be written; it may be sent again.
         """
-        stands = await self._reported.ask(report)
-        return EffectOutcome.UNKNOWN.value if stands is None else stands
+        return self._reported.ask(report)
 
     async def _halted(self, job_id: str, request: EffectRequest, halt: Halt | None) -> EffectStart:
         """Take back an intent that was written before the halt, and whose reply was lost: its run does not act."""

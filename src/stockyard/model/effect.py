@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
@@ -18,6 +18,7 @@ from stockyard.errors import (
     ServerUnavailable,
 )
 from stockyard.model import checks
+from stockyard.model.deadlines import Deadline
 from stockyard.model.effect_errors import (
     EffectHalted,
     EffectMismatch,
@@ -85,7 +86,7 @@ class Effect:
         self._ends_at = 0.0
         self._value: str | None = None
         self._failure: str | None = None
-        self._deadline: _Deadline | None = None
+        self._deadline: Deadline | None = None
         self._span: AbstractContextManager[telemetry.Span] | None = None
         self._stands = ""
 
@@ -152,8 +153,12 @@ class Effect:
             await self.__aexit__(None if error is None else type(error), error, None)
         return result
 
-    async def begin(self) -> None:
-        """Write the intent, or raise what keeps the step from being done; ``with`` and ``async with`` call it."""
+    async def begin(self, *, is_awaited: bool = False) -> Self:
+        """Write the intent, or raise what keeps the step from being done; ``with`` and ``async with`` call it.
+
+        Args:
+            is_awaited: by ``async with``: the step is cancelled when its time is over. Defaults to False.
+        """
         if self.fence:
             raise InvalidOption(f"effect {self.key} was begun already: make another by job.effect()")
         asked = time.monotonic()
@@ -169,6 +174,10 @@ class Effect:
             raise _what_keeps_from(start)
         self.fence, self.started_on, self.deadline = start.fence, start.started_on, start.deadline
         self._ends_at = asked + start.left_ms / 1000
+        if is_awaited:
+            self._begin_span()
+            self._deadline = Deadline(self.remaining)
+        return self
 
     async def end(self, error: BaseException | None) -> None:
         """Write the outcome; ``with`` and ``async with`` call it.
@@ -195,15 +204,30 @@ class Effect:
                 else f"effect {self.key} may have been applied by an earlier attempt; this one failed: {reason}"
             ) from error
 
-    async def __aenter__(self) -> Self:
-        await self.begin()
-        self._begin_span()
-        self._deadline = _Deadline(self.remaining)
-        return self
+    def __aenter__(self) -> Coroutine[Any, Any, Self]:
+        return self.begin(is_awaited=True)
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: Any) -> None:
+    def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: Any
+    ) -> Coroutine[Any, Any, None]:
         assert self._deadline is not None
-        cause, is_late = error, self._deadline.end(error)
+        is_late = self._deadline.end(error)
+        if error is None and self._value is not None:
+            return self._end_committed(self._value)
+        return self._end_otherwise(error, is_late=is_late)
+
+    async def _end_committed(self, value: str) -> None:
+        report = EffectReport(self.key, self._request.nonce, self.fence, EffectOutcome.COMMITTED, value)
+        try:
+            self._stands = await self._port.report_effect(self._job_id, report)
+        except (ServerUnavailable, ReplyLost, asyncio.CancelledError) as failure:
+            await self._end_in_spite_of(failure, None)
+        finally:
+            if self._span is not None:
+                self._end_span(None)
+
+    async def _end_otherwise(self, error: BaseException | None, *, is_late: bool) -> None:
+        cause = error
         if is_late:
             seconds = (self.deadline - self.started_on) / 1000
             cause = TimeoutError(f"effect {self.key} was not over within its {seconds:g} s")
@@ -319,43 +343,6 @@ def _what_keeps_from(start: EffectStart) -> Exception:
         case "halted":
             return EffectHalted(start.halted_key, start.reason)
     return EffectRefused(start.reason)
-
-
-class _Deadline:
-    """Cancels the running task after a time, as ``asyncio.timeout`` does for a third of its cost.
-
-    Args:
-        seconds: from now on.
-    """
-
-    __slots__ = ("_cancelling", "_is_over", "_task", "_timer")
-
-    def __init__(self, seconds: float) -> None:
-        loop = asyncio.get_running_loop()
-        task = asyncio.current_task(loop)
-        assert task is not None
-        self._task = task
-        self._cancelling = task.cancelling()
-        self._is_over = False
-        self._timer = loop.call_later(seconds, self._expire)
-
-    def end(self, error: BaseException | None) -> bool:
-        """Say whether it ended the block, and nobody else cancelled the task."""
-        self._timer.cancel()
-        if not self._is_over:
-            return False
-        return self._task.uncancel() <= self._cancelling and isinstance(error, asyncio.CancelledError)
-
-    def hasten(self, seconds: float) -> None:
-        """Expire so much sooner."""
-        loop = self._task.get_loop()
-        if not self._timer.cancelled() and not self._is_over:
-            self._timer.cancel()
-            self._timer = loop.call_at(self._timer.when() - seconds, self._expire)
-
-    def _expire(self) -> None:
-        self._is_over = True
-        self._task.cancel()
 
 
 def hasten(effect: Effect, seconds: float) -> None:

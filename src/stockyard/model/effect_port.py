@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import Any, Literal, Protocol
 
 import msgspec
@@ -80,6 +81,6 @@ class EffectReport(msgspec.Struct, gc=False):
 class EffectPort(Protocol):
     """What an effect needs from its job's owner."""
 
-    async def begin_effect(self, job_id: str, request: EffectRequest) -> EffectStart: ...
-    async def report_effect(self, job_id: str, report: EffectReport) -> str: ...
+    def begin_effect(self, job_id: str, request: EffectRequest) -> Awaitable[EffectStart]: ...
+    def report_effect(self, job_id: str, report: EffectReport) -> Awaitable[str]: ...
     def blocking(self, target: Any) -> Any: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -170,7 +170,7 @@ class StoredJobs:
     def begin_effect(self, job_id: str, request: EffectRequest) -> Coroutine[Any, Any, EffectStart]:
         return self._effects.begin(job_id, _from_child(request, EffectRequest))
 
-    def report_effect(self, job_id: str, report: EffectReport) -> Coroutine[Any, Any, str]:
+    def report_effect(self, job_id: str, report: EffectReport) -> Awaitable[str]:
         return self._effects.report(_from_child(report, EffectReport))
 
     async def children_values(self, job_id: str) -> dict[str, Any]:

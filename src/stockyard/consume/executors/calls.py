@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from datetime import timedelta
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -55,8 +55,13 @@ def _has_job(hint: Any) -> bool:
 
 
 def _results() -> dict[str, msgspec.json.Decoder[Any]]:
-    asynchronous = [name for name, _ in inspect.getmembers(JobPort, inspect.iscoroutinefunction)]
-    hints = {name: get_type_hints(getattr(JobPort, name))["return"] for name in asynchronous}
+    hints: dict[str, Any] = {}
+    for name, method in inspect.getmembers(JobPort, inspect.isfunction):
+        returned = get_type_hints(method).get("return")
+        if inspect.iscoroutinefunction(method):
+            hints[name] = returned
+        elif get_origin(returned) is Awaitable:
+            (hints[name],) = get_args(returned)
     # A job is tied to the connection of its process, and waiting for its own result a job would wait for ever.
     return {
         name: msgspec.json.Decoder(hint)
