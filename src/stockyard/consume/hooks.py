@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -78,18 +78,30 @@ async def begin(hook: Hook | None) -> None:
 
 async def call_hook(hook: Hook | None, *arguments: Any) -> None:
     """Call a hook if there is one."""
-    if hook is None:
-        return
+    rest = None if hook is None else begin_call(hook, arguments)
+    if rest is not None:
+        await rest
+
+
+def begin_call(hook: Hook, arguments: tuple[Any, ...]) -> Coroutine[Any, Any, None] | None:
+    """Call a hook; return what is left to await, or None after one that is a plain function."""
     try:
         answer = hook(*arguments)
-        if inspect.isawaitable(answer):
-            await answer
+    except BaseException as error:  # native extensions raise their panics as such
+        _failed(hook, arguments, error)
+        return None
+    return None if answer is None or not inspect.isawaitable(answer) else _awaited(hook, arguments, answer)
+
+
+async def _awaited(hook: Hook, arguments: tuple[Any, ...], answer: Awaitable[None]) -> None:
+    try:
+        await answer
     except asyncio.CancelledError as error:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
         _failed(hook, arguments, error)
-    except BaseException as error:  # native extensions raise their panics as such
+    except BaseException as error:
         _failed(hook, arguments, error)
 
 

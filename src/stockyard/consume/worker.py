@@ -22,7 +22,6 @@ from stockyard._store.keyspace import QueueKeyspace
 from stockyard.consume.cancel_listener import CancelListener
 from stockyard.consume.foreground import run_in_foreground
 from stockyard.consume.heartbeat import BEAT_SECONDS
-from stockyard.consume.hooks import call_hook
 from stockyard.consume.identity import dead_holders, new_worker_id
 from stockyard.consume.lifespan import close
 from stockyard.consume.loop_watch import LoopWatch
@@ -368,4 +367,4 @@ class Worker(Fixed, WorkerControl):
 
     def _drained(self) -> None:
         if self._hooks.drained is not None and not any(shard.fetcher.has_plenty for shard in self._shards.all):
-            self._announcer.call(call_hook(self._hooks.drained))
+            self._announcer.call_hook(self._hooks.drained)

@@ -7,6 +7,7 @@ from typing import Any
 
 from stockyard.consume.executors.results import ChildResult
 
+_encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _AS_THEY_ARE = frozenset((type(None), bool, int, str))
 
 
@@ -17,7 +18,7 @@ def as_json(value: Any) -> str:
         TypeError: the value has no JSON form.
         ValueError: it holds NaN or an infinite number.
     """
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    return _encode(value)
 
 
 def plain(value: Any) -> Any:

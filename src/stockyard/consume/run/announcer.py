@@ -10,7 +10,7 @@ from typing import Any
 from stockyard import telemetry
 from stockyard._logging import about, about_job, plain
 from stockyard.consume.executors.results import read_result
-from stockyard.consume.hooks import Hooks, call_hook
+from stockyard.consume.hooks import Hook, Hooks, begin_call
 from stockyard.consume.run.error_outcome import class_of
 from stockyard.consume.run.invocation import Invocation
 from stockyard.model.job import Job, set_fields
@@ -31,6 +31,7 @@ class Announcer:
         self._queue = queue
         self._hooks = hooks
         self._calls: set[asyncio.Task[None]] = set()
+        self._due: list[tuple[Hook, tuple[Any, ...]]] = []
 
     @property
     def announces_completed(self) -> bool:
@@ -53,7 +54,7 @@ class Announcer:
                     result = read_result(run.result, run.handler)
                     _count_attempt(job)
                     set_fields(job, return_value=result, failed_reason=None, finished_on=moment)
-                    self.call(call_hook(hooks.completed, job, result))
+                    self.call_hook(hooks.completed, job, result)
             case Failed(reason=reason):
                 error = class_of(run.result)
                 _log.error(
@@ -66,13 +67,13 @@ class Announcer:
                 set_fields(job, failed_reason=reason, stacktrace=outcome.stacktrace, finished_on=moment)
                 if hooks.failed is not None:
                     run.expose()
-                    self.call(call_hook(hooks.failed, job, run.result))
+                    self.call_hook(hooks.failed, job, run.result)
             case Expired(reason=reason):
                 _log.info("%s ended: %s", about(job), plain(reason), extra=about_job(job))
                 set_fields(job, failed_reason=reason, finished_on=moment)
                 if hooks.expired is not None:
                     run.expose()
-                    self.call(call_hook(hooks.expired, job))
+                    self.call_hook(hooks.expired, job)
             case Retried(reason=reason, delay_ms=delay):
                 _log.warning(
                     "%s failed and is retried %s: %s",
@@ -90,24 +91,24 @@ class Announcer:
                 )
                 if hooks.retried is not None:
                     run.expose()
-                    self.call(call_hook(hooks.retried, job, run.result, delay))
+                    self.call_hook(hooks.retried, job, run.result, delay)
 
     def error(self, error: BaseException) -> None:
         """Announce that something of the worker itself failed."""
         if self._hooks.error is not None:
-            self.call(call_hook(self._hooks.error, error))
+            self.call_hook(self._hooks.error, error)
 
     def lost(self, run: Invocation) -> None:
         """Announce that the lease of a run is lost."""
         if self._hooks.lease_lost is not None:
             run.expose()
-            self.call(call_hook(self._hooks.lease_lost, run.job))
+            self.call_hook(self._hooks.lease_lost, run.job)
 
     @property
     def on_renewed(self) -> Callable[[list[str]], None] | None:
         """What announces leases that were renewed, by the ids of their jobs; None where nobody asks."""
         hook = self._hooks.leases_renewed
-        return None if hook is None else lambda job_ids: self.call(call_hook(hook, job_ids))
+        return None if hook is None else lambda job_ids: self.call_hook(hook, job_ids)
 
     def ended_unread(self, job_id: str, outcome: Outcome) -> None:
         """Announce the end of a job whose record could not be read, or that did not have to run."""
@@ -120,16 +121,29 @@ class Announcer:
                 extra={"queue": self._queue, "job": job_id},
             )
 
+    def call_hook(self, hook: Hook, *arguments: Any) -> None:
+        """Call a hook in the next turn of the loop; ``wait`` waits until it has returned."""
+        if not self._due:
+            asyncio.get_running_loop().call_soon(self._call_due)
+        self._due.append((hook, arguments))
+
+    def _call_due(self) -> None:
+        due, self._due = self._due, []
+        for hook, arguments in due:
+            # A plain function needs no task.
+            if (rest := begin_call(hook, arguments)) is not None:
+                self.call(rest)
+
     def call(self, call: Coroutine[Any, Any, None]) -> None:
-        """Run a hook's call in the background; ``wait`` waits for it."""
+        """Run something in the background; ``wait`` waits for it."""
         task = asyncio.create_task(call)
         self._calls.add(task)
         task.add_done_callback(self._calls.discard)
 
     async def wait(self) -> None:
         """Return when every hook has returned."""
-        while self._calls:
-            await asyncio.wait(self._calls)
+        while self._due or self._calls:
+            await (asyncio.wait(self._calls) if self._calls else asyncio.sleep(0))
 
 
 def _count_attempt(job: Job[Any]) -> None:
