@@ -236,3 +236,16 @@ async def test_entries_of_the_same_size_are_placed_together(cache: CacheKeyspace
     cache_keys.delete(":lru")
     cache_keys.put({":totals": {"bytes": 0, "c:bytes": 0, "c:entries": 0}})
     assert totals(await put(cache, again[0], again[1])) == CacheTotals(counted(cache_keys), 2, 1)
+
+
+async def test_what_has_lost_its_place_is_counted_again(cache: CacheKeyspace, cache_keys: Keyspace) -> None:
+    entries = [NewEntry(key, b"1" * 100, 60_000) for key in "abc"]
+    await put(cache, *entries)
+    totals = cache_keys.get(":totals")
+    cache_keys.delete(":lru")
+    cache_keys.delete(":totals")
+    written = await put(cache, *entries)
+    assert cache_keys.get(":totals") == totals
+    assert written.totals is not None
+    assert written.totals.entries == 3
+    assert lru(cache_keys) == ["c::e:a", "c::e:b", "c::e:c"]

@@ -30,7 +30,7 @@ class PerLoop(Generic[T]):
             return self._without_loop()
         thing = self._things.get(loop)
         if thing is None:
-            for closed in [each for each in self._things if each.is_closed()]:
+            for closed in [each for each in tuple(self._things) if each.is_closed()]:
                 self._things.pop(closed, None)
             thing = self._things[loop] = self._make()
         return thing

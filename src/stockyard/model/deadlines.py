@@ -90,7 +90,7 @@ _timers: dict[asyncio.AbstractEventLoop, _Timer] = {}
 
 
 def _new_timer(loop: asyncio.AbstractEventLoop) -> _Timer:
-    for closed in [each for each in _timers if each.is_closed()]:
+    for closed in [each for each in tuple(_timers) if each.is_closed()]:
         _timers.pop(closed, None)
     timer = _timers[loop] = _Timer(loop)
     return timer

@@ -18,8 +18,8 @@ local function with_totals(answers)
   return answers
 end
 
--- Entries of the size that was there before: their places in the budget change together.
-local kept = {}
+-- Entries of the size that was there before, by their names in the budget: their places change together.
+local kept, used, expiring = {}, {}, {}
 local is_begun = false
 
 -- Before others leave: entries that were read meanwhile without a script.
@@ -28,23 +28,16 @@ if uses ~= '' and is_bounded then redis.call('ZADD', base .. ':lru', 'XX', 'GT',
 local rows = cmsgpack.unpack(entries)
 
 local function place_kept()
-  if #kept == 1 then
-    count_in(base, unpack(kept[1]))
-  elseif #kept > 1 then
-    local members, used, expiring = {}, {}, {}
-    for at, each in ipairs(kept) do
-      local member = member_of(each[1], each[2])
-      members[at] = member
-      used[2 * at - 1], used[2 * at] = string.format('%.0f', each[3]), member
-      expiring[2 * at - 1], expiring[2 * at] = string.format('%.0f', each[4]), member
+  if #kept == 0 then return end
+  -- Nearly always all of them have a place.
+  if redis.call('ZADD', base .. ':lru', 'XX', 'CH', unpack(used)) ~= #kept then
+    for at, member in ipairs(kept) do
+      local size, path = string.match(member, '^(%d+):(.*)$')
+      count_in(base, path, tonumber(size), used[2 * at - 1], expiring[2 * at - 1])
     end
-    for at, score in ipairs(redis.call('ZMSCORE', base .. ':lru', unpack(members))) do
-      if not score then count_change(kept[at][1], kept[at][2], 1, 0) end
-    end
-    redis.call('ZADD', base .. ':lru', unpack(used))
-    redis.call('ZADD', base .. ':expiry', unpack(expiring))
   end
-  kept = {}
+  redis.call('ZADD', base .. ':expiry', unpack(expiring))
+  kept, used, expiring = {}, {}, {}
 end
 
 -- Before the first entry that takes another room than was there.
@@ -77,9 +70,12 @@ local function store(at, key, value, ttl, stale, took, token, tags, seen)
   if token ~= '' and redis.call('GET', lock) ~= token then return 0 end
   -- What is being loaded elsewhere is older than what is written here.
   locks[#locks + 1] = lock
-  local held, cost = versioned(tags, seen, ttl + stale)
-  if not held then return 0 end
-  local packed = #tags > 0 and cmsgpack.pack(held) or ''
+  local packed, cost = '', 0
+  if #tags > 0 then
+    local held, needed = versioned(tags, seen, ttl + stale)
+    if not held then return 0 end
+    packed, cost = cmsgpack.pack(held), needed
+  end
   local size = size_in_budget(base, path, #value + #packed, cost)
   -- One of the same size keeps its place in the budget.
   local before = size_of(base .. path)
@@ -95,7 +91,9 @@ local function store(at, key, value, ttl, stale, took, token, tags, seen)
   end
   redis.call('SET', base .. path, pack_entry(now_ms + ttl, took, size, packed, value), 'PX', ttl + stale)
   if stays then
-    kept[#kept + 1] = {path, size, now + at, now_ms + ttl + stale}
+    local number, member = #kept + 1, member_of(path, size)
+    kept[number], used[2 * number], expiring[2 * number] = member, member, member
+    used[2 * number - 1], expiring[2 * number - 1] = now + at, now_ms + ttl + stale
   elseif is_bounded then
     count_in(base, path, size, now + at, now_ms + ttl + stale)
   end

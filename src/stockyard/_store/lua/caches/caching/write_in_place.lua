@@ -11,9 +11,9 @@ if (tonumber(redis.call('HGET', base .. ':totals', 'bytes')) or 0) > limit then 
 local time, member = redis.call('TIME'), member_of(path, size)
 local used, now_ms = time[1] * 1000000 + time[2], time[1] * 1000 + math.floor(time[2] / 1000)
 -- What is not among the uses is not counted.
-if redis.call('ZADD', base .. ':lru', 'XX', 'CH', string.format('%.0f', used), member) == 0 then return 0 end
+if redis.call('ZADD', base .. ':lru', 'XX', 'CH', used, member) == 0 then return 0 end
 local fresh_until = now_ms + ttl
 redis.call('SET', base .. path, pack_entry(fresh_until, took, size, '', value), 'PX', ttl + stale)
-redis.call('ZADD', base .. ':expiry', string.format('%.0f', fresh_until + stale), member)
+redis.call('ZADD', base .. ':expiry', fresh_until + stale, member)
 redis.call('DEL', lock_of(base, name, key))
 return 1

@@ -18,8 +18,8 @@ end
 
 local function count_in(base, path, size, used, expires)
   local member = member_of(path, size)
-  if redis.call('ZADD', base .. ':lru', string.format('%.0f', used), member) == 1 then count_change(path, size, 1, 0) end
-  redis.call('ZADD', base .. ':expiry', string.format('%.0f', expires), member)
+  if redis.call('ZADD', base .. ':lru', used, member) == 1 then count_change(path, size, 1, 0) end
+  redis.call('ZADD', base .. ':expiry', expires, member)
 end
 
 local function count_out(base, member, path, size, evictions)

@@ -61,7 +61,7 @@ local function look_up(base, name, key, now, uses)
     end
   end
   local place = #uses
-  uses[place + 1], uses[place + 2] = string.format('%.0f', now), member_of(path, size)
+  uses[place + 1], uses[place + 2] = now, member_of(path, size)
   local fresh = math.floor(fresh_until - now / 1000)
   return {string.sub(entry, at + tags_length), fresh, took, string.format('%.0f', fresh_until), tags}
 end
