@@ -73,6 +73,11 @@ class Keyspace:
         """The keys there are, sorted."""
         return sorted(key.removeprefix(self._base) for key in self._raw.scan_iter(f"{self._base}*", count=1000))
 
+    def is_list(self, name: str) -> bool:
+        """Whether the server keeps a hash as a list, which it searches from its beginning."""
+        encoding: str = self._raw.object("encoding", self._base + name)
+        return encoding in ("listpack", "ziplist")
+
     def dumps(self) -> dict[str, bytes]:
         """Every key's value as DUMP tells it."""
         return {

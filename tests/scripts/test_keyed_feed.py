@@ -181,3 +181,23 @@ async def test_a_paused_queue_wakes_nobody(keyspace: QueueKeyspace, keys: Keyspa
     keys.put({**DONE, **standing("A", "1"), **lined_up("A", "2"), "meta": {"paused": "1"}})
     await keyed.feed(keyspace, ORDERED, ["1"])
     assert (keys.get("wait"), keys.get("marker")) == (["2"], None)
+
+
+@pytest.mark.parametrize("number", [60, 100, 500])
+async def test_what_stands_for_many_keys_is_searched_as_a_table(
+    keyspace: QueueKeyspace, keys: Keyspace, number: int
+) -> None:
+    heads = {str(each): f"K{each}" for each in range(number)}
+    holders = {key: f'["{each}"]' for each, key in heads.items()}
+    keys.put({":keys:heads": heads, ":keys:holders": holders})
+    await keyed.feed(keyspace, ORDERED, ["no head"])
+    is_small = number <= 64
+    assert [keys.is_list(name) for name in (":keys:heads", ":keys:holders")] == [is_small, is_small]
+    assert (keys.get(":keys:heads"), keys.get(":keys:holders")) == (heads, holders)
+
+
+async def test_a_long_key_is_kept(keyspace: QueueKeyspace, keys: Keyspace) -> None:
+    holders = {f"K{each}": f'["{each}"]' for each in range(100)} | {"-" * 65: '["long"]'}
+    keys.put({":keys:holders": holders})
+    await keyed.feed(keyspace, ORDERED, ["no head"])
+    assert keys.get(":keys:holders") == holders

@@ -9,6 +9,7 @@ local batch = {
   base = base, keys = keys, wanted = cmsgpack.unpack(request), cap = stream_cap(meta), counted = {},
   any_ready = false, any_delayed = false,
 }
+local nothing = {}
 
 local function add(given)
   local id = given.id
@@ -27,8 +28,12 @@ local function add(given)
   -- end bounded
   local number = string.format('%.0f', redis.call('INCR', counter))
   if not is_own then id = number .. string.sub(id, 2) end
+  local more = nothing
+  -- only keyed:
+  if given.key then more = {'stockyard.key', given.key} end
+  -- end keyed
   redis.call('HSET', base .. id, 'name', given.name, 'data', given.data, 'opts', given.options, 'timestamp',
-    given.timestamp, 'delay', given.delay, 'priority', given.priority)
+    given.timestamp, 'delay', given.delay, 'priority', given.priority, unpack(more))
   redis.call('XADD', events, '*', 'event', 'added', 'jobId', id, 'name', given.name)
   -- only coalescing:
   note_waiting(batch, given, id)
@@ -58,6 +63,9 @@ for index, given in ipairs(new_jobs) do answers[index] = add(given) end
 -- only aging:
 write_aged(batch)
 -- end aging
+-- only keyed:
+count_lined_up(batch)
+-- end keyed
 trim(events, batch.cap)
 write_counts(base, batch.counted)
 wake_workers(keys, batch.any_ready, batch.any_delayed)

@@ -11,6 +11,7 @@ local function lets_pass(keys, base, id, key, now)
   if due <= now then return false end
   out_of_delayed(keys, id)
   join_key_line(keys, base, id, key, string.format('%.0f', due - RETRY), now)
+  redis.call('INCR', keys.keys_waiting)
   return true
 end
 

@@ -47,10 +47,9 @@ local function stand_down(keys, id, key)
   return left
 end
 
--- Returns whether it is the first of the line.
+-- Returns whether it is the first of the line; the caller counts it among the waiting ones.
 local function join_key_line(keys, base, id, key, place, now)
   redis.call('ZADD', base .. KEY_LINE .. key, place, id)
-  redis.call('INCR', keys.keys_waiting)
   return redis.call('ZADD', keys.keys_lines, 'NX', now, key) == 1
 end
 

@@ -6,7 +6,6 @@
 local function line_up(batch, given, id, number)
   local base, key, rule = batch.base, given.key, batch.wanted.keys
   batch.names = batch.names or names_of_keys(base)
-  redis.call('HSET', base .. id, 'stockyard.key', key)
   -- A job that had the same id of its own may have gone without a word.
   local old = given.id == id and redis.call('HGET', batch.names.keys_heads, id)
   if old then stand_down(batch.names, id, old) end
@@ -19,5 +18,11 @@ local function line_up(batch, given, id, number)
   if join_key_line(batch.names, base, id, key, number, given.timestamp) then
     redis.call('SET', base .. KEYED .. 'rule', cmsgpack.pack(rule))
   end
+  batch.lined_up = (batch.lined_up or 0) + 1
   return true
+end
+
+-- Once for all jobs of a call.
+local function count_lined_up(batch)
+  if batch.lined_up then redis.call('INCRBY', batch.names.keys_waiting, batch.lined_up) end
 end
