@@ -7,7 +7,7 @@ import math
 
 
 class Deadline:
-    """Cancels the running task after a time, as ``asyncio.timeout`` does for five times its cost.
+    """Cancels the running task after a time, as ``asyncio.timeout`` does at a higher cost.
 
     Args:
         seconds: from now on.

@@ -13,8 +13,8 @@ _MOST_UNREAD = 131_072
 class Inbox(asyncio.Protocol):
     """The receiving end of a connection, for one reader.
 
-    A ``StreamReader`` under ``asyncio.timeout`` does the same for three times the processor time of a small reply:
-    here a timer that is there is kept from one wait to the next.
+    A ``StreamReader`` under ``asyncio.timeout`` would do the same for some microseconds more each time: here one
+    timer is kept from wait to wait.
     """
 
     def __init__(self) -> None:
