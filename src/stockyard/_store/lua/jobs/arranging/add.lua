@@ -59,7 +59,10 @@ local answers, new_jobs = {}, cmsgpack.unpack(jobs)
 -- only aging:
 regrade(batch, new_jobs[1].timestamp, 100)
 -- end aging
-for index, given in ipairs(new_jobs) do answers[index] = add(given) end
+-- Those before one that cannot be added are counted and started.
+local ok, failure = pcall(function()
+  for index, given in ipairs(new_jobs) do answers[index] = add(given) end
+end)
 -- only aging:
 write_aged(batch)
 -- end aging
@@ -69,4 +72,5 @@ count_lined_up(batch)
 trim(events, batch.cap)
 write_counts(base, batch.counted)
 wake_workers(keys, batch.any_ready, batch.any_delayed)
+if not ok then return type(failure) == 'table' and failure or {err = failure} end
 return answers
