@@ -98,14 +98,19 @@ class Guarded:
 
     def refused(self) -> list[str]:
         """What was refused since this was asked last."""
-        log: Any = self.client.acl_log()
-        self.client.acl_log_reset()
+        # Together: what is refused between the two would be forgotten.
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.acl_log()
+            pipe.acl_log_reset()
+            log, _ = pipe.execute()
         return [f"{each['username']}: {each['object']} ({each['reason']})" for each in log]
 
     def used(self) -> set[str]:
         """The commands that anybody used since this was asked last."""
-        told: Any = self.client.info("commandstats")
-        self.client.config_resetstat()
+        with self.client.pipeline(transaction=True) as pipe:
+            pipe.info("commandstats")
+            pipe.config_resetstat()
+            told, _ = pipe.execute()
         return {name.removeprefix("cmdstat_") for name in told}
 
 
