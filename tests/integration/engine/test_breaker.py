@@ -9,7 +9,7 @@ import pytest
 from stockyard import InvalidOption, Job, JobFailed, JobState, UnrecoverableError
 from stockyard.effects import NotApplied
 from stockyard.halts import Breaker
-from stockyard.limits import Fixed, Limits
+from stockyard.limits import Limits, Rolling
 from tests.support.waiting import eventually
 from tests.support.yard import Yard
 
@@ -173,7 +173,7 @@ async def test_a_trial_begins_its_effect_though_the_queue_is_halted(yard: Yard) 
 
 async def test_a_trial_keeps_to_the_limits_of_its_queue(yard: Yard) -> None:
     venue = Venue()
-    limits = Limits("calls", [Fixed("orders", 100, per="1m")])
+    limits = Limits("calls", [Rolling("orders", 100, per="1h")])
     queue = yard.queue(attempts=9, limits=limits, breaker=breaker(failures=1))
     await yard.work(venue)
     jobs = [await queue.add("x") for _ in range(3)]
