@@ -31,14 +31,11 @@ class EventEmitter:
 
     def has_listeners(self, event_name: str) -> bool:
         """Say whether an event has listeners."""
-        return event_name in self._listeners and bool(self._listeners[event_name])
+        return bool(self._listeners.get(event_name))
 
     def emit(self, event_name: str, *args: Any) -> None:
         """Call the listeners of an event. A listener that raises is logged; the others are called all the same."""
-        listeners = self._listeners.get(event_name)
-        if not listeners:
-            return
-        for listener in tuple(listeners):
+        for listener in tuple(self._listeners.get(event_name, ())):
             try:
                 listener(*args)
             except Exception:

@@ -77,19 +77,19 @@ class QueueEvents(QueueObject):
             self.emit("gap", {"after": event.id, "first": event.first_id}, event.id)
             return
         entry = cast("Entry", event)
-        name, of_job = entry.name, f"{entry.name}:{entry.job_id}"
-        if not (self.has_listeners(name) or self.has_listeners(of_job)):
+        of_job = f"{entry.name}:{entry.job_id}"
+        if not self.has_listeners(entry.name) and not self.has_listeners(of_job):
             return
         args: dict[str, Any] = dict(entry.fields)
-        field = _JSON_FIELDS.get(name)
+        field = _JSON_FIELDS.get(entry.name)
         if field in args:
             # What is no JSON stays the text that it is.
             with suppress(ValueError):
                 args[field] = json.loads(args[field])
-        if name == "drained":
-            self.emit(name, entry.id)
+        if entry.name == "drained":
+            self.emit(entry.name, entry.id)
             return
-        self.emit(name, args, entry.id)
+        self.emit(entry.name, args, entry.id)
         if entry.job_id:
             self.emit(of_job, args, entry.id)
 

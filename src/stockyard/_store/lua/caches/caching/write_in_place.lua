@@ -8,11 +8,10 @@ if uses ~= '' then redis.call('ZADD', base .. ':lru', 'XX', 'GT', unpack(cmsgpac
 local size, limit = size_of(base .. path), tonumber(budget)
 if size ~= size_in_budget(base, path, #value, 0) or size > limit then return 0 end
 if (tonumber(redis.call('HGET', base .. ':totals', 'bytes')) or 0) > limit then return 0 end
-local time, member = redis.call('TIME'), member_of(path, size)
-local used, now_ms = time[1] * 1000000 + time[2], time[1] * 1000 + math.floor(time[2] / 1000)
+local now, member = now_us(), member_of(path, size)
 -- What is not among the uses is not counted.
-if redis.call('ZADD', base .. ':lru', 'XX', 'CH', used, member) == 0 then return 0 end
-local fresh_until = now_ms + ttl
+if redis.call('ZADD', base .. ':lru', 'XX', 'CH', now, member) == 0 then return 0 end
+local fresh_until = math.floor(now / 1000) + ttl
 redis.call('SET', base .. path, pack_entry(fresh_until, took, size, '', value), 'PX', ttl + stale)
 redis.call('ZADD', base .. ':expiry', fresh_until + stale, member)
 redis.call('DEL', lock_of(base, name, key))
